@@ -1,10 +1,13 @@
-// The front door: arguments in, exit code out. For the calls of the service units (`run --config FILE`, `region run --config FILE`) it loads
-// neither the parser, which takes 50 ms of processor time, nor the tables of the other commands.
+// The front door: arguments in, exit code out. For the calls of the service units
+// (`run --config FILE`, `region run --config FILE`) it loads neither the parser, which takes 50 ms
+// of processor time, nor the tables of the other commands.
 //
-// The three imports below share nothing but text and numbers: in a package each is a file of its own, with all that it needs.
+// The three imports below share nothing but text and numbers: in a package each is a file of its
+// own, with all that it needs.
 //
-// Exit codes: 0 success; 1 the command failed (one line says why); 2 invalid arguments, or what they ask is refused; 141 standard output was closed (`rackboot … | head -1`),
-// as a shell reports a program that SIGPIPE ended.
+// Exit codes: 0 success; 1 the command failed (one line says why); 2 invalid arguments, or what
+// they ask is refused; 141 standard output was closed (`rackboot … | head -1`), as a shell reports
+// a program that SIGPIPE ended.
 
 import { printError } from './cli/terminal/output.ts';
 import { errorText, osErrorCode } from './ground/errors.ts';

@@ -1,12 +1,14 @@
 // The numbers of DHCP option 93: CPU, MAAS architecture, how the firmware loads, and its built-in loader.
 //
-// Sources: RFC 4578 §2.1 for the option and its first ten numbers; the IANA registry "Processor Architecture Types" (RFC 5970 §6.3) for
-// their current meaning and for the later numbers. RFC 4578 prints 7 as "EFI BC" and 9 as "EFI x86-64"; its erratum and the registry swap
-// them. x86-64 firmware sends both.
+// Sources: RFC 4578 §2.1 for the option and its first ten numbers; the IANA registry "Processor
+// Architecture Types" (RFC 5970 §6.3) for their current meaning and for the later numbers. RFC 4578
+// prints 7 as "EFI BC" and 9 as "EFI x86-64"; its erratum and the registry swap them. x86-64
+// firmware sends both.
 //
 // 1. A number not in the table has no built-in loader, but may have one in `boot.loaders`.
 // 2. Loader names are files in the tree's top directory.
-// 3. No row names a loader known to get stuck: firmware without one continues with its next boot device, while a loader's prompt waits.
+// 3. No row names a loader known to get stuck: firmware without one continues with its next boot
+//    device, while a loader's prompt waits.
 
 interface CpuNames {
   /** In the names of EFI programs: `x64` in `bootx64.efi`. */

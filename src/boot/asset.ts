@@ -1,4 +1,5 @@
-// Resolves a path that a loader requests, to a file of the tree or text for the machine. The servers open and send.
+// Resolves a path that a loader requests, to a file of the tree or text for the machine. The
+// servers open and send.
 //
 //   path ─ parseBootPath ─┬─ nonsense ─────────────────────────────────────────────→ refused
 //                         ├─ U-Boot's script ───────────────────────────────────→ rendered: ask for a configuration
@@ -8,19 +9,22 @@
 //                                                         ├─ for anybody, unknown ─ decideStep → rendered: enlist
 //                                                         └─ known ─────────────── decideStep → rendered for that machine
 //
-// `grub/grub.cfg` and `ipxe.cfg` do not identify the machine. A machine known by its lease is answered at once. For any other the text
-// makes the loader ask again: by hardware address, which the rack may not know (another DHCP server gave the lease), then by the default
-// name with the loader's CPU, which chooses an enlistment image. pxelinux comes to `default` on its own, and is then sent to the name with
-// its CPU.
+// `grub/grub.cfg` and `ipxe.cfg` do not identify the machine. A machine known by its lease is
+// answered at once. For any other the text makes the loader ask again: by hardware address, which
+// the rack may not know (another DHCP server gave the lease), then by the default name with the
+// loader's CPU, which chooses an enlistment image. pxelinux comes to `default` on its own, and is
+// then sent to the name with its CPU.
 //
-// 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if the path has none. A UUID is trusted
-//    only from the holder of that machine's lease, or if the lease is unknown. From another interface it serves only a machine in use that
-//    boots from a new card, to start its disk. Where machines share one UUID, none must be installed or powered off in place of another:
-//    the foreign one enlists, and the region weighs its other identifiers.
-// 2. If a step cannot start, the screen says why. Only an unknown machine gets "not found", because loaders take that as "try the next
-//    name".
-// 3. Any client can name a MAC address, so no text contains a secret except the boot's token, which only the lease's holder gets
-//    (`boot-tokens.ts`), and the request tells something about that holder alone (`origin.ts`).
+// 1. The path's identity comes first; the peer's lease, then the region's allocation, count only if
+//    the path has none. A UUID is trusted only from the holder of that machine's lease, or if the
+//    lease is unknown. From another interface it serves only a machine in use that boots from a new
+//    card, to start its disk. Where machines share one UUID, none must be installed or powered off
+//    in place of another: the foreign one enlists, and the region weighs its other identifiers.
+// 2. If a step cannot start, the screen says why. Only an unknown machine gets "not found", because
+//    loaders take that as "try the next name".
+// 3. Any client can name a MAC address, so no text contains a secret except the boot's token, which
+//    only the lease's holder gets (`boot-tokens.ts`), and the request tells something about that
+//    holder alone (`origin.ts`).
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { unreachable } from '../ground/errors.ts';
@@ -51,7 +55,10 @@ interface AssetRequest {
   readonly local: Ipv4;
 }
 
-/** `mac` in each: who holds the lease of the client's address. Nobody else can have sent the request, whatever it names. */
+/**
+ * `mac` in each: who holds the lease of the client's address. Nobody else can have sent the
+ * request, whatever it names.
+ */
 export type BootAsset =
   /** Normalised and relative. */
   | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }
@@ -92,7 +99,10 @@ export interface AssetContext extends OriginFacts {
   readonly hasFile: HasFile;
   /** `undefined`: imported systems are booted by their names. */
   readonly realOf?: RealOf | undefined;
-  /** From a machine's DHCP request: its UUID (RFC 4578 §2.3) in lower case, its CPU, and whether iPXE sent it. */
+  /**
+   * From a machine's DHCP request: its UUID (RFC 4578 §2.3) in lower case, its CPU, and whether
+   * iPXE sent it.
+   */
   readonly signsOf?: ((mac: MacAddress) => BootSigns | undefined) | undefined;
   /** `undefined` if configurations get none. */
   readonly tokens?: BootTokenSource | undefined;
@@ -243,7 +253,10 @@ function renderFor(
   return { step: explanation, purpose: 'arguments-not-quotable', text: explained.ok ? explained.text : '' };
 }
 
-/** @param written in the name that the loader asks for. Quirk: U-Boot calls 64-bit ARM `arm` too; DHCP tells the difference. */
+/**
+ * @param written in the name that the loader asks for. Quirk: U-Boot calls 64-bit ARM `arm` too;
+ * DHCP tells the difference.
+ */
 function architectureFor(
   written: string | undefined,
   mac: MacAddress | undefined,

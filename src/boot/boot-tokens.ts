@@ -5,13 +5,16 @@
 //                                 └─ another, or away from home ────────────► no token, and an event on the timeline of the named machine
 //   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
 //
-// 1. Only the holder of the lease of the requesting address can get or use a token (`origin.ts`); with another DHCP server, only the machine
-//    that the rack saw take that address. A token of a machine at work is valid only in its home network: elsewhere any host can get a lease
-//    under an overheard hardware address.
-// 2. Tokens are 192 random bits and compared in constant time. The rack remembers a New machine's token for TOKEN_MS after it was last
-//    given, and at most TOKENS_MAX tokens. Beyond that it forgets the one given longest ago; it then only stops vouching for that machine.
+// 1. Only the holder of the lease of the requesting address can get or use a token (`origin.ts`);
+//    with another DHCP server, only the machine that the rack saw take that address. A token of a
+//    machine at work is valid only in its home network: elsewhere any host can get a lease under an
+//    overheard hardware address.
+// 2. Tokens are 192 random bits and compared in constant time. The rack remembers a New machine's
+//    token for TOKEN_MS after it was last given, and at most TOKENS_MAX tokens. Beyond that it
+//    forgets the one given longest ago; it then only stops vouching for that machine.
 // 3. A token is in no log, event, URL or answer except the configuration itself.
-// 4. A stranger who asks for machines' configurations adds few events to the timeline of each (OTHERS_RATE), and few to the log.
+// 4. A stranger who asks for machines' configurations adds few events to the timeline of each
+//    (OTHERS_RATE), and few to the log.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Ipv4, MacAddress } from '../ground/address.ts';
@@ -25,7 +28,10 @@ import { judgeOrigin, type NamedMachine, type Origin, type OriginFacts } from '.
 
 /** Remembered boots of New machines. */
 export const TOKENS_MAX = 4096;
-/** How long a token is valid after it was given: a machine boots within minutes, and reports for at most half an hour. */
+/**
+ * How long a token is valid after it was given: a machine boots within minutes, and reports for at
+ * most half an hour.
+ */
 export const TOKEN_MS = 2 * 3600 * 1000;
 const TOKEN_BYTES = 24;
 /** Events of one machine about hosts that asked for its configuration: its timeline keeps its own steps. */
@@ -48,8 +54,8 @@ interface BootTokensDeps extends OriginFacts {
   readonly clock: Clock;
   readonly machines: () => MachineDirectory;
   /**
-   * True for an address of another DHCP server: its machine may have changed address since, because firmware, loader and system identify
-   * themselves differently there.
+   * True for an address of another DHCP server: its machine may have changed address since, because
+   * firmware, loader and system identify themselves differently there.
    */
   readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
   /** In commands of the region. */

@@ -1,5 +1,5 @@
-// The words for boots, in events and forecasts: why a file is refused or missing, what a configuration does, why a client gets its loader;
-// with the remedy if there is one.
+// The words for boots, in events and forecasts: why a file is refused or missing, what a
+// configuration does, why a client gets its loader; with the remedy if there is one.
 
 import { counted } from '../ground/counted.ts';
 import { formatBytes, formatSpan } from '../ground/quantity.ts';

@@ -1,14 +1,17 @@
-// Identifies a boot client's firmware or loader by options 60, 77, 93, 97 and 175. `quirks.ts` adds its hardware address.
+// Identifies a boot client's firmware or loader by options 60, 77, 93, 97 and 175. `quirks.ts` adds
+// its hardware address.
 //
-// Sources: RFC 4578 §2.1 (option 93), RFC 3004 §4 (option 77), the UEFI specification §24.7 (HTTPClient); captures of SeaBIOS, EDK2 and
-// iPXE; Raspberry Pi's documentation of its bootloader (DHCP_OPTION97); U-Boot's Kconfig (BOOTP_VCI_STRING, BOOTP_PXE_CLIENTARCH).
+// Sources: RFC 4578 §2.1 (option 93), RFC 3004 §4 (option 77), the UEFI specification §24.7
+// (HTTPClient); captures of SeaBIOS, EDK2 and iPXE; Raspberry Pi's documentation of its bootloader
+// (DHCP_OPTION97); U-Boot's Kconfig (BOOTP_VCI_STRING, BOOTP_PXE_CLIENTARCH).
 //
-// 1. The ladder: iPXE is recognised before its firmware, whose vendor class and number it repeats. So it only gets its script, and cannot
-//    chain-load itself forever.
-// 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run. Of several numbers (RFC 4578 §2.1) the one in the
-//    vendor class counts, else the first with a loader for that way, else the first with a loader.
-// 3. Any of these signs makes a boot client: iPXE's marks, a vendor class of PXE, HTTP boot or U-Boot, option 93 (PXE clients MUST send it,
-//    RFC 4578 §2.1), or a Raspberry Pi's option 97.
+// 1. The ladder: iPXE is recognised before its firmware, whose vendor class and number it repeats.
+//    So it only gets its script, and cannot chain-load itself forever.
+// 2. The vendor class says how firmware loads (TFTP or HTTP), option 93 what it can run. Of several
+//    numbers (RFC 4578 §2.1) the one in the vendor class counts, else the first with a loader for
+//    that way, else the first with a loader.
+// 3. Any of these signs makes a boot client: iPXE's marks, a vendor class of PXE, HTTP boot or
+//    U-Boot, option 93 (PXE clients MUST send it, RFC 4578 §2.1), or a Raspberry Pi's option 97.
 // 4. If the signs contradict each other, 2 still decides, and `contradiction` has them.
 
 import { cleanText } from '../ground/clean-text.ts';
@@ -48,12 +51,15 @@ type BootFirmware =
 
 /** iPXE's user class, bare and counted as RFC 3004 §4 requires. */
 const IPXE_CLASSES = new Set(['iPXE', '\u0004iPXE']);
-/** gPXE, iPXE's predecessor. Quirk: it sends option 175 too, but reads no script that begins with `#!ipxe`; it starts BIOS loaders. */
+/**
+ * gPXE, iPXE's predecessor. Quirk: it sends option 175 too, but reads no script that begins with
+ * `#!ipxe`; it starts BIOS loaders.
+ */
 const GPXE_CLASSES = new Set(['gPXE', '\u0004gPXE']);
 
 /**
- * With its CPU: `U-Boot`, `U-Boot.arm`, `U-Boot.armv7`, `U-Boot.armv8`. Quirk: its option 93 is not reliable. Older releases send 256 on
- * ARM, and those for RISC-V the number of UEFI.
+ * With its CPU: `U-Boot`, `U-Boot.arm`, `U-Boot.armv7`, `U-Boot.armv8`. Quirk: its option 93 is not
+ * reliable. Older releases send 256 on ARM, and those for RISC-V the number of UEFI.
  */
 const U_BOOT_CLASS = /^U-Boot(?:\.|$)/;
 /** "arm 32 uboot" and "arm 64 uboot" (IANA). */
@@ -76,7 +82,10 @@ export function numberOfClass(vendorClass: string): number | undefined {
   return vendorClass.startsWith('U-Boot.armv8') ? U_BOOT_ARM64 : U_BOOT_ARM;
 }
 
-/** The client's number: of several the firmware's, if known; without any, the one in the vendor class, else 0 (BIOS). */
+/**
+ * The client's number: of several the firmware's, if known; without any, the one in the vendor
+ * class, else 0 (BIOS).
+ */
 function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): number {
   const [first] = architectures;
   if (first !== undefined && architectures.length === 1) return first;

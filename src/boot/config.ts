@@ -18,7 +18,10 @@ export interface HttpEndpoint {
 export interface BootConfig {
   /** Directory of `arch/subarch/release/purpose`, absolute. */
   readonly tree: string;
-  /** Overrides of the built-in table: from an option 93 number as text, or `ipxe`, to a file name in the tree or a URL. */
+  /**
+   * Overrides of the built-in table: from an option 93 number as text, or `ipxe`, to a file name in
+   * the tree or a URL.
+   */
   readonly loaders: ReadonlyMap<string, string>;
   /** The operator's rules for machines with peculiar firmware; `undefined` if there are none. */
   readonly quirks?: readonly QuirkRule[] | undefined;
@@ -26,7 +29,10 @@ export interface BootConfig {
   readonly kernelParams: string;
   /** The release of the ephemeral environment, such as `bookworm`. */
   readonly commissioningRelease: string;
-  /** The system that a machine runs to enlist: our own environment, Debian's installer with a preseed, or an imported system. */
+  /**
+   * The system that a machine runs to enlist: our own environment, Debian's installer with a
+   * preseed, or an imported system.
+   */
   readonly enlistWith: 'environment' | 'installer' | ImportedName;
   /** True: a rack with a remote region copies the region's images into the tree. */
   readonly copiesImages: boolean;

@@ -1,13 +1,15 @@
 // Decides a machine's next step, from the desired state and the tree.
 //
-// 1. An unknown machine enlists. One with an interface of a device that may be enlisted counts as unknown, for profiles too. Neither is ever
-//    told to start its disk or to power off.
-// 2. `install` runs the installer of the machine's release if there is one, else the ephemeral environment, which writes an image.
+// 1. An unknown machine enlists. One with an interface of a device that may be enlisted counts as
+//    unknown, for profiles too. Neither is ever told to start its disk or to power off.
+// 2. `install` runs the installer of the machine's release if there is one, else the ephemeral
+//    environment, which writes an image.
 // 3. A machine that cannot start its step starts nothing else instead.
-// 4. The configuration says what enlists: the ephemeral environment, an installer whose preseed runs the agent, or an imported system whose
-//    cloud-init does. All other work is done in the ephemeral environment.
-// 5. A profile takes the place of a step that is no work (profile.ts). Where a menu is shown, the machine's own step is its first entry, and a
-//    machine nobody knows can register.
+// 4. The configuration says what enlists: the ephemeral environment, an installer whose preseed
+//    runs the agent, or an imported system whose cloud-init does. All other work is done in the
+//    ephemeral environment.
+// 5. A profile takes the place of a step that is no work (profile.ts). Where a menu is shown, the
+//    machine's own step is its first entry, and a machine nobody knows can register.
 
 import { unreachable } from '../ground/errors.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
@@ -138,7 +140,10 @@ interface AbsentSystem {
   readonly lines: readonly string[];
 }
 
-/** An imported system by the paths of one version: the names may meanwhile come to lead to another, or nowhere. */
+/**
+ * An imported system by the paths of one version: the names may meanwhile come to lead to another,
+ * or nowhere.
+ */
 function ofOneVersion(system: FoundSystem, realOf: RealOf | undefined): FoundSystem {
   if (system.kind !== 'imported' || realOf === undefined) return system;
   const real = (path: string): string => realOf(path) ?? path;
@@ -218,7 +223,10 @@ function wordsFor(
   }
 }
 
-/** The command that brings an image; an installer of another distribution than Debian is put into the tree by hand. */
+/**
+ * The command that brings an image; an installer of another distribution than Debian is put into
+ * the tree by hand.
+ */
 function missingImageRemedy({ architecture, directory, releases }: ImageQuery): string {
   const arch = architecture === DEFAULT_ARCHITECTURE ? '' : ` --arch ${architecture}`;
   if (directory === 'commissioning') return `Run on the rack: rackboot images build${arch}`;

@@ -1,6 +1,7 @@
 // Chooses the boot HTTP listener's address and port for a machine.
 //
-// 1. A machine gets the rack's address in its own network, which it already talks to; another address only if the listener has none there.
+// 1. A machine gets the rack's address in its own network, which it already talks to; another
+//    address only if the listener has none there.
 
 import { ANY, formatIpv4, type Ipv4 } from '../ground/address.ts';
 import type { BootConfig, HttpEndpoint } from './config.ts';
@@ -29,8 +30,8 @@ export function findEndpointFor(endpoints: readonly HttpEndpoint[], local: Ipv4)
 }
 
 /**
- * The same for firmware that loads by HTTP: over TLS if the site has it; else at port 80 if possible, the port at which GRUB, which it may
- * load, asks for the rest.
+ * The same for firmware that loads by HTTP: over TLS if the site has it; else at port 80 if
+ * possible, the port at which GRUB, which it may load, asks for the rest.
  */
 export function findHttpBootEndpoint(
   { http, https = [] }: Pick<BootConfig, 'http' | 'https'>,
@@ -48,7 +49,10 @@ export function answersOnPort80(endpoints: readonly HttpEndpoint[], local: Ipv4)
   );
 }
 
-/** `http://a.b.c.d:port`, or with `https`; without the port when it is the usual one, without a final slash. */
+/**
+ * `http://a.b.c.d:port`, or with `https`; without the port when it is the usual one, without a
+ * final slash.
+ */
 export function formatBaseUrl({ address, port, secure = false }: HttpEndpoint): string {
   const end = port === (secure ? HTTPS_PORT : HTTP_PORT) ? '' : `:${port}`;
   return `${secure ? 'https' : 'http'}://${formatIpv4(address)}${end}`;

@@ -1,14 +1,15 @@
 // Configurations for GRUB 2.
 //
-// Sources: GRUB manual 2.06 §6 (quoting), §16.3 (commands); grub-core/lib/cmdline.c of Debian's 2.06 (how `linux` writes its words); boots
-// of Debian's signed GRUB under OVMF.
+// Sources: GRUB manual 2.06 §6 (quoting), §16.3 (commands); grub-core/lib/cmdline.c of Debian's
+// 2.06 (how `linux` writes its words); boots of Debian's signed GRUB under OVMF.
 //
 // 1. Every value is in single quotes, in which GRUB's shell interprets nothing.
-// 2. `linux` puts a word with a space in double quotes, and a backslash before `"`, `'` and `\`: these are refused, because the kernel
-//    would see the backslash.
-// 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the rack answers HTTP on port 80, the only one
-//    for GRUB, GRUB tries it first, because its TFTP loads block by block. Quirk: the signed image of Debian 12 has no HTTP and may not
-//    load the module under Secure Boot; it then reports a missing disk, and TFTP follows.
+// 2. `linux` puts a word with a space in double quotes, and a backslash before `"`, `'` and `\`:
+//    these are refused, because the kernel would see the backslash.
+// 3. Paths begin with `/`: the device that GRUB itself came from, whatever its protocol. If the
+//    rack answers HTTP on port 80, the only one for GRUB, GRUB tries it first, because its TFTP
+//    loads block by block. Quirk: the signed image of Debian 12 has no HTTP and may not load the
+//    module under Secure Boot; it then reports a missing disk, and TFTP follows.
 // 4. `linux` and `initrd` load silently for many seconds, so a line before each says what is loaded.
 
 import { formatIpv4 } from '../ground/address.ts';
@@ -87,7 +88,10 @@ function renderGrubStep(step: BootStep, place: RenderPlace): readonly string[] {
   }
 }
 
-/** The function that loads and starts a kernel; nothing for another step. Its arguments: the device of paths, and its name for people. */
+/**
+ * The function that loads and starts a kernel; nothing for another step. Its arguments: the device
+ * of paths, and its name for people.
+ */
 function define(step: MenuEntry['step'], place: RenderPlace, name: string): readonly string[] {
   if (step.kind !== 'kernel') return [];
   const words = step.words.map(quoteGrub).join(' ');
@@ -163,7 +167,10 @@ function renderMenuCommands(step: MenuEntry['step'], place: RenderPlace, name: s
   }
 }
 
-/** The place for removable media comes last: shim's fallback there may put the disk before the network in the firmware. */
+/**
+ * The place for removable media comes last: shim's fallback there may put the disk before the
+ * network in the firmware.
+ */
 function localLoaders(architecture: string): readonly string[] {
   const suffix = formatEfiSuffix(architecture);
   return [

@@ -1,5 +1,6 @@
-// Finds a machine's kernel and initrd in the boot tree: `arch/subarch/release/purpose/{linux,initrd.gz}`, and `installer.iso` for an
-// installer that runs from its own image; on ARM `dtb` (MAAS: `boot-dtb`) for a board whose firmware has none.
+// Finds a machine's kernel and initrd in the boot tree:
+// `arch/subarch/release/purpose/{linux,initrd.gz}`, and `installer.iso` for an installer that runs
+// from its own image; on ARM `dtb` (MAAS: `boot-dtb`) for a board whose firmware has none.
 //
 // 1. Only plain names are looked up or written into a configuration.
 // 2. The machine's own sub-architecture takes precedence over `generic`, its own release over the rack's.

@@ -1,5 +1,6 @@
-// Finds an imported system in the boot tree, by MAAS's names: `OS/ARCH/SUBARCH/RELEASE/LABEL/{boot-kernel,boot-initrd,squashfs}`. A machine
-// boots it over the network: its initrd fetches the root and starts the system from memory.
+// Finds an imported system in the boot tree, by MAAS's names:
+// `OS/ARCH/SUBARCH/RELEASE/LABEL/{boot-kernel,boot-initrd,squashfs}`. A machine boots it over the
+// network: its initrd fetches the root and starts the system from memory.
 //
 // Sources: the boot resources of MAAS 1.5 to 3.4 (the names); cloud-initramfs-rooturl (the forms of a root).
 //

@@ -1,11 +1,13 @@
 // Scripts for iPXE.
 //
-// Sources: ipxe.org/scripting and the command reference; src/core/exec.c and settings.c of iPXE (how a line becomes a command); boots of
-// iPXE 1.0.0+git-20190125 under SeaBIOS and OVMF.
+// Sources: ipxe.org/scripting and the command reference; src/core/exec.c and settings.c of iPXE
+// (how a line becomes a command); boots of iPXE 1.0.0+git-20190125 under SeaBIOS and OVMF.
 //
-// 1. iPXE splits a line at white space and has no quotes or escapes. It interprets `${…}`, `||`, `&&`, `;`, and a word that begins with
-//    `#`. Values with these, or with runs of spaces, which it would collapse, are refused.
-// 2. `chain --replace` leaves no script to return to: the command after `||` runs only if the download failed.
+// 1. iPXE splits a line at white space and has no quotes or escapes. It interprets `${…}`, `||`,
+//    `&&`, `;`, and a word that begins with `#`. Values with these, or with runs of spaces, which
+//    it would collapse, are refused.
+// 2. `chain --replace` leaves no script to return to: the command after `||` runs only if the
+//    download failed.
 
 import { unreachable } from '../ground/errors.ts';
 import { formatEfiSuffix } from './architectures.ts';
@@ -128,8 +130,8 @@ const resolveUrl = (file: string, { baseUrl = '' }: RenderPlace): string => (isU
 const initrdName = (index: number): string => (index === 0 ? 'initrd.gz' : `initrd${index}.gz`);
 
 /**
- * `sanboot` reads the medium by the network as the system asks for it, which ends where the system brings drivers of its own. memdisk, for
- * BIOS only, keeps it in memory, and so can be written.
+ * `sanboot` reads the medium by the network as the system asks for it, which ends where the system
+ * brings drivers of its own. memdisk, for BIOS only, keeps it in memory, and so can be written.
  */
 function renderImage({ form, file }: BootStep & { readonly kind: 'image' }, place: RenderPlace): readonly string[] {
   const url = resolveUrl(file, place);
@@ -166,8 +168,9 @@ function renderMenu({ seconds, entries }: BootStep & { readonly kind: 'menu' }, 
 /**
  * The rack's other loader gets the same step.
  *
- * Quirk: iPXE 1.0.0+git-20190125 as built by Debian has no `poweroff`, and under UEFI no local disks for `sanboot`. GRUB and pxelinux take
- * over its network and continue by TFTP; shim does not start from it.
+ * Quirk: iPXE 1.0.0+git-20190125 as built by Debian has no `poweroff`, and under UEFI no local
+ * disks for `sanboot`. GRUB and pxelinux take over its network and continue by TFTP; shim does not
+ * start from it.
  */
 function otherLoader(architecture: string, place: RenderPlace): readonly string[] {
   const base = place.baseUrl ?? '';

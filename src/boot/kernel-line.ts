@@ -1,11 +1,12 @@
 // Kernel arguments, as unquoted words. Each loader language quotes them in its own way.
 //
-// Sources: the kernel's lib/cmdline.c (`next_arg`: how it splits and strips double quotes); the Debian installer's manual, "Boot
-// parameters"; boots of both environments.
+// Sources: the kernel's lib/cmdline.c (`next_arg`: how it splits and strips double quotes); the
+// Debian installer's manual, "Boot parameters"; boots of both environments.
 //
 // 1. A word is printable ASCII without double quotes, written so that the kernel reads it back unchanged.
-// 2. The operator's arguments come last, because kernel and environments use the last value of a repeated name. BOOTIF is not among the
-//    words: some loaders fill it in, so the renderer writes it.
+// 2. The operator's arguments come last, because kernel and environments use the last value of a
+//    repeated name. BOOTIF is not among the words: some loaders fill it in, so the renderer writes
+//    it.
 // 3. A machine's own arguments replace the global ones.
 
 import { formatMac, type MacAddress } from '../ground/address.ts';
@@ -33,8 +34,8 @@ type KernelWords =
   | { readonly ok: false; readonly refusal: KernelParamsRefusal };
 
 /**
- * Splits kernel arguments as the kernel does: at spaces outside double quotes, which may surround a word (`"a=b c"`) or a value (`a="b c"`)
- * and are taken off.
+ * Splits kernel arguments as the kernel does: at spaces outside double quotes, which may surround a
+ * word (`"a=b c"`) or a value (`a="b c"`) and are taken off.
  *
  * Refuses with `not-printable-ascii`, `unbalanced-quote`, `quote-inside-word`, `too-long`.
  */
@@ -88,7 +89,10 @@ interface InstallerFacts extends KernelLineFacts {
 export const machinePreseedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=get_preseed`;
 
-/** The path for an installer that appends the names of several files. @param secret as for `machinePreseedPath` */
+/**
+ * The path for an installer that appends the names of several files. @param secret as for
+ * `machinePreseedPath`
+ */
 export const machineSeedPath = (systemId: string, secret: string | undefined): string =>
   `/metadata/latest/by-id/${systemId}/?${secret === undefined ? '' : `boot=${secret}&`}op=`;
 
@@ -105,8 +109,8 @@ export const NO_BMC_USER = 'rackboot_bmc_user=no';
 /**
  * For the Debian installer and its relatives, which then ask nothing before they have the preseed.
  *
- * `ipv6.disable=1` saves ten seconds of waiting for a router; the text front end leaves a readable log on a serial line, and
- * `noninteractive` would hang.
+ * `ipv6.disable=1` saves ten seconds of waiting for a router; the text front end leaves a readable
+ * log on a serial line, and `noninteractive` would hang.
  */
 export function installerWords(facts: InstallerFacts): readonly string[] {
   return [
@@ -133,11 +137,13 @@ interface ImportedFacts extends KernelLineFacts {
 }
 
 /**
- * For an imported system that enlists: its initrd configures the boot interface, fetches the root, and starts it below a layer in memory.
- * There cloud-init reads the data source MAAS at `cloud-config-url`, which gives it the agent.
+ * For an imported system that enlists: its initrd configures the boot interface, fetches the root,
+ * and starts it below a layer in memory. There cloud-init reads the data source MAAS at
+ * `cloud-config-url`, which gives it the agent.
  *
- * Sources: the kernel line of MAAS 2 and 3; the initrd's cloud-initramfs-rooturl (`root=squash:`), initramfs-tools (`ip=`) and overlayroot;
- * cloud-init, "Kernel command line" (`cc:`, YAML up to `end_cc`, here without the quotes that GRUB would change).
+ * Sources: the kernel line of MAAS 2 and 3; the initrd's cloud-initramfs-rooturl (`root=squash:`),
+ * initramfs-tools (`ip=`) and overlayroot; cloud-init, "Kernel command line" (`cc:`, YAML up to
+ * `end_cc`, here without the quotes that GRUB would change).
  */
 export function importedWords({ root, ...facts }: ImportedFacts): readonly string[] {
   return [
@@ -166,10 +172,11 @@ interface LiveInstallerFacts extends KernelLineFacts {
 }
 
 /**
- * For Ubuntu's installer since 20.04, which runs from an image in memory and takes its answers from cloud-init's NoCloud.
+ * For Ubuntu's installer since 20.04, which runs from an image in memory and takes its answers from
+ * cloud-init's NoCloud.
  *
- * Quirk: cloud-init would read `url=` as the address of a configuration and load the whole image a second time; `cloud-config-url` takes
- * precedence.
+ * Quirk: cloud-init would read `url=` as the address of a configuration and load the whole image a
+ * second time; `cloud-config-url` takes precedence.
  */
 export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[] {
   return [
@@ -187,7 +194,8 @@ export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[]
 /** With double quotes around a value that contains a space. */
 export function writeKernelWord(word: string): string {
   if (!word.includes(' ')) return word;
-  // A name has at least one character: next_arg in the kernel's lib/cmdline.c takes a sign at the beginning for a part of it.
+  // A name has at least one character: next_arg in the kernel's lib/cmdline.c takes a sign at the
+  // beginning for a part of it.
   const equals = word.indexOf('=', 1);
   const name = equals === -1 ? '' : word.slice(0, equals + 1);
   return name.includes(' ') || name === '' ? `"${word}"` : `${name}"${word.slice(name.length)}"`;

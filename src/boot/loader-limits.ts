@@ -1,8 +1,8 @@
-// What pxelinux and GRUB cannot do. iPXE can, so they start it where the tree has it; it asks again, and the rack answers in its language.
-// U-Boot starts no iPXE.
+// What pxelinux and GRUB cannot do. iPXE can, so they start it where the tree has it; it asks
+// again, and the rack answers in its language. U-Boot starts no iPXE.
 //
-// Sources: syslinux wiki "PXELINUX" and "MEMDISK"; GRUB manual 2.06 §16; iPXE's command reference; U-Boot's doc/README.pxe; boots of
-// Debian's packages in QEMU.
+// Sources: syslinux wiki "PXELINUX" and "MEMDISK"; GRUB manual 2.06 §16; iPXE's command reference;
+// U-Boot's doc/README.pxe; boots of Debian's packages in QEMU.
 
 import { unreachable } from '../ground/errors.ts';
 import { isUrl, type LoaderLanguage } from './paths.ts';
@@ -19,7 +19,10 @@ export const IPXE_UEFI = { amd64: 'ipxe.efi', arm64: 'ipxe-arm64.efi' } as const
 const ipxeForUefi = (architecture = 'amd64'): string | undefined =>
   architecture === 'amd64' || architecture === 'arm64' ? IPXE_UEFI[architecture] : undefined;
 
-/** The decision as this loader can carry it out: its own step, iPXE in its place, or the reason why neither. */
+/**
+ * The decision as this loader can carry it out: its own step, iPXE in its place, or the reason why
+ * neither.
+ */
 export function fitToLoader(decision: Decision, language: LoaderLanguage, place: RenderPlace): Decision {
   const { step } = decision;
   if (step.kind === 'chain') return decision;
@@ -100,7 +103,10 @@ function findExceededLimit(
   }
 }
 
-/** It loads only by TFTP, takes a list of initrds for one name, and tries to start memdisk or iPXE as a kernel. */
+/**
+ * It loads only by TFTP, takes a list of initrds for one name, and tries to start memdisk or iPXE
+ * as a kernel.
+ */
 function isForUBoot(step: BootStep): boolean {
   if (step.kind === 'image' || step.kind === 'script') return false;
   if (step.kind !== 'kernel') return true;

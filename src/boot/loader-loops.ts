@@ -1,5 +1,5 @@
-// Detects iPXE that gets iPXE again, forever: a build that hides itself in DHCP, or `boot.loaders` that names a loader for `ipxe`. The
-// loaded files reveal the loop, and the rack breaks it.
+// Detects iPXE that gets iPXE again, forever: a build that hides itself in DHCP, or `boot.loaders`
+// that names a loader for `ipxe`. The loaded files reveal the loop, and the rack breaks it.
 //
 //   DHCP names a loader that may start itself ─ check ─┬─ loaded fewer than LOOP_LOADS_MAX times ──→ the plan as it is
 //                                                      └─ else: iPXE's script in its place, and an event
@@ -8,9 +8,11 @@
 // 1. Only complete loads count, and only those within LOOP_MS_MAX of each other.
 // 2. Progress ends a loop: the next boot starts as usual, and costs the same rounds until the cause is fixed.
 // 3. Other firmware that fails on its loader gets the script too, and continues with its next boot device.
-// 4. Machines of the region, other known clients and unknown clients are remembered separately (`net/shares/kept-apart.ts`), LOOPS_MAX of
-//    each. A query without a booting client leaves no trace.
-// 5. Only loads on the shared network where the machine asked count: another network's hosts can load files under its hardware address.
+// 4. Machines of the region, other known clients and unknown clients are remembered separately
+//    (`net/shares/kept-apart.ts`), LOOPS_MAX of each. A query without a booting client leaves no
+//    trace.
+// 5. Only loads on the shared network where the machine asked count: another network's hosts can
+//    load files under its hardware address.
 
 import type { MacAddress } from '../ground/address.ts';
 import type { Instant } from '../ground/clock.ts';
@@ -27,8 +29,9 @@ export const LOOP_LOADS_MAX = 3;
 /** The longest time that this many rounds of a loop take. */
 export const LOOP_MS_MAX = 600_000;
 /**
- * Watched machines of each rank. Unknown clients fill theirs with invented hardware addresses; an unknown client forgotten for them keeps
- * looping as long as the flood lasts. The machine whose loader was named longest ago goes first.
+ * Watched machines of each rank. Unknown clients fill theirs with invented hardware addresses; an
+ * unknown client forgotten for them keeps looping as long as the flood lasts. The machine whose
+ * loader was named longest ago goes first.
  */
 export const LOOPS_MAX = 4096;
 

@@ -1,5 +1,6 @@
-// Judges whether a request comes from the machine that it names. Any host can write another machine's name into a path, so only then does
-// the request say something about the machine: a start, a sign of life, a step of its boot; and only then may it get the boot's token.
+// Judges whether a request comes from the machine that it names. Any host can write another
+// machine's name into a path, so only then does the request say something about the machine: a
+// start, a sign of life, a step of its boot; and only then may it get the boot's token.
 //
 //   names no machine                                                 itself: it says something about its client alone
 //   the client's address is leased to a card of the named machine    itself, or away: in another network than the machine's home
@@ -9,11 +10,14 @@ import type { Ipv4, MacAddress } from '../ground/address.ts';
 import type { Away, RackMachine } from '../machines/machine.ts';
 
 export interface OriginFacts {
-  /** Who holds the lease of an address; with another DHCP server, whom the rack saw take it. `undefined` if unknown here. */
+  /**
+   * Who holds the lease of an address; with another DHCP server, whom the rack saw take it.
+   * `undefined` if unknown here.
+   */
   readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /**
-   * For an address outside a machine's home network: the network of the address, and the home network; `undefined` if the machine is at
-   * home.
+   * For an address outside a machine's home network: the network of the address, and the home
+   * network; `undefined` if the machine is at home.
    */
   readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => Away | undefined) | undefined;
 }

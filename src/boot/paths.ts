@@ -10,13 +10,16 @@
 //   grub/grub.cfg-default-arch[-subarch]
 //   ipxe.cfg, ipxe.cfg-<mac>, ipxe.cfg-default-arch[-subarch]
 //
-// Debian's signed GRUB has a built-in directory: `/grub` in grubnetx64.efi.signed, `/debian-installer/amd64/grub` in
-// grubnetx64-installer.efi.signed, `/EFI/debian` in the one for disks. So grub.cfg is recognised in every directory except `x86_64-efi` and
-// the like, where grubnetx64 first looks for one of the platform.
+// Debian's signed GRUB has a built-in directory: `/grub` in grubnetx64.efi.signed,
+// `/debian-installer/amd64/grub` in grubnetx64-installer.efi.signed, `/EFI/debian` in the one for
+// disks. So grub.cfg is recognised in every directory except `x86_64-efi` and the like, where
+// grubnetx64 first looks for one of the platform.
 //
-// Sources: syslinux wiki "PXELINUX" (order of names); memdisk of Debian 12's grubnetx64.efi.signed; captures of shim's requests.
+// Sources: syslinux wiki "PXELINUX" (order of names); memdisk of Debian 12's grubnetx64.efi.signed;
+// captures of shim's requests.
 //
-// 1. A normalised path is relative, separates names by `/`, and contains no empty name, no `.`, no `..` and no control character.
+// 1. A normalised path is relative, separates names by `/`, and contains no empty name, no `.`, no
+//    `..` and no control character.
 // 2. `parseBootPath(formatConfigPath(x))` is x.
 
 import { formatMac, type Ipv4, ipv4, type MacAddress, parseMac } from '../ground/address.ts';
@@ -158,8 +161,8 @@ function formatIdentity(language: LoaderLanguage, identity: ConfigIdentity): str
 const formatAddressDigits = (address: Ipv4): string => address.toString(16).toUpperCase().padStart(8, '0');
 
 /**
- * Reverses the bytes of the UUID's first three fields. SMBIOS stores them least significant octet first (DMTF DSP0134 §7.2.1); loaders
- * print the stored octets, operating systems the numbers.
+ * Reverses the bytes of the UUID's first three fields. SMBIOS stores them least significant octet
+ * first (DMTF DSP0134 §7.2.1); loaders print the stored octets, operating systems the numbers.
  */
 export function swapUuid(uuid: string): string {
   const turn = (digits: string): string => (digits.match(/../g) ?? []).reverse().join('');

@@ -9,13 +9,15 @@
 //   iPXE                 ipxe.cfg, a script, as a URL; by TFTP if there is no boot HTTP listener
 //   U-Boot               none: it asks the server for pxelinux.cfg/… itself, or for a script that does so (u-boot-script.ts)
 //
-// Sources: RFC 2132 §9.4 and §9.5 (options 66, 67), RFC 5071 §5 (option 210), the UEFI specification §24.7 (HTTP boot).
+// Sources: RFC 2132 §9.4 and §9.5 (options 66, 67), RFC 5071 §5 (option 210), the UEFI
+// specification §24.7 (HTTP boot).
 //
 // 1. The plan is a function of the client and the configuration, never of a stored file name.
 // 2. iPXE never gets another loader, unless the operator names one for it, in a class or in `boot.loaders`.
-// 3. Only lpxelinux gets a URL as prefix: pxelinux.0 would read it as a directory. Firmware of another architecture gets its loader's
-//    directory as prefix, if it has one.
-// 4. The reason names the applied quirk. It is a code with parameters, of which `region/reports/` makes a sentence.
+// 3. Only lpxelinux gets a URL as prefix: pxelinux.0 would read it as a directory. Firmware of
+//    another architecture gets its loader's directory as prefix, if it has one.
+// 4. The reason names the applied quirk. It is a code with parameters, of which `region/reports/`
+//    makes a sentence.
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import type { Owner } from '../net/shares/kept-apart.ts';
@@ -63,7 +65,10 @@ interface PlanReason {
 export interface BootPlan {
   /** `siaddr` and option 66: the server for a bare file name. */
   readonly serverAddress: Ipv4;
-  /** `file` and option 67: a name in the tree, or an absolute URL; `undefined` for firmware that needs only the server. */
+  /**
+   * `file` and option 67: a name in the tree, or an absolute URL; `undefined` for firmware that
+   * needs only the server.
+   */
   readonly file: string | undefined;
   /** Option 210: the prefix of pxelinux's next requests. */
   readonly pathPrefix?: string | undefined;

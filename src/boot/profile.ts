@@ -1,14 +1,18 @@
 // Profiles: what a site lets machines boot besides what their life asks for, and which machine boots which.
 //
-// Sources: Matchbox's profiles and groups (what operators expect of the terms); cloud-init and Ignition (arguments that name a URL).
+// Sources: Matchbox's profiles and groups (what operators expect of the terms); cloud-init and
+// Ignition (arguments that name a URL).
 //
-// 1. A file is a path of the boot tree, or an http or https URL without credentials. A profile never makes another file of a host readable.
+// 1. A file is a path of the boot tree, or an http or https URL without credentials. A profile
+//    never makes another file of a host readable.
 // 2. A value stands for itself in every loader: paths and URLs have no character that one of them interprets.
-// 3. The narrowest profile wins: a machine's own, then one of its tags, then that of its pool, then the one for machines nobody knows; of
-//    several alike the first in the list.
-// 4. A host chooses its own name, and an ordinary user the name of a device, so neither finds a profile: an `isSelfNamed` machine has its
-//    system id and hardware addresses alone, and a device of a user counts as unknown (`decision.ts`).
-// 5. A machine at work for the region (commissioning, deploying, rescue, …) boots what the work needs. Its profile waits.
+// 3. The narrowest profile wins: a machine's own, then one of its tags, then that of its pool, then
+//    the one for machines nobody knows; of several alike the first in the list.
+// 4. A host chooses its own name, and an ordinary user the name of a device, so neither finds a
+//    profile: an `isSelfNamed` machine has its system id and hardware addresses alone, and a device
+//    of a user counts as unknown (`decision.ts`).
+// 5. A machine at work for the region (commissioning, deploying, rescue, …) boots what the work
+//    needs. Its profile waits.
 
 import { formatMac, type MacAddress, parseMac } from '../ground/address.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
@@ -115,7 +119,10 @@ export const SAMPLE_VALUES: ProfileValues = {
   base_url: 'http://10.20.0.1:5248',
 };
 
-/** A name in a template that stands for nothing, or for nothing that machines nobody knows have; `undefined`: there is none. */
+/**
+ * A name in a template that stands for nothing, or for nothing that machines nobody knows have;
+ * `undefined`: there is none.
+ */
 export function findUnknownValue(template: string, forUnknown: boolean): string | undefined {
   const names = [...template.matchAll(PLACEHOLDER)].map(([, name = '']) => name);
   return names.find((name) => !isName(name) || (forUnknown && MACHINE_VALUES.includes(name)));

@@ -1,9 +1,10 @@
 // Configurations for pxelinux and lpxelinux, and for the loaders that read its language (U-Boot).
 //
-// Sources: syslinux wiki "SYSLINUX", "PXELINUX", "Menu" and "MEMDISK" (directives); boots of lpxelinux 6.04 in QEMU.
+// Sources: syslinux wiki "SYSLINUX", "PXELINUX", "Menu" and "MEMDISK" (directives); boots of
+// lpxelinux 6.04 in QEMU.
 //
-// 1. The language consists of lines: a directive takes the rest of its line literally. There is no escape, so any character that could end
-//    a line is refused.
+// 1. The language consists of lines: a directive takes the rest of its line literally. There is no
+//    escape, so any character that could end a line is refused.
 // 2. File names are relative: they follow the prefix that lpxelinux came from, HTTP or TFTP.
 
 import { unreachable } from '../ground/errors.ts';
@@ -107,7 +108,8 @@ function renderLabel(step: MenuEntry['step'], place: RenderPlace): readonly stri
     case 'ipxe':
       return [`  KERNEL ${step.file}`];
     case 'local':
-      // Quirk: LOCALBOOT 0 returns to the firmware, where some BIOSes hang; chain.c32 starts the first disk itself.
+      // Quirk: LOCALBOOT 0 returns to the firmware, where some BIOSes hang; chain.c32 starts the
+      // first disk itself.
       return isX86(step.architecture) && CHAIN_FILES.every(place.hasFile)
         ? ['  KERNEL chain.c32', '  APPEND hd0']
         : ['  LOCALBOOT 0'];
@@ -152,7 +154,10 @@ function deviceTreeLines(deviceTree: BootImage['deviceTree']): string[] {
   return [`  ${deviceTree.kind === 'file' ? 'FDT' : 'FDTDIR'} ${deviceTree.path}`];
 }
 
-/** Where pxelinux itself runs; on others, U-Boot and the like read its configurations. `undefined`: a BIOS that does not tell which. */
+/**
+ * Where pxelinux itself runs; on others, U-Boot and the like read its configurations. `undefined`:
+ * a BIOS that does not tell which.
+ */
 export const isX86 = (architecture = 'amd64'): boolean => architecture === 'amd64' || architecture === 'i386';
 
 /** Runs a label at once. A failure ends at the prompt, whose time-out tries the label again. */

@@ -1,11 +1,13 @@
-// Deviating firmware of one kind of machine: detection and workaround. Quirks of every machine are at their place in the code, marked
-// `Quirk:`.
+// Deviating firmware of one kind of machine: detection and workaround. Quirks of every machine are
+// at their place in the code, marked `Quirk:`.
 //
-// Sources: Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43, DHCP_OPTION97); the PXE specification 2.1 §2.4 for
-// the tags of option 43; the IANA registry "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
+// Sources: Raspberry Pi's documentation of its boot ROM and bootloader (PXE_OPTION43,
+// DHCP_OPTION97); the PXE specification 2.1 §2.4 for the tags of option 43; the IANA registry
+// "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
 //
-// 1. A Raspberry Pi is known by its option 97 or hardware address (firmware-prefixes.ts). The operator's rules (`boot.quirks`) come first,
-//    the longest address prefix before others; `none` turns a quirk off.
+// 1. A Raspberry Pi is known by its option 97 or hardware address (firmware-prefixes.ts). The
+//    operator's rules (`boot.quirks`) come first, the longest address prefix before others; `none`
+//    turns a quirk off.
 // 2. A machine has at most one quirk.
 // 3. Finding it costs one look-up by address prefix.
 
@@ -16,8 +18,10 @@ import { FIRMWARE_PREFIXES } from './firmware-prefixes.ts';
 /**
  * How a client in proxy mode learns its boot file.
  *
- * - `boot-file`: from the offer, which tells it not to look for a boot server (PXE 2.1 §2.4, tag 6 with bit 3).
- * - `binl`: not from the offer, but on port 4011 (EDK2 treats an offer with option 60 and no usable option 43 as BINL).
+ * - `boot-file`: from the offer, which tells it not to look for a boot server (PXE 2.1 §2.4, tag 6
+ *   with bit 3).
+ * - `binl`: not from the offer, but on port 4011 (EDK2 treats an offer with option 60 and no usable
+ *   option 43 as BINL).
  */
 export type ProxyReply = 'boot-file' | 'binl';
 
@@ -46,8 +50,9 @@ export type QuirkName = (typeof QUIRK_NAMES)[number];
 /** The ROM requires it in an offer, anywhere in option 43. */
 const PI_TEXT = 'Raspberry Pi Boot';
 /**
- * PXE tags, as this ROM has always been offered: 6, discovery control 3 (no broadcast and no multicast discovery); 10, a menu prompt that
- * waits 0 s; 9, a menu of one entry (type 0) with the text.
+ * PXE tags, as this ROM has always been offered: 6, discovery control 3 (no broadcast and no
+ * multicast discovery); 10, a menu prompt that waits 0 s; 9, a menu of one entry (type 0) with the
+ * text.
  */
 const PI_OPTIONS = Uint8Array.of(
   6,

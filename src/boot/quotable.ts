@@ -1,4 +1,5 @@
-// Checks, when the operator's kernel arguments are stored, that every loader can pass them on, so that no machine fails at boot.
+// Checks, when the operator's kernel arguments are stored, that every loader can pass them on, so
+// that no machine fails at boot.
 
 import { quoteGrub } from './grub.ts';
 import { quoteIpxe } from './ipxe.ts';

@@ -1,7 +1,9 @@
-// What boot clients showed in their DHCP requests. Most loaders ask for their configuration only by hardware address; the UUID still
-// identifies a machine in use that boots from a new card, and the CPU chooses the image of an unknown one whose loader does not say it.
+// What boot clients showed in their DHCP requests. Most loaders ask for their configuration only by
+// hardware address; the UUID still identifies a machine in use that boots from a new card, and the
+// CPU chooses the image of an unknown one whose loader does not say it.
 //
-// 1. Signs of the region's machines, of other known clients and of unknown clients are kept separately (`net/shares/kept-apart.ts`).
+// 1. Signs of the region's machines, of other known clients and of unknown clients are kept
+//    separately (`net/shares/kept-apart.ts`).
 
 import type { MacAddress } from '../ground/address.ts';
 import { type Owner, RankedTable } from '../net/shares/kept-apart.ts';
@@ -18,8 +20,8 @@ export interface BootSigns {
 }
 
 /**
- * Signs of each rank. Unknown clients fill theirs by inventing hardware addresses, but evict only each other's: the machines of the region
- * have a higher rank. The next boot sends them again.
+ * Signs of each rank. Unknown clients fill theirs by inventing hardware addresses, but evict only
+ * each other's: the machines of the region have a higher rank. The next boot sends them again.
  */
 export const SIGNS_MAX = 4096;
 

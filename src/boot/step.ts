@@ -1,7 +1,9 @@
 // A machine's next step, independent of the loader's language.
 //
-// 1. A step is rendered completely or not at all: a renderer that cannot write a value refuses the whole text.
-// 2. Every text ends on its own: a failure is shown for EXPLAIN_SECONDS, then the machine restarts and asks again.
+// 1. A step is rendered completely or not at all: a renderer that cannot write a value refuses the
+//    whole text.
+// 2. Every text ends on its own: a failure is shown for EXPLAIN_SECONDS, then the machine restarts
+//    and asks again.
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import type { RackMachine } from '../machines/machine.ts';
@@ -122,7 +124,10 @@ export function tryRender(render: () => readonly string[]): RenderedText {
   }
 }
 
-/** Text for a screen or a comment: what a loader could interpret becomes `?`, and it is cut at 200 characters. */
+/**
+ * Text for a screen or a comment: what a loader could interpret becomes `?`, and it is cut at 200
+ * characters.
+ */
 export function asScreenText(text: string): string {
   return text.slice(0, 200).replace(/[^A-Za-z0-9 ._:,()/+=-]/g, '?');
 }

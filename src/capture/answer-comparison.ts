@@ -16,7 +16,10 @@ export interface Difference {
   readonly captured: string;
 }
 
-/** - `same`, `differs`: both answered. - `only-now`, `only-captured`: one of them answered. - `unanswered`: neither answered. */
+/**
+ * - `same`, `differs`: both answered. - `only-now`, `only-captured`: one of them answered. -
+ * `unanswered`: neither answered.
+ */
 export type Verdict = 'same' | 'differs' | 'only-now' | 'only-captured' | 'unanswered';
 
 /** One replayed query of the capture. */
@@ -115,8 +118,9 @@ const authoritative = (isNow: boolean, { flags }: Message) =>
   ['authoritative', isNow ? 'yes' : 'no', (flags & FLAG.AA) === 0 ? 'no' : 'yes'] as const;
 
 /**
- * Compares two DNS answers: the response code, whether they are authoritative (RFC 1035 §4.1.1), the data of the answers, and the authority
- * section, which names the zone of a missing name (RFC 2308 §3).
+ * Compares two DNS answers: the response code, whether they are authoritative (RFC 1035 §4.1.1),
+ * the data of the answers, and the authority section, which names the zone of a missing name (RFC
+ * 2308 §3).
  */
 export const compareDns = (now: Message, captured: Message): readonly Difference[] =>
   listDifferingFields([
@@ -127,8 +131,8 @@ export const compareDns = (now: Message, captured: Message): readonly Difference
   ]);
 
 /**
- * The same for a query that would now be forwarded. The upstream's answer is not known, but ours would be authoritative if an alias of ours
- * leads outside.
+ * The same for a query that would now be forwarded. The upstream's answer is not known, but ours
+ * would be authoritative if an alias of ours leads outside.
  */
 export const compareForwarded = (isOwnAlias: boolean, captured: Message): readonly Difference[] =>
   listDifferingFields([authoritative(isOwnAlias, captured)]);

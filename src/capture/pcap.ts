@@ -1,8 +1,11 @@
-// Reads the UDP datagrams of a capture by tcpdump: the pcap file format (draft-ietf-opsawg-pcap), LINKTYPE values of tcpdump.org,
-// IEEE 802.1Q, RFC 791 §3.1, RFC 768. `tcpdump -r FILE -w NEW` makes pcap of every other format.
+// Reads the UDP datagrams of a capture by tcpdump: the pcap file format (draft-ietf-opsawg-pcap),
+// LINKTYPE values of tcpdump.org, IEEE 802.1Q, RFC 791 §3.1, RFC 768. `tcpdump -r FILE -w NEW`
+// makes pcap of every other format.
 //
-// 1. A file is hostile: every length is checked against the available bytes, and reading ends at the first fault with the datagrams before it.
-// 2. Fragments are not put together, and checksums are ignored: on the sending host they are not computed yet.
+// 1. A file is hostile: every length is checked against the available bytes, and reading ends at
+//    the first fault with the datagrams before it.
+// 2. Fragments are not put together, and checksums are ignored: on the sending host they are not
+//    computed yet.
 
 import { type Ipv4, ipv4 } from '../ground/address.ts';
 import { counted } from '../ground/counted.ts';
@@ -71,7 +74,10 @@ const ETHERTYPE_IPV4 = 0x0800;
 const VLAN_TYPES: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
 const UDP_HEADER_BYTES = 8;
 
-/** Where the EtherType is in the header of a link type, and the bytes after it: Ethernet, and Linux cooked of both versions. */
+/**
+ * Where the EtherType is in the header of a link type, and the bytes after it: Ethernet, and Linux
+ * cooked of both versions.
+ */
 const LINKS: ReadonlyMap<number, readonly [typeAt: number, after: number]> = new Map([
   [1, [12, 0]],
   [113, [14, 0]],

@@ -1,5 +1,5 @@
-// Replays captured DHCP messages through the deciding code. Decisions are applied to copies of the leases and offers, so that a REQUEST
-// finds the offer of its DISCOVER. Nothing is sent or stored.
+// Replays captured DHCP messages through the deciding code. Decisions are applied to copies of the
+// leases and offers, so that a REQUEST finds the offer of its DISCOVER. Nothing is sent or stored.
 //
 // 1. A query is handled like a received datagram: `decide`, then the record, then the encoded reply.
 // 2. No address is probed; an offer that would wait for a probe is made immediately.
@@ -147,7 +147,10 @@ export class DhcpReplay {
     }
   }
 
-  /** The socket that would have received it. A unicast to another server counts as one to the rack's address in that network. */
+  /**
+   * The socket that would have received it. A unicast to another server counts as one to the rack's
+   * address in that network.
+   */
   #createArrival(message: DhcpMessage, { to }: CapturedDatagram): Arrival {
     const { served, ownAddresses } = this.#subnets;
     const broadcasts = served.some(({ subnet }) => subnet.broadcast === to);

@@ -1,5 +1,5 @@
-// Replays captured DNS queries against the names of the present configuration, leases and machines. A query that would be forwarded is
-// reported, not sent.
+// Replays captured DNS queries against the names of the present configuration, leases and machines.
+// A query that would be forwarded is reported, not sent.
 
 import type { RackConfig } from '../config/rack-config.ts';
 import { nameMachines, nameReservations } from '../daemon/rack/naming.ts';

@@ -1,4 +1,5 @@
-// Replays captured TFTP requests: the loader would now get a file of the tree, a rendered configuration, or an error.
+// Replays captured TFTP requests: the loader would now get a file of the tree, a rendered
+// configuration, or an error.
 
 import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
 import { formatIpv4 } from '../ground/address.ts';

@@ -1,7 +1,9 @@
-// Replays a capture through the deciding code with the present configuration: each query is decided again at the time of its packet, and
-// the captured answer is compared with the present one. Nothing is sent or stored.
+// Replays a capture through the deciding code with the present configuration: each query is decided
+// again at the time of its packet, and the captured answer is compared with the present one.
+// Nothing is sent or stored.
 //
-// 1. A TFTP transfer continues on ports that only its request reveals. At most TRANSFERS_MAX requests are kept, the oldest dropped first.
+// 1. A TFTP transfer continues on ports that only its request reveals. At most TRANSFERS_MAX
+//    requests are kept, the oldest dropped first.
 
 import type { AssetContext } from '../boot/asset.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';

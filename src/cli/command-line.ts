@@ -1,4 +1,5 @@
-// The command line, for every command. The calls of the service units have files of their own, which load less (`main.ts`).
+// The command line, for every command. The calls of the service units have files of their own,
+// which load less (`main.ts`).
 
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { nameHelp } from './help.ts';

@@ -1,4 +1,5 @@
-// All commands, assembled from the `commands.ts` of each noun's folder. A command's own code loads only when it runs.
+// All commands, assembled from the `commands.ts` of each noun's folder. A command's own code loads
+// only when it runs.
 
 import type { Argv } from 'yargs';
 import { readBuild } from '../files/program-version.ts';
@@ -104,8 +105,8 @@ async function runTyped(args: readonly string[]): Promise<number> {
 type Finish = (code: number) => void;
 
 /**
- * With every command or, if `args` name an operation of the API, with the operations of that noun only. `finish` gets
- * the exit code of the command that ran.
+ * With every command or, if `args` name an operation of the API, with the operations of that noun
+ * only. `finish` gets the exit code of the command that ran.
  */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
   const { default: yargs } = await import('yargs');

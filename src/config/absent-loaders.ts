@@ -1,5 +1,6 @@
-// Warns about loaders in `boot.loaders` that this host's boot tree lacks. `rackboot images build` makes only the built-in ones. URLs, iPXE
-// scripts and beginnings of file names are not checked: some firmware completes the beginning of a name.
+// Warns about loaders in `boot.loaders` that this host's boot tree lacks. `rackboot images build`
+// makes only the built-in ones. URLs, iPXE scripts and beginnings of file names are not checked:
+// some firmware completes the beginning of a name.
 
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -29,7 +30,10 @@ export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'load
   });
 }
 
-/** True if the directory has neither this name nor a longer one that begins with it. A directory that cannot be read is not judged. */
+/**
+ * True if the directory has neither this name nor a longer one that begins with it. A directory
+ * that cannot be read is not judged.
+ */
 function isAbsent(path: string): boolean {
   try {
     return !readdirSync(dirname(path)).some((name) => name.startsWith(basename(path)));

@@ -1,4 +1,5 @@
-// What new machines need of the boot tree: an image that they boot for at least one CPU, and a loader for it. For the doctor and the rack's report.
+// What new machines need of the boot tree: an image that they boot for at least one CPU, and a
+// loader for it. For the doctor and the rack's report.
 
 import { archFlag, BUILT_CPUS, type Cpu, FIRMWARE_ARCHITECTURES } from '../boot/architectures.ts';
 import type { BootConfig } from '../boot/config.ts';
@@ -42,7 +43,10 @@ interface LackOfFiles {
   readonly command: string;
 }
 
-/** Why no new machine can boot from the tree; undefined: one can. @param flags of the command, with a leading space */
+/**
+ * Why no new machine can boot from the tree; undefined: one can. @param flags of the command, with
+ * a leading space
+ */
 export function judgeBootFiles(config: BootPart, hasFile: HasFile, flags = ''): LackOfFiles | undefined {
   const { tree, loaders } = config.boot;
   const cpus = cpusWithImage(config, hasFile);

@@ -1,6 +1,7 @@
-// Finds settings with which machines would not boot from this host's present boot tree: a release that is missing, an installer that was
-// never imported. A tree without any image is not judged, as the settings may come before the images. Loaders are not judged either, as an
-// entry of `boot.loaders` may be the beginning of file names.
+// Finds settings with which machines would not boot from this host's present boot tree: a release
+// that is missing, an installer that was never imported. A tree without any image is not judged, as
+// the settings may come before the images. Loaders are not judged either, as an entry of
+// `boot.loaders` may be the beginning of file names.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +38,10 @@ interface FoundImage {
 /** The images that a setting asks for. */
 type WantedImage = Pick<FoundImage, 'release' | 'kind'>;
 
-/** The settings that would keep all machines, or those of one architecture, from booting. Settings as in `before` are not judged. */
+/**
+ * The settings that would keep all machines, or those of one architecture, from booting. Settings
+ * as in `before` are not judged.
+ */
 export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly BootStop[] {
   const { tree, commissioningRelease: release, enlistWith } = after;
   if (
@@ -81,8 +85,8 @@ function enlisting(boot: JudgedBoot): WantedImage {
 const isSameWanted = (a: WantedImage, b: WantedImage): boolean => a.kind === b.kind && a.release === b.release;
 
 /**
- * The architectures that can boot with the former setting but not with the wanted one. Without a former one, those that have only other
- * images of the wanted kind.
+ * The architectures that can boot with the former setting but not with the wanted one. Without a
+ * former one, those that have only other images of the wanted kind.
  */
 function losingArchitectures(
   images: readonly FoundImage[],
@@ -172,7 +176,10 @@ function findImportedImages(
   );
 }
 
-/** The names in a directory; empty if it cannot be read. Problems of the tree itself are reported elsewhere. */
+/**
+ * The names in a directory; empty if it cannot be read. Problems of the tree itself are reported
+ * elsewhere.
+ */
 function namesIn(directory: string): readonly string[] {
   try {
     return readdirSync(directory).filter(isPlainName).slice(0, NAMES_READ_MAX);

@@ -1,4 +1,5 @@
-// Classes of clients in the configuration: from the written form (name, condition, effects) to the classes of a network.
+// Classes of clients in the configuration: from the written form (name, condition, effects) to the
+// classes of a network.
 //
 //   dhcp.classes ┐
 //   cluster_interfaces[…].classes ├─ resolveClasses (one list) ─→ entries ─ networkClasses ─→ the classes of a network
@@ -18,7 +19,10 @@ import { LEASE_SECONDS_MAX, LEASE_SECONDS_MIN } from './lease-times.ts';
 import { type AddressesOf, hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
 import { duration, loaders, plainName } from './written-values.ts';
 
-/** The most classes in one list. Each DISCOVER and REQUEST is tested against all; only the operator fills the list. */
+/**
+ * The most classes in one list. Each DISCOVER and REQUEST is tested against all; only the operator
+ * fills the list.
+ */
 const CLASSES_MAX = 64;
 
 const writtenClass = z.strictObject({

@@ -1,10 +1,11 @@
 // One cluster interface: from the written form to the network it describes, and its contradictions.
 //
-// 1. Every address lies inside the network and is neither its first nor its last, except in a network of two addresses (RFC 3021 §2.1), which
-//    has no broadcast address but 255.255.255.255 (§2.2).
+// 1. Every address lies inside the network and is neither its first nor its last, except in a
+//    network of two addresses (RFC 3021 §2.1), which has no broadcast address but 255.255.255.255
+//    (§2.2).
 // 2. The dynamic and the static range are disjoint and contain neither the rack nor the router.
-// 3. A managed one (1 or 2) has a range or reservations and, unless relayed, an interface with an address. Without a dynamic range only known
-//    clients get an address.
+// 3. A managed one (1 or 2) has a range or reservations and, unless relayed, an interface with an
+//    address. Without a dynamic range only known clients get an address.
 // 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
 
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';

@@ -1,5 +1,5 @@
-// The configuration file as written: its text, its YAML, and the state directory that it names. Most commands need nothing else, so this
-// module loads none of the schemas of the values.
+// The configuration file as written: its text, its YAML, and the state directory that it names.
+// Most commands need nothing else, so this module loads none of the schemas of the values.
 
 import { readFileSync } from 'node:fs';
 import { fileFault } from '../files/read-fault.ts';
@@ -45,8 +45,9 @@ export function readConfigFile(text: string): ReadConfigFile {
 const told = new Set<string>();
 
 /**
- * The state directory of a configuration file, where its daemon also answers. The file may be invalid: a running daemon keeps the last
- * valid one. If it is not even YAML, standard error says so.
+ * The state directory of a configuration file, where its daemon also answers. The file may be
+ * invalid: a running daemon keeps the last valid one. If it is not even YAML, standard error says
+ * so.
  * @param isTold true: the caller says so
  * @throws RackError `config-unreadable`
  */
@@ -62,7 +63,10 @@ export function loadPlace(path: string, isTold = false): { readonly stateDir: st
   return { stateDir: chooseStateDir({ state_dir: /^state_dir:\s*["']?(\/[^\s"'#]*)/m.exec(text)?.[1] ?? '' }) };
 }
 
-/** The remedy for a missing file: `init` makes a configuration only for a rack, not for a region apart from its racks. */
+/**
+ * The remedy for a missing file: `init` makes a configuration only for a rack, not for a region
+ * apart from its racks.
+ */
 const missingRemedy = (owner: 'rack' | 'region'): string => {
   const first = owner === 'region' ? 'docs/outgrowing.md shows one for a region' : '`sudo rackboot init` makes one';
   return `${first}; --config or RACKBOOT_CONFIG names another`;

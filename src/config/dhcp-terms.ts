@@ -1,5 +1,6 @@
-// The terms on which a network's clients get their addresses: lease times, options and classes. `dhcp` sets them for all networks, a
-// cluster interface for its own network, a host entry for one host.
+// The terms on which a network's clients get their addresses: lease times, options and classes.
+// `dhcp` sets them for all networks, a cluster interface for its own network, a host entry for one
+// host.
 //
 // 1. Everything written is checked, even for an interface without DHCP (management 0).
 

@@ -37,7 +37,10 @@ interface ComparedConfig extends Pick<UsableConfig, 'merged'> {
 }
 
 interface KeyChange {
-  /** `dns.upstream`; for a field of a cluster interface with the interface's name: `cluster_interfaces.lab.router_ip`. */
+  /**
+   * `dns.upstream`; for a field of a cluster interface with the interface's name:
+   * `cluster_interfaces.lab.router_ip`.
+   */
   readonly key: string;
   readonly before: string;
   readonly after: string;
@@ -92,7 +95,10 @@ export function listValues(config: ComparedConfig): ReadonlyMap<string, string> 
   return new Map([...flatten(config)].map(([key, { shown }]) => [key, shown]));
 }
 
-/** Every key of a configuration with a short digest of its value as used, by which a difference can be seen and no value. */
+/**
+ * Every key of a configuration with a short digest of its value as used, by which a difference can
+ * be seen and no value.
+ */
 export function digestValues(config: ComparedConfig): ReadonlyMap<string, string> {
   return new Map([...flatten(config)].map(([key, { used }]) => [key, hash('sha256', used).slice(0, DIGEST_LENGTH)]));
 }
@@ -174,7 +180,10 @@ export interface RunningLease {
 interface ChangeEffects {
   /** `opens TFTP 10.20.0.1:1069`, `closes …`. */
   readonly listeners: readonly string[];
-  /** Leases whose address the new configuration would not give: their machines get another address when they renew. */
+  /**
+   * Leases whose address the new configuration would not give: their machines get another address
+   * when they renew.
+   */
   readonly stranded: readonly RunningLease[];
 }
 
@@ -197,7 +206,10 @@ export function strander(before: RackConfig, after: RackConfig): (lease: Running
   return (lease) => givenBefore(lease) && !givenAfter(lease);
 }
 
-/** Returns a test that is true if DHCP may give a lease's address to the lease's machine under this configuration. */
+/**
+ * Returns a test that is true if DHCP may give a lease's address to the lease's machine under this
+ * configuration.
+ */
 function makeGiverTest({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   const reservations = new Map(
     dhcp.subnets.flatMap(({ reservations }) =>
@@ -208,7 +220,8 @@ function makeGiverTest({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
     const reservation = reservations.get(address);
     if (reservation !== undefined) {
       const { mac: reserved, clientId, duid, circuitId, remoteId } = reservation;
-      // A reservation by one of these keys may be for this machine: a `RunningLease` has neither identifier nor place to compare.
+      // A reservation by one of these keys may be for this machine: a `RunningLease` has neither
+      // identifier nor place to compare.
       const mayMatch = [clientId, duid, circuitId, remoteId].some((key) => key !== undefined);
       return mayMatch || (reserved !== undefined && formatMac(reserved) === mac);
     }

@@ -1,5 +1,6 @@
-// The messages for a value of the wrong kind or size: they say what is allowed and what was found. They replace the validator's messages,
-// which name types of its language; a schema with its own message (`error`) keeps it.
+// The messages for a value of the wrong kind or size: they say what is allowed and what was found.
+// They replace the validator's messages, which name types of its language; a schema with its own
+// message (`error`) keeps it.
 
 import type { z } from 'zod';
 import { withoutUsersIn } from '../ground/clean-text.ts';
@@ -49,10 +50,16 @@ function formatText(issue: Extract<z.core.$ZodRawIssue, { readonly code: 'invali
   return 'another form; config/rackboot.yaml shows it';
 }
 
-/** Makes a schema use these messages and keep the wrong value. Without the validator's compiled code, which costs a start 7 ms. */
+/**
+ * Makes a schema use these messages and keep the wrong value. Without the validator's compiled
+ * code, which costs a start 7 ms.
+ */
 export const OWN_WORDS = { error: allowedText, reportInput: true, jitless: true } as const;
 
-/** Names the expected value and, unless it is secret, the found one. For an invalid name, the inner issue names the expected one. */
+/**
+ * Names the expected value and, unless it is secret, the found one. For an invalid name, the inner
+ * issue names the expected one.
+ */
 export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   const { message, input } = issue;
@@ -65,7 +72,10 @@ export function faultText(issue: z.core.$ZodIssue, isSecret = false): string {
   return `${allowed}, found ${foundText(wrongEntry(issue) ?? input, message)}${remedyFor(issue, input)}${more}`;
 }
 
-/** The text in a list for which a value that may have several kinds was refused: "a list" would not tell it. */
+/**
+ * The text in a list for which a value that may have several kinds was refused: "a list" would not
+ * tell it.
+ */
 function wrongEntry(issue: z.core.$ZodIssue): string | undefined {
   const { input } = issue;
   if (issue.code !== 'invalid_union' || !Array.isArray(input)) return undefined;
@@ -92,7 +102,10 @@ function foundText(input: unknown, message: string): string {
   return typeof input === 'object' ? 'keys with values' : String(input);
 }
 
-/** The beginning of a text that was found; of a URL without user name and password. @param expected what was expected, in words */
+/**
+ * The beginning of a text that was found; of a URL without user name and password. @param expected
+ * what was expected, in words
+ */
 export const foundShown = (text: string, expected: string): string => shorten(withoutUsersIn(text, expected));
 
 const shorten = (text: string): string =>

@@ -1,4 +1,5 @@
-// The problems of a configuration, each at the place where the value's owner would look for it. Racks and regions use the same form.
+// The problems of a configuration, each at the place where the value's owner would look for it.
+// Racks and regions use the same form.
 
 import type { z } from 'zod';
 import { INTERFACES_KEY, interfacesOf, nameOf } from '../machines/settings.ts';
@@ -30,7 +31,10 @@ export function reportIssues({ schema, example, elsewhere }: FileKind, error: z.
   }
 }
 
-/** Moves a problem from its path in the merged configuration to the place where the value's owner would look for it. */
+/**
+ * Moves a problem from its path in the merged configuration to the place where the value's owner
+ * would look for it.
+ */
 export function problemAt(path: ProblemPath, message: string, merge: MergedSettings, file: ConfigFile): ConfigProblem {
   const [first, second, ...rest] = path;
   if (first === INTERFACES_KEY && typeof second === 'number' && second >= merge.fileInterfaces) {

@@ -30,7 +30,10 @@ const writtenSelections = z
   .max(SELECTIONS_MAX, { error: `expected at most ${SELECTIONS_MAX} selections` });
 const KEYS = Object.keys(selection.shape);
 
-/** Decodes the value of the key `selections`; undefined: absent. Each system and release of a source is selected at most once. */
+/**
+ * Decodes the value of the key `selections`; undefined: absent. Each system and release of a source
+ * is selected at most once.
+ */
 export function decodeSelections(value: unknown, report: Report): readonly AddedSelection[] {
   if (value === undefined) return [];
   const parsed = writtenSelections.safeParse(value);

@@ -1,5 +1,6 @@
-// Checks a configuration against its host: if another interface of the host is also in a cluster network, the rack would answer on the
-// wrong wire. It answers on no wire while the named interface is absent, such as after a move to a host where the interface has another name.
+// Checks a configuration against its host: if another interface of the host is also in a cluster
+// network, the rack would answer on the wrong wire. It answers on no wire while the named interface
+// is absent, such as after a move to a host where the interface has another name.
 
 import { readAuthorities, readCertificatePair } from '../files/certificate.ts';
 import type { Ipv4, Ipv4Network } from '../ground/address.ts';
@@ -35,8 +36,8 @@ function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): st
 }
 
 /**
- * Networks of this host that overlap a cluster interface's, by the place of that among all. The named interface may have exactly that
- * network. Host routes (/32) do not count.
+ * Networks of this host that overlap a cluster interface's, by the place of that among all. The
+ * named interface may have exactly that network. Host routes (/32) do not count.
  */
 export function findOverlaps(
   config: { readonly clusterInterfaces: readonly PlacedNetwork[] },

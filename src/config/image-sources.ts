@@ -1,10 +1,12 @@
 // The sources of images that files name: those that Rackboot ships, and those of the site.
 //
-// 1. The site's file is `image-sources.yaml` next to the configuration; it may be missing. Its sources come first, and replace shipped ones
-//    of the same name. Its `releases` are added to sources of installers, its own or shipped ones, and replace releases of the same name. Its
+// 1. The site's file is `image-sources.yaml` next to the configuration; it may be missing. Its
+//    sources come first, and replace shipped ones of the same name. Its `releases` are added to
+//    sources of installers, its own or shipped ones, and replace releases of the same name. Its
 //    `selections` are those of the region, of its own or shipped sources.
-// 2. For a region, a file with an error changes nothing: its last good version stays in force. Without one, no source of a file counts, not
-//    even a shipped one, because the site's file may replace it. An error in `selections` leaves the file's sources in force.
+// 2. For a region, a file with an error changes nothing: its last good version stays in force.
+//    Without one, no source of a file counts, not even a shipped one, because the site's file may
+//    replace it. An error in `selections` leaves the file's sources in force.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -29,7 +31,10 @@ interface SourceFlags {
   readonly sources?: string | undefined;
 }
 
-/** Reads all sources. Call it before this process switches users. @throws RackError `config-invalid`, `config-unreadable`, or `not-found` */
+/**
+ * Reads all sources. Call it before this process switches users. @throws RackError
+ * `config-invalid`, `config-unreadable`, or `not-found`
+ */
 export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
   readFileSources(flags).sources.map(({ source }) => source);
 
@@ -105,8 +110,9 @@ function addReleases(sources: readonly FileSource[], releases: readonly AddedRel
 }
 
 /**
- * Reads the sources and selections for a region, again whenever the site's file has changed. If that cannot be used, returns its last good
- * version and the problem, or else the shipped sources, from which nothing is imported then.
+ * Reads the sources and selections for a region, again whenever the site's file has changed. If
+ * that cannot be used, returns its last good version and the problem, or else the shipped sources,
+ * from which nothing is imported then.
  * @param config the configuration file; undefined: there is none
  */
 export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {
@@ -120,7 +126,8 @@ export function fileSourcesReader(config: string | undefined): () => Promise<Fil
       if (cached.sources.problem === undefined) good = cached.sources;
       return cached.sources;
     } catch (error) {
-      // It cannot be read at the moment, such as when the process has no file descriptor left: the next call tries again.
+      // It cannot be read at the moment, such as when the process has no file descriptor left: the
+      // next call tries again.
       const problem = errorText(error);
       if (cached !== undefined)
         return {
@@ -133,7 +140,10 @@ export function fileSourcesReader(config: string | undefined): () => Promise<Fil
   };
 }
 
-/** @throws if a file cannot be read @param good what is in force as long as the file cannot be used; undefined: nothing */
+/**
+ * @throws if a file cannot be read @param good what is in force as long as the file cannot be used;
+ * undefined: nothing
+ */
 function readOrExplain(config: string | undefined, good: FileSources | undefined): FileSources {
   try {
     const read = readFileSources({ config: config ?? SHIPPED });

@@ -1,8 +1,10 @@
-// The rule of each configuration key: its possible owners, and whether a change applies while the daemon runs.
+// The rule of each configuration key: its possible owners, and whether a change applies while the
+// daemon runs.
 //
-// 1. The keys are those of the schema. Every key that is not in FILE_KEYS may be in the store: people change it in daily work.
-// 2. Keys that decide where this process is found (paths, sockets, names) belong to the file: a change in the store must never make a rack
-//    unreachable.
+// 1. The keys are those of the schema. Every key that is not in FILE_KEYS may be in the store:
+//    people change it in daily work.
+// 2. Keys that decide where this process is found (paths, sockets, names) belong to the file: a
+//    change in the store must never make a rack unreachable.
 
 import { keysAt } from './sibling-keys.ts';
 import { writtenConfigSchema } from './written.ts';
@@ -47,7 +49,10 @@ const FILE_KEYS: ReadonlyMap<string, string | undefined> = new Map([
   ].map((key) => [key, undefined] as const),
 ]);
 
-/** Every key and section of the file, except those inside lists and mappings with names of the operator's choice. */
+/**
+ * Every key and section of the file, except those inside lists and mappings with names of the
+ * operator's choice.
+ */
 export const KEYS: readonly string[] = keysBelow('');
 
 function keysBelow(section: string): readonly string[] {

@@ -1,7 +1,8 @@
-// How long leases last: the values of a cluster interface, otherwise those of `dhcp`, otherwise the defaults. Reports contradictions.
+// How long leases last: the values of a cluster interface, otherwise those of `dhcp`, otherwise the
+// defaults. Reports contradictions.
 //
-// 1. A value of the cluster interface overrides one of `dhcp`. T1 and T2 set only in `dhcp` are scaled if the interface has another
-//    lease_time.
+// 1. A value of the cluster interface overrides one of `dhcp`. T1 and T2 set only in `dhcp` are
+//    scaled if the interface has another lease_time.
 // 2. lease_time lies within lease_time_min and lease_time_max, which default to lease_time.
 
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';

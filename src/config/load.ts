@@ -14,8 +14,8 @@ export function parseConfig(text: string, stored: Settings = NO_SETTINGS): Parse
 }
 
 /**
- * Reads a configuration file and merges it with the store's values; if they do not fit together, uses the file alone and says why in
- * `refused`.
+ * Reads a configuration file and merges it with the store's values; if they do not fit together,
+ * uses the file alone and says why in `refused`.
  * @param stored returns the store's values as cached in a state directory
  * @throws RackError `config-unreadable`, `config-invalid` if the file alone cannot be served either
  */

@@ -1,7 +1,8 @@
 // Merges the file and the store into one configuration, still as written.
 //
 // 1. The file wins, key by key. A cluster interface counts as one key, by its name.
-// 2. The store must hold only keys that it may own. Any other key is a problem, and then nothing from the store is used.
+// 2. The store must hold only keys that it may own. Any other key is a problem, and then nothing
+//    from the store is used.
 // 3. Merging changes neither the file's values nor the store's.
 
 import { type Fields, isFields } from '../ground/fields.ts';
@@ -47,13 +48,19 @@ export function mergeSettings(file: Settings, stored: Settings): MergedSettings 
   return { merged, fromStore, fileInterfaces: own.length, notOwnable };
 }
 
-/** The file's keys that the store could own if the file did not set them: `dns.upstream`, `cluster_interfaces.lab`. */
+/**
+ * The file's keys that the store could own if the file did not set them: `dns.upstream`,
+ * `cluster_interfaces.lab`.
+ */
 export function pinnedKeys(file: Settings): readonly string[] {
   const keys = STORE_KEYS.filter((key) => key !== INTERFACES_KEY && isWritten(file, key));
   return [...keys, ...interfacesOf(file).map((entry) => `${INTERFACES_KEY}.${nameOf(entry)}`)];
 }
 
-/** True if the file has the key, or a value above it that is not a mapping: a mistake to be corrected in the file. */
+/**
+ * True if the file has the key, or a value above it that is not a mapping: a mistake to be
+ * corrected in the file.
+ */
 export function isWritten(file: Settings, key: string): boolean {
   let value: SettingValue | undefined = file;
   for (const part of key.split('.')) {
@@ -65,8 +72,8 @@ export function isWritten(file: Settings, key: string): boolean {
 }
 
 /**
- * The keys that hold values. A key with a rule holds a value, unless a key below it has its own rule: `tftp` is the file's, but
- * `tftp.allow` is not.
+ * The keys that hold values. A key with a rule holds a value, unless a key below it has its own
+ * rule: `tftp` is the file's, but `tftp.allow` is not.
  */
 export function leafKeys(fields: Fields, prefix = ''): readonly string[] {
   return Object.entries(fields).flatMap(([name, value]) => {

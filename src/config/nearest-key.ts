@@ -1,5 +1,5 @@
-// Guesses which configuration key was meant by an unknown one: compares whole names and, for a key without a section, also last parts and
-// MAAS's names.
+// Guesses which configuration key was meant by an unknown one: compares whole names and, for a key
+// without a section, also last parts and MAAS's names.
 
 import { nearestName } from '../ground/nearest-name.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
@@ -27,7 +27,10 @@ export function nearestKey(key: string): string | undefined {
   return parts.length > 1 ? undefined : BY_NAME.get(nearestName(last, [...BY_NAME.keys()]) ?? '');
 }
 
-/** For `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in an interface's name, which may look like a misspelt field. */
+/**
+ * For `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in an interface's name, which may
+ * look like a misspelt field.
+ */
 function nearestField(key: string): string | undefined {
   const dot = key.lastIndexOf('.');
   const field = key.slice(dot + 1);

@@ -1,5 +1,5 @@
-// For a valid configuration: notes on keys that have no effect although one would expect one, and warnings about keys that give everybody
-// access. Pure.
+// For a valid configuration: notes on keys that have no effect although one would expect one, and
+// warnings about keys that give everybody access. Pure.
 
 import { findNamedOption } from '../dhcp/wire/option-table.ts';
 import { formatNetwork, type Ipv4Network } from '../ground/address.ts';

@@ -1,16 +1,24 @@
-// Finds a GRUB in the tree that has no network after HTTP boot. For the doctor, and for what a machine would get.
+// Finds a GRUB in the tree that has no network after HTTP boot. For the doctor, and for what a
+// machine would get.
 //
-// Source: shim's SBAT.md: each program that shim starts has lines `component,generation,vendor,package,version,url` in its section .sbat.
+// Source: shim's SBAT.md: each program that shim starts has lines
+// `component,generation,vendor,package,version,url` in its section .sbat.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { archFlag, type Cpu } from '../boot/architectures.ts';
 
-/** Quirk: an earlier one stops at its prompt after HTTP boot, and in a network with `mode: proxy` (`images/build/loaders.ts` LOADER_RELEASE). */
+/**
+ * Quirk: an earlier one stops at its prompt after HTTP boot, and in a network with `mode: proxy`
+ * (`images/build/loaders.ts` LOADER_RELEASE).
+ */
 const GRUB_MIN = [2, 12] as const;
 const SBAT_LINE = /\ngrub,\d+,[^,\n]{1,64},grub,(\d{1,3})\.(\d{1,3})/;
 
-/** Its name and version, `grubx64.efi is GRUB 2.06`; undefined: it is new enough, names no version, or cannot be read. */
+/**
+ * Its name and version, `grubx64.efi is GRUB 2.06`; undefined: it is new enough, names no version,
+ * or cannot be read.
+ */
 export function findOldGrub(tree: string, name: string): string | undefined {
   const version = readGrubVersion(join(tree, name));
   if (version === undefined || !isOlder(version)) return undefined;
@@ -32,6 +40,9 @@ function readGrubVersion(path: string): readonly [number, number] | undefined {
 const isOlder = ([major, minor]: readonly [number, number]): boolean =>
   major < GRUB_MIN[0] || (major === GRUB_MIN[0] && minor < GRUB_MIN[1]);
 
-/** The command that replaces it, unless a person put it there. @param configWords of the command, with a leading space */
+/**
+ * The command that replaces it, unless a person put it there. @param configWords of the command,
+ * with a leading space
+ */
 export const newGrubCommand = (cpu: Cpu, configWords = ''): string =>
   `sudo rackboot loaders install${archFlag(cpu)}${configWords}`;

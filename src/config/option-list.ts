@@ -1,14 +1,17 @@
-// The options of a configuration: from the written form (code or name, type, value, condition) to bytes by code. The table of all options
-// is `dhcp/wire/option-table.ts`.
+// The options of a configuration: from the written form (code or name, type, value, condition) to
+// bytes by code. The table of all options is `dhcp/wire/option-table.ts`.
 //
 //   dhcp.options ┐
 //   cluster_interfaces[…].options ├─ resolveOptions (one list) ─→ entries ─ networkOptions ─→ the table of a network
 //   cluster_interfaces[…].hosts[…].options ┘
 //
 // 1. An option that cannot be sent is refused, with its place and a pointer to the documentation.
-// 2. A key of a cluster interface (router_ip, dns_servers, ntp_servers, domain) overrides a global option of the same meaning.
-// 3. Routes without a default route get one through the network's router: a client that uses option 121 ignores option 3 (RFC 3442).
-// 4. Option 42 has addresses only: named NTP servers are those that `AddressesOf` knows; without any, it is not sent.
+// 2. A key of a cluster interface (router_ip, dns_servers, ntp_servers, domain) overrides a global
+//    option of the same meaning.
+// 3. Routes without a default route get one through the network's router: a client that uses option
+//    121 ignores option 3 (RFC 3442).
+// 4. Option 42 has addresses only: named NTP servers are those that `AddressesOf` knows; without
+//    any, it is not sent.
 
 import { z } from 'zod';
 import { buildOptionTable, type ConfiguredOption, type OptionTable } from '../dhcp/networks/configured-options.ts';
@@ -87,7 +90,10 @@ export function serverAddresses(servers: readonly (Ipv4 | string)[], addressesOf
 /** A value to encode, or its fault. */
 type ServersRead = { readonly value: unknown } | { readonly fault: ValueProblem };
 
-/** The value of an option with addresses in place of the names of NTP servers; `undefined`: none is known. Other values stay. */
+/**
+ * The value of an option with addresses in place of the names of NTP servers; `undefined`: none is
+ * known. Other values stay.
+ */
 function readServers(
   { code, type }: { readonly code: number; readonly type: OptionType },
   value: unknown,
@@ -165,7 +171,10 @@ function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOp
   return undefined;
 }
 
-/** The code of the option that an entry means, and the type of its value; undefined: a problem was reported. */
+/**
+ * The code of the option that an entry means, and the type of its value; undefined: a problem was
+ * reported.
+ */
 function identify(
   { code: number, name, type }: WrittenOption,
   report: ReportOption,
@@ -200,7 +209,10 @@ function identify(
   );
 }
 
-/** True if an option of type `usual` may be written with the type `written`. The vendor defines the contents of option 43. */
+/**
+ * True if an option of type `usual` may be written with the type `written`. The vendor defines the
+ * contents of option 43.
+ */
 const isWrittenAs = (usual: OptionType, written: OptionType, code: number): boolean =>
   written === usual ||
   written === 'hex' ||

@@ -1,4 +1,5 @@
-// The owner of each value in force: the file, with the line; the region's store; or, for a default, neither. Pure.
+// The owner of each value in force: the file, with the line; the region's store; or, for a default,
+// neither. Pure.
 
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type SettingValue, valueAt } from '../machines/settings.ts';
 import { isWritten } from './merge.ts';

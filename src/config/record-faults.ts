@@ -1,5 +1,5 @@
-// What a rack with this configuration would make of `dns.records`, said by the rack's own names (`dns/names.ts`). Machines and the addresses
-// that users reserved are unknown here.
+// What a rack with this configuration would make of `dns.records`, said by the rack's own names
+// (`dns/names.ts`). Machines and the addresses that users reserved are unknown here.
 
 import { isDelegated, isEndless } from '../dns/answer.ts';
 import type { NamedAddress } from '../dns/configured-records.ts';
@@ -44,11 +44,17 @@ interface RecordFaults {
   readonly delegated: readonly Omit<RecordFault, 'reason'>[];
   /** Reservations that do not get their name, because the rack has it. */
   readonly nameless: readonly string[];
-  /** These aliases lead in a circle unless a machine has the name where they lead: a wildcard that covers its own target. */
+  /**
+   * These aliases lead in a circle unless a machine has the name where they lead: a wildcard that
+   * covers its own target.
+   */
   readonly circling: readonly Omit<RecordFault, 'reason'>[];
 }
 
-/** The names of new reservations that the rack or a record has, or whose record they would end: each with its owner. Machines are unknown here. */
+/**
+ * The names of new reservations that the rack or a record has, or whose record they would end: each
+ * with its owner. Machines are unknown here.
+ */
 export function findNameOwners(config: NamedConfig, wanted: readonly NamedAddress[]): ReadonlyMap<string, string> {
   const { selfName, domains, selfAddresses, records } = config.dns;
   const owners = new Map<string, string>();

@@ -1,13 +1,13 @@
-// Decides whether a configuration file is that of a region apart from its racks. Loads no schemas of values, as most commands do not need
-// them.
+// Decides whether a configuration file is that of a region apart from its racks. Loads no schemas
+// of values, as most commands do not need them.
 
 import { type Settings, valueAt } from '../machines/settings.ts';
 import { readConfigFile, readConfigText } from './config-file.ts';
 import { REGION_CONFIG } from './region-config-place.ts';
 
 /**
- * True for the file of a region apart from its racks: it names a store, or it is REGION_CONFIG and has no key of a rack. False for a file that
- * cannot be read.
+ * True for the file of a region apart from its racks: it names a store, or it is REGION_CONFIG and
+ * has no key of a rack. False for a file that cannot be read.
  */
 export const isRegionFile = (path: string): boolean => namesStore(path, () => true);
 

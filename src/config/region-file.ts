@@ -1,7 +1,9 @@
-// The configuration file of a region that runs apart from a rack (`rackboot region run`): its schema, its checks, and its merge with the
-// region's store. It has the form of a rack's file, with only the keys that concern the region.
+// The configuration file of a region that runs apart from a rack (`rackboot region run`): its
+// schema, its checks, and its merge with the region's store. It has the form of a rack's file, with
+// only the keys that concern the region.
 //
-// 1. A key that only racks have is a problem, reported with the remedy: a region must not silently serve less than its file says.
+// 1. A key that only racks have is a problem, reported with the remedy: a region must not silently
+//    serve less than its file says.
 // 2. The store also holds settings for the racks. Keys that the region's file cannot have are ignored here.
 
 import { join } from 'node:path';

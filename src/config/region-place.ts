@@ -56,7 +56,10 @@ export const regionEndpoint = ({ host, port, secure }: RegionUrl): RegionEndpoin
   port: port ?? (secure ? HTTPS_PORT : HTTP_PORT),
 });
 
-/** Resolves `region`. @param own the rack's addresses @param report called with each contradiction, at a key below `region` */
+/**
+ * Resolves `region`. @param own the rack's addresses @param report called with each contradiction,
+ * at a key below `region`
+ */
 export function resolveRegionPlace(
   written: WrittenConfig,
   own: readonly Ipv4[],
@@ -75,7 +78,8 @@ export function resolveRegionPlace(
 
 /**
  * Resolves `region.listen` and `region.tls`.
- * @param own the addresses at which it listens by default; over TLS it listens by default where it listens without, at REGION_TLS_PORT
+ * @param own the addresses at which it listens by default; over TLS it listens by default where it
+ * listens without, at REGION_TLS_PORT
  */
 export function resolveListeners(
   { listen, tls }: Pick<WrittenConfig['region'], 'listen' | 'tls'>,

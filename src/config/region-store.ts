@@ -1,5 +1,5 @@
-// Where a region apart from its racks keeps its data: `region.store` in its file. Checked without the schemas of other values, for commands
-// that need nothing else from the file.
+// Where a region apart from its racks keeps its data: `region.store` in its file. Checked without
+// the schemas of other values, for commands that need nothing else from the file.
 
 import { z } from 'zod';
 import { withoutUser } from '../ground/clean-text.ts';
@@ -23,7 +23,10 @@ export interface PostgresStorePlace {
   readonly url: string;
   /** The file whose first line is the password; undefined: none is sent. */
   readonly passwordFile: string | undefined;
-  /** PEM certificates that verify the database's certificate; undefined: the system's. A database on this host needs no TLS. */
+  /**
+   * PEM certificates that verify the database's certificate; undefined: the system's. A database on
+   * this host needs no TLS.
+   */
   readonly caFile: string | undefined;
   readonly pool: number;
 }
@@ -31,7 +34,10 @@ export interface PostgresStorePlace {
 /** A resolved `region.store`; `sqlite`: region.db in the state directory. */
 export type RegionStorePlace = { readonly kind: 'sqlite' } | PostgresStorePlace;
 
-/** Why a text is not the URL of a database, with the remedy; undefined: it is one. Never quotes the text, which may hold a password. */
+/**
+ * Why a text is not the URL of a database, with the remedy; undefined: it is one. Never quotes the
+ * text, which may hold a password.
+ */
 function urlProblem(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || !['postgresql:', 'postgres:'].includes(url.protocol))
@@ -56,7 +62,10 @@ function urlProblem(text: string): string | undefined {
   return /^\/[^/]+$/.test(url.pathname) ? undefined : `names no database: write it as ${EXAMPLE}`;
 }
 
-/** True if the driver connects to a Unix-domain socket, whose directory the URL names. The option `host` counts before the other place for it. */
+/**
+ * True if the driver connects to a Unix-domain socket, whose directory the URL names. The option
+ * `host` counts before the other place for it.
+ */
 export function isSocketUrl(text: string): boolean {
   const url = URL.parse(text);
   if (url === null || !isDecodable(text)) return false;
@@ -125,9 +134,10 @@ export interface StorePlace {
 }
 
 /**
- * The place of the region's data, from the configuration file of a rack or of a region; the rest may be invalid.
- * @throws RackError `config-unreadable`, `config-invalid`; `bad-argument` for a rack with a remote region: a region.db there would be an
- * old one
+ * The place of the region's data, from the configuration file of a rack or of a region; the rest
+ * may be invalid.
+ * @throws RackError `config-unreadable`, `config-invalid`; `bad-argument` for a rack with a remote
+ * region: a region.db there would be an old one
  */
 export function loadStorePlace(path: string): StorePlace {
   const read = readConfigFile(readConfigText(path));
@@ -154,7 +164,10 @@ function elsewhereText(values: Settings): string {
   );
 }
 
-/** Resolves a written `region.store`. @param refuse makes the error for a problem at a key @throws that error */
+/**
+ * Resolves a written `region.store`. @param refuse makes the error for a problem at a key @throws
+ * that error
+ */
 export function parseStore(written: unknown, refuse: (problem: string, key: string) => Error): RegionStorePlace {
   const parsed = storeSchema.safeParse(written, OWN_WORDS);
   if (parsed.success) {

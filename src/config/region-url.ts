@@ -10,7 +10,10 @@ export interface RegionUrl {
   readonly port: number | undefined;
 }
 
-/** Parses `http://host:port/MAAS`, or the same with https; undefined for anything else, as the region's paths start with `/MAAS`. */
+/**
+ * Parses `http://host:port/MAAS`, or the same with https; undefined for anything else, as the
+ * region's paths start with `/MAAS`.
+ */
 export function parseRegionUrl(text: string): RegionUrl | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, hostname, port, pathname, search, hash, username, password } = new URL(text);

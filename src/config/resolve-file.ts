@@ -1,5 +1,6 @@
-// Checks the values of a configuration file and of the region's store: first one by one, then together. Reports all problems at once, each
-// with its path and with its line or the store that owns the value. Loads no YAML parser, because the region's thread also checks settings.
+// Checks the values of a configuration file and of the region's store: first one by one, then
+// together. Reports all problems at once, each with its path and with its line or the store that
+// owns the value. Loads no YAML parser, because the region's thread also checks settings.
 
 import type { z } from 'zod';
 import type { Settings } from '../machines/settings.ts';
@@ -72,7 +73,10 @@ const STORE_OF_REGION =
   'belongs in the file of a region that runs apart from its racks (`rackboot region check` checks it, `rackboot region run` runs it); the ' +
   'region of a rack keeps its data in region.db: remove it, or see docs/outgrowing.md';
 
-/** Checks a rack's file and the store together. @param addressesOf what is known of the servers that they name; undefined: nothing */
+/**
+ * Checks a rack's file and the store together. @param addressesOf what is known of the servers that
+ * they name; undefined: nothing
+ */
 export const resolveFile = (file: ConfigFile, stored: Settings, addressesOf?: AddressesOf): ParsedConfig =>
   resolveForm(
     {

@@ -1,5 +1,6 @@
-// From the written configuration to the one in use: fills in defaults that depend on other values, and reports contradictions. A result
-// without problems can be served, so no other validation is needed.
+// From the written configuration to the one in use: fills in defaults that depend on other values,
+// and reports contradictions. A result without problems can be served, so no other validation is
+// needed.
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -74,8 +75,8 @@ export function resolveConfig(
     ...resolveProcess(written, METRICS_PORT, {
       listen: place.listen,
       tls: place.tls,
-      // All configured networks, even with management 0: machines that boot there with another DHCP server get the loader and the script
-      // from this rack, and should enlist.
+      // All configured networks, even with management 0: machines that boot there with another DHCP
+      // server get the loader and the script from this rack, and should enlist.
       managedNetworks: managed.map(({ resolved }) => resolved.network),
       imageTree: boot.tree ?? join(written.state_dir, 'boot'),
     }),
@@ -99,8 +100,8 @@ export function resolveConfig(
 }
 
 /**
- * The listeners for boot files and `/MAAS/` if none are configured: at BOOT_HTTP_PORT, and at HTTP_PORT where it is free, unless the
- * region's listeners are at named addresses.
+ * The listeners for boot files and `/MAAS/` if none are configured: at BOOT_HTTP_PORT, and at
+ * HTTP_PORT where it is free, unless the region's listeners are at named addresses.
  */
 function defaultListeners({ region }: WrittenConfig, own: readonly Ipv4[]): RackConfig['boot']['http'] {
   const listen = own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
@@ -122,7 +123,10 @@ function secureListeners(
   return listen.map((place) => ({ ...place, secure: true }));
 }
 
-/** Notes the names of servers that are asked for. The set is whole when everything that names a server is resolved. */
+/**
+ * Notes the names of servers that are asked for. The set is whole when everything that names a
+ * server is resolved.
+ */
 function askedNames(knownAddresses: AddressesOf, report: ReportProblem) {
   const serverNames = new Set<string>();
   const addressesOf: AddressesOf = (name) => {
@@ -162,7 +166,8 @@ function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: 
   return {
     listen: tftp.listen ?? own,
     listenPort: tftp.listen_port,
-    // All networks, even with management 0, relayed or in proxy mode: their machines load files from this rack.
+    // All networks, even with management 0, relayed or in proxy mode: their machines load files
+    // from this rack.
     clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...tftp.allow],
   };
 }
@@ -200,7 +205,10 @@ function resolveInterfaces(
   return managed;
 }
 
-/** Names the other network and the remedy. If the file and the store have the same network under two names, one name must go. */
+/**
+ * Names the other network and the remedy. If the file and the store have the same network under two
+ * names, one name must go.
+ */
 function overlapText(entry: Managed, other: Managed, fileInterfaces: number): string {
   const { name } = other.written;
   const place = other.index < fileInterfaces ? `cluster_interfaces[${other.index}]` : `cluster_interfaces.${name}`;

@@ -1,5 +1,5 @@
-// The configuration of a running process: its file, merged with the settings of the region's store. A change is in force as a whole or not at
-// all.
+// The configuration of a running process: its file, merged with the settings of the region's store.
+// A change is in force as a whole or not at all.
 //
 //   file changed ──┐
 //   store changed ─┴─► in turn: read ─ check ─┬─ apply ─► in force, each changed key reported
@@ -159,7 +159,10 @@ export abstract class RunningConfig<
     publish({ kind: 'config.applied', at, file: this.path, source, changes: changes.length });
   }
 
-  /** The new configuration with the running values of the keys that wait. @throws RackError `config-invalid` if they do not fit together */
+  /**
+   * The new configuration with the running values of the keys that wait. @throws RackError
+   * `config-invalid` if they do not fit together
+   */
   #holdBack(next: UsableFile<Config, Written>, keys: readonly string[]): UsableFile<Config, Written> {
     let { values } = next.file;
     for (const key of new Set(keys.flatMap((changed) => this.#holderOf(changed) ?? [])))

@@ -1,4 +1,5 @@
-// Removes the invalid values from a configuration, so that contradictions among the others are reported in the same run.
+// Removes the invalid values from a configuration, so that contradictions among the others are
+// reported in the same run.
 //
 // 1. A salvaged configuration is only checked, never served.
 // 2. A removed value, and every value that contains it, causes no second problem.
@@ -37,7 +38,10 @@ export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salv
   return undefined;
 }
 
-/** Removes the value at `path`. If it is missing or an element of a list, removes its nearest ancestor that is a key of an object. */
+/**
+ * Removes the value at `path`. If it is missing or an element of a list, removes its nearest
+ * ancestor that is a key of an object.
+ */
 function remove(raw: unknown, path: Path, removed: Path[]): void {
   for (let depth = path.length; depth > 0; depth -= 1) {
     const parent = valueIn(raw, path.slice(0, depth - 1));

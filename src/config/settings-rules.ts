@@ -1,4 +1,5 @@
-// Implements the port of `region/settings.ts`: judges configurations by merging and resolving them as a rack does.
+// Implements the port of `region/settings.ts`: judges configurations by merging and resolving them
+// as a rack does.
 
 import { NAMED_OPTIONS } from '../dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES } from '../dhcp/wire/option-value.ts';

@@ -1,9 +1,11 @@
-// Finds which networks form one shared network, and reports contradictions. Every network that DHCP serves is on a shared network: that of
-// its interface, one that it shares by name, or one of its own behind relays.
+// Finds which networks form one shared network, and reports contradictions. Every network that DHCP
+// serves is on a shared network: that of its interface, one that it shares by name, or one of its
+// own behind relays.
 //
-// 1. An interface is one shared network. A name given by one network applies to all networks of that interface.
-// 2. A shared network has at most one interface on this host. Networks behind relays may share one with each other and with networks of an
-//    interface, if a relay agent is on that shared network.
+// 1. An interface is one shared network. A name given by one network applies to all networks of
+//    that interface.
+// 2. A shared network has at most one interface on this host. Networks behind relays may share one
+//    with each other and with networks of an interface, if a relay agent is on that shared network.
 // 3. On one shared network addresses come from this rack or from another server, not from both.
 
 import type { WrittenClusterInterface } from './written.ts';
@@ -15,10 +17,16 @@ interface PlacedInterface {
 
 type Report = (entry: PlacedInterface, key: string, message: string) => void;
 
-/** The name of the shared network that a network is on; undefined: neither the network nor its interface has one. */
+/**
+ * The name of the shared network that a network is on; undefined: neither the network nor its
+ * interface has one.
+ */
 export type SharedNetworkOf = (written: WrittenClusterInterface) => string | undefined;
 
-/** Finds the shared networks of the written networks. A network without DHCP (management 0) belongs to no shared network. */
+/**
+ * Finds the shared networks of the written networks. A network without DHCP (management 0) belongs
+ * to no shared network.
+ */
 export function resolveSharedNetworks(entries: readonly PlacedInterface[], report: Report): SharedNetworkOf {
   const served = entries.filter(({ written }) => written.management > 0);
   const byInterface = new Map<string, PlacedInterface>();

@@ -19,7 +19,10 @@ export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly 
   return Object.hasOwn(schema.shape, first) ? keysAt(Reflect.get(schema.shape, first), rest) : [];
 }
 
-/** The message for an unknown key. @param path its place, without the key @param example the file that shows every key */
+/**
+ * The message for an unknown key. @param path its place, without the key @param example the file
+ * that shows every key
+ */
 export function unknownKeyText(
   schema: unknown,
   path: readonly PropertyKey[],

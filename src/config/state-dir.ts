@@ -1,4 +1,5 @@
-// Where a rack keeps its state, according to its configuration file. This module loads none of the schemas of other values.
+// Where a rack keeps its state, according to its configuration file. This module loads none of the
+// schemas of other values.
 
 import type { Settings } from '../machines/settings.ts';
 

@@ -1,4 +1,5 @@
-// Every port that a configuration needs on its host: the one list for `init`, `check`, `doctor`, and a start that is refused.
+// Every port that a configuration needs on its host: the one list for `init`, `check`, `doctor`,
+// and a start that is refused.
 
 import { planSockets } from '../dhcp/networks/socket-plan.ts';
 import { parseIpv4 } from '../ground/address.ts';
@@ -34,7 +35,10 @@ export const wantedPorts = (config: ConfigWithPorts): readonly WantedPort[] => [
   ...regionPorts(config),
 ];
 
-/** Of the region and of the metrics: without their addresses these are not opened, while the others wait for them. */
+/**
+ * Of the region and of the metrics: without their addresses these are not opened, while the others
+ * wait for them.
+ */
 export const regionPorts = ({ metrics, region, uplink }: ConfigWithPorts): readonly WantedPort[] => [
   ...metrics.listen.map(
     ({ address, port }): WantedPort => ({ protocol: 'TCP', address, port, setting: 'metrics.listen' }),

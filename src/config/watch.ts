@@ -1,8 +1,8 @@
 // Watches the configuration file and reports a change once writing has settled.
 //
 // 1. The directory is watched, not the file: editors replace a file by renaming.
-// 2. Every POLL_MS the file itself is checked, through all links: a mounted configuration changes when a link in the middle of its path
-//    does, and some file systems report no changes.
+// 2. Every POLL_MS the file itself is checked, through all links: a mounted configuration changes
+//    when a link in the middle of its path does, and some file systems report no changes.
 
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';

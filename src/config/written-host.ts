@@ -1,7 +1,9 @@
-// One entry of `hosts`, as written: the client or place for which an address is reserved, with its other properties.
+// One entry of `hosts`, as written: the client or place for which an address is reserved, with its
+// other properties.
 //
-// 1. An entry names a client (mac, client_id, duid: any one must match) or a place (circuit_id, remote_id: all that are named must match),
-//    never both, as that would not say what the same client gets at another place.
+// 1. An entry names a client (mac, client_id, duid: any one must match) or a place (circuit_id,
+//    remote_id: all that are named must match), never both, as that would not say what the same
+//    client gets at another place.
 
 import { z } from 'zod';
 import { optionList } from './option-list.ts';
@@ -33,7 +35,10 @@ const duid = textual('a DUID: 3 to 130 bytes such as 00:03:00:01:52:54:00:12:34:
   return digits === undefined ? undefined : latin1(Buffer.from(digits, 'hex'), DUID_BYTES_MIN, DUID_BYTES_MAX);
 });
 
-/** A sub-option of option 82, as `leases show` prints it. Text that starts with 0x must be hexadecimal bytes. */
+/**
+ * A sub-option of option 82, as `leases show` prints it. Text that starts with 0x must be
+ * hexadecimal bytes.
+ */
 const relayIdentifier = (what: string) =>
   textual(
     `${what} as sent by the relay: a text, or bytes in quotes such as "0x0004001a", at most 255 bytes`,

@@ -62,7 +62,10 @@ function parseDomain(text: string): string | undefined {
   return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
 }
 
-/** A server by its address, or by its name in lower case; undefined: neither. A name does not end in a number (RFC 1123 §2.1). */
+/**
+ * A server by its address, or by its name in lower case; undefined: neither. A name does not end in
+ * a number (RFC 1123 §2.1).
+ */
 export function parseServer(text: string): Ipv4 | string | undefined {
   const name = parseDomain(text);
   return parseIpv4(text) ?? (name === undefined || /(?:^|\.)\d+$/.test(name) ? undefined : name);
@@ -140,7 +143,10 @@ export const webUrl = (expected: string) =>
     return isUsable ? text : undefined;
   });
 
-/** The first bytes of a hardware address, or all of it; `*` is none of them, with which every address begins. */
+/**
+ * The first bytes of a hardware address, or all of it; `*` is none of them, with which every
+ * address begins.
+ */
 export const macPrefix = textual(
   'a hardware address or its first bytes, such as b8:27:eb, or * for every one',
   (text) => {

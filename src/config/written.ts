@@ -1,15 +1,19 @@
-// The configuration file as the operator writes it: names, units and forms. Each value is checked alone; `resolve.ts` checks them together.
+// The configuration file as the operator writes it: names, units and forms. Each value is checked
+// alone; `resolve.ts` checks them together.
 //
 // 1. An unknown key is a problem and never ignored: a misspelt range must not silently vanish.
-// 2. Unit, range and default of every key are here and in config/rackboot.yaml, which also says whether a change applies on reload.
+// 2. Unit, range and default of every key are here and in config/rackboot.yaml, which also says
+//    whether a change applies on reload.
 //
-// To add a key, write its form and default here, and its type where the room that uses it reads it (`dhcp/networks/config.ts`, for instance).
-// A test then demands its explanation in config/rackboot.yaml. Nothing demands these:
+// To add a key, write its form and default here, and its type where the room that uses it reads it
+// (`dhcp/networks/config.ts`, for instance). A test then demands its explanation in
+// config/rackboot.yaml. Nothing demands these:
 //
 // - if only the file may have it, or a change waits for the next start: its row in `keys.ts`;
-// - its way from here to that room: `resolve.ts`; for a key of a cluster interface `toSubnet` of `cluster-interface.ts`; for lease times,
-//   options and classes of DHCP `dhcp-terms.ts`;
-// - if it gives clients a DHCP option: that option in `dhcp/networks/network-options.ts`, and the key in `networkOptions` of `option-list.ts`;
+// - its way from here to that room: `resolve.ts`; for a key of a cluster interface `toSubnet` of
+//   `cluster-interface.ts`; for lease times, options and classes of DHCP `dhcp-terms.ts`;
+// - if it gives clients a DHCP option: that option in `dhcp/networks/network-options.ts`, and the
+//   key in `networkOptions` of `option-list.ts`;
 // - if a region apart from its racks has it: config/region.yaml.
 
 import { z } from 'zod';

@@ -1,4 +1,5 @@
-// Commands talk to the running daemon of this host over its control socket, which only its user and root may open.
+// Commands talk to the running daemon of this host over its control socket, which only its user and
+// root may open.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +36,8 @@ interface AskOptions {
 /**
  * Asks the daemon that uses `stateDir`.
  * @returns the value of a JSON answer, the text of any other, undefined if there is none
- * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`; a refusal uses the names of `names`
+ * @param body URL-encoded parameters that do not fit into a path, or a body of another
+ * `contentType`; a refusal uses the names of `names`
  * @throws RackError `not-running`, `permission-denied`, `bad-argument`, `not-found`, `try-later`
  */
 export async function askDaemon(
@@ -58,7 +60,10 @@ export async function askDaemon(
   }
 }
 
-/** Sends one request to the daemon that uses `stateDir`: see `openHttp`. Always a new connection: the daemon may have closed a former one meanwhile, and a command must never be sent twice. */
+/**
+ * Sends one request to the daemon that uses `stateDir`: see `openHttp`. Always a new connection:
+ * the daemon may have closed a former one meanwhile, and a command must never be sent twice.
+ */
 export const openDaemon = (stateDir: string, request: Omit<HttpRequest, 'url'> & { readonly path: string }) =>
   openHttp({ ...request, url: DAEMON_URL, socketPath: join(stateDir, CONTROL_SOCKET) });
 

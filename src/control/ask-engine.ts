@@ -1,4 +1,5 @@
-// Has the store of images and the boot tree changed by the process that owns them, over its socket (images/engine/socket.ts).
+// Has the store of images and the boot tree changed by the process that owns them, over its socket
+// (images/engine/socket.ts).
 
 import { z } from 'zod';
 import { systemClock } from '../ground/clock.ts';
@@ -17,7 +18,8 @@ const endpointShape = z.object({ socket: z.string(), tree: z.string() });
 
 /**
  * Has the daemon of this host open the socket.
- * @param onSlow called if that takes longer than PATIENCE_MS @returns undefined: no daemon runs @throws RackError as `askDaemon`
+ * @param onSlow called if that takes longer than PATIENCE_MS @returns undefined: no daemon runs
+ * @throws RackError as `askDaemon`
  */
 export async function openEngine(stateDir: string, onSlow: () => void): Promise<EngineEndpoint | undefined> {
   const slow = systemClock.schedule(PATIENCE_MS, onSlow);
@@ -33,7 +35,8 @@ export async function openEngine(stateDir: string, onSlow: () => void): Promise<
 
 /**
  * Has a work done on the tree of the socket.
- * @throws RackError as the work; `cancelled` if the signal stopped it, `not-running` if its process ended; the error of the content
+ * @throws RackError as the work; `cancelled` if the signal stopped it, `not-running` if its process
+ * ended; the error of the content
  */
 export async function askEngine<N extends WorkName>(
   { socket: socketPath, tree }: EngineEndpoint,

@@ -16,7 +16,10 @@ export function defaultConfig(has: (file: string) => boolean = existsSync): stri
 /** The same for a command that is only about a rack. */
 export const defaultRackConfig = (): string => environmentConfig() ?? RACK_CONFIG;
 
-/** The same for a command about the store of a region: that of the region apart or, on a host without its file, the rack's own. */
+/**
+ * The same for a command about the store of a region: that of the region apart or, on a host
+ * without its file, the rack's own.
+ */
 export const defaultStoreConfig = (has: (file: string) => boolean = existsSync): string =>
   environmentConfig() ?? (has(REGION_CONFIG) ? REGION_CONFIG : RACK_CONFIG);
 

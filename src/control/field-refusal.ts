@@ -7,18 +7,24 @@ const REFUSAL_CHARACTERS_MAX = 1000;
 
 /** The field that holds the parameters of a power driver; its problems name the parameter. */
 const POWER_FIELD = 'power_parameters';
-/** The beginning of a problem that names its parameter, or the whole key of its field: `power_on_uri: `, `cluster_interfaces.eth1.hosts[3].ip: `. */
+/**
+ * The beginning of a problem that names its parameter, or the whole key of its field:
+ * `power_on_uri: `, `cluster_interfaces.eth1.hosts[3].ip: `.
+ */
 const NAMED = /^([\w.[\]-]{1,200}): /;
 
 /**
- * How a command line gives the fields of a request: `mem` as `--memory`. A field with an empty name is not named, because its problems say
- * what they are about.
+ * How a command line gives the fields of a request: `mem` as `--memory`. A field with an empty name
+ * is not named, because its problems say what they are about.
  */
 export type OptionNames = Readonly<Record<string, string>>;
 
 const problemsShape = z.record(z.string(), z.array(z.string()));
 
-/** The text of a refusal: one line for each problem, after the name of its field unless it names itself, if it lists them by field, else unchanged; not more than a person reads. */
+/**
+ * The text of a refusal: one line for each problem, after the name of its field unless it names
+ * itself, if it lists them by field, else unchanged; not more than a person reads.
+ */
 export function refusalLines(answer: string, names: OptionNames = {}): string {
   const text = formatFieldLines(answer.trim(), names);
   if (text.length <= REFUSAL_CHARACTERS_MAX) return text;

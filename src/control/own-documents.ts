@@ -1,4 +1,5 @@
-// Finds the documents of this installation: a checkout has them itself, Debian's package has them in the directory of its name.
+// Finds the documents of this installation: a checkout has them itself, Debian's package has them
+// in the directory of its name.
 
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';

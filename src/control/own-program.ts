@@ -1,4 +1,5 @@
-// Finds how to run this installation's command line, so that the commands that a lab and `rackboot init` print work as printed.
+// Finds how to run this installation's command line, so that the commands that a lab and
+// `rackboot init` print work as printed.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
@@ -8,7 +9,8 @@ import { shellWord } from '../ground/clean-text.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /**
- * `rackboot` if the shell finds this installation by that name; otherwise a command that runs its main file with `node`.
+ * `rackboot` if the shell finds this installation by that name; otherwise a command that runs its
+ * main file with `node`.
  * @param cwd the user's directory, which npm passes on
  */
 export function ownProgram(

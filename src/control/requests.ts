@@ -25,8 +25,9 @@ export interface ControlAsk {
 }
 
 /**
- * Each path's handler returns a value for JSON, a promise of one, a `ListInPieces`, or an asynchronous iterable of lines of JSON. `POST
- * /path` handles a POST. A RackError `bad-argument` is answered with 400, `not-found` with 404, any other error with 500.
+ * Each path's handler returns a value for JSON, a promise of one, a `ListInPieces`, or an
+ * asynchronous iterable of lines of JSON. `POST /path` handles a POST. A RackError `bad-argument`
+ * is answered with 400, `not-found` with 404, any other error with 500.
  */
 export type ControlAnswers = Readonly<Record<string, (request: ControlAsk) => unknown>>;
 
@@ -36,7 +37,10 @@ interface ControlRequestsDeps {
   readonly region: () => RegionEndpoint | undefined;
   /** Proves to the region that the caller is an administrator of this host. */
   readonly secret: string;
-  /** The region's URL on another host, which gives this host's administrator no rights; `undefined` if the region is on this host. */
+  /**
+   * The region's URL on another host, which gives this host's administrator no rights; `undefined`
+   * if the region is on this host.
+   */
   readonly elsewhere?: string | undefined;
   /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
   readonly unknownPath?: string | undefined;
@@ -67,8 +71,8 @@ export async function handleControl(
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `${ELSEWHERE_START}${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
-      // Send the body in one piece: if the region closes a local socket early, even the empty write that ends a stream fails before the
-      // answer is read.
+      // Send the body in one piece: if the region closes a local socket early, even the empty write
+      // that ends a stream fails before the answer is read.
       const body = hasBody(request) ? await readBytes(request) : undefined;
       await deps.proxy.forward({
         body,

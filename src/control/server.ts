@@ -1,4 +1,5 @@
-// Opens the control socket, through which the command line on this host asks the running daemon. Sources: unix(7).
+// Opens the control socket, through which the command line on this host asks the running daemon.
+// Sources: unix(7).
 //
 // 1. The socket's file has mode 0600, and a stale one is removed only if no process answers on it.
 
@@ -29,7 +30,10 @@ interface ControlServerDeps {
   readonly elsewhere?: string | undefined;
   /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
   readonly unknownPath?: string | undefined;
-  /** False while the process starts: every request gets 503, and the open socket keeps other instances out. `undefined`: always true. */
+  /**
+   * False while the process starts: every request gets 503, and the open socket keeps other
+   * instances out. `undefined`: always true.
+   */
   readonly isServing?: (() => boolean) | undefined;
 }
 
@@ -44,7 +48,10 @@ export class ControlServer {
     this.#path = join(deps.stateDir, CONTROL_SOCKET);
   }
 
-  /** @throws RackError `already-running` if another Rackboot answers there, `store-unwritable`, `socket-refused` */
+  /**
+   * @throws RackError `already-running` if another Rackboot answers there, `store-unwritable`,
+   * `socket-refused`
+   */
   async open(): Promise<void> {
     try {
       await this.#removeStale();
@@ -99,8 +106,8 @@ export class ControlServer {
         probe.destroy();
         resolve(true);
       });
-      // Only a refused connection proves that the socket is free. If permission to connect is missing, the socket may be in use, and its file
-      // belongs to another user.
+      // Only a refused connection proves that the socket is free. If permission to connect is
+      // missing, the socket may be in use, and its file belongs to another user.
       probe.on('error', (error) => {
         const code = osErrorCode(error);
         if (code === 'EACCES' || code === 'EPERM') reject(error);

@@ -1,5 +1,5 @@
-// The command that starts the rack or the region of this host: the service's unit if it is installed, else `rackboot run` or
-// `rackboot region run` in the foreground.
+// The command that starts the rack or the region of this host: the service's unit if it is
+// installed, else `rackboot run` or `rackboot region run` in the foreground.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,10 @@ import { defaultConfig, defaultRackConfig, defaultStoreConfig } from './default-
 
 const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
-/** The names with which a configuration is started: the unit of its service, the file that the unit reads, and the words of the command. */
+/**
+ * The names with which a configuration is started: the unit of its service, the file that the unit
+ * reads, and the words of the command.
+ */
 const SERVICES = {
   rack: { unit: 'rackboot', file: RACK_CONFIG, command: 'run' },
   region: { unit: 'rackboot-region', file: REGION_CONFIG, command: 'region run' },
@@ -26,7 +29,10 @@ export const isUnitInstalled = (
   exists: (path: string) => boolean = existsSync,
 ): boolean => exists(SYSTEMD) && UNIT_PLACES.some((place) => exists(join(place, `${unit}.service`)));
 
-/** The rack's units that an administrator enables: the service and, if it is installed, the timer of its backups. */
+/**
+ * The rack's units that an administrator enables: the service and, if it is installed, the timer of
+ * its backups.
+ */
 export const unitsToEnable = (): string =>
   [SERVICES.rack.unit, ...(isUnitInstalled('rackboot-backup') ? ['rackboot-backup.timer'] : [])].join(' ');
 
@@ -44,7 +50,10 @@ export function startCommand(
     : `sudo rackboot ${service.command}${configWords(file)}`;
 }
 
-/** The command that starts a rack after a restore, which may be on another host: it enables the units, too. */
+/**
+ * The command that starts a rack after a restore, which may be on another host: it enables the
+ * units, too.
+ */
 export function enableCommand(file: string): string {
   const start = startCommand(file);
   return start.includes('systemctl') ? `sudo systemctl enable --now ${unitsToEnable()}` : start;

@@ -1,5 +1,6 @@
-// The answers of a running rack about itself: to the command line, on its control socket, and to readers of its metrics. The file is loaded when
-// the rack's sockets are open, so that no machine waits for it.
+// The answers of a running rack about itself: to the command line, on its control socket, and to
+// readers of its metrics. The file is loaded when the rack's sockets are open, so that no machine
+// waits for it.
 
 import type { ControlAnswers } from '../control/requests.ts';
 import { RackError } from '../ground/errors.ts';
@@ -24,7 +25,10 @@ import type { ThreadWatch } from './rack/threads.ts';
 //
 // 1. Neither the body nor the boot token of a machine's post is shown: both may hold secrets.
 
-/** `GET /outbox` lists; `POST /outbox?retry=ID` and `?drop=ID` handle one dead letter and list the remaining ones. */
+/**
+ * `GET /outbox` lists; `POST /outbox?retry=ID` and `?drop=ID` handle one dead letter and list the
+ * remaining ones.
+ */
 function outboxAnswers(uplink: () => RackUplink | undefined): ControlAnswers {
   return {
     '/outbox': () => handle(uplink(), { action: 'list' }),
@@ -68,7 +72,8 @@ async function openImages(uplink: RackUplink | undefined): Promise<unknown> {
   );
 }
 
-// The control socket's answer about the configuration in force, for `rackboot config` and `rackboot check --diff`.
+// The control socket's answer about the configuration in force, for `rackboot config` and
+// `rackboot check --diff`.
 
 function configurationAnswers(
   configuration: Configuration,

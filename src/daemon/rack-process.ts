@@ -1,4 +1,5 @@
-// The daemon's process, the only module that knows every room. It loads the state, starts the servers, reloads and stops.
+// The daemon's process, the only module that knows every room. It loads the state, starts the
+// servers, reloads and stops.
 //
 //   start       ─ log, control socket, journal ∥ network, interfaces, tree ─ bind ─ `rack-answers.ts` loads ─ region's thread ─ ready
 //   reload      ─ configuration file ─ applyConfig (an invalid one is refused and nothing changes)
@@ -6,7 +7,8 @@
 //   stop        ─ finish work in progress (`daemon/start/shutdown.ts`), end the region, close the journal
 //
 // 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
-// 2. The region starts after the rack answers and never delays it; whether it can start is checked beforehand.
+// 2. The region starts after the rack answers and never delays it; whether it can start is checked
+//    beforehand.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -59,14 +61,17 @@ import { namePortOwners } from './start/name-port-owners.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
 
-/** How long the rehearsal waits for the start of an embedded region, which needs the processor as much, in milliseconds. */
+/**
+ * How long the rehearsal waits for the start of an embedded region, which needs the processor as
+ * much, in milliseconds.
+ */
 const REGION_AWAITED_MS = 10_000;
 
 type TreePorts = Parameters<typeof LiveTree.open>[1];
 
 /**
- * Awaits the parts that `beginStart` began to open, and opens the tree meanwhile. Each opened part is closed with the others, even if
- * another one cannot be opened.
+ * Awaits the parts that `beginStart` began to open, and opens the tree meanwhile. Each opened part
+ * is closed with the others, even if another one cannot be opened.
  * @param ready a further check that must succeed
  * @throws RackError the first part's that cannot be opened
  */
@@ -97,7 +102,10 @@ function checkHost(file: string, usable: UsableConfig, host: readonly HostInterf
   if (problems.length > 0) throw new RackError('config-invalid', formatProblems(file, problems));
 }
 
-/** Starts the rack and resolves when it answers requests. If it fails, the caller closes everything that was opened. @throws RackError */
+/**
+ * Starts the rack and resolves when it answers requests. If it fails, the caller closes everything
+ * that was opened. @throws RackError
+ */
 export async function startRackProcess(options: DaemonOptions, begun: BegunStart, startedAt: Instant): Promise<Daemon> {
   return await startWhole(new RackProcess(options, begun), startedAt);
 }
@@ -257,8 +265,8 @@ class RackProcess implements Daemon {
 
     tree.watch();
     this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
-    // The first turn may only finish a poll of the sockets that began earlier; the second one answers the requests that have arrived by
-    // now.
+    // The first turn may only finish a poll of the sockets that began earlier; the second one
+    // answers the requests that have arrived by now.
     await nextTurn();
     await nextTurn();
     await this.#openAnswers();

@@ -1,12 +1,14 @@
-// A rack that is ready and that nobody asks yet rehearses its own DHCP, so that V8 has compiled it when the power comes back and a whole hall
-// boots in one second. Measured: a process just started needs twice the processor time for its first thousands of exchanges.
+// A rack that is ready and that nobody asks yet rehearses its own DHCP, so that V8 has compiled it
+// when the power comes back and a whole hall boots in one second. Measured: a process just started
+// needs twice the processor time for its first thousands of exchanges.
 //
 //   ready, the region up ─ slice ─ a turn of the event loop ─ slice ─ … ─ REHEARSED clients have an address and renewed it ─ over
 //                                   └ a machine has asked, or loads ─ QUIET_MS without another one ┘
 //
 // 1. It has a responder, a table and names of its own: nothing is counted, published, stored or sent.
 // 2. A slice lasts SLICE_MS, and the sockets are read between two of them: a real datagram waits no longer.
-// 3. The rack of a lab (`isOfLab`) does not rehearse: half of the processor time of its start would go into it.
+// 3. The rack of a lab (`isOfLab`) does not rehearse: half of the processor time of its start would
+//    go into it.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { identifyBootClient } from '../boot/client.ts';
@@ -37,7 +39,10 @@ import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
 import { LeaseNaming } from './rack/lease-naming.ts';
 
-/** How often the clients come, each time to an empty table: as often as V8 needs to compile what is worth it. */
+/**
+ * How often the clients come, each time to an empty table: as often as V8 needs to compile what is
+ * worth it.
+ */
 const ROUNDS = 6;
 /** The clients, half of them firmware. */
 const REHEARSED = 2000;

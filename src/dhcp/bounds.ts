@@ -1,5 +1,5 @@
-// Limits, and reports, the harm of strangers with well-formed messages: new clients, declines, ranges that fill up. The deciders query it;
-// the responder passes it every decision.
+// Limits, and reports, the harm of strangers with well-formed messages: new clients, declines,
+// ranges that fill up. The deciders query it; the responder passes it every decision.
 
 import { formatIpv4 } from '../ground/address.ts';
 import type { Clock, Instant } from '../ground/clock.ts';

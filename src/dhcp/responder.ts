@@ -1,5 +1,5 @@
-// Carries out decisions: holds offers, records leases, and holds back replies until their lease is durable (`turn.ts` sends them). Works
-// only through its ports.
+// Carries out decisions: holds offers, records leases, and holds back replies until their lease is
+// durable (`turn.ts` sends them). Works only through its ports.
 //
 //   receive ─ decode ─ decide ─┬─ reply without record ──────────────→ transmit, publish
 //                              ├─ record ─ append ─ apply ─ waiting ─┬─ onDurable → transmit, publish, onLeaseChange
@@ -9,8 +9,8 @@
 //                              └─ ignore → counted, sampled event
 //
 // 1. Deciding, appending and applying happen in one turn.
-// 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written. An ACK of a fixed address that the client had
-//    last needs no record then.
+// 2. No ACK leaves before its record is durable, and no OFFER while leases cannot be written. An
+//    ACK of a fixed address that the client had last needs no record then.
 // 3. No ACK leaves if its lease was taken back meanwhile, or after REPLY_AGE_MAX_MS.
 // 4. Only the decoded message outlives the turn.
 
@@ -48,8 +48,8 @@ const PROBES_PER_MESSAGE_MAX = 3;
 export const EXPIRED_PER_TURN_MAX = 256;
 
 /**
- * How long an ACK may wait for the disk, in milliseconds: the client has asked again by then. The lease runs from the request on (RFC 2131
- * §4.4.1), but some clients count from the reply.
+ * How long an ACK may wait for the disk, in milliseconds: the client has asked again by then. The
+ * lease runs from the request on (RFC 2131 §4.4.1), but some clients count from the reply.
  */
 const REPLY_AGE_MAX_MS = 10_000;
 
@@ -278,7 +278,10 @@ export class Responder {
     else this.#record([use.lease], { reply: undefined, event, isFound: true });
   }
 
-  /** Appends and applies records; the outcome follows when the last, or the record it rests on instead, is durable. */
+  /**
+   * Appends and applies records; the outcome follows when the last, or the record it rests on
+   * instead, is durable.
+   */
   #record(records: readonly Lease[], outcome: Outcome, request?: Request, ack?: ReplyDecision): void {
     const { journal, table } = this.#ports;
     // All or none: an address is given up only for its replacement.

@@ -5,8 +5,8 @@
 //
 // 1. A reconfiguration touches only sockets that changed.
 // 2. A socket that cannot be opened is reported and retried; the others serve.
-// 3. Broadcasts and frames leave by the device of the client's network, from the rack's address there. Unicasts leave by the socket of
-//    the request: the client knows its address.
+// 3. Broadcasts and frames leave by the device of the client's network, from the rack's address
+//    there. Unicasts leave by the socket of the request: the client knows its address.
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { type Instant, pause, type Timer } from '../ground/clock.ts';
@@ -100,7 +100,8 @@ export class DhcpServer {
   }
 
   /**
-   * Serves this configuration from now on. Networks change at once; the promise resolves when the sockets have followed.
+   * Serves this configuration from now on. Networks change at once; the promise resolves when the
+   * sockets have followed.
    * @returns the sockets not opened; they are retried every SOCKET_RETRY_MS
    */
   async configure(config: DhcpConfig): Promise<readonly SocketProblem[]> {
@@ -108,7 +109,10 @@ export class DhcpServer {
     return this.#apply();
   }
 
-  /** Replaces the known interfaces; call it with the full list after every change. Until then all configured ones are assumed present. */
+  /**
+   * Replaces the known interfaces; call it with the full list after every change. Until then all
+   * configured ones are assumed present.
+   */
   async setInterfaces(interfaces: readonly LocalInterface[]): Promise<readonly SocketProblem[]> {
     this.#interfaces = interfaces;
     return this.#apply();
@@ -159,7 +163,10 @@ export class DhcpServer {
     return this.#problems;
   }
 
-  /** Accepts no more messages, and waits until every pending reply has left. @param graceMs the longest wait */
+  /**
+   * Accepts no more messages, and waits until every pending reply has left. @param graceMs the
+   * longest wait
+   */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     const { clock } = this.#ports;
@@ -170,8 +177,9 @@ export class DhcpServer {
   }
 
   /**
-   * Stores the newest running lease again, so that the disk holds the wall clock after a step (`lease-clock.ts`). A lease granted before
-   * this boot of the host proves nothing about the clock.
+   * Stores the newest running lease again, so that the disk holds the wall clock after a step
+   * (`lease-clock.ts`). A lease granted before this boot of the host proves nothing about the
+   * clock.
    * @param bootedAt when the host started; older leases are left as they are
    * @returns false while the disk accepts nothing
    */

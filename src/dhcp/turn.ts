@@ -1,4 +1,5 @@
-// Collects one turn's outcomes: replies are sent together, then events are published, refusals at a limited rate.
+// Collects one turn's outcomes: replies are sent together, then events are published, refusals at a
+// limited rate.
 //
 // 1. If a reply cannot be sent, the outcome becomes a refusal.
 

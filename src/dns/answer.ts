@@ -6,8 +6,8 @@
 //                                      ├─ alias that leaves our zones ────────────────────→ forward its target, keep the chain
 //                                      └─ not ours ───────────────────────────────────────→ forward
 //
-// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3; RFC 6761 §6.3; RFC 6891 §6.1.3; RFC
-// 8020; RFC 8482.
+// Sources: RFC 1034 §4.3.2; RFC 1035 §4.1.1; RFC 2181 §6.1; RFC 2308 §2, §3; RFC 4592; RFC 6604 §3;
+// RFC 6761 §6.3; RFC 6891 §6.1.3; RFC 8020; RFC 8482.
 //
 // 1. A name in one of our zones is never forwarded.
 // 2. A client outside the served networks gets REFUSED and learns nothing else.
@@ -65,7 +65,10 @@ export function isEndless(name: string, facts: Pick<AnswerFacts, 'zones' | 'loca
   return answer.kind === 'reply' && answer.reply.rcode === RCODE.SERVFAIL;
 }
 
-/** True if a record is never answered, because its name is delegated to others; the addresses of their name servers come along with that. */
+/**
+ * True if a record is never answered, because its name is delegated to others; the addresses of
+ * their name servers come along with that.
+ */
 export function isDelegated(
   name: string,
   type: number,
@@ -112,8 +115,9 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
 type Step = { readonly reply: Reply; readonly alias?: undefined } | { readonly alias: DnsRecord };
 
 /**
- * Answers a configured name outside our zones, for the types it has. Other types belong to the upstreams, except AAAA of a name with an A:
- * a resolver that gets NXDOMAIN for one may give up both.
+ * Answers a configured name outside our zones, for the types it has. Other types belong to the
+ * upstreams, except AAAA of a name with an A: a resolver that gets NXDOMAIN for one may give up
+ * both.
  */
 function outside(name: string, type: number, facts: AnswerFacts): Step | undefined {
   const node = facts.names.find(name);
@@ -151,8 +155,8 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
 }
 
 /**
- * The records of `*` at the closest existing ancestor, renamed to `name` (RFC 4592 §3.3.1). `undefined` if there is none, or if `name`
- * exists because of names below it.
+ * The records of `*` at the closest existing ancestor, renamed to `name` (RFC 4592 §3.3.1).
+ * `undefined` if there is none, or if `name` exists because of names below it.
  */
 function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameNode | undefined {
   if (name === zone.apex || names.hasBelow(name)) return undefined;
@@ -223,7 +227,10 @@ function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts
 const LOOPBACK_REVERSE_4 = '1.0.0.127.in-addr.arpa';
 const LOOPBACK_REVERSE_6 = `1.${'0.'.repeat(31)}ip6.arpa`;
 
-/** The record of a generated name, of a nameless address in a dynamic range, or of loopback (RFC 1912 §4.1). */
+/**
+ * The record of a generated name, of a nameless address in a dynamic range, or of loopback (RFC
+ * 1912 §4.1).
+ */
 function computedRecord(name: string, facts: AnswerFacts): DnsRecord | undefined {
   const address = facts.zones.generatedAddress(name);
   if (address !== undefined) return makeRecord(name, TYPE.A, addressRdata(address));

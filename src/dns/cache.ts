@@ -1,5 +1,5 @@
-// Caches upstreams' answers as their TTLs allow. Sources: RFC 1035 §7.4; RFC 2181 §5.2; RFC 2308 §5, §7. RFC 8767 (serve-stale) is not
-// implemented.
+// Caches upstreams' answers as their TTLs allow. Sources: RFC 1035 §7.4; RFC 2181 §5.2; RFC 2308
+// §5, §7. RFC 8767 (serve-stale) is not implemented.
 //
 // 1. An entry answers only its own question, with the same DO and CD bits.
 // 2. TTLs are capped at TTL_SECONDS_MAX, negative ones at NEGATIVE_SECONDS_MAX.
@@ -84,8 +84,8 @@ export class AnswerCache {
 }
 
 /**
- * The least TTL of its records. For NXDOMAIN or NODATA the lesser of the SOA's TTL and minimum; without a SOA not cached (RFC 2308 §5).
- * Failures are not cached.
+ * The least TTL of its records. For NXDOMAIN or NODATA the lesser of the SOA's TTL and minimum;
+ * without a SOA not cached (RFC 2308 §5). Failures are not cached.
  */
 export function lifeSeconds(reply: Reply): number {
   if (reply.rcode !== RCODE.NOERROR && reply.rcode !== RCODE.NXDOMAIN) return 0;

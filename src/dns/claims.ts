@@ -1,8 +1,11 @@
-// Resolves conflicting claims to names. Machines, reservations, leases and the configuration may disagree, and each may go at any time.
+// Resolves conflicting claims to names. Machines, reservations, leases and the configuration may
+// disagree, and each may go at any time.
 //
-// 1. A name belongs to the highest-ranked owner that claims it: configuration, rack, machine, reservation, lease. All of its claims count
-//    together (a machine with two addresses). Among leases the first client wins, with its newest lease.
-// 2. A lease names an address only while no rack, machine or reservation does: a client's hostname never appears beside the operator's.
+// 1. A name belongs to the highest-ranked owner that claims it: configuration, rack, machine,
+//    reservation, lease. All of its claims count together (a machine with two addresses). Among
+//    leases the first client wins, with its newest lease.
+// 2. A lease names an address only while no rack, machine or reservation does: a client's hostname
+//    never appears beside the operator's.
 // 3. The winners follow from the claims alone: removing one promotes the next.
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
@@ -32,8 +35,8 @@ const NAME_RANK: Readonly<Record<ClaimOwner, number>> = {
   lease: 1,
 };
 /**
- * Ranks names for reverse look-ups: a configured A record is most often a second name (`www`), so only leases rank below it. A configured
- * PTR record is not a claim and overrides all.
+ * Ranks names for reverse look-ups: a configured A record is most often a second name (`www`), so
+ * only leases rank below it. A configured PTR record is not a claim and overrides all.
  */
 const ADDRESS_RANK: Readonly<Record<ClaimOwner, number>> = {
   rack: 5,

@@ -31,7 +31,10 @@ interface ReadRecords {
 /** Why a record is not served. */
 type RecordFault = 'bad-name' | 'bad-data' | 'alias-twice' | 'alias-beside-others' | 'alias-loop';
 
-/** Reports and skips a record whose data does not fit its type, and a CNAME that is not alone at its name or leads to no answer. */
+/**
+ * Reports and skips a record whose data does not fit its type, and a CNAME that is not alone at its
+ * name or leads to no answer.
+ */
 export function readRecords(records: readonly ConfiguredRecord[], report: (report: NameReport) => void): ReadRecords {
   const addresses: WantedName[] = [];
   const others = new Map<string, DnsRecord[]>();

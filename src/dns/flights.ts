@@ -1,14 +1,17 @@
 // Questions in flight to the upstreams: who waits for which answer, and what is evicted when too many wait.
 //
-// Sources can be forged, so no bound here refuses a newcomer because of earlier questions. A full table evicts the longest-waiting question
-// of the client or domain with the most, with SERVFAIL. Upstreams answer nearly everything within tens of milliseconds, so a flood only
-// shortens how long unanswered names wait. Similar: Unbound's `jostle-timeout`, BIND's `fetches-per-zone` and the soft limit of
-// `recursive-clients`.
+// Sources can be forged, so no bound here refuses a newcomer because of earlier questions. A full
+// table evicts the longest-waiting question of the client or domain with the most, with SERVFAIL.
+// Upstreams answer nearly everything within tens of milliseconds, so a flood only shortens how long
+// unanswered names wait. Similar: Unbound's `jostle-timeout`, BIND's `fetches-per-zone` and the
+// soft limit of `recursive-clients`.
 //
 // 1. At most WAITERS_MAX client questions wait, which also bounds the flights.
-// 2. Beyond that, the client with the most, in the network with the most, loses its oldest (net/shares/fair-shares.ts).
-// 3. The same goes for the SUFFIX_FLIGHTS_MAX flights of one domain. So a flood of random names in one domain leaves room for others, and a
-//    flood from a few addresses for the same domain's other names.
+// 2. Beyond that, the client with the most, in the network with the most, loses its oldest
+//    (net/shares/fair-shares.ts).
+// 3. The same goes for the SUFFIX_FLIGHTS_MAX flights of one domain. So a flood of random names in
+//    one domain leaves room for others, and a flood from a few addresses for the same domain's
+//    other names.
 
 import type { Ipv4 } from '../ground/address.ts';
 import type { Instant } from '../ground/clock.ts';
@@ -19,15 +22,25 @@ import { labelEnd } from './name.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
- * Client questions waiting for an upstream. Any served client can fill it, even with forged addresses; then the oldest question of the
- * client with the most gets SERVFAIL. Each leaves after FLIGHT_MS at the latest.
+ * Client questions waiting for an upstream. Any served client can fill it, even with forged
+ * addresses; then the oldest question of the client with the most gets SERVFAIL. Each leaves after
+ * FLIGHT_MS at the latest.
  */
 export const WAITERS_MAX = 4096;
-/** Of the WAITERS_MAX, those of one client: enough for a site behind one address. Beyond that its own oldest is evicted. */
+/**
+ * Of the WAITERS_MAX, those of one client: enough for a site behind one address. Beyond that its
+ * own oldest is evicted.
+ */
 export const CLIENT_WAITERS_MAX = 1024;
-/** Flights for names of one domain (`domainSuffix`). Beyond that the oldest of the client with the most is evicted. */
+/**
+ * Flights for names of one domain (`domainSuffix`). Beyond that the oldest of the client with the
+ * most is evicted.
+ */
 export const SUFFIX_FLIGHTS_MAX = 1024;
-/** Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with the most is evicted. */
+/**
+ * Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with
+ * the most is evicted.
+ */
 export const STREAMS_MAX = 64;
 
 export interface WaitingQuery<W> {
@@ -68,7 +81,10 @@ export interface Exchange<W> extends Waiting {
   stream: Place<Exchange<W>> | undefined;
 }
 
-/** A name's last two labels, or four below `arpa`. Under a public suffix such as `co.uk` unrelated domains share one entry. */
+/**
+ * A name's last two labels, or four below `arpa`. Under a public suffix such as `co.uk` unrelated
+ * domains share one entry.
+ */
 export function domainSuffix(name: string): string {
   const labels = name.endsWith('.arpa') ? 4 : 2;
   let start = 0;

@@ -1,4 +1,5 @@
-// Asks the upstream servers on behalf of clients. Sans-IO: questions, datagrams and the passing of time go in, actions come out.
+// Asks the upstream servers on behalf of clients. Sans-IO: questions, datagrams and the passing of
+// time go in, actions come out.
 //
 //              ask ──→ [flight] ──attempt──→ send to the first upstream
 //                         │ 250 ms without an answer: also ask the next upstream; after a round, all again (#attempt)
@@ -10,12 +11,13 @@
 //
 // Sources: RFC 1035 §4.2, §7; RFC 5452 §4, §9 (matching); RFC 6891 §6.2.2; RFC 7766 §5.
 //
-// 1. A reply counts only from the server asked, with the question and its random port and id. After NEAR_MISSES_MAX replies with wrong
-//    ids a host is probably guessing, and the flight trusts only TCP.
+// 1. A reply counts only from the server asked, with the question and its random port and id. After
+//    NEAR_MISSES_MAX replies with wrong ids a host is probably guessing, and the flight trusts only
+//    TCP.
 // 2. A client that asks a question in flight waits for the same answer.
 // 3. Every flight ends once, after FLIGHT_MS at the latest, and all its waiting clients are answered.
-// 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL (`flights.ts`). ATTEMPT_ROUNDS_MAX and
-//    EXCHANGES_MAX bound the datagrams sent.
+// 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL
+//    (`flights.ts`). ATTEMPT_ROUNDS_MAX and EXCHANGES_MAX bound the datagrams sent.
 
 import type { Ipv4 } from '../ground/address.ts';
 import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
@@ -36,8 +38,8 @@ import { isAnswerTo, relevantReply, repeatedQuestion } from './upstream-reply.ts
 /** How many times one flight asks each upstream. */
 export const ATTEMPT_ROUNDS_MAX = 3;
 /**
- * Unanswered exchanges, even of ended flights. Many questions fill it; then the oldest exchange is closed and its flight asks again. Each
- * leaves after EXCHANGE_MS.
+ * Unanswered exchanges, even of ended flights. Many questions fill it; then the oldest exchange is
+ * closed and its flight asks again. Each leaves after EXCHANGE_MS.
  */
 export const EXCHANGES_MAX = 16_384;
 /** After this long without an answer the next upstream is asked too. */
@@ -47,8 +49,9 @@ export const RETRY_MS = 800;
 /** After this an exchange counts against its server. */
 export const EXCHANGE_MS = 2000;
 /**
- * Replies to a flight's question with a wrong id or on a wrong socket: few are late, more are a forger's guesses. Bounds the guesses at
- * 2^16 ids on 8 ports. Similar: `spoof-nearmiss-max` of PowerDNS Recursor.
+ * Replies to a flight's question with a wrong id or on a wrong socket: few are late, more are a
+ * forger's guesses. Bounds the guesses at 2^16 ids on 8 ports. Similar: `spoof-nearmiss-max` of
+ * PowerDNS Recursor.
  */
 export const NEAR_MISSES_MAX = 16;
 /** How long a flight lasts: a little less than resolvers wait (5 s). */

@@ -1,5 +1,5 @@
-// Gives large upstream replies a share of the time. A reply of 64 KiB takes tens of milliseconds to process, while the rack serves no other
-// client. Only clients that ask for many such replies wait.
+// Gives large upstream replies a share of the time. A reply of 64 KiB takes tens of milliseconds to
+// process, while the rack serves no other client. Only clients that ask for many such replies wait.
 //
 //   reply over TCP ─┬─ LARGE_REPLY_OCTETS at most ─▶ processed at once
 //                   └─ larger ─┬─ room ─▶ #waiting ─ turn (`../turns.ts`) ─▶ processed
@@ -13,8 +13,9 @@ import type { Turns, Worker } from '../ground/turns.ts';
 /** A smaller reply costs about a millisecond. In octets. */
 export const LARGE_REPLY_OCTETS = 4096;
 /**
- * Large replies waiting for their turn. Clients that ask for large answers fill it; a further one is dropped, and its client gets SERVFAIL
- * or another upstream's answer. It empties within the lifetime of an exchange, so that an upstream that answered does not look silent.
+ * Large replies waiting for their turn. Clients that ask for large answers fill it; a further one
+ * is dropped, and its client gets SERVFAIL or another upstream's answer. It empties within the
+ * lifetime of an exchange, so that an upstream that answered does not look silent.
  */
 export const LARGE_REPLIES_WAITING_MAX = 4;
 

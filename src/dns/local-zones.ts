@@ -1,13 +1,17 @@
-// The zones that end here: names that mean something only here, or nothing anywhere. Asking an upstream would tell others about the site.
-// Pure.
+// The zones that end here: names that mean something only here, or nothing anywhere. Asking an
+// upstream would tell others about the site. Pure.
 //
-// Sources: RFC 6303 §3, §4 and IANA's registry of locally served zones; the registry of special-use domain names.
+// Sources: RFC 6303 §3, §4 and IANA's registry of locally served zones; the registry of special-use
+// domain names.
 //
-// 1. The site's own zones come first, and its own names are found in these too, but a part that `dns.forward_zones` names is not served.
-// 2. Each zone holds its SOA and NS and the site's own names, so a negative answer carries an SOA (RFC 6303 §3). Deviates from RFC 6303 §3,
-//    which gives negative answers three hours, because a record or `dns.forward_zones` may name any of these tomorrow.
-// 3. A zone's DS records belong to its parent (RFC 4035 §3.1.4.1) and are asked upstream: a validating client needs the proof that the zone
-//    is not signed. So only the addresses of a one-label name are refused here, not the NS, SOA or DNSKEY of a top-level domain.
+// 1. The site's own zones come first, and its own names are found in these too, but a part that
+//    `dns.forward_zones` names is not served.
+// 2. Each zone holds its SOA and NS and the site's own names, so a negative answer carries an SOA
+//    (RFC 6303 §3). Deviates from RFC 6303 §3, which gives negative answers three hours, because a
+//    record or `dns.forward_zones` may name any of these tomorrow.
+// 3. A zone's DS records belong to its parent (RFC 4035 §3.1.4.1) and are asked upstream: a
+//    validating client needs the proof that the zone is not signed. So only the addresses of a
+//    one-label name are refused here, not the NS, SOA or DNSKEY of a top-level domain.
 
 import type { DnsConfig } from './config.ts';
 import { isNameWithin, labelEnd } from './name.ts';
@@ -60,8 +64,8 @@ const ZONES: readonly string[] = [
   'internal', // ICANN's resolution 2024.07.29.06
 ];
 /**
- * Zones in which every name exists. RFC 9462 §4: NODATA means no designated resolver. RFC 6761 §6.3: all names below localhost have its
- * addresses.
+ * Zones in which every name exists. RFC 9462 §4: NODATA means no designated resolver. RFC 6761
+ * §6.3: all names below localhost have its addresses.
  */
 const ALL_EXIST: ReadonlySet<string> = new Set(['resolver.arpa', 'localhost']);
 

@@ -1,5 +1,6 @@
-// Decodes DNS messages, and encodes questions to upstreams (`reply.ts`: replies). The header is checked before anything is spent on the
-// body. Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181 §8; RFC 7873 (cookies) is not offered.
+// Decodes DNS messages, and encodes questions to upstreams (`reply.ts`: replies). The header is
+// checked before anything is spent on the body. Sources: RFC 1035 §4.1; RFC 6891 (EDNS); RFC 2181
+// §8; RFC 7873 (cookies) is not offered.
 //
 // Decoding never throws and reads each octet a few times at most. A response is never answered.
 
@@ -74,8 +75,9 @@ export function receiveQuery(bytes: BorrowedBytes): Received {
 }
 
 /**
- * A rejection is a header alone, with the request's id and opcode, and a QUERY's RD and CD. Under other opcodes those bits have an unknown
- * meaning. BIND's `dns_message_reply` does the same, and ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
+ * A rejection is a header alone, with the request's id and opcode, and a QUERY's RD and CD. Under
+ * other opcodes those bits have an unknown meaning. BIND's `dns_message_reply` does the same, and
+ * ISC's `genreport` (probe `opcodeflg`) reports every flag that comes back.
  */
 function reject(bytes: BorrowedBytes, rcode: number): Received {
   const isQuery = ((bytes[2] ?? 0) & (OPCODE_MASK >>> 8)) === 0;
@@ -89,8 +91,8 @@ function reject(bytes: BorrowedBytes, rcode: number): Received {
 }
 
 /**
- * Decodes a query: one question, no answers, at most one OPT among the additional records, nothing after. Faults: of names and lengths, and
- * `bad-value` for counts that no query has.
+ * Decodes a query: one question, no answers, at most one OPT among the additional records, nothing
+ * after. Faults: of names and lengths, and `bad-value` for counts that no query has.
  */
 export function decodeQuery(bytes: BorrowedBytes): Decoded<Query> {
   const reader = new ByteReader(bytes);

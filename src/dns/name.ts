@@ -1,10 +1,10 @@
-// Domain names in wire form and as text. A name is lower-case text without the final dot; the root is the empty string. Sources: RFC 1035
-// §3.1, §4.1.4, §5.1; RFC 4343; RFC 3597 §4.
+// Domain names in wire form and as text. A name is lower-case text without the final dot; the root
+// is the empty string. Sources: RFC 1035 §3.1, §4.1.4, §5.1; RFC 4343; RFC 3597 §4.
 //
 // 1. A wire name is at most 255 octets, a label at most 63 (RFC 1035 §2.3.4).
 // 2. Each compression pointer leads further backwards than the one before, so reading always ends.
-// 3. Text and wire form are one to one except for ASCII case: a dot or backslash inside a label is `\.` or `\\`, any octet outside
-//    printable ASCII is `\DDD`.
+// 3. Text and wire form are one to one except for ASCII case: a dot or backslash inside a label is
+//    `\.` or `\\`, any octet outside printable ASCII is `\DDD`.
 
 import { RESERVED_LABELS } from '../ground/reserved-labels.ts';
 import type { ByteReader } from '../net/byte-reader.ts';
@@ -29,8 +29,9 @@ const unpacked = new Uint8Array(NAME_OCTETS_MAX + 1);
 const text = Buffer.alloc(NAME_OCTETS_MAX + 1);
 
 /**
- * Reads a name into `onto`, uncompressed, keeping its case, and returns its octets; 0 after a fault. Faults: `truncated`, `loop` for a
- * pointer that does not lead back, `too-long`, `bad-value` for a reserved label type.
+ * Reads a name into `onto`, uncompressed, keeping its case, and returns its octets; 0 after a
+ * fault. Faults: `truncated`, `loop` for a pointer that does not lead back, `too-long`, `bad-value`
+ * for a reserved label type.
  */
 export function unpackName(reader: ByteReader, field: string, onto: Uint8Array): number {
   if (reader.fault !== undefined) return 0;
@@ -146,8 +147,8 @@ export function isNameWithin(name: string, ancestor: string): boolean {
 }
 
 /**
- * Parses a name with or without the final dot. `undefined` if a label is empty or over 63 octets, the whole over 255, an escape broken, or
- * a character outside printable ASCII.
+ * Parses a name with or without the final dot. `undefined` if a label is empty or over 63 octets,
+ * the whole over 255, an escape broken, or a character outside printable ASCII.
  */
 export function parseName(written: string): string | undefined {
   // A plain host name, as nearly all are, needs no conversion.
@@ -269,8 +270,9 @@ function writeLabel(writer: ByteWriter, name: string, from: number, end: number)
 const GENERATED_LABEL = /^\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$/;
 
 /**
- * Makes a client's hostname one safe label: the part before the first dot, lower case, other characters replaced by inner hyphens, at most
- * 63 octets. `undefined` if nothing is left, or if it is reserved or looks generated (`10-20-0-100`).
+ * Makes a client's hostname one safe label: the part before the first dot, lower case, other
+ * characters replaced by inner hyphens, at most 63 octets. `undefined` if nothing is left, or if it
+ * is reserved or looks generated (`10-20-0-100`).
  */
 export function hostLabel(written: string): string | undefined {
   const label = (written.slice(0, NAME_OCTETS_MAX).split('.')[0] ?? '')

@@ -3,15 +3,17 @@
 //   setRecords, setRack, setMachines, setReservations, leaseBound, leaseGone
 //        → claims (claims.ts) → touched names and addresses → winners → replaced nodes → serial
 //
-// Sources: RFC 1034 §3.6.2 (a CNAME excludes other records), §4.3.2; RFC 8020 (a name with names below it exists); RFC 1982 (serial).
+// Sources: RFC 1034 §3.6.2 (a CNAME excludes other records), §4.3.2; RFC 8020 (a name with names
+// below it exists); RFC 1982 (serial).
 //
 // 1. A change is one synchronous step; nodes are replaced, never changed.
-// 2. Forward and reverse agree: a reverse look-up returns a name with this address, and every address with a name has one. Only a
-//    configured PTR record may disagree.
+// 2. Forward and reverse agree: a reverse look-up returns a name with this address, and every
+//    address with a name has one. Only a configured PTR record may disagree.
 // 3. The serial grows by one when nodes changed, once a turn of the event loop at most.
-// 4. A configured record that would hide the rack's, a machine's or a reservation's own is withheld (`#servedAt`).
-// 5. A lease alone with its name and address has no node: `lone-leases.ts` computes its records. Once another owner claims either, it
-//    becomes and stays an ordinary claim (`#makeOrdinary`).
+// 4. A configured record that would hide the rack's, a machine's or a reservation's own is withheld
+//    (`#servedAt`).
+// 5. A lease alone with its name and address has no node: `lone-leases.ts` computes its records.
+//    Once another owner claims either, it becomes and stays an ordinary claim (`#makeOrdinary`).
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../ground/address.ts';
 import { type Claim, type ClaimOwner, ClaimTable } from './claims.ts';
@@ -107,7 +109,10 @@ export class Names implements NameSource {
     this.#replace('reservation', list);
   }
 
-  /** Replaces the rack's own names: `selfName` in each domain, and each apex. Reverse look-ups return the first. */
+  /**
+   * Replaces the rack's own names: `selfName` in each domain, and each apex. Reverse look-ups
+   * return the first.
+   */
   setRack(selfName: string, domains: readonly string[], addresses: readonly Ipv4[]): void {
     const wanted: WantedName[] = [];
     const claim = (fqdn: string, reverse: boolean): void => {
@@ -124,7 +129,10 @@ export class Names implements NameSource {
     this.#replace('rack', wanted);
   }
 
-  /** Replaces the configured records; reports and skips those that cannot be served (`readRecords`, rule 4). */
+  /**
+   * Replaces the configured records; reports and skips those that cannot be served (`readRecords`,
+   * rule 4).
+   */
   setRecords(records: readonly ConfiguredRecord[]): void {
     const { addresses, others } = readRecords(records, this.#report);
     for (const name of this.#configured.keys()) this.#touchedNames.add(name);
@@ -139,7 +147,10 @@ export class Names implements NameSource {
     this.#replace('configured', addresses);
   }
 
-  /** Handles a new or changed lease; true if names changed. A hostname without a safe label (`hostLabel`) gives no name. */
+  /**
+   * Handles a new or changed lease; true if names changed. A hostname without a safe label
+   * (`hostLabel`) gives no name.
+   */
   leaseBound(mac: MacAddress, address: Ipv4, hostname: string | undefined, domain: string): boolean {
     const label = hostname === undefined ? undefined : hostLabel(hostname);
     // If a long domain leaves no room, the lease has no name.

@@ -1,5 +1,5 @@
-// Rdata as text: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597 §5, RFC 4255 §3.2 (SSHFP), RFC 8659
-// §4.1.1 (CAA).
+// Rdata as text: the master-file forms of RFC 1035 §5.1, RFC 2782 (SRV), RFC 3596 (AAAA), RFC 3597
+// §5, RFC 4255 §3.2 (SSHFP), RFC 8659 §4.1.1 (CAA).
 //
 // 1. `parseRdata` reads `formatRdata`'s output back to the same octets.
 // 2. Names count as fully qualified: a configured record has no origin.
@@ -26,7 +26,10 @@ export const RECORD_TYPE_NUMBERS = {
 
 export type RecordTypeName = keyof typeof RECORD_TYPE_NUMBERS;
 
-/** `undefined` if the text does not fit the type. Unquoted TXT data is one string; over 255 octets it is split. */
+/**
+ * `undefined` if the text does not fit the type. Unquoted TXT data is one string; over 255 octets
+ * it is split.
+ */
 export function parseRdata(type: RecordTypeName, data: string): Uint8Array | undefined {
   const written = data.trim();
   switch (type) {

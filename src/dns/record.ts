@@ -1,8 +1,9 @@
-// Resource records: their types, and their rdata on the wire and in memory. Sources: RFC 1035 §3.3, §3.4; RFC 2782; RFC 3596; RFC 3597; RFC
-// 8482; layouts of RFC 1183, 2163, 2230, 3403, 6672.
+// Resource records: their types, and their rdata on the wire and in memory. Sources: RFC 1035 §3.3,
+// §3.4; RFC 2782; RFC 3596; RFC 3597; RFC 8482; layouts of RFC 1183, 2163, 2230, 3403, 6672.
 //
 // 1. Rdata is in wire form with uncompressed names, so a record fits any message.
-// 2. Names in rdata are compressed only for types of RFC 1035 (RFC 3597 §4); rdata of types not listed is opaque.
+// 2. Names in rdata are compressed only for types of RFC 1035 (RFC 3597 §4); rdata of types not
+//    listed is opaque.
 
 import { type Ipv4, ipv4 } from '../ground/address.ts';
 import { copyBytes, joinBytes } from '../ground/borrowed-bytes.ts';

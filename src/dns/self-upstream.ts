@@ -1,4 +1,5 @@
-// Recognises an upstream that is this rack. Each outside name would occupy a question in flight for FLIGHT_MS, then fail. Pure.
+// Recognises an upstream that is this rack. Each outside name would occupy a question in flight for
+// FLIGHT_MS, then fail. Pure.
 
 import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';

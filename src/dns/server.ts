@@ -1,11 +1,12 @@
-// The DNS server: UDP and TCP on each address, and the sockets to the upstreams. Sources: RFC 1035 §4.2; RFC 7766 §5 (TCP is mandatory),
-// §6.2.
+// The DNS server: UDP and TCP on each address, and the sockets to the upstreams. Sources: RFC 1035
+// §4.2; RFC 7766 §5 (TCP is mandatory), §6.2.
 //
 // 1. UDP and TCP of an address are opened together; unchanged listeners stay open.
 // 2. `configure` applies a configuration whole, or throws and changes nothing.
 // 3. On an address the host does not have yet, UDP is bound anyway, TCP once it exists.
-// 4. `FairShares` shares out the connections. A new connection closes an idle one of its client at CLIENT_CONNECTIONS_MAX, of the client
-//    with the most at CONNECTIONS_MAX. If none may be closed, it is refused.
+// 4. `FairShares` shares out the connections. A new connection closes an idle one of its client at
+//    CLIENT_CONNECTIONS_MAX, of the client with the most at CONNECTIONS_MAX. If none may be closed,
+//    it is refused.
 // 5. Upstream sockets are open while upstreams are configured or questions in flight.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -34,11 +35,14 @@ import { Connection, FrameReader, frame, STREAM_TURNS } from './stream.ts';
 import { UpstreamSockets } from './upstream-sockets.ts';
 
 /**
- * Open TCP connections of clients. Any host that reaches the port can fill it; then one of the client with the most is closed, an idle one
- * first. Idle ones are closed after IDLE_MS.
+ * Open TCP connections of clients. Any host that reaches the port can fill it; then one of the
+ * client with the most is closed, an idle one first. Idle ones are closed after IDLE_MS.
  */
 export const CONNECTIONS_MAX = 256;
-/** Of CONNECTIONS_MAX, those of one client. Beyond that a new one closes its longest idle one, or is refused. */
+/**
+ * Of CONNECTIONS_MAX, those of one client. Beyond that a new one closes its longest idle one, or is
+ * refused.
+ */
 export const CLIENT_CONNECTIONS_MAX = 32;
 /** How often TCP is tried on an address the host does not have yet, in milliseconds. */
 const RELISTEN_MS = 1_000;
@@ -96,7 +100,8 @@ export class DnsServer {
 
   /**
    * Applies `config`; calls run one after another.
-   * @throws RackError `address-in-use`, `permission-denied` and those of `DatagramNetwork.open`; then nothing has changed.
+   * @throws RackError `address-in-use`, `permission-denied` and those of `DatagramNetwork.open`;
+   * then nothing has changed.
    */
   configure(config: DnsConfig): Promise<void> {
     const run = this.#configuring.then(() => this.#configure(config));

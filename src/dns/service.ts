@@ -32,17 +32,24 @@ import { Zones } from './zones.ts';
 
 // Limits large UDP answers, against amplification with forged source addresses.
 //
-// Answers of at most LARGE_FACTOR times their question always go out. A larger one costs a permit of its address and one of its network.
-// Without either it goes out empty with TC set: a real client asks again over TCP (RFC 7766 §5), whose source cannot be forged. BIND and
-// Knot do the same ("slip").
+// Answers of at most LARGE_FACTOR times their question always go out. A larger one costs a permit
+// of its address and one of its network. Without either it goes out empty with TC set: a real
+// client asks again over TCP (RFC 7766 §5), whose source cannot be forged. BIND and Knot do the
+// same ("slip").
 
 /** How many times its question's octets make an answer large. */
 export const LARGE_FACTOR = 8;
-/** Large answers to one address. A host that forges the address uses them up; the address then gets them over TCP. Refills with time. */
+/**
+ * Large answers to one address. A host that forges the address uses them up; the address then gets
+ * them over TCP. Refills with time.
+ */
 export const LARGE_ANSWERS: Rate = { perSecond: 50, burst: 200 };
 /** Large answers to a /24: forging all its addresses yields no more than eight would. */
 export const NETWORK_LARGE_ANSWERS: Rate = { perSecond: 400, burst: 1600 };
-/** Addresses with their own buckets. Forged sources fill it; others then share one. Each leaves when its bucket is full. */
+/**
+ * Addresses with their own buckets. Forged sources fill it; others then share one. Each leaves when
+ * its bucket is full.
+ */
 export const ADDRESSES_MAX = 4096;
 /** Networks with buckets of their own; otherwise like ADDRESSES_MAX. */
 export const NETWORKS_MAX = 1024;

@@ -1,11 +1,13 @@
-// DNS over TCP: length-prefixed messages, answered in the order they are ready. Sources: RFC 1035 §4.2.2; RFC 7766 §6.2 (reuse, idle), §7
-// (order), §8 (framing); RFC 5966.
+// DNS over TCP: length-prefixed messages, answered in the order they are ready. Sources: RFC 1035
+// §4.2.2; RFC 7766 §6.2 (reuse, idle), §7 (order), §8 (framing); RFC 5966.
 //
-// 1. A connection holds at most one incomplete message, PIPELINE_MAX unanswered questions, and the data of two reads. Until its questions
-//    are answered, a few at a time (`../turns.ts`), the server reads no more.
-// 2. A connection is closed after IDLE_MS without a whole message or an answer: trickling octets do not keep it open.
-// 3. While a client leaves answers unread, its questions wait and do not count as activity: it is disconnected after IDLE_MS, or at once
-//    at UNREAD_OCTETS_MAX.
+// 1. A connection holds at most one incomplete message, PIPELINE_MAX unanswered questions, and the
+//    data of two reads. Until its questions are answered, a few at a time (`../turns.ts`), the
+//    server reads no more.
+// 2. A connection is closed after IDLE_MS without a whole message or an answer: trickling octets do
+//    not keep it open.
+// 3. While a client leaves answers unread, its questions wait and do not count as activity: it is
+//    disconnected after IDLE_MS, or at once at UNREAD_OCTETS_MAX.
 // 4. A message from a FrameReader is a copy.
 
 import type { Socket } from 'node:net';
@@ -14,8 +16,9 @@ import type { Clock, Instant, Timer } from '../ground/clock.ts';
 import type { TurnBounds, Turns, Worker } from '../ground/turns.ts';
 
 /**
- * The work of all connections in one turn of the loop. A question counts as 1, plus 1 for each WORK_OCTETS of it and its answer. Clients
- * that pipeline fill it; all others then wait some tenths of a millisecond.
+ * The work of all connections in one turn of the loop. A question counts as 1, plus 1 for each
+ * WORK_OCTETS of it and its answer. Clients that pipeline fill it; all others then wait some tenths
+ * of a millisecond.
  */
 export const TURN_WORK_MAX = 32;
 /** Of that, the work of one connection at a time. */
@@ -180,7 +183,10 @@ export class Connection implements Worker {
     return this.#frames.hasUnread && this.#mayTake();
   }
 
-  /** Answers a question. A message that gets no answer is not a question and ends the connection: one segment can hold thousands. */
+  /**
+   * Answers a question. A message that gets no answer is not a question and ends the connection:
+   * one segment can hold thousands.
+   */
   answer(message: Uint8Array | undefined): void {
     this.#unanswered -= 1;
     if (this.#socket.destroyed) return;

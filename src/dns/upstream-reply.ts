@@ -1,8 +1,9 @@
-// Judges an upstream's reply: whether it answers the question, and which records belong to it. Sources: RFC 5452 §6 (accept only records
-// for the question), §9.1 (matching); RFC 2181 §5.4.1; RFC 6672 §5.3.1 (DNAME).
+// Judges an upstream's reply: whether it answers the question, and which records belong to it.
+// Sources: RFC 5452 §6 (accept only records for the question), §9.1 (matching); RFC 2181 §5.4.1;
+// RFC 6672 §5.3.1 (DNAME).
 //
-// 1. Kept are answers for the name and its aliases, authority for their zones and DNSSEC proofs, and additional addresses of hosts in
-//    these.
+// 1. Kept are answers for the name and its aliases, authority for their zones and DNSSEC proofs,
+//    and additional addresses of hosts in these.
 // 2. A record about another name never reaches a client.
 
 import type { CacheQuestion } from './cache.ts';

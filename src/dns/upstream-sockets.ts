@@ -1,5 +1,5 @@
-// The UDP sockets for questions to upstreams, each on a port of the system's choice, replaced from time to time. Source: RFC 5452 §9.2.
-// Opens sockets only through its port.
+// The UDP sockets for questions to upstreams, each on a port of the system's choice, replaced from
+// time to time. Source: RFC 5452 §9.2. Opens sockets only through its port.
 //
 // 1. All UPSTREAM_SOCKETS are open, or none.
 // 2. A replaced socket receives for EXCHANGE_MS, unless closed. `close` leaves no timer.

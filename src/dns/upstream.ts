@@ -1,7 +1,8 @@
 // Each upstream's health: whether it answers, and understands EDNS.
 //
-// 1. A server has failed after UNANSWERED_MAX unanswered exchanges in a row. One counts only if the server answered nothing since it was
-//    sent: names with silent authoritative servers do not count.
+// 1. A server has failed after UNANSWERED_MAX unanswered exchanges in a row. One counts only if the
+//    server answered nothing since it was sent: names with silent authoritative servers do not
+//    count.
 // 2. A failed server is asked last. Every PROBE_MS it is also asked together with the first.
 
 import { type Instant, instant, later } from '../ground/clock.ts';

@@ -1,8 +1,8 @@
-// The zones the rack is authoritative for: forward domains, and its networks' reverse zones, split at octets. Sources: RFC 1034 §4.2; RFC
-// 1035 §3.3.13, §3.5; RFC 2181 §6; RFC 2308 §4.
+// The zones the rack is authoritative for: forward domains, and its networks' reverse zones, split
+// at octets. Sources: RFC 1034 §4.2; RFC 1035 §3.3.13, §3.5; RFC 2181 §6; RFC 2308 §4.
 //
-// 1. Every managed address lies in exactly one reverse zone. If a prefix is longer than 24 bits, only the network's names in the zone are
-//    ours.
+// 1. Every managed address lies in exactly one reverse zone. If a prefix is longer than 24 bits,
+//    only the network's names in the zone are ours.
 // 2. SOA, NS and names of dynamic ranges are computed on demand.
 // 3. A Zones object is immutable.
 
@@ -113,7 +113,10 @@ function holds(zone: Zone, name: string): boolean {
   return reversed !== undefined && zone.covers.some((network) => networkContains(network, reversed.address));
 }
 
-/** Reverse zones of 8, 16 or 24 bits by apex, with the networks each covers (`undefined`: all of it is ours). */
+/**
+ * Reverse zones of 8, 16 or 24 bits by apex, with the networks each covers (`undefined`: all of it
+ * is ours).
+ */
 function reverseZones(networks: readonly Ipv4Network[]): Map<string, readonly Ipv4Network[] | undefined> {
   const zones = new Map<string, readonly Ipv4Network[] | undefined>();
   for (const network of networks) {

@@ -1,6 +1,8 @@
-// One cause is one line of the report: a check that fails because of what another line tells is only named, at the end.
+// One cause is one line of the report: a check that fails because of what another line tells is
+// only named, at the end.
 //
-// 1. A cause is a path: `tree` also explains `tree/images`. What is told first names it, so checks go from the cause to its effects.
+// 1. A cause is a path: `tree` also explains `tree/images`. What is told first names it, so checks
+//    go from the cause to its effects.
 // 2. A note explains no fault.
 
 import { listed } from '../ground/counted.ts';

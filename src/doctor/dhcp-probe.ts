@@ -1,5 +1,6 @@
-// Asks the DHCP servers of a network for offers, as machines there would, with the codec of the `dhcp` package: a check with our own
-// codec could not see that codec's errors. No lease results: an offer that is not requested lapses.
+// Asks the DHCP servers of a network for offers, as machines there would, with the codec of the
+// `dhcp` package: a check with our own codec could not see that codec's errors. No lease results:
+// an offer that is not requested lapses.
 //
 // 1. The probe listens for the whole time, even after this rack has answered: another server may be slower.
 
@@ -14,7 +15,10 @@ const DISCOVER = 1;
 const OFFER = 2;
 const BOOT_REQUEST = 1;
 const BROADCAST_FLAG = 0x8000;
-/** How long the probe waits for offers. Before offering an address, ISC dhcpd pings it for 1 s, dnsmasq for 3 s; a busy host is later. */
+/**
+ * How long the probe waits for offers. Before offering an address, ISC dhcpd pings it for 1 s,
+ * dnsmasq for 3 s; a busy host is later.
+ */
 export const OFFERS_MS = 5000;
 /** After this time those machines ask again that have no offer yet. */
 const AGAIN_MS = 1000;
@@ -54,7 +58,10 @@ export interface SeenOffer {
   readonly file: string;
 }
 
-/** Broadcasts a DISCOVER for each machine, a second one for machines without an offer, and listens for OFFERS_MS. */
+/**
+ * Broadcasts a DISCOVER for each machine, a second one for machines without an offer, and listens
+ * for OFFERS_MS.
+ */
 export async function probeDhcp(probe: DhcpProbe): Promise<readonly SeenOffer[]> {
   const offers: SeenOffer[] = [];
   const socket = await probe.network.open({

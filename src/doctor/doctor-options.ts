@@ -34,7 +34,10 @@ export interface DoctorOptions {
   readonly isSilent?: boolean | undefined;
   /** Undefined: do not judge the host. */
   readonly host?: HostFacts | undefined;
-  /** What the running rack finds wrong with itself, and how full its ranges are; undefined: no rack was asked. */
+  /**
+   * What the running rack finds wrong with itself, and how full its ranges are; undefined: no rack
+   * was asked.
+   */
   readonly running?: { readonly findings: readonly OwnFinding[]; readonly ranges: readonly RangeUse[] } | undefined;
   /** Why the boot tree cannot be used, as its owner sees it; undefined: not judged yet. */
   readonly treeProblem?: string | undefined;

@@ -1,8 +1,11 @@
-// `rackboot doctor`: queries a running rack as a machine would, with other projects' client code, and reports in plain words what is
-// wrong. It changes nothing: it leases no address and makes no machine.
+// `rackboot doctor`: queries a running rack as a machine would, with other projects' client code,
+// and reports in plain words what is wrong. It changes nothing: it leases no address and makes no
+// machine.
 //
-// 1. Optional things that are missing (images for an architecture, an upstream name server) are notes, not faults.
-// 2. Its queries use their own hardware addresses (`own-probes.ts`): the rack reports them only in its log at DEBUG.
+// 1. Optional things that are missing (images for an architecture, an upstream name server) are
+//    notes, not faults.
+// 2. Its queries use their own hardware addresses (`own-probes.ts`): the rack reports them only in
+//    its log at DEBUG.
 // 3. Without a daemon it sends no queries: each silence would count as a separate fault.
 
 import dns2 from 'dns2';

@@ -12,7 +12,10 @@ export interface Finding {
   readonly text: string;
   /** The command or file lines that fix it; undefined: none is known here. */
   readonly fix?: string | undefined;
-  /** What fails, as a path (`causes.ts`); undefined: nothing else fails because of it, nor it because of something else. */
+  /**
+   * What fails, as a path (`causes.ts`); undefined: nothing else fails because of it, nor it
+   * because of something else.
+   */
   readonly cause?: string | undefined;
 }
 

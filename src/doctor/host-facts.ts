@@ -1,5 +1,6 @@
-// Facts of this host that matter to a rack: rights, ports and their owners, interfaces, kernel limits. Everything is read; nothing is
-// opened, bound or changed. Sources: proc(5), capabilities(7), sysfs.
+// Facts of this host that matter to a rack: rights, ports and their owners, interfaces, kernel
+// limits. Everything is read; nothing is opened, bound or changed. Sources: proc(5),
+// capabilities(7), sysfs.
 //
 // 1. An unreadable fact is undefined, never an exception: the doctor then reports nothing about it.
 

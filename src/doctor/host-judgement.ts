@@ -1,6 +1,8 @@
-// Finds what on this host keeps the rack from serving well, with the exact command or unit line that fixes it. Pure.
+// Finds what on this host keeps the rack from serving well, with the exact command or unit line
+// that fixes it. Pure.
 //
-// 1. A fault keeps something from being served. A fact that only makes the rack slower or forces broadcasts is a note.
+// 1. A fault keeps something from being served. A fact that only makes the rack slower or forces
+//    broadcasts is a note.
 // 2. A fix is only printed for a person, never applied.
 
 import type { RackConfig } from '../config/rack-config.ts';
@@ -51,7 +53,10 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
 const describeActor = ({ isRack, pid, unit }: Actor): string =>
   isRack ? `the running rack (process ${pid}${unit === undefined ? '' : `, ${unit}`})` : 'this user';
 
-/** The lines to add to the unit's [Service] section or, for a rack without a unit, the advice to start it by its unit. */
+/**
+ * The lines to add to the unit's [Service] section or, for a rack without a unit, the advice to
+ * start it by its unit.
+ */
 function unitFix({ unit, isRack }: Actor, lines: string): string {
   if (isRack && unit !== undefined)
     return `sudo systemctl edit ${unit}, and add:\n[Service]\n${lines}\nthen: sudo systemctl restart ${unit}`;
@@ -85,7 +90,10 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
   return findings;
 }
 
-/** The listeners that cannot be opened on this host now: a finding for each address that is missing, and for each program. */
+/**
+ * The listeners that cannot be opened on this host now: a finding for each address that is missing,
+ * and for each program.
+ */
 export const judgePorts = ({ absent, portHolders: holders }: PortFacts): readonly Finding[] => [
   ...absent.map(judgeAbsent),
   ...holders.map(judgePortHolder),
@@ -104,7 +112,10 @@ function judgePortHolder(holder: PortConflict): Finding {
   return isNote ? { ...judged, ok: true, isNote } : { ...judged, ok: false };
 }
 
-/** The ranges that hold the address of a default gateway of this host, which may be silent when a lease is given. */
+/**
+ * The ranges that hold the address of a default gateway of this host, which may be silent when a
+ * lease is given.
+ */
 export const judgeGateways = (
   subnets: readonly Pick<DhcpSubnet, 'name' | 'dynamic' | 'static'>[],
   gateways: readonly Ipv4[],
@@ -182,7 +193,10 @@ function judgeBuffer(check: string, bytes: number | undefined, { key, file, harm
   ];
 }
 
-/** The kernel has one table for the hosts of all interfaces. A part of it stays free for requests in the names of absent hosts. */
+/**
+ * The kernel has one table for the hosts of all interfaces. A part of it stays free for requests in
+ * the names of absent hosts.
+ */
 function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Finding[] {
   const attached = config.clusterInterfaces.filter(({ interfaceName }) => interfaceName !== undefined);
   const addresses = attached.reduce((sum, { network }) => sum + 2 ** (32 - network.prefix), 0);

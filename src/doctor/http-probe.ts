@@ -11,8 +11,9 @@ const LOAD_MS_MAX = 60_000;
 const LOAD_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * The whole content; by https, of a server with a certificate of `ca`, a file, and the name in the URL. Rejects if the status is not 200, if there are more than LOAD_BYTES_MAX, if the response does not start within
- * ANSWER_MS_MAX, or after LOAD_MS_MAX.
+ * The whole content; by https, of a server with a certificate of `ca`, a file, and the name in the
+ * URL. Rejects if the status is not 200, if there are more than LOAD_BYTES_MAX, if the response
+ * does not start within ANSWER_MS_MAX, or after LOAD_MS_MAX.
  */
 export async function probeHttp(url: string, ca?: string): Promise<Buffer> {
   const end = new AbortController();

@@ -1,4 +1,5 @@
-// Checks that an offered loader can be loaded, by TFTP or HTTP as offered, and that its contents equal the tree's file.
+// Checks that an offered loader can be loaded, by TFTP or HTTP as offered, and that its contents
+// equal the tree's file.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -28,7 +29,10 @@ interface LoaderToCheck {
 /** The command that builds images for an architecture. @param configWords as in `DoctorOptions` */
 export const buildCommand = (cpu: Cpu, configWords: string): string => `${loadersCommand(cpu)}${configWords}`;
 
-/** True if an offered file should be in the tree of this rack but is not. False if this user may not read the tree. */
+/**
+ * True if an offered file should be in the tree of this rack but is not. False if this user may not
+ * read the tree.
+ */
 export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): boolean {
   const name = nameInTree(file, server, config);
   try {
@@ -42,7 +46,10 @@ export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): 
 /** The most loaders that a finding names. */
 const NAMED_MAX = 5;
 
-/** Notes the loaders of `loaders install` that are missing or changed since. @param configWords as in `DoctorOptions` */
+/**
+ * Notes the loaders of `loaders install` that are missing or changed since. @param configWords as
+ * in `DoctorOptions`
+ */
 export async function examineInstalled(tree: string, configWords: string, tell: Tell): Promise<void> {
   try {
     const installed = (await listLoaders(tree)).filter(({ version }) => version !== undefined);

@@ -1,4 +1,5 @@
-// Checks what a rack offers on one network by DHCP: to each kind of firmware an address and a boot file, without another server in between.
+// Checks what a rack offers on one network by DHCP: to each kind of firmware an address and a boot
+// file, without another server in between.
 
 import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { isBuiltInLoader } from '../config/absent-loaders.ts';

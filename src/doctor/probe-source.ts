@@ -4,7 +4,10 @@ import { formatIpv4, isLoopback, parseIpv4 } from '../ground/address.ts';
 import { PROBE_SOURCE } from '../ground/own-probes.ts';
 import { readHostInterfaces } from '../net/present-interfaces.ts';
 
-/** The source address for a download from this host; undefined for another host, which a loopback address cannot reach. */
+/**
+ * The source address for a download from this host; undefined for another host, which a loopback
+ * address cannot reach.
+ */
 export function probeSource(host: string): string | undefined {
   const address = parseIpv4(host);
   if (address === undefined) return undefined;

@@ -15,7 +15,10 @@ interface Silence {
   readonly fix: string;
 }
 
-/** Judges the silence on a network. @param ranges the running rack's; empty: unknown @param commands as in `DoctorOptions` */
+/**
+ * Judges the silence on a network. @param ranges the running rack's; empty: unknown @param commands
+ * as in `DoctorOptions`
+ */
 export function judgeSilence(
   silence: string,
   network: string,
@@ -36,7 +39,10 @@ export function judgeSilence(
   return { text, fix: commands.start };
 }
 
-/** Why a stranger gets no address although the network has a dynamic range; undefined: it may get one. @param ranges as for `judgeSilence` */
+/**
+ * Why a stranger gets no address although the network has a dynamic range; undefined: it may get
+ * one. @param ranges as for `judgeSilence`
+ */
 export function lackOfRoom(network: string, ranges: readonly RangeUse[]): string | undefined {
   const own = ranges.filter((range) => range.network === network);
   const isKept = own.length > 0 && own.every(({ usable }) => usable <= 0);

@@ -1,5 +1,5 @@
-// Loads a file from the running TFTP server with the codec and the socket of the `tftp2` package: 512 bytes a block. The package's own
-// loop hangs forever after an ERROR, so the loop is here.
+// Loads a file from the running TFTP server with the codec and the socket of the `tftp2` package:
+// 512 bytes a block. The package's own loop hangs forever after an ERROR, so the loop is here.
 //
 // Source: RFC 1350 §4 (each block is acknowledged, a short one is the last), §5 (ERROR ends the transfer).
 
@@ -21,7 +21,10 @@ export const PROBE_FILE_BYTES_MAX = 30 * 1024 * 1024;
 /** The longest text of an error that is shown. */
 const ERROR_CHARACTERS_MAX = 200;
 
-/** The whole file. Rejects if the server answers with an error, if no block comes for BLOCK_MS_MAX, or after LOAD_MS_MAX. */
+/**
+ * The whole file. Rejects if the server answers with an error, if no block comes for BLOCK_MS_MAX,
+ * or after LOAD_MS_MAX.
+ */
 export async function probeTftp(host: string, port: number, file: string): Promise<Buffer> {
   const what = `${file} by TFTP from ${host}:${port}`;
   const client = new Connection({ address: host, port });

@@ -88,7 +88,10 @@ export function examineProfiles({ tree, profiles = [] }: Pick<BootConfig, 'tree'
   }
 }
 
-/** Checks that the images from which machines are deployed, installers and boot loaders have their bytes. @param configWords as in `DoctorOptions` */
+/**
+ * Checks that the images from which machines are deployed, installers and boot loaders have their
+ * bytes. @param configWords as in `DoctorOptions`
+ */
 export function examineStore(tree: string, configWords: string, tell: Tell): void {
   const command = `sudo rackboot images fsck${configWords}`;
   try {

@@ -1,7 +1,8 @@
 // Judges a boot tree as this user sees it.
 //
 // 1. A missing tree is not a fault: the rack makes it.
-// 2. The rack may be able to read what this user cannot, so an unreadable tree is reported, but is not a fault.
+// 2. The rack may be able to read what this user cannot, so an unreadable tree is reported, but is
+//    not a fault.
 
 import { BootTree } from '../files/file-tree.ts';
 import { errorText, osErrorCode } from '../ground/errors.ts';

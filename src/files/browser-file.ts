@@ -2,8 +2,9 @@
 //
 // Sources: RFC 8246 (immutable); Node's `module.stripTypeScriptTypes`.
 //
-// 1. A script of a checkout is TypeScript. Its types are stripped at the first request for it: Node's compiler takes 80 ms and keeps
-//    20 MB, which a daemon without visitors to its page does not pay. A package has the script without types.
+// 1. A script of a checkout is TypeScript. Its types are stripped at the first request for it:
+//    Node's compiler takes 80 ms and keeps 20 MB, which a daemon without visitors to its page does
+//    not pay. A package has the script without types.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

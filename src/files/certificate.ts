@@ -34,7 +34,10 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** @throws RackError `certificate-unusable` if a file cannot be read, is not PEM, or the two are not a pair */
+/**
+ * @throws RackError `certificate-unusable` if a file cannot be read, is not PEM, or the two are not
+ * a pair
+ */
 export function readCertificatePair(files: CertificateFiles): CertificatePair {
   const cert = readPem(files.cert);
   const key = readPem(files.key);
@@ -89,7 +92,8 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /**
  * The certificates that verify another host.
- * @returns the file's text @throws RackError `config-invalid` if it cannot be read, or has no certificate or a damaged one
+ * @returns the file's text @throws RackError `config-invalid` if it cannot be read, or has no
+ * certificate or a damaged one
  */
 export function readAuthorities(path: string): string {
   const text = readNamedFile(path);

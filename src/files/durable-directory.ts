@@ -4,12 +4,15 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 
 import { dirname, resolve } from 'node:path';
 import { osErrorCode } from '../ground/errors.ts';
 
-/** Creates a directory and its parents with `mode`, durably. Throws the system's error, or an Error if the path is not a directory. */
+/**
+ * Creates a directory and its parents with `mode`, durably. Throws the system's error, or an Error
+ * if the path is not a directory.
+ */
 export function makeDirectories(path: string, mode: number): void {
   const missing: string[] = [];
   for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
-  // Create them one by one: Node's recursive mkdir never returns under a path such as /proc, where a directory neither exists nor can be
-  // created.
+  // Create them one by one: Node's recursive mkdir never returns under a path such as /proc, where
+  // a directory neither exists nor can be created.
   for (const directory of missing.reverse()) {
     makeDirectory(directory, mode);
     syncPath(dirname(directory));

@@ -1,8 +1,9 @@
-// An open file as any thread of the process can read it, by its descriptor. The kernel's page cache is what concurrent readers share.
+// An open file as any thread of the process can read it, by its descriptor. The kernel's page cache
+// is what concurrent readers share.
 //
 // 1. The owner keeps the descriptor open until the reader is done.
-// 2. A file that shrank or was written in place since it was opened is noticed by `checkUnchanged`; one that was replaced by renaming is
-//    not affected.
+// 2. A file that shrank or was written in place since it was opened is noticed by `checkUnchanged`;
+//    one that was replaced by renaming is not affected.
 
 import { fstatSync } from 'node:fs';
 import { RackError } from '../ground/errors.ts';

@@ -1,13 +1,16 @@
-// The boot tree on disk, outside which it never opens a file. Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd),
-// CONTRIBUTING.md ("The map of rooms").
+// The boot tree on disk, outside which it never opens a file. Sources: open(2) (O_NOFOLLOW,
+// O_NONBLOCK), proc(5) (/proc/self/fd), CONTRIBUTING.md ("The map of rooms").
 //
-// 1. A path is names joined by `/`. Empty names, `.` and `..` count as missing, and so do what Rackboot keeps in the tree for itself
-//    (`own-names.ts`) and targets of links to outside the tree. Links that end inside it are followed.
+// 1. A path is names joined by `/`. Empty names, `.` and `..` count as missing, and so do what
+//    Rackboot keeps in the tree for itself (`own-names.ts`) and targets of links to outside the
+//    tree. Links that end inside it are followed.
 // 2. Only regular files are opened. Opening never waits for a FIFO and never touches a device.
-// 3. The path is resolved, checked, and opened without following a final link. The opened file's real path is checked again where the
-//    system reports it, so a directory replaced by a link in between gains nothing.
-// 4. Readers of one file share a descriptor and slices. A changed inode, size or time is another file for later readers, at the latest
-//    SEEN_MS_MAX after the change: a look at the disk costs as much as answering a small request.
+// 3. The path is resolved, checked, and opened without following a final link. The opened file's
+//    real path is checked again where the system reports it, so a directory replaced by a link in
+//    between gains nothing.
+// 4. Readers of one file share a descriptor and slices. A changed inode, size or time is another
+//    file for later readers, at the latest SEEN_MS_MAX after the change: a look at the disk costs
+//    as much as answering a small request.
 
 import { constants, fstat, read, type Stats } from 'node:fs';
 import { open, readlink, realpath, stat } from 'node:fs/promises';
@@ -25,8 +28,9 @@ import { TreeIndex, walkTree } from './tree-index.ts';
 /** In characters. */
 export const PATH_CHARACTERS_MAX = 1024;
 /**
- * The most files open at once; beyond it an open is refused. Transfers and responses, which are shared out fairly, are fewer. A file closes
- * with its last reader, or a little later (FILES_KEPT_MAX).
+ * The most files open at once; beyond it an open is refused. Transfers and responses, which are
+ * shared out fairly, are fewer. A file closes with its last reader, or a little later
+ * (FILES_KEPT_MAX).
  */
 export const FILES_OPEN_MAX = 8192;
 /** How long a path leads to the file that it led to when the disk was last asked, in milliseconds. */
@@ -36,8 +40,8 @@ export const FILES_KEPT_MAX = 256;
 /** The path opened longest ago is forgotten first. */
 const PATHS_KNOWN_MAX = 1024;
 /**
- * Callers that wait for look-ups at once; one more is refused. Callers that gave up stay while the file system does not answer, so clients
- * can then fill it. It empties as the file system answers.
+ * Callers that wait for look-ups at once; one more is refused. Callers that gave up stay while the
+ * file system does not answer, so clients can then fill it. It empties as the file system answers.
  */
 export const LOOKUPS_WAITING_MAX: number = FILES_OPEN_MAX;
 
@@ -61,8 +65,8 @@ export interface TreeRoot {
 }
 
 /**
- * Files outside the tree that whoever started the process serves in it, by their path in the tree: the real path of each, or the descriptor of
- * one that only root may open.
+ * Files outside the tree that whoever started the process serves in it, by their path in the tree:
+ * the real path of each, or the descriptor of one that only root may open.
  */
 export type GivenFiles = ReadonlyMap<string, string | number>;
 
@@ -203,7 +207,10 @@ export class BootTree implements FileTree {
     for (const [real, file] of this.#files) this.#forget(real, file);
   }
 
-  /** Returns the memory of slices of files without readers. Call when no slice was read for a while. @returns true if there were any */
+  /**
+   * Returns the memory of slices of files without readers. Call when no slice was read for a while.
+   * @returns true if there were any
+   */
   releaseSlices(): boolean {
     const released = [...this.#files.values()].filter((file) => file.idle && this.#slices.release(file));
     return released.length > 0;
@@ -277,7 +284,10 @@ export class BootTree implements FileTree {
     return file;
   }
 
-  /** The open file with one reservation, if the file matches `seen`; undefined: the disk was asked recently. */
+  /**
+   * The open file with one reservation, if the file matches `seen`; undefined: the disk was asked
+   * recently.
+   */
   #reuse(real: string, seen: Stats | undefined): SharedFile | undefined {
     const cached = this.#files.get(real);
     if (cached?.isSame(seen) !== true) return undefined;

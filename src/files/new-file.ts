@@ -1,4 +1,5 @@
-// Writes files of the state as new ones, readable by their owner: what a link, or another name, leads to keeps its content and its mode.
+// Writes files of the state as new ones, readable by their owner: what a link, or another name,
+// leads to keeps its content and its mode.
 
 import { closeSync, fsyncSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
@@ -16,8 +17,9 @@ export function writeNewFile(path: string, text: string, mode = 0o600): void {
 }
 
 /**
- * Does not block the thread; a reader finds the whole old or new content. `fresh` is the name meanwhile, for one writer at a time; `content`
- * is called when it exists. Rejects with the system's error.
+ * Does not block the thread; a reader finds the whole old or new content. `fresh` is the name
+ * meanwhile, for one writer at a time; `content` is called when it exists. Rejects with the
+ * system's error.
  */
 export async function replaceFile(
   path: string,

@@ -26,10 +26,14 @@ export interface OpenedFile {
 /** Opens files of one tree. */
 export interface FileTree {
   /**
-   * Opens a regular file by its relative path (`/` between names, no empty name, no `.` or `..`); undefined if there is no such readable file.
-   * Other failures reject with the operating system's error.
+   * Opens a regular file by its relative path (`/` between names, no empty name, no `.` or `..`);
+   * undefined if there is no such readable file. Other failures reject with the operating system's
+   * error.
    */
   open(path: string): Promise<OpenedFile | undefined>;
-  /** The paths of its files that are this one, or differ from it in upper and lower case only; undefined: it has no index. */
+  /**
+   * The paths of its files that are this one, or differ from it in upper and lower case only;
+   * undefined: it has no index.
+   */
   alike?(path: string): readonly string[];
 }

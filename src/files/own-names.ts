@@ -1,8 +1,10 @@
-// What Rackboot keeps in a boot tree for itself. No machine is given it; everything else in the tree is served, under whatever name.
+// What Rackboot keeps in a boot tree for itself. No machine is given it; everything else in the
+// tree is served, under whatever name.
 //
 // 1. The image store has entries of its own, which have the names in STORE.
-// 2. A file or a directory that is written, replaced or removed has a hidden name with a UUID at its end meanwhile, next to its place
-//    (`publication.ts` and `directory-publication.ts` of images).
+// 2. A file or a directory that is written, replaced or removed has a hidden name with a UUID at
+//    its end meanwhile, next to its place (`publication.ts` and `directory-publication.ts` of
+//    images).
 
 import { join } from 'node:path';
 

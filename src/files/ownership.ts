@@ -38,10 +38,16 @@ export function takeGroups(uid: number, gid: number): void {
   else process.initgroups?.(uid, findOwnGroup(uid, gid));
 }
 
-/** The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's gives rights, so the uid replaces it */
+/**
+ * The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's
+ * gives rights, so the uid replaces it
+ */
 export const findOwnGroup = (uid: number, gid: number): number => findGroup(uid) ?? (gid === 0 ? uid : gid);
 
-/** True if a person runs this process, who can use sudo: neither a service nor a command that gave up root. */
+/**
+ * True if a person runs this process, who can use sudo: neither a service nor a command that gave
+ * up root.
+ */
 export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
 
 export interface OwnershipFacts {

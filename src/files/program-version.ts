@@ -17,14 +17,20 @@ function packageValue(root: string, key: string): string | undefined {
 /** Rackboot's version, from its package. */
 export const readVersion = (): string => packageValue(ROOT, 'version') ?? 'unknown';
 
-/** The version with the commit, if that is known: of a package by its `gitHead`, as npm calls it, of a checkout by its repository. */
+/**
+ * The version with the commit, if that is known: of a package by its `gitHead`, as npm calls it, of
+ * a checkout by its repository.
+ */
 export function readBuild(root: string = ROOT): string {
   const version = packageValue(root, 'version') ?? 'unknown';
   const commit = packageValue(root, 'gitHead') ?? readGitCommit(join(root, '.git'));
   return /^[0-9a-f]{40,64}$/.test(commit ?? '') ? `${version} (commit ${commit?.slice(0, COMMIT_DIGITS)})` : version;
 }
 
-/** The commit of a repository (gitrepository-layout(5)), read as files: git(1) refuses another user's repository, and may run its programs. */
+/**
+ * The commit of a repository (gitrepository-layout(5)), read as files: git(1) refuses another
+ * user's repository, and may run its programs.
+ */
 function readGitCommit(git: string): string | undefined {
   const read = (name: string): string | undefined => {
     try {

@@ -1,4 +1,5 @@
-// Why a file that an operator named cannot be read, and the remedy: the one place that turns ENOENT and the like into a sentence.
+// Why a file that an operator named cannot be read, and the remedy: the one place that turns ENOENT
+// and the like into a sentence.
 
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -18,8 +19,8 @@ interface Fault {
 
 /**
  * The failure to read the file `path`, in words for the operator.
- * @returns `not-found` if it does not exist; `permission-denied` if this user may not read it; `bad-argument` if it is not a file, or its
- * disk fails
+ * @returns `not-found` if it does not exist; `permission-denied` if this user may not read it;
+ * `bad-argument` if it is not a file, or its disk fails
  */
 export function fileFault(path: string, cause: unknown): RackError {
   const { code, text } = describeFault(path, cause);

@@ -1,5 +1,6 @@
-// Reads a file that somebody other than this host's administrator names or makes: a user of the API, or for root the service's user. A FIFO
-// would wait for its other end, and a device may never end. Sources: open(2) (O_NONBLOCK), fifo(7).
+// Reads a file that somebody other than this host's administrator names or makes: a user of the
+// API, or for root the service's user. A FIFO would wait for its other end, and a device may never
+// end. Sources: open(2) (O_NONBLOCK), fifo(7).
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 

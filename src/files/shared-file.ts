@@ -1,8 +1,10 @@
 // One open file and all of its readers.
 //
-// 1. The descriptor is open while there is a reader or a reservation, and after that until the tree retires the file.
-// 2. A reader sees the file as it was when opened. If the file shrinks or is written in place meanwhile, the read fails instead of returning
-//    a mixture of two files. A file that was replaced by renaming is not affected.
+// 1. The descriptor is open while there is a reader or a reservation, and after that until the tree
+//    retires the file.
+// 2. A reader sees the file as it was when opened. If the file shrinks or is written in place
+//    meanwhile, the read fails instead of returning a mixture of two files. A file that was
+//    replaced by renaming is not affected.
 
 import type { Stats } from 'node:fs';
 import { type FileSource, overwritten } from './file-source.ts';

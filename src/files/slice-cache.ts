@@ -1,21 +1,25 @@
-// Slices of files in memory, shared by all readers, because many machines load one kernel at a time. Source: CONTRIBUTING.md ("The path of
-// a datagram").
+// Slices of files in memory, shared by all readers, because many machines load one kernel at a
+// time. Source: CONTRIBUTING.md ("The path of a datagram").
 //
 // 1. A slice is read only once at a time, however many readers wait for it.
-// 2. Held slices and reads together stay within the bound, but one read is always allowed, so a small bound never stops readers.
+// 2. Held slices and reads together stay within the bound, but one read is always allowed, so a
+//    small bound never stops readers.
 // 3. A slice is never written after it was handed out; a dropped one stays valid, a released one does not.
 
 /** In bytes. */
 export const SLICE_BYTES = 512 * 1024;
 /** The default bound, in bytes held or being read. */
 export const SLICE_CACHE_BYTES_MAX = 96 * 1024 * 1024;
-/** The most slices read at once; further ones wait. A disk that hangs leaves one of the four threads of libuv's pool to everything else. */
+/**
+ * The most slices read at once; further ones wait. A disk that hangs leaves one of the four threads
+ * of libuv's pool to everything else.
+ */
 export const READS_IN_FLIGHT_MAX = 3;
 /** Slices that wait for their read; one more is refused. */
 export const READS_WAITING_MAX = 8192;
 /**
- * Readers that wait; one more is refused. Readers that gave up stay while the disk does not answer, so clients can then fill it. It
- * empties as the disk answers.
+ * Readers that wait; one more is refused. Readers that gave up stay while the disk does not answer,
+ * so clients can then fill it. It empties as the disk answers.
  */
 export const READERS_WAITING_MAX = 16_384;
 
@@ -90,8 +94,9 @@ export class SliceCache {
   }
 
   /**
-   * Drops the slices of a file that nobody reads any more, and returns their memory at once instead of at V8's next full collection, which an
-   * idle thread does not begin. A write that was cut off may still send from a slice: release only what was not read for a while.
+   * Drops the slices of a file that nobody reads any more, and returns their memory at once instead
+   * of at V8's next full collection, which an idle thread does not begin. A write that was cut off
+   * may still send from a slice: release only what was not read for a while.
    * @returns true if it held any
    */
   release(source: SliceSource): boolean {

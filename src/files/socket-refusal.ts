@@ -20,7 +20,10 @@ const PATH_REMEDY = 'keep its path below 90 characters';
 /** The system's error for a path that does not fit into the address of a socket. */
 const PATH_CODES: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'EINVAL']);
 
-/** The error to report when creating `socket` failed with `cause`; an error that already has a code keeps it. */
+/**
+ * The error to report when creating `socket` failed with `cause`; an error that already has a code
+ * keeps it.
+ */
 export function socketRefusal(socket: string, cause: unknown, path: string, stateDir: string): RackError {
   if (cause instanceof RackError) return cause;
   const code = osErrorCode(cause) ?? '';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { osErrorCode, RackError } from '../ground/errors.ts';
 
 /**
- * Makes a directory for large files, in `TMPDIR` or /var/tmp: /tmp is memory on many hosts (Debian since 13; file-hierarchy(7)).
+ * Makes a directory for large files, in `TMPDIR` or /var/tmp: /tmp is memory on many hosts (Debian
+ * since 13; file-hierarchy(7)).
  * @param prefix the first part of its name
  * @throws RackError `store-unwritable`
  */

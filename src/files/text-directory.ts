@@ -15,7 +15,10 @@ export const TEXT_FILE_BYTES_MAX = 256 * 1024;
 export const FILES_MAX = 4096;
 
 type None = Readonly<Record<string, never>>;
-/** Why a file cannot be used: a code and its parameters. @param said what the system says @param max in bytes */
+/**
+ * Why a file cannot be used: a code and its parameters. @param said what the system says @param max
+ * in bytes
+ */
 type FileFault =
   | { readonly code: 'file-unreadable'; readonly params: { readonly said: string } }
   | { readonly code: 'file-irregular'; readonly params: None }

@@ -1,4 +1,5 @@
-// The index of a boot tree, read in one walk. Sources: stat(2) (device and inode name a directory), readdir(3).
+// The index of a boot tree, read in one walk. Sources: stat(2) (device and inode name a directory),
+// readdir(3).
 //
 //   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile follows the names of a path
 //
@@ -6,8 +7,8 @@
 //    Rackboot keeps there for itself (`own-names.ts`) are skipped.
 // 2. A real directory is read once, and a path passes through it at most once: a loop costs nothing.
 // 3. The walk is bounded in depth and in entries. An unreadable directory is skipped.
-// 4. Any client may ask for names that differ in upper and lower case only. The answer comes from memory: a name costs a look-up in at most
-//    ALIKE_MAX directories, whose names are folded once.
+// 4. Any client may ask for names that differ in upper and lower case only. The answer comes from
+//    memory: a name costs a look-up in at most ALIKE_MAX directories, whose names are folded once.
 
 import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
@@ -16,8 +17,8 @@ import { osErrorCode, RackError } from '../ground/errors.ts';
 import { isOwnPath } from './own-names.ts';
 
 /**
- * The most entries read. Only users who may write into the tree can fill it. A larger tree has no index, which the boot door reports, and
- * is read again until it is small enough.
+ * The most entries read. Only users who may write into the tree can fill it. A larger tree has no
+ * index, which the boot door reports, and is read again until it is small enough.
  */
 export const TREE_ENTRIES_MAX = 200_000;
 /** In names below the root. */
@@ -76,7 +77,10 @@ export class TreeIndex {
     return at.files.has(name) ? `${at.real}${sep}${name}`.slice(root.real.length + 1) : undefined;
   }
 
-  /** The files whose paths are this one, or differ from it in upper and lower case only; at most ALIKE_MAX. */
+  /**
+   * The files whose paths are this one, or differ from it in upper and lower case only; at most
+   * ALIKE_MAX.
+   */
   alike(path: string): readonly string[] {
     const names = path.split('/');
     if (this.#root === undefined || names.length > TREE_DEPTH_MAX + 1) return [];
@@ -118,7 +122,8 @@ const fold = (name: string): string => name.toLowerCase();
 
 /**
  * `root` has all links resolved.
- * @throws RackError `tree-unreadable` when the root cannot be read or the tree has more than TREE_ENTRIES_MAX entries.
+ * @throws RackError `tree-unreadable` when the root cannot be read or the tree has more than
+ * TREE_ENTRIES_MAX entries.
  */
 export async function walkTree(root: string): Promise<TreeIndex> {
   const directories = new Map<string, Directory>();

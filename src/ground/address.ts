@@ -1,6 +1,7 @@
 // IPv4 and hardware addresses as numbers. Text is made only at the edge.
 //
-// 1. An Ipv4 is an unsigned 32-bit integer, most significant octet first; a MacAddress is an unsigned 48-bit integer, exact in a double.
+// 1. An Ipv4 is an unsigned 32-bit integer, most significant octet first; a MacAddress is an
+//    unsigned 48-bit integer, exact in a double.
 // 2. `parse…` returns undefined for anything but the spellings it documents; it never throws.
 
 import type { BorrowedBytes } from './borrowed-bytes.ts';
@@ -46,8 +47,8 @@ export function parseIpv4(text: string): Ipv4 | undefined {
 }
 
 /**
- * Turns the IPv4-mapped form of a dual-stack socket (RFC 4291 §2.5.5.2) into IPv4: `::ffff:10.20.0.5` into `10.20.0.5`. Returns any other
- * text unchanged.
+ * Turns the IPv4-mapped form of a dual-stack socket (RFC 4291 §2.5.5.2) into IPv4:
+ * `::ffff:10.20.0.5` into `10.20.0.5`. Returns any other text unchanged.
  */
 export const withoutIpv4Mapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
@@ -145,7 +146,10 @@ export const rangesOverlap = (a: Ipv4Range, b: Ipv4Range): boolean => a.low <= b
 
 export const rangeSize = (range: Ipv4Range): number => range.high - range.low + 1;
 
-/** This network, loopback, multicast, and class E with the limited broadcast (RFC 6890 §2.2.2, RFC 5771 §4). */
+/**
+ * This network, loopback, multicast, and class E with the limited broadcast (RFC 6890 §2.2.2, RFC
+ * 5771 §4).
+ */
 const HOSTLESS: readonly Ipv4Network[] = [
   { address: ipv4(0), prefix: 8 },
   { address: ipv4(0x7f000000), prefix: 8 },
@@ -155,7 +159,10 @@ const HOSTLESS: readonly Ipv4Network[] = [
 export const isHostless = (network: Ipv4Network): boolean =>
   HOSTLESS.some((hostless) => networksOverlap(hostless, network));
 
-/** Which unusable address of the network this is; undefined: a host may have it. Both addresses of a /31 are hosts' (RFC 3021 §2.1). */
+/**
+ * Which unusable address of the network this is; undefined: a host may have it. Both addresses of a
+ * /31 are hosts' (RFC 3021 §2.1).
+ */
 export function findNetworkEdge(network: Ipv4Network, address: Ipv4): 'first' | 'last' | undefined {
   if (network.prefix >= 31) return undefined;
   if (address === network.address) return 'first';

@@ -1,16 +1,21 @@
 // Borrowed bytes, which belong to another owner, and the only ways to keep them.
 //
-// 1. Received bytes lie in memory that the next datagram on any socket overwrites. Their type is `BorrowedBytes`: it can be read but not
-//    kept, and the compiler refuses to store it as a `Uint8Array`.
+// 1. Received bytes lie in memory that the next datagram on any socket overwrites. Their type is
+//    `BorrowedBytes`: it can be read but not kept, and the compiler refuses to store it as a
+//    `Uint8Array`.
 // 2. `copyBytes` keeps them, as a plain `Uint8Array` in memory of its own.
-// 3. No code calls `.slice` on bytes, which copies for a `Uint8Array` but not for a `Buffer`: `copyBytes` always copies and `viewBytes`
-//    never does. A `borrowedView` has no `buffer` through which the memory could be kept.
-// 4. Borrowed bytes, and types made of them, may be read and may go where a type says that they are borrowed: to a local variable, a
-//    parameter, a result. They must not go anywhere else: not to a field, a variable of a file, `unknown`, `Uint8Array` or a type
-//    parameter, and not to a function of the language or of a package, an async function, a generator, or a function that could be called
-//    later. Only this file casts or narrows them. test/tidy.test.ts checks this for every file, by the types of its expressions. It misses
-//    two cases: an object whose method takes `unknown` where an interface promises borrowed bytes, unless the object is written there or
-//    its class says `implements`; and a `Buffer` of a socket before the net room has typed it as borrowed.
+// 3. No code calls `.slice` on bytes, which copies for a `Uint8Array` but not for a `Buffer`:
+//    `copyBytes` always copies and `viewBytes` never does. A `borrowedView` has no `buffer` through
+//    which the memory could be kept.
+// 4. Borrowed bytes, and types made of them, may be read and may go where a type says that they are
+//    borrowed: to a local variable, a parameter, a result. They must not go anywhere else: not to a
+//    field, a variable of a file, `unknown`, `Uint8Array` or a type parameter, and not to a
+//    function of the language or of a package, an async function, a generator, or a function that
+//    could be called later. Only this file casts or narrows them. test/tidy.test.ts checks this for
+//    every file, by the types of its expressions. It misses two cases: an object whose method takes
+//    `unknown` where an interface promises borrowed bytes, unless the object is written there or
+//    its class says `implements`; and a `Buffer` of a socket before the net room has typed it as
+//    borrowed.
 // 5. Under Node's test runner, lent bytes are overwritten as soon as the borrower returns (`reclaim`).
 
 declare const lent: unique symbol;

@@ -6,9 +6,11 @@
 //      └─ forgotten
 //
 // 1. `size` never exceeds the bound.
-// 2. All operations take constant time, thanks to the links. A `Map` alone cannot do this: V8 leaves a hole for each deleted key. A new
-//    `map.keys()` walks over the holes at the front, so at 10 000 entries each new key, which evicts the first, costs 10 µs. Holes also stay
-//    in the hash chains: deleting one key and setting it again, to make it the newest, then costs 60 µs each time (both measured).
+// 2. All operations take constant time, thanks to the links. A `Map` alone cannot do this: V8
+//    leaves a hole for each deleted key. A new `map.keys()` walks over the holes at the front, so
+//    at 10 000 entries each new key, which evicts the first, costs 10 µs. Holes also stay in the
+//    hash chains: deleting one key and setting it again, to make it the newest, then costs 60 µs
+//    each time (both measured).
 // 3. An entry that has gone links to no other, so the garbage collector never keeps a chain of them.
 // 4. It takes memory for the entries it has, not for its bound.
 
@@ -38,7 +40,8 @@ export class BoundedMap<Key, Value> {
 
   /**
    * @param max the most entries, at least 1
-   * @param onForgotten called with the value of each entry that is forgotten, after it has gone; not for `delete` and `clear`
+   * @param onForgotten called with the value of each entry that is forgotten, after it has gone;
+   * not for `delete` and `clear`
    */
   constructor(max: number, firstToGo: FirstToGo, onForgotten?: (value: Value) => void) {
     this.#max = max;
@@ -107,8 +110,8 @@ export class BoundedMap<Key, Value> {
   }
 
   /**
-   * Keys and values, the oldest first. While iterating, the caller may delete or set only the current entry. A set entry becomes the newest
-   * and is visited again.
+   * Keys and values, the oldest first. While iterating, the caller may delete or set only the
+   * current entry. A set entry becomes the newest and is visited again.
    */
   *[Symbol.iterator](): Generator<readonly [Key, Value]> {
     for (let entry = this.#oldest; entry !== undefined; ) {

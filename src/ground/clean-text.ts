@@ -1,7 +1,9 @@
-// Makes text from outside safe to show, and words of a command safe to paste. Only this file knows which characters are unsafe.
+// Makes text from outside safe to show, and words of a command safe to paste. Only this file knows
+// which characters are unsafe.
 //
-// Raw control characters let a sender act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL and the 8-bit C1 set). Invisible
-// characters and those that change direction make one text look like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
+// Raw control characters let a sender act on the reader's terminal (ECMA-48 §5.4 and §8: C0, DEL
+// and the 8-bit C1 set). Invisible characters and those that change direction make one text look
+// like another (Unicode Technical Report 36 §2.7; UAX 9 §2 on bidi).
 //
 // 1. Text is cleaned where it is read, and again where it leaves: log, commands, events.
 // 2. Nothing is lost: an unsafe character becomes `\xNN`, `\uNNNN` or `\u{NNNNN}`; in JSON always `\uNNNN`.
@@ -12,8 +14,9 @@
 /** Characters shown of text from outside, by default. */
 const SHOWN_CHARACTERS_MAX = 512;
 
-// Control characters (C0, DEL, C1); format characters (direction, joiners, annotations, tags); characters that a font may omit
-// (fillers, variation selectors: Unicode Standard §5.21); line and paragraph separators; halves of a surrogate pair.
+// Control characters (C0, DEL, C1); format characters (direction, joiners, annotations, tags);
+// characters that a font may omit (fillers, variation selectors: Unicode Standard §5.21); line and
+// paragraph separators; halves of a surrogate pair.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/gu;
 // Two explicit ranges instead of `\p{Cc}`: a lookahead that admits line ends and tabs is four times as slow.
 const UNSAFE_IN_LINES =
@@ -38,7 +41,8 @@ function escapeForJson(character: string): string {
 
 /** One line that is safe to show anywhere. Text longer than `charactersMax` is cut and ends in `…`. */
 export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS_MAX): string {
-  // Cut first, so that a long text costs only its shown part. Cutting may halve a surrogate pair; cleaning escapes the half.
+  // Cut first, so that a long text costs only its shown part. Cutting may halve a surrogate pair;
+  // cleaning escapes the half.
   return truncateClean(text.slice(0, charactersMax + 1).replace(UNSAFE, escapeCharacter), charactersMax);
 }
 
@@ -49,7 +53,10 @@ function truncateClean(clean: string, charactersMax: number): string {
   return Buffer.from(text).toString();
 }
 
-/** Like `cleanText` for text with line ends and tabs, such as a script's output. Unless a length is set, it is not cut. */
+/**
+ * Like `cleanText` for text with line ends and tabs, such as a script's output. Unless a length is
+ * set, it is not cut.
+ */
 export const cleanLines = (text: string, charactersMax: number = Number.POSITIVE_INFINITY): string =>
   truncateClean(text.slice(0, charactersMax + 1).replace(UNSAFE_IN_LINES, escapeCharacter), charactersMax);
 

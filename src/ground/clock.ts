@@ -1,8 +1,8 @@
-// Time and chance. Only this file reads a clock, sets a timer or draws a random number; everything else is handed a `Clock` or an
-// `Instant`, so that tests run in virtual time.
+// Time and chance. Only this file reads a clock, sets a timer or draws a random number; everything
+// else is handed a `Clock` or an `Instant`, so that tests run in virtual time.
 //
-// 1. An Instant never goes back and never jumps: it is the wall time at the process's start plus the monotonic time since. All threads
-//    agree on it.
+// 1. An Instant never goes back and never jumps: it is the wall time at the process's start plus
+//    the monotonic time since. All threads agree on it.
 // 2. Wall time is only for what leaves the process: a log line, a row in a database, an HTTP header.
 
 import { readFileSync } from 'node:fs';
@@ -83,7 +83,8 @@ export const pause = (clock: Clock, ms: number): Promise<void> =>
   new Promise((resolve) => void clock.schedule(ms, resolve));
 
 /**
- * Does `work` every `ms` milliseconds, until the timer is cancelled. A promise that it returns is waited for first.
+ * Does `work` every `ms` milliseconds, until the timer is cancelled. A promise that it returns is
+ * waited for first.
  * @param firstMs before the first time
  */
 export function repeat(clock: Clock, ms: number, work: () => unknown, firstMs = ms): Timer {

@@ -1,5 +1,6 @@
-// Keeps the compiled code of a thread for the next start. Node keeps what it compiled while it loaded a file; of a bundle
-// (`bin/load-bundle.cjs`), the functions that have run by now are kept, too.
+// Keeps the compiled code of a thread for the next start. Node keeps what it compiled while it
+// loaded a file; of a bundle (`bin/load-bundle.cjs`), the functions that have run by now are kept,
+// too.
 
 import { flushCompileCache } from 'node:module';
 

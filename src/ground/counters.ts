@@ -1,7 +1,8 @@
-// Counters that only grow, and histograms of durations. A room counts by the names of a closed list, in a typed array, so counting allocates
-// nothing.
+// Counters that only grow, and histograms of durations. A room counts by the names of a closed
+// list, in a typed array, so counting allocates nothing.
 //
-// 1. One thread counts; others read through the same shared memory. The 64-bit values are aligned, so each is read whole.
+// 1. One thread counts; others read through the same shared memory. The 64-bit values are aligned,
+//    so each is read whole.
 
 const BYTES_EACH = Float64Array.BYTES_PER_ELEMENT;
 
@@ -14,7 +15,10 @@ export class Counters<Name extends string> {
   readonly #places: ReadonlyMap<Name, number>;
   readonly #values: Float64Array;
 
-  /** @param memory from `sharedCounterMemory` for the same names; undefined: only this thread sees the counters */
+  /**
+   * @param memory from `sharedCounterMemory` for the same names; undefined: only this thread sees
+   * the counters
+   */
   constructor(names: readonly Name[], memory?: SharedArrayBuffer) {
     this.#places = new Map(names.map((name, place) => [name, place]));
     this.#values = memory === undefined ? new Float64Array(names.length) : new Float64Array(memory, 0, names.length);

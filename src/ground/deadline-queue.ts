@@ -1,8 +1,9 @@
-// A server's deadlines, the earliest first: a binary heap in which each item knows its place. So one timer (`Alarm`) serves any number of
-// items, and moving a deadline costs a few comparisons.
+// A server's deadlines, the earliest first: a binary heap in which each item knows its place. So
+// one timer (`Alarm`) serves any number of items, and moving a deadline costs a few comparisons.
 //
 // 1. Only items with a deadline are in the heap.
-// 2. An alarm rings no later than the expected time, and may ring early. The callback takes the due entries and sets the next time.
+// 2. An alarm rings no later than the expected time, and may ring early. The callback takes the due
+//    entries and sets the next time.
 
 import type { Clock, Instant, Timer } from './clock.ts';
 
@@ -130,7 +131,10 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at `at` or earlier; undefined changes nothing. An earlier setting stays, because moving the timer costs more. */
+  /**
+   * Rings at `at` or earlier; undefined changes nothing. An earlier setting stays, because moving
+   * the timer costs more.
+   */
   expect(at: Instant | undefined): void {
     if (at === undefined || (this.#set !== undefined && this.#set.at <= at)) return;
     this.cancel();

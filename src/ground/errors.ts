@@ -1,5 +1,6 @@
-// Failures of the outside world: a port in use, a full disk, a wrong configuration. A bug of our own is an assertion, and bad input from a
-// peer is a `Decoded` fault or a named refusal; neither is a RackError.
+// Failures of the outside world: a port in use, a full disk, a wrong configuration. A bug of our
+// own is an assertion, and bad input from a peer is a `Decoded` fault or a named refusal; neither
+// is a RackError.
 
 /** Every code, with its meaning. The strings are stable: scripts and log searches rely on them. */
 export const RACK_ERROR_CODES = {
@@ -53,7 +54,10 @@ export function osErrorCode(error: unknown): string | undefined {
 
 /** Node adds this to a certificate's fault. */
 const NODE_ADVICE = /; if the root CA is installed locally, .*$/;
-/** Node's codes for certificates (nodejs.org/api/tls.html, "X509 certificate error codes") and for a handshake that fails. */
+/**
+ * Node's codes for certificates (nodejs.org/api/tls.html, "X509 certificate error codes") and for a
+ * handshake that fails.
+ */
 const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|CERT_|CRL_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERROR_IN_C|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|HOSTNAME_MISMATCH$|UNSPECIFIED$|EPROTO$)/;
 
@@ -78,7 +82,10 @@ export function assertOutside(error: unknown): void {
 export const isStoreUnavailable = (error: unknown): error is RackError =>
   error instanceof RackError && error.code === 'store-unavailable';
 
-/** Runs work that is tried again later, or that may be lost. @returns false if the store is unavailable @throws any other error */
+/**
+ * Runs work that is tried again later, or that may be lost. @returns false if the store is
+ * unavailable @throws any other error
+ */
 export async function reachesStore(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();

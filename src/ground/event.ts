@@ -1,10 +1,11 @@
-// Events: what the rack sees and does. Each room defines its kinds in `events.ts`, the process and its link in `region/reports/`. One
-// stream of all events feeds the log, the timeline, the metrics and the region. Engines return events; `server.ts` publishes them after the
-// effect succeeded.
+// Events: what the rack sees and does. Each room defines its kinds in `events.ts`, the process and
+// its link in `region/reports/`. One stream of all events feeds the log, the timeline, the metrics
+// and the region. Engines return events; `server.ts` publishes them after the effect succeeded.
 //
 // 1. A kind is a stable string, `room.what-happened`; renaming one breaks people's searches.
 // 2. An event holds no secret.
-// 3. Log and region write the same sentence from the same fields. The region gets only fields that a sentence needs.
+// 3. Log and region write the same sentence from the same fields. The region gets only fields that
+//    a sentence needs.
 
 import type { Ipv4, MacAddress } from './address.ts';
 import type { Instant } from './clock.ts';
@@ -63,7 +64,10 @@ export type CommonParams = ParamsOf<{
   readonly mac: 'text?';
   readonly address: 'text?';
   readonly count: 'number?';
-  /** Set by the region: the report came from outside the machine's home network, and proves nothing (`racks/machine-homes.ts`). */
+  /**
+   * Set by the region: the report came from outside the machine's home network, and proves nothing
+   * (`racks/machine-homes.ts`).
+   */
   readonly isAway: 'flag?';
 }>;
 
@@ -76,7 +80,10 @@ export interface EventKind<F extends Forms = Forms, L extends Forms = Forms> {
   readonly fields: Readonly<Partial<F>>;
   /** Further fields, for the log only. */
   readonly logged?: L | undefined;
-  /** What happened and why; begins with a capital letter unless with a name, without a full stop. That of a refusal ends with its remedy. */
+  /**
+   * What happened and why; begins with a capital letter unless with a name, without a full stop.
+   * That of a refusal ends with its remedy.
+   */
   readonly text: (params: CommonParams & ParamsOf<F>) => string;
   /** A paragraph: what happened, what follows from it, what to do. */
   readonly explanation: string;
@@ -86,7 +93,10 @@ export const defineEvent = <const F extends Forms, const L extends Forms = Reado
   kind: EventKind<F, L> & { readonly fields: F },
 ): EventKind<F, L> => kind;
 
-/** The kinds of a room whose events have one shape: each names those of its fields that its sentence needs. */
+/**
+ * The kinds of a room whose events have one shape: each names those of its fields that its sentence
+ * needs.
+ */
 export const eventsWith =
   <const F extends Forms>(forms: F) =>
   ({

@@ -1,8 +1,9 @@
 // Decides which events of many keys are reported, so that no key uses up the rate of another.
 //
-// 1. A fair sampler reports one event of each key every OWED_EVERY_MS, whatever else it reports, so no flood in other names hides a
-//    machine. Beyond that, each key has MACHINE_RATE and all keys together have TOGETHER_RATE. A flood in the names of n machines thus
-//    brings n events a minute plus TOGETHER_RATE, and no more.
+// 1. A fair sampler reports one event of each key every OWED_EVERY_MS, whatever else it reports, so
+//    no flood in other names hides a machine. Beyond that, each key has MACHINE_RATE and all keys
+//    together have TOGETHER_RATE. A flood in the names of n machines thus brings n events a minute
+//    plus TOGETHER_RATE, and no more.
 // 2. Withheld events are counted. The next event of the key carries the count.
 
 import { BoundedMap } from './bounded-map.ts';

@@ -1,10 +1,13 @@
 // Markup in which escaping cannot be forgotten.
 //
-// Sources: HTML Living Standard §13.1.2 (which characters end an element, attribute or text); JSX for line ends.
+// Sources: HTML Living Standard §13.1.2 (which characters end an element, attribute or text); JSX
+// for line ends.
 //
-// 1. A string becomes markup only through `html`, which escapes it everywhere, or `verbatim`. Only this file can create `Html`. `html`
-//    called as a function throws, because it would not escape the strings of its array: it takes only the arrays that the language makes.
-// 2. Inserted text can neither end the markup around it nor reverse or hide the text next to it (`clean-text.ts`).
+// 1. A string becomes markup only through `html`, which escapes it everywhere, or `verbatim`. Only
+//    this file can create `Html`. `html` called as a function throws, because it would not escape
+//    the strings of its array: it takes only the arrays that the language makes.
+// 2. Inserted text can neither end the markup around it nor reverse or hide the text next to it
+//    (`clean-text.ts`).
 // 3. `undefined`, `true` and `false` do not compile as a part; write `nothing`.
 // 4. Between the attributes of a tag, escaping cannot help: only `Html` is allowed there, and text throws.
 
@@ -49,7 +52,10 @@ const trusted = (text: string): Html => (text === '' ? nothing : new Markup(text
 /** Escapes, but keeps control characters, for a form that sends a value back. */
 export const verbatim = (text: string): Html => trusted(escaped(text));
 
-/** A line end with its indentation becomes a space between words, and nothing next to a tag or a part, or at an end. */
+/**
+ * A line end with its indentation becomes a space between words, and nothing next to a tag or a
+ * part, or at an end.
+ */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const { texts, places } = getTemplate(strings);
   let text = texts[0] ?? '';
@@ -70,7 +76,8 @@ function renderPart(part: Part, place: Place): string {
   }
   if (!(part instanceof Markup)) return part.map((element) => renderPart(element, place)).join('');
   const text = part.toString();
-  // In an attribute, markup is shown as text, and its quotes must not end the attribute. Escaped text contains neither tags nor quotes.
+  // In an attribute, markup is shown as text, and its quotes must not end the attribute. Escaped
+  // text contains neither tags nor quotes.
   return place === '"' || place === "'" ? text.replace(/[<>"']/g, escaped) : text;
 }
 

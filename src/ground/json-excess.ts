@@ -1,5 +1,6 @@
-// Reads a JSON text from outside within bounds, which are counted before it is parsed: 25 MB of `[` take 1.4 GB to parse, and the many keys of one object
-// exhaust a thread's heap so that its process ends.
+// Reads a JSON text from outside within bounds, which are counted before it is parsed: 25 MB of `[`
+// take 1.4 GB to parse, and the many keys of one object exhaust a thread's heap so that its process
+// ends.
 
 /** Bounds of one JSON text. */
 export interface JsonBounds {
@@ -44,8 +45,8 @@ export function jsonFaultText(fault: JsonFault): string {
 }
 
 /**
- * Counts brackets and commas outside strings. For valid JSON that gives the exact depth, and at least the number of values: an empty list
- * counts as one value.
+ * Counts brackets and commas outside strings. For valid JSON that gives the exact depth, and at
+ * least the number of values: an empty list counts as one value.
  */
 export function findJsonExcess(text: string, bounds: JsonBounds): JsonExcess | undefined {
   const { depthMax, valuesMax, membersMax = valuesMax } = bounds;

@@ -1,6 +1,8 @@
-// The documents that sentences name: `docs/power.md`, `config/rackboot.yaml`. Shown on this host, each is where this installation has it. Pure.
+// The documents that sentences name: `docs/power.md`, `config/rackboot.yaml`. Shown on this host,
+// each is where this installation has it. Pure.
 //
-// 1. A file of that name in another directory, or with its line (`config/rackboot.yaml:3`), is the user's own.
+// 1. A file of that name in another directory, or with its line (`config/rackboot.yaml:3`), is the
+//    user's own.
 
 /** How a sentence says that this installation's packages are to be installed again. */
 export const REINSTALL = "`npm ci` in Rackboot's directory";

@@ -29,7 +29,10 @@ export function nearestHint(text: string, names: readonly string[]): string {
   return suggestion === undefined ? '' : `did you mean ${suggestion}? `;
 }
 
-/** The shortest name with the same first letter that has the other letters in this order: `pwr` for `power`. */
+/**
+ * The shortest name with the same first letter that has the other letters in this order: `pwr` for
+ * `power`.
+ */
 function abbreviated(text: string, names: readonly string[]): string | undefined {
   if (text.length < ABBREVIATION_CHARACTERS_MIN) return undefined;
   const holds = (name: string): boolean => {
@@ -40,7 +43,10 @@ function abbreviated(text: string, names: readonly string[]): string | undefined
   return names.filter(holds).toSorted((a, b) => a.length - b.length)[0];
 }
 
-/** The edit distance: characters inserted, deleted, replaced, or swapped with the next one, to turn `a` into `b`. */
+/**
+ * The edit distance: characters inserted, deleted, replaced, or swapped with the next one, to turn
+ * `a` into `b`.
+ */
 function editsBetween(a: string, b: string): number {
   let beforeLast: readonly number[] = [];
   let before = Array.from({ length: b.length + 1 }, (_, index) => index);

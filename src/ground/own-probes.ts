@@ -1,7 +1,9 @@
-// The addresses that `rackboot doctor` and `rackboot init` use for their own questions: hardware addresses, which are locally administered and belong
-// to no machine, and an address of loopback from which files of this host's rack are loaded.
+// The addresses that `rackboot doctor` and `rackboot init` use for their own questions: hardware
+// addresses, which are locally administered and belong to no machine, and an address of loopback
+// from which files of this host's rack are loaded.
 //
-// 1. If another host uses one, only its DISCOVER is hidden: once it takes a lease or loads a file it is reported like any other host.
+// 1. If another host uses one, only its DISCOVER is hidden: once it takes a lease or loads a file
+//    it is reported like any other host.
 
 import { type Ipv4, ipv4, type MacAddress, mac } from './address.ts';
 import type { RackEvent } from './event.ts';
@@ -13,7 +15,10 @@ const COUNT = 0x100;
 /** The address for a question as firmware of this option 93 code, 0 to 255. */
 export const probeMac = (architecture: number): MacAddress => mac(FIRST + architecture);
 
-/** The source of a check's loads from this host: 127.114.107.98. Only this host can use it (RFC 1122 §3.2.1.3). */
+/**
+ * The source of a check's loads from this host: 127.114.107.98. Only this host can use it (RFC 1122
+ * §3.2.1.3).
+ */
 export const PROBE_SOURCE: Ipv4 = ipv4(0x7f_72_6b_62);
 
 /** True for an address that a check uses. */

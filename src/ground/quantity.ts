@@ -38,8 +38,8 @@ export function formatSpan(ms: number): string {
 }
 
 /**
- * Formats the time since a start, precise enough to keep the order of steps: `9.54 s`, `59.9 s`, `1:05 min`; from 10 minutes on `12 min`,
- * `3 h`.
+ * Formats the time since a start, precise enough to keep the order of steps: `9.54 s`, `59.9 s`,
+ * `1:05 min`; from 10 minutes on `12 min`, `3 h`.
  */
 export function formatOffset(ms: number): string {
   const hundredths = Math.round(ms / 10);
@@ -68,7 +68,8 @@ export const formatWallTime = (wallMs: number): string => new Date(wallMs).toISO
 const UTC_MOMENT = /\b\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z| \d\d:\d\d UTC)(?!\w)/g;
 
 /**
- * Formats a wall time by the clock of this host, with the offset of its zone (RFC 3339 §5.6): `2026-11-20 12:02:03+01:00`.
+ * Formats a wall time by the clock of this host, with the offset of its zone (RFC 3339 §5.6):
+ * `2026-11-20 12:02:03+01:00`.
  * @param fraction digits after the second
  */
 export function formatLocalTime(wallMs: number, fraction = ''): string {

@@ -51,7 +51,10 @@ export class RateLimit {
   }
 }
 
-/** One bucket per key. Beyond `keysMax` the oldest key is forgotten; if it returns, it starts with a full bucket. */
+/**
+ * One bucket per key. Beyond `keysMax` the oldest key is forgotten; if it returns, it starts with a
+ * full bucket.
+ */
 export class RateLimits<Key> {
   readonly #limits: BoundedMap<Key, RateLimit>;
   readonly #make: () => RateLimit;
@@ -81,7 +84,10 @@ export class RateLimits<Key> {
 }
 
 export interface Sample {
-  /** The occurrences that it stands for: itself, and those withheld since the last one. Omitted when it is 1. */
+  /**
+   * The occurrences that it stands for: itself, and those withheld since the last one. Omitted when
+   * it is 1.
+   */
   readonly count?: number;
 }
 

@@ -1,16 +1,18 @@
-// Shares out the turns of the event loop among workers: TCP connections, of which one read may hold thousands of questions, and addresses
-// that send requests (`net/shares/turn-queue.ts`). Sources: RFC 7766 §6.2.1.1 (a server takes pipelined questions, but need not answer them
-// all at once); RFC 8290 §4.2 (flows with little to send go first).
+// Shares out the turns of the event loop among workers: TCP connections, of which one read may hold
+// thousands of questions, and addresses that send requests (`net/shares/turn-queue.ts`). Sources:
+// RFC 7766 §6.2.1.1 (a server takes pipelined questions, but need not answer them all at once); RFC
+// 8290 §4.2 (flows with little to send go first).
 //
 //   ask ─┬─ there is room ─▶ work ─┬─ nothing is left ─▶ forgotten, until it asks again
 //        └─ none ─▶ #fresh ─┐      └─ there is more ─▶ #backlog ─┐
 //                           └──────── #nextTurn, #takeNext ◀─────┘
 //
-// 1. Between two turns every other socket is read, so a datagram waits for at most: `turnWork` as requests arrive, and `turnWork` again for
-//    waiting workers, each exceeded by at most one piece.
-// 2. After at most `shareWork` the next worker follows. One that asks once does not wait for those that have more.
-// 3. While datagrams arrive from others, all workers together take at most `timeShare` of the process's time. A process that never sleeps
-//    is made to wait for its processor.
+// 1. Between two turns every other socket is read, so a datagram waits for at most: `turnWork` as
+//    requests arrive, and `turnWork` again for waiting workers, each exceeded by at most one piece.
+// 2. After at most `shareWork` the next worker follows. One that asks once does not wait for those
+//    that have more.
+// 3. While datagrams arrive from others, all workers together take at most `timeShare` of the
+//    process's time. A process that never sleeps is made to wait for its processor.
 
 import type { Clock, Instant } from './clock.ts';
 
@@ -46,7 +48,10 @@ export class Turns {
   readonly #backlog = new Set<Worker>();
   #isBacklogNext = false;
   #left: number;
-  /** Working time before the next rest, in milliseconds, as of `#at`; below 0 if the last work took longer. */
+  /**
+   * Working time before the next rest, in milliseconds, as of `#at`; below 0 if the last work took
+   * longer.
+   */
   #leftMs: number;
   #at: Instant;
   /** The datagram count at the last check, and when it last changed. */
@@ -71,7 +76,8 @@ export class Turns {
     if (this.#fresh.has(worker) || this.#backlog.has(worker)) return;
     if (!this.#isWorking && this.#hasRoom()) this.#run(worker);
     else this.#fresh.add(worker);
-    // Until half the work is done, questions schedule no turn: it would cost each of them a poll of every socket.
+    // Until half the work is done, questions schedule no turn: it would cost each of them a poll of
+    // every socket.
     if (this.#left < this.#bounds.turnWork / 2 || this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
   }
 

@@ -1,5 +1,5 @@
-// The parser of YAML, loaded by the first call: it is a tenth of what the region's thread would load, and a quarter of what a command would
-// that reads no configuration.
+// The parser of YAML, loaded by the first call: it is a tenth of what the region's thread would
+// load, and a quarter of what a command would that reads no configuration.
 
 import { createRequire } from 'node:module';
 import type { Document, LineCounter } from 'yaml';

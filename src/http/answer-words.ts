@@ -1,4 +1,5 @@
-// The texts of answers that the rack gives in the region's place, for the person who reads a machine's console. Programs read the status.
+// The texts of answers that the rack gives in the region's place, for the person who reads a
+// machine's console. Programs read the status.
 
 import type { RegionUnreached } from './events.ts';
 

@@ -1,9 +1,10 @@
-// Builds the answer to a GET or HEAD: status, header fields and byte range. Values only; sending is done elsewhere.
-// Sources: RFC 9110 §8, §9.3, §14, §15; boot/asset.ts.
+// Builds the answer to a GET or HEAD: status, header fields and byte range. Values only; sending is
+// done elsewhere. Sources: RFC 9110 §8, §9.3, §14, §15; boot/asset.ts.
 //
-// 1. Every answer has a Content-Length, spelled exactly so. Quirk: GRUB 2.06 knows no other spelling and without it waits until the
-//    connection closes.
-// 2. The answer to HEAD has the same fields as the answer to GET (UEFI asks HEAD first and relies on its length).
+// 1. Every answer has a Content-Length, spelled exactly so. Quirk: GRUB 2.06 knows no other
+//    spelling and without it waits until the connection closes.
+// 2. The answer to HEAD has the same fields as the answer to GET (UEFI asks HEAD first and relies
+//    on its length).
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ByteRange, chooseRange } from '../net/byte-range.ts';
@@ -35,7 +36,8 @@ interface FileFacts extends Validators {
 }
 
 /**
- * Media types by file name. EDK2 treats what it boots by HTTP as an EFI program or disk image by these types (UEFI 2.10 §24.7.3.2).
+ * Media types by file name. EDK2 treats what it boots by HTTP as an EFI program or disk image by
+ * these types (UEFI 2.10 §24.7.3.2).
  */
 const MEDIA_TYPES: readonly (readonly [ending: string, type: string])[] = [
   ['.efi', 'application/efi'],
@@ -52,7 +54,10 @@ export function findMediaType(path: string): string {
   return MEDIA_TYPES.find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream';
 }
 
-/** Answers with a text: a refusal (one line) or a rendered configuration. No cache may keep it, because the text is made per request. */
+/**
+ * Answers with a text: a refusal (one line) or a rendered configuration. No cache may keep it,
+ * because the text is made per request.
+ */
 export function answerText(status: number, text: string, fields: Fields = {}): TextAnswer {
   return {
     kind: 'text',

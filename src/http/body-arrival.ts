@@ -1,13 +1,15 @@
-// Reads the first part of a request's body before the request takes a place at the region, so that a slow or silent sender blocks no
-// other. By then a small body is complete; the rest of a larger one is passed on as it arrives.
+// Reads the first part of a request's body before the request takes a place at the region, so that
+// a slow or silent sender blocks no other. By then a small body is complete; the rest of a larger
+// one is passed on as it arrives.
 //
 //   announced ─▶ has a place ─▶ reading ─┬─ its end ──────────────────────▶ whole
 //           └─▶ none ─▶ refused          ├─ SMALL_BODY_BYTES_MAX ─────────▶ begun (the request is paused)
 //                                        ├─ other senders need the place ──▶ refused
 //                                        └─ the sender is gone ───────────▶ gone
 //
-// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk each) is held here. `net/shares/body-places.ts` decides who gets a place;
-//    `net/shares/connection-shares.ts` ends stalled connections.
+// 1. At most ARRIVING_MAX × SMALL_BODY_BYTES_MAX (16 MiB, and a chunk each) is held here.
+//    `net/shares/body-places.ts` decides who gets a place; `net/shares/connection-shares.ts` ends
+//    stalled connections.
 // 2. A chunk from node:http has its own memory, which nothing overwrites, so it is kept without a copy.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -19,8 +21,9 @@ import { isGone, onGone } from './send.ts';
 /** How much of a body is read before its request takes a place at the region, in bytes. */
 const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
- * Bodies read this way at a time. That many hosts can fill it; at the bound a sender that holds too many places, or is late, loses one to a
- * newcomer (503), so others wait some seconds at most. It empties as bodies arrive; a stalled one is ended within 11 s.
+ * Bodies read this way at a time. That many hosts can fill it; at the bound a sender that holds too
+ * many places, or is late, loses one to a newcomer (503), so others wait some seconds at most. It
+ * empties as bodies arrive; a stalled one is ended within 11 s.
  */
 export const ARRIVING_MAX = 256;
 

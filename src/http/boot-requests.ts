@@ -65,7 +65,10 @@ const BOOTING: ReadonlySet<HttpEventKind> = new Set(['http.missing', 'http.poste
 
 const isReading = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD';
 
-/** The operation named in a request to the region. The rest of the query is not published, for it may hold a secret. */
+/**
+ * The operation named in a request to the region. The rest of the query is not published, for it
+ * may hold a secret.
+ */
 const parseOperation = (origin: string): string | undefined => /[?&]op=([a-z_]{1,40})(?:&|$)/.exec(origin)?.[1];
 
 /** Answers the requests of all boot listeners. */
@@ -112,7 +115,10 @@ export class BootRequests {
     this.#publish({ kind: 'http.refused', at: this.#deps.clock.now(), address: peer, reason });
   }
 
-  /** Publishes a TLS handshake that failed. @param local the listener's address @param reason the code of the error */
+  /**
+   * Publishes a TLS handshake that failed. @param local the listener's address @param reason the
+   * code of the error
+   */
   failHandshake(peer: Ipv4 | undefined, local: Ipv4, reason: string): void {
     this.#deps.counters.add('tls-failed');
     const mac = peer && this.#deps.resolve({ path: '/', peer, local }).mac;

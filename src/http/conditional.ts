@@ -1,6 +1,8 @@
-// Evaluates a request's preconditions for a file. Source: RFC 9110 §13, in the order of §13.2.2; dates §5.6.7.
+// Evaluates a request's preconditions for a file. Source: RFC 9110 §13, in the order of §13.2.2;
+// dates §5.6.7.
 //
-// 1. A malformed condition is ignored, except If-Range, which then fails: sending the whole file is never wrong.
+// 1. A malformed condition is ignored, except If-Range, which then fails: sending the whole file is
+//    never wrong.
 
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -29,7 +31,10 @@ export function judgeConditions(headers: IncomingHttpHeaders, file: Validators):
   return modifiedSince !== undefined && wholeSeconds(file.modifiedMs) <= modifiedSince ? 'not-modified' : 'proceed';
 }
 
-/** Whether a request's Range field applies (§13.1.5): it has no If-Range, or one that matches exactly this file. */
+/**
+ * Whether a request's Range field applies (§13.1.5): it has no If-Range, or one that matches
+ * exactly this file.
+ */
 export function rangeApplies(headers: IncomingHttpHeaders, file: Validators): boolean {
   const field = headers['if-range'];
   // Node passes a repeated field as a list.
@@ -49,7 +54,10 @@ const DATE_FORMS: readonly RegExp[] = [
 ];
 const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
-/** Parses a date in any of the three forms of §5.6.7 to milliseconds since 1970; `undefined` if there is none or it is malformed. */
+/**
+ * Parses a date in any of the three forms of §5.6.7 to milliseconds since 1970; `undefined` if
+ * there is none or it is malformed.
+ */
 export function parseHttpDate(field: string | undefined): number | undefined {
   if (field === undefined) return undefined;
   const text = ASCTIME.test(field) ? `${field} GMT` : field;
@@ -58,7 +66,10 @@ export function parseHttpDate(field: string | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** Whether a list of entity tags, or `*`, includes this tag. A weak comparison ignores a `W/` prefix (§8.8.3.2). */
+/**
+ * Whether a list of entity tags, or `*`, includes this tag. A weak comparison ignores a `W/` prefix
+ * (§8.8.3.2).
+ */
 function listsTag(field: string, etag: string, weakly: boolean): boolean {
   if (field.trim() === '*') return true;
   for (const [tag] of field.matchAll(/(?:W\/)?"[^"]*"/g)) {

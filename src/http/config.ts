@@ -4,7 +4,10 @@ import type { CertificateFiles } from '../files/certificate.ts';
 import type { Ipv4 } from '../ground/address.ts';
 
 export interface HttpConfig {
-  /** The addresses of the boot listener; empty turns it off. An optional one is left to another program that has it already. */
+  /**
+   * The addresses of the boot listener; empty turns it off. An optional one is left to another
+   * program that has it already.
+   */
   readonly listen: readonly {
     readonly address: Ipv4;
     readonly port: number;

@@ -110,7 +110,10 @@ const FIELDS = {
   found: 'text?',
   /** The host and port where no region answers. */
   region: 'text?',
-  /** The beginning of the region's answer, if it refuses the request; without an answer of the region, the error or what answered. */
+  /**
+   * The beginning of the region's answer, if it refuses the request; without an answer of the
+   * region, the error or what answered.
+   */
   said: 'text?',
 } as const satisfies Forms;
 type Params = CommonParams & ParamsOf<typeof FIELDS>;

@@ -4,8 +4,9 @@
 //                                └─ none for STALLED_MS ─▶ reported once, and again only after it has moved and stalled again
 //   the connection's own time is up (`timeout`) ─▶ ended by the rack ─ endedByRack
 //
-// 1. Progress shows only piece by piece, as pieces are handed to a connection. A reader that needs longer than STALLED_MS for a piece, at
-//    about 4 KiB/s, is therefore reported as stalled, with no other effect.
+// 1. Progress shows only piece by piece, as pieces are handed to a connection. A reader that needs
+//    longer than STALLED_MS for a piece, at about 4 KiB/s, is therefore reported as stalled, with
+//    no other effect.
 // 2. Sending a piece costs nothing here.
 
 import type { ServerResponse } from 'node:http';

@@ -1,11 +1,12 @@
-// Passes requests for `/MAAS/` on to the region, so that machines reach it at the rack's address in their own network. Sources:
-// RFC 9110 §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
+// Passes requests for `/MAAS/` on to the region, so that machines reach it at the rack's address in
+// their own network. Sources: RFC 9110 §7.6.1 (hop-by-hop fields), §15.6.4, §15.6.5; RFC 9112 §6.
 //
-// 1. Only the rack states the caller's identity: fields by which a caller could claim another address or a right are removed, and the
-//    rack's own are added.
+// 1. Only the rack states the caller's identity: fields by which a caller could claim another
+//    address or a right are removed, and the rack's own are added.
 // 2. A body's length is bounded, and it gets new framing, so rack and region cannot read two lengths.
 // 3. While the region is away the answer is 503 at once, and says what is wrong.
-// 4. Only answers of a region, or of a proxy before it, reach the caller (`isForeign`), not those of a web server at a wrong region.url.
+// 4. Only answers of a region, or of a proxy before it, reach the caller (`isForeign`), not those
+//    of a web server at a wrong region.url.
 // 5. Places at the region are shared out by the caller's address and network (`net/shares/body-places.ts`).
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
@@ -24,9 +25,10 @@ import { isGone, onGone, sendText } from './send.ts';
 /** The largest body passed on, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * The most requests at the region at a time. That many hosts can fill it; then a caller with too many places, or a late one, gives one up
- * to a newcomer: it gets 503 or, if the answer has begun, is cut off. So others wait some seconds at most. Places become free as the region
- * answers, and when it is silent for REGION_SILENCE_MS.
+ * The most requests at the region at a time. That many hosts can fill it; then a caller with too
+ * many places, or a late one, gives one up to a newcomer: it gets 503 or, if the answer has begun,
+ * is cut off. So others wait some seconds at most. Places become free as the region answers, and
+ * when it is silent for REGION_SILENCE_MS.
  */
 export const PROXIED_MAX = 256;
 /** How long the region may be silent during a request, in milliseconds. */

@@ -1,9 +1,11 @@
-// Acts in the place of a remote region that does not answer: keeps reports of enlisting machines, and serves the agent that makes them and
-// the preseed with which an installer runs it. Sources: RFC 9110 §15.3.3 (202).
+// Acts in the place of a remote region that does not answer: keeps reports of enlisting machines,
+// and serves the agent that makes them and the preseed with which an installer runs it. Sources:
+// RFC 9110 §15.3.3 (202).
 //
 // 1. Only reports that need no key are kept, and only from managed networks.
 // 2. A machine gets 202 once its report is on disk, and otherwise 503, after which it tries again.
-// 3. BODIES_MAX bodies in memory are shared out by `net/shares/body-places.ts`; a request without a place is passed on.
+// 3. BODIES_MAX bodies in memory are shared out by `net/shares/body-places.ts`; a request without a
+//    place is passed on.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4, MacAddress } from '../ground/address.ts';
@@ -16,8 +18,9 @@ import { onGone, sendText } from './send.ts';
 /** The largest report kept, in bytes: the region's own limit. */
 export const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 /**
- * Reports in memory at a time, 32 MiB in all. That many machines of managed networks fill it; at the bound a machine with too many places,
- * or a late one, loses one to a newcomer (503), so others wait some seconds. A report leaves once it is on disk or at the region.
+ * Reports in memory at a time, 32 MiB in all. That many machines of managed networks fill it; at
+ * the bound a machine with too many places, or a late one, loses one to a newcomer (503), so others
+ * wait some seconds. A report leaves once it is on disk or at the region.
  */
 export const BODIES_MAX = 16;
 
@@ -35,7 +38,10 @@ export interface KeptReport {
 export interface RegionStandIn {
   /** True while the region is known to be away, and not tried first. */
   isAway(): boolean;
-  /** True for an address in a network of this rack, whatever its management, like `managedNetworks` of the region. */
+  /**
+   * True for an address in a network of this rack, whatever its management, like `managedNetworks`
+   * of the region.
+   */
   isManaged(address: Ipv4): boolean;
   /** `undefined` once the report is on disk, else the reason. Never rejects. */
   keep(report: KeptReport): Promise<NotKept | undefined>;
@@ -54,7 +60,8 @@ export function standInFor(request: IncomingMessage, origin: string): 'report' |
   if (Number(request.headers['content-length'] ?? 0) > KEPT_BYTES_MAX) return undefined;
   const operation = new URLSearchParams(query).get('op');
   if (/^\/MAAS\/api\/2\.0\/machines\/?$/.test(path)) return operation === null ? 'report' : undefined;
-  // The operation may be a form field instead, which only the region reads. So only another operation in the query rules a report out.
+  // The operation may be a form field instead, which only the region reads. So only another
+  // operation in the query rules a report out.
   if (/^\/MAAS\/api\/1\.0\/nodes\/?$/.test(path))
     return operation === null || operation === 'new' ? 'report' : undefined;
   return undefined;

@@ -1,9 +1,10 @@
 // Parses the target of a request line by hand. Sources: RFC 9112 §3.2, RFC 3986 §2.1.
 //
-// Quirk: shim asks for `//grubx64.efi`, which the WHATWG URL parser reads as a host name; and loaders leave bytes unescaped that it would
-// change. So this file uses no URL class.
+// Quirk: shim asks for `//grubx64.efi`, which the WHATWG URL parser reads as a host name; and
+// loaders leave bytes unescaped that it would change. So this file uses no URL class.
 //
-// 1. The path is decoded once and not normalised: the code that resolves it decides about `..` and empty names.
+// 1. The path is decoded once and not normalised: the code that resolves it decides about `..` and
+//    empty names.
 // 2. A query is cut off; file names have none.
 
 import { splitTarget } from '../net/region-http.ts';

@@ -1,6 +1,8 @@
-// Writes answers to a connection: texts, files in slices, JSON in pieces or lines. Sources: boot/asset.ts, files/opened-file.ts.
+// Writes answers to a connection: texts, files in slices, JSON in pieces or lines. Sources:
+// boot/asset.ts, files/opened-file.ts.
 //
-// 1. The next slice is read once the previous one has left: a slow reader costs one slice of memory, and many readers take turns.
+// 1. The next slice is read once the previous one has left: a slow reader costs one slice of
+//    memory, and many readers take turns.
 // 2. A file stays open until the operating system has its last byte or the connection is gone.
 
 import type { ServerResponse } from 'node:http';
@@ -25,7 +27,8 @@ export function sendText(response: ServerResponse, method: string | undefined, a
 
 /**
  * For HEAD only the fields. Does not close the file.
- * @throws the error of reading the file; if `headersSent` is set by then, its length was announced and the caller must end the connection
+ * @throws the error of reading the file; if `headersSent` is set by then, its length was announced
+ * and the caller must end the connection
  */
 export async function sendFile(
   response: ServerResponse,
@@ -69,8 +72,8 @@ function onceEither(response: ServerResponse, name: 'drain' | 'finish'): Promise
 export const isGone = (response: ServerResponse): boolean => response.destroyed || response.req.socket.destroyed;
 
 /**
- * Calls `action` when the answer or its connection ends. An answer queued behind another on its connection gets no such event, so this
- * listens to the connection too.
+ * Calls `action` when the answer or its connection ends. An answer queued behind another on its
+ * connection gets no such event, so this listens to the connection too.
  * @returns a function that cancels the call
  */
 export function onGone(response: ServerResponse, action: () => void): () => void {
@@ -134,7 +137,10 @@ export async function sendList(
   response.end(method === 'HEAD' ? undefined : before === '[' ? '[]\n' : ']\n');
 }
 
-/** Sends one line of JSON for each value, taken when there is room. Calls `return` of the iterable when the reader is gone. */
+/**
+ * Sends one line of JSON for each value, taken when there is room. Calls `return` of the iterable
+ * when the reader is gone.
+ */
 export async function sendLines(response: ServerResponse, values: AsyncIterable<unknown>): Promise<void> {
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
   response.flushHeaders();

@@ -1,8 +1,10 @@
 // Opens the boot listener's TCP ports. Sources: RFC 9112; nodejs.org/api/http.html.
 //
-// 1. Connections, the requests sent before an answer is read, and every wait for a peer are bounded, and shared by address and network.
+// 1. Connections, the requests sent before an answer is read, and every wait for a peer are
+//    bounded, and shared by address and network.
 // 2. A change of settings opens and closes only what changed; downloads under way run to their end.
-// 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it. Two Host fields are refused.
+// 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit
+//    it. Two Host fields are refused.
 
 import { createServer, request as openRequest, type RequestListener, type Server } from 'node:http';
 import { isIP, Socket } from 'node:net';
@@ -27,13 +29,14 @@ import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from '
 import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
 
 /**
- * Served connections of all boot listeners together. Any host can fill it; clients above their fair share then lose one to each newcomer,
- * so others wait at most. It empties as requests are answered, when a connection is idle, and when nothing moves for SILENCE_MS_MAX.
+ * Served connections of all boot listeners together. Any host can fill it; clients above their fair
+ * share then lose one to each newcomer, so others wait at most. It empties as requests are
+ * answered, when a connection is idle, and when nothing moves for SILENCE_MS_MAX.
  */
 export const CONNECTIONS_MAX = 1024;
 /**
- * Connections waiting, unread, for one of those places; shared out in the same way. Further ones get 503. It empties as places become
- * free, and after 20 s in any case.
+ * Connections waiting, unread, for one of those places; shared out in the same way. Further ones
+ * get 503. It empties as places become free, and after 20 s in any case.
  */
 export const WAITING_MAX = 512;
 
@@ -90,7 +93,10 @@ export function makeServer(listener: RequestListener, pair?: CertificatePair): S
   return server;
 }
 
-/** The TCP socket below TLS. Quirk: only this one, which Node does not document, knows its peer after the client has closed it. */
+/**
+ * The TCP socket below TLS. Quirk: only this one, which Node does not document, knows its peer
+ * after the client has closed it.
+ */
 function socketBelow(socket: Socket): Socket {
   const below: unknown = Reflect.get(socket, '_parent');
   return below instanceof Socket ? below : socket;
@@ -165,7 +171,10 @@ export class BootHttpServer {
     return this.#listeners.map(({ address, port }) => ({ address, port }));
   }
 
-  /** Optional listeners, and those over TLS without a usable certificate, that could not be opened the last time. */
+  /**
+   * Optional listeners, and those over TLS without a usable certificate, that could not be opened
+   * the last time.
+   */
   get forgone(): readonly ForgoneListener[] {
     return this.#forgone;
   }
@@ -176,11 +185,14 @@ export class BootHttpServer {
   }
 
   /**
-   * Listens on these addresses, but not on an optional one that another program has, and over TLS only with a usable certificate. If another listener
-   * cannot be opened, all others are opened, none is closed, and the failure is thrown; another call tries the missing ones. An address
-   * that the host does not have yet is thrown too, but only after everything else was applied. The files of the certificate are read
-   * again; open connections keep theirs.
-   * @throws RackError `certificate-unusable` if a listener over TLS is open, which keeps its certificate; `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed, `address-not-here`
+   * Listens on these addresses, but not on an optional one that another program has, and over TLS
+   * only with a usable certificate. If another listener cannot be opened, all others are opened,
+   * none is closed, and the failure is thrown; another call tries the missing ones. An address that
+   * the host does not have yet is thrown too, but only after everything else was applied. The files
+   * of the certificate are read again; open connections keep theirs.
+   * @throws RackError `certificate-unusable` if a listener over TLS is open, which keeps its
+   * certificate; `address-in-use`, `permission-denied`, `socket-refused`; if nothing else failed,
+   * `address-not-here`
    */
   configure(config: HttpConfig): Promise<void> {
     const run = this.#configuring.then(() => this.#configure(config));
@@ -194,7 +206,10 @@ export class BootHttpServer {
   /** As `FileSends.visitLoading`. */
   visitLoading: BootRequests['visitLoading'] = (visit) => this.#requests.visitLoading(visit);
 
-  /** Accepts no more, waits `graceMs` for downloads and REGION_GRACE_MS for the region, then closes everything. */
+  /**
+   * Accepts no more, waits `graceMs` for downloads and REGION_GRACE_MS for the region, then closes
+   * everything.
+   */
   async close(graceMs = 0): Promise<void> {
     await this.#configuring;
     for (const { server } of this.#listeners) this.#closeGradually(server);

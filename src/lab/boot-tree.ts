@@ -1,4 +1,5 @@
-// A boot tree with the real environment and loaders, built once and cached until the sources that build it change.
+// A boot tree with the real environment and loaders, built once and cached until the sources that
+// build it change.
 
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -25,8 +26,8 @@ export const hasBootTree = (content: TreeContent = 'amd64'): boolean =>
   existsSync(join(BOOT_TREES, `boot-${content}-${sourcesHash()}`));
 
 /**
- * Returns a tree with an environment or installer and the loaders of an architecture; builds it if missing. A build that fails leaves
- * nothing behind.
+ * Returns a tree with an environment or installer and the loaders of an architecture; builds it if
+ * missing. A build that fails leaves nothing behind.
  */
 export async function cachedBootTree(
   onProgress: (text: string) => void,

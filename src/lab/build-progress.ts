@@ -1,5 +1,5 @@
-// Reports the progress of building the virtual lab's environment: the step, the number of steps, and the megabytes fetched. Unlike
-// `rackboot images build`, it names no packages.
+// Reports the progress of building the virtual lab's environment: the step, the number of steps,
+// and the megabytes fetched. Unlike `rackboot images build`, it names no packages.
 
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -22,7 +22,10 @@ export interface LogLine {
 const READY_MS_MAX = 60_000;
 /** How long it may take to end after SIGTERM, in milliseconds. */
 const STOP_MS_MAX = 30_000;
-/** How long to wait for the last lines after its end, in milliseconds: a child of the daemon may hold the output open. */
+/**
+ * How long to wait for the last lines after its end, in milliseconds: a child of the daemon may
+ * hold the output open.
+ */
 const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
@@ -43,7 +46,10 @@ export interface DaemonOptions {
   readonly before?: readonly string[] | undefined;
   /** The directory for compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /** False: it may outlive this process, and prepares for a fleet of machines as a service does. Default: true. */
+  /**
+   * False: it may outlive this process, and prepares for a fleet of machines as a service does.
+   * Default: true.
+   */
   readonly isOfLab?: boolean | undefined;
   /** False: `start` does not wait for `daemon.ready`. Default: true. */
   readonly awaitReady?: boolean | undefined;

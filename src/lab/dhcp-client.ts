@@ -1,5 +1,5 @@
-// The DHCP client of a simulated machine: DISCOVER, OFFER, REQUEST, ACK like a PXE ROM (RFC 2131 §3.1, §4.4.1). Sans-IO: bytes and time
-// in, bytes and a deadline out.
+// The DHCP client of a simulated machine: DISCOVER, OFFER, REQUEST, ACK like a PXE ROM (RFC 2131
+// §3.1, §4.4.1). Sans-IO: bytes and time in, bytes and a deadline out.
 //
 //   selecting ──OFFER──▶ requesting ──ACK──▶ bound
 //    ▲  │ timeout: again     │ timeout: again, then from the start
@@ -166,7 +166,10 @@ export class DhcpClient {
   }
 }
 
-/** The options that firmware sends (RFC 4578 §2). An operating system sends its client identifier instead (RFC 4361). */
+/**
+ * The options that firmware sends (RFC 4578 §2). An operating system sends its client identifier
+ * instead (RFC 4361).
+ */
 function firmwareOptions({ mac, uuid, architecture }: DhcpClientIdentity): readonly (readonly [number, Uint8Array])[] {
   if (architecture === undefined) {
     const identifier = Uint8Array.of(0xff, ...macToBytes(mac).subarray(2), 0, 4, ...uuid);

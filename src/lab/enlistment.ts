@@ -1,5 +1,6 @@
-// Waits until the terminal has reported that the lab's machine is enlisted. The lab follows the machine and the region's event log
-// separately: the machine may be off before its event arrives, but the closing lines must come last.
+// Waits until the terminal has reported that the lab's machine is enlisted. The lab follows the
+// machine and the region's event log separately: the machine may be off before its event arrives,
+// but the closing lines must come last.
 
 import type { Clock } from '../ground/clock.ts';
 import { ENLISTED_WORDS } from './lab-words.ts';
@@ -15,7 +16,10 @@ export class Enlistment {
     if (words === ENLISTED_WORDS) this.#reported.resolve(true);
   }
 
-  /** Resolves with true once the enlistment is reported, with false after REPORT_MS_MAX or when the lab ends. */
+  /**
+   * Resolves with true once the enlistment is reported, with false after REPORT_MS_MAX or when the
+   * lab ends.
+   */
   async whenReported(clock: Clock, signal: AbortSignal): Promise<boolean> {
     const end = (): void => this.#reported.resolve(false);
     const late = clock.schedule(REPORT_MS_MAX, end);

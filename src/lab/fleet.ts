@@ -1,7 +1,8 @@
-// The machines of a guided lab, each with a power socket. The fleet switches each on, configures its power driver once it is New, and brings
-// it to its planned state.
+// The machines of a guided lab, each with a power socket. The fleet switches each on, configures
+// its power driver once it is New, and brings it to its planned state.
 //
-// 1. At most LANES_MAX machines are on the way to their states at a time. If one fails, that is reported and the others continue.
+// 1. At most LANES_MAX machines are on the way to their states at a time. If one fails, that is
+//    reported and the others continue.
 // 2. Once a machine is in its state, it is slowed down, so that a person can watch what it does next.
 
 import { formatMac } from '../ground/address.ts';
@@ -16,7 +17,10 @@ import { simulatedHardware } from './simulated-hardware.ts';
 import { SimulatedLife } from './simulated-life.ts';
 import { PowerSocket, type WebhookPower } from './webhook-power.ts';
 
-/** Machines handled at the same time. One user acts for all of them, and queries the power of each once it has its driver. */
+/**
+ * Machines handled at the same time. One user acts for all of them, and queries the power of each
+ * once it has its driver.
+ */
 export const LANES_MAX = QUERIES_OF_PERSON_MAX;
 /** How long a machine in its state waits before each request to its region, in milliseconds. */
 const WATCHED_PACE_MS = 300;

@@ -1,4 +1,5 @@
-// `npm start`: a lab on this host's loopback, with one rack and one simulated machine, or several of each (a fleet). Any user can run it.
+// `npm start`: a lab on this host's loopback, with one rack and one simulated machine, or several
+// of each (a fleet). Any user can run it.
 //
 //   ports are free ─▶ files ─▶ racks ─▶ the region answers ─▶ machines enlist and reach their goals ─▶ what to try next
 //                                            └─ from here on events are reported ────────────────────▶ Ctrl-C: what was removed

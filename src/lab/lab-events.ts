@@ -15,7 +15,10 @@ const eventShape = z.looseObject({
   description: z.string(),
 });
 
-/** @param stateDir that of the rack with the region @param onState called with the words for each event of a machine */
+/**
+ * @param stateDir that of the rack with the region @param onState called with the words for each
+ * event of a machine
+ */
 export async function tellEvents(
   stateDir: string,
   narrator: Narrator,

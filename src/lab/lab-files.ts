@@ -89,7 +89,10 @@ function makeRack(directory: string, index: number): LabRack {
   return { name, place, configFile, stateDir };
 }
 
-/** A rack's configuration, with a network large enough for a fleet. @param elsewhere the name of a rack that uses the first one's region */
+/**
+ * A rack's configuration, with a network large enough for a fleet. @param elsewhere the name of a
+ * rack that uses the first one's region
+ */
 function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
   const net = place.octets.replace(/\.0$/, '');
   const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;
@@ -133,7 +136,10 @@ export function makeStandInImage(tree: string): void {
   writeFileSync(manifest, encodeImage(image));
 }
 
-/** Creates the administrator of the lab and its command line, with an SSH key, which deployments need. @returns the password */
+/**
+ * Creates the administrator of the lab and its command line, with an SSH key, which deployments
+ * need. @returns the password
+ */
 export async function makeAccount(stateDir: string): Promise<string> {
   const store = openRegionStore({ stateDir });
   try {

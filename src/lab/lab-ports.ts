@@ -1,4 +1,5 @@
-// Checks that a lab's ports are free before it starts anything. If one is not, the error names the process that holds it.
+// Checks that a lab's ports are free before it starts anything. If one is not, the error names the
+// process that holds it.
 
 import { createServer } from 'node:net';
 import { readUserName } from '../files/ownership.ts';

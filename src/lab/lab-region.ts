@@ -1,4 +1,5 @@
-// A lab's requests to its region. Like those of the command line, they use the control socket of the rack with the region.
+// A lab's requests to its region. Like those of the command line, they use the control socket of
+// the rack with the region.
 
 import { z } from 'zod';
 import { askDaemon, MACHINES_PATH } from '../control/ask-daemon.ts';
@@ -51,7 +52,10 @@ export class LabRegion {
     return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`, 'PUT', encodeForm(fields)));
   }
 
-  /** Queries a machine's power, so that the page shows it. Retries while the region refuses more queries from this user. */
+  /**
+   * Queries a machine's power, so that the page shows it. Retries while the region refuses more
+   * queries from this user.
+   */
   async queryPower(id: string): Promise<void> {
     await awaitValue(`the power of ${id}`, async () => {
       try {
@@ -64,7 +68,10 @@ export class LabRegion {
     });
   }
 
-  /** Gives a machine a life-cycle command. Waits until it is in the resulting state and no power task is left. */
+  /**
+   * Gives a machine a life-cycle command. Waits until it is in the resulting state and no power
+   * task is left.
+   */
   async command(id: string, op: string, wanted: string, fields: Fields = {}): Promise<void> {
     await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', encodeForm(fields));
     await awaitValue(`${id} to be ${wanted}`, async () => {

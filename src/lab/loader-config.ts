@@ -1,5 +1,6 @@
-// Parses a pxelinux configuration as far as a simulated machine needs it: the default label's kernel, initrd and arguments, or the local
-// disk (syslinux's doc/syslinux.txt and doc/pxelinux.txt).
+// Parses a pxelinux configuration as far as a simulated machine needs it: the default label's
+// kernel, initrd and arguments, or the local disk (syslinux's doc/syslinux.txt and
+// doc/pxelinux.txt).
 
 export type LoaderInstruction =
   | {

@@ -1,4 +1,5 @@
-// The inputs and actions of a simulated machine: the port between `simulated-machine.ts` and the code that runs it.
+// The inputs and actions of a simulated machine: the port between `simulated-machine.ts` and the
+// code that runs it.
 
 import type { Ipv4 } from '../ground/address.ts';
 

@@ -1,5 +1,5 @@
-// Runs a simulated machine with real sockets on this host's loopback. Like a separate machine, it sends its TFTP and HTTP requests from its
-// leased address.
+// Runs a simulated machine with real sockets on this host's loopback. Like a separate machine, it
+// sends its TFTP and HTTP requests from its leased address.
 
 import { ANY, formatIpv4, type Ipv4 } from '../ground/address.ts';
 import { copyBytes } from '../ground/borrowed-bytes.ts';

@@ -1,5 +1,5 @@
-// A private network: a network namespace with a bridge for virtual machines and clients. It reaches no network of the host and changes
-// nothing on the host.
+// A private network: a network namespace with a bridge for virtual machines and clients. It reaches
+// no network of the host and changes nothing on the host.
 
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
@@ -30,7 +30,8 @@ export class LabNamespace {
     const namespace = new LabNamespace(name);
     try {
       namespace.ip('link', 'set', 'lo', 'up');
-      // Without a fixed hardware address the bridge would take over that of an added host, and miss frames to its former one.
+      // Without a fixed hardware address the bridge would take over that of an added host, and miss
+      // frames to its former one.
       const own = ['address', BRIDGE_ADDRESS];
       namespace.ip('link', 'add', BRIDGE, ...own, 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0');
       namespace.ip('address', 'add', `${address}/${prefix}`, 'dev', BRIDGE);

@@ -1,4 +1,5 @@
-// Prints what happens in a lab to the terminal: one line per step, with the seconds since the start and the speaker.
+// Prints what happens in a lab to the terminal: one line per step, with the seconds since the start
+// and the speaker.
 
 import { styleText } from 'node:util';
 import { cleanText } from '../ground/clean-text.ts';

@@ -1,4 +1,5 @@
-// Notices when the program that started this one has ended. npm passes SIGTERM only to its shell, which ends without passing it on.
+// Notices when the program that started this one has ended. npm passes SIGTERM only to its shell,
+// which ends without passing it on.
 
 import { systemClock } from '../ground/clock.ts';
 

@@ -1,5 +1,6 @@
-// A rack and simulated machines on this host's loopback: addresses, ports, configuration and boot tree. No packet leaves the host, and no
-// privilege is needed. `guided-lab.ts` uses it for `npm start`.
+// A rack and simulated machines on this host's loopback: addresses, ports, configuration and boot
+// tree. No packet leaves the host, and no privilege is needed. `guided-lab.ts` uses it for
+// `npm start`.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';

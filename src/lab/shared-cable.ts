@@ -1,5 +1,6 @@
-// Shares the DHCP client port of a device among simulated machines. The port can be opened only once, so one socket receives for all
-// machines, and each recognises its own answers by transaction id and hardware address.
+// Shares the DHCP client port of a device among simulated machines. The port can be opened only
+// once, so one socket receives for all machines, and each recognises its own answers by transaction
+// id and hardware address.
 //
 // 1. Every other socket belongs to one machine.
 // 2. The port is free while no machine requests an address, so that `rackboot doctor` can use it.

@@ -1,5 +1,5 @@
-// The agent in a simulated machine, with the effects that others see. Sans-IO: it yields requests and receives answers. Its disk is a
-// string.
+// The agent in a simulated machine, with the effects that others see. Sans-IO: it yields requests
+// and receives answers. Its disk is a string.
 //
 //   job ─┬─ commission: reports its hardware (not to be tested), runs each script, reports success ─► off
 //        ├─ deploy: reports the progress of writing the disk, then its end ─► restarts
@@ -28,7 +28,10 @@ export interface AgentAnswer {
 /** Off, a restart from the disk as it is now, or a running system. */
 type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
-  /** `cloudConfig`: for the cloud-init of the new system; empty: there is none; undefined: no system was written. */
+  /**
+   * `cloudConfig`: for the cloud-init of the new system; empty: there is none; undefined: no system
+   * was written.
+   */
   | { readonly kind: 'restart'; readonly cloudConfig: string | undefined }
   | { readonly kind: 'up' };
 

@@ -1,4 +1,5 @@
-// The hardware that a simulated machine reports when it enlists: plausible, and marked as simulated wherever a person reads it.
+// The hardware that a simulated machine reports when it enlists: plausible, and marked as simulated
+// wherever a person reads it.
 
 import { formatMac, type MacAddress, mac as macAddress } from '../ground/address.ts';
 

@@ -1,5 +1,6 @@
-// A simulated machine: a PXE ROM, then lpxelinux, then the enlistment environment, with the real protocols. Sans-IO: `machine-runner.ts`
-// gives it real sockets, tests give it a network in virtual time.
+// A simulated machine: a PXE ROM, then lpxelinux, then the enlistment environment, with the real
+// protocols. Sans-IO: `machine-runner.ts` gives it real sockets, tests give it a network in virtual
+// time.
 //
 //   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─┬─▶ posting ─2xx▶ off
 //        (DhcpClient)   (TftpDownload)   (#nextConfiguration)      (#loaded)             (#run)        └─▶ working ─▶ off, or once more
@@ -18,8 +19,9 @@ import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from '.
 import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './simulated-agent.ts';
 import { TftpDownload } from './tftp-download.ts';
 
-// A simulated machine's cloud-init at the first start of its system. It reads the user data with the machine's key, reports that the system
-// is up, and runs nothing. Sans-IO like the agent (`simulated-agent.ts`).
+// A simulated machine's cloud-init at the first start of its system. It reads the user data with
+// the machine's key, reports that the system is up, and runs nothing. Sans-IO like the agent
+// (`simulated-agent.ts`).
 //
 // Sources: cloud-init, "MAAS" data source, "Reporting" (webhook); RFC 5849 §3.4.4 (PLAINTEXT).
 //

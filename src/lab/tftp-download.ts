@@ -1,5 +1,5 @@
-// A TFTP client like a PXE ROM's (RFC 1350, RFC 2347 to 2349). It does not use the server's codec, so the two cannot share mistakes.
-// Sans-IO.
+// A TFTP client like a PXE ROM's (RFC 1350, RFC 2347 to 2349). It does not use the server's codec,
+// so the two cannot share mistakes. Sans-IO.
 
 import type { Ipv4 } from '../ground/address.ts';
 import { copyBytes } from '../ground/borrowed-bytes.ts';
@@ -19,7 +19,10 @@ interface Outgoing {
 
 const REQUEST_BLOCK_BYTES = 1432;
 const RETRY_MS = 1000;
-/** The longest wait before the last datagram is sent again. With TRIES_MAX tries, the client gives a silent server up after 27 s. */
+/**
+ * The longest wait before the last datagram is sent again. With TRIES_MAX tries, the client gives a
+ * silent server up after 27 s.
+ */
 const RETRY_MS_MAX = 4000;
 const TRIES_MAX = 8;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;

@@ -1,5 +1,6 @@
-// `npm start -- --vm`: a virtual machine with real firmware in a private network, run as root. Only the page is outside it, on this host's
-// loopback. Ctrl-C removes everything but the built environment.
+// `npm start -- --vm`: a virtual machine with real firmware in a private network, run as root. Only
+// the page is outside it, on this host's loopback. Ctrl-C removes everything but the built
+// environment.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
@@ -22,8 +23,9 @@ import { BRIDGE, LAB_NAMESPACE, LabNamespace } from './namespace.ts';
 import type { Narrator } from './narrator.ts';
 import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 
-// Serves the page on this host's loopback. The rack in the private network answers: connections go to the socket of its boot listener,
-// which gives them no rights (`region/config.ts`), so users sign in.
+// Serves the page on this host's loopback. The rack in the private network answers: connections go
+// to the socket of its boot listener, which gives them no rights (`region/config.ts`), so users
+// sign in.
 
 /** Serves the page of the region that uses `stateDir`. */
 export function startVirtualPage(stateDir: string, port: number): Promise<Server> {
@@ -89,7 +91,10 @@ const HARDWARE = {
   serial: 'LAB-0001',
 } as const;
 
-/** The boot tree, built if it is missing; undefined if `until` settles first. @throws RackError if the build fails */
+/**
+ * The boot tree, built if it is missing; undefined if `until` settles first. @throws RackError if
+ * the build fails
+ */
 async function bootTree(narrator: Narrator, until: Promise<void>): Promise<string | undefined> {
   const build = cachedBootTree((text) => narrator.tell('lab', text));
   const interrupted = until.then(() => undefined);
@@ -104,7 +109,8 @@ async function bootTree(narrator: Narrator, until: Promise<void>): Promise<strin
 
 /**
  * Runs the lab until `until` settles.
- * @returns undefined if `until` settled before the machine ended; a build of the environment may then run on until this process ends
+ * @returns undefined if `until` settled before the machine ended; a build of the environment may
+ * then run on until this process ends
  */
 export async function runVirtualLab(
   narrator: Narrator,

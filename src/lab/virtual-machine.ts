@@ -1,8 +1,8 @@
 // A QEMU virtual machine with real firmware, whose first boot device is the network card.
 //
 // 1. It is always emulated (TCG): on a virtual host KVM may be present and fail.
-// 2. All its processors share one thread. Quirk: otherwise QEMU 7.2 on a busy host may lose the timer of an idle processor; the kernel then
-//    reports RCU stalls, and the boot never ends.
+// 2. All its processors share one thread. Quirk: otherwise QEMU 7.2 on a busy host may lose the
+//    timer of an idle processor; the kernel then reports RCU stalls, and the boot never ends.
 // 3. It ends with this process: setpriv(1) sets PR_SET_PDEATHSIG of prctl(2).
 // 4. Its disk and UEFI variables survive a restart as files in `directory`.
 
@@ -178,7 +178,8 @@ export class VirtualMachine {
   #arguments(): string[] {
     const { spec } = this;
     const { machine, flash, further = [], hasNoSmbios = false } = PLATFORMS[spec.firmware];
-    // Quirk: QEMU's option ROM is iPXE under UEFI too, and runs first; without a ROM the firmware's own PXE runs.
+    // Quirk: QEMU's option ROM is iPXE under UEFI too, and runs first; without a ROM the firmware's
+    // own PXE runs.
     const nic = `${spec.nic},netdev=n0,mac=${spec.mac},bootindex=1${flash === undefined ? '' : ',romfile='}`;
     const drive = (unit: number, file: string): string[] => [
       '-drive',

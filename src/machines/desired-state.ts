@@ -1,7 +1,9 @@
 // Validates a desired state from the network or from a cache on disk, before any machine boots by it.
 //
-// 1. A message with another schema is refused whole: half understood, it could start an installer on the wrong machine.
-// 2. So is a message with a field of the wrong type or beyond its bound; the fault names the field by its path.
+// 1. A message with another schema is refused whole: half understood, it could start an installer
+//    on the wrong machine.
+// 2. So is a message with a field of the wrong type or beyond its bound; the fault names the field
+//    by its path.
 // 3. The result contains only known fields.
 
 import { z } from 'zod';
@@ -19,7 +21,10 @@ import {
 } from './machine.ts';
 import { parseSettings, SETTINGS_DEPTH_MAX } from './settings.ts';
 
-/** The name by which a rack accepts changes of a state (A-IM), and the region says that it sends them (IM); RFC 3229 §10. */
+/**
+ * The name by which a rack accepts changes of a state (A-IM), and the region says that it sends
+ * them (IM); RFC 3229 §10.
+ */
 export const STATE_CHANGES_IM = 'rackboot-changes';
 
 /** The version of the messages' form. */

@@ -1,7 +1,8 @@
-// The machines of one desired state, found by their identifiers. Immutable: a new state makes a new directory, and a boot in flight keeps
-// the one it started with.
+// The machines of one desired state, found by their identifiers. Immutable: a new state makes a new
+// directory, and a boot in flight keeps the one it started with.
 //
-// 1. An identifier that several machines share finds none of them: a UUID that a vendor gave a whole series must not start the wrong machine.
+// 1. An identifier that several machines share finds none of them: a UUID that a vendor gave a
+//    whole series must not start the wrong machine.
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { DEVICE_STATE, type RackMachine } from './machine.ts';

@@ -1,7 +1,8 @@
-// The fields of an IPMI BMC that a machine may propose for itself, and their values. The region checks a proposal by them, and the driver
-// the parameters with which it switches the machine.
+// The fields of an IPMI BMC that a machine may propose for itself, and their values. The region
+// checks a proposal by them, and the driver the parameters with which it switches the machine.
 //
-// 1. A value is checked as trimmed text. The address is not among them: the driver looks up a name, and a machine may propose numbers only.
+// 1. A value is checked as trimmed text. The address is not among them: the driver looks up a name,
+//    and a machine may propose numbers only.
 
 import { z } from 'zod';
 

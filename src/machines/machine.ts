@@ -1,5 +1,6 @@
-// A machine as the rack knows it: enough to boot, address and name it while the region is away. The region decides, the rack obeys; a
-// record is replaced whole, never changed. One schema for both ends: what it lacks, the region cannot send.
+// A machine as the rack knows it: enough to boot, address and name it while the region is away. The
+// region decides, the rack obeys; a record is replaced whole, never changed. One schema for both
+// ends: what it lacks, the region cannot send.
 
 import { z } from 'zod';
 import { ipv4, mac } from '../ground/address.ts';
@@ -53,7 +54,10 @@ const TOKEN = '22 to 64 letters, digits, - or _';
 const bootPurpose = z.enum(['enlist', 'commissioning', 'install', 'local', 'poweroff'], 'a boot purpose');
 export type BootPurpose = z.output<typeof bootPurpose>;
 
-/** The state of a device: a host that others start, of which the region keeps only names and addresses. Older regions call it Deployed. */
+/**
+ * The state of a device: a host that others start, of which the region keeps only names and
+ * addresses. Older regions call it Deployed.
+ */
 export const DEVICE_STATE = 'a device';
 
 /** A fixed address of one of a machine's interfaces. */
@@ -68,7 +72,10 @@ export const rackMachine = z.lazy(() =>
       systemId: boundedText,
       hostname: boundedText,
       domain: boundedText,
-      /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE` for a device. */
+      /**
+       * The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE`
+       * for a device.
+       */
       statusName: boundedText.transform((name) => cleanText(name)),
       purpose: bootPurpose,
       architecture: boundedText,
@@ -89,16 +96,19 @@ export const rackMachine = z.lazy(() =>
       tags: boundedList(boundedText, MACHINE_TAGS_MAX).optional(),
       /** By name; `undefined`: the default one. */
       pool: boundedText.optional(),
-      /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
+      /**
+       * True if only its own report names it; the name then counts no more than one that a DHCP
+       * client gives itself.
+       */
       isSelfNamed: z.boolean('true or false').optional(),
       /**
-       * An address in its home network: only on its wire has it its token and its name. `undefined` if that is unknown, no longer served, or
-       * another rack's.
+       * An address in its home network: only on its wire has it its token and its name. `undefined`
+       * if that is unknown, no longer served, or another rack's.
        */
       home: ipv4Number.optional(),
       /**
-       * The secret of its current boot, which needs no quoting on any kernel line; `undefined` if no work is under way. Never appears in a log,
-       * event, URL or page.
+       * The secret of its current boot, which needs no quoting on any kernel line; `undefined` if
+       * no work is under way. Never appears in a log, event, URL or page.
        */
       bootToken: z
         .string(TOKEN)
@@ -119,7 +129,10 @@ export interface Away {
   readonly homeAddress?: string | undefined;
 }
 
-/** An address that a user reserved for a host that need not be a machine, with the host or the name that it is for. */
+/**
+ * An address that a user reserved for a host that need not be a machine, with the host or the name
+ * that it is for.
+ */
 export const reservedHost = z.lazy(() =>
   z.object(
     {

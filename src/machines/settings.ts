@@ -1,4 +1,5 @@
-// The part of a rack's configuration in its region's store, as it is transferred: plain values in the form of the configuration file.
+// The part of a rack's configuration in its region's store, as it is transferred: plain values in
+// the form of the configuration file.
 //
 // 1. Input from the network or a disk is bounded in depth, number of values and length of each text.
 // 2. This file handles plain data only; merging with the rack's file validates it as configuration.
@@ -49,7 +50,10 @@ interface Budget {
 
 class Misfit extends Error {}
 
-/** Validates settings given as parsed JSON or YAML; never throws. The result shares no objects with `value`. */
+/**
+ * Validates settings given as parsed JSON or YAML; never throws. The result shares no objects with
+ * `value`.
+ */
 export function parseSettings(value: unknown): ParsedSettings {
   try {
     const settings = readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
@@ -95,7 +99,10 @@ export function valueAt(settings: Settings, key: string): SettingValue | undefin
   return value;
 }
 
-/** The value at a key as people write it; finds a cluster interface by its name, and returns it without the name. */
+/**
+ * The value at a key as people write it; finds a cluster interface by its name, and returns it
+ * without the name.
+ */
 export function findSetting(settings: Settings, key: string): SettingValue | undefined {
   if (!key.startsWith(`${INTERFACES_KEY}.`)) return valueAt(settings, key);
   const rest = key.slice(INTERFACES_KEY.length + 1);
@@ -146,8 +153,8 @@ function readText(text: string, path: string): string {
 }
 
 /**
- * A stored value without user name, password, query and fragment of a URL (of a boot loader's without the first two), which earlier
- * versions accepted.
+ * A stored value without user name, password, query and fragment of a URL (of a boot loader's
+ * without the first two), which earlier versions accepted.
  */
 export function withoutStoredUser(key: string, value: SettingValue): SettingValue {
   if (URL_KEYS.includes(key) && typeof value === 'string') return withoutUrlUser(value).replace(/[?#].*$/s, '');

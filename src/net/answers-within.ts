@@ -1,9 +1,13 @@
-// Decides whether an answer comes in time, counting only the time in which this process runs. A process that was stopped finds its timers
-// overdue and the answer not yet read, and must not blame the other side.
+// Decides whether an answer comes in time, counting only the time in which this process runs. A
+// process that was stopped finds its timers overdue and the answer not yet read, and must not blame
+// the other side.
 
 import type { Clock } from '../ground/clock.ts';
 
-/** The wait is counted in pieces of this length, in milliseconds. A pause of the whole process counts as one of them. */
+/**
+ * The wait is counted in pieces of this length, in milliseconds. A pause of the whole process
+ * counts as one of them.
+ */
 const PIECE_MS = 500;
 
 /** @returns false if `work` fails, or takes longer than `ms` of this process's own time */

@@ -1,6 +1,7 @@
 // Decides which bytes of a file a request gets. Source: RFC 9110 §14.
 //
-// 1. A single range is served. Several ranges, another unit or a malformed field get the whole file, as §14.2 allows.
+// 1. A single range is served. Several ranges, another unit or a malformed field get the whole
+//    file, as §14.2 allows.
 
 /** Bytes from `start` up to, but not including, `end`. */
 export interface ByteRange {

@@ -1,5 +1,6 @@
-// Reads values from bytes, which may be borrowed. Reading never throws: the reader keeps the first fault, and later reads return zero or empty.
-// So decoders need no branches, and malformed datagrams are the cheap case.
+// Reads values from bytes, which may be borrowed. Reading never throws: the reader keeps the first
+// fault, and later reads return zero or empty. So decoders need no branches, and malformed
+// datagrams are the cheap case.
 
 import {
   type BorrowedBytes,

@@ -1,5 +1,6 @@
-// Writes values into a fixed capacity. A value that does not fit sets `overflow` and is not written; the caller decides what follows
-// (truncate a DNS answer, move DHCP options to another field). So writing never throws either.
+// Writes values into a fixed capacity. A value that does not fit sets `overflow` and is not
+// written; the caller decides what follows (truncate a DNS answer, move DHCP options to another
+// field). So writing never throws either.
 
 import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
 

@@ -1,4 +1,5 @@
-// The routes of this host, and the default routers by the interface that leads to each. Source: proc(5) on /proc/net/route.
+// The routes of this host, and the default routers by the interface that leads to each. Source:
+// proc(5) on /proc/net/route.
 
 import { ANY, type Ipv4, maskToPrefix } from '../ground/address.ts';
 import type { HostInterface } from './host-interface.ts';
@@ -27,7 +28,10 @@ export function parseRoutes(text: string): readonly HostRoute[] {
     });
 }
 
-/** By interface; `undefined`: it leads to the world without a router, as a tunnel does. Of two routers of an interface the first row is the preferred one. */
+/**
+ * By interface; `undefined`: it leads to the world without a router, as a tunnel does. Of two
+ * routers of an interface the first row is the preferred one.
+ */
 export function defaultRouters(routes: readonly HostRoute[]): ReadonlyMap<string, Ipv4 | undefined> {
   const outward = routes.filter(({ destination, prefix }) => destination === ANY && prefix === 0);
   const byName = Map.groupBy(outward, ({ name }) => name);

@@ -1,5 +1,6 @@
-// A daemon that must not outlive the program that started it: that program holds the daemon's standard input open. However that program
-// ends, even by a signal that it cannot handle, the kernel closes the input.
+// A daemon that must not outlive the program that started it: that program holds the daemon's
+// standard input open. However that program ends, even by a signal that it cannot handle, the
+// kernel closes the input.
 
 /** The environment variable that tells a daemon to end with its input; `1`: it does. */
 export const ENDS_WITH_INPUT = 'RACKBOOT_ENDS_WITH_INPUT';

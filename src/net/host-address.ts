@@ -1,7 +1,9 @@
-// The address of a host in one form, however it is written, for limits and shares that count by its text.
-// Sources: RFC 7239 §6 (quotes, brackets and ports); RFC 4291 §2.2 (many texts for one IPv6 address), §2.5.5.2 (IPv4-mapped).
+// The address of a host in one form, however it is written, for limits and shares that count by its
+// text. Sources: RFC 7239 §6 (quotes, brackets and ports); RFC 4291 §2.2 (many texts for one IPv6
+// address), §2.5.5.2 (IPv4-mapped).
 //
-// 1. The form is the one in which a socket reports the address, without a zone; that of an IPv4-mapped address is IPv4.
+// 1. The form is the one in which a socket reports the address, without a zone; that of an
+//    IPv4-mapped address is IPv4.
 
 import { isIPv6, SocketAddress } from 'node:net';
 import { parseIpv4, withoutIpv4Mapping } from '../ground/address.ts';
@@ -9,7 +11,10 @@ import { parseIpv4, withoutIpv4Mapping } from '../ground/address.ts';
 /** An IPv4 address, or one in brackets, with a port or without. */
 const WITH_PORT = /^(?:([\d.]+)|\[([^\]]*)\])(?::[\w.-]*)?$/;
 
-/** The address in a text that may add quotes, brackets and a port; `undefined` if it is not an address, as in `unknown`. */
+/**
+ * The address in a text that may add quotes, brackets and a port; `undefined` if it is not an
+ * address, as in `unknown`.
+ */
 export function parseHostAddress(text: string): string | undefined {
   const unquoted = text.replace(/^"(.*)"$/, '$1');
   const [, ipv4, inBrackets] = WITH_PORT.exec(unquoted) ?? [];

@@ -11,13 +11,22 @@ export interface InterfaceAddress {
 /** One interface at one moment. */
 export interface HostInterface {
   readonly name: string;
-  /** The kernel's index, from 1; an interface that is created again gets a new one. 0 if the system does not report it. */
+  /**
+   * The kernel's index, from 1; an interface that is created again gets a new one. 0 if the system
+   * does not report it.
+   */
   readonly index: number;
-  /** The hardware address; undefined for an interface that has none (a tunnel), 00:00:00:00:00:00 for loopback. */
+  /**
+   * The hardware address; undefined for an interface that has none (a tunnel), 00:00:00:00:00:00
+   * for loopback.
+   */
   readonly mac: MacAddress | undefined;
   /** Switched on by the administrator. */
   readonly up: boolean;
-  /** A cable is plugged in and the other side is on; where the system does not report it, true if Node lists the interface. */
+  /**
+   * A cable is plugged in and the other side is on; where the system does not report it, true if
+   * Node lists the interface.
+   */
   readonly carrier: boolean;
   readonly addresses: readonly InterfaceAddress[];
   /** It leads to the world; without `router` directly, as a tunnel does. `undefined`: it does not. */

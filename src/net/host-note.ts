@@ -1,4 +1,5 @@
-// Notes on things that this host lacks, for the log and `rackboot status`: a code and plain parameters. `region/reports/notes.ts` makes sentences of them.
+// Notes on things that this host lacks, for the log and `rackboot status`: a code and plain
+// parameters. `region/reports/notes.ts` makes sentences of them.
 
 /** A note about the host. Sizes of buffers are in bytes; `reason` is the system's error. */
 export type HostNote =

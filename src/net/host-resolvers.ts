@@ -1,16 +1,23 @@
-// The DNS servers that this host asks. Sources: resolv.conf(5); systemd-resolved(8) on the file with the servers behind its stub.
+// The DNS servers that this host asks. Sources: resolv.conf(5); systemd-resolved(8) on the file
+// with the servers behind its stub.
 
 import { type Ipv4, isLoopback, networkContains, networkWithPrefix, parseIpv4 } from '../ground/address.ts';
 import { readDefaultRouters } from './default-route.ts';
 import { readHostText } from './kernel-text.ts';
 import { readHostInterfaces } from './present-interfaces.ts';
 
-/** The servers behind a stub on this host are in the further ones: of systemd-resolved, and of NetworkManager's dnsmasq. */
+/**
+ * The servers behind a stub on this host are in the further ones: of systemd-resolved, and of
+ * NetworkManager's dnsmasq.
+ */
 const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf', '/run/NetworkManager/no-stub-ign.resolv.conf'];
 /** As many as resolv.conf(5) takes (MAXNS). */
 const SERVERS_MAX = 3;
 
-/** The IPv4 addresses of the first file that names any to which there is a route, but this host's own, which may be this rack. */
+/**
+ * The IPv4 addresses of the first file that names any to which there is a route, but this host's
+ * own, which may be this rack.
+ */
 export function hostResolvers(): readonly Ipv4[] {
   const own = readHostInterfaces().flatMap(({ addresses }) => addresses);
   const isOutward = readDefaultRouters().size > 0;

@@ -1,11 +1,14 @@
-// One HTTP or HTTPS request over Node's own client, and its answer: of commands, of a rack to its region, to power controllers, of probes.
+// One HTTP or HTTPS request over Node's own client, and its answer: of commands, of a rack to its
+// region, to power controllers, of probes.
 //
-// Sources: RFC 9110 §15.2; nodejs.org/api/http.html. undici, which images are downloaded with, takes 100 ms of processor time and 20 MB to
-// load: each command would pay for it.
+// Sources: RFC 9110 §15.2; nodejs.org/api/http.html. undici, which images are downloaded with,
+// takes 100 ms of processor time and 20 MB to load: each command would pay for it.
 //
-// 1. A request ends with the end of its answer or with an error: an `HttpFailure`, that of the system, that of its content, or the reason
-//    of a signal. An error after the head ends the answer: whoever reads that, gets the error.
-// 2. Redirections are not followed, only returned as answers: a key goes to the host of the request and nowhere else.
+// 1. A request ends with the end of its answer or with an error: an `HttpFailure`, that of the
+//    system, that of its content, or the reason of a signal. An error after the head ends the
+//    answer: whoever reads that, gets the error.
+// 2. Redirections are not followed, only returned as answers: a key goes to the host of the request
+//    and nowhere else.
 
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import type { RequestOptions } from 'node:https';
@@ -15,7 +18,10 @@ import type { Clock } from '../ground/clock.ts';
 import { osErrorCode } from '../ground/errors.ts';
 import { INTERIM_MAX } from './region-http.ts';
 
-/** The minimum that a piece of an answer counts against its bound, in bytes: even a short piece takes this much memory. */
+/**
+ * The minimum that a piece of an answer counts against its bound, in bytes: even a short piece
+ * takes this much memory.
+ */
 const PIECE_BYTES_MIN = 128;
 
 const SENTENCES = {
@@ -67,7 +73,10 @@ export interface HttpRequest
   readonly onConnected?: () => void;
 }
 
-/** Sends a request, by default on a connection of its own. @returns the head of its answer, whose body must be read or destroyed */
+/**
+ * Sends a request, by default on a connection of its own. @returns the head of its answer, whose
+ * body must be read or destroyed
+ */
 export function openHttp({
   url,
   body,
@@ -89,7 +98,8 @@ export function openHttp({
   asking.on('close', () => {
     late?.cancel();
     for (const signal of signals) signal.removeEventListener('abort', abort);
-    // Without an answer or an error: node:http leaves a connection that is switched to another protocol (101).
+    // Without an answer or an error: node:http leaves a connection that is switched to another
+    // protocol (101).
     reject(new HttpFailure('cut'));
   });
   asking.on('timeout', () => end(new HttpFailure('silent', silenceMs / 1000)));

@@ -1,6 +1,8 @@
-// The IPv4 addresses of interfaces without a carrier (no cable, or the other side is off). Quirk: Node lists only interfaces with a carrier (libuv
-// asks for IFF_RUNNING), but an address stays when the cable goes. The kernel's tables show it: a connected route names the interface and the
-// network, the local table names the addresses. Sources: proc(5) on /proc/net/route; /proc/net/fib_trie as Linux prints it.
+// The IPv4 addresses of interfaces without a carrier (no cable, or the other side is off). Quirk:
+// Node lists only interfaces with a carrier (libuv asks for IFF_RUNNING), but an address stays when
+// the cable goes. The kernel's tables show it: a connected route names the interface and the
+// network, the local table names the addresses. Sources: proc(5) on /proc/net/route;
+// /proc/net/fib_trie as Linux prints it.
 
 import { type Ipv4, networkContains, networkWithPrefix, parseIpv4 } from '../ground/address.ts';
 import { type HostRoute, readRoutes } from './default-route.ts';

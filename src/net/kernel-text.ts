@@ -3,7 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { type Ipv4, ipv4 } from '../ground/address.ts';
 
-/** Undefined: the file is not there, not for this user, or has nothing to say now (`carrier` of a device that is down). */
+/**
+ * Undefined: the file is not there, not for this user, or has nothing to say now (`carrier` of a
+ * device that is down).
+ */
 export function readHostText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -12,7 +15,10 @@ export function readHostText(path: string): string | undefined {
   }
 }
 
-/** Quirk: the kernel prints an address as one integer, on little-endian hosts the last octet first; of IPv6 the first word counts. */
+/**
+ * Quirk: the kernel prints an address as one integer, on little-endian hosts the last octet first;
+ * of IPv6 the first word counts.
+ */
 export function parseHostOrder(hex: string): Ipv4 {
   const value = Number.parseInt(hex.slice(0, 8), 16);
   return ipv4(new DataView(Uint32Array.of(value).buffer).getUint32(0));

@@ -1,8 +1,10 @@
-// Decodes rtnetlink messages about interfaces and default routes, and encodes the request for a full list. Sources: netlink(7), rtnetlink(7), the kernel's
-// uapi headers. Numbers are in the host's byte order, little endian here.
+// Decodes rtnetlink messages about interfaces and default routes, and encodes the request for a
+// full list. Sources: netlink(7), rtnetlink(7), the kernel's uapi headers. Numbers are in the
+// host's byte order, little endian here.
 //
 // 1. Decoding never throws and never reads outside the bytes; unknown messages are left out.
-// 2. Messages of the bridge family describe a port, and are left out: otherwise an interface that leaves its bridge would count as deleted.
+// 2. Messages of the bridge family describe a port, and are left out: otherwise an interface that
+//    leaves its bridge would count as deleted.
 
 import { type Ipv4, ipv4, type MacAddress, macFromBytes } from '../ground/address.ts';
 import {

@@ -1,8 +1,10 @@
 // Finds the owner of a refused port in /proc, to name it in the error. Source: proc(5).
 //
 // 1. Best effort: without rights or /proc the answer is undefined, never an exception.
-// 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of several; `taken-ports.ts` finds it.
-// 3. Only root sees the owner of another user's socket; to others, a program that usually has the port is the probable owner.
+// 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of
+//    several; `taken-ports.ts` finds it.
+// 3. Only root sees the owner of another user's socket; to others, a program that usually has the
+//    port is the probable owner.
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -99,7 +101,10 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
   return entries.slice(0, ENTRIES_MAX).map(({ inode, uid }) => ({ process: findProcess(inode), uid, inode }));
 }
 
-/** Such as: `name (process 12, name.service)`, or, if only root could see it, `a process of user 33, probably name (process 12)`. */
+/**
+ * Such as: `name (process 12, name.service)`, or, if only root could see it,
+ * `a process of user 33, probably name (process 12)`.
+ */
 export function ownerText({ process: owner, uid }: PortOwner, port: number): string {
   if (owner !== undefined) return processText(owner);
   const usual = findUsualOwner(port);

@@ -9,8 +9,9 @@ import { readIdleAddresses } from './idle-addresses.ts';
 import { readHostText } from './kernel-text.ts';
 
 /**
- * Reads the interfaces once: addresses from Node and the kernel's routes, the rest from /sys/class/net. Without that directory
- * interfaces without an address are missing and `index` is 0.
+ * Reads the interfaces once: addresses from Node and the kernel's routes, the rest from
+ * /sys/class/net. Without that directory interfaces without an address are missing and `index` is
+ * 0.
  */
 export function readHostInterfaces(): readonly HostInterface[] {
   const byNode = networkInterfaces();

@@ -1,5 +1,5 @@
-// IPv4 and UDP headers of a reply to a machine without an address, which answers no ARP. The kernel adds the Ethernet header. Sources:
-// RFC 791 §3.1, RFC 768, RFC 1071.
+// IPv4 and UDP headers of a reply to a machine without an address, which answers no ARP. The kernel
+// adds the Ethernet header. Sources: RFC 791 §3.1, RFC 768, RFC 1071.
 //
 // 1. Checksums are complete, because nothing downstream fills them in.
 // 2. The UDP checksum is never 0, which would mean "none" (RFC 768).
@@ -54,7 +54,10 @@ export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uin
   return FRAME_HEADER_BYTES + payload.length;
 }
 
-/** The sum of the big-endian 16-bit words from `start` to `end`; an odd byte is padded with zero (RFC 1071 §1). */
+/**
+ * The sum of the big-endian 16-bit words from `start` to `end`; an odd byte is padded with zero
+ * (RFC 1071 §1).
+ */
 export function sumWords(bytes: BorrowedBytes, start: number, end: number): number {
   let sum = 0;
   const even = end - ((end - start) & 1);

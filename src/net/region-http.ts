@@ -1,4 +1,5 @@
-// HTTP between machines, racks and regions: parts of a target, and which answers are a region's. Sources: RFC 9112 §3.2.1; RFC 9110 §15.2.
+// HTTP between machines, racks and regions: parts of a target, and which answers are a region's.
+// Sources: RFC 9112 §3.2.1; RFC 9110 §15.2.
 
 /** Path and query, both undecoded; the query without its question mark. */
 export function splitTarget(origin: string): { readonly path: string; readonly query: string } {
@@ -6,13 +7,16 @@ export function splitTarget(origin: string): { readonly path: string; readonly q
   return mark === -1 ? { path: origin, query: '' } : { path: origin.slice(0, mark), query: origin.slice(mark + 1) };
 }
 
-/** A field in every answer of a region, unlike any other web server's or a proxy's own. Proxies such as nginx replace `Server`. */
+/**
+ * A field in every answer of a region, unlike any other web server's or a proxy's own. Proxies such
+ * as nginx replace `Server`.
+ */
 export const REGION_FIELD = { name: 'X-Rackboot-Region', value: 'yes' } as const;
 /** Interim answers (1xx) before an answer. A region sends none, and a proxy few. */
 export const INTERIM_MAX = 8;
 /**
- * Statuses that a proxy in front of a region may answer itself: "not now", and 413 to a body that is too large for it, which the rack can
- * send in parts.
+ * Statuses that a proxy in front of a region may answer itself: "not now", and 413 to a body that
+ * is too large for it, which the rack can send in parts.
  */
 const OF_PROXIES: ReadonlySet<number> = new Set([413, 502, 503, 504]);
 

@@ -1,5 +1,5 @@
-// Turns the operating system's refusal of a socket into an error that names the address and the remedy. Shared by both implementations of
-// the datagram port and by TCP listeners.
+// Turns the operating system's refusal of a socket into an error that names the address and the
+// remedy. Shared by both implementations of the datagram port and by TCP listeners.
 
 import { formatIpv4, type Ipv4 } from '../ground/address.ts';
 import { osErrorCode, RackError } from '../ground/errors.ts';

@@ -1,16 +1,19 @@
-// The stream of events: a bounded ring that publishers append to and consumers drain by cursor, each in its own turn.
+// The stream of events: a bounded ring that publishers append to and consumers drain by cursor,
+// each in its own turn.
 //
 //   publish ─ ring ┄ WAKE_MS ┄ wake one consumer that is behind ─ drain(EVENTS_PER_TURN_MAX) ─┬─ a full slice ┄ PAUSE_MS ┄ wake …
 //                                                                                             └─ others behind ┄ next turn ┄ wake …
 //
 // 1. Publishing never throws, blocks or grows memory: the oldest event is overwritten.
-// 2. An overtaken consumer learns how many events it missed. While BYSTANDERS_WAITING_MAX events wait for every consumer, everyday events
-//    of hosts that do not boot are dropped.
-// 3. One turn of the event loop wakes one consumer. The sockets are read between two slices, so a flood costs events, not replies.
-// 4. The pause after a full slice leaves time to the rest of the loop, and the process its scheduling priority.
+// 2. An overtaken consumer learns how many events it missed. While BYSTANDERS_WAITING_MAX events
+//    wait for every consumer, everyday events of hosts that do not boot are dropped.
+// 3. One turn of the event loop wakes one consumer. The sockets are read between two slices, so a
+//    flood costs events, not replies.
+// 4. The pause after a full slice leaves time to the rest of the loop, and the process its
+//    scheduling priority.
 // 5. The first event after a pause waits WAKE_MS for more: waking the consumers costs more than their work.
-// 6. Events that every consumer has taken are released at once: the garbage collector would otherwise copy them again and again (measured:
-//    1 to 1.5 µs per lease, of 27).
+// 6. Events that every consumer has taken are released at once: the garbage collector would
+//    otherwise copy them again and again (measured: 1 to 1.5 µs per lease, of 27).
 
 import { isOfBystander } from '../dhcp/events/everyday-events.ts';
 import { type Clock, systemClock, type Timer } from '../ground/clock.ts';
@@ -22,7 +25,10 @@ export const EVENT_STREAM_MAX = 4096;
 export const BYSTANDERS_WAITING_MAX: number = EVENT_STREAM_MAX / 2;
 /** The most events that a woken consumer takes in one turn. */
 export const EVENTS_PER_TURN_MAX = 256;
-/** How long the first event after a pause waits before a consumer is woken, in milliseconds: too short to be noticed. */
+/**
+ * How long the first event after a pause waits before a consumer is woken, in milliseconds: too
+ * short to be noticed.
+ */
 export const WAKE_MS = 5;
 /** How long no consumer is woken after a full slice, in milliseconds. */
 const PAUSE_MS = 1;
@@ -96,8 +102,9 @@ export class EventStream {
   };
 
   /**
-   * Returns a cursor at the present end of the stream. `onWake` is called in its own turn soon after an event was published, and again in
-   * later turns while events are left; it should drain EVENTS_PER_TURN_MAX at most.
+   * Returns a cursor at the present end of the stream. `onWake` is called in its own turn soon
+   * after an event was published, and again in later turns while events are left; it should drain
+   * EVENTS_PER_TURN_MAX at most.
    */
   subscribe(onWake?: () => void, name: EventConsumer = 'other'): EventCursor {
     const consumer: Consumer = { name, onWake, at: this.#next, droppedBefore: this.#dropped };

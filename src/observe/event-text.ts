@@ -1,7 +1,8 @@
-// Renders events for people: one sentence that says what happened, with sizes, times, decisions and reasons. The region writes the same
-// sentence from the event's parameters (`region/reports/`).
+// Renders events for people: one sentence that says what happened, with sizes, times, decisions and
+// reasons. The region writes the same sentence from the event's parameters (`region/reports/`).
 //
-// 1. The fields of a log line stay structured: addresses become text, text from outside is cleaned, and nothing else changes.
+// 1. The fields of a log line stay structured: addresses become text, text from outside is cleaned,
+//    and nothing else changes.
 
 import { formatIpv4, formatMac } from '../ground/address.ts';
 import { cleanLines, cleanText } from '../ground/clean-text.ts';
@@ -23,7 +24,10 @@ export function eventFields(event: RackEvent): Record<string, unknown> {
   return fields;
 }
 
-/** The rack itself writes a configuration's problems, one per line. Text from outside gets no line breaks, which could forge log lines. */
+/**
+ * The rack itself writes a configuration's problems, one per line. Text from outside gets no line
+ * breaks, which could forge log lines.
+ */
 const cleanField = (name: string, value: string): string =>
   name === 'problems' ? cleanLines(value) : cleanText(value, EVENT_CHARACTERS_MAX);
 

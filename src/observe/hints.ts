@@ -1,11 +1,14 @@
-// Recognises problems from several steps of a boot that no single step shows: why the boot does not continue, and the remedy.
+// Recognises problems from several steps of a boot that no single step shows: why the boot does not
+// continue, and the remedy.
 //
 //   event ─ BootWatch.observe ─ update the boot's state ─ match the patterns → hints, each once per boot
 //
-// Sources: captures of OVMF, SeaBIOS and iPXE; RFC 2131 §4.1 (retransmission), IEEE 802.1D (forwarding begins 30 s after link-up).
+// Sources: captures of OVMF, SeaBIOS and iPXE; RFC 2131 §4.1 (retransmission), IEEE 802.1D
+// (forwarding begins 30 s after link-up).
 //
 // 1. A hint says what was seen, what it most likely means, and what to do; it claims only observations.
-// 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or requesting optional files.
+// 2. Normal firmware behaviour gives no hint: asking for a size and aborting the transfer, or
+//    requesting optional files.
 // 3. The state of a machine is a few numbers, and does not grow with its activity.
 
 import { PURPOSE_PROBLEMS } from '../boot/boot-words.ts';
@@ -16,11 +19,20 @@ import type { HintName, HintParams } from '../region/reports/hints.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 
-/** A client with at least this `secs` in its first DISCOVER has asked before. Quirk: Intel's ROMs start counting at 4. */
+/**
+ * A client with at least this `secs` in its first DISCOVER has asked before. Quirk: Intel's ROMs
+ * start counting at 4.
+ */
 const SILENCE_SECONDS_MIN = 5;
-/** Offers without a REQUEST after which the next DISCOVER gives a hint: the last offer was not taken either. */
+/**
+ * Offers without a REQUEST after which the next DISCOVER gives a hint: the last offer was not taken
+ * either.
+ */
 const OFFERS_UNTAKEN_MAX = 3;
-/** DISCOVERs within this time, in milliseconds, are copies from several relay agents: RFC 2131 §4.1 makes clients wait 3 s or more. */
+/**
+ * DISCOVERs within this time, in milliseconds, are copies from several relay agents: RFC 2131 §4.1
+ * makes clients wait 3 s or more.
+ */
 const COPIES_MS = 200;
 /** Loads of the same loader without a kernel, within LOOP_MS_MAX, that give a hint. */
 const LOADS_MAX = 3;
@@ -49,7 +61,10 @@ export class BootWatch {
   #offers = 0;
   #offeredAt = 0;
   #unacknowledged = 0;
-  /** In proxy mode: boots that took an address and loaded nothing until they asked again, one after the other. */
+  /**
+   * In proxy mode: boots that took an address and loaded nothing until they asked again, one after
+   * the other.
+   */
   #ignored = 0;
   /** This boot was offered a file in proxy mode and took its address from the other server. */
   #hasAddressOnly = false;

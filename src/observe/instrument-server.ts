@@ -1,8 +1,11 @@
 // The HTTP listener of the instruments: /metrics for Prometheus, /healthz and /readyz for supervisors.
 //
-// 1. It answers only GET and HEAD of these three paths, within a time; connections are shared out by address and network.
-// 2. A scrape costs the rack's thread milliseconds: one is rendered at a time, shared, and under load reused for a second.
-// 3. Requests beyond the rate of an address are answered late, so that a client in a tight loop costs nothing.
+// 1. It answers only GET and HEAD of these three paths, within a time; connections are shared out
+//    by address and network.
+// 2. A scrape costs the rack's thread milliseconds: one is rendered at a time, shared, and under
+//    load reused for a second.
+// 3. Requests beyond the rate of an address are answered late, so that a client in a tight loop
+//    costs nothing.
 // 4. A port that cannot be opened affects nothing else: it is reported, and retried every LISTEN_RETRY_MS.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -18,26 +21,30 @@ import { EXPOSITION_TYPE } from './exposition.ts';
 /** How soon a port that could not be opened is retried, in milliseconds. */
 const LISTEN_RETRY_MS = 30_000;
 /**
- * The most served connections of all listeners. Any host that reaches a port can fill it; at the bound, hosts with more than a fair share
- * lose one to each newcomer, so others notice nothing. It empties as requests are answered and idle connections close.
+ * The most served connections of all listeners. Any host that reaches a port can fill it; at the
+ * bound, hosts with more than a fair share lose one to each newcomer, so others notice nothing. It
+ * empties as requests are answered and idle connections close.
  */
 export const CONNECTIONS_MAX = 128;
 /**
- * The most connections that wait, unread, for one of those places; shared out in the same way. Further ones get a 503. It empties within
- * 20 s.
+ * The most connections that wait, unread, for one of those places; shared out in the same way.
+ * Further ones get a 503. It empties within 20 s.
  */
 export const WAITING_MAX = 16;
 /**
- * The rate of rendering /metrics. A client in a tight loop can use it up; others then get numbers that are at most a second old. It refills
- * with time.
+ * The rate of rendering /metrics. A client in a tight loop can use it up; others then get numbers
+ * that are at most a second old. It refills with time.
  */
 const SCRAPE_RATE: Rate = { perSecond: 1, burst: 20 };
 /**
- * The request rate of one address. A client in a tight loop can use it up; its further requests get a 429 after LATE_MS. Others notice
- * nothing. It refills with time.
+ * The request rate of one address. A client in a tight loop can use it up; its further requests get
+ * a 429 after LATE_MS. Others notice nothing. It refills with time.
  */
 const ADDRESS_RATE: Rate = { perSecond: 20, burst: 100 };
-/** The most addresses with a recorded rate. A host with more addresses can fill it; the oldest then starts afresh. Others notice nothing. */
+/**
+ * The most addresses with a recorded rate. A host with more addresses can fill it; the oldest then
+ * starts afresh. Others notice nothing.
+ */
 const ADDRESSES_MAX = 1024;
 /** The delay of a 429 response, in milliseconds. */
 const LATE_MS = 1000;

@@ -18,7 +18,10 @@ export function isJournal(descriptor: number): boolean {
   return named === `${dev}:${ino}`;
 }
 
-/** The text with the priority before each line, because the journal stores each line as a message of its own. */
+/**
+ * The text with the priority before each line, because the journal stores each line as a message of
+ * its own.
+ */
 export const withPriority = (text: string, level: EventLevel): string =>
   text.replace(/^(?=.)/gm, `<${PRIORITY[level]}>`);
 

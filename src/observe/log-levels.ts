@@ -1,4 +1,5 @@
-// The log's settings: its format, and its levels: one for all rooms, others for some rooms, and temporary changes of both without a restart.
+// The log's settings: its format, and its levels: one for all rooms, others for some rooms, and
+// temporary changes of both without a restart.
 //
 //   temporary, for the room ▸ temporary, for all ▸ configured, for the room ▸ configured, for all       the first that is set applies
 //
@@ -90,7 +91,10 @@ export class LogLevels {
     this.#ranks.clear();
   }
 
-  /** True if the log shows an event of this kind and level. Kinds are a closed set, so the cache is bounded. */
+  /**
+   * True if the log shows an event of this kind and level. Kinds are a closed set, so the cache is
+   * bounded.
+   */
   shows(kind: string, level: EventLevel): boolean {
     let rank = this.#ranks.get(kind);
     if (rank === undefined) {

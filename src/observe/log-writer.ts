@@ -1,10 +1,15 @@
-// Writes log lines without ever blocking the loop: a paused reader, a full pipe or a hanging disk costs lines instead.
+// Writes log lines without ever blocking the loop: a paused reader, a full pipe or a hanging disk
+// costs lines instead.
 //
-// Sources: open(2), write(2) and pipe(7) for O_NONBLOCK; Node's process documentation, "A note on process I/O".
+// Sources: open(2), write(2) and pipe(7) for O_NONBLOCK; Node's process documentation, "A note on
+// process I/O".
 //
-// 1. At most one system call is in progress in libuv's pool: a hanging write blocks one of its threads and no more.
-// 2. Waiting lines never exceed WAITING_BYTES_MAX. Further ones are dropped and counted until the gap is reported, where they are missing.
-// 3. A terminal, pipe or FIFO is written without blocking: libuv would wait for a paused reader when the process ends.
+// 1. At most one system call is in progress in libuv's pool: a hanging write blocks one of its
+//    threads and no more.
+// 2. Waiting lines never exceed WAITING_BYTES_MAX. Further ones are dropped and counted until the
+//    gap is reported, where they are missing.
+// 3. A terminal, pipe or FIFO is written without blocking: libuv would wait for a paused reader
+//    when the process ends.
 
 import { close, constants, open, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
@@ -209,7 +214,8 @@ function openFileSoon(file: string): Promise<number> {
 /** A descriptor of standard output that does not block where it is a terminal, a pipe or a socket. */
 function openStandardOutput(): number {
   if (!isatty(STANDARD_OUTPUT)) {
-    // Node makes a pipe or a socket non-blocking when it creates its stream; nothing is written to that stream here.
+    // Node makes a pipe or a socket non-blocking when it creates its stream; nothing is written to
+    // that stream here.
     void process.stdout;
     return STANDARD_OUTPUT;
   }
@@ -217,7 +223,8 @@ function openStandardOutput(): number {
     // Open it separately: a shell shares the existing descriptor, whose mode must not change.
     return openSync('/dev/stdout', O_WRONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
-    // The terminal belongs to another user. If it is paused, it delays the end of the process, but not the rack.
+    // The terminal belongs to another user. If it is paused, it delays the end of the process, but
+    // not the rack.
     return STANDARD_OUTPUT;
   }
 }

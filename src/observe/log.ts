@@ -1,5 +1,5 @@
-// The log: one line per event, with its kind as `event`. Lines for people on a terminal and in the journal, which there have priorities,
-// JSON elsewhere; `log.format` chooses one for all.
+// The log: one line per event, with its kind as `event`. Lines for people on a terminal and in the
+// journal, which there have priorities, JSON elsewhere; `log.format` chooses one for all.
 
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
@@ -124,7 +124,10 @@ function datedLine(line: string): string {
 
 const LEVEL_CHARACTERS = 'WARNING'.length;
 
-/** A JSON line for people; undefined: it has another shape, and is shown as plain text, because no log line may end the process. */
+/**
+ * A JSON line for people; undefined: it has another shape, and is shown as plain text, because no
+ * log line may end the process.
+ */
 function readLine(line: string): { readonly level: number; readonly time: string; readonly text: string } | undefined {
   const parsed = lineShape.safeParse(JSON.parse(line));
   if (!parsed.success) return undefined;
@@ -137,7 +140,10 @@ function readLine(line: string): { readonly level: number; readonly time: string
 const fieldText = (value: unknown): string =>
   typeof value === 'string' && /^[^\s"'=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);
 
-/** Returns a function that renders a JSON line for a terminal: time, level, event name, message and fields. */
+/**
+ * Returns a function that renders a JSON line for a terminal: time, level, event name, message and
+ * fields.
+ */
 export function openTerminalFormat(): (line: string) => string {
   // Loaded on demand: a service does not log to a terminal.
   const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
@@ -169,8 +175,9 @@ function withoutOwn(fields: Record<string, unknown>): Record<string, unknown> {
 }
 
 /**
- * Lines that hosts on the wire cause, altogether: each reason has a rate of its own, but reasons and senders are many. The burst takes in a
- * hall that is powered on at once; a flood leaves some 120 MB a day.
+ * Lines that hosts on the wire cause, altogether: each reason has a rate of its own, but reasons
+ * and senders are many. The burst takes in a hall that is powered on at once; a flood leaves some
+ * 120 MB a day.
  */
 export const WIRE_RATE: Rate = { perSecond: 5, burst: 20_000 };
 /** How often the number of lines left out is logged, in milliseconds. */

@@ -1,4 +1,5 @@
-// Measures the lag of the event loop: how late a timer due every LAG_PERIOD_MS fires. A reply to a machine is delayed by this much.
+// Measures the lag of the event loop: how late a timer due every LAG_PERIOD_MS fires. A reply to a
+// machine is delayed by this much.
 
 import { type Clock, repeat, type Timer } from '../ground/clock.ts';
 import { type DurationCounts, Durations } from '../ground/counters.ts';

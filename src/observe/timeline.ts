@@ -1,16 +1,18 @@
-// The timeline: the steps of each machine, grouped by boot. It keeps the events themselves; sentences are made on demand.
+// The timeline: the steps of each machine, grouped by boot. It keeps the events themselves;
+// sentences are made on demand.
 //
 //   stream ─ drain ─ take ─┬─ isOfBoot (the first), startsBoot (each further)? ─ next boot
 //                          ├─ repeated: counted on the last step
 //                          ├─ append ─ followers
 //                          └─ BootWatch.observe ─ hint: appended as a step, and published for the log and the region
 //
-// 1. Bounded by MACHINES_MAX, STEPS_PER_MACHINE_MAX and STEPS_MAX. At a bound the oldest steps go, or the machine that was silent for
-//    longest, those that only asked for an address first: invented hardware addresses displace no boot.
+// 1. Bounded by MACHINES_MAX, STEPS_PER_MACHINE_MAX and STEPS_MAX. At a bound the oldest steps go,
+//    or the machine that was silent for longest, those that only asked for an address first:
+//    invented hardware addresses displace no boot.
 // 2. A repeated event (renewals) is one step with a count.
 // 3. Events missed because they came too fast are counted, never guessed.
-// 4. New hosts that only ask for an address are admitted at NEW_HOST_RATE: in a flood each would displace another before a person could
-//    look.
+// 4. New hosts that only ask for an address are admitted at NEW_HOST_RATE: in a flood each would
+//    displace another before a person could look.
 
 import { isKernelFile } from '../boot/paths.ts';
 import type { DhcpEventKind } from '../dhcp/events/events.ts';
@@ -74,7 +76,10 @@ interface Story {
 }
 
 const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
-/** Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region, starts a boot or ends a silence. */
+/**
+ * Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region,
+ * starts a boot or ends a silence.
+ */
 const OWN_ACTION =
   /^dhcp\.(?:offer|ack|elsewhere|boot-server|nak|release|decline|inform|refused)$|^(?:tftp|http)\.(?!stalled$|timed-out$|gave-way$)/;
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
@@ -84,8 +89,8 @@ const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http
 export const isOwnAction = ({ kind }: RackEvent): boolean => OWN_ACTION.test(kind);
 
 /**
- * True for what a machine only does while it boots: it asks as a boot client, or loads a file. A running system renews its lease, and its
- * programs ask the region.
+ * True for what a machine only does while it boots: it asks as a boot client, or loads a file. A
+ * running system renews its lease, and its programs ask the region.
  */
 function isOfBoot(event: RackEvent): boolean {
   if (!isOwnAction(event)) return false;
@@ -96,7 +101,10 @@ function isOfBoot(event: RackEvent): boolean {
 /** The steps of all machines. */
 export class Timeline {
   readonly #publish: Publish;
-  /** Machines that only asked for an address, and machines that loaded something; each with the longest silent first. */
+  /**
+   * Machines that only asked for an address, and machines that loaded something; each with the
+   * longest silent first.
+   */
   readonly #addressClients = this.#stories();
   readonly #loaders = this.#stories();
   readonly #followers = new Set<Follower>();
@@ -142,7 +150,10 @@ export class Timeline {
       });
   }
 
-  /** Calls the follower for each further step. @returns a function that ends this; undefined if there are FOLLOWERS_MAX already */
+  /**
+   * Calls the follower for each further step. @returns a function that ends this; undefined if
+   * there are FOLLOWERS_MAX already
+   */
   follow(follower: Follower): (() => void) | undefined {
     if (this.#followers.size >= FOLLOWERS_MAX) return undefined;
     this.#followers.add(follower);
@@ -268,8 +279,9 @@ function findSentFile(event: RackEvent): string | undefined {
 }
 
 /**
- * True for a DISCOVER that starts a boot: from firmware, or from iPXE in the card, after a file was loaded or after a long silence. An
- * iPXE that firmware loaded, and the system that runs at the end, belong to the boot that loaded them.
+ * True for a DISCOVER that starts a boot: from firmware, or from iPXE in the card, after a file was
+ * loaded or after a long silence. An iPXE that firmware loaded, and the system that runs at the
+ * end, belong to the boot that loaded them.
  */
 function startsBoot(story: Story, event: RackEvent): boolean {
   if (!isDhcpEvent(event) || event.kind !== 'dhcp.offer' || event.client === undefined) return false;

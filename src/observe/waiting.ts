@@ -1,8 +1,10 @@
-// Finds what the rack expects next of a machine, from its last steps. From the result `waiting-words.ts` makes the last line of a trace.
+// Finds what the rack expects next of a machine, from its last steps. From the result
+// `waiting-words.ts` makes the last line of a trace.
 //
 // 1. The length of a silence is part of the result, and whether it is long for the expected step.
-// 2. The end of a lease, a finding of the rack about an address, and a change in the region are not steps of the machine: its expected next
-//    step stays the same, and so does the meaning of its silence.
+// 2. The end of a lease, a finding of the rack about an address, and a change in the region are not
+//    steps of the machine: its expected next step stays the same, and so does the meaning of its
+//    silence.
 
 import { isKernelFile } from '../boot/paths.ts';
 import type { Instant } from '../ground/clock.ts';
@@ -18,7 +20,10 @@ const SILENCE_MS = 60_000;
 /** From this length on, a silence is long while a kernel and its environment start, in milliseconds. */
 const KERNEL_SILENCE_MS = 180_000;
 
-/** The events of a file that the machine received completely. Every other event with a file is of a download that failed or ended early. */
+/**
+ * The events of a file that the machine received completely. Every other event with a file is of a
+ * download that failed or ended early.
+ */
 const WHOLE: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
 /** The steps without parameters. */
@@ -140,7 +145,8 @@ function expectedAfter(step: TimelineStep, steps: readonly TimelineStep[]): Expe
     // Nobody knows what the system of a profile does.
     if (told?.startsWith('profile:') === true) return { code: 'own-system' };
     if (event.purpose !== undefined) return expectedAfterPurpose(event.purpose);
-    // A person may have chosen something in the menu; without a choice, a machine in use loads only the loader's modules.
+    // A person may have chosen something in the menu; without a choice, a machine in use loads only
+    // the loader's modules.
     if (configuration?.menuSeconds !== undefined && (told === 'local' || told === 'poweroff'))
       return isLoaderModule(event.file) ? expectedAfterPurpose(told) : { code: 'own-system' };
     const isLoader = told === undefined || told === 'chain';

@@ -6,9 +6,11 @@
 //   query    reads the state
 //
 // 1. Each step is sent once. The first that is not done ends the command with its outcome.
-// 2. The outcome is `done` only after the state was seen, if it can be: some controllers confirm and do nothing.
+// 2. The outcome is `done` only after the state was seen, if it can be: some controllers confirm
+//    and do nothing.
 // 3. A process that may no longer switch the machine begins no further step.
-// 4. A cycle is an off and an on: the controller's own cannot be verified, and does nothing to a machine that is off.
+// 4. A cycle is an off and an on: the controller's own cannot be verified, and does nothing to a
+//    machine that is off.
 
 import type { Clock } from '../ground/clock.ts';
 import type { PowerDetail } from './detail.ts';
@@ -69,7 +71,8 @@ async function step(deps: CommandDeps, act: () => Promise<PowerOutcome>): Promis
 async function start(port: PowerPort, netboot: boolean, deps: CommandDeps): Promise<PowerOutcome> {
   const { netboot: choose } = port;
   const chosen = netboot && choose !== undefined ? await step(deps, () => choose(deps.signal)) : undefined;
-  // If the controller cannot be reached, the next step would fail too. If it refuses, the machine may still try the network first.
+  // If the controller cannot be reached, the next step would fail too. If it refuses, the machine
+  // may still try the network first.
   if (chosen?.kind === 'unreachable' || chosen?.kind === 'wrong-credentials') return chosen;
   const started = await seen(port, await step(deps, () => port.on(deps.signal)), 'on', deps);
   if (chosen === undefined || chosen.kind === 'done') return started;

@@ -1,8 +1,10 @@
-// The detail of a power action or query, as in events: a code and its parameters, made into a sentence by `region/records/power-words.ts`.
+// The detail of a power action or query, as in events: a code and its parameters, made into a
+// sentence by `region/records/power-words.ts`.
 //
 // 1. Never change the meaning of a code or parameter: the ledger and the event log keep both.
 // 2. A parameter `said` has words of others, cleaned by `cleanWords`.
-// 3. A parameter named in PRIVATE may hold a part of the power parameters, and goes only to those who may read these.
+// 3. A parameter named in PRIVATE may hold a part of the power parameters, and goes only to those
+//    who may read these.
 
 import type { ParameterProblem } from './parameters.ts';
 

@@ -1,4 +1,5 @@
-// A power driver: a table of parameters, and a port to a machine's power controller. `drivers.ts` says how to add one.
+// A power driver: a table of parameters, and a port to a machine's power controller. `drivers.ts`
+// says how to add one.
 //
 // 1. A driver does one thing per call and never retries, though a program (ipmitool) may repeat a packet.
 // 2. Nothing that it starts outlives its time limit or the abort of its signal.
@@ -36,7 +37,10 @@ export interface PowerPort {
 
 export interface PowerDeps {
   readonly clock: Clock;
-  /** Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`, `store-unwritable` */
+  /**
+   * Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`,
+   * `store-unwritable`
+   */
   readonly sshIdentity: () => Promise<SshIdentity>;
 }
 

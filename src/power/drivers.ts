@@ -1,15 +1,19 @@
 // The list of power drivers.
 //
-// A new driver is a call of `defineDriver` (`driver.ts`; `webhook.ts` is a model), a name in `machines/power-drivers.ts` and a place in
-// DRIVERS. The compiler or a test then demands its words in `region/records/power-words.ts`, its parameters in
-// `region/records/power-parameters.ts` and `region/api/machines/power-fields.ts`, and its row in docs/power.md. Nothing demands these:
+// A new driver is a call of `defineDriver` (`driver.ts`; `webhook.ts` is a model), a name in
+// `machines/power-drivers.ts` and a place in DRIVERS. The compiler or a test then demands its words
+// in `region/records/power-words.ts`, its parameters in `region/records/power-parameters.ts` and
+// `region/api/machines/power-fields.ts`, and its row in docs/power.md. Nothing demands these:
 //
-// - programs that it runs: their rows in `programs.ts`, which then demand their places in `cli/machines/power-programs.ts` and documents;
-// - a row of REPORTED_FIELDS in `region/records/power-parameters.ts`, if a machine may propose it for its own BMC;
+// - programs that it runs: their rows in `programs.ts`, which then demand their places in
+//   `cli/machines/power-programs.ts` and documents;
+// - a row of REPORTED_FIELDS in `region/records/power-parameters.ts`, if a machine may propose it
+//   for its own BMC;
 // - what it opens or runs, in docs/hostile-hosts.md.
 //
-// There is no driver for Wake-on-LAN: it only switches on, without confirmation. A driver must be able to query and to switch off. A machine
-// without a BMC is switched by hand (`manual`), or by a power socket with an API (`webhook`).
+// There is no driver for Wake-on-LAN: it only switches on, without confirmation. A driver must be
+// able to query and to switch off. A machine without a BMC is switched by hand (`manual`), or by a
+// power socket with an API (`webhook`).
 
 import { POWER_DRIVER_NAMES, type PowerDriverName } from '../machines/power-drivers.ts';
 import type { PowerDriver } from './driver.ts';

@@ -1,10 +1,12 @@
 // IPMI over LAN (IPMI v2.0 rev. 1.1 §13, §28) by ipmitool.
 //
 // 1. The BMC's password and key are in ipmitool's environment, never in its arguments.
-// 2. A request without an answer in an open session has the outcome `unknown`, because it may have been carried out.
+// 2. A request without an answer in an open session has the outcome `unknown`, because it may have
+//    been carried out.
 // 3. ipmitool repeats a request without an answer. A power cycle is not idempotent, so it is never sent.
-// 4. Without a cipher suite in the settings, a BMC that opens no session with the usual one is asked with the newer one: nothing was carried
-//    out. ipmitool 1.8.19 could find the suite itself, but takes 6 s where a BMC does not list its suites; earlier ones use 3.
+// 4. Without a cipher suite in the settings, a BMC that opens no session with the usual one is
+//    asked with the newer one: nothing was carried out. ipmitool 1.8.19 could find the suite
+//    itself, but takes 6 s where a BMC does not list its suites; earlier ones use 3.
 
 import { z } from 'zod';
 import { IPMI_FIELDS } from '../machines/ipmi-fields.ts';
@@ -143,9 +145,10 @@ const NOISE = [
 ];
 
 /**
- * ipmitool's errors (`lanplus.c`, `lan.c`, `ipmi_strings.c`, `ipmi_chassis.c` of 1.8.18 and 1.8.19), the specific before the general. The
- * first line found here counts, by its first row; what follows is its consequence. So a lost RAKP 1 is silence, although ipmitool then
- * fails later. `lost`: the request may have been carried out.
+ * ipmitool's errors (`lanplus.c`, `lan.c`, `ipmi_strings.c`, `ipmi_chassis.c` of 1.8.18 and
+ * 1.8.19), the specific before the general. The first line found here counts, by its first row;
+ * what follows is its consequence. So a lost RAKP 1 is silence, although ipmitool then fails later.
+ * `lost`: the request may have been carried out.
  */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
   // Before a session: ipmitool itself, and the network.
@@ -185,7 +188,8 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
   ],
   [/^Set Session Privilege Level to .* failed: /, 'refused'],
   [/^Set Session Privilege Level/, 'unreachable', 'stopped-answering'],
-  // Within a session: no answer, or a completion code (§5.2). C3h, CEh and CFh say that the answer is missing, not that nothing was done.
+  // Within a session: no answer, or a completion code (§5.2). C3h, CEh and CFh say that the answer
+  // is missing, not that nothing was done.
   [/^Unable to (?:set|get) Chassis Power|^Error (?:setting|getting) Chassis Boot/, 'lost'],
   [/ failed: (?:Timeout|Command response could not be provided|Cannot execute duplicated request)/, 'lost'],
   [/ failed: Insufficient privilege level/, 'refused', 'may-not-switch'],
@@ -193,7 +197,10 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
   [/^Error: Unable to establish/, 'unreachable', 'no-session'],
 ];
 
-/** The searched beginning of a line, in characters: the time of these expressions grows with the square of a line's length. */
+/**
+ * The searched beginning of a line, in characters: the time of these expressions grows with the
+ * square of a line's length.
+ */
 const LINE_CHARACTERS_MAX = 512;
 /** The searched lines; ipmitool prints its errors first. */
 const LINES_MAX = 64;

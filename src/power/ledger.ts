@@ -1,7 +1,8 @@
 // The ledger of power commands keeps each from being carried out twice.
 //
 // 1. A command is in the ledger, on disk, before its driver is called.
-// 2. A started command without an end was running when the process died: its end is `unknown`, and it is not repeated.
+// 2. A started command without an end was running when the process died: its end is `unknown`, and
+//    it is not repeated.
 // 3. A command has one end, the first: a process that hung and continues does not replace its successor's.
 
 import { RackError } from '../ground/errors.ts';

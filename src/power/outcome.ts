@@ -1,6 +1,7 @@
 // The outcome of a power action or query: one of five kinds, with detail and words.
 //
-// 1. Only an acknowledged action is `done`. An action that may or may not have happened is `unknown`, and is never retried automatically.
+// 1. Only an acknowledged action is `done`. An action that may or may not have happened is
+//    `unknown`, and is never retried automatically.
 // 2. Words are cleaned: one bounded line of printable characters, without the machine's secrets.
 
 import { cleanText } from '../ground/clean-text.ts';
@@ -23,7 +24,10 @@ export interface PowerOutcome {
   readonly kind: PowerOutcomeKind;
   /** Events keep it; readers who are no administrators get it `withoutPrivate`. */
   readonly detail: PowerDetail;
-  /** For administrators only, because the request may have reached any server; undefined if there was none. */
+  /**
+   * For administrators only, because the request may have reached any server; undefined if there
+   * was none.
+   */
   readonly said?: string | undefined;
   /** `unknown` if none was seen. */
   readonly state: PowerState;
@@ -89,7 +93,8 @@ export function cleanWords(said: string, secrets: readonly string[] = []): strin
   // Mask before cutting or joining: a part of a secret is secret too.
   const line = maskSecrets(said, secrets)
     .trim()
-    // A single repetition: with two that match the same spaces, the time would grow with the square of their number.
+    // A single repetition: with two that match the same spaces, the time would grow with the square
+    // of their number.
     .replace(/\s+/g, (space) => (space.includes('\n') ? '; ' : ' '));
   return cleanText(line, SAID_CHARACTERS_MAX);
 }

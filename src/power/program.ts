@@ -1,10 +1,11 @@
 // Runs the programs that power drivers use: ipmitool, virsh, ssh-keygen.
 //
-// 1. No shell, no terminal, no standard input; the locale is C. A program gets only the variables of the environment that it needs to find
-//    files.
-// 2. Its time and its stored output are bounded. Afterwards, or when the signal is aborted, its whole process group is killed.
-// 3. A program does not outlive its time even if this process hangs: timeout(1), which runs it, kills it a second later. So other processes
-//    of the region know when no step can be under way.
+// 1. No shell, no terminal, no standard input; the locale is C. A program gets only the variables
+//    of the environment that it needs to find files.
+// 2. Its time and its stored output are bounded. Afterwards, or when the signal is aborted, its
+//    whole process group is killed.
+// 3. A program does not outlive its time even if this process hangs: timeout(1), which runs it,
+//    kills it a second later. So other processes of the region know when no step can be under way.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { viewBytes } from '../ground/borrowed-bytes.ts';

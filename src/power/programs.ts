@@ -1,5 +1,6 @@
-// The programs that power drivers run, and their Debian packages: one table for the drivers' refusals, `init`, `power set`,
-// `doctor --fix-hint` and docs/power.md. A driver that runs no program has no row.
+// The programs that power drivers run, and their Debian packages: one table for the drivers'
+// refusals, `init`, `power set`, `doctor --fix-hint` and docs/power.md. A driver that runs no
+// program has no row.
 
 import { delimiter, join } from 'node:path';
 import { isExecutable } from '../files/executable.ts';

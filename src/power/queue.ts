@@ -5,8 +5,8 @@
 //
 // 1. A controller has one task running at a time; a machine has at most one command, waiting or running.
 // 2. Commands go before queries, each in the order of arrival. A busy controller delays no other.
-// 3. At most RUNNING_MAX tasks run, QUESTIONS_RUNNING_MAX of them queries; at most COMMANDS_MAX commands and QUESTIONS_MAX queries wait,
-//    each for at most WAITING_MS_MAX.
+// 3. At most RUNNING_MAX tasks run, QUESTIONS_RUNNING_MAX of them queries; at most COMMANDS_MAX
+//    commands and QUESTIONS_MAX queries wait, each for at most WAITING_MS_MAX.
 
 import { type Instant, later } from '../ground/clock.ts';
 

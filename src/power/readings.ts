@@ -1,8 +1,9 @@
 // Each machine's last known power state, and when it is queried again. No clock, no process.
 //
-// 1. Queries are spread: the first is random within the interval, later intervals vary by a tenth. With many machines they are
-//    QUESTIONS_APART_MS apart on average, because each costs a process.
-// 2. A machine whose controller does not answer is queried more rarely, at least once in INTERVALS_MAX intervals.
+// 1. Queries are spread: the first is random within the interval, later intervals vary by a tenth.
+//    With many machines they are QUESTIONS_APART_MS apart on average, because each costs a process.
+// 2. A machine whose controller does not answer is queried more rarely, at least once in
+//    INTERVALS_MAX intervals.
 // 3. If later queries fail, the last state is kept with its true age.
 
 import { type Instant, later } from '../ground/clock.ts';

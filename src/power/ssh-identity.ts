@@ -9,10 +9,11 @@
 //   no key in the store ─► the file's, or a new one ─► store it ─┬─ it is the first ─► done
 //                                                                └─ another was faster ─► write that to the file
 //
-// 1. The store's key is never replaced, because all processes have it. Of two made at once, the first stored wins.
+// 1. The store's key is never replaced, because all processes have it. Of two made at once, the
+//    first stored wins.
 // 2. A replaced key stays in the directory under another name, because hypervisors may accept it.
-// 3. ssh never prompts a person. A password is neither an argument nor in the environment; libvirt would pass on neither (ssh(1), SSH_ASKPASS;
-//    OpenSSH 8.4 and later).
+// 3. ssh never prompts a person. A password is neither an argument nor in the environment; libvirt
+//    would pass on neither (ssh(1), SSH_ASKPASS; OpenSSH 8.4 and later).
 
 import {
   chmodSync,
@@ -68,7 +69,8 @@ export const hasSshKey = (stateDir: string): boolean => existsSync(join(stateDir
  * Opens or creates Rackboot's key.
  *
  * @param store keeps the key; undefined: it does not exist yet
- * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could not read the directory's name; those of
+ * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could
+ * not read the directory's name; those of
  *   the store
  */
 export async function openSshIdentity(stateDir: string, clock: Clock, store?: SshKeyStore): Promise<SshIdentity> {

@@ -4,8 +4,8 @@
 //   readings: due ─► queue ─► driver ─► readings
 //
 // 1. A command runs once: its id is in the ledger before the driver is called.
-// 2. Every started command has an end, by onEnd or, if the process died, by `recover`. One that had not started is not in the ledger, and
-//    is given again with the same id.
+// 2. Every started command has an end, by onEnd or, if the process died, by `recover`. One that had
+//    not started is not in the ledger, and is given again with the same id.
 // 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`.
 
 import { Alarm } from '../ground/deadline-queue.ts';
@@ -75,7 +75,10 @@ export class PowerSwitchboard {
   readonly #running = new Map<string, Task>();
   /** Callers that wait for the next answer about a machine. */
   readonly #pendingAnswers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
-  /** By machine: the last command whose ledger write failed, perhaps only after it reached the disk. Its driver was not called. */
+  /**
+   * By machine: the last command whose ledger write failed, perhaps only after it reached the disk.
+   * Its driver was not called.
+   */
   readonly #unclear = new Map<string, string>();
   readonly #alarm: Alarm;
   #questions = 0;
@@ -116,7 +119,10 @@ export class PowerSwitchboard {
     return this.#queue.commandOf(machine)?.id;
   }
 
-  /** Withdraws a waiting command, which then has no end. @returns false if it has started or does not exist */
+  /**
+   * Withdraws a waiting command, which then has no end. @returns false if it has started or does
+   * not exist
+   */
   withdraw(id: string): boolean {
     return this.#queue.withdraw(id);
   }
@@ -140,7 +146,10 @@ export class PowerSwitchboard {
     return pending.promise;
   }
 
-  /** Watches a machine. If driver or parameters have changed, the reading starts afresh, and a waiting command is withdrawn. Undefined stops watching. */
+  /**
+   * Watches a machine. If driver or parameters have changed, the reading starts afresh, and a
+   * waiting command is withdrawn. Undefined stops watching.
+   */
   watch(machine: string, target: PowerTarget | undefined): void {
     const { clock, findDriver } = this.#deps;
     const before = this.#targets.get(machine);
@@ -167,8 +176,8 @@ export class PowerSwitchboard {
   }
 
   /**
-   * Starts nothing more, and drops waiting tasks. Running commands may end within `graceMs`, then they are stopped. Resolves when all ends
-   * have been reported.
+   * Starts nothing more, and drops waiting tasks. Running commands may end within `graceMs`, then
+   * they are stopped. Resolves when all ends have been reported.
    */
   async close(graceMs = 0): Promise<void> {
     this.#isClosed = true;
@@ -272,7 +281,8 @@ export class PowerSwitchboard {
   }
 
   /**
-   * Records a command before its driver is called. @returns false if the command must not be carried out: the ledger knows it already, or cannot record it
+   * Records a command before its driver is called. @returns false if the command must not be
+   * carried out: the ledger knows it already, or cannot record it
    */
   async #record(task: Task, command: LedgerEntry['command']): Promise<boolean> {
     const { ledger, clock } = this.#deps;

@@ -14,7 +14,10 @@ import {
 import type { ProgramEnd } from './program.ts';
 import { missingProgram } from './programs.ts';
 
-/** The words of `virsh domstate`, and whether the machine has power. A paused one counts as on: it would continue where it stopped. */
+/**
+ * The words of `virsh domstate`, and whether the machine has power. A paused one counts as on: it
+ * would continue where it stopped.
+ */
 const STATES: Readonly<Record<string, PowerState>> = {
   running: 'on',
   idle: 'on',
@@ -38,7 +41,10 @@ export interface HypervisorGuest {
 
 /** The most virtual machines listed of one host. */
 const GUESTS_MAX = 10_000;
-/** The longest line read. The expression's time grows with the square of the length, and the hypervisor's output is untrusted. */
+/**
+ * The longest line read. The expression's time grows with the square of the length, and the
+ * hypervisor's output is untrusted.
+ */
 const GUEST_CHARACTERS_MAX = 512;
 
 /** Parses the table of `virsh list --all`. */
@@ -54,7 +60,10 @@ export function parseGuests(table: string): readonly HypervisorGuest[] {
     });
 }
 
-/** virsh's errors; the first match counts. `lost`: the request may have been carried out. Without a meaning, only its words are shown. */
+/**
+ * virsh's errors; the first match counts. `lost`: the request may have been carried out. Without a
+ * meaning, only its words are shown.
+ */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
   [/Host key verification failed|HOST IDENTIFICATION HAS CHANGED/, 'refused', 'host-key-changed'],
   [/Permission denied \(|Too many authentication failures/, 'wrong-credentials', 'key-not-accepted'],

@@ -1,9 +1,10 @@
-// The driver for machines of a libvirt host, here or over SSH with Rackboot's own key or a password, by virsh. Sources: libvirt's "Connection URIs" and
-// "Remote support", virsh(1), 9.0.
+// The driver for machines of a libvirt host, here or over SSH with Rackboot's own key or a
+// password, by virsh. Sources: libvirt's "Connection URIs" and "Remote support", virsh(1), 9.0.
 //
 // 1. A URI may only name a host; libvirt's parameters that run a program are refused.
 // 2. A host gets one request at a time, each on a connection of its own.
-// 3. A machine is given by name or UUID, not by number: virsh would take it for an ID, which changes at each start.
+// 3. A machine is given by name or UUID, not by number: virsh would take it for an ID, which
+//    changes at each start.
 // 4. The boot order is never changed: `virsh define` would rewrite the owner's whole machine.
 
 import { z } from 'zod';

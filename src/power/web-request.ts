@@ -8,7 +8,10 @@ import { errorText, isTlsError, osErrorCode } from '../ground/errors.ts';
 import { HttpFailure, openHttp, readBeginning } from '../net/http-client.ts';
 import type { PowerDetail } from './detail.ts';
 
-/** The stored bytes of an answer: enough for the searched characters at four bytes each. The server can fill it. */
+/**
+ * The stored bytes of an answer: enough for the searched characters at four bytes each. The server
+ * can fill it.
+ */
 const BODY_BYTES_MAX = 16 * 1024;
 const LOCATION_CHARACTERS_MAX = 1024;
 

@@ -1,10 +1,13 @@
-// The driver for machines that a web service switches: three URLs, and the state in the answer of one. Sources: MAAS's driver of this name
-// (parameters, headers, methods, default expressions).
+// The driver for machines that a web service switches: three URLs, and the state in the answer of
+// one. Sources: MAAS's driver of this name (parameters, headers, methods, default expressions).
 //
-// 1. Credentials are sent only to the scheme, host and port that the operator configured: a redirect elsewhere is a refusal.
-// 2. A power change is sent once: its redirect is followed only if HTTP says that nothing was done (RFC 9110 §15.4.8, §15.4.9).
-// 3. An answer is untrusted: its beginning is searched, in linear time (RE2), and only administrators see it. Deviates from MAAS: look-around
-//    and back references, which RE2 lacks, are refused, and certificates are checked unless power_verify_ssl is `n`.
+// 1. Credentials are sent only to the scheme, host and port that the operator configured: a
+//    redirect elsewhere is a refusal.
+// 2. A power change is sent once: its redirect is followed only if HTTP says that nothing was done
+//    (RFC 9110 §15.4.8, §15.4.9).
+// 3. An answer is untrusted: its beginning is searched, in linear time (RE2), and only
+//    administrators see it. Deviates from MAAS: look-around and back references, which RE2 lacks,
+//    are refused, and certificates are checked unless power_verify_ssl is `n`.
 
 import { createRequire } from 'node:module';
 import { z } from 'zod';
@@ -15,11 +18,14 @@ import { type HttpAnswer, type HttpAttempt, requestOnce, type WebFault } from '.
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
-/** The searched beginning of an answer, in characters. The server can fill it; a state after it is not found. */
+/**
+ * The searched beginning of an answer, in characters. The server can fill it; a state after it is
+ * not found.
+ */
 const SEARCHED_CHARACTERS_MAX = 4096;
 /**
- * Instructions of an expression. More than these only repeat a group: each takes time with each character of the answer, in the region's
- * thread. At the bound, a search takes some 0.15 s.
+ * Instructions of an expression. More than these only repeat a group: each takes time with each
+ * character of the answer, in the region's thread. At the bound, a search takes some 0.15 s.
  */
 const INSTRUCTIONS_MAX = 600;
 /** Characters of an answer that are shown, for administrators. */

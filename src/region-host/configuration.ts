@@ -1,4 +1,5 @@
-// The configuration of a region that runs apart from its racks: its file, merged with the settings of its store that concern it.
+// The configuration of a region that runs apart from its racks: its file, merged with the settings
+// of its store that concern it.
 
 import { formatProblems } from '../config/config-file.ts';
 import { RESTART_KEYS } from '../config/keys.ts';
@@ -35,7 +36,10 @@ export class RegionConfiguration extends RunningConfig<
     return this.#stored;
   }
 
-  /** Merges the file with the store's settings before the region serves; if they do not fit together, the file alone stays in force. */
+  /**
+   * Merges the file with the store's settings before the region serves; if they do not fit
+   * together, the file alone stays in force.
+   */
   begin(deps: RegionConfigurationDeps, settings: Settings = NO_SETTINGS): void {
     this.#stored = settings;
     this.wanted = storedForRegion(settings);

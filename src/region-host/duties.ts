@@ -1,15 +1,17 @@
-// Lets one of a region's processes do the work that must happen once: power commands, the ends of overdue states, notices of silent racks.
+// Lets one of a region's processes do the work that must happen once: power commands, the ends of
+// overdue states, notices of silent racks.
 //
 //   every HOLD_EVERY_MS: take or keep the duties ─┬─ taken: onTaken
 //                                                 ├─ another process has taken them from this one: onLost
 //                                                 └─ every change of their holder, here or elsewhere: onHolder
 //
-// House words: the duties are that work and the right to do it. A process that loses them stands back and serves requests as before. Its
-// successor settles unfinished power commands: it waits until no step of the former holder can be under way. A sweep goes over all
-// machines at intervals, for work that no event caused.
+// House words: the duties are that work and the right to do it. A process that loses them stands
+// back and serves requests as before. Its successor settles unfinished power commands: it waits
+// until no step of the former holder can be under way. A sweep goes over all machines at intervals,
+// for work that no event caused.
 //
-// 1. The store decides, by its own clock. While it cannot be asked, the duties keep their holder: no command begins without the store, and
-//    one under way waits before its next step (`areSure`).
+// 1. The store decides, by its own clock. While it cannot be asked, the duties keep their holder:
+//    no command begins without the store, and one under way waits before its next step (`areSure`).
 // 2. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
 import { type Clock, pause, type Timer } from '../ground/clock.ts';
@@ -20,13 +22,14 @@ import type { DutyHolder, DutyStore } from '../region/records/duty-store.ts';
 const HOLD_EVERY_MS = 1000;
 const HELD_MS = 6000;
 /**
- * Safety margin before the end of a term, in milliseconds: from then on this process starts no step. A step may need this time to reach a
- * controller.
+ * Safety margin before the end of a term, in milliseconds: from then on this process starts no
+ * step. A step may need this time to reach a controller.
  */
 const STEP_MS_MAX = 2000;
 const SURE_EVERY_MS = 200;
 /**
- * The longest time for an answer with the store's time, in milliseconds. A slower answer sets the clock only if it proves the clock wrong.
+ * The longest time for an answer with the store's time, in milliseconds. A slower answer sets the
+ * clock only if it proves the clock wrong.
  */
 const TIME_ANSWER_MS_MAX = 200;
 
@@ -36,7 +39,10 @@ export interface DutiesDeps {
   readonly onTaken: () => void;
   /** Called when another process has taken the duties from this one, which ends that work. */
   readonly onLost: () => void;
-  /** Called when the duties have another holder than before, or their first holder is known. `fromHere`: this process had them. */
+  /**
+   * Called when the duties have another holder than before, or their first holder is known.
+   * `fromHere`: this process had them.
+   */
   readonly onHolder?: ((holder: DutyHolder, fromHere: boolean) => void) | undefined;
 }
 

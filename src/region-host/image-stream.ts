@@ -1,11 +1,13 @@
-// Describes the region's own images, boot loaders and installers as a signed simplestreams site: `/MAAS/images-stream/streams/v1/index.sjson` and all files that it names.
+// Describes the region's own images, boot loaders and installers as a signed simplestreams site:
+// `/MAAS/images-stream/streams/v1/index.sjson` and all files that it names.
 //
 //   request ─▶ has the store changed? ─┬─ no ─▶ the former signed documents
 //                                      └─ yes ─▶ describe ─▶ sign ─▶ keep
 //
 // Source: MAAS, whose region serves its images at this URL.
 //
-// 1. Only files of images, imported boot loaders and installers are named and served, by their hash; no part of a request becomes a path.
+// 1. Only files of images, imported boot loaders and installers are named and served, by their
+//    hash; no part of a request becomes a path.
 // 2. Documents are signed once for each state of the store, however many clients request them.
 
 import { join } from 'node:path';
@@ -17,7 +19,10 @@ import { describeStore } from '../images/sources/own-stream.ts';
 import { hasBlob, readImages, type StoredImage } from '../images/store/image-store.ts';
 import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts';
 
-/** How long the documents are served before the tree is checked again, in milliseconds: the check reads each manifest. */
+/**
+ * How long the documents are served before the tree is checked again, in milliseconds: the check
+ * reads each manifest.
+ */
 const LOOK_MS = 2000;
 const KEY_PATH = 'key.asc';
 

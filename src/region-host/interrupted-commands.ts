@@ -1,10 +1,12 @@
-// The commands that another process of the region had begun and not ended when this one took its duties. A step of such a command may still be
-// under way: that process may hang, or a program that it started may have outlived it.
+// The commands that another process of the region had begun and not ended when this one took its
+// duties. A step of such a command may still be under way: that process may hang, or a program that
+// it started may have outlived it.
 //
 //   find ── unended commands, their machines wait ── settleMs ──▶ recover: they end as interrupted ──▶ onSettled
 //
 // 1. Until then their machines get no other command, so no late step follows a newer one.
-// 2. They stay without an end in the ledger until then. A third process that takes the duties meanwhile finds them again, and waits as long.
+// 2. They stay without an end in the ledger until then. A third process that takes the duties
+//    meanwhile finds them again, and waits as long.
 
 import type { Clock, Timer } from '../ground/clock.ts';
 import type { PowerLedger } from '../power/ledger.ts';
@@ -35,7 +37,10 @@ export class InterruptedCommands {
     return [...this.#machines.values()].includes(machine);
   }
 
-  /** Looks for such commands. @param settleMs how long their steps may still take @throws RackError `store-unavailable` */
+  /**
+   * Looks for such commands. @param settleMs how long their steps may still take @throws RackError
+   * `store-unavailable`
+   */
   async find(settleMs: number): Promise<void> {
     this.forget();
     const before = this.#machines;

@@ -13,7 +13,8 @@ import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.t
 import { findCopyProblems } from './copy-problems.ts';
 
 /**
- * @param name that of a region's process, which has locked the state directory; undefined: a command opens the store
+ * @param name that of a region's process, which has locked the state directory; undefined: a
+ * command opens the store
  * @throws RackError `store-…`, `config-invalid` for a file that cannot be read
  */
 export async function openStore({ stateDir, store }: StorePlace, name?: string): Promise<RegionStore> {
@@ -35,8 +36,8 @@ export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
   store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
 /**
- * Reads the password file and the CA file of a database's place. Each new connection reads them again, so that a new password or authority
- * needs no restart. @throws RackError `config-invalid`
+ * Reads the password file and the CA file of a database's place. Each new connection reads them
+ * again, so that a new password or authority needs no restart. @throws RackError `config-invalid`
  */
 export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
   if (passwordFile !== undefined) readStoreFile('password_file', passwordFile);
@@ -44,7 +45,10 @@ export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStore
   return { url, pool, password, ca: caFile === undefined ? undefined : watchAuthority(caFile) };
 }
 
-/** Reads the authority now, and again for each connection. While its file cannot be read, the last one counts. @throws RackError `config-invalid` */
+/**
+ * Reads the authority now, and again for each connection. While its file cannot be read, the last
+ * one counts. @throws RackError `config-invalid`
+ */
 function watchAuthority(path: string): () => string {
   let last = readStoreFile('ca_file', path);
   return () => {
@@ -65,8 +69,9 @@ interface StoreCheck {
 }
 
 /**
- * The problems that the user of this process has now with the files of `region.store`, and with an interrupted copy into the store. A database
- * that cannot be reached from here is no problem of the file.
+ * The problems that the user of this process has now with the files of `region.store`, and with an
+ * interrupted copy into the store. A database that cannot be reached from here is no problem of the
+ * file.
  */
 export async function checkStore({ stateDir, store }: StorePlace, lineOf: ConfigFile['lineOf']): Promise<StoreCheck> {
   if (store.kind === 'sqlite') return { problems: findCopyProblems(stateDir, lineOf) };

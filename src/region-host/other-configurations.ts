@@ -1,12 +1,14 @@
-// Compares the configurations of a region's processes, which nothing keeps equal: each sends the others the digests of its keys, and says
-// which living process has others, or the same name.
+// Compares the configurations of a region's processes, which nothing keeps equal: each sends the
+// others the digests of its keys, and says which living process has others, or the same name.
 //
 //   every SAY_MS: name, place and digests ──▶ the other processes
 //   those of another one, twice in turn with a fault ──▶ `onFault`, once; a note until it is mended, or the other is silent for SILENT_MS
 //
-// 1. Only the files are compared, without the keys of one process (OWN_KEYS) and without paths, and only within one version.
+// 1. Only the files are compared, without the keys of one process (OWN_KEYS) and without paths, and
+//    only within one version.
 // 2. No former life of this process speaks while it runs, so a process of its name is always another one.
-// 3. A message without the form is one of another program. Digests are short: they show a difference, and no value.
+// 3. A message without the form is one of another program. Digests are short: they show a
+//    difference, and no value.
 
 import { hostname } from 'node:os';
 import { z } from 'zod';

@@ -1,4 +1,5 @@
-// The power command for each task in a machine's record, the task of a command, and the problems of power parameters.
+// The power command for each task in a machine's record, the task of a command, and the problems of
+// power parameters.
 
 import { nearestName } from '../ground/nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
@@ -15,7 +16,10 @@ import { fieldRefusal, partRefusal } from '../region/records/refusal.ts';
 
 export const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 
-/** The power command for a task; it sets the network as the next boot device if the machine must boot from it. */
+/**
+ * The power command for a task; it sets the network as the next boot device if the machine must
+ * boot from it.
+ */
 export function buildPowerCommand(machine: Machine, task: PowerTask): LedgerEntry['command'] {
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   const netboot = purpose !== 'local' && purpose !== 'poweroff';

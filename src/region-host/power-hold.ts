@@ -11,7 +11,10 @@ import type { Acknowledgements } from '../region/racks/acknowledgements.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 
-/** How long a machine waits for its racks, in milliseconds. Then it is started, and may boot into its former state. */
+/**
+ * How long a machine waits for its racks, in milliseconds. Then it is started, and may boot into
+ * its former state.
+ */
 export const HOLD_MS_MAX = 10_000;
 
 export interface PowerHoldDeps {
@@ -45,7 +48,8 @@ export class PowerHold {
   }
 
   /**
-   * True if the task with this id may start the machine now; otherwise `again` is called later. @throws as `version` does
+   * True if the task with this id may start the machine now; otherwise `again` is called later.
+   * @throws as `version` does
    * @param version reads the version of the stored desired state, not before the machine was read
    */
   async mayStart(machine: Machine, id: string, version: () => Promise<number>): Promise<boolean> {
@@ -64,7 +68,10 @@ export class PowerHold {
     return true;
   }
 
-  /** Drops the machine's entry unless it belongs to task `id`, its current task; `undefined` if it has none. */
+  /**
+   * Drops the machine's entry unless it belongs to task `id`, its current task; `undefined` if it
+   * has none.
+   */
   keepOnly(systemId: string, id: string | undefined): void {
     const held = this.#held.get(systemId);
     if (held === undefined || held.id === id) return;

@@ -1,7 +1,8 @@
-// Limits each person's power queries outside the regular polling, so that one person's loop cannot take the query places, or the region's
-// thread, from other people.
+// Limits each person's power queries outside the regular polling, so that one person's loop cannot
+// take the query places, or the region's thread, from other people.
 //
-// 1. At most QUERIES_OF_PERSON_MAX queries of one person run at once. A query counts until it ends, even if its caller has gone.
+// 1. At most QUERIES_OF_PERSON_MAX queries of one person run at once. A query counts until it ends,
+//    even if its caller has gone.
 // 2. A person may start queries at QUERY_RATE.
 
 import type { Instant } from '../ground/clock.ts';
@@ -11,7 +12,10 @@ import { type Rate, RateLimits } from '../ground/rate-limit.ts';
 export const QUERIES_OF_PERSON_MAX = 4;
 /** Enough to query every machine of a list at once, or to poll with a program. */
 export const QUERY_RATE: Rate = { perSecond: 10, burst: 50 };
-/** People whose rates are remembered. Beyond this the oldest entry is dropped, which gives that person a full burst again. */
+/**
+ * People whose rates are remembered. Beyond this the oldest entry is dropped, which gives that
+ * person a full burst again.
+ */
 const PEOPLE_MAX = 1024;
 
 /** The query limits of all people. */

@@ -1,10 +1,14 @@
-// Reports to the region how commands ended and which power states were read, until its store has taken each report.
+// Reports to the region how commands ended and which power states were read, until its store has
+// taken each report.
 //
-// 1. A report that the store cannot take at the moment is repeated by `repeat`. The store may have taken it although its answer was lost:
-//    a repeated report says when the first one was made, so that no end is reported twice.
-// 2. An end is in the ledger before the region hears of it. Otherwise the next process would take the command for one that was under way.
-// 3. A process that hung reports nothing that is out of date when it continues: neither the end of a command that has another end by then,
-//    nor anything once another process has the duties. That process finds out what happened, and reports it.
+// 1. A report that the store cannot take at the moment is repeated by `repeat`. The store may have
+//    taken it although its answer was lost: a repeated report says when the first one was made, so
+//    that no end is reported twice.
+// 2. An end is in the ledger before the region hears of it. Otherwise the next process would take
+//    the command for one that was under way.
+// 3. A process that hung reports nothing that is out of date when it continues: neither the end of
+//    a command that has another end by then, nor anything once another process has the duties. That
+//    process finds out what happened, and reports it.
 
 import type { Clock } from '../ground/clock.ts';
 import { reachesStore } from '../ground/errors.ts';
@@ -90,7 +94,10 @@ export class PowerReports {
     for (const systemId of [...this.#undelivered]) await this.read(systemId);
   }
 
-  /** Forgets readings, and writes ends to the ledger without reporting them: another process has the duties now. */
+  /**
+   * Forgets readings, and writes ends to the ledger without reporting them: another process has the
+   * duties now.
+   */
   async handOver(): Promise<void> {
     const ends = [...this.#ends.values()];
     this.#ends.clear();

@@ -1,4 +1,5 @@
-// Carries out the power tasks in the region's records. `power-reports.ts` reports their outcomes and the observed power states.
+// Carries out the power tasks in the region's records. `power-reports.ts` reports their outcomes
+// and the observed power states.
 //
 //   region ── follow(ids) ─► checked in a later turn ─┬─ watch, or stop watching
 //                                                     └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
@@ -6,9 +7,11 @@
 //   standBack ── ends all of this; begin starts afresh
 //
 // 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
-// 2. Each check gives the task again until the record has its end; the ledger of commands keeps it from running twice.
+// 2. Each check gives the task again until the record has its end; the ledger of commands keeps it
+//    from running twice.
 // 3. A machine's controller is not contacted before a person has accepted its power parameters.
-// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other command.
+// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no
+//    other command.
 // 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
 import { type Clock, repeat, type Timer, within } from '../ground/clock.ts';
@@ -34,7 +37,8 @@ import { PowerHold, type PowerHoldDeps } from './power-hold.ts';
 import { PowerReports } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
 
-// The SSH key with which this process reaches hypervisors: the region's, with a copy as a file in the state directory.
+// The SSH key with which this process reaches hypervisors: the region's, with a copy as a file in
+// the state directory.
 
 interface OwnKeyDeps {
   readonly stateDir: string;
@@ -67,8 +71,9 @@ class OwnKey {
   }
 }
 
-// The machines whose power-on was interrupted by the end of a process. Each is queried until it is seen off, which lets the region switch it on
-// (`power-life.ts`), or until it shows a sign of life or its time is over.
+// The machines whose power-on was interrupted by the end of a process. Each is queried until it is
+// seen off, which lets the region switch it on (`power-life.ts`), or until it shows a sign of life
+// or its time is over.
 //
 // 1. Nothing is switched here, and nothing is queried while the machine has a power task.
 
@@ -118,7 +123,10 @@ class InterruptedStarts {
 
 /** Machines checked in one turn of the event loop; the others follow in the next. */
 export const LOOK_MAX = 100;
-/** The wait before work that the store or a controller refused is tried again, and the pause between checks of the tasks on record. */
+/**
+ * The wait before work that the store or a controller refused is tried again, and the pause between
+ * checks of the tasks on record.
+ */
 const RETRY_MS = 2000;
 /** At shutdown: how long commands may continue, and how long closing may take in all. */
 const CLOSE_GRACE_MS = 2000;
@@ -205,7 +213,8 @@ export class PowerSide implements PowerControl {
 
   #openSwitchboard(): PowerSwitchboard {
     const { clock, store, mayStep } = this.#deps;
-    // A replaced switchboard reports no ends: the process that has the duties finds out how its commands ended.
+    // A replaced switchboard reports no ends: the process that has the duties finds out how its
+    // commands ended.
     const isInUse = (): boolean => this.#switchboard === opened;
     const opened = new PowerSwitchboard({
       clock,
@@ -226,7 +235,8 @@ export class PowerSide implements PowerControl {
   /**
    * Resumes unfinished tasks, and watches every machine from now on.
    * @param racks their acknowledgements of states; `undefined`: start machines without waiting for racks
-   * @param settleMs how long a step of the former process may still take, in milliseconds; 0: no other process had these tasks
+   * @param settleMs how long a step of the former process may still take, in milliseconds; 0: no
+   * other process had these tasks
    */
   async begin(
     life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'>,
@@ -256,7 +266,10 @@ export class PowerSide implements PowerControl {
     if (this.#isOf(term)) this.#sweep = repeat(clock, RETRY_MS, () => void this.#sweepNow());
   }
 
-  /** Ends all work: another process has the duties now. Running commands may end within CLOSE_GRACE_MS, then they are stopped. */
+  /**
+   * Ends all work: another process has the duties now. Running commands may end within
+   * CLOSE_GRACE_MS, then they are stopped.
+   */
   standBack(): void {
     this.#term += 1;
     this.#isBegun = false;
@@ -298,7 +311,10 @@ export class PowerSide implements PowerControl {
     return this.#views.ask(machine, by);
   }
 
-  /** Starts nothing more, lets running commands end or stops them, and records their ends; takes at most CLOSE_MS_MAX. */
+  /**
+   * Starts nothing more, lets running commands end or stops them, and records their ends; takes at
+   * most CLOSE_MS_MAX.
+   */
   async close(): Promise<void> {
     this.#look?.cancel();
     this.#sweep?.cancel();
@@ -429,7 +445,10 @@ export class PowerSide implements PowerControl {
     // `busy`: retried when the running command ends. `not-now`: retried by the sweep.
   }
 
-  /** False if its racks do not know its state yet, or the store cannot be read; the machine is checked again later. */
+  /**
+   * False if its racks do not know its state yet, or the store cannot be read; the machine is
+   * checked again later.
+   */
   async #mayStart(machine: Machine, id: string, version: () => Promise<number>): Promise<boolean> {
     const hold = this.#hold;
     if (hold === undefined) return true;

@@ -1,6 +1,8 @@
-// Reads the SSH keys that people have published at Launchpad and GitHub, over https, directly or through a proxy.
+// Reads the SSH keys that people have published at Launchpad and GitHub, over https, directly or
+// through a proxy.
 //
-// Sources: https://launchpad.net/~NAME/+sshkeys, https://github.com/NAME.keys: one key on each line, 404 if nobody has the name.
+// Sources: https://launchpad.net/~NAME/+sshkeys, https://github.com/NAME.keys: one key on each
+// line, 404 if nobody has the name.
 //
 // 1. A lookup ends after LOOKUP_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKUPS_MAX are under way.
 

@@ -1,12 +1,14 @@
-// The process of a region that runs apart from its racks: API, page and metadata, on `region.db` or on PostgreSQL. It serves no network:
-// racks on other hosts do, or a rack on this one with a state directory of its own.
+// The process of a region that runs apart from its racks: API, page and metadata, on `region.db` or
+// on PostgreSQL. It serves no network: racks on other hosts do, or a rack on this one with a state
+// directory of its own.
 //
 //   startRegionProcess ─ configuration ─ lock, control socket, log ─ store ─ region ─ listeners ─ ready
 //   reload             ─ configuration file ─ apply (an invalid one is refused and nothing changes)
 //   stop               ─ end requests and power commands, close the store
 //
 // 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
-// 2. The process notifies the service manager as a rack's process does, and feeds its watchdog from the event loop.
+// 2. The process notifies the service manager as a rack's process does, and feeds its watchdog from
+//    the event loop.
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -46,7 +48,8 @@ import { type ServedRegion, serveRegion } from './served-region.ts';
 import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
 import { StoreProbe } from './store-probe.ts';
 
-// The instruments of a region that runs apart from a rack: metrics, health and readiness, on their own listener.
+// The instruments of a region that runs apart from a rack: metrics, health and readiness, on their
+// own listener.
 
 interface RegionInstrumentDeps {
   readonly clock: Clock;

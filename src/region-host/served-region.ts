@@ -1,5 +1,6 @@
-// A region that serves: the region on its store, its power side, and its API. The thread in a rack's process and the process apart from racks
-// open it in the same way, and differ in who receives their notices.
+// A region that serves: the region on its store, its power side, and its API. The thread in a
+// rack's process and the process apart from racks open it in the same way, and differ in who
+// receives their notices.
 
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
@@ -63,7 +64,10 @@ interface ServedRegionDeps {
   /** Asks the rack of this process to scan networks; `undefined`: it has none. */
   readonly scan?: ((scan: NetworkScan) => Promise<ScanOutcome>) | undefined;
   readonly onProblem: (id: string, note: RackNote) => void;
-  /** Called when the duties of the region's processes have another holder. `fromHere`: this process had them. */
+  /**
+   * Called when the duties of the region's processes have another holder. `fromHere`: this process
+   * had them.
+   */
   readonly onDuties?: ((holder: DutyHolder, fromHere: boolean) => void) | undefined;
   /** Called before the first request is answered; may configure the region. */
   readonly prepare?: ((region: Region) => Promise<void>) | undefined;
@@ -74,7 +78,10 @@ export interface ServedRegion {
   readonly api: RegionApi;
   /** The holder of the duties, as far as known; undefined if this process alone has the store. */
   readonly dutyHolder: () => DutyHolder | undefined;
-  /** Opens the socket on which commands have images changed. @throws RackError `not-found` if this host keeps none, `socket-refused` */
+  /**
+   * Opens the socket on which commands have images changed. @throws RackError `not-found` if this
+   * host keeps none, `socket-refused`
+   */
   readonly openImages: () => Promise<EngineEndpoint>;
   /** Ends requests and power commands, then closes the store. */
   close(): Promise<void>;
@@ -82,7 +89,8 @@ export interface ServedRegion {
 
 /**
  * Opens a region on an open store, and its listeners. If that fails, the store is closed.
- * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`, `socket-refused`, and those of the store
+ * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`,
+ * `socket-refused`, and those of the store
  */
 export async function serveRegion(deps: ServedRegionDeps): Promise<ServedRegion> {
   const { store, onProblem } = deps;
@@ -270,7 +278,10 @@ function findImage(
   return tree === undefined ? undefined : findStoredImage(tree, wish);
 }
 
-/** Looks into the tree of this host; undefined if other racks have trees of their own, which cannot be seen from here. */
+/**
+ * Looks into the tree of this host; undefined if other racks have trees of their own, which cannot
+ * be seen from here.
+ */
 function inOwnTree<T>(region: Region, read: (tree: string) => T): T | undefined {
   const tree = region.config().imageTree;
   const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
@@ -293,7 +304,10 @@ async function listTreeImages(tree: string | undefined): Promise<readonly Listed
   return [...imagesIn(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
 }
 
-/** The images of a tree of this host whose bytes exist, and the images that remote racks report; each name once. */
+/**
+ * The images of a tree of this host whose bytes exist, and the images that remote racks report;
+ * each name once.
+ */
 const listImages = async (region: Region, tree: string | undefined): Promise<readonly ListedImage[]> =>
   onceEach([...(await reportedImages(region)), ...imagesIn(tree)]);
 

@@ -1,5 +1,6 @@
-// The control socket's report on a region that runs apart from a rack, for `rackboot status`: in the form of a rack's, without the parts
-// that only a rack has. Also its line for the service manager, and its readiness.
+// The control socket's report on a region that runs apart from a rack, for `rackboot status`: in
+// the form of a rack's, without the parts that only a rack has. Also its line for the service
+// manager, and its readiness.
 
 import type { RegionFileConfig } from '../config/region-file.ts';
 import type { ControlAnswers } from '../control/requests.ts';
@@ -107,8 +108,8 @@ const storeText = ({ store, stateDir }: RegionFileConfig): string =>
   store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
 
 /**
- * The configuration for `rackboot config`, in the form of a rack's. A rack's has no store, so `store` is a field of its own. `stored`
- * includes the settings that only racks use.
+ * The configuration for `rackboot config`, in the form of a rack's. A rack's has no store, so
+ * `store` is a field of its own. `stored` includes the settings that only racks use.
  */
 function configNow({ configuration }: RegionStatusSources) {
   const { path, usable, stored, refusal } = configuration;
@@ -142,7 +143,8 @@ export function regionLine({ clock, region, addresses, unopened, dutyHolder }: R
 }
 
 /**
- * Ready when every configured listener is open and the store answers. It needs no password, so it shows no text of the database.
+ * Ready when every configured listener is open and the store answers. It needs no password, so it
+ * shows no text of the database.
  * @param storeProblem why the store does not answer
  */
 export function regionReadiness(

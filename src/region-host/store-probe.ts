@@ -1,9 +1,12 @@
-// Whether the region's store answers, for /readyz. However often that is requested, the store is queried once a second at most.
+// Whether the region's store answers, for /readyz. However often that is requested, the store is
+// queried once a second at most.
 //
-// 1. One question is under way at a time, however many requests wait for it, so the probe holds one connection of the pool at most.
-// 2. An answer to /readyz waits for the store for ANSWER_MS_MAX at most. A question that takes longer continues: the store counts as away
-//    until it ends.
-// 3. The question reads a table, which `PostgresWatch` never does: a lock or a full pool that the watch does not see counts here.
+// 1. One question is under way at a time, however many requests wait for it, so the probe holds one
+//    connection of the pool at most.
+// 2. An answer to /readyz waits for the store for ANSWER_MS_MAX at most. A question that takes
+//    longer continues: the store counts as away until it ends.
+// 3. The question reads a table, which `PostgresWatch` never does: a lock or a full pool that the
+//    watch does not see counts here.
 
 import { type Clock, type Instant, within } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';

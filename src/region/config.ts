@@ -29,14 +29,16 @@ export interface RegionTls extends CertificateFiles {
 }
 
 /**
- * Below the state directory: through it this process's control socket queries the region, also while clients occupy all connections of the
- * listeners. Only the daemon's user and root may open it.
+ * Below the state directory: through it this process's control socket queries the region, also
+ * while clients occupy all connections of the listeners. Only the daemon's user and root may open
+ * it.
  */
 export const OPERATOR_SOCKET = 'region.sock';
 
 /**
- * Below the state directory: through it this process's boot listener passes machines' requests on. Only the daemon's user and root may open
- * it, so nobody else receives boot tokens and the rack's secret.
+ * Below the state directory: through it this process's boot listener passes machines' requests on.
+ * Only the daemon's user and root may open it, so nobody else receives boot tokens and the rack's
+ * secret.
  */
 export const RACK_SOCKET = 'rack.sock';
 
@@ -45,15 +47,19 @@ export interface RegionConfig {
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   /** Additional TLS listeners; undefined: none. */
   readonly tls?: RegionTls | undefined;
-  /** Load balancers of the site, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; default: none. */
+  /**
+   * Load balancers of the site, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed;
+   * default: none.
+   */
   readonly proxies?: readonly Ipv4Network[] | undefined;
   /** Directory of `region.db`. */
   readonly stateDir: string;
   /** The base URL for people, `http://rack:5240/MAAS`; `undefined`: taken from the request. */
   readonly publicUrl?: string | undefined;
   /**
-   * The networks from which anonymous machines may enlist: those of all configured cluster interfaces, whatever their `management`, for
-   * machines may boot here through another DHCP server.
+   * The networks from which anonymous machines may enlist: those of all configured cluster
+   * interfaces, whatever their `management`, for machines may boot here through another DHCP
+   * server.
    */
   readonly managedNetworks: readonly Ipv4Network[];
   /** The default forward domain of new machines. */
@@ -62,7 +68,10 @@ export interface RegionConfig {
   readonly newMachinesMax: number;
   /** The boot tree, which holds the image store; `undefined` if this host has none. */
   readonly imageTree?: string | undefined;
-  /** The tree into which a region without a rack imports images, which are not deployable from there; `undefined`: `imageTree`. */
+  /**
+   * The tree into which a region without a rack imports images, which are not deployable from
+   * there; `undefined`: `imageTree`.
+   */
   readonly imageStore?: string | undefined;
   /** Seconds between two imports of the selected images; 0: only on demand; `undefined`: as 0. */
   readonly importEverySeconds?: number | undefined;
@@ -77,16 +86,20 @@ export interface RegionConfig {
   /** The source of an enlisting machine's hostname; `undefined`: two random words. */
   readonly nameFrom?: NameSource | undefined;
   /**
-   * A rack's boot listener forwards machines' requests with their address in `X-Forwarded-For` and this secret in `X-Rackboot-Rack`;
-   * without it the region ignores the address. Generated at each start, never stored.
+   * A rack's boot listener forwards machines' requests with their address in `X-Forwarded-For` and
+   * this secret in `X-Rackboot-Rack`; without it the region ignores the address. Generated at each
+   * start, never stored.
    */
   readonly rackSecret: string;
   /**
-   * This process's control socket sends it in `X-Rackboot-Control`: the caller is an administrator of this host. It counts at
-   * `OPERATOR_SOCKET` only. Generated at each start, never stored.
+   * This process's control socket sends it in `X-Rackboot-Control`: the caller is an administrator
+   * of this host. It counts at `OPERATOR_SOCKET` only. Generated at each start, never stored.
    */
   readonly controlSecret?: string | undefined;
-  /** Memory for the API's response counters, from `regionCounterMemory`; `undefined` if nothing reads them. */
+  /**
+   * Memory for the API's response counters, from `regionCounterMemory`; `undefined` if nothing
+   * reads them.
+   */
   readonly counterMemory?: SharedArrayBuffer | undefined;
   /** `undefined` if the region's process has no rack. */
   readonly ownRack?: OwnRack | undefined;

@@ -1,8 +1,10 @@
-// Adds entries to a list of the settings, or removes some. The list may be written as one text, as in `dns.upstream`. Pure.
+// Adds entries to a list of the settings, or removes some. The list may be written as one text, as
+// in `dns.upstream`. Pure.
 //
 // 1. An entry that is there already is not added again.
-// 2. An entry to remove is named by its whole value, by some of its fields, or by the value of one field: `10.20.0.10` names the reservation
-//    of that address. A name that fits several different entries is refused: nothing is removed by accident.
+// 2. An entry to remove is named by its whole value, by some of its fields, or by the value of one
+//    field: `10.20.0.10` names the reservation of that address. A name that fits several different
+//    entries is refused: nothing is removed by accident.
 
 import { isDeepStrictEqual } from 'node:util';
 import { parseMac } from '../ground/address.ts';

@@ -7,8 +7,8 @@ import type { RegionConfig } from './config.ts';
 const isOfHost = (host: string): boolean => host === 'localhost' || host === '[::1]' || host.startsWith('127.');
 
 /**
- * `region.public_url`, else the page where the person reaches it, if other hosts do too, else at a listener that other hosts reach, else at
- * one that only this host does. It ends in a slash.
+ * `region.public_url`, else the page where the person reaches it, if other hosts do too, else at a
+ * listener that other hosts reach, else at one that only this host does. It ends in a slash.
  * @param origin of a request; empty: it is unknown
  * @param own the address of this host for a listener at all of them
  */

@@ -1,10 +1,13 @@
-// The region: machines and their life cycle, on one store. The API, the page and the uplink call it; it gives racks their desired state.
+// The region: machines and their life cycle, on one store. The API, the page and the uplink call
+// it; it gives racks their desired state.
 //
-// 1. The desired state comes from an in-memory mirror of the store (`machine-mirror.ts`), which reads what has changed there.
-// 2. The versions of the desired state only grow. A restart does not lower them. `state-announcements.ts` calls `onDesiredState` after a change.
+// 1. The desired state comes from an in-memory mirror of the store (`machine-mirror.ts`), which
+//    reads what has changed there.
+// 2. The versions of the desired state only grow. A restart does not lower them.
+//    `state-announcements.ts` calls `onDesiredState` after a change.
 // 3. Several processes on one store answer requests alike; one of them is on duty.
-// 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the store, so it survives a restart of the
-//    region; every boot of the machine renews it.
+// 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the
+//    store, so it survives a restart of the region; every boot of the machine renews it.
 
 import type { Clock } from '../ground/clock.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
@@ -211,7 +214,10 @@ class RegionOnStore {
     this.#config = config;
   }
 
-  /** The desired state for one rack, with all that is stored. @param rackUuid undefined: the rack of this process */
+  /**
+   * The desired state for one rack, with all that is stored. @param rackUuid undefined: the rack of
+   * this process
+   */
   async desiredState(rackUuid?: string): Promise<DesiredState> {
     await this.#reads.run();
     return this.#stateFor(rackUuid, this.#mirror.list());
@@ -250,20 +256,25 @@ class RegionOnStore {
     return this.#announcements.subscribe(listener);
   }
 
-  /** As the store's; follows the clock first, because a rolled back adjustment of deadlines would be lost (`status-deadlines.ts`). */
+  /**
+   * As the store's; follows the clock first, because a rolled back adjustment of deadlines would be
+   * lost (`status-deadlines.ts`).
+   */
   async transact<T>(work: () => Promise<T>): Promise<T> {
     await this.#deadlines.follow();
     return await this.store.transact(work);
   }
 
   /**
-   * Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts its sequence uses a new source.
+   * Reports at or below the highest sequence stored for `source` are skipped; a rack that restarts
+   * its sequence uses a new source.
    * @param rackUuid as for `desiredState`
    * @returns how many were new
    */
   async observe(reports: readonly RackReport[], source = 'rack', rackUuid?: string): Promise<number> {
     if (reports.length === 0) return 0;
-    // The consequences of reports are stored in the same transaction: after a crash between the two nothing would bring them back.
+    // The consequences of reports are stored in the same transaction: after a crash between the two
+    // nothing would bring them back.
     return await this.transact(async () => {
       const uuid = rackUuid ?? this.#config.ownRack?.uuid;
       const ranges = uuid === undefined ? undefined : () => listDynamicRanges(this.settings.interfacesOf(uuid));
@@ -340,7 +351,10 @@ class RegionOnStore {
     this.#announcements.close();
   }
 
-  /** Reads what has changed in the store. Machines, settings and networks of one state are read together, in one run at a time. */
+  /**
+   * Reads what has changed in the store. Machines, settings and networks of one state are read
+   * together, in one run at a time.
+   */
   async #read(): Promise<void> {
     await this.#mirror.refresh();
     const { version, rewinds } = this.#mirror;
@@ -351,7 +365,10 @@ class RegionOnStore {
     this.#settingsOf = contents;
   }
 
-  /** Machines were changed, or removed; once that is on disk, their power is followed and racks hear of it. */
+  /**
+   * Machines were changed, or removed; once that is on disk, their power is followed and racks hear
+   * of it.
+   */
   #changed(systemIds: readonly string[]): Promise<void> {
     return this.store.afterCommit(() => {
       this.power?.follow(systemIds);

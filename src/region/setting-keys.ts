@@ -1,7 +1,9 @@
-// Splits the key of a setting, finds the key that a mistyped one probably meant, and replaces one setting of a list. A field of a cluster interface is a key, too:
+// Splits the key of a setting, finds the key that a mistyped one probably meant, and replaces one
+// setting of a list. A field of a cluster interface is a key, too:
 // `cluster_interfaces.lab.router_ip`.
 //
-// 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a field exactly if a field has its name.
+// 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a
+//    field exactly if a field has its name.
 
 import { nearestName } from '../ground/nearest-name.ts';
 import {
@@ -19,7 +21,8 @@ import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
 /**
  * Splits `cluster_interfaces.eth1.100.router_ip` into the interface `eth1.100` and the field.
  * @param fields the names of a cluster interface's fields
- * @returns without `interfaceName` for a key that is not of a cluster interface; without `field` for the interface as a whole
+ * @returns without `interfaceName` for a key that is not of a cluster interface; without `field`
+ * for the interface as a whole
  */
 export function splitKey(
   key: string,
@@ -33,8 +36,8 @@ export function splitKey(
 }
 
 /**
- * The refusal of a mistyped field; `undefined` if the key is an interface. An interface's value is a mapping: with any other value, the
- * last part of the key must be meant as a field.
+ * The refusal of a mistyped field; `undefined` if the key is an interface. An interface's value is
+ * a mapping: with any other value, the last part of the key must be meant as a field.
  * @param value the new value of the key, which `splitKey` gives no field; `undefined` to remove it
  */
 export function refuseUnknownField(
@@ -53,7 +56,8 @@ export function refuseUnknownField(
 }
 
 /**
- * The key with the most similar name of a network; `undefined`: the network exists, no name is similar, or the key does not belong to a network.
+ * The key with the most similar name of a network; `undefined`: the network exists, no name is
+ * similar, or the key does not belong to a network.
  * @param names the names of the cluster interfaces in force
  * @param fields the names of a cluster interface's fields
  */
@@ -85,7 +89,10 @@ export const withoutUserOf = (one: StoredSetting): StoredSetting => ({
   value: withoutStoredUser(one.key, one.value),
 });
 
-/** One rack's rows and the shared ones, in the form of a configuration file. @param isOwn true for the rack of the region's host */
+/**
+ * One rack's rows and the shared ones, in the form of a configuration file. @param isOwn true for
+ * the rack of the region's host
+ */
 export function settingsOf(list: readonly StoredSetting[], rack: string, isOwn: boolean): Settings {
   let settings: Settings = NO_SETTINGS;
   const interfaces: SettingValue[] = [];

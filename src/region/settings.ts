@@ -1,14 +1,16 @@
-// The part of the racks' configuration that the region's store owns: which keys may be changed, the racks to which they apply, and the
-// settings that each rack gets.
+// The part of the racks' configuration that the region's store owns: which keys may be changed, the
+// racks to which they apply, and the settings that each rack gets.
 //
 //   change ─ key known? ─ may the store own it? ─ not in a rack's file? ─ whole configuration valid? ─ stored, sent to the racks
 //
 // 1. A value in a rack's file is read-only here.
-// 2. Every stored configuration can be served: the whole is checked first, in the same transaction, with the networks: a new dynamic range
-//    contains no reserved address and none of a machine. A change never stops a machine from booting that could boot before, as far as this
-//    host's boot tree shows. A cluster interface gets no address that its interface lacks, as far as the rack reports.
-// 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to the rack of its process. Every other key
-//    applies to all racks.
+// 2. Every stored configuration can be served: the whole is checked first, in the same transaction,
+//    with the networks: a new dynamic range contains no reserved address and none of a machine. A
+//    change never stops a machine from booting that could boot before, as far as this host's boot
+//    tree shows. A cluster interface gets no address that its interface lacks, as far as the rack
+//    reports.
+// 3. A cluster interface belongs to one rack and is keyed by its name. The region's own keys go to
+//    the rack of its process. Every other key applies to all racks.
 
 import type { Profile } from '../boot/profile.ts';
 import type { Clock } from '../ground/clock.ts';
@@ -92,7 +94,10 @@ export interface SettingsRules {
   problemsOf(file: Settings, stored: Settings, isHere: boolean): readonly SettingProblem[];
   /** The records of DNS that a rack would not serve if `after` replaced `before`. */
   recordFaultsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
-  /** The settings that would stop machines from booting from this host's rack if `after` replaced `before`. */
+  /**
+   * The settings that would stop machines from booting from this host's rack if `after` replaced
+   * `before`.
+   */
   bootStopsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
   /** A key's value in force, including defaults, in the form of the configuration file. */
   valueOf(key: string, file: Settings, stored: Settings): SettingValue | undefined;
@@ -126,8 +131,9 @@ export interface SettingEdit {
   /** Changes the entries of the stored list, in place of `value`. */
   readonly entries?: EntriesEdit | undefined;
   /**
-   * Makes the new value of the stored one (`undefined`: none) in the transaction, in place of `value`; perhaps more than once.
-   * `inForce` reads the settings before the edits. The answer `undefined` keeps the setting as it is. An error that it throws ends the transaction.
+   * Makes the new value of the stored one (`undefined`: none) in the transaction, in place of
+   * `value`; perhaps more than once. `inForce` reads the settings before the edits. The answer
+   * `undefined` keeps the setting as it is. An error that it throws ends the transaction.
    */
   readonly revise?:
     | ((stored: SettingValue | undefined, inForce: SettingsReader) => SettingValue | undefined)
@@ -203,7 +209,10 @@ export class RegionSettings {
     return Object.keys(settings).length === 0 ? undefined : settings;
   }
 
-  /** A key's value in the store, that of a field of a cluster interface too. @param rack the owner of cluster interfaces; empty: the rack of this process */
+  /**
+   * A key's value in the store, that of a field of a cluster interface too. @param rack the owner
+   * of cluster interfaces; empty: the rack of this process
+   */
   stored(rack: string, key: string): SettingValue | undefined {
     return findSetting(this.#settingsFor(rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack, this.#list), key);
   }
@@ -213,7 +222,10 @@ export class RegionSettings {
     return this.#readerOf(this.#list).valueOf(key);
   }
 
-  /** A key's value where neither a file nor the store has one; `undefined` if it then has none, or one that follows from others. */
+  /**
+   * A key's value where neither a file nor the store has one; `undefined` if it then has none, or
+   * one that follows from others.
+   */
   defaultOf(key: string): SettingValue | undefined {
     return this.rules.valueOf(key, NO_SETTINGS, NO_SETTINGS);
   }
@@ -224,7 +236,10 @@ export class RegionSettings {
     return [servers ?? []].flat().filter((server) => typeof server === 'string');
   }
 
-  /** The UUID of a rack given by UUID, by name, or as `master` (the rack of this process); `undefined` if none or several match. */
+  /**
+   * The UUID of a rack given by UUID, by name, or as `master` (the rack of this process);
+   * `undefined` if none or several match.
+   */
   findRack(name: string): string | undefined {
     const own = this.#parts.ownRack()?.uuid;
     if (name === 'master' || name === own) return own;
@@ -250,7 +265,8 @@ export class RegionSettings {
   }
 
   /**
-   * Changes all these keys, or none. A field of a cluster interface is a key, too: `cluster_interfaces.lab.router_ip`.
+   * Changes all these keys, or none. A field of a cluster interface is a key, too:
+   * `cluster_interfaces.lab.router_ip`.
    * @param rack the owner of cluster interfaces among the keys; empty: the rack of this process
    * @param isTrial true: only judge, and store nothing
    * @returns the refusal; `undefined` if the changes are stored
@@ -372,7 +388,10 @@ export class RegionSettings {
     return { rack, key, value: withValue(fields, field, value) };
   }
 
-  /** Why changes that do not fit set a field of a network that does not exist: its name is probably a typo. */
+  /**
+   * Why changes that do not fit set a field of a network that does not exist: its name is probably
+   * a typo.
+   */
   #misnamed(owner: string, edits: readonly SettingEdit[]): SettingsRefusal | undefined {
     for (const { key } of edits) {
       const { field } = splitKey(key, this.rules.interfaceFields);

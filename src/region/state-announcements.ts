@@ -1,8 +1,9 @@
-// Announces the desired state of a region: after a change by this process, and after one by another, for which it polls the store.
+// Announces the desired state of a region: after a change by this process, and after one by
+// another, for which it polls the store.
 //
 // 1. `onState` is called after a change, at most once in DESIRED_STATE_PAUSE_MS.
-// 2. Changes by another process (the command line, or another of the region) are noticed when that process announces
-//    them, at the latest after FOREIGN_CHANGE_MS.
+// 2. Changes by another process (the command line, or another of the region) are noticed when that
+//    process announces them, at the latest after FOREIGN_CHANGE_MS.
 
 import { type Clock, repeat } from '../ground/clock.ts';
 import { reachesStore } from '../ground/errors.ts';
@@ -11,7 +12,10 @@ import type { DesiredState } from '../machines/machine.ts';
 /** Changes within this time reach racks together. */
 const DESIRED_STATE_PAUSE_MS = 20;
 const FOREIGN_CHANGE_MS = 2000;
-/** The same where several processes share the store: racks hear of a change within a second, whichever process made it. */
+/**
+ * The same where several processes share the store: racks hear of a change within a second,
+ * whichever process made it.
+ */
 const SHARED_CHANGE_MS = 400;
 
 interface AnnouncementOptions {
@@ -49,7 +53,10 @@ export class StateAnnouncements {
     this.#pollMs = options.isShared ? SHARED_CHANGE_MS : FOREIGN_CHANGE_MS;
   }
 
-  /** Begins to poll for changes by other processes. @param version the version that was read at the start, which is not announced */
+  /**
+   * Begins to poll for changes by other processes. @param version the version that was read at the
+   * start, which is not announced
+   */
   begin(version: number): void {
     this.#announced = version;
     this.#watch = repeat(this.#options.clock, this.#pollMs, () =>

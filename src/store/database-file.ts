@@ -1,8 +1,10 @@
 // Opens one of our SQLite files: ours or new, of a known version, migrated, and durable.
 //
-// Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html, /lang_vacuum.html, /rescode.html.
+// Sources: sqlite.org/pragma.html (application_id, user_version, quick_check), /wal.html,
+// /lang_vacuum.html, /rescode.html.
 //
-// 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is refused untouched.
+// 1. `application_id` marks the file as ours, `user_version` counts its migrations. A newer file is
+//    refused untouched.
 // 2. A migration is one transaction. A copy of the old file lies next to it before it runs.
 // 3. WAL with synchronous=FULL: a commit that returned is on disk.
 
@@ -115,7 +117,8 @@ const uncreatable = (path: string, { title, elsewhere }: DirectoryWords, cause: 
 
 /**
  * @param around runs the migration of older tables, or throws instead
- * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the disk is full or the file is held
+ * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the
+ * disk is full or the file is held
  */
 export function openDatabaseFile(
   path: string,
@@ -206,7 +209,8 @@ export function copyDatabase(path: string, kind: DatabaseKind, target: string): 
 }
 
 /**
- * Reads every page. Refuses triggers and whatever else the migrations do not make: the file may be a stranger's.
+ * Reads every page. Refuses triggers and whatever else the migrations do not make: the file may be
+ * a stranger's.
  * @throws RackError `store-broken`, `store-newer`
  */
 export const checkCopy = (path: string, kind: DatabaseKind): void =>

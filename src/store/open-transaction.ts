@@ -1,6 +1,8 @@
-// The transaction in which the methods of a store run, found by the asynchronous context, whatever the database.
+// The transaction in which the methods of a store run, found by the asynchronous context, whatever
+// the database.
 //
-// 1. A method that fails within a transaction dooms it, even if its caller continues: nothing of it is stored.
+// 1. A method that fails within a transaction dooms it, even if its caller continues: nothing of it
+//    is stored.
 // 2. A timer or similar that a transaction starts outlives the transaction, and is not part of it.
 
 import { AsyncLocalStorage } from 'node:async_hooks';

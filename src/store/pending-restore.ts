@@ -3,10 +3,11 @@
 //   restore.PID.unfinished/state ── complete, on disk ── renamed ──► restore.ready/state
 //   finishRestore: the former state is removed ── renamed ──► restore.ready/moving ── its files moved into place; the directory is removed
 //
-// 1. Until the first rename nothing has changed; after it, every process that locks the state directory first finishes it. A kill leaves the
-//    former state or the restored one.
-// 2. All files of the former state go: without `lease-mark.json` the rack takes the leases for a copy, and probes each address before
-//    another client gets it. The cache goes because it has compiled code.
+// 1. Until the first rename nothing has changed; after it, every process that locks the state
+//    directory first finishes it. A kill leaves the former state or the restored one.
+// 2. All files of the former state go: without `lease-mark.json` the rack takes the leases for a
+//    copy, and probes each address before another client gets it. The cache goes because it has
+//    compiled code.
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -107,8 +107,9 @@ export const orReplace = (key: string, names: readonly string[]): string =>
   ` ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /**
- * SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)`, `FROM texts(?)` and `FROM rows(?)`, each one JSON text. A row
- * is an array: `one.value ->> 0` is the first value of the row `one`, as a text on PostgreSQL.
+ * SQLite's form of a statement, whose lists are `IN texts(?)`, `IN numbers(?)`, `FROM texts(?)` and
+ * `FROM rows(?)`, each one JSON text. A row is an array: `one.value ->> 0` is the first value of
+ * the row `one`, as a text on PostgreSQL.
  */
 export const sqliteForm = (sql: string): string =>
   sql

@@ -1,10 +1,12 @@
-// A lock on the state directory for one process, which the kernel releases however it ends. It is SQLite's own lock on an empty file.
-// Sources: sqlite.org/lockingv3.html, fcntl(2) (advisory record locks), proc(5) (/proc/locks).
+// A lock on the state directory for one process, which the kernel releases however it ends. It is
+// SQLite's own lock on an empty file. Sources: sqlite.org/lockingv3.html, fcntl(2) (advisory record
+// locks), proc(5) (/proc/locks).
 //
 // 1. Only users who may write the file can lock it, unlike an abstract socket or a flock on the directory.
-// 2. It holds wherever the file is the same one: in other namespaces, and in containers that share the volume.
-// 3. Nothing else in this process may open the file while it is locked: closing it would release the lock (sqlite.org/howtocorrupt.html
-//    §2.2).
+// 2. It holds wherever the file is the same one: in other namespaces, and in containers that share
+//    the volume.
+// 3. Nothing else in this process may open the file while it is locked: closing it would release
+//    the lock (sqlite.org/howtocorrupt.html §2.2).
 
 import { accessSync, chmodSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,7 +47,8 @@ const held = new Set<DatabaseSync>();
 /**
  * Also finishes an interrupted restore of the directory.
  * @param words for errors; default: those of the starting process's state directory
- * @throws RackError `already-running`, with the other process's number if the kernel shows it; as `openDatabaseFile` if there can be no
+ * @throws RackError `already-running`, with the other process's number if the kernel shows it; as
+ * `openDatabaseFile` if there can be no
  *   lock
  */
 export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
@@ -82,8 +85,8 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
 }
 
 /**
- * Takes the rights of all other users from an existing file: SQLite opens an unwritable file for reading, and its lock would keep nobody
- * out. The file is not opened here (rule 3).
+ * Takes the rights of all other users from an existing file: SQLite opens an unwritable file for
+ * reading, and its lock would keep nobody out. The file is not opened here (rule 3).
  */
 function keepPrivate(path: string, mode: number): void {
   try {

@@ -4,9 +4,10 @@
 //       ▲                                   │
 //       └──────── sends the answer ─────────┘
 //
-// 1. An operation runs within one transaction of its driver. If a statement fails, the driver abandons it, so operations need not catch
-//    errors or clean up.
-// 2. Between its statements an operation keeps no state that another operation may change, except caches that may be stale.
+// 1. An operation runs within one transaction of its driver. If a statement fails, the driver
+//    abandons it, so operations need not catch errors or clean up.
+// 2. Between its statements an operation keeps no state that another operation may change, except
+//    caches that may be stale.
 // 3. The driver of SQLite runs an operation to its end in one turn. That of PostgreSQL waits for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
@@ -57,8 +58,8 @@ export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run
 export const needingRoom = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
 
 /**
- * The versions in use: the highest of a machine, of a deleted one, and of the rest of the desired state (`desired-rest`). `desired-version`
- * is the last number drawn (SQLite only).
+ * The versions in use: the highest of a machine, of a deleted one, and of the rest of the desired
+ * state (`desired-rest`). `desired-version` is the last number drawn (SQLite only).
  */
 export function usedVersions(): string {
   // Not max(): within larger statements, SQLite would read the whole index.
@@ -71,8 +72,8 @@ export function usedVersions(): string {
 }
 
 /**
- * Draws a number higher than all before it, to order changes. PostgreSQL draws it from a sequence: a change with a
- * higher number may be stored before one with a lower.
+ * Draws a number higher than all before it, to order changes. PostgreSQL draws it from a sequence:
+ * a change with a higher number may be stored before one with a lower.
  */
 export const NEW_NUMBER =
   `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) + 1 FROM (${usedVersions()}) AS used WHERE true ` +
@@ -88,11 +89,12 @@ export const isSettledNumber = (statement: Statement): boolean =>
   statement === SETTLED_VERSION || statement === SETTLED_EVENT;
 
 /**
- * Makes the transaction run alone: it begins after all other writers have ended, and further ones wait; only for what happens seldom. For a
- * removal of what other rows name without a foreign key: one added meanwhile would keep a name that another may get later.
+ * Makes the transaction run alone: it begins after all other writers have ended, and further ones
+ * wait; only for what happens seldom. For a removal of what other rows name without a foreign key:
+ * one added meanwhile would keep a name that another may get later.
  *
- * On PostgreSQL the first run always ends here: only this statement shows the need, and the lock must precede its view of the data. SQLite
- * has one writer at a time.
+ * On PostgreSQL the first run always ends here: only this statement shows the need, and the lock
+ * must precede its view of the data. SQLite has one writer at a time.
  */
 export const ALONE: Statement = one('SELECT 1');
 

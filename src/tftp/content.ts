@@ -2,8 +2,8 @@
 // Sources: boot/asset.ts; RFC 1350 §1 and RFC 764 (netascii).
 //
 // 1. A file of the requested name in the tree wins over rendered text and over "missing".
-// 2. netascii is translated in memory before the client has acknowledged anything, so it has a tight bound. Loaders and kernels are binary;
-//    clients request them as octet.
+// 2. netascii is translated in memory before the client has acknowledged anything, so it has a
+//    tight bound. Loaders and kernels are binary; clients request them as octet.
 
 import type { BootAsset } from '../boot/asset.ts';
 import { openAssetFile } from '../boot/asset-file.ts';
@@ -11,8 +11,9 @@ import type { FileSource } from '../files/file-source.ts';
 import type { FileTree } from '../files/opened-file.ts';
 
 /**
- * The largest file that is sent as netascii, in octets: enough for a configuration or a script. Translating more would stall the event loop.
- * Each request holds its own translation, at most twice this size, until its transfer ends.
+ * The largest file that is sent as netascii, in octets: enough for a configuration or a script.
+ * Translating more would stall the event loop. Each request holds its own translation, at most
+ * twice this size, until its transfer ends.
  */
 const NETASCII_HELD_MAX = 16 * 1024;
 

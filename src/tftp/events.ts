@@ -1,7 +1,8 @@
 // The events of the TFTP room, for the log and the timeline, and its counters, for the metrics.
 //
 // 1. Kinds are stable strings.
-// 2. Events that a single forged datagram can cause are sampled: `count` says how many occurrences an event represents.
+// 2. Events that a single forged datagram can cause are sampled: `count` says how many occurrences
+//    an event represents.
 
 import {
   configuredText,

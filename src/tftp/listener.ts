@@ -1,8 +1,10 @@
-// One local address: its socket for requests, its socket for errors, and its sessions. Sources: RFC 1350 §4 (transfer identifiers);
-// RFC 6056 §3.2 (why ports are chosen at random).
+// One local address: its socket for requests, its socket for errors, and its sessions. Sources: RFC
+// 1350 §4 (transfer identifiers); RFC 6056 §3.2 (why ports are chosen at random).
 //
-// 1. A client port has at most one session here; a newer request is that session's successor (`transfers.ts`).
-// 2. Each transfer has its own random port from the kernel, so a host that does not see the server's packets cannot acknowledge them.
+// 1. A client port has at most one session here; a newer request is that session's successor
+//    (`transfers.ts`).
+// 2. Each transfer has its own random port from the kernel, so a host that does not see the
+//    server's packets cannot acknowledge them.
 // 3. Consecutive transfers of one client port have different ports, so late blocks cannot pass for new ones.
 // 4. The server never answers a packet to the error socket.
 
@@ -14,8 +16,8 @@ import type { DatagramSocket, SocketCounters } from '../net/datagrams/datagram.t
 /** How long an ended transfer's port is not reused for its client port, in milliseconds. */
 const LATE_MS_MAX = 10_000;
 /**
- * Ended transfers whose port is remembered. Any served client can fill it; the oldest is then forgotten, and its client port might get the
- * same port again.
+ * Ended transfers whose port is remembered. Any served client can fill it; the oldest is then
+ * forgotten, and its client port might get the same port again.
  */
 const ENDED_MAX = 4096;
 

@@ -1,8 +1,8 @@
 // Decodes and encodes TFTP packets. Sources: RFC 1350 §5, RFC 2347, RFC 2348, RFC 2349, RFC 7440 §3.
 //
 // 1. Decoding returns the first fault, and never throws.
-// 2. The decoder accepts requests as firmware really sends them: the last zero byte may be missing, zeros and half an option may follow, an
-//    option may come twice. Encoding is exact.
+// 2. The decoder accepts requests as firmware really sends them: the last zero byte may be missing,
+//    zeros and half an option may follow, an option may come twice. Encoding is exact.
 // 3. Decoded values are copies.
 
 import { type BorrowedBytes, borrowedIndexOfZero, viewBytes } from '../ground/borrowed-bytes.ts';
@@ -80,7 +80,10 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
   }
 }
 
-/** The block that the first `length` bytes acknowledge; undefined if they are no ACK. Makes nothing, because each block costs one. */
+/**
+ * The block that the first `length` bytes acknowledge; undefined if they are no ACK. Makes nothing,
+ * because each block costs one.
+ */
 export function ackedBlock(bytes: BorrowedBytes, length: number): number | undefined {
   const isAck = length >= 4 && bytes[0] === 0 && bytes[1] === OPCODE.ack;
   return isAck ? ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0) : undefined;
@@ -137,8 +140,9 @@ function textUpToZero(reader: ByteReader): string {
 }
 
 /**
- * Quirk: old PXE ROMs read DHCP option 67 up to a zero byte. Servers that write none (Kea, UniFi) make them run on into the end option,
- * 0xff (RFC 2132 §3.2), and beyond. That byte occurs nowhere in UTF-8 (RFC 3629 §3).
+ * Quirk: old PXE ROMs read DHCP option 67 up to a zero byte. Servers that write none (Kea, UniFi)
+ * make them run on into the end option, 0xff (RFC 2132 §3.2), and beyond. That byte occurs nowhere
+ * in UTF-8 (RFC 3629 §3).
  */
 function withoutEnd(name: string): string {
   const end = name.indexOf('\xff');
@@ -168,8 +172,9 @@ export function encodeError(code: number, message: string): Uint8Array {
 }
 
 /**
- * Makes DATA packets, back to back from the start of `target`, of `length` bytes of content that lie behind the room for their headers: each
- * of `blockBytes` with its header, the last one shorter or empty.
+ * Makes DATA packets, back to back from the start of `target`, of `length` bytes of content that
+ * lie behind the room for their headers: each of `blockBytes` with its header, the last one shorter
+ * or empty.
  * @param first absolute number of the first block; sent numbers roll over from 65535 to 0
  * @param count how many packets; the content fills all but the last
  */

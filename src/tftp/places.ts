@@ -1,14 +1,14 @@
-// The places for transfers: how many, and which transfer gives way to a newcomer. Sources: net/shares/fair-shares.ts; RFC 4987 §3.4 (how
-// TCP treats peers that never answer).
+// The places for transfers: how many, and which transfer gives way to a newcomer. Sources:
+// net/shares/fair-shares.ts; RFC 4987 §3.4 (how TCP treats peers that never answer).
 //
 //   request ── admit ──▶ unanswered ── the client's first ACK: confirm ──▶ answered ── release ──▶ (gone)
 //                            └────────────── release: timed out, or gave way ────────────────────────┘
 //
-// 1. The address of a client that has not answered may be forged. Such transfers have separate places, so they take none from a client that
-//    has answered.
+// 1. The address of a client that has not answered may be forged. Such transfers have separate
+//    places, so they take none from a client that has answered.
 // 2. An unanswered transfer loses nothing by giving way, so it counts as idle, and the oldest goes first.
-// 3. Of answered transfers, the address with the most loses the one heard least recently. A transfer whose client is overdue counts as
-//    idle.
+// 3. Of answered transfers, the address with the most loses the one heard least recently. A
+//    transfer whose client is overdue counts as idle.
 // 4. No address exceeds its own bound, even while there is room.
 
 import type { Ipv4 } from '../ground/address.ts';
@@ -16,29 +16,32 @@ import type { Instant } from '../ground/clock.ts';
 import { type Admission, FairShares, type Place } from '../net/shares/fair-shares.ts';
 
 /**
- * Transfers whose client has not answered yet. Any served client can fill it, even with forged addresses. Others notice nothing while fewer
- * requests than this arrive within their round trip. It empties as clients answer, and after 7 s (with `timeout` after 60 s).
+ * Transfers whose client has not answered yet. Any served client can fill it, even with forged
+ * addresses. Others notice nothing while fewer requests than this arrive within their round trip.
+ * It empties as clients answer, and after 7 s (with `timeout` after 60 s).
  */
 export const UNANSWERED_MAX = 1024;
 /**
- * Transfers whose client has answered. Only hosts that receive the server's packets can fill it. Others notice nothing: a newcomer gets a place
- * of the address with the most. It empties as transfers end, and after SILENCE_MS_MAX without progress.
+ * Transfers whose client has answered. Only hosts that receive the server's packets can fill it.
+ * Others notice nothing: a newcomer gets a place of the address with the most. It empties as
+ * transfers end, and after SILENCE_MS_MAX without progress.
  */
 export const TRANSFERS_MAX = 2048;
 /**
- * Of UNANSWERED_MAX, those of one address. A host that forges the address can fill it. The oldest gives way to the newest, and its client
- * retries. Other addresses notice nothing.
+ * Of UNANSWERED_MAX, those of one address. A host that forges the address can fill it. The oldest
+ * gives way to the newest, and its client retries. Other addresses notice nothing.
  */
 const UNANSWERED_OF_ADDRESS_MAX = 512;
 /**
- * Of TRANSFERS_MAX, those of one address, so that one host never holds all sockets and files. Only that host, or a NAT router with more loading
- * machines, can fill it. A transfer whose client is overdue gives way to the newest; if there is none, the newest client is told to try
- * again.
+ * Of TRANSFERS_MAX, those of one address, so that one host never holds all sockets and files. Only
+ * that host, or a NAT router with more loading machines, can fill it. A transfer whose client is
+ * overdue gives way to the newest; if there is none, the newest client is told to try again.
  */
 export const TRANSFERS_OF_ADDRESS_MAX = 1024;
 /**
- * Unanswered transfers of one address whose packets are repeated. A host that forges the address can fill it. With more machines at an
- * address that each lost a first packet, the rest are answered when they retry. It empties as clients answer.
+ * Unanswered transfers of one address whose packets are repeated. A host that forges the address
+ * can fill it. With more machines at an address that each lost a first packet, the rest are
+ * answered when they retry. It empties as clients answer.
  */
 const REPEATED_TO_MAX = 32;
 /** How far the order of the answered transfers may lag, in milliseconds. */
@@ -113,7 +116,10 @@ export class TransferPlaces<T extends Seated<T>> {
     if (seat !== undefined) (seat.answered ? this.#answered : this.#unanswered).release(seat.place);
   }
 
-  /** Orders the answered transfers by their clients' last packets, which is needed only when one must give way. */
+  /**
+   * Orders the answered transfers by their clients' last packets, which is needed only when one
+   * must give way.
+   */
   #order(now: Instant): void {
     if (this.#orderedAt !== undefined && now - this.#orderedAt < HEARD_MS) return;
     this.#orderedAt = now;

@@ -1,15 +1,18 @@
-// The TFTP server: opens the sockets and finds the session that each packet belongs to. Sources: RFC 1350, RFC 2347; CONTRIBUTING.md
-// ("The path of a datagram").
+// The TFTP server: opens the sockets and finds the session that each packet belongs to. Sources:
+// RFC 1350, RFC 2347; CONTRIBUTING.md ("The path of a datagram").
 //
-// 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all others silently, because an answer could
-//    reach a host that never asked.
-// 2. The effects of a forged datagram (an error reply, an event) are limited in rate; every refusal is counted.
+// 1. The server answers only clients of `TftpConfig.clients` and this host itself. It drops all
+//    others silently, because an answer could reach a host that never asked.
+// 2. The effects of a forged datagram (an error reply, an event) are limited in rate; every refusal
+//    is counted.
 // 3. A change of the settings opens and closes only what changed; running transfers continue to their end.
-// 4. A packet from a wrong port gets error 5 (RFC 1350 §4) if it comes from the host of the transfer's client (`transfer-engine.ts`). Strangers get
-//    none, because it would tell them which ports carry a transfer: to them the kernel reports each of them closed, by ICMP.
-// 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in turns by address, within
-//    BEGIN_TIME_SHARE_MAX of the time: a flooding host waits behind its own requests. None is refused because of earlier ones from its
-//    address, which may be forged: at the bound the oldest gives way, and its client retries.
+// 4. A packet from a wrong port gets error 5 (RFC 1350 §4) if it comes from the host of the
+//    transfer's client (`transfer-engine.ts`). Strangers get none, because it would tell them which
+//    ports carry a transfer: to them the kernel reports each of them closed, by ICMP.
+// 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in
+//    turns by address, within BEGIN_TIME_SHARE_MAX of the time: a flooding host waits behind its
+//    own requests. None is refused because of earlier ones from its address, which may be forged:
+//    at the bound the oldest gives way, and its client retries.
 
 import type { ResolveAsset } from '../boot/asset.ts';
 import type { FileTree } from '../files/opened-file.ts';
@@ -38,19 +41,26 @@ const COPIED_REQUEST_MS = 200;
 const ERROR_RATE = { perSecond: 100, burst: 100 };
 
 /**
- * Requests of all hosts that wait to begin. A host fills it by sending faster than the rack begins, perhaps from forged addresses. At the
- * bound the network and address with the most lose their oldest request, and its client retries. It empties within a quarter of a second.
+ * Requests of all hosts that wait to begin. A host fills it by sending faster than the rack begins,
+ * perhaps from forged addresses. At the bound the network and address with the most lose their
+ * oldest request, and its client retries. It empties within a quarter of a second.
  */
 const WAITING_MAX = 1024;
 /** Those of one address: enough for machines behind one router. The oldest is dropped for the newest. */
 const WAITING_OF_ADDRESS_MAX = 512;
-/** Transfers that begin in one turn of the event loop. Floods fill it; other datagrams wait for that turn, one to two milliseconds. */
+/**
+ * Transfers that begin in one turn of the event loop. Floods fill it; other datagrams wait for that
+ * turn, one to two milliseconds.
+ */
 const TURN_BEGINS_MAX = 16;
 /** The most for one address before others get their share. */
 const SHARE_BEGINS_MAX = 4;
 /** The share of time in which transfers begin, once beginnings have taken longer than BEGIN_STRETCH_MS. */
 const BEGIN_TIME_SHARE_MAX = 0.5;
-/** How long transfers may begin without rest after an idle period, in milliseconds: for a hall of machines that all ask at once. */
+/**
+ * How long transfers may begin without rest after an idle period, in milliseconds: for a hall of
+ * machines that all ask at once.
+ */
 const BEGIN_STRETCH_MS = 20;
 const BEGINNINGS: TurnBounds = {
   turnWork: TURN_BEGINS_MAX,
@@ -151,7 +161,10 @@ export class TftpServer {
     if (this.#listeners.size > 0) this.#runner.prepare();
   }
 
-  /** Visits each client that has answered, with the time of its last packet. @returns the number of transfers */
+  /**
+   * Visits each client that has answered, with the time of its last packet. @returns the number of
+   * transfers
+   */
   visitLoading(visit: (address: Ipv4, heardAt: Instant) => void): number {
     for (const { sessions } of this.#listeners)
       for (const { origin, progress } of sessions.values()) if (progress.answered) visit(origin.peer, progress.heardAt);
@@ -165,8 +178,8 @@ export class TftpServer {
   }
 
   /**
-   * Replaces the served addresses and clients. If a socket cannot be opened, all others are opened, none is closed, and the first failure
-   * is thrown; another call retries the missing ones.
+   * Replaces the served addresses and clients. If a socket cannot be opened, all others are opened,
+   * none is closed, and the first failure is thrown; another call retries the missing ones.
    * @throws RackError as `DatagramNetwork.open`.
    */
   configure(config: TftpConfig): Promise<void> {

@@ -1,5 +1,5 @@
-// One request from one client port, from its arrival to its end, as the server sees it: its content and its events. Once its file is open,
-// `transfer-engine.ts` carries its transfer.
+// One request from one client port, from its arrival to its end, as the server sees it: its content
+// and its events. Once its file is open, `transfer-engine.ts` carries its transfer.
 //
 // 1. A session ends once. Its content is closed then, or when its transfer no longer runs.
 

@@ -1,5 +1,5 @@
-// What the carriage of transfers (`transfer-engine.ts`) and the server, perhaps in two threads, know together: numbers in shared memory, so that
-// no block costs a message.
+// What the carriage of transfers (`transfer-engine.ts`) and the server, perhaps in two threads,
+// know together: numbers in shared memory, so that no block costs a message.
 //
 // 1. The engine writes, the server reads. The server writes only to a slot that it has not handed over yet.
 // 2. The 64-bit values are aligned, so each is read whole.
@@ -9,8 +9,9 @@ import { Counters, sharedCounterMemory } from '../ground/counters.ts';
 import { type Progress, TRANSFERS_MAX, UNANSWERED_MAX } from './places.ts';
 
 /**
- * Running transfers: every place, and as many that have lost their place and are about to end. Floods fill it while the engine is
- * behind; requests then wait for their client to retry. It empties as the engine ends them.
+ * Running transfers: every place, and as many that have lost their place and are about to end.
+ * Floods fill it while the engine is behind; requests then wait for their client to retry. It
+ * empties as the engine ends them.
  */
 export const SLOTS_MAX: number = 2 * (UNANSWERED_MAX + TRANSFERS_MAX);
 

@@ -1,11 +1,13 @@
-// The terms of a transfer, agreed before the first block. Sources: RFC 2347 (options), RFC 2348 (blksize), RFC 2349 (timeout, tsize),
-// RFC 7440 (windowsize).
+// The terms of a transfer, agreed before the first block. Sources: RFC 2347 (options), RFC 2348
+// (blksize), RFC 2349 (timeout, tsize), RFC 7440 (windowsize).
 //
-// 1. An unknown option, or a value that is no number, is left out of the answer. A number outside the range of its option ends the
-//    negotiation (RFC 2347: error 8), as tftpd-hpa and atftpd have it.
-// 2. Apart from `tsize`, no granted value exceeds the requested one. `timeout` is repeated exactly, because RFC 2349 allows no other
-//    answer; above TIMEOUT_MS_MAX the server repeats a lost packet sooner than agreed. The answer exceeds the request only by the digits of
-//    the size: three octets for a file of 20 GB and the shortest request.
+// 1. An unknown option, or a value that is no number, is left out of the answer. A number outside
+//    the range of its option ends the negotiation (RFC 2347: error 8), as tftpd-hpa and atftpd have
+//    it.
+// 2. Apart from `tsize`, no granted value exceeds the requested one. `timeout` is repeated exactly,
+//    because RFC 2349 allows no other answer; above TIMEOUT_MS_MAX the server repeats a lost packet
+//    sooner than agreed. The answer exceeds the request only by the digits of the size: three
+//    octets for a file of 20 GB and the shortest request.
 // 3. One window fits one segmented send of the kernel: at most 64 blocks and 65,507 bytes.
 
 import { type Milliseconds, milliseconds } from '../ground/clock.ts';
@@ -13,16 +15,25 @@ import { DATA_HEADER_BYTES, type TftpOption } from './packet.ts';
 
 /** Block size without the option (RFC 1350 §2). */
 const BLOCK_BYTES_DEFAULT = 512;
-/** What a client may ask for (RFC 2348 "Blocksize Option Specification"; RFC 2349 "Timeout Interval Option Specification"; RFC 7440 §3). */
+/**
+ * What a client may ask for (RFC 2348 "Blocksize Option Specification"; RFC 2349 "Timeout Interval
+ * Option Specification"; RFC 7440 §3).
+ */
 const RANGES = { blksize: [8, 65_464], timeout: [1, 255], windowsize: [1, 65_535] } as const;
-/** The largest block that crosses an Ethernet of MTU 1500 unfragmented: 1500 less 20 (IPv4), 8 (UDP) and 4 (TFTP). */
+/**
+ * The largest block that crosses an Ethernet of MTU 1500 unfragmented: 1500 less 20 (IPv4), 8 (UDP)
+ * and 4 (TFTP).
+ */
 const BLOCK_BYTES_ETHERNET = 1468;
 export const WINDOW_BLOCKS_MAX = 64;
 /** The most bytes of a window, headers included: the largest UDP payload. */
 export const WINDOW_BYTES_MAX = 65_507;
 /** The first wait for an acknowledgement unless the client sets one, in milliseconds. */
 const TIMEOUT_MS_DEFAULT = 1000;
-/** The longest wait that a client can set, in milliseconds: a packet is sent three times before the transfer ends in silence. */
+/**
+ * The longest wait that a client can set, in milliseconds: a packet is sent three times before the
+ * transfer ends in silence.
+ */
 const TIMEOUT_MS_MAX = 20_000;
 
 export interface Terms {
@@ -34,7 +45,10 @@ export interface Terms {
   readonly timeoutMs: Milliseconds;
   /** True if the client set the wait (RFC 2349): it is then kept exactly, up to TIMEOUT_MS_MAX. */
   readonly timeoutAsked: boolean;
-  /** Granted options in the order and spelling of the request; empty: send data at once, without an answer (RFC 2347). */
+  /**
+   * Granted options in the order and spelling of the request; empty: send data at once, without an
+   * answer (RFC 2347).
+   */
   readonly granted: readonly TftpOption[];
 }
 

@@ -1,16 +1,22 @@
-// Runs transfers from their first packet to their end: the engines, their sockets, deadlines and files. It runs in a thread of its own
-// (`threads/tftp.ts`), or where the sockets cannot, in the server's. Sources: CONTRIBUTING.md ("The path of a datagram").
+// Runs transfers from their first packet to their end: the engines, their sockets, deadlines and
+// files. It runs in a thread of its own (`threads/tftp.ts`), or where the sockets cannot, in the
+// server's. Sources: CONTRIBUTING.md ("The path of a datagram").
 //
 //   start → open a socket → Transfer.start ──────────────────────────┐
 //   datagram, ICMP, request again, repeat, deadline → Transfer.handle ┴→ #perform → read ──────────────┬→ send
 //                                                          not in memory ⇢ wanted ⇢ part → #take ┘
 //
-// 1. A transfer ends once. Each `start` is answered by one `ended`; until then the server keeps its file open.
-// 2. The first packet of a transfer and the repetitions of it leave only as the server says: the address may be forged.
-// 3. Nothing waits here: a window that is in memory is read and sent at once. For any other the server asks the disk, and its transfer alone
-//    waits. A file that is sent block by block is read some blocks ahead.
-// 4. The last block leaves only if the file is as it was when it was opened, so no client ever gets a mixture of two files.
-// 5. Sending may end the transfer, if the kernel reports that its client is gone. Nothing of it is used after that.
+// 1. A transfer ends once. Each `start` is answered by one `ended`; until then the server keeps its
+//    file open.
+// 2. The first packet of a transfer and the repetitions of it leave only as the server says: the
+//    address may be forged.
+// 3. Nothing waits here: a window that is in memory is read and sent at once. For any other the
+//    server asks the disk, and its transfer alone waits. A file that is sent block by block is read
+//    some blocks ahead.
+// 4. The last block leaves only if the file is as it was when it was opened, so no client ever gets
+//    a mixture of two files.
+// 5. Sending may end the transfer, if the kernel reports that its client is gone. Nothing of it is
+//    used after that.
 
 import { checkUnchanged, type FileSource } from '../files/file-source.ts';
 import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
@@ -32,9 +38,15 @@ import type { SharedTransferState } from './shared-transfer-state.ts';
 import { type Terms, WINDOW_BYTES_MAX } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
 
-/** Read at once for a transfer whose client acknowledges each block, in bytes. Each such transfer holds as much. */
+/**
+ * Read at once for a transfer whose client acknowledges each block, in bytes. Each such transfer
+ * holds as much.
+ */
 const AHEAD_BYTES = 16 * 1024;
-/** Packets from a wrong port that get an error, for each transfer: any host can send them in its client's name. */
+/**
+ * Packets from a wrong port that get an error, for each transfer: any host can send them in its
+ * client's name.
+ */
 const STRAYS_ANSWERED_MAX = 8;
 /** After so many bytes, a file is checked for changes. */
 const CHECKED_BYTES = 1024 * 1024;
@@ -82,7 +94,10 @@ interface TransferEngineDeps {
   readonly sockets: PeerSockets;
   readonly state: SharedTransferState;
   readonly report: (report: TransferReport) => void;
-  /** Reads a part of a file to this address if all of it is in memory. Undefined: the server reads every part. */
+  /**
+   * Reads a part of a file to this address if all of it is in memory. Undefined: the server reads
+   * every part.
+   */
   readonly readCached?: (fd: number, address: number, offset: number, length: number) => boolean;
   /** Called with each deadline that `work` must be called at. */
   readonly onExpect?: (at: Instant) => void;

@@ -1,5 +1,6 @@
-// The engine of one transfer: decides which blocks to send when. Sources: RFC 1350 §2, §6; RFC 1123 §4.2.3.1 (sorcerer's apprentice),
-// §4.2.3.2 (adaptive timeout); RFC 6298 §2 (its arithmetic); RFC 2347; RFC 7440 §4.
+// The engine of one transfer: decides which blocks to send when. Sources: RFC 1350 §2, §6; RFC 1123
+// §4.2.3.1 (sorcerer's apprentice), §4.2.3.2 (adaptive timeout); RFC 6298 §2 (its arithmetic); RFC
+// 2347; RFC 7440 §4.
 //
 //   (new) ── start, options granted ──▶ greeting ── ACK 0: #nextWindow ──▶ sending ── ACK of the last block: sent ──▶ ended
 //     └───── start, none granted ─────────────────────────────────────────▶   │
@@ -8,17 +9,22 @@
 //   either:   ERROR: aborted; ICMP: unreachable; no sendings left or SILENCE_MS_MAX: timed-out; more packets than answers to
 //             ours: flooded.
 //
-// 1. Blocks are numbered from 1 without limit internally, and sent modulo 65536: a file of any size can be sent.
+// 1. Blocks are numbered from 1 without limit internally, and sent modulo 65536: a file of any size
+//    can be sent.
 // 2. A file whose length is a multiple of the block size ends with an empty block.
 // 3. With a window of one block a repeated ACK never causes anything to be sent.
-// 4. With larger windows, no block is sent again before its window had its usual round trip: the last packet's ACK may supersede that of
-//    the first. So at most one window is sent per round trip, and copies made by the network do not multiply.
-// 5. Every input causes at most one action, which the caller performs at once, and until the end there is always a deadline.
-// 6. Until the client's first acknowledgement its address may be forged: at most SENDINGS_UNANSWERED_MAX packets are sent, each the granted
-//    options or one block.
-// 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client sends or negotiated.
-// 8. Each packet that leaves allows the client ANSWERS_TO_PACKET packets, and time a few repetitions. A client that sends SPARE_PACKETS_MAX
-//    beyond that ends its transfer, and meets a closed port: to read the sockets of a thousand transfers takes a whole second of the event
+// 4. With larger windows, no block is sent again before its window had its usual round trip: the
+//    last packet's ACK may supersede that of the first. So at most one window is sent per round
+//    trip, and copies made by the network do not multiply.
+// 5. Every input causes at most one action, which the caller performs at once, and until the end
+//    there is always a deadline.
+// 6. Until the client's first acknowledgement its address may be forged: at most
+//    SENDINGS_UNANSWERED_MAX packets are sent, each the granted options or one block.
+// 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client
+//    sends or negotiated.
+// 8. Each packet that leaves allows the client ANSWERS_TO_PACKET packets, and time a few
+//    repetitions. A client that sends SPARE_PACKETS_MAX beyond that ends its transfer, and meets a
+//    closed port: to read the sockets of a thousand transfers takes a whole second of the event
 //    loop.
 
 import { type Instant, instant, later } from '../ground/clock.ts';
@@ -34,7 +40,10 @@ export const SENDINGS_UNANSWERED_MAX = 3;
 export const SILENCE_MS_MAX = 60_000;
 /** The longest wait between two sendings, in milliseconds, unless the client negotiated a longer one. */
 const BACKOFF_MS_MAX = 8000;
-/** The shortest first wait derived from measured round trips, in milliseconds: firmware pauses to draw and to write. */
+/**
+ * The shortest first wait derived from measured round trips, in milliseconds: firmware pauses to
+ * draw and to write.
+ */
 const WAIT_MS_MIN = 200;
 /** How often the hold for partly acknowledged windows is doubled. */
 const HOLD_DOUBLINGS_MAX = 3;
@@ -42,9 +51,15 @@ const HOLD_DOUBLINGS_MAX = 3;
 const SPARE_PACKETS_MAX = 64;
 /** Packets of the client that each sent packet allows: its answer, and a copy made by the network. */
 const ANSWERS_TO_PACKET = 2;
-/** Windows that the answers under way may belong to: a slow link that copies packets holds many repeated windows. */
+/**
+ * Windows that the answers under way may belong to: a slow link that copies packets holds many
+ * repeated windows.
+ */
 const ANSWERED_WINDOWS = 16;
-/** Per such time the client may send one more packet, in milliseconds: no client repeats itself sooner for long. */
+/**
+ * Per such time the client may send one more packet, in milliseconds: no client repeats itself
+ * sooner for long.
+ */
 const REPETITION_MS = 200;
 
 export type TransferInput =
@@ -94,7 +109,10 @@ export class Transfer {
   #sentBefore = 0;
   /** Unanswered sendings of the present packet or window. */
   #sendings = 0;
-  /** How often the first wait is doubled. RFC 6298 §5 keeps the doubled wait until an answer to a packet sent only once is measured. */
+  /**
+   * How often the first wait is doubled. RFC 6298 §5 keeps the doubled wait until an answer to a
+   * packet sent only once is measured.
+   */
   #doublings = 0;
   /** The present window holds blocks sent before: its answer then measures no round trip. */
   #repeated = false;
@@ -208,12 +226,16 @@ export class Transfer {
     this.#sendings = 0;
     if (this.#acked === this.lastBlock) return this.#end({ kind: 'sent' });
     if (this.#acked === this.#sentTo) return this.#nextWindow(now);
-    // The client already had the repeated blocks and counts its window from there: send only the following ones.
+    // The client already had the repeated blocks and counts its window from there: send only the
+    // following ones.
     if (this.#acked === this.#sentBefore && this.#sentTo < this.lastBlock) return this.#rest(now);
     return this.#hold(now);
   }
 
-  /** RFC 7440 §4: a receiver that misses the first block of a window acknowledges the last block of the previous window. */
+  /**
+   * RFC 7440 §4: a receiver that misses the first block of a window acknowledges the last block of
+   * the previous window.
+   */
   #onRepeatedAck(now: Instant): TransferAction | undefined {
     if (this.terms.windowBlocks === 1 || this.#resentOnRepeatedAck) return undefined;
     // An ACK faster than the shortest round trip so far does not answer this window.

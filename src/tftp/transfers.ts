@@ -1,15 +1,16 @@
-// The sessions: opens their files, gives them places, has their transfers run, and reports their ends. Sources: CONTRIBUTING.md
-// ("The path of a datagram"); boot/asset.ts.
+// The sessions: opens their files, gives them places, has their transfers run, and reports their
+// ends. Sources: CONTRIBUTING.md ("The path of a datagram"); boot/asset.ts.
 //
-//   begin → resolve (boot) → openContent → negotiateTerms → command: start ⇢ transfer-engine.ts ⇢ take: answered, overdue, wanted, ended
+//   begin → resolve (boot) → openContent → negotiateTerms → command: start ⇢ transfer-engine.ts ⇢
+//   take: answered, overdue, wanted, ended
 //
 // 1. A session has a place from `begin` to `release`, each once.
 // 2. A running transfer has a slot until the engine has reported its end, and its file stays open until then.
-// 3. An event is published after its effect. Of a request it holds at most FILE_CHARACTERS_MAX of the file name; the client's text is
-//    cleaned.
+// 3. An event is published after its effect. Of a request it holds at most FILE_CHARACTERS_MAX of
+//    the file name; the client's text is cleaned.
 // 4. Events that a forged request can cause are sampled.
-// 5. A request proves nothing, so an acknowledged transfer continues when another request comes from the same port. The newer one takes
-//    over once the client acknowledges it.
+// 5. A request proves nothing, so an acknowledged transfer continues when another request comes
+//    from the same port. The newer one takes over once the client acknowledges it.
 
 import { type ResolveAsset, toldBy } from '../boot/asset.ts';
 import type { FileTree } from '../files/opened-file.ts';
@@ -43,18 +44,26 @@ const OPEN_MS_MAX = 30_000;
 
 // Limits transfers that begin with a block, which forged source addresses could use for amplification.
 //
-// Granted options are shorter than the request, and must be acknowledged before the first block (RFC 2347); without options a block goes
-// out at once (RFC 1350 §4). So each such transfer costs its address a permit until the client acknowledges it. Without a permit there is
-// no answer; a client that exists retries.
+// Granted options are shorter than the request, and must be acknowledged before the first block
+// (RFC 2347); without options a block goes out at once (RFC 1350 §4). So each such transfer costs
+// its address a permit until the client acknowledges it. Without a permit there is no answer; a
+// client that exists retries.
 
 /**
- * Unacknowledged transfers without options to one address: their first packet is a block, many times as long as the request. A host that
- * forges the address can use them up, and a real client there must then wait. They refill with time and with each acknowledgement.
+ * Unacknowledged transfers without options to one address: their first packet is a block, many
+ * times as long as the request. A host that forges the address can use them up, and a real client
+ * there must then wait. They refill with time and with each acknowledgement.
  */
 export const BLIND_BLOCKS: Rate = { perSecond: 50, burst: 500 };
-/** Unacknowledged transfers without options to a /24. Forging all of its addresses yields no more than eight of them would. */
+/**
+ * Unacknowledged transfers without options to a /24. Forging all of its addresses yields no more
+ * than eight of them would.
+ */
 export const NETWORK_BLIND_BLOCKS: Rate = { perSecond: 400, burst: 4000 };
-/** Addresses with a rate of their own. Forged sources fill it; others then share one, and each leaves when its rate is whole again. */
+/**
+ * Addresses with a rate of their own. Forged sources fill it; others then share one, and each
+ * leaves when its rate is whole again.
+ */
 export const BLIND_ADDRESSES_MAX = 4096;
 /** Networks with a rate of their own; otherwise like BLIND_ADDRESSES_MAX. */
 export const BLIND_NETWORKS_MAX = 1024;
@@ -224,7 +233,10 @@ export class Transfers {
     this.#deps.onReleased(session);
   }
 
-  /** Moves the session of a client that exists to the answered places; if there is none, the client gets an error. */
+  /**
+   * Moves the session of a client that exists to the answered places; if there is none, the client
+   * gets an error.
+   */
   #onAnswered(session: Session): void {
     this.#succeed(session);
     const now = this.#deps.clock.now();
@@ -275,7 +287,10 @@ export class Transfers {
     this.#finish(session, outcome, localPort !== 0);
   }
 
-  /** Ends a session that lost its place. Only a client that has answered gets an error: any other address may be forged. */
+  /**
+   * Ends a session that lost its place. Only a client that has answered gets an error: any other
+   * address may be forged.
+   */
   #giveWay(session: Session): void {
     const now = this.#deps.clock.now();
     this.#deps.counters.add('gave-way');

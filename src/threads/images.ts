@@ -1,4 +1,5 @@
-// The thread of images: does works for the region and for commands. It reads documents, verifies signatures, downloads, converts and hashes.
+// The thread of images: does works for the region and for commands. It reads documents, verifies
+// signatures, downloads, converts and hashes.
 
 import { parentPort } from 'node:worker_threads';
 import { keepCompiledCode } from '../ground/compiled-code.ts';

@@ -20,8 +20,9 @@ import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from '../store/l
 import { DiskWork } from '../store/leases/write-watch.ts';
 
 /**
- * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of processor time at a start. Folding takes 0.5 s for adjacent
- * addresses, 2 s for a quarter of a wide range.
+ * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of
+ * processor time at a start. Folding takes 0.5 s for adjacent addresses, 2 s for a quarter of a
+ * wide range.
  */
 const FOLD_BACKLOG_MAX = 1_000_000;
 

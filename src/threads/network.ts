@@ -1,9 +1,11 @@
-// The net worker: sleeps in poll(2) until the kernel reports an interface change, a frame arrives on a wire, or the main thread
-// writes the eventfd. Sources: poll(2), eventfd(2), netlink(7).
+// The net worker: sleeps in poll(2) until the kernel reports an interface change, a frame arrives
+// on a wire, or the main thread writes the eventfd. Sources: poll(2), eventfd(2), netlink(7).
 //
-// 1. A thread in poll can end only when it wakes: poll returns at least every POLL_MS, and at once when the eventfd is written.
+// 1. A thread in poll can end only when it wakes: poll returns at least every POLL_MS, and at once
+//    when the eventfd is written.
 // 2. Interfaces come first: frames from a wire are reported only after the interface they belong to.
-// 3. If the interfaces cannot be followed the thread ends, and the main thread starts another; without the other sources it continues.
+// 3. If the interfaces cannot be followed the thread ends, and the main thread starts another;
+//    without the other sources it continues.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';

@@ -1,5 +1,5 @@
-// The region's thread: opens the store, the region and its API with the given settings, and exchanges messages with the rack. The rack's
-// loop never waits for it.
+// The region's thread: opens the store, the region and its API with the given settings, and
+// exchanges messages with the rack. The rack's loop never waits for it.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -25,14 +25,20 @@ const config: RegionConfig = workerData;
 const send = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
-/** Events stored in one turn of the event loop, some 10 ms: a page that takes many turns waits for as many pieces while events queue. */
+/**
+ * Events stored in one turn of the event loop, some 10 ms: a page that takes many turns waits for
+ * as many pieces while events queue.
+ */
 const STORED_AT_ONCE = 64;
 /** How long the rack may take to answer a request for a scan, in milliseconds: its loop only starts it. */
 const SCAN_ANSWER_MS = 4000;
 
 let takeScanAnswer: ((outcome: ScanOutcome) => void) | undefined;
 
-/** Identifies one run of the rack; each run numbers its events separately. Undefined until a rack of our uplink version has said hello. */
+/**
+ * Identifies one run of the rack; each run numbers its events separately. Undefined until a rack of
+ * our uplink version has said hello.
+ */
 let source: string | undefined;
 /** The rack's UUID, which never changes; undefined until it has said hello. */
 let ownUuid: string | undefined;
@@ -65,7 +71,10 @@ async function start(): Promise<void> {
   keepCompiledCode();
 }
 
-/** Sends the state to the rack, and keeps a copy for a start without the region. Written here because the rack's loop writes no files. */
+/**
+ * Sends the state to the rack, and keeps a copy for a start without the region. Written here
+ * because the rack's loop writes no files.
+ */
 function announce(state: DesiredState): void {
   send({ kind: 'desired-state', state });
   keeper.keep(state);
@@ -173,8 +182,8 @@ function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
 }
 
 /**
- * Stores a batch in pieces, with a turn of the event loop for others between them, and acknowledges it; repeats while the store is unavailable.
- * The rack sends no other batch meanwhile.
+ * Stores a batch in pieces, with a turn of the event loop for others between them, and acknowledges
+ * it; repeats while the store is unavailable. The rack sends no other batch meanwhile.
  */
 async function store(events: readonly UplinkEvent[], region: Region, source: string): Promise<void> {
   const last = events.at(-1);

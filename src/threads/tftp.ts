@@ -1,7 +1,9 @@
-// The thread that runs the transfers of TFTP (`tftp/transfer-engine.ts`). It sleeps in epoll_wait(2) until a client's packet arrives, a deadline
-// passes, or the server's thread writes the eventfd. Source: epoll(7).
+// The thread that runs the transfers of TFTP (`tftp/transfer-engine.ts`). It sleeps in
+// epoll_wait(2) until a client's packet arrives, a deadline passes, or the server's thread writes
+// the eventfd. Source: epoll(7).
 //
-// 1. A thread in epoll_wait can end only when it wakes: it wakes at least every SLEEP_MS_MAX, and at once when the eventfd is written.
+// 1. A thread in epoll_wait can end only when it wakes: it wakes at least every SLEEP_MS_MAX, and
+//    at once when the eventfd is written.
 // 2. All packets of one wake have its time: reading the clock for each would cost as much as parsing it.
 
 import { parentPort, workerData } from 'node:worker_threads';

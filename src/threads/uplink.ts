@@ -1,5 +1,5 @@
-// The uplink thread of a rack whose region is remote: stores reports on disk and carries them over HTTP. So the rack's loop touches neither
-// the disk nor the network for them.
+// The uplink thread of a rack whose region is remote: stores reports on disk and carries them over
+// HTTP. So the rack's loop touches neither the disk nor the network for them.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';

@@ -1,4 +1,5 @@
-// Caches the desired state on disk, so that a rack without its region can boot, address and name the machines it knows.
+// Caches the desired state on disk, so that a rack without its region can boot, address and name
+// the machines it knows.
 
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +24,10 @@ export interface CacheProblem {
   readonly reason: string;
 }
 
-/** Reads the cached state, or returns the empty one. A damaged cache is reported to `onProblem`; the region's next state replaces it. */
+/**
+ * Reads the cached state, or returns the empty one. A damaged cache is reported to `onProblem`; the
+ * region's next state replaces it.
+ */
 export function readDesiredState(stateDir: string, onProblem: (note: RackNote) => void): DesiredState {
   const path = desiredStateFile(stateDir);
   try {
@@ -36,11 +40,17 @@ export function readDesiredState(stateDir: string, onProblem: (note: RackNote) =
   return EMPTY_DESIRED_STATE;
 }
 
-/** When the cache was written, wall time in milliseconds; undefined if it does not exist, or cannot be read: `readDesiredState` says why. */
+/**
+ * When the cache was written, wall time in milliseconds; undefined if it does not exist, or cannot
+ * be read: `readDesiredState` says why.
+ */
 export const desiredStateTime = (stateDir: string): number | undefined =>
   seenStats(desiredStateFile(stateDir))?.mtimeMs;
 
-/** Replaces the cache atomically. A failure is reported to `onProblem`; the state in memory stays in force. */
+/**
+ * Replaces the cache atomically. A failure is reported to `onProblem`; the state in memory stays in
+ * force.
+ */
 export function writeDesiredState(
   stateDir: string,
   state: DesiredState,

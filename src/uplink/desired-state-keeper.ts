@@ -1,10 +1,12 @@
-// Keeps the cached desired state up to date, with a bounded share of the time: with thousands of machines, writing it takes tens of
-// milliseconds, and a busy region changes it many times a second.
+// Keeps the cached desired state up to date, with a bounded share of the time: with thousands of
+// machines, writing it takes tens of milliseconds, and a busy region changes it many times a
+// second.
 //
 //   keep ──▶ written at once ──pause──▶ ready
 //   keep in the pause ──▶ waits; the newest is written when the pause ends, or at `close`
 //
-// 1. A pause takes PAUSE_FACTOR times as long as the write before it, and PAUSE_MS_MAX at most. With few machines that is a few milliseconds.
+// 1. A pause takes PAUSE_FACTOR times as long as the write before it, and PAUSE_MS_MAX at most.
+//    With few machines that is a few milliseconds.
 
 import type { Clock, Timer } from '../ground/clock.ts';
 import type { DesiredState } from '../machines/machine.ts';

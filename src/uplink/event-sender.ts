@@ -1,9 +1,10 @@
 // Sends the outbox's entries to the region, batch by batch, in order, until each entry is stored or refused.
 //
-// 1. One batch is in flight at a time. Without an answer the same batch is sent again; the region recognises repeats by source and
-//    sequence.
-// 2. A batch that the region cannot read at all (400, 413, 415, 422) is halved until the region reads it or one entry is left, which is
-//    buried. Problems of the region, the key or the network (401, 403, 404, 429, 5xx …) never bury anything.
+// 1. One batch is in flight at a time. Without an answer the same batch is sent again; the region
+//    recognises repeats by source and sequence.
+// 2. A batch that the region cannot read at all (400, 413, 415, 422) is halved until the region
+//    reads it or one entry is left, which is buried. Problems of the region, the key or the network
+//    (401, 403, 404, 429, 5xx …) never bury anything.
 // 3. A refused entry is buried before the batch counts as stored, so that no power loss loses the reason.
 
 import type { Clock } from '../ground/clock.ts';
@@ -84,8 +85,8 @@ export class EventSender {
     if (parsed.stored > last) {
       outbox.renumber();
       this.#options.onRenumbered();
-      // Fail, so that the pauses grow: a server that claims this of every outbox is not our region, and each renumbering writes to the
-      // disk.
+      // Fail, so that the pauses grow: a server that claims this of every outbox is not our region,
+      // and each renumbering writes to the disk.
       return { kind: 'failed' };
     }
     for (const entry of entries) {

@@ -1,6 +1,7 @@
 // Parses a stream of server-sent events from pieces of text, however it is split.
 //
-// Source: HTML Living Standard §9.2.6 (parsing an event stream), the part that a region uses: `id`, `event`, `data`, comments.
+// Source: HTML Living Standard §9.2.6 (parsing an event stream), the part that a region uses: `id`,
+// `event`, `data`, comments.
 
 /** The most characters of a line, and of an event including the ends of its lines. A region sends fewer. */
 export const LINE_CHARACTERS_MAX = 64 * 1024;
@@ -20,7 +21,10 @@ export class EventStreamReader {
   /** The characters of `#data`. Line ends count too: otherwise empty lines could fill the memory. */
   #characters = 0;
 
-  /** Returns the events that this piece completes; undefined if a line or an event is too long, and the stream must be closed. */
+  /**
+   * Returns the events that this piece completes; undefined if a line or an event is too long, and
+   * the stream must be closed.
+   */
   read(piece: string): readonly StreamEvent[] | undefined {
     const text = this.#rest + piece;
     // A carriage return at the end may be the first half of a CRLF.

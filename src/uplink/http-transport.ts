@@ -2,10 +2,11 @@
 //
 // Sources: RFC 9110, RFC 9112; RFC 5849 §3.5.1 (authorization); nodejs.org/api/https.html.
 //
-// 1. Every request ends (`net/http-client.ts`): with its whole answer, after ANSWER_MS_MAX, or at an answer larger than its bound.
+// 1. Every request ends (`net/http-client.ts`): with its whole answer, after ANSWER_MS_MAX, or at
+//    an answer larger than its bound.
 // 2. A certificate must match the name in region.url, and region.ca_file if it is set.
-// 3. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Only a proxy's own statuses are accepted of
-//    these (`isForeign`).
+// 3. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy.
+//    Only a proxy's own statuses are accepted of these (`isForeign`).
 
 import type { Agent, IncomingMessage } from 'node:http';
 import type { Clock } from '../ground/clock.ts';
@@ -27,7 +28,10 @@ import {
 } from './link-transport.ts';
 import { authorizationHeader, type RegionKey } from './region-key.ts';
 
-/** How long an exchange may take, in milliseconds: enough for a machine's post on a slow line, or the state of 100 000 machines. */
+/**
+ * How long an exchange may take, in milliseconds: enough for a machine's post on a slow line, or
+ * the state of 100 000 machines.
+ */
 const ANSWER_MS_MAX = 60_000;
 /** How long a connection may be silent, in milliseconds. */
 const SILENCE_MS_MAX = 20_000;
@@ -202,7 +206,10 @@ class HttpTransport implements RegionAddress {
     throw new ForeignAnswer(answer);
   }
 
-  /** Names the region, never its key. Cleans the system's words: they may quote a foreign server's certificate. */
+  /**
+   * Names the region, never its key. Cleans the system's words: they may quote a foreign server's
+   * certificate.
+   */
   #composeFailure(error: unknown): LinkFailure {
     const { url } = this.#options;
     if (error instanceof ForeignAnswer) {

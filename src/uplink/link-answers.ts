@@ -1,4 +1,5 @@
-// Parses a remote region's answers. A missing field, or one of another type, invalidates the whole answer. Texts for people are cleaned.
+// Parses a remote region's answers. A missing field, or one of another type, invalidates the whole
+// answer. Texts for people are cleaned.
 
 import { parseIpv4 } from '../ground/address.ts';
 import { cleanText } from '../ground/clean-text.ts';
@@ -78,7 +79,10 @@ export const redirection = (url: string, { status, location }: Pick<LinkAnswer, 
   where: location === undefined ? '' : parseAnswerText(location),
 });
 
-/** The state and the note in an answer that does not register the rack; undefined if the answer is about something else. */
+/**
+ * The state and the note in an answer that does not register the rack; undefined if the answer is
+ * about something else.
+ */
 export function registrationRefusal(
   { status, body }: LinkAnswer,
   { name: rack, keyFile: file }: { readonly name: string; readonly keyFile: string },

@@ -1,4 +1,5 @@
-// The status of a rack's side of its region, and of its link to a remote one, for people and programs. Plain data: it crosses threads.
+// The status of a rack's side of its region, and of its link to a remote one, for people and
+// programs. Plain data: it crosses threads.
 
 /**
  * - `registering`: the rack registers; the region has not answered yet.
@@ -24,12 +25,16 @@ export interface AddressStatus {
 export interface LinkStatus {
   readonly addresses: readonly AddressStatus[];
   readonly state: LinkState;
-  /** When the state began or, if it is up, when the rack moved to another address in it; wall time in milliseconds. */
+  /**
+   * When the state began or, if it is up, when the rack moved to another address in it; wall time
+   * in milliseconds.
+   */
   readonly since: number;
   readonly text: string;
   /**
-   * Since when no address has served a request, wall time in milliseconds, and why not that in use; undefined: one does. The link itself is `away`
-   * later: a single refusal may be one of a busy region.
+   * Since when no address has served a request, wall time in milliseconds, and why not that in use;
+   * undefined: one does. The link itself is `away` later: a single refusal may be one of a busy
+   * region.
    */
   readonly unserved?: { readonly sinceMs: number; readonly text: string } | undefined;
   /** When the region last answered, wall time in milliseconds; undefined if it has not since the start. */
@@ -54,7 +59,10 @@ export interface UplinkStatus {
   /** The thread's state; once the thread is up and the region is remote, the link's. */
   readonly state: 'starting' | 'waiting' | LinkStatus['state'];
   readonly addresses: readonly string[];
-  /** Embedded only: the configured listeners that cannot be opened yet, each with the remedy; undefined: none. */
+  /**
+   * Embedded only: the configured listeners that cannot be opened yet, each with the remedy;
+   * undefined: none.
+   */
   readonly unopened?: readonly { readonly host: string; readonly text: string }[] | undefined;
   readonly desiredVersion: number;
   /** When the current desired state arrived, wall time in milliseconds; undefined if there is none. */

@@ -2,7 +2,10 @@
 
 import type { RackNote } from '../region/reports/notes.ts';
 
-/** The default bound of an answer, in bytes; ample for all but the desired state and the answer to a batch. */
+/**
+ * The default bound of an answer, in bytes; ample for all but the desired state and the answer to a
+ * batch.
+ */
 export const ANSWER_BYTES_MAX = 64 * 1024;
 
 /** A request; its path is relative to region.url, `/uplink/1/racks/…`. */
@@ -53,7 +56,10 @@ export interface LinkListener {
   /** Called when anything arrives, even a comment. */
   onAlive(): void;
   onEvent(event: string, data: string): void;
-  /** @param status of the region's answer that is not a stream; `undefined` if there was none, or a stream had begun and ended */
+  /**
+   * @param status of the region's answer that is not a stream; `undefined` if there was none, or a
+   * stream had begun and ended
+   */
   onEnd(status: number | undefined): void;
 }
 
@@ -69,13 +75,16 @@ export interface LinkTransport {
 /** One address of a region that has several. */
 export interface RegionAddress extends LinkTransport {
   /**
-   * Asks for the cheapest answer that the region has, on a connection of its own. Rejects with a `LinkFailure` if
-   * the region gives none, or says "not now".
+   * Asks for the cheapest answer that the region has, on a connection of its own. Rejects with a
+   * `LinkFailure` if the region gives none, or says "not now".
    */
   ping(signal: AbortSignal): Promise<void>;
   /** Ends all requests and streams under way with the fault `hanging`. */
   abandon(): void;
 }
 
-/** Statuses of an answer that says "not now": of a region without its database, and of a proxy without a region. */
+/**
+ * Statuses of an answer that says "not now": of a region without its database, and of a proxy
+ * without a region.
+ */
 export const NOT_NOW: ReadonlySet<number> = new Set([502, 503, 504]);

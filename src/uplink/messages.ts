@@ -1,9 +1,11 @@
-// The messages between rack and region over any carrier: desired state down, sequenced events up. For a remote region the rack's uplink
-// thread (`threads/uplink.ts`) takes the region's place and uses the same messages.
+// The messages between rack and region over any carrier: desired state down, sequenced events up.
+// For a remote region the rack's uplink thread (`threads/uplink.ts`) takes the region's place and
+// uses the same messages.
 //
 // 1. Every link names the protocol's version; a side that does not know it refuses the link.
-// 2. The rack numbers events within one life of its process (`life`), from 1 and without gaps. The other side acknowledges the highest
-//    sequence it has stored. Unacknowledged events are sent again: at least once, in order.
+// 2. The rack numbers events within one life of its process (`life`), from 1 and without gaps. The
+//    other side acknowledges the highest sequence it has stored. Unacknowledged events are sent
+//    again: at least once, in order.
 // 3. Desired state is complete and versioned; the rack acknowledges each version it has applied.
 
 import type { RackErrorCode } from '../ground/errors.ts';
@@ -60,7 +62,10 @@ export type RackMessage =
 
 /** A message to the rack. */
 export type RegionMessage =
-  /** Remote only: `isAnew` if the region has started since the last state, or has another history than before. */
+  /**
+   * Remote only: `isAnew` if the region has started since the last state, or has another history
+   * than before.
+   */
   | { readonly kind: 'desired-state'; readonly state: DesiredState; readonly isAnew?: boolean }
   | { readonly kind: 'stored'; readonly sequence: number }
   | { readonly kind: 'listening'; readonly addresses: readonly string[] }
@@ -68,7 +73,10 @@ export type RegionMessage =
   | { readonly kind: 'unopened'; readonly listeners: readonly { readonly host: string; readonly text: string }[] }
   /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
   | { readonly kind: 'problem'; readonly id: string; readonly note: RackNote }
-  /** The thread cannot work and ends. `code` names a failure outside this program; undefined for another uplink version, or a bug. */
+  /**
+   * The thread cannot work and ends. `code` names a failure outside this program; undefined for
+   * another uplink version, or a bug.
+   */
   | { readonly kind: 'refused'; readonly note: RackNote; readonly code?: RackErrorCode | undefined }
   /** Embedded only: scan these networks; the rack answers with `scan-answer`. */
   | { readonly kind: 'scan'; readonly scan: NetworkScan }

@@ -1,7 +1,7 @@
 // Stores the rack's events and posts in the durable outbox, and acknowledges them.
 //
-// 1. While the disk fails, storing the same batch is tried again; meanwhile the rack sends no other. A post is refused at once, because its
-//    machine will try again.
+// 1. While the disk fails, storing the same batch is tried again; meanwhile the rack sends no
+//    other. A post is refused at once, because its machine will try again.
 // 2. Entries dropped at the bounds are reported as a number, at a limited rate.
 
 import { parseIpv4 } from '../ground/address.ts';

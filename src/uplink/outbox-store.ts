@@ -1,12 +1,14 @@
-// The port to the durable outbox of a rack whose region is remote. `store/outbox/outbox-database.ts` implements it.
+// The port to the durable outbox of a rack whose region is remote.
+// `store/outbox/outbox-database.ts` implements it.
 //
-// 1. When a method returns, its change is on disk. If it throws RackError `store-unavailable`, nothing has changed, and the same store
-//    works again once the disk does.
-// 2. Entries leave in the order of their arrival. An entry gets its sequence when it is first taken, and is never dropped afterwards: the
-//    region sees no gaps.
-// 3. At the bounds the least important entries go first: debug and info reports, then warnings and errors, oldest first. A post is never
-//    dropped; a new one is refused if only posts are left, if posts take half of the bytes, or if its address would take more of that half
-//    than it leaves free.
+// 1. When a method returns, its change is on disk. If it throws RackError `store-unavailable`,
+//    nothing has changed, and the same store works again once the disk does.
+// 2. Entries leave in the order of their arrival. An entry gets its sequence when it is first
+//    taken, and is never dropped afterwards: the region sees no gaps.
+// 3. At the bounds the least important entries go first: debug and info reports, then warnings and
+//    errors, oldest first. A post is never dropped; a new one is refused if only posts are left, if
+//    posts take half of the bytes, or if its address would take more of that half than it leaves
+//    free.
 
 import type { RackReport } from '../region/records/machine-event.ts';
 
@@ -76,8 +78,9 @@ export interface OutboxBounds {
 }
 
 /**
- * Waiting entries, their bytes on disk, and dead letters: days of a busy rack. Events and posts fill the outbox while the region is away;
- * then the least important events are dropped, and posts are answered with 503. It empties when the region is back.
+ * Waiting entries, their bytes on disk, and dead letters: days of a busy rack. Events and posts
+ * fill the outbox while the region is away; then the least important events are dropped, and posts
+ * are answered with 503. It empties when the region is back.
  */
 export const OUTBOX_BOUNDS: OutboxBounds = { entriesMax: 200_000, bytesMax: 256 * 1024 * 1024, deadLettersMax: 500 };
 
@@ -90,7 +93,10 @@ export interface OutboxStore {
   /** Dropped entries that the region does not know of yet. */
   readonly missed: number;
   readonly deadLetterCount: number;
-  /** The highest stored sequence of the rack's own numbering in this life of its process; 0 for another life. */
+  /**
+   * The highest stored sequence of the rack's own numbering in this life of its process; 0 for
+   * another life.
+   */
   readStoredSequence(life: string): number;
   /**
    * Adds the events of one message, in one transaction.

@@ -1,7 +1,8 @@
 // Keeps events in memory until the region acknowledges that it has stored them.
 //
-// 1. Sequences have no gaps. At the bound a waiting event is dropped: the oldest one that is neither a warning nor an error, or else the
-//    oldest of all. Dropped events are counted, and their number is reported to the region.
+// 1. Sequences have no gaps. At the bound a waiting event is dropped: the oldest one that is
+//    neither a warning nor an error, or else the oldest of all. Dropped events are counted, and
+//    their number is reported to the region.
 // 2. One batch is in flight at a time; an unacknowledged batch is sent again as a whole.
 
 import type { UplinkEvent } from './messages.ts';
@@ -12,8 +13,8 @@ export const OUTBOX_EVENTS_MAX = 20_000;
 export const OUTBOX_BATCH_MAX = 256;
 
 /**
- * How many events may exceed the bound before the excess is dropped at once: in a flood, a pass over all waiting events for each new one
- * would block the rack.
+ * How many events may exceed the bound before the excess is dropped at once: in a flood, a pass
+ * over all waiting events for each new one would block the rack.
  */
 export const OVERRUN_MAX = 1024;
 

@@ -1,6 +1,7 @@
 // Matches questions to a thread with their answers, by number, and gives up on late answers.
 //
-// 1. At most QUESTIONS_MAX questions are open, abandoned ones included: their messages stay in the thread's queue until it answers or ends.
+// 1. At most QUESTIONS_MAX questions are open, abandoned ones included: their messages stay in the
+//    thread's queue until it answers or ends.
 
 import type { Clock, Timer } from '../ground/clock.ts';
 
@@ -24,7 +25,8 @@ export class Questions<Value> {
 
   /**
    * @param answerMsMax a question is abandoned after this time without an answer, in milliseconds
-   * @param usedMs the processor time that the thread has used, in milliseconds: while it changes, a question waits on. Default: it never does
+   * @param usedMs the processor time that the thread has used, in milliseconds: while it changes, a
+   * question waits on. Default: it never does
    */
   constructor(clock: Clock, answerMsMax: number, usedMs: () => number = () => 0) {
     this.#clock = clock;

@@ -1,5 +1,5 @@
-// The identity of this rack: a UUID drawn at its first start, kept forever in `rack.json` in the state directory, written atomically and
-// on disk before it is used.
+// The identity of this rack: a UUID drawn at its first start, kept forever in `rack.json` in the
+// state directory, written atomically and on disk before it is used.
 
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,8 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Reads the rack's UUID, or draws and stores one if there is none.
- * @throws RackError `store-broken` for a file without one, `store-unwritable`, `store-unavailable`, `store-newer`
+ * @throws RackError `store-broken` for a file without one, `store-unwritable`, `store-unavailable`,
+ * `store-newer`
  */
 export function readRackUuid(stateDir: string): string {
   const path = join(stateDir, FILE);

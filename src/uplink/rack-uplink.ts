@@ -1,6 +1,7 @@
-// The rack's side of its region. A thread of this process is either the region or the link to a remote one. The rack never waits for the
-// thread: it posts messages and handles answers as they come. If the thread ends, it is restarted; meanwhile the rack continues with the last
-// desired state.
+// The rack's side of its region. A thread of this process is either the region or the link to a
+// remote one. The rack never waits for the thread: it posts messages and handles answers as they
+// come. If the thread ends, it is restarted; meanwhile the rack continues with the last desired
+// state.
 //
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting
 //   (start)                 (#receive)   (#ended)              (start)
@@ -37,7 +38,10 @@ import { UntoldLeases } from './untold-leases.ts';
 
 // The fields of an event as the rack reports them: those from which the region writes its sentence.
 
-/** The fields, without the addresses, which the report itself has; undefined if only the sentence can be sent. */
+/**
+ * The fields, without the addresses, which the report itself has; undefined if only the sentence
+ * can be sent.
+ */
 export const reportParams = (event: RackEvent): RackFields | undefined =>
   reportedEvent(event.kind, event, undefined)?.params;
 
@@ -45,7 +49,10 @@ export const reportParams = (event: RackEvent): RackFields | undefined =>
 const isOfStore = (event: RackEvent): boolean =>
   (event.kind === 'config.changed' || event.kind === 'config.applied') && reportParams(event)?.source === 'store';
 
-/** Events within this time share one message, in milliseconds: each message is a transaction of the region. */
+/**
+ * Events within this time share one message, in milliseconds: each message is a transaction of the
+ * region.
+ */
 const GATHER_MS = 50;
 /** How often the rack's measures are sent, in milliseconds. */
 const MEASURE_MS = 60_000;
@@ -55,11 +62,14 @@ const RESTART_MS_MAX = 30_000;
 const HEALTHY_MS = 60_000;
 /** How often shutdown checks whether the thread has stored everything, in milliseconds. */
 const HAND_OVER_CHECK_MS = 5;
-/** How long a machine or an operator waits for the thread's answer, in milliseconds. A slower disk counts as failing. */
+/**
+ * How long a machine or an operator waits for the thread's answer, in milliseconds. A slower disk
+ * counts as failing.
+ */
 const ANSWER_MS_MAX = 4000;
 /**
- * How long an operator waits for the socket of the images while the threads behind it do nothing, in milliseconds: on a busy host they take
- * long to start. A thread that ends is known at once.
+ * How long an operator waits for the socket of the images while the threads behind it do nothing,
+ * in milliseconds: on a busy host they take long to start. A thread that ends is known at once.
  */
 const OPEN_IMAGES_MS_MAX = 60_000;
 /** While so many events wait, no leases are added that the region may not know. */
@@ -79,7 +89,10 @@ export interface RackUplinkOptions {
   /** `embedded`: the thread is the region; `remote`: it is the link to one. */
   readonly mode: 'embedded' | 'remote';
   readonly startThread: () => UplinkThread;
-  /** The processor time used by the thread that opens the socket of the images, in milliseconds. Default: unknown. */
+  /**
+   * The processor time used by the thread that opens the socket of the images, in milliseconds.
+   * Default: unknown.
+   */
   readonly usedMs?: (() => number) | undefined;
   readonly rack: () => RackDescription;
   /** What it measures of itself; `undefined`: it does not run yet. */
@@ -96,8 +109,8 @@ export interface RackUplinkOptions {
   /** The desired state applied from the cache, and when it was cached. */
   readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
   /**
-   * Applies a desired state: its machines before it returns; its settings before the promise resolves, unless the rack's description then
-   * says why not. Never rejects.
+   * Applies a desired state: its machines before it returns; its settings before the promise
+   * resolves, unless the rack's description then says why not. Never rejects.
    */
   readonly onDesiredState: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
@@ -108,8 +121,8 @@ export interface RackUplinkOptions {
   /** Called on a failure inside the region, for the operator. */
   readonly onProblem: (id: string, note: RackNote) => void;
   /**
-   * Called when the thread refuses to work, perhaps with an error's code (`retryMs` is then undefined), and when it has ended: it is then
-   * started again after `retryMs`.
+   * Called when the thread refuses to work, perhaps with an error's code (`retryMs` is then
+   * undefined), and when it has ended: it is then started again after `retryMs`.
    */
   readonly onTrouble: (note: RackNote, retryMs: number | undefined, code?: RackErrorCode) => void;
 }
@@ -177,7 +190,10 @@ export class RackUplink {
     if (pending !== undefined) this.#post({ kind: 'events', ...pending });
   }
 
-  /** True while the region runs and, if it is remote, the link is up, even if it refuses requests at the moment. */
+  /**
+   * True while the region runs and, if it is remote, the link is up, even if it refuses requests at
+   * the moment.
+   */
   get isUp(): boolean {
     return this.#state === 'up' && (this.#options.mode === 'embedded' || this.#link?.state === 'up');
   }
@@ -318,7 +334,10 @@ export class RackUplink {
     }
   }
 
-  /** Sends a full batch, or the first event after GATHER_MS without a message, at once; otherwise gathers events first. */
+  /**
+   * Sends a full batch, or the first event after GATHER_MS without a message, at once; otherwise
+   * gathers events first.
+   */
   #sendSoon(): void {
     const { clock } = this.#options;
     const waitMs = this.#sentAt + GATHER_MS - clock.now();
@@ -407,7 +426,8 @@ export class RackUplink {
     this.#desiredSince = this.#options.clock.wallTimeMs();
     void done.then(() => {
       this.#post({ kind: 'applied', version: state.version });
-      // With its settings the dynamic ranges are in force. A region that started, or another one, may lack any lease.
+      // With its settings the dynamic ranges are in force. A region that started, or another one,
+      // may lack any lease.
       if (isNew) void this.#untold.addAll(() => this.#options.clock.now()).then(() => this.#tellSome());
     });
   }

@@ -3,8 +3,8 @@
 // Sources: the three-part API key of MAAS, `consumer:token:secret`; RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1.
 //
 // 1. A key file that others may read is refused: its readers could impersonate this rack.
-// 2. The first part tells a drawn key from an administrator's. Until the region has accepted a drawn key, only the digest of its secret leaves
-//    the rack.
+// 2. The first part tells a drawn key from an administrator's. Until the region has accepted a
+//    drawn key, only the digest of its secret leaves the rack.
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';

@@ -1,6 +1,7 @@
-// A rack's link to its remote region: registers the rack, stores its events and its machines' posts until the region has them, sends them,
-// fetches the desired state, and reports the rack's progress in heartbeats. It exchanges the same messages with the rack's loop as an embedded
-// region does. Sans-IO: transport, outbox, clock and the file of the cached state are ports.
+// A rack's link to its remote region: registers the rack, stores its events and its machines' posts
+// until the region has them, sends them, fetches the desired state, and reports the rack's progress
+// in heartbeats. It exchanges the same messages with the rack's loop as an embedded region does.
+// Sans-IO: transport, outbox, clock and the file of the cached state are ports.
 //
 //   registering ──200──▶ linked ──401, 403, 404, 409──▶ registering
 //     │  202: pending, 401, 403: rejected, 409: incompatible, no answer: away; each tries again
@@ -41,7 +42,8 @@ import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
 import { StatusKeeper, sumCounts } from './status-keeper.ts';
 
-// Decides which copies of images a rack reports to its region with a heartbeat: those that have advanced since the region heard of them.
+// Decides which copies of images a rack reports to its region with a heartbeat: those that have
+// advanced since the region heard of them.
 //
 // 1. After a new link all are reported again: the region may have lost them.
 
@@ -77,13 +79,16 @@ class ReportedCopies {
   }
 }
 
-// Describes a rack's networks for its registration, in as much detail as an administrator needs to judge it. Its heartbeats send the rest
-// once it is accepted.
+// Describes a rack's networks for its registration, in as much detail as an administrator needs to
+// judge it. Its heartbeats send the rest once it is accepted.
 
 /** The most UTF-16 units that a region reads from a rack that is not accepted. */
 const REGISTRATION_LENGTH_MAX = 16_384;
 
-/** The interfaces as JSON, without reservations; if that is too long, only their names, networks and management. */
+/**
+ * The interfaces as JSON, without reservations; if that is too long, only their names, networks and
+ * management.
+ */
 export function registrationText(interfaces: readonly RackInterface[]): string {
   const whole = JSON.stringify(interfaces.map((interfaceReport) => ({ ...interfaceReport, reservations: undefined })));
   if (whole.length <= REGISTRATION_LENGTH_MAX) return whole;
@@ -99,7 +104,10 @@ const registrationFields = ({ uuid, name, version, interfaces }: RackDescription
 });
 
 const HEARTBEAT_MS = 30_000;
-/** Heartbeats in a row answered with 503, after which the region counts as away: its database is unreachable, not just busy. */
+/**
+ * Heartbeats in a row answered with 503, after which the region counts as away: its database is
+ * unreachable, not just busy.
+ */
 const BEATS_REFUSED = 3;
 const UNAVAILABLE = 503;
 /** How often a pending rack registers again, and how often a refused one does, in milliseconds. */
@@ -284,7 +292,10 @@ export class RegionLink {
 
   // ── requests to the region
 
-  /** Sends a request, and handles answers about the link itself. @returns undefined for these, or if there is no answer */
+  /**
+   * Sends a request, and handles answers about the link itself. @returns undefined for these, or if
+   * there is no answer
+   */
   async #ask(request: LinkRequest): Promise<LinkAnswer | undefined> {
     const { transport, clock } = this.#options;
     let answer: LinkAnswer;

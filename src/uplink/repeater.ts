@@ -1,11 +1,13 @@
-// Repeats a task: at once when poked, after a rest when it succeeded, and after a growing pause when it failed.
+// Repeats a task: at once when poked, after a rest when it succeeded, and after a growing pause
+// when it failed.
 //
 //   resting ──poke, rest over──▶ running ──well──▶ resting
 //                                   └──failed──▶ pausing ──back-off──▶ running
 //
 // 1. Runs never overlap. A poke during a run causes another run after it.
 // 2. A poke does not shorten a pause; `hasten` does.
-// 3. Pauses grow from BACK_OFF_MS_MIN to BACK_OFF_MS_MAX, each random within its upper half, so that many racks do not retry together.
+// 3. Pauses grow from BACK_OFF_MS_MIN to BACK_OFF_MS_MAX, each random within its upper half, so
+//    that many racks do not retry together.
 // 4. After `stop`, the outcome of a run under way is ignored.
 
 import type { Clock, Timer } from '../ground/clock.ts';

@@ -1,7 +1,9 @@
-// Decides when a rack reports its images to its region: only images whose bytes are in its store, and only when the list has changed.
+// Decides when a rack reports its images to its region: only images whose bytes are in its store,
+// and only when the list has changed.
 //
 // 1. If the store cannot be read, nothing is reported, and the last report stays valid.
-// 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
+// 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if
+//    unchanged: the region may have lost them.
 
 import { errorText } from '../ground/errors.ts';
 import { blobPath, COPY_SOURCE, findStarts, hasBlob, readImages } from '../images/store/image-store.ts';

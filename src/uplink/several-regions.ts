@@ -1,12 +1,13 @@
-// The transport to a region that answers at several addresses (region.url is a list): processes with one database, or a proxy and its
-// stand-in. One address is in use at a time.
+// The transport to a region that answers at several addresses (region.url is a list): processes
+// with one database, or a proxy and its stand-in. One address is in use at a time.
 //
 // 1. A request that one address does not answer goes to the next at once. The link may repeat every request.
 // 2. The address that answered last is asked first, even if the first of the list answers again.
 // 3. An answer "not now" (502, 503, 504) is ignored if another address answers.
-// 4. An address where something else answers counts as silent, and is reported once until the region answers there.
-// 5. Pings detect a process that hangs, which still accepts connections. A process answers them from memory. The rack leaves one only if
-//    another address answers.
+// 4. An address where something else answers counts as silent, and is reported once until the
+//    region answers there.
+// 5. Pings detect a process that hangs, which still accepts connections. A process answers them
+//    from memory. The rack leaves one only if another address answers.
 // 6. A ping does not end the fault of an address that said "not now": only a served request does.
 // 7. The other addresses are pinged less often, so that a wrong one is known before it is needed.
 
@@ -29,8 +30,9 @@ import {
 /** The pause between two pings of the address in use, in milliseconds: cheap enough for hundreds of racks. */
 const PING_EVERY_MS = 3000;
 /**
- * How long a ping may take, in milliseconds. The longest turns of a region's event loop and a lost packet (retransmitted after 1 s and 3 s, RFC
- * 6298 §5) take less. With the pause and the ping of the next address a rack leaves a process that hangs within about ten seconds.
+ * How long a ping may take, in milliseconds. The longest turns of a region's event loop and a lost
+ * packet (retransmitted after 1 s and 3 s, RFC 6298 §5) take less. With the pause and the ping of
+ * the next address a rack leaves a process that hangs within about ten seconds.
  */
 const PING_MS_MAX = 6000;
 /** The pause between two pings of the other addresses, each in turn, in milliseconds. */
@@ -38,7 +40,10 @@ const OTHER_PING_EVERY_MS = 15_000;
 
 /** The last news of an address, and its last refusal. */
 interface Known extends Pick<AddressStatus, 'answeredMs' | 'failure'> {
-  /** The number of requests that had been served when the address last said "not now"; undefined if it did not since it was served there. */
+  /**
+   * The number of requests that had been served when the address last said "not now"; undefined if
+   * it did not since it was served there.
+   */
   readonly refusedAt?: number | undefined;
 }
 
@@ -150,8 +155,9 @@ export class SeveralRegions implements LinkTransport {
   }
 
   /**
-   * Pings the address in use. If it does not answer, makes the next address that does the one in use, and ends the requests at the former one;
-   * they are sent again. If no address answers, nothing changes.
+   * Pings the address in use. If it does not answer, makes the next address that does the one in
+   * use, and ends the requests at the former one; they are sent again. If no address answers,
+   * nothing changes.
    */
   async #leaveIfHanging(): Promise<void> {
     const region = this.#current;

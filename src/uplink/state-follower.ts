@@ -1,10 +1,13 @@
-// Follows the desired state of a remote region: fetches it by ETag when the stream opens, after each change announced in it, and at intervals.
+// Follows the desired state of a remote region: fetches it by ETag when the stream opens, after
+// each change announced in it, and at intervals.
 //
 //   changes (a stream) ──another version──▶ poke ──▶ GET state ──200, or 226 with the changes──▶ onState
 //                                                       └─304─▶ nothing
 //
-// 1. The first fetch of a life is unconditional: the same version of another region, or of a restored one, may be another state.
-// 2. Changes apply to the state whose tag was sent. If they are invalid, the next fetch is unconditional again.
+// 1. The first fetch of a life is unconditional: the same version of another region, or of a
+//    restored one, may be another state.
+// 2. Changes apply to the state whose tag was sent. If they are invalid, the next fetch is
+//    unconditional again.
 // 3. One fetch is in flight at a time, so an older state never follows a newer one.
 // 4. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
 
@@ -30,7 +33,10 @@ interface StateFollowerOptions {
   /** The link's paths. */
   readonly path: (name: 'state' | 'changes') => string;
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
-  /** @param isAnew the region started since the last state, or the state has another history: the region may lack what it was sent */
+  /**
+   * @param isAnew the region started since the last state, or the state has another history: the
+   * region may lack what it was sent
+   */
   readonly onState: (state: DesiredState, isAnew: boolean) => void;
   /** Called when the region asks something of the rack. */
   readonly onRequest: (request: RackRequest) => void;
@@ -147,7 +153,7 @@ export class StateFollower {
 }
 
 /**
- * The basis and the start of the region in a tag (`region/racks/state-update.ts`): after its version, which alone differs between states of one
- * history.
+ * The basis and the start of the region in a tag (`region/racks/state-update.ts`): after its
+ * version, which alone differs between states of one history.
  */
 const stateTagBasis = (tag: string | undefined): string => tag?.slice(tag.indexOf('.')) ?? '';

@@ -1,5 +1,6 @@
-// Keeps the status of a rack's link to its region, and sends it to the rack: at once when the state changes, and within STATUS_PAUSE_MS when only
-// its counts change. Publishes a notice of each change of state.
+// Keeps the status of a rack's link to its region, and sends it to the rack: at once when the state
+// changes, and within STATUS_PAUSE_MS when only its counts change. Publishes a notice of each
+// change of state.
 
 import type { Clock, Timer } from '../ground/clock.ts';
 import { EventSampler } from '../ground/rate-limit.ts';

@@ -1,5 +1,5 @@
-// Limits the lease events that are sent to the region about hosts that are not its machines: a building full of telephones renews thousands
-// of leases an hour, each a row in the region's log.
+// Limits the lease events that are sent to the region about hosts that are not its machines: a
+// building full of telephones renews thousands of leases an hour, each a row in the region's log.
 //
 //   event ─┬─ of a question by `rackboot doctor` (`own-probes.ts`) ──────────────────→ not sent
 //          ├─ not an everyday event of a lease ──────────────────────────────────────→ sent
@@ -9,8 +9,10 @@
 //                                            └─ withheld, and counted
 //
 // 1. Withheld events are missing only in the region. Refusals, conflicts, files and reports are always sent.
-// 2. When a stranger becomes a known machine, the rack sends its running leases (`findRunningLeases`), so no address is lost.
-// 3. The region gives no address that a stranger leases outside the dynamic ranges, so it must know all of these (`untold-leases.ts`).
+// 2. When a stranger becomes a known machine, the rack sends its running leases
+//    (`findRunningLeases`), so no address is lost.
+// 3. The region gives no address that a stranger leases outside the dynamic ranges, so it must know
+//    all of these (`untold-leases.ts`).
 
 import type { DhcpEvent } from '../dhcp/events/events.ts';
 import { isEveryday } from '../dhcp/events/everyday-events.ts';
@@ -24,7 +26,10 @@ import type { DesiredState } from '../machines/machine.ts';
 
 /** Remembered hardware addresses of hosts that booted; the one that booted longest ago is forgotten first. */
 export const BOOTERS_MAX = 8192;
-/** The rate of strangers' everyday events that are sent, per kind. The burst covers a hall of printers that is switched on. */
+/**
+ * The rate of strangers' everyday events that are sent, per kind. The burst covers a hall of
+ * printers that is switched on.
+ */
 export const STRANGER_RATE: Rate = { perSecond: 5, burst: 250 };
 
 /** Matches kinds of events that only a booting host causes. */
@@ -89,7 +94,10 @@ export class StrangerEvents {
     return new Set(machines.flatMap(({ macs }) => macs.filter((mac) => !isMachine(mac))));
   }
 
-  /** The events that send the addresses of machines that became known; those of hosts that booted were sent already. */
+  /**
+   * The events that send the addresses of machines that became known; those of hosts that booted
+   * were sent already.
+   */
   leaseEvents(listNewInterfaces: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
     const unreported = new Set([...listNewInterfaces].filter((mac) => !this.#booters.has(mac)));
     if (unreported.size === 0) return [];

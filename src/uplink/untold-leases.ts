@@ -1,12 +1,14 @@
-// The running leases outside the dynamic ranges that the region may not know yet. It gives no such address to another host, so it must know
-// all of them (`stranger-events.ts`).
+// The running leases outside the dynamic ranges that the region may not know yet. It gives no such
+// address to another host, so it must know all of them (`stranger-events.ts`).
 //
 //   the region's first state, or one of another history ─ addAll ─ TURN_LEASES a turn ┄ all looked at ─┐
 //   ranges changed, leases imported ──────────────────── add ──────────────────────────────────────────┴─▶ waiting ─ take ─▶ events
 //
 // 1. LEASES_TOLD_MAX wait at most, those that end last: the region keeps no more of one rack.
-// 2. Only addresses wait. An event has the lease that runs when it is taken, so no old lease follows the news of its end.
-// 3. The region takes a host's last report for its present address, so the host's newest lease follows if it is another one.
+// 2. Only addresses wait. An event has the lease that runs when it is taken, so no old lease
+//    follows the news of its end.
+// 3. The region takes a host's last report for its present address, so the host's newest lease
+//    follows if it is another one.
 // 4. A machine that is being deployed is left out: its system shows by taking an address that it runs.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -18,7 +20,10 @@ import { type Instant, instant } from '../ground/clock.ts';
 import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
 import { ackEvent, type KnownHosts } from './stranger-events.ts';
 
-/** Leases that wait to be sent to the region; it keeps as many of one rack. At the bound those that end first are left out. */
+/**
+ * Leases that wait to be sent to the region; it keeps as many of one rack. At the bound those that
+ * end first are left out.
+ */
 export const LEASES_TOLD_MAX = 16_384;
 /** Leases looked at in one turn of the event loop: some tenths of a millisecond. */
 const TURN_LEASES = 1024;
@@ -51,7 +56,10 @@ export class UntoldLeases {
     for (const lease of leases) this.#add(lease, now);
   }
 
-  /** Adds all leases of the rack in this way; none is taken meanwhile. A call during another one makes that one start once more. */
+  /**
+   * Adds all leases of the rack in this way; none is taken meanwhile. A call during another one
+   * makes that one start once more.
+   */
   async addAll(now: () => Instant): Promise<void> {
     this.#isDue = true;
     if (this.#isLooking) return;
@@ -69,7 +77,10 @@ export class UntoldLeases {
     this.#isLooking = false;
   }
 
-  /** Takes leases that still run. @returns the events that send them: one or two for each of at most `count` leases */
+  /**
+   * Takes leases that still run. @returns the events that send them: one or two for each of at most
+   * `count` leases
+   */
   take(count: number, now: Instant): readonly DhcpEvent[] {
     const events: DhcpEvent[] = [];
     let taken = 0;

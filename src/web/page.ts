@@ -1,10 +1,13 @@
-// The script of every page: it refreshes live pages, and checks forms while people write. Node strips the types (`files/browser-file.ts`).
+// The script of every page: it refreshes live pages, and checks forms while people write. Node
+// strips the types (`files/browser-file.ts`).
 //
 // 1. Pages work without this script; they are then reloaded to show what is new.
-// 2. A refresh never disturbs the reader: a part with a focused field or selected text is not replaced, open details stay open, output
-//    scrolled to its end stays there, ticks and choices that were not sent stay, and so does the focus.
-// 3. The region's stream of events says when there is something new. A page that shows work, or has no stream, looks by itself. A hidden page
-//    has none: a browser opens only six connections to a host.
+// 2. A refresh never disturbs the reader: a part with a focused field or selected text is not
+//    replaced, open details stay open, output scrolled to its end stays there, ticks and choices
+//    that were not sent stay, and so does the focus.
+// 3. The region's stream of events says when there is something new. A page that shows work, or has
+//    no stream, looks by itself. A hidden page has none: a browser opens only six connections to a
+//    host.
 // 4. This file imports nothing, because the browser gets it alone.
 
 const AT_WORK_MS = 1000;
@@ -63,14 +66,17 @@ function keepChoices(old: Element, next: Element): void {
 const tickKey = ({ name, value }: HTMLInputElement): string => `${name} ${value}`;
 
 /**
- * What needs this script, so that only the script shows it: boxes that tick all others of their table, buttons that copy, and
- * how fresh a live page is.
+ * What needs this script, so that only the script shows it: boxes that tick all others of their
+ * table, buttons that copy, and how fresh a live page is.
  */
 function showControls(part: ParentNode): void {
   for (const control of part.querySelectorAll<HTMLElement>('[data-ticks], .copier, .fresh')) control.hidden = false;
 }
 
-/** Copies what the button stands beside. In a page that came over plain HTTP, browsers let a script do that only with marked text. */
+/**
+ * Copies what the button stands beside. In a page that came over plain HTTP, browsers let a script
+ * do that only with marked text.
+ */
 function copyBeside(button: Element): void {
   if (button.parentElement === null) return;
   getSelection()?.selectAllChildren(button.parentElement);
@@ -251,7 +257,10 @@ if (sum !== null) {
   addEventListener('pageshow', () => showSum(sum));
 }
 
-/** Sends a form with a file by itself, and shows how much of it has gone. Without this script the browser sends it. */
+/**
+ * Sends a form with a file by itself, and shows how much of it has gone. Without this script the
+ * browser sends it.
+ */
 function sendFile(form: HTMLFormElement, bar: HTMLProgressElement): void {
   const request = new XMLHttpRequest();
   request.open('POST', form.action);

@@ -1,4 +1,5 @@
-// `rackboot replay`: answers the queries of a capture with the current configuration. It sends and stores nothing.
+// `rackboot replay`: answers the queries of a capture with the current configuration. It sends and
+// stores nothing.
 
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Prints a region's answer like MAAS's command line: JSON with one key per line, and the status only on a terminal.
+// Prints a region's answer like MAAS's command line: JSON with one key per line, and the status
+// only on a terminal.
 
 import { isUtf8 } from 'node:buffer';
 import { RackError } from '../../ground/errors.ts';

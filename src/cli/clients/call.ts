@@ -1,9 +1,11 @@
 // Builds the request for an operation from the words after it.
 //
-// Source: the maas command line: first the words of the path, then `key=value`, or `key@=file` for the content of a file. Parameters of
-// GET and DELETE go into the query, those of POST and PUT into multipart/form-data; `op` is always in the query.
+// Source: the maas command line: first the words of the path, then `key=value`, or `key@=file` for
+// the content of a file. Parameters of GET and DELETE go into the query, those of POST and PUT into
+// multipart/form-data; `op` is always in the query.
 //
-// 1. A word without `=` that follows `key=` is the value of that key, because shells split `labels= "*"` into two words.
+// 1. A word without `=` that follows `key=` is the value of that key, because shells split
+//    `labels= "*"` into two words.
 
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';

@@ -1,4 +1,5 @@
-// The table of the commands that work with a region like MAAS's own client, `login`, `logout`, `maas`, and of `import-maas`.
+// The table of the commands that work with a region like MAAS's own client, `login`, `logout`,
+// `maas`, and of `import-maas`.
 
 import { action, type Row, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option } from '../terminal/shared-options.ts';

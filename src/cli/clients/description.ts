@@ -1,9 +1,10 @@
 // Finds a region's operations by the words of a command line, in the region's own description of its API.
 //
-// Source: the description and the naming of the maas command line: a handler `NodeGroupInterfaceHandler` is
-// `node-group-interface`, an operation `import_boot_images` is `import-boot-images`, and the words of a path come
-// before the parameters, in its order. Consecutive capitals belong to the following word: `SSHKeysHandler` is
-// `sshkeys`. An operation takes parameters if its text has `:param`.
+// Source: the description and the naming of the maas command line: a handler
+// `NodeGroupInterfaceHandler` is `node-group-interface`, an operation `import_boot_images` is
+// `import-boot-images`, and the words of a path come before the parameters, in its order.
+// Consecutive capitals belong to the following word: `SSHKeysHandler` is `sshkeys`. An operation
+// takes parameters if its text has `:param`.
 //
 // 1. Hyphens do not matter: `ssh-keys` and `sshkeys` are the same word.
 

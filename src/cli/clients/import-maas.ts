@@ -1,21 +1,28 @@
-// `rackboot import-maas URL [APIKEY]`: reads what a running MAAS knows by its API 2.0, and adds it to the region of this host by the region's own
-// operations, so that all its checks apply.
+// `rackboot import-maas URL [APIKEY]`: reads what a running MAAS knows by its API 2.0, and adds it
+// to the region of this host by the region's own operations, so that all its checks apply.
 //
 //   MAAS ─ lists (GET) ─► tables (`maas-objects.ts`) ─► operations of this host's region ─► report
 //
 // Source: MAAS's API 2.0; OAuth 1.0 with PLAINTEXT (RFC 5849 §3.4.4).
 //
-// 1. Nothing is changed at the MAAS, and nothing here that exists: it is counted as there. So an import may be repeated.
-// 2. A parameter that the region refuses is left out, and named in the report; without a parameter that the object needs, it is refused.
-// 3. A machine that may have a system on its disk, whatever its state there, is added as Deployed by one operation, so that at no moment a
-//    start from the network would touch the disk or switch the machine off. No operation here switches a machine.
-// 4. The source is a stranger's: answers, lists and the report are bounded, what it says is cleaned where it is printed, and it names no path.
+// 1. Nothing is changed at the MAAS, and nothing here that exists: it is counted as there. So an
+//    import may be repeated.
+// 2. A parameter that the region refuses is left out, and named in the report; without a parameter
+//    that the object needs, it is refused.
+// 3. A machine that may have a system on its disk, whatever its state there, is added as Deployed
+//    by one operation, so that at no moment a start from the network would touch the disk or switch
+//    the machine off. No operation here switches a machine.
+// 4. The source is a stranger's: answers, lists and the report are bounded, what it says is cleaned
+//    where it is printed, and it names no path.
 // 5. Neither the key nor a parameter of a power driver is printed, except the hosts that switch a machine.
-// 6. The source gives nobody rights over what was here: no administrator, no SSH key to a former account, and to former machines no tag and no
-//    kernel parameter. What it adds to those who have a say (users, keys, domains, hosts that switch) or that answers (names, nodes) is named.
-// 7. Where a domain, a network or a host was here before, the source adds nothing that answers or routes (`#findFormer`): it is left, and named.
-//    A name belongs to the most specific domain that holds it, which must be of this import.
-// 8. Nodes are what an import is for: one may have a name in a former domain and an address in a former network, but none that may be somebody's.
+// 6. The source gives nobody rights over what was here: no administrator, no SSH key to a former
+//    account, and to former machines no tag and no kernel parameter. What it adds to those who have
+//    a say (users, keys, domains, hosts that switch) or that answers (names, nodes) is named.
+// 7. Where a domain, a network or a host was here before, the source adds nothing that answers or
+//    routes (`#findFormer`): it is left, and named. A name belongs to the most specific domain that
+//    holds it, which must be of this import.
+// 8. Nodes are what an import is for: one may have a name in a former domain and an address in a
+//    former network, but none that may be somebody's.
 // 9. What is judged is a text: an object whose key is none is refused.
 
 import { join } from 'node:path';
@@ -210,7 +217,10 @@ class Source {
     this.#ask = ask;
   }
 
-  /** @returns undefined if this MAAS has no such resource @throws RackError `permission-denied`, `source-failed`, `not-running` */
+  /**
+   * @returns undefined if this MAAS has no such resource @throws RackError `permission-denied`,
+   * `source-failed`, `not-running`
+   */
   async read(resource: string, ids: readonly string[] = []): Promise<unknown> {
     const [path = '', own] = resource.split('?');
     const query = new URLSearchParams(own);
@@ -471,7 +481,10 @@ class Import {
     }
   }
 
-  /** Without the parameters that the region refuses (rule 2). @returns its answer; undefined: it refuses the rest, too */
+  /**
+   * Without the parameters that the region refuses (rule 2). @returns its answer; undefined: it
+   * refuses the rest, too
+   */
   async #send(
     kind: string,
     title: string,
@@ -600,7 +613,10 @@ class Import {
     });
   }
 
-  /** Why an address may be somebody's (rule 8); undefined: it is free, or in no network that was here before. */
+  /**
+   * Why an address may be somebody's (rule 8); undefined: it is free, or in no network that was
+   * here before.
+   */
   #findOwner(text: string): string | undefined {
     const address = parseIpv4(text);
     if (address === undefined) return 'it is no IPv4 address';

@@ -54,7 +54,10 @@ export function parseRegionAddress(text: string): RegionAddress {
 interface LoginWords {
   readonly profile: string;
   readonly url: string;
-  /** The key itself, the file that holds it, or `-` or `/dev/stdin` for standard input; undefined: ask, or read standard input. */
+  /**
+   * The key itself, the file that holds it, or `-` or `/dev/stdin` for standard input; undefined:
+   * ask, or read standard input.
+   */
   readonly apikey?: string | undefined;
   readonly cacerts?: string | undefined;
 }
@@ -140,7 +143,10 @@ async function askForKey(): Promise<string> {
 
 const whoShape = z.looseObject({ username: z.string() });
 
-/** API 1.0 has no `whoami`, and a region of MAAS 1 no API 2.0. @returns the key's owner, if the region says */
+/**
+ * API 1.0 has no `whoami`, and a region of MAAS 1 no API 2.0. @returns the key's owner, if the
+ * region says
+ */
 async function checkKey(profile: Profile, terms?: AskTerms): Promise<string | undefined> {
   const { url, api, key } = profile;
   const ask = (path: string, op?: string) =>

@@ -1,10 +1,11 @@
-// What `rackboot import-maas` reads of a MAAS, and the operation and the parameters that each becomes here. Both speak API 2.0: an object there and
-// one here have the same properties.
+// What `rackboot import-maas` reads of a MAAS, and the operation and the parameters that each
+// becomes here. Both speak API 2.0: an object there and one here have the same properties.
 //
 // Sources: the API of MAAS 2.x and 3.x.
 //
-// 1. A table names a property by its path, `vlan.fabric`. What is missing or of another form is not sent. Only a path that ends with `[]` may
-//    lead to a list: elsewhere nothing that is judged here as a text would be seen of it.
+// 1. A table names a property by its path, `vlan.fabric`. What is missing or of another form is not
+//    sent. Only a path that ends with `[]` may lead to a list: elsewhere nothing that is judged
+//    here as a text would be seen of it.
 // 2. The region judges every value. Only what decides about the import itself is read here.
 
 import { cleanText, shellWord, withoutUser } from '../../ground/clean-text.ts';
@@ -81,7 +82,10 @@ export interface Kind {
   readonly add?: string;
   /** The operation that changes one which the region made itself, with a fabric that this import added. */
   readonly change?: string;
-  /** The parameters that are not sent, because the source must not rule over what is here, and the command that gives each. */
+  /**
+   * The parameters that are not sent, because the source must not rule over what is here, and the
+   * command that gives each.
+   */
   readonly withheld?: Readonly<Record<string, string>>;
   /** True: a region without machines gets them. */
   readonly isWholeIfEmpty?: boolean;
@@ -293,7 +297,10 @@ const MACHINE = {
   power_type: 'power_type',
 } as const;
 
-/** What a machine without a system becomes here, and the operation that makes a New one so. In every other state it may have a system. */
+/**
+ * What a machine without a system becomes here, and the operation that makes a New one so. In every
+ * other state it may have a system.
+ */
 const STATES: Readonly<Record<string, readonly [state: string, operation?: string]>> = {
   New: ['New'],
   Commissioning: ['New'],

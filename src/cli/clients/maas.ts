@@ -1,4 +1,5 @@
-// `rackboot maas`: the command lines of MAAS's own client, word for word: `maas root node-groups import-boot-images`.
+// `rackboot maas`: the command lines of MAAS's own client, word for word:
+// `maas root node-groups import-boot-images`.
 //
 //   maas login PROFILE URL [KEY] | logout PROFILE | list | refresh
 //   maas PROFILE NOUN ACTION [WORD …] [KEY=VALUE …]        --help, --debug and --insecure may stand anywhere
@@ -6,7 +7,8 @@
 //
 // 1. The nouns and operations come from the region, which may run another version.
 // 2. The API version in the profile's address comes first; operations that only the other has work as well.
-// 3. Exit codes as MAAS's: 0 done; 1 no answer; 2 the region refused, with its answer on standard output, or wrong usage.
+// 3. Exit codes as MAAS's: 0 done; 1 no answer; 2 the region refused, with its answer on standard
+//    output, or wrong usage.
 
 import { cleanText } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -181,7 +183,10 @@ async function readNouns(
   return withOther(first, second ?? []);
 }
 
-/** @returns undefined if the address has no such API @throws RackError `not-running` if it answers "not now" */
+/**
+ * @returns undefined if the address has no such API @throws RackError `not-running` if it answers
+ * "not now"
+ */
 async function readVersion(ask: AskRegion, version: '1.0' | '2.0', url: string): Promise<readonly Noun[] | undefined> {
   const answer = await ask({ method: 'GET', path: `/MAAS/api/${version}/describe/` });
   const failure = unavailable(url, answer);

@@ -1,4 +1,5 @@
-// The regions to which a person has logged in, each under a name: one file per profile in the user's configuration directory.
+// The regions to which a person has logged in, each under a name: one file per profile in the
+// user's configuration directory.
 //
 // Source: XDG Base Directory Specification 0.8 ($XDG_CONFIG_HOME; a relative path there is ignored).
 //
@@ -67,7 +68,10 @@ export function listProfiles(): readonly string[] {
   }
 }
 
-/** @throws RackError `not-found` with the nearest name, `permission-denied` if others may read it, `bad-argument` if it is not a profile */
+/**
+ * @throws RackError `not-found` with the nearest name, `permission-denied` if others may read it,
+ * `bad-argument` if it is not a profile
+ */
 export function readProfile(name: string): Profile {
   checkProfileName(name);
   const file = profilePath(name);

@@ -1,8 +1,10 @@
-// Sends one request of a command to a region: with the key of a profile, or over the control socket of this host.
+// Sends one request of a command to a region: with the key of a profile, or over the control socket
+// of this host.
 //
 // Sources: RFC 9110; RFC 5849 §3.5.1 (authorization).
 //
-// 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than its bound.
+// 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer
+//    larger than its bound.
 // 2. No message names the key: an answer other than a success loses the parts of it that it repeats.
 
 import { REGION_PORT } from '../../config/region-place.ts';
@@ -143,7 +145,10 @@ export function jsonIn({ body }: Pick<RegionAnswer, 'body'>): unknown {
 const parseSeconds = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 
-/** The error for an answer that says "not now", of a region without its database or of a proxy without a region. */
+/**
+ * The error for an answer that says "not now", of a region without its database or of a proxy
+ * without a region.
+ */
 export function unavailable(url: string, answer: RegionAnswer): RackError | undefined {
   const { status, type, body, isRegions, retrySeconds } = answer;
   if (!NOT_NOW.has(status)) return undefined;

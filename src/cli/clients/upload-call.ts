@@ -1,6 +1,7 @@
 // `boot-resources create … content@=FILE`: uploads the file in pieces, like MAAS's command line.
 //
-// Source: the maas command line: a POST with sha256 and size instead of the content, then pieces to the `upload_uri` in the answer.
+// Source: the maas command line: a POST with sha256 and size instead of the content, then pieces to
+// the `upload_uri` in the answer.
 //
 // 1. Repeating the command continues an interrupted upload: the answer says how many bytes the region has.
 

@@ -3,7 +3,8 @@
 // Source: the maas command line: PUTs of 4 MiB.
 //
 // 1. Only the piece is in memory.
-// 2. Each piece names its position in the file (`Content-Range`, Rackboot's extension), so a region never adds one twice.
+// 2. Each piece names its position in the file (`Content-Range`, Rackboot's extension), so a region
+//    never adds one twice.
 
 import { z } from 'zod';
 import { type HashedFile, readPiece } from '../terminal/hashed-file.ts';
@@ -28,7 +29,10 @@ interface Begun {
   readonly received: number;
 }
 
-/** The upload of a file; undefined: none has begun. MAAS does not say how much it has, so it gets the file from its beginning. */
+/**
+ * The upload of a file; undefined: none has begun. MAAS does not say how much it has, so it gets
+ * the file from its beginning.
+ */
 export function findUpload(sets: z.output<typeof setsShape>, { bytes, sha256 }: HashedFile): Begun | undefined {
   const files = Object.values(sets).flatMap((set) => Object.values(set.files));
   const begun = files.find((file) => !file.complete && file.size === bytes && file.sha256 === sha256);

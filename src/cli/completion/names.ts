@@ -1,6 +1,7 @@
 // Names of things in a line of a shell: machines, images, keys of the configuration, interfaces.
 //
-// 1. A name costs no start of the parser, and no reading of the configuration but for the line that names the state directory.
+// 1. A name costs no start of the parser, and no reading of the configuration but for the line that
+//    names the state directory.
 // 2. Who may not ask the daemon, or reads no tree, gets none: a completion reports nothing.
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -72,7 +73,10 @@ const ARGUMENTS: readonly (readonly [before: RegExp, Place])[] = [
 ];
 const OPTIONS: Readonly<Record<string, Place>> = { '--interface': interfaceNames, '--machine': machineNames };
 
-/** @param typed the words after `rackboot`; the last one is being typed @returns undefined if it names no such thing */
+/**
+ * @param typed the words after `rackboot`; the last one is being typed @returns undefined if it
+ * names no such thing
+ */
 export async function proposeNames(typed: readonly string[]): Promise<readonly string[] | undefined> {
   const last = typed.at(-1) ?? '';
   const ofOption = OPTIONS[typed.at(-2) ?? ''];

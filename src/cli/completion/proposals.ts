@@ -1,6 +1,7 @@
 // Shell completions that the parser does not know: profiles, and the API's nouns, operations and parameters.
 //
-// 1. The parser completes commands of Rackboot's own only: after words that it does not know it proposes all commands.
+// 1. The parser completes commands of Rackboot's own only: after words that it does not know it
+//    proposes all commands.
 
 import { basename } from 'node:path';
 import { findNamed, listParameters, type Noun } from '../clients/description.ts';

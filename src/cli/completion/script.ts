@@ -1,7 +1,9 @@
-// The scripts that let a shell complete the words of `rackboot`, and of MAAS's name for it, an alias or a file that runs `rackboot maas`. Each
-// asks this program with the words up to the cursor, the name of the program first.
+// The scripts that let a shell complete the words of `rackboot`, and of MAAS's name for it, an
+// alias or a file that runs `rackboot maas`. Each asks this program with the words up to the
+// cursor, the name of the program first.
 //
-// 1. A host that has MAAS's own `maas` keeps the completion of that program, unless the name is an alias or a file of ours.
+// 1. A host that has MAAS's own `maas` keeps the completion of that program, unless the name is an
+//    alias or a file of ours.
 
 const ASK = 'rackboot --get-yargs-completions';
 

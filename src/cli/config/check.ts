@@ -1,5 +1,5 @@
-// `rackboot check`: lists every problem of a configuration file, in the file itself and on this host; `--diff` shows
-// what it would change in the running daemon.
+// `rackboot check`: lists every problem of a configuration file, in the file itself and on this
+// host; `--diff` shows what it would change in the running daemon.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// `rackboot hosts`: the reservations of the networks, entries of `hosts` of their cluster interfaces. The address says
-// which network a reservation belongs to.
+// `rackboot hosts`: the reservations of the networks, entries of `hosts` of their cluster
+// interfaces. The address says which network a reservation belongs to.
 
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -59,7 +59,10 @@ export async function listHosts(where: Where): Promise<number> {
   );
 }
 
-/** @param client a hardware address, a client identifier of bytes, or `FIELD=VALUE` with a field of `hosts` */
+/**
+ * @param client a hardware address, a client identifier of bytes, or `FIELD=VALUE` with a field of
+ * `hosts`
+ */
 export async function reserveHost({
   config,
   client,
@@ -152,7 +155,10 @@ const formatClient = (host: Settings): string =>
     return value === undefined ? [] : [field === 'mac' ? String(value) : `${field} ${String(value)}`];
   }).join(', ');
 
-/** A text alone is refused: it is more often the name of the host than the identifier that the client sends. */
+/**
+ * A text alone is refused: it is more often the name of the host than the identifier that the
+ * client sends.
+ */
 function clientIn(client: string): Settings {
   const [, field = '', value = ''] = /^(\w+)=(.+)$/s.exec(client) ?? [];
   if (CLIENT_FIELDS.some((clientField) => clientField === field)) return { [field]: value };
@@ -265,7 +271,10 @@ interface Candidate {
   readonly host: Settings;
 }
 
-/** With those of their networks; each that fits, judged as all changes of the settings are. @param dryRun true: only judged */
+/**
+ * With those of their networks; each that fits, judged as all changes of the settings are. @param
+ * dryRun true: only judged
+ */
 export async function takeReservations(
   config: string,
   reservations: readonly ForeignReservation[],

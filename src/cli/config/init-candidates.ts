@@ -29,7 +29,10 @@ export interface Candidate extends InterfaceProposal {
   readonly formerDomain?: string | undefined;
 }
 
-/** What other DHCP servers of this host gave in the networks of candidates: their range, router and domain. */
+/**
+ * What other DHCP servers of this host gave in the networks of candidates: their range, router and
+ * domain.
+ */
 export const withFormer = (candidates: readonly Candidate[], servers: readonly LocalServer[]): readonly Candidate[] =>
   candidates.map((candidate) => {
     const former = servers.filter(({ interfaces }) => interfaces.has(candidate.name));
@@ -80,7 +83,8 @@ const isUsable = ({ address, prefix }: InterfaceAddress): boolean =>
 /**
  * Interfaces with an IPv4 network that could hold machines; those without the default route come first.
  * @param isTaken true for a network that is served already
- * @throws RackError `bad-argument` if there is none, `already-exists` if that of the wanted interface is taken
+ * @throws RackError `bad-argument` if there is none, `already-exists` if that of the wanted
+ * interface is taken
  */
 export function findCandidates(
   wanted: string | undefined,

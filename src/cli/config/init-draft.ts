@@ -1,4 +1,5 @@
-// The answers of `rackboot init` and `rackboot networks add`: asked of a person, or taken as proposed, and judged as `check` does.
+// The answers of `rackboot init` and `rackboot networks add`: asked of a person, or taken as
+// proposed, and judged as `check` does.
 
 import { findOverlaps, hostAddresses } from '../../config/host-check.ts';
 import type { RackConfig } from '../../config/rack-config.ts';

@@ -1,4 +1,5 @@
-// Recognises the file that `rackboot init` wrote. Such a file says nothing of its own: if the store has no network, `init` may write it again.
+// Recognises the file that `rackboot init` wrote. Such a file says nothing of its own: if the store
+// has no network, `init` may write it again.
 
 import { readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { renderFile } from './init-proposal.ts';
@@ -12,7 +13,10 @@ interface InitFile {
 /** Of the example, which another installation may have elsewhere. */
 const PLACE = /(?<=^# Rackboot\. Every key is explained in )\S*(?=config\/rackboot\.yaml;)/;
 
-/** Undefined: `init` did not write this file, or a person has changed it. @throws RackError `config-unreadable` */
+/**
+ * Undefined: `init` did not write this file, or a person has changed it. @throws RackError
+ * `config-unreadable`
+ */
 export function findInitFile(file: string): InitFile | undefined {
   const text = readConfigText(file);
   const read = readConfigFile(text);

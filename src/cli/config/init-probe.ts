@@ -1,5 +1,5 @@
-// Looks for other DHCP servers before `rackboot init` proposes to give addresses: two servers that do so on one network disturb every
-// host there.
+// Looks for other DHCP servers before `rackboot init` proposes to give addresses: two servers that
+// do so on one network disturb every host there.
 //
 // 1. Silence proves nothing: a switch port may not forward yet, and only root may ask. The warnings say so.
 
@@ -24,7 +24,10 @@ export interface WireAnswer {
   readonly unasked?: string | undefined;
 }
 
-/** Broadcasts a DISCOVER and collects the answers of other servers for OFFERS_MS. Never fails. @param own the addresses of this host */
+/**
+ * Broadcasts a DISCOVER and collects the answers of other servers for OFFERS_MS. Never fails.
+ * @param own the addresses of this host
+ */
 export async function askForServers(
   { name, address }: InterfaceProposal,
   own: ReadonlySet<string>,

@@ -3,7 +3,8 @@
 //   settle, or ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
 //         ↑                                                └─ a mistake ─→ tell ───→ first the questions it concerns
 //
-// 1. After a mistake the prompt shows the typed address again, to be corrected. Enter accepts the value in brackets.
+// 1. After a mistake the prompt shows the typed address again, to be corrected. Enter accepts the
+//    value in brackets.
 // 2. A mistake that no question can correct (a wrong option) ends the command.
 
 import { RackError } from '../../ground/errors.ts';

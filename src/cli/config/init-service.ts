@@ -6,7 +6,8 @@ import { unitsToEnable } from '../../control/start-command.ts';
 import { agrees } from '../terminal/prompt.ts';
 
 /**
- * Prepares the offer while this process is root's: storing the network makes it the service user's, who may start nothing.
+ * Prepares the offer while this process is root's: storing the network makes it the service user's,
+ * who may start nothing.
  * @returns asks the person; true if the service runs then
  */
 export function prepareServiceOffer(): () => Promise<boolean> {

@@ -1,5 +1,5 @@
-// The names of answers in the error messages of `rackboot init`: an option by its flag, a typed answer by its question.
-// `check` names the keys of a file that does not exist yet.
+// The names of answers in the error messages of `rackboot init`: an option by its flag, a typed
+// answer by its question. `check` names the keys of a file that does not exist yet.
 
 import { FIELDS, type Field } from './init-questions.ts';
 
@@ -46,7 +46,10 @@ export const questionName: NameAnswer = (field) => TYPED[field];
 export const fieldsAt = (place: string): readonly Field[] =>
   FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
 
-/** Keys become the names of answers. @param path its whole path @param place its path without that of the network */
+/**
+ * Keys become the names of answers. @param path its whole path @param place its path without that
+ * of the network
+ */
 export function mistakeText(problem: { path: string; place: string; message: string }, nameOf: NameAnswer): string {
   const { path, place, message } = problem;
   const [field] = fieldsAt(place);

@@ -1,4 +1,5 @@
-// `rackboot init`: makes a configuration for this host from questions or flags: a file, and the network in the store.
+// `rackboot init`: makes a configuration for this host from questions or flags: a file, and the
+// network in the store.
 //
 //   findCandidates ─→ interview (a person) or takeProposals ─→ the file, then the store ─→ nextSteps
 //   --no-interface ──────────────────────────────────────────────┘ without a network: the page, or a command, enables DHCP later
@@ -6,8 +7,8 @@
 // Both look for other DHCP servers on the network, and judge the answers as `check` does.
 //
 // 1. `init` writes nothing that `rackboot check` would refuse.
-// 2. `init` never chooses the interface of the default route unasked, nor sets up a second DHCP server where one answers: either would
-//    disturb every host on the network.
+// 2. `init` never chooses the interface of the default route unasked, nor sets up a second DHCP
+//    server where one answers: either would disturb every host on the network.
 
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -140,7 +141,10 @@ interface InitFlags extends Answers {
   readonly force: boolean;
 }
 
-/** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled` */
+/**
+ * Writes the configuration and stores the network. @throws RackError `bad-argument`,
+ * `already-exists`, `store-unwritable`, `cancelled`
+ */
 export async function initConfig(given: GivenFlags): Promise<number> {
   const { interface: name, config } = given;
   const { stateDir = existsSync(config) ? loadPlace(config, true).stateDir : DEFAULT_STATE_DIR } = given;
@@ -180,7 +184,10 @@ const isAsked = ({ yes }: InitFlags): boolean => !yes && process.stdin.isTTY ===
 const offerIn = ({ hasUnit, isDefaultFile, isRoot }: InitPlace, hasPerson: boolean): (() => Promise<boolean>) =>
   hasPerson && hasUnit && isDefaultFile && isRoot ? prepareServiceOffer() : async () => false;
 
-/** Says which networks `--force` removes, and asks. @throws RackError `cancelled`, `bad-argument` without a terminal and --yes */
+/**
+ * Says which networks `--force` removes, and asks. @throws RackError `cancelled`, `bad-argument`
+ * without a terminal and --yes
+ */
 async function confirmReplacement({ config, stateDir, force, region, yes }: InitFlags): Promise<void> {
   const present = force && region === undefined ? networksIn(config, stateDir) : [];
   if (present.length === 0) return;
@@ -195,7 +202,10 @@ async function confirmReplacement({ config, stateDir, force, region, yes }: Init
   await confirmOnTerminal('Replace these networks?', yes);
 }
 
-/** On a rack that has networks, a person who did not ask to replace them may add one. @returns undefined: there is no network yet */
+/**
+ * On a rack that has networks, a person who did not ask to replace them may add one. @returns
+ * undefined: there is no network yet
+ */
 async function offerAddition(given: InitFlags): Promise<number | undefined> {
   const { config, stateDir, force, region } = given;
   const present = force || region !== undefined || !existsSync(config) ? [] : networksIn(config, stateDir);
@@ -223,7 +233,8 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   const hasPerson = isAsked(flags);
   const terms = { given: pickOptions(flags), candidates, make: makeWith(flags) };
   const drafted = hasPerson ? await askPerson(terms) : await takeProposals(terms);
-  // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
+  // Storing may switch to the owner of the state directory; the next steps are for the user who
+  // started `init`.
   const place = findPlace(flags, drafted.answers);
   const servers = local.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
   const holders = findPortConflicts(wantedPorts(drafted.config), rightfulFor(flags));
@@ -267,7 +278,10 @@ async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], 
   return true;
 }
 
-/** What is left to do about another server on this host. @param isTaken true: its leases and reservations are taken over */
+/**
+ * What is left to do about another server on this host. @param isTaken true: its leases and
+ * reservations are taken over
+ */
 function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: boolean): readonly string[] {
   const stop = `Stop ${name} before the rack starts. Of its options, at most the router and the domain are taken over: \`rackboot config show cluster_interfaces\` shows those of the rack.`;
   const leases = leaseFiles.length === 0 ? [] : [`  rackboot leases import ${leaseFiles.map(shellWord).join(' ')}`];
@@ -305,7 +319,10 @@ function refuseRegion({ region }: InitFlags): void {
 }
 
 interface Prepared extends InitFlags {
-  /** The file is that of an earlier `init`, and the store has lost its network, as after `reset`. No stored network is replaced. */
+  /**
+   * The file is that of an earlier `init`, and the store has lost its network, as after `reset`. No
+   * stored network is replaced.
+   */
   readonly repeats: boolean;
 }
 

@@ -1,7 +1,8 @@
-// Another DHCP server on this very host: its leases and its reservations. A search on the wire does not find it (a host does not hear its
-// own broadcasts).
+// Another DHCP server on this very host: its leases and its reservations. A search on the wire does
+// not find it (a host does not hear its own broadcasts).
 //
-// 1. Best effort: only root sees the process of another user, and a server in a container has its files elsewhere.
+// 1. Best effort: only root sees the process of another user, and a server in a container has its
+//    files elsewhere.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

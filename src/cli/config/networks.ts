@@ -1,4 +1,5 @@
-// `rackboot networks`: the networks that this rack serves. `add` proposes and asks as `init` does, `remove` says what goes with a network.
+// `rackboot networks`: the networks that this rack serves. `add` proposes and asks as `init` does,
+// `remove` says what goes with a network.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -127,7 +128,10 @@ interface AddFlags extends Answers {
   readonly yes: boolean;
 }
 
-/** Adds a network of this host to those that the rack serves. @throws RackError `bad-argument`, `cancelled` */
+/**
+ * Adds a network of this host to those that the rack serves. @throws RackError `bad-argument`,
+ * `cancelled`
+ */
 export async function addNetwork(flags: AddFlags): Promise<number> {
   const before = await findConfig(flags.config);
   const served = before.config.clusterInterfaces.map(({ network }) => network);

@@ -1,4 +1,5 @@
-// The networks of a rack for `rackboot reset`: those that go with the store, and the commands that set them up again.
+// The networks of a rack for `rackboot reset`: those that go with the store, and the commands that
+// set them up again.
 
 import { readConfigText } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';

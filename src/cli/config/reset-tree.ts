@@ -1,15 +1,18 @@
-// The files of a boot tree that Rackboot made, for `rackboot reset`. The tree may be one that another TFTP server serves, too.
+// The files of a boot tree that Rackboot made, for `rackboot reset`. The tree may be one that
+// another TFTP server serves, too.
 //
 //   images/XX/HASH.img, images/systems/NAME-HASH/FILE, images/.…  the store
 //   OS/ARCH/SUBARCH/RELEASE/LABEL                                its links, which lead to images/systems
 //   …/manifest.json, .loaders-ARCH.json                          boot loaders, installers and environments, with the files that they name
 //
-// 1. A file is Rackboot's by its name in the store, by a manifest, or as the hidden copy of such a file. All others stay.
+// 1. A file is Rackboot's by its name in the store, by a manifest, or as the hidden copy of such a
+//    file. All others stay.
 // 2. A directory goes as a whole if all in it is Rackboot's. Links are removed, never followed.
-// 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory whose size is not that of the manifest
-//    (`images/run/part-check.ts`).
-// 4. An unfinished or replaced directory is Rackboot's. One that was only moved away may have files that no check has seen
-//    (`images/store/directory-publication.ts`), so it is judged as in its place.
+// 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory
+//    whose size is not that of the manifest (`images/run/part-check.ts`).
+// 4. An unfinished or replaced directory is Rackboot's. One that was only moved away may have files
+//    that no check has seen (`images/store/directory-publication.ts`), so it is judged as in its
+//    place.
 
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -50,7 +53,10 @@ const SYSTEM_FILE = new RegExp(`^images/systems/${SYSTEM_NAME}/(?<file>[^/]+)$`)
 const UNFINISHED_DIRECTORY = new RegExp(
   `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
 );
-/** Taken out by a check (`images/run/part-check.ts`), or unfinished (`images/store/directory-publication.ts`). */
+/**
+ * Taken out by a check (`images/run/part-check.ts`), or unfinished
+ * (`images/store/directory-publication.ts`).
+ */
 const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
 /** Where a link leads, even an unfinished one. */
 const LINK = /^(?:[^/]+\/){4}[^/]+$/;

@@ -1,14 +1,16 @@
-// `rackboot reset`: removes everything that a rack or a region keeps on this host, so that it starts as on its first
-// day.
+// `rackboot reset`: removes everything that a rack or a region keeps on this host, so that it
+// starts as on its first day.
 //
-// 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds both locked until it
-//    ends.
-// 2. It removes only files that Rackboot made, and names the others in the state directory and in the boot tree, which
-//    another server may share. A boot tree that is a link is the directory behind it. In the state directory of another
-//    user, root follows it only to a directory of that user.
-// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. What people put into the tree meanwhile stays.
-// 4. The packages kept for further images belong to the host. They go with the images, and the question says who else
-//    uses them.
+// 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds
+//    both locked until it ends.
+// 2. It removes only files that Rackboot made, and names the others in the state directory and in
+//    the boot tree, which another server may share. A boot tree that is a link is the directory
+//    behind it. In the state directory of another user, root follows it only to a directory of that
+//    user.
+// 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. What
+//    people put into the tree meanwhile stays.
+// 4. The packages kept for further images belong to the host. They go with the images, and the
+//    question says who else uses them.
 // 5. The networks that only the store has go with it: the output has the commands that set them up again.
 // 6. If it is killed halfway, a second call continues: the lock's file is removed last.
 
@@ -68,7 +70,10 @@ const PACKAGES = 'packages for further images, which every Rackboot of this host
 /** SQLite's lock on it keeps a daemon from starting. */
 const LOCK = /^rack\.lock(?:-journal)?$/;
 
-/** Removes everything. @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
+/**
+ * Removes everything. @throws RackError `already-running`, `cancelled`, `bad-argument`,
+ * `store-unwritable`
+ */
 export async function reset(flags: ResetFlags): Promise<number> {
   const { stateDir, store, tree } = readPlaces(flags.config);
   const networks = findNetworks(flags.config, stateDir);
@@ -144,7 +149,10 @@ function findDoomed(stateDir: string, treePlace: string, shares: TreeShares | un
   return [...images, ...packages.map((path) => doom(PACKAGES, path, packageCache())), ...removals];
 }
 
-/** What `images make-debian` keeps. Root's place also has code that commands compiled, and files of the lab. */
+/**
+ * What `images make-debian` keeps. Root's place also has code that commands compiled, and files of
+ * the lab.
+ */
 const packagesKept = (): readonly string[] =>
   namesIn(packageCache())
     .filter((name) => /^debian-[a-z0-9.-]+$/.test(name))
@@ -168,7 +176,10 @@ function sharesIn(written: string, stateDir: string): TreeShares {
   }
 }
 
-/** Its owner could make a link in the state directory lead anywhere, and root would remove the files of others. */
+/**
+ * Its owner could make a link in the state directory lead anywhere, and root would remove the files
+ * of others.
+ */
 function mayFollow(tree: string, stateDir: string): boolean {
   const owner = seenStats(stateDir)?.uid ?? 0;
   const isLeavingIt = isInside(tree, stateDir) && !isInside(realPath(tree), realPath(stateDir));

@@ -25,7 +25,10 @@ interface SettingsPlace {
   readonly values: Settings;
 }
 
-/** Opens the store and passes its settings, and the user name of this command, to `action`. @throws RackError `store-…` */
+/**
+ * Opens the store and passes its settings, and the user name of this command, to `action`. @throws
+ * RackError `store-…`
+ */
 export async function withStoredSettings<T>(
   place: SettingsPlace,
   action: (settings: RegionSettings, by: string) => Promise<T>,

@@ -1,7 +1,9 @@
-// The values of `rackboot config show` and `get`, each with its owner: of a rack, or of a region apart from its racks.
+// The values of `rackboot config show` and `get`, each with its owner: of a rack, or of a region
+// apart from its racks.
 //
 // 1. A region apart shows the keys of its own file. The store's values that only racks use follow them.
-// 2. Without a daemon, the values are those that it would start with, without the settings of a region in PostgreSQL.
+// 2. Without a daemon, the values are those that it would start with, without the settings of a
+//    region in PostgreSQL.
 
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { listValues, showValue } from '../../config/difference.ts';
@@ -51,7 +53,10 @@ export interface ShownConfig {
   readonly refused: string | undefined;
 }
 
-/** Of the daemon of this file, or without a daemon what it would start with. @throws RackError as `findConfig` */
+/**
+ * Of the daemon of this file, or without a daemon what it would start with. @throws RackError as
+ * `findConfig`
+ */
 export async function findShownConfig(file: string): Promise<ShownConfig> {
   const answer = await askValues(file).catch((error: unknown) => {
     if (error instanceof RackError && error.code === 'not-running') return undefined;

@@ -34,8 +34,8 @@ import { print, printError, printTable } from '../terminal/output.ts';
 import { withStoredSettings } from './settings-store.ts';
 import { findShownConfig, type ShownConfig } from './shown-config.ts';
 
-// Builds the one command that puts a served network into proxy mode: keys without effect in that mode must be removed
-// at the same time.
+// Builds the one command that puts a served network into proxy mode: keys without effect in that
+// mode must be removed at the same time.
 
 /**
  * @returns undefined if the key was not a network's `mode`, or the refusal names no other key of the network
@@ -177,7 +177,10 @@ export async function unsetConfig(flags: SettingFlags & { readonly keys: readonl
 export const entriesIn = (key: string, texts: readonly string[]): readonly SettingValue[] =>
   texts.flatMap((text) => parseYaml(key, text));
 
-/** Adds entries to a list of the store, or removes some. @param effect what is then so; undefined: that the key is in force */
+/**
+ * Adds entries to a list of the store, or removes some. @param effect what is then so; undefined:
+ * that the key is in force
+ */
 export async function editConfig(
   flags: SettingFlags,
   kind: EntriesEdit['kind'],
@@ -320,8 +323,8 @@ const notApplied = (key: string): string =>
   `${key}: stored, but the rack has not applied it within ${APPLY_MS_MAX / 1000} s: rackboot config show says why.`;
 
 /**
- * Waits until the rack applies stored values; `null`: the key is not stored any more. @returns undefined if it took too
- * long
+ * Waits until the rack applies stored values; `null`: the key is not stored any more. @returns
+ * undefined if it took too long
  * @throws RackError `config-invalid` if the rack refuses the value
  */
 export async function awaitApplied(

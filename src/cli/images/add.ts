@@ -37,7 +37,10 @@ export async function addGiven(flags: AddFlags): Promise<number> {
   }
 }
 
-/** Does the same as `addGiven` for an open path. @throws RackError `bad-argument`, with the right command, for any other file */
+/**
+ * Does the same as `addGiven` for an open path. @throws RackError `bad-argument`, with the right
+ * command, for any other file
+ */
 export async function addOpenedPath(given: GivenPath, flags: AddFlags): Promise<number> {
   if (given.kind === 'directory') {
     if (given.is === 'system') return await addDirectory(given, flags);

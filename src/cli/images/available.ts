@@ -1,4 +1,5 @@
-// `rackboot images available` and `check-sources`: the images that the sources offer, and whether each source answers as expected.
+// `rackboot images available` and `check-sources`: the images that the sources offer, and whether
+// each source answers as expected.
 
 import { readImageSources } from '../../config/image-sources.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -28,7 +29,10 @@ import { readImageConfig } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import type { AvailableFlags, CheckFlags } from './options.ts';
 
-/** Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a problem */
+/**
+ * Prints the offers of all sources, or of those with one system. @returns 0, or 1 if a source had a
+ * problem
+ */
 export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const ofFiles = readImageSources(flags);
   const parsed = await parseTagFilters(flags.filter ?? []);
@@ -120,7 +124,10 @@ function offerJson(offer: DatedOffer): object {
   return { ...offer, url, mirrors, digest };
 }
 
-/** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
+/**
+ * Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or
+ * 1 if one does not answer as expected
+ */
 export async function checkSources(flags: CheckFlags): Promise<number> {
   const config = await readImageConfig({ config: flags.config, tree: '' });
   const allSources = await knownSources(readImageSources(flags), config);

@@ -50,7 +50,8 @@ const mayHave = (kind: string, { label }: Removed): boolean =>
   kind === 'installer' ? label === INSTALLER : kind !== 'files' || label !== INSTALLER;
 
 /**
- * A note if the next import may fetch removed images again; undefined: it will not. @throws RackError as `askDaemon`
+ * A note if the next import may fetch removed images again; undefined: it will not. @throws
+ * RackError as `askDaemon`
  */
 export async function fetchedAgainNote(stateDir: string, removed: readonly Removed[]): Promise<string | undefined> {
   const names: string[] = [];
@@ -66,7 +67,10 @@ export async function fetchedAgainNote(stateDir: string, removed: readonly Remov
   return `Note: ${listed(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} selected, so the next import fetches it again if the source still offers it; ${remedy}`;
 }
 
-/** Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error @throws RackError `not-found` */
+/**
+ * Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error
+ * @throws RackError `not-found`
+ */
 export async function listSelections(flags: Where & { readonly source?: string | undefined }): Promise<number> {
   const stateDir = findStateDir(flags);
   const sources =

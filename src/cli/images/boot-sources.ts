@@ -72,8 +72,8 @@ export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir
 }
 
 /**
- * As `readKnownSources`, but says in one line if only those of files are known. @param config undefined: no region
- * belongs to it
+ * As `readKnownSources`, but says in one line if only those of files are known. @param config
+ * undefined: no region belongs to it
  */
 export async function knownSources(
   ofFiles: readonly ImageSource[],
@@ -88,7 +88,10 @@ export async function knownSources(
 /** The URL as `sources add` sends it: a slash ends that of a site. */
 const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ? url : `${url}/`);
 
-/** Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL that several sources have */
+/**
+ * Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL
+ * that several sources have
+ */
 export async function findSource(stateDir: string, wanted: string): Promise<Source> {
   const sources = await fetchSources(stateDir);
   const named = sources.find((source) => String(source.id) === wanted || (isNamed(source) && source.name === wanted));

@@ -1,5 +1,6 @@
-// `rackboot images build`, `import-installer` and `loaders`: make boot files from Debian's packages. `build` makes the ephemeral
-// environment and the loaders, `import-installer` Debian's installer.
+// `rackboot images build`, `import-installer` and `loaders`: make boot files from Debian's
+// packages. `build` makes the ephemeral environment and the loaders, `import-installer` Debian's
+// installer.
 
 import { Presets, SingleBar } from 'cli-progress';
 import { shellWord } from '../../ground/clean-text.ts';
@@ -91,7 +92,10 @@ const STATES = {
   missing: 'missing',
 } as const;
 
-/** Lists the loaders of each architecture. An architecture without any is one line, with the command that installs them. @returns 0 */
+/**
+ * Lists the loaders of each architecture. An architecture without any is one line, with the command
+ * that installs them. @returns 0
+ */
 export async function showLoaders(flags: StoreFlags): Promise<number> {
   const { tree } = await enterImageTree(flags);
   const loaders = await listLoaders(tree);

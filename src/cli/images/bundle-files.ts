@@ -1,4 +1,5 @@
-// `rackboot images export NAME… FILE`: images, boot loaders and installers in one file, for a host without Internet access.
+// `rackboot images export NAME… FILE`: images, boot loaders and installers in one file, for a host
+// without Internet access.
 
 import { systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';

@@ -1,4 +1,5 @@
-// `rackboot images make-debian`: makes a disk image from Debian's packages, for sites without their own image.
+// `rackboot images make-debian`: makes a disk image from Debian's packages, for sites without their
+// own image.
 
 import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -40,7 +41,8 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
   });
   const file = await open(made.file, 'r');
   try {
-    // The store may belong to another user, who could not remove these files; only the open file is needed now.
+    // The store may belong to another user, who could not remove these files; only the open file is
+    // needed now.
     clear();
     process.removeListener('exit', clear);
     if (!flags.json) print('Adding it to the store');

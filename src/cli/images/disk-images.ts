@@ -122,8 +122,8 @@ function printInstallers(tree: string): void {
 }
 
 /**
- * The boot loaders and installers with this name, or whose names start with all its parts. An installer is named as in
- * the list, unless an image has that name, or as `images import` does.
+ * The boot loaders and installers with this name, or whose names start with all its parts. An
+ * installer is named as in the list, unless an image has that name, or as `images import` does.
  */
 export function partsNamed(parts: readonly TreePart[], wanted: string, hasImage: boolean): readonly TreePart[] {
   return parts.filter((part) => {

@@ -6,7 +6,10 @@ import { chooseProxy, type ProxySettings } from '../../images/download/settings.
 
 const MEBIBYTE = 1024 * 1024;
 
-/** The proxy: from the environment, else from the configuration (`http_proxy`). @param config undefined: there is none */
+/**
+ * The proxy: from the environment, else from the configuration (`http_proxy`). @param config
+ * undefined: there is none
+ */
 export const configuredProxy = (config: Pick<RackConfig, 'region'> | undefined): ProxySettings =>
   chooseProxy(config?.region.install?.httpProxy ?? '', process.env);
 

@@ -1,7 +1,9 @@
-// `rackboot images fsck`: reads all content of the store, moves damaged content out of it, and downloads it again.
+// `rackboot images fsck`: reads all content of the store, moves damaged content out of it, and
+// downloads it again.
 //
-// 1. An image, a boot loader or an installer is repaired by its own files from any source, or replaced by a newer one of
-//    its own source, by nothing else. For others, the problem has the command that mends it.
+// 1. An image, a boot loader or an installer is repaired by its own files from any source, or
+//    replaced by a newer one of its own source, by nothing else. For others, the problem has the
+//    command that mends it.
 // 2. The copy of a region's image is left to the rack, which copies it again.
 // 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests.
 
@@ -49,7 +51,10 @@ interface Repair {
   readonly problem?: string;
 }
 
-/** Checks the store, and repairs it unless only a report is wanted. @returns 0 if all content is intact afterwards, 1 otherwise */
+/**
+ * Checks the store, and repairs it unless only a report is wanted. @returns 0 if all content is
+ * intact afterwards, 1 otherwise
+ */
 export async function checkStore(flags: FsckFlags): Promise<number> {
   const sources = readImageSources(flags);
   const place = await enterImageTree(flags);
@@ -189,8 +194,8 @@ const isPersonal = ({ kind }: CheckedPart, state: CheckedFile['state']): boolean
   kind === 'built-in' && state.kind === 'damaged' && state.found === undefined;
 
 /**
- * Each image once, although several of its files may be damaged. Images of a source come first: others may share their
- * bytes.
+ * Each image once, although several of its files may be damaged. Images of a source come first:
+ * others may share their bytes.
  */
 function eachOnce(images: readonly StoredImage[]): readonly StoredImage[] {
   const named = new Map(images.map((image) => [formatImageName(image), image]));

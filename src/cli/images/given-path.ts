@@ -1,4 +1,5 @@
-// Opens and recognises a file that a person names; for a file that a command does not take, names the right command.
+// Opens and recognises a file that a person names; for a file that a command does not take, names
+// the right command.
 
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -24,7 +25,10 @@ type GivenKind = GivenFile | { readonly kind: Exclude<GivenDirectory, 'system'> 
 
 const NAME_CHARACTERS_MAX = 63;
 
-/** Opens and recognises it. The caller closes its handle. @throws RackError as `fileFault`; `bad-argument` for a pipe or the like */
+/**
+ * Opens and recognises it. The caller closes its handle. @throws RackError as `fileFault`;
+ * `bad-argument` for a pipe or the like
+ */
 export async function openGivenPath(path: string): Promise<GivenPath> {
   if (isDirectory(path)) {
     const directory = await openDirectory(path);

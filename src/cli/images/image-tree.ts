@@ -1,8 +1,9 @@
 // The boot tree of an images command: named by --tree, otherwise by the configuration.
 //
 // 1. An existing configuration is read, and its errors are reported, even with --tree.
-// 2. Root acts in a tree as its owner: in the state directory as that one's, however the tree is named. A link there
-//    changes nothing: its owner could make it lead anywhere, and root must not write there.
+// 2. Root acts in a tree as its owner: in the state directory as that one's, however the tree is
+//    named. A link there changes nothing: its owner could make it lead anywhere, and root must not
+//    write there.
 
 import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';

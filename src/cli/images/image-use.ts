@@ -17,7 +17,10 @@ const deployingShape = z.array(
 
 const UNUSED: ImageUse = { usersOf: () => [], isKnown: true };
 
-/** Asks the daemon of this host. Without a running daemon nothing is in use; a rack with a remote region cannot tell. */
+/**
+ * Asks the daemon of this host. Without a running daemon nothing is in use; a rack with a remote
+ * region cannot tell.
+ */
 export async function readImageUse({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<ImageUse> {
   if (config === undefined || !isSamePath(config.boot.tree, tree)) return UNUSED;
   let answer: unknown;

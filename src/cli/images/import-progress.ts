@@ -1,5 +1,5 @@
-// Shows the reports of a work: lines, and on a terminal a bar with bytes, rate and time left, elsewhere a line at every
-// tenth.
+// Shows the reports of a work: lines, and on a terminal a bar with bytes, rate and time left,
+// elsewhere a line at every tenth.
 //
 // 1. A step with another total, or fewer bytes, begins a new bar, or new lines.
 

@@ -1,5 +1,6 @@
-// `rackboot images import ubuntu/noble`, `installer/debian/trixie`: imports a disk image, an installer or a boot loader
-// of a source. `rackboot images import ./FILE`: imports a file or a directory of this host by its content.
+// `rackboot images import ubuntu/noble`, `installer/debian/trixie`: imports a disk image, an
+// installer or a boot loader of a source. `rackboot images import ./FILE`: imports a file or a
+// directory of this host by its content.
 //
 //   bundle, disc ─▶ their work; disk image, root of a system ─▶ as `images add` (add.ts), if they are named
 //   anything else ─▶ refused, with the command for it
@@ -126,8 +127,8 @@ export async function importByName(flags: ImportFlags & { readonly image: string
       );
   const { os, release, isInstaller } = parseName(flags.image);
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
-  // Read before switching users: the owner of the state directory may be unable to read it. Another Rackboot also
-  // offers installers: its source is named.
+  // Read before switching users: the owner of the state directory may be unable to read it. Another
+  // Rackboot also offers installers: its source is named.
   const isAny = isInstaller && flags.source !== undefined;
   const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
   const bytesPerSecondMax = parseLimit(flags.limit);

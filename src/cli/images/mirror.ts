@@ -1,4 +1,5 @@
-// `rackboot images mirror --keyring FILE URL DIR 'arch=amd64' 'release~(trusty|precise)' --max=1`: mirrors a simplestreams site.
+// `rackboot images mirror --keyring FILE URL DIR 'arch=amd64' 'release~(trusty|precise)' --max=1`:
+// mirrors a simplestreams site.
 //
 // Source: the command line of `sstream-mirror` (simplestreams 0.1).
 

@@ -1,4 +1,5 @@
-// The errors of commands that name images by the start of their names, and how images without a source come back.
+// The errors of commands that name images by the start of their names, and how images without a
+// source come back.
 
 import { shellWord } from '../../ground/clean-text.ts';
 import { counted, listed } from '../../ground/counted.ts';

@@ -1,6 +1,7 @@
 // A new file that a command writes for a person, which disappears if the command fails.
 //
-// 1. The file is opened before the command switches users: the owner of the state directory may be unable to write or remove it.
+// 1. The file is opened before the command switches users: the owner of the state directory may be
+//    unable to write or remove it.
 // 2. So a process of the first user waits, and removes it unless it is kept, even if the command is killed.
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -18,7 +19,8 @@ const REMOVAL = 'read -r _ || rm -f -- "$1"';
 
 /**
  * If filling fails or this process ends, the file is removed.
- * @throws RackError `already-exists`; `store-unwritable` or `not-found` if it cannot be written there; as `fileFault`, and as `fill`
+ * @throws RackError `already-exists`; `store-unwritable` or `not-found` if it cannot be written
+ * there; as `fileFault`, and as `fill`
  */
 export async function fillNewFile<T>(path: string, fill: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await create(path);

@@ -1,5 +1,5 @@
-// `rackboot images list|remove` on a region's host without a rack: the disk images of its hosts, and those that its
-// racks report.
+// `rackboot images list|remove` on a region's host without a rack: the disk images of its hosts,
+// and those that its racks report.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
@@ -52,7 +52,10 @@ interface ShownImage extends z.output<typeof imageShape> {
 const readVersions = async (stateDir: string): Promise<readonly Version[]> =>
   versionsShape.parse(await askDaemon(stateDir, `${RESOURCES}?op=list_versions`));
 
-/** Lists images with the hosts and accepted racks that have them. @returns 0 @throws RackError as `askDaemon` */
+/**
+ * Lists images with the hosts and accepted racks that have them. @returns 0 @throws RackError as
+ * `askDaemon`
+ */
 export async function listRegionImages(where: Where): Promise<number> {
   const { stateDir } = loadPlace(where.config);
   const byKey = new Map<string, ShownImage>();

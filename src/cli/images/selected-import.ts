@@ -1,4 +1,5 @@
-// `rackboot images import` without an image: the region imports its selections now. Shows each change until the end.
+// `rackboot images import` without an image: the region imports its selections now. Shows each
+// change until the end.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';

@@ -1,6 +1,7 @@
 // `rackboot images sources list`: what the region really uses on this host.
 //
-// 1. An installer's packages come from the configured mirror or that of this host's apt, unless its source names one.
+// 1. An installer's packages come from the configured mirror or that of this host's apt, unless its
+//    source names one.
 // 2. If this host lacks the keys' file, keys are fetched, and only the named fingerprints count.
 
 import { existsSync } from 'node:fs';

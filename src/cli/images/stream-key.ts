@@ -1,4 +1,5 @@
-// `rackboot images key`: prints the public key with which this host's region signs its images for other hosts.
+// `rackboot images key`: prints the public key with which this host's region signs its images for
+// other hosts.
 
 import { ask, tell, type Where } from '../terminal/asking.ts';
 

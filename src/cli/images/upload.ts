@@ -1,4 +1,5 @@
-// `rackboot images upload NAME FILE`: uploads an image in pieces to the region of this host, or to a remote one (--url, --profile).
+// `rackboot images upload NAME FILE`: uploads an image in pieces to the region of this host, or to
+// a remote one (--url, --profile).
 //
 //   hash the file ─▶ create, which continues the same upload ─▶ pieces from its last byte ─▶ wait for the image
 //                                                                a lost connection: ask where to continue
@@ -32,7 +33,8 @@ import { ImportProgress } from './import-progress.ts';
 import type { UploadFlags } from './options.ts';
 import { pause, StopSignals } from './stop-signals.ts';
 
-// The region to which a command uploads: that of this host, by its control socket, or another by URL and API key.
+// The region to which a command uploads: that of this host, by its control socket, or another by
+// URL and API key.
 
 interface UploadTarget {
   readonly name: string;
@@ -287,7 +289,10 @@ class Upload {
 const chooseFileType = ({ type, file }: UploadFlags): string =>
   type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
 
-/** Inspects the root of a system; undefined: it is the image of a disk, or nothing can be said on this host. */
+/**
+ * Inspects the root of a system; undefined: it is the image of a disk, or nothing can be said on
+ * this host.
+ */
 async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promise<RootFacts | undefined> {
   const kind = findFileKind(chooseFileType(flags));
   if (kind?.kind !== 'root') return undefined;

@@ -1,8 +1,10 @@
 // Where `rackboot leases import` puts leases: into the running daemon, or without a daemon into leases.db.
 //
-// 1. Both decide with the same function on the same facts. Only a daemon knows the offers of the last seconds.
+// 1. Both decide with the same function on the same facts. Only a daemon knows the offers of the
+//    last seconds.
 // 2. A request to the daemon never exceeds the size that it reads.
-// 3. Without a daemon this process keeps the state directory locked, and writes the file as the directory's owner.
+// 3. Without a daemon this process keeps the state directory locked, and writes the file as the
+//    directory's owner.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
@@ -31,7 +33,10 @@ import { becomeOwnerOfNew } from '../terminal/state-owner.ts';
 
 interface LeaseDestination {
   readonly name: string;
-  /** Imports a batch, with one answer for each part, given when that part is on disk. @param dryRun true: change nothing */
+  /**
+   * Imports a batch, with one answer for each part, given when that part is on disk. @param dryRun
+   * true: change nothing
+   */
   take(batch: readonly ForeignLease[], dryRun: boolean): AsyncIterable<ImportAnswer>;
   close(): Promise<void>;
 }
@@ -130,7 +135,10 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   };
 }
 
-/** Otherwise the next start of the daemon would treat a file that held no leases before as a restored copy. */
+/**
+ * Otherwise the next start of the daemon would treat a file that held no leases before as a
+ * restored copy.
+ */
 async function markAsNew(stateDir: string, sequence: number): Promise<void> {
   const { doubtedUpTo } = readLeaseMark(stateDir);
   const onProblem = (): void => undefined;

@@ -1,8 +1,11 @@
-// `rackboot leases import`: imports the leases of another DHCP server, through a running daemon, or into leases.db without one.
+// `rackboot leases import`: imports the leases of another DHCP server, through a running daemon, or
+// into leases.db without one.
 //
-// 1. Every skipped entry is printed with its file, its line and the reason, up to PROBLEMS_SHOWN_MAX; all are counted.
+// 1. Every skipped entry is printed with its file, its line and the reason, up to
+//    PROBLEMS_SHOWN_MAX; all are counted.
 // 2. An import that fails midway prints what it has imported, and may be repeated.
-// 3. Several files count as one: the last entry of an address in the last file wins, as with Kea's lease file cleanup.
+// 3. Several files count as one: the last entry of an address in the last file wins, as with Kea's
+//    lease file cleanup.
 // 4. A client's newest lease is imported first, whatever the order in the files.
 
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -36,8 +39,8 @@ import { openImport } from './destination.ts';
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * The lines of a file of any size, one character a byte, without their ends (LF or CR LF). A line longer than `lineMax`
- * is cut to `lineMax` + 1 characters, by which the caller recognises it.
+ * The lines of a file of any size, one character a byte, without their ends (LF or CR LF). A line
+ * longer than `lineMax` is cut to `lineMax` + 1 characters, by which the caller recognises it.
  * @throws RackError as `fileFault`
  */
 export function* linesOfFile(path: string, lineMax: number): Generator<string, void> {

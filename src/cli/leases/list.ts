@@ -1,5 +1,6 @@
-// `rackboot leases list` and `show`: which client holds which address until when, from the running daemon or its files. `end` ends a
-// lease, and `clear` returns an address that was set aside; both need the daemon.
+// `rackboot leases list` and `show`: which client holds which address until when, from the running
+// daemon or its files. `end` ends a lease, and `clear` returns an address that was set aside; both
+// need the daemon.
 //
 // 1. Columns of the CSV are added at the end, never renamed: scripts read them.
 

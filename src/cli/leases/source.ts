@@ -42,7 +42,10 @@ interface FoundLeases {
   readonly file: string | undefined;
 }
 
-/** Leases that match every criterion. @throws RackError as `followDaemon`, `bad-argument` for an unusable criterion */
+/**
+ * Leases that match every criterion. @throws RackError as `followDaemon`, `bad-argument` for an
+ * unusable criterion
+ */
 export async function findLeases(config: string, criteria: GivenCriteria): Promise<FoundLeases> {
   const { stateDir } = loadPlace(config);
   try {

@@ -19,7 +19,10 @@ export async function runningLeases(stateDir: string): Promise<readonly RunningL
   });
 }
 
-/** The lines about stranded leases; empty if none is stranded. @param ranges the words for the ranges, such as `the new ranges` */
+/**
+ * The lines about stranded leases; empty if none is stranded. @param ranges the words for the
+ * ranges, such as `the new ranges`
+ */
 export function strandedLines(stranded: readonly RunningLease[], ranges: string): readonly string[] {
   if (stranded.length === 0) return [];
   const are = stranded.length === 1 ? 'is' : 'are';
@@ -32,7 +35,10 @@ export function strandedLines(stranded: readonly RunningLease[], ranges: string)
   ];
 }
 
-/** Like `strandedLines`, for a change that is already in force. Asks for the leases only if the networks differ. */
+/**
+ * Like `strandedLines`, for a change that is already in force. Asks for the leases only if the
+ * networks differ.
+ */
 export async function strandedBy(before: RackConfig, after: RackConfig): Promise<readonly string[]> {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return [];
   try {

@@ -1,5 +1,5 @@
-// `rackboot machines merge`, `split`, `keep-apart` and `move`: correct which records belong to one machine, and its
-// home rack; and the lines of `machines show` with its identifying values.
+// `rackboot machines merge`, `split`, `keep-apart` and `move`: correct which records belong to one
+// machine, and its home rack; and the lines of `machines show` with its identifying values.
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';

@@ -1,4 +1,5 @@
-// `rackboot machines add`, `accept`, `deploy`, `release` and the others: move a machine through its life cycle.
+// `rackboot machines add`, `accept`, `deploy`, `release` and the others: move a machine through its
+// life cycle.
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';

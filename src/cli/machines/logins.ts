@@ -1,4 +1,5 @@
-// `rackboot machines rescue`, `debug-login` and `logins`: log in to a machine that runs the ephemeral environment.
+// `rackboot machines rescue`, `debug-login` and `logins`: log in to a machine that runs the
+// ephemeral environment.
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';

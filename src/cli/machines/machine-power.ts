@@ -1,7 +1,7 @@
 // `rackboot power status`, `on`, `off`, `cycle` and `set`: the power of machines, through the region.
 //
-// 1. The region answers before it switches the machine. With `--wait` the command waits for the first later event that reports the end of
-//    the same kind of switching.
+// 1. The region answers before it switches the machine. With `--wait` the command waits for the
+//    first later event that reports the end of the same kind of switching.
 // 2. A value may come from a file, so that no secret is in the list of processes.
 
 import { z } from 'zod';
@@ -89,7 +89,8 @@ function describePower(machine: PowerShape): string {
 
 /**
  * Switches a machine. @returns 1 if `wait`, and that failed
- * @throws RackError `not-found`, `bad-argument` if the region refuses, `not-running` while it is already being switched
+ * @throws RackError `not-found`, `bad-argument` if the region refuses, `not-running` while it is
+ * already being switched
  */
 export async function switchMachine(
   argv: OnMachine & { readonly wait: boolean },
@@ -140,8 +141,8 @@ async function awaitTask(where: Where, { system_id: id }: PowerShape): Promise<b
 }
 
 /**
- * The first event after `after` that reports the end of a switch in this direction; later ones belong to other
- * commands. Undefined: another command replaced the switch, or it has not ended.
+ * The first event after `after` that reports the end of a switch in this direction; later ones
+ * belong to other commands. Undefined: another command replaced the switch, or it has not ended.
  */
 async function findEnd(where: Where, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
   const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });

@@ -9,7 +9,10 @@ const SWITCHED: Readonly<Record<ProgramDriverName, string>> = {
 };
 const switchedBy = new Map<string, string>(Object.entries(SWITCHED));
 
-/** A line for each driver that lacks a program on this host, with the command that installs it. Default: every driver. */
+/**
+ * A line for each driver that lacks a program on this host, with the command that installs it.
+ * Default: every driver.
+ */
 export function missingProgramLines(drivers: Iterable<string> = DRIVER_PROGRAMS.keys()): readonly string[] {
   return [...drivers].flatMap((driver) => {
     const missing = findMissingPrograms(driver);

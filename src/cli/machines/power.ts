@@ -1,5 +1,5 @@
-// `rackboot power check` queries a machine's power controller from this host, with the region's drivers. `rackboot
-// power key` prints the key with which Rackboot logs in to hypervisors.
+// `rackboot power check` queries a machine's power controller from this host, with the region's
+// drivers. `rackboot power key` prints the key with which Rackboot logs in to hypervisors.
 
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';

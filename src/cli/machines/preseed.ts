@@ -1,6 +1,8 @@
-// `rackboot preseed list`, `show` and `render`: the preseed templates, and the file rendered from one for a machine.
+// `rackboot preseed list`, `show` and `render`: the preseed templates, and the file rendered from
+// one for a machine.
 //
-// 1. Placeholders replace the keys of a machine, and standard error says so. Standard output holds only the file.
+// 1. Placeholders replace the keys of a machine, and standard error says so. Standard output holds
+//    only the file.
 
 import { z } from 'zod';
 import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';

@@ -33,7 +33,8 @@ const SILENT_SECONDS = 60;
 const PROBLEM = /^(?:Failed|Broken|Missing)/;
 
 /**
- * A machine's state, whether it is locked, and the step of its work with the percentage done and its age, or why its work failed.
+ * A machine's state, whether it is locked, and the step of its work with the percentage done and
+ * its age, or why its work failed.
  * @param charactersMax of step or reason; default: no limit
  */
 export function progressText(machine: z.infer<typeof progressShape>, charactersMax = Number.POSITIVE_INFINITY): string {

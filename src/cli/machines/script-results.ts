@@ -151,7 +151,10 @@ class Follower {
   }
 }
 
-/** What is new since `before`. If the beginning has been dropped, the part after the last characters of `before`. */
+/**
+ * What is new since `before`. If the beginning has been dropped, the part after the last characters
+ * of `before`.
+ */
 export function newPart(before: string, now: string): string {
   if (now.startsWith(before)) return now.slice(before.length);
   const last = before.slice(-OVERLAP);

@@ -32,7 +32,10 @@ const KINDS: Readonly<Record<number, string>> = { 0: 'commissioning', 2: 'testin
 
 const scriptPath = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 
-/** Adds or replaces a script from a file. @throws RackError `bad-argument` for an unusable file, `not-found` */
+/**
+ * Adds or replaces a script from a file. @throws RackError `bad-argument` for an unusable file,
+ * `not-found`
+ */
 export async function addScript(
   argv: Where & {
     readonly file: string;

@@ -30,7 +30,10 @@ export function keysText(username: string | undefined, answer: unknown): string 
   return tableText(['ID', 'KIND', 'KEY', 'COMMENT'], rows, empty);
 }
 
-/** Adds the keys of a file. @throws RackError `bad-argument` if the file cannot be read, or a line is not a key */
+/**
+ * Adds the keys of a file. @throws RackError `bad-argument` if the file cannot be read, or a line
+ * is not a key
+ */
 export async function addSshKeys(
   argv: Where & { readonly file: string; readonly username?: string | undefined },
 ): Promise<number> {

@@ -1,4 +1,5 @@
-// The commands generated from the table of operations: `rackboot node-groups list`, `rackboot node-group-interface update UUID eth0 …`.
+// The commands generated from the table of operations: `rackboot node-groups list`,
+// `rackboot node-group-interface update UUID eth0 …`.
 //
 // 1. Rackboot's own commands come first.
 
@@ -38,7 +39,10 @@ export function mayBeOperation([noun = '-', action = '-']: readonly string[]): b
   return own === undefined || (isGroup && !action.startsWith('-') && !own.split(' ').includes(action));
 }
 
-/** The noun of the table that these words name; undefined: there is none, or Rackboot's own command reports their mistake. */
+/**
+ * The noun of the table that these words name; undefined: there is none, or Rackboot's own command
+ * reports their mistake.
+ */
 export function findOperationNoun(
   nouns: readonly Noun[],
   [word = '', action = '']: readonly string[],

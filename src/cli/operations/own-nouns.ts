@@ -1,4 +1,5 @@
-// The nouns of this version's own table of operations. Loading the table takes half a second, so only commands that need it load it.
+// The nouns of this version's own table of operations. Loading the table takes half a second, so
+// only commands that need it load it.
 
 import { apiDescription } from '../../region/http/description.ts';
 import { listNouns, type Noun, withOther } from '../clients/description.ts';

@@ -1,8 +1,9 @@
 // Any answer of the API as text for people: lists as tables, objects as fields.
 //
-// 1. A table has as many columns as fit into the width, those that name an entry first. `--json` shows everything.
-// 2. An object around one list, such as a page of events, is shown as the table of the list, then as the fields that it
-//    has besides.
+// 1. A table has as many columns as fit into the width, those that name an entry first. `--json`
+//    shows everything.
+// 2. An object around one list, such as a page of events, is shown as the table of the list, then
+//    as the fields that it has besides.
 
 import { isFields } from '../../ground/fields.ts';
 

@@ -1,5 +1,5 @@
-// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: change the region's store directly, before the
-// daemon's first start and alongside a running one.
+// `rackboot createadmin`, `rackboot password` and `rackboot apikey`: change the region's store
+// directly, before the daemon's first start and alongside a running one.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { loadStorePlace, type StorePlace } from '../../config/region-store.ts';

@@ -1,4 +1,5 @@
-// `rackboot users`, `rackboot tags` and `rackboot page`: the API's accounts and tags, and links to the page, through this host's daemon.
+// `rackboot users`, `rackboot tags` and `rackboot page`: the API's accounts and tags, and links to
+// the page, through this host's daemon.
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';

@@ -1,8 +1,9 @@
-// The archive of a backup: plain files, one after another, in the form of ustar, so that tar(1) can list and extract it.
-// Sources: IEEE Std 1003.1, pax ("ustar Interchange Format"); the manual of GNU tar ("Basic Tar Format", for sizes above 8 GiB).
+// The archive of a backup: plain files, one after another, in the form of ustar, so that tar(1) can
+// list and extract it. Sources: IEEE Std 1003.1, pax ("ustar Interchange Format"); the manual of
+// GNU tar ("Basic Tar Format", for sizes above 8 GiB).
 //
-// The reader says which file comes next, and how long it is. Any other header is damage: there are no links, no sparse files, and no file
-// that the manifest does not name.
+// The reader says which file comes next, and how long it is. Any other header is damage: there are
+// no links, no sparse files, and no file that the manifest does not name.
 
 import { createHash } from 'node:crypto';
 import { readSync, writeFileSync } from 'node:fs';

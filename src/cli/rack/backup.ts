@@ -1,18 +1,23 @@
-// `rackboot backup` and `rackboot restore`: what a rack knows, in one file: leases, machines, settings, its identity and its configuration.
+// `rackboot backup` and `rackboot restore`: what a rack knows, in one file: leases, machines,
+// settings, its identity and its configuration.
 //
 //   backup   configuration, databases copied as of one moment, other files of the state ─→ FILE
 //   --keep   a new file in a directory ─→ the oldest ones there are removed ─→ the running rack hears of it, or of the failure
 //   --check  FILE ─→ restored into a directory in the state directory ─→ its databases opened as by a start ─→ all removed
 //   restore  FILE ─ every file as its digest says? databases of ours? ─→ a directory in the state directory ─→ commitRestore
 //
-// 1. The file is an archive (`backup-archive.ts`): manifest.json with the size and digest of each file, then `config/…` and `state/…`. It
-//    holds nothing but what `STATE` and `namedFiles` name. Images are not in it: they can be built and imported again.
-// 2. A rack may run during a backup: the databases are read in transactions. The outbox comes first: an event that is in both reaches the
-//    region twice, and is stored once.
-// 3. Below the state directory, root works as its owner, who could put links there. The manifest and the configuration never lie there.
-// 4. A stranger may have made the file. Where the state goes, and the owner and mode of each file, are of this host.
-// 5. A killed command leaves the former state and file; the next one removes what it left. A restore is in force as a whole or not at all
-//    (`store/pending-restore.ts`). Its configuration is written last: the same command completes it.
+// 1. The file is an archive (`backup-archive.ts`): manifest.json with the size and digest of each
+//    file, then `config/…` and `state/…`. It holds nothing but what `STATE` and `namedFiles` name.
+//    Images are not in it: they can be built and imported again.
+// 2. A rack may run during a backup: the databases are read in transactions. The outbox comes
+//    first: an event that is in both reaches the region twice, and is stored once.
+// 3. Below the state directory, root works as its owner, who could put links there. The manifest
+//    and the configuration never lie there.
+// 4. A stranger may have made the file. Where the state goes, and the owner and mode of each file,
+//    are of this host.
+// 5. A killed command leaves the former state and file; the next one removes what it left. A
+//    restore is in force as a whole or not at all (`store/pending-restore.ts`). Its configuration
+//    is written last: the same command completes it.
 
 import {
   closeSync,
@@ -142,7 +147,10 @@ interface Part {
   readonly content: Content;
 }
 
-/** Writes a backup into a new file. @throws RackError `already-exists`, `bad-argument`, `store-…`, `tool-…` */
+/**
+ * Writes a backup into a new file. @throws RackError `already-exists`, `bad-argument`, `store-…`,
+ * `tool-…`
+ */
 export async function backUpRack({ config: given, file: named, json, keep, check }: BackupFlags): Promise<number> {
   const [config, place] = [resolve(given), resolve(named)];
   const made = keep === undefined ? backUp(config, place, check) : await backUpInto(config, place, keep, check);
@@ -251,7 +259,10 @@ function writeBackup(config: string, file: string): Backup {
   }
 }
 
-/** As the owner of the state: copies the databases into `work`, and opens those; a small file is read as a whole. */
+/**
+ * As the owner of the state: copies the databases into `work`, and opens those; a small file is
+ * read as a whole.
+ */
 function readState(stateDir: string, work: string): readonly Part[] {
   removeLeft(stateDir, 'backup.');
   makePart(work);
@@ -340,7 +351,10 @@ interface RestoreFlags extends FileFlags {
   readonly stateOnly: boolean;
 }
 
-/** Puts a backup back. @throws RackError `already-running`, `already-exists`, `store-broken`, `store-newer`, `cancelled`, … */
+/**
+ * Puts a backup back. @throws RackError `already-running`, `already-exists`, `store-broken`,
+ * `store-newer`, `cancelled`, …
+ */
 export async function restoreRack({
   config: given,
   file: named,

@@ -1,11 +1,12 @@
-// `rackboot boot`: boots machines with files named on the command line, beside the network's own DHCP server or as the server, and keeps nothing.
+// `rackboot boot`: boots machines with files named on the command line, beside the network's own
+// DHCP server or as the server, and keeps nothing.
 //
 //   a temporary state ─ a configuration with one profile ─ the daemon, here ─▶ a machine is heard ─ its boot is shown ─▶ Ctrl-C, or --once
 //
 // 1. It is the daemon that `run` starts: whatever boots by a profile boots here.
 // 2. Files stay where they are. Loaders come from the host's packages.
-// 3. Root opens the files and gives up root before it serves anything (`state-owner.ts`). A file that the user of the service cannot read
-//    is served as it was opened.
+// 3. Root opens the files and gives up root before it serves anything (`state-owner.ts`). A file
+//    that the user of the service cannot read is served as it was opened.
 // 4. Nothing of it is left: leases, keys and log lie in the temporary directory, which goes at the end.
 
 import {
@@ -88,7 +89,10 @@ function givenPath(option: string, path: string, kind: 'file' | 'directory' = 'f
   return realpathSync(path);
 }
 
-/** The environment variable with the descriptors of the files, in their order, for the process that has given up root. */
+/**
+ * The environment variable with the descriptors of the files, in their order, for the process that
+ * has given up root.
+ */
 const OPENED_FILES = 'RACKBOOT_BOOT_FILES';
 
 /**
@@ -118,7 +122,10 @@ function isReadable(path: string, mode = constants.R_OK): boolean {
   }
 }
 
-/** The directory of `--serve`. @throws RackError `bad-argument` also if it would show what this command keeps in `directory`, or is somebody's home */
+/**
+ * The directory of `--serve`. @throws RackError `bad-argument` also if it would show what this
+ * command keeps in `directory`, or is somebody's home
+ */
 function servedDirectory(path: string, directory: string): string {
   if (!isReadable(path, constants.R_OK | constants.X_OK))
     throw new RackError(
@@ -241,8 +248,8 @@ async function buildConfiguration(
 }
 
 /**
- * `boot.loaders` where the host's GRUB is too old: iPXE for each UEFI that this GRUB fails. It is kept where it works, since it starts under
- * Secure Boot, which iPXE does not.
+ * `boot.loaders` where the host's GRUB is too old: iPXE for each UEFI that this GRUB fails. It is
+ * kept where it works, since it starts under Secure Boot, which iPXE does not.
  *
  * @param files the host's loaders @param tell called for each such GRUB
  */
@@ -288,7 +295,10 @@ function loaders(): ReadonlyMap<string, string> {
   throw new RackError('tool-missing', `this host has no boot loaders: sudo apt-get install ${packages}`);
 }
 
-/** Shows what the machine of `macs` does, or else every machine, until `signal`. @param onStep called with each step shown */
+/**
+ * Shows what the machine of `macs` does, or else every machine, until `signal`. @param onStep
+ * called with each step shown
+ */
 async function showBoots(
   stateDir: string,
   only: string | undefined,
@@ -316,8 +326,9 @@ async function showBoots(
 }
 
 /**
- * Aborts `end` when a machine has these files, for `--once`: every byte of each, however a loader divides it. Of a disc a machine reads what it
- * needs, as often as it likes, so that is over when nothing of it was read for QUIET_MS.
+ * Aborts `end` when a machine has these files, for `--once`: every byte of each, however a loader
+ * divides it. Of a disc a machine reads what it needs, as often as it likes, so that is over when
+ * nothing of it was read for QUIET_MS.
  *
  * @param sizes bytes of each file, by its path in the tree
  * @returns to be called with each step of each machine

@@ -1,4 +1,5 @@
-// The table of the commands about the running rack: `run`, `backup`, `restore`, `status`, `doctor`, `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
+// The table of the commands about the running rack: `run`, `backup`, `restore`, `status`, `doctor`,
+// `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
 import { action, type Row, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option, rackConfig, repeated, text } from '../terminal/shared-options.ts';

@@ -1,5 +1,5 @@
-// `rackboot doctor`: queries the running rack as a machine would. With --fix-hint it also checks the host, and prints what fixes each
-// fault.
+// `rackboot doctor`: queries the running rack as a machine would. With --fix-hint it also checks
+// the host, and prints what fixes each fault.
 
 import { z } from 'zod';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -33,7 +33,8 @@ const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
 /**
  * Prints each finding as it arrives. @returns 0 if all is well, else 1
- * @throws RackError `bad-argument` on a region without a rack; `permission-denied` if this user may not read the rack's
+ * @throws RackError `bad-argument` on a region without a rack; `permission-denied` if this user may
+ * not read the rack's
  *   state or enter its network
  */
 export async function runDoctor({ config: file, outsideName, fixHint, json }: DoctorArguments): Promise<number> {

@@ -10,7 +10,10 @@ const machineShape = z.looseObject({ rack_names: z.array(z.string()).default([])
 export const ownRackName = async (stateDir: string): Promise<string> =>
   statusShape.parse(await askDaemon(stateDir, '/status')).name;
 
-/** A machine's home racks, if this rack is not among them; empty if it is, or if the machine has no home rack yet. */
+/**
+ * A machine's home racks, if this rack is not among them; empty if it is, or if the machine has no
+ * home rack yet.
+ */
 export function otherRacks(machine: unknown, own: string): readonly string[] {
   const { rack_names: racks } = machineShape.parse(machine);
   return racks.includes(own) ? [] : racks;

@@ -15,8 +15,8 @@ interface LabFlags {
 }
 
 /**
- * Until Ctrl-C, or until the program that started it ends. @returns 1 if the virtual machine failed @throws RackError
- * `bad-argument` for an unusable size
+ * Until Ctrl-C, or until the program that started it ends. @returns 1 if the virtual machine failed
+ * @throws RackError `bad-argument` for an unusable size
  */
 export async function runLab(flags: LabFlags): Promise<number> {
   const { vm, machines, racks } = flags;
@@ -30,8 +30,9 @@ export async function runLab(flags: LabFlags): Promise<number> {
   if (vm && machines * racks > 1)
     throw new RackError('bad-argument', '--vm runs one virtual machine on one rack: omit --machines and --racks');
   const interrupted = new Promise<void>((resolve) => {
-    // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes on a Ctrl-C that
-    // the terminal has already sent here, so the second one must not interrupt the shutdown.
+    // SIGHUP: the terminal was closed, which must leave as little behind as Ctrl-C does. npm passes
+    // on a Ctrl-C that the terminal has already sent here, so the second one must not interrupt the
+    // shutdown.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
     whenParentEnds(resolve);
   });

@@ -40,7 +40,10 @@ interface NeighboursArguments extends Where {
   readonly interface?: string | undefined;
 }
 
-/** Lists the neighbours. @returns 0 @throws RackError `bad-argument` for an interface that the rack does not serve, as `askDaemon` */
+/**
+ * Lists the neighbours. @returns 0 @throws RackError `bad-argument` for an interface that the rack
+ * does not serve, as `askDaemon`
+ */
 export async function listNeighbours({ interface: name, ...where }: NeighboursArguments): Promise<number> {
   const all = neighboursShape.parse(await ask(where, '/neighbours'));
   const wanted = name === undefined ? all : all.filter((neighbour) => neighbour.interface === name);

@@ -1,4 +1,5 @@
-// `rackboot outbox`: the events that wait on this rack for its remote region, and those that the region refused.
+// `rackboot outbox`: the events that wait on this rack for its remote region, and those that the
+// region refused.
 
 import { z } from 'zod';
 import { RackError } from '../../ground/errors.ts';

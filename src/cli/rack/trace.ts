@@ -2,8 +2,8 @@
 //
 //   12:01:33.120   +0.000 s  dhcp.offer               Offered 10.20.0.100 (new) and …
 //
-// 1. Steps since the daemon started come from its timeline, older ones and those of other racks from the region's log, each once
-//    (`logged-steps.ts`).
+// 1. Steps since the daemon started come from its timeline, older ones and those of other racks
+//    from the region's log, each once (`logged-steps.ts`).
 // 2. Text from a machine is printed without its control characters.
 
 import { z } from 'zod';

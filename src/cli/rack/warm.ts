@@ -1,6 +1,6 @@
-// `rackboot warm`: compiles everything the daemon runs into the compile cache, without starting it. The first start after an
-// installation is then as fast and as small as any other: the daemon itself strips no TypeScript, except the page's script when a browser
-// first requests it.
+// `rackboot warm`: compiles everything the daemon runs into the compile cache, without starting it.
+// The first start after an installation is then as fast and as small as any other: the daemon
+// itself strips no TypeScript, except the page's script when a browser first requests it.
 
 import { flushCompileCache } from 'node:module';
 

@@ -1,7 +1,10 @@
-// `rackboot region copy`, `backup` and `restore`: copy everything that a region keeps from one database to another.
+// `rackboot region copy`, `backup` and `restore`: copy everything that a region keeps from one
+// database to another.
 //
-// 1. A copy moves a region, so the region at its source must be stopped. A backup can be made while the region runs.
-// 2. A backup is one file of SQLite, as region.db is. `restore` writes it into the store of a configuration file.
+// 1. A copy moves a region, so the region at its source must be stopped. A backup can be made while
+//    the region runs.
+// 2. A backup is one file of SQLite, as region.db is. `restore` writes it into the store of a
+//    configuration file.
 // 3. Root opens each end as the owner of its directory: of the store, or of the backup.
 
 import { statSync } from 'node:fs';
@@ -98,8 +101,8 @@ function checkDifferent({ stateDir, store }: NamedPlace, target: NamedPlace): vo
 }
 
 /**
- * The directory of the target, for the user that will run the region, unless the source has no data: locking would make
- * the directory of a mistyped one.
+ * The directory of the target, for the user that will run the region, unless the source has no
+ * data: locking would make the directory of a mistyped one.
  */
 function makeTarget(source: NamedPlace, target: NamedPlace): void {
   const from = source.store.kind === 'sqlite' ? source.stateDir : undefined;
@@ -219,7 +222,10 @@ const NAMED = {
   '--to': { title: 'directory', elsewhere: TARGET_WORDS.copy.elsewhere },
 } as const;
 
-/** An error begins with the option that it is about. @param option undefined: a configuration file names the place */
+/**
+ * An error begins with the option that it is about. @param option undefined: a configuration file
+ * names the place
+ */
 function atOption<T>(option: Option | undefined, work: () => T): T {
   try {
     return work();

@@ -72,15 +72,19 @@ async function hasManyRacks(where: Where): Promise<boolean> {
 }
 
 /**
- * A power controller's raw answer appears only with `--json`. A plain first word gets a capital, except in a rack's
- * event, which may start with an interface, and in a change of the configuration, which starts with its key.
+ * A power controller's raw answer appears only with `--json`. A plain first word gets a capital,
+ * except in a rack's event, which may start with an interface, and in a change of the
+ * configuration, which starts with its key.
  */
 function eventWords({ kind, type, description }: Pick<ShownEvent, 'kind' | 'type' | 'description'>): string {
   const words = plainWords(description);
   return (kind ?? undefined) !== undefined || type === EVENT_TYPES.SETTINGS.title ? words : asSentence(words);
 }
 
-/** Time, level, the machine (else the person or the rack), the text, and in brackets the person and the rack not yet named. */
+/**
+ * Time, level, the machine (else the person or the rack), the text, and in brackets the person and
+ * the rack not yet named.
+ */
 function eventLine(event: ShownEvent, manyRacks: boolean): string {
   const { hostname, username, level } = event;
   const person = username === '' || username === 'unknown' ? undefined : username;

@@ -33,7 +33,8 @@ const rackShape = z.looseObject({
 type RackShape = z.infer<typeof rackShape>;
 
 /**
- * @returns 1 if a rack is away, serves no network, refuses its settings or claims another rack's network, or if two
+ * @returns 1 if a rack is away, serves no network, refuses its settings or claims another rack's
+ * network, or if two
  *   racks hand out the same addresses
  */
 export async function listRacks(where: Where): Promise<number> {
@@ -100,7 +101,10 @@ interface OnRack extends Where {
   readonly rack: string;
 }
 
-/** @param share networks of other racks that it may also serve @throws RackError `not-found`, `bad-argument` */
+/**
+ * @param share networks of other racks that it may also serve @throws RackError `not-found`,
+ * `bad-argument`
+ */
 export async function judgeRack(
   argv: OnRack & { readonly share?: readonly string[] | undefined },
   verdict: 'accept' | 'reject',

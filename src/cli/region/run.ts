@@ -1,4 +1,5 @@
-// `rackboot region run`: runs a region apart from its racks until a signal ends it; `rackboot region check` checks its configuration file.
+// `rackboot region run`: runs a region apart from its racks until a signal ends it;
+// `rackboot region check` checks its configuration file.
 
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { findCertificateProblems } from '../../config/host-check.ts';

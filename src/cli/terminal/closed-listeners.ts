@@ -1,4 +1,5 @@
-// The listeners of a configuration that this host cannot open at present. Such a listener is not a problem of the file.
+// The listeners of a configuration that this host cannot open at present. Such a listener is not a
+// problem of the file.
 
 import type { ConfigWithPorts } from '../../config/wanted-ports.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
@@ -10,7 +11,10 @@ import { statusShape } from './shapes.ts';
 
 const runningShape = statusShape.pick({ pid: true });
 
-/** The daemon of this state directory may already hold its ports; none is judged if this user may not ask it. */
+/**
+ * The daemon of this state directory may already hold its ports; none is judged if this user may
+ * not ask it.
+ */
 export async function closedListeners(stateDir: string, config: ConfigWithPorts): Promise<readonly Finding[]> {
   let running: { readonly pid: number } | undefined;
   try {

@@ -1,4 +1,5 @@
-// Commands as rows of tables: words, description, arguments, and what runs. The parser makes help and completion of them.
+// Commands as rows of tables: words, description, arguments, and what runs. The parser makes help
+// and completion of them.
 
 import type {
   ArgumentsCamelCase,
@@ -45,7 +46,8 @@ type Run<T extends Takes> = (argv: ArgvOf<T>) => number | Promise<number>;
  * A command.
  * @param words as the parser takes them: `show <machine>`, and aliases after it
  * @param about false: the command is hidden
- * @param takes its arguments and options by name, in the order of its help; those that `words` name are arguments
+ * @param takes its arguments and options by name, in the order of its help; those that `words` name
+ * are arguments
  * @param load its code, which loads when it runs
  * @param name the function there; it returns the exit code
  */
@@ -78,7 +80,10 @@ export function action<const T extends Takes>(
   };
 }
 
-/** The parser makes a list of an option that is given twice. @param takes each that is no `array` may be given once */
+/**
+ * The parser makes a list of an option that is given twice. @param takes each that is no `array`
+ * may be given once
+ */
 export const refuseTwice = (command: Argv, takes: Takes): void =>
   void command.check((argv) => {
     const twice = Object.keys(takes).find((name) => takes[name]?.array !== true && Array.isArray(argv[name]));
@@ -86,7 +91,10 @@ export const refuseTwice = (command: Argv, takes: Takes): void =>
     return true;
   });
 
-/** A group of commands. @param missing what to say when none is named; undefined: one of them is the default */
+/**
+ * A group of commands. @param missing what to say when none is named; undefined: one of them is the
+ * default
+ */
 export const group =
   (words: string, about: string, rows: readonly Row[], missing?: string): Row =>
   (parser, finish) =>

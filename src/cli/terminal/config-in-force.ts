@@ -1,4 +1,5 @@
-// The configuration that a command works on: the running daemon's, or without a daemon the one it would start with.
+// The configuration that a command works on: the running daemon's, or without a daemon the one it
+// would start with.
 
 import { closeSync, openSync } from 'node:fs';
 import { z } from 'zod';
@@ -76,8 +77,8 @@ export function leftOutNote(stateDir: string): string | undefined {
 }
 
 /**
- * The configuration that a daemon would start with: the file alone, with a warning, if the store's settings do not fit
- * it.
+ * The configuration that a daemon would start with: the file alone, with a warning, if the store's
+ * settings do not fit it.
  *
  * @throws RackError as `loadFitting`, `bad-argument` for the file of a region apart from its racks
  */
@@ -111,7 +112,10 @@ export async function askConfig(file: string, isTold?: boolean): Promise<FoundCo
   return { ...parsed, stored, path, uuid, refused };
 }
 
-/** As `loadMerged`; if the file is refused and a daemon runs on with its former configuration, that one, with a warning. */
+/**
+ * As `loadMerged`; if the file is refused and a daemon runs on with its former configuration, that
+ * one, with a warning.
+ */
 export async function loadServed(file: string): Promise<UsableConfig> {
   try {
     return loadMerged(file);

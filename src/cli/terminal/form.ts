@@ -1,7 +1,9 @@
-// Commands that are one request to the region: a row names the request, the options that set its fields, and what the answer says.
+// Commands that are one request to the region: a row names the request, the options that set its
+// fields, and what the answer says.
 //
 // 1. What an argument names is found first: a wrong name is refused before anything changes.
-// 2. A flag is sent if it is set, a list as words between commas, and of a found thing its id. `comment` sets its own field.
+// 2. A flag is sent if it is set, a list as words between commas, and of a found thing its id.
+//    `comment` sets its own field.
 
 import type { Options, PositionalOptions } from 'yargs';
 import type { ControlMethod } from '../../control/ask-daemon.ts';

@@ -15,7 +15,8 @@ export interface HashedFile {
 
 /**
  * Opens a file and reads all of it to hash it.
- * @throws RackError as `fileFault`, `bad-argument` unless it is a regular file, `cancelled` if `signal` aborted
+ * @throws RackError as `fileFault`, `bad-argument` unless it is a regular file, `cancelled` if
+ * `signal` aborted
  */
 export async function openHashed(path: string, signal?: AbortSignal): Promise<HashedFile> {
   const handle = await openGiven(path);

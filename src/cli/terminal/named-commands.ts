@@ -1,8 +1,9 @@
-// The commands that sentences name: `rackboot leases list`. Shown on this host, the words become a command that works as typed: `node
-// bin/rackboot.js leases list --config FILE`. Pure.
+// The commands that sentences name: `rackboot leases list`. Shown on this host, the words become a
+// command that works as typed: `node bin/rackboot.js leases list --config FILE`. Pure.
 //
-// 1. Only the words of a command change (test/cli/terminal/named-commands.test.ts compares the table with the command line's), not a sentence
-//    whose subject is Rackboot, a user or a service of that name.
+// 1. Only the words of a command change (test/cli/terminal/named-commands.test.ts compares the
+//    table with the command line's), not a sentence whose subject is Rackboot, a user or a service
+//    of that name.
 // 2. A command for another host keeps its words.
 // 3. Where root runs the command, named commands that need its rights begin with `sudo`.
 

@@ -1,12 +1,13 @@
 // Output: tables for people, JSON for scripts, one line for an error.
 //
-// 1. Every command prints through this file (test/ground/clean-text.test.ts refuses any other way). Its output has no control
-//    characters except line ends, tabs and the colours given to `print`, so text from machines and strangers can neither
-//    control a terminal nor reverse a line. A row of a table is one line. Stored documents go into a file or a pipe
-//    unchanged.
-// 2. Commands in a sentence are printed as this user must type them here, documents where they are (`callCommands`). JSON,
-//    documents and lists of leases and datagrams are not changed.
-// 3. People read one clock: every moment in a sentence or a table is local time with its offset. JSON and CSV have UTC.
+// 1. Every command prints through this file (test/ground/clean-text.test.ts refuses any other way).
+//    Its output has no control characters except line ends, tabs and the colours given to `print`,
+//    so text from machines and strangers can neither control a terminal nor reverse a line. A row
+//    of a table is one line. Stored documents go into a file or a pipe unchanged.
+// 2. Commands in a sentence are printed as this user must type them here, documents where they are
+//    (`callCommands`). JSON, documents and lists of leases and datagrams are not changed.
+// 3. People read one clock: every moment in a sentence or a table is local time with its offset.
+//    JSON and CSV have UTC.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';

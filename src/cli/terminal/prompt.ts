@@ -1,4 +1,5 @@
-// Questions to a person on a terminal, also before something is lost for good. A command without a terminal does not ask.
+// Questions to a person on a terminal, also before something is lost for good. A command without a
+// terminal does not ask.
 //
 // 1. At every question and between two, Ctrl-C and Ctrl-D end the command with one line.
 // 2. A question may quote text from outside, so it is cleaned like all output.
@@ -15,7 +16,10 @@ export async function confirm(question: string, ask: (question: string) => Promi
   if (!/^y(?:es)?$/i.test(answer)) throw new RackError('cancelled', 'nothing was changed');
 }
 
-/** Like `confirm`, on the terminal. Does not ask without a terminal, or if `isConfirmed`. @throws RackError `cancelled` */
+/**
+ * Like `confirm`, on the terminal. Does not ask without a terminal, or if `isConfirmed`. @throws
+ * RackError `cancelled`
+ */
 export async function confirmOnTerminal(question: string, isConfirmed: boolean): Promise<void> {
   if (isConfirmed || process.stdin.isTTY !== true) return;
   const prompt = openPrompt();
@@ -38,7 +42,10 @@ export async function agrees(question: string): Promise<boolean> {
 
 /** A terminal that asks questions; `close` releases it. */
 interface Prompt {
-  /** Reads the line that the person types. @param begun text that the line starts with @throws RackError `cancelled` */
+  /**
+   * Reads the line that the person types. @param begun text that the line starts with @throws
+   * RackError `cancelled`
+   */
   ask(question: string, begun?: string): Promise<string>;
   close(): void;
 }

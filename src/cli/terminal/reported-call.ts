@@ -1,4 +1,5 @@
-// What every call of the command line has in common, whichever file runs it: how sentences call commands, and how a failure is reported.
+// What every call of the command line has in common, whichever file runs it: how sentences call
+// commands, and how a failure is reported.
 
 import { ownDocuments } from '../../control/own-documents.ts';
 import { ownProgram } from '../../control/own-program.ts';

@@ -1,5 +1,5 @@
-// Schemas of the daemon's answers to commands. A daemon or region of another version leaves out what has a default
-// here.
+// Schemas of the daemon's answers to commands. A daemon or region of another version leaves out
+// what has a default here.
 
 import { z } from 'zod';
 import { formatMac, parseMac } from '../../ground/address.ts';

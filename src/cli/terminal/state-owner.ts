@@ -1,5 +1,5 @@
-// Every command and the daemon write below the state directory as its owner: a file made by root would lock the service
-// out.
+// Every command and the daemon write below the state directory as its owner: a file made by root
+// would lock the service out.
 
 import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, readlinkSync, type Stats, statSync } from 'node:fs';
@@ -11,8 +11,8 @@ import { type DirectoryWords, makeStateDirectory } from '../../store/database-fi
 import { printError } from './output.ts';
 
 /**
- * What a process needs of root's privileges, as granted by its unit: ports below 1024 and, for a rack, frames to
- * machines without an address.
+ * What a process needs of root's privileges, as granted by its unit: ports below 1024 and, for a
+ * rack, frames to machines without an address.
  */
 const CAPABILITIES = { rack: '+net_bind_service,+net_raw', region: '+net_bind_service' } as const;
 
@@ -26,13 +26,19 @@ export interface Owner {
   readonly gid: number;
 }
 
-/** The owner of `directory` or, if it is missing, of the directory in which it would be made; only if this process is root and the owner is not. */
+/**
+ * The owner of `directory` or, if it is missing, of the directory in which it would be made; only
+ * if this process is root and the owner is not.
+ */
 function findOtherOwner(directory: string): Owner | undefined {
   const deepest = process.getuid?.() === 0 ? findDeepest(directory) : undefined;
   return deepest === undefined || deepest.uid === 0 ? undefined : { uid: deepest.uid, gid: deepest.gid };
 }
 
-/** The last entry on the way to a path. A link of any user but root is the last: it could lead root anywhere. */
+/**
+ * The last entry on the way to a path. A link of any user but root is the last: it could lead root
+ * anywhere.
+ */
 function findDeepest(path: string): Stats | undefined {
   let deepest: Stats | undefined;
   const names = resolve(path).split(sep);
@@ -49,10 +55,11 @@ function findDeepest(path: string): Stats | undefined {
 }
 
 /**
- * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the capabilities of a
- * rack or a region and no other rights of root.
+ * If this process is root and the owner of `stateDir` is not, restarts it as that owner, with the
+ * capabilities of a rack or a region and no other rights of root.
  *
- * @throws RackError `permission-denied` if the owner cannot read this program, `tool-missing` without setpriv(1)
+ * @throws RackError `permission-denied` if the owner cannot read this program, `tool-missing`
+ * without setpriv(1)
  */
 export function restartAsOwner(stateDir: string, kind: keyof typeof CAPABILITIES): void {
   const owner = findOtherOwner(stateDir);
@@ -61,8 +68,8 @@ export function restartAsOwner(stateDir: string, kind: keyof typeof CAPABILITIES
 }
 
 /**
- * Restarts a command of root that serves a network and has no state directory as the user of the units or, without
- * one, as nobody. Otherwise as `restartAsOwner`.
+ * Restarts a command of root that serves a network and has no state directory as the user of the
+ * units or, without one, as nobody. Otherwise as `restartAsOwner`.
  * @param env for the new process
  */
 export function continueAsServer(env: NodeJS.ProcessEnv): void {
@@ -96,7 +103,8 @@ function continueAs(owner: Owner, kind: keyof typeof CAPABILITIES, why: string, 
 }
 
 /**
- * Runs `work` as the owner of `stateDir` if this process is root and the owner is not, and is root again afterwards.
+ * Runs `work` as the owner of `stateDir` if this process is root and the owner is not, and is root
+ * again afterwards.
  * @param work gets the ids for programs that it starts; undefined: those of this process
  */
 export function runAsOwner<T>(stateDir: string, work: (owner: Owner | undefined) => T): T {
@@ -125,7 +133,10 @@ function actAs(owner: Owner | undefined): () => void {
   };
 }
 
-/** Switches to the user who will run the service: the owner of `stateDir` or, if it is missing, the user of the units. */
+/**
+ * Switches to the user who will run the service: the owner of `stateDir` or, if it is missing, the
+ * user of the units.
+ */
 export function becomeServiceUser(stateDir: string): void {
   const uid = process.getuid?.() === 0 && !existsSync(stateDir) ? findUid(SERVICE_USER) : undefined;
   if (uid === undefined) becomeOwner(stateDir);
@@ -133,8 +144,9 @@ export function becomeServiceUser(stateDir: string): void {
 }
 
 /**
- * Makes a missing `stateDir` for its service, which could not use one of root. It belongs to the owner of the directory
- * in which it is made or, if that is root's, to the user of the units. Then as `becomeOwner`.
+ * Makes a missing `stateDir` for its service, which could not use one of root. It belongs to the
+ * owner of the directory in which it is made or, if that is root's, to the user of the units. Then
+ * as `becomeOwner`.
  * @param words of the directory in errors @throws RackError `store-unwritable`
  */
 export function becomeOwnerOfNew(stateDir: string, words?: DirectoryWords): void {

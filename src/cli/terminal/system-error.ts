@@ -1,4 +1,5 @@
-// An error of the operating system that no command expected, as a sentence: what could not be done, where, and what to do.
+// An error of the operating system that no command expected, as a sentence: what could not be done,
+// where, and what to do.
 
 import { join } from 'node:path';
 import { ownUserName } from '../../files/ownership.ts';
@@ -14,7 +15,10 @@ const forbidden: Words = (where) =>
 const full: Words = (where) => `there is no room for ${where}: make room (df -h shows where), then repeat the command`;
 const unreached: Words = (where) => `${where} does not answer: is it running, and is the address right?`;
 
-/** A command of root that acts as the service's user loads parts of itself then, too: Node says the same of a missing file and an unreadable one. */
+/**
+ * A command of root that acts as the service's user loads parts of itself then, too: Node says the
+ * same of a missing file and an unreadable one.
+ */
 const unloaded: Words = () =>
   `${ownUserName()} cannot load all of Rackboot in ${ROOT}: put it where that user can read it, such as /opt/rackboot, or complete it: ${REINSTALL}`;
 

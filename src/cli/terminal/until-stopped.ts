@@ -4,7 +4,8 @@
 //
 // A program that starts it may have it end when its standard input closes (`ends-with-input.ts`).
 //
-// SIGTERM or SIGINT stops it; a second one ends it at once (exit code 1). SIGHUP reloads the configuration file.
+// SIGTERM or SIGINT stops it; a second one ends it at once (exit code 1). SIGHUP reloads the
+// configuration file.
 
 import { loadPlace } from '../../config/config-file.ts';
 import type { Daemon, DaemonOptions } from '../../daemon/service.ts';

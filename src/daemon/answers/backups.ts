@@ -1,5 +1,6 @@
-// What `rackboot backup --keep` tells the running rack over the control socket: a backup, or why there is none. A failure is shown by `rackboot
-// status` and on the page of health until a backup succeeds.
+// What `rackboot backup --keep` tells the running rack over the control socket: a backup, or why
+// there is none. A failure is shown by `rackboot status` and on the page of health until a backup
+// succeeds.
 
 import { z } from 'zod';
 import type { ControlAnswers } from '../../control/requests.ts';

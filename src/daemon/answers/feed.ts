@@ -1,7 +1,8 @@
 // A queue of live values for one reader of the control socket.
 //
 // 1. At most FEED_WAITING_MAX values wait; beyond that the oldest is dropped and counted.
-// 2. An array, not a `BoundedMap`: values have no key, and the next one is taken far more often than the oldest is dropped.
+// 2. An array, not a `BoundedMap`: values have no key, and the next one is taken far more often
+//    than the oldest is dropped.
 // 3. The feed ends as soon as its reader leaves, even while the reader waits for the next value.
 
 /** The most values that wait for one reader. */

@@ -1,8 +1,10 @@
-// What is wrong with a running rack, or with a region that runs apart, as far as its process knows: judged here alone, for `rackboot
-// status`, the doctor, and the page of health. Pure.
+// What is wrong with a running rack, or with a region that runs apart, as far as its process knows:
+// judged here alone, for `rackboot status`, the doctor, and the page of health. Pure.
 //
-// 1. Problems come first, then notes. A cause is one finding: a port or a listener that waits for an address is told by its network.
-// 2. A rack without a carrier, or whose region does not answer, is a problem here; `rack/readiness.ts` has what keeps it from being ready.
+// 1. Problems come first, then notes. A cause is one finding: a port or a listener that waits for
+//    an address is told by its network.
+// 2. A rack without a carrier, or whose region does not answer, is a problem here;
+//    `rack/readiness.ts` has what keeps it from being ready.
 
 import { networkContains, parseIpv4, parseNetwork } from '../../ground/address.ts';
 import { counted, listed } from '../../ground/counted.ts';

@@ -1,4 +1,5 @@
-// Checks on request whether the state directory's disk is full: otherwise a rack notices a full disk only when it grants a lease.
+// Checks on request whether the state directory's disk is full: otherwise a rack notices a full
+// disk only when it grants a lease.
 
 import { statfsSync } from 'node:fs';
 import { formatBytes } from '../../ground/quantity.ts';

@@ -1,8 +1,10 @@
-// The control socket's operations on leases, for `rackboot leases`: listing them, importing those of another server, ending one early, and
-// clearing an address that was set aside.
+// The control socket's operations on leases, for `rackboot leases`: listing them, importing those
+// of another server, ending one early, and clearing an address that was set aside.
 //
-// 1. A list is produced TURN_LEASES at a time, in separate turns of the event loop, so a million leases delay no datagram.
-// 2. An imported lease that cannot be read, for example from another version of the command, is reported by its line; the others are imported.
+// 1. A list is produced TURN_LEASES at a time, in separate turns of the event loop, so a million
+//    leases delay no datagram.
+// 2. An imported lease that cannot be read, for example from another version of the command, is
+//    reported by its line; the others are imported.
 // 3. The answer to an import or an end is sent once the change is on disk.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -54,7 +56,10 @@ const foreignShape = z.strictObject({
 });
 const batchShape = z.strictObject({ dryRun: z.boolean(), leases: z.array(lineShape.loose()).max(IMPORT_BATCH_MAX) });
 
-/** The result of importing a batch. `left` lists unreadable entries first, then the refused ones in the order of the batch. */
+/**
+ * The result of importing a batch. `left` lists unreadable entries first, then the refused ones in
+ * the order of the batch.
+ */
 export interface ImportAnswer {
   readonly taken: number;
   readonly left: readonly { readonly line: number; readonly reason: ImportRefusal }[];
@@ -71,9 +76,10 @@ interface Sources {
 }
 
 /**
- * The handlers by path. `GET /leases` lists leases by address, `GET /leases/lines` streams them unordered; both take the criteria of
- * `parseLeaseFilter`. `POST /leases/import` imports leases of another server, `/leases/end?address=…` ends one, `/leases/clear?address=…`
- * returns an address that was set aside.
+ * The handlers by path. `GET /leases` lists leases by address, `GET /leases/lines` streams them
+ * unordered; both take the criteria of `parseLeaseFilter`. `POST /leases/import` imports leases of
+ * another server, `/leases/end?address=…` ends one, `/leases/clear?address=…` returns an address
+ * that was set aside.
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {

@@ -75,7 +75,10 @@ export function rackStatus(sources: StatusSources) {
   };
 }
 
-/** The problem of the state directory's disk, which also holds an embedded region's data, or the events that wait for a remote region. */
+/**
+ * The problem of the state directory's disk, which also holds an embedded region's data, or the
+ * events that wait for a remote region.
+ */
 const ownDiskProblem = ({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'uplink'>): string | undefined =>
   diskProblem(stateDir, uplink.mode === 'embedded' ? 'leases-and-region' : 'leases-and-events');
 

@@ -61,7 +61,10 @@ function status(sources: StatusSources) {
   return { ...now, findings: judgeStatus(now, sources.clock.wallTimeMs(), sources.configuration.config.stateDir) };
 }
 
-/** The part of the status that the region shows on its page of health, and whether machines can boot, as the doctor judges it. */
+/**
+ * The part of the status that the region shows on its page of health, and whether machines can
+ * boot, as the doctor judges it.
+ */
 export function hostState(sources: StatusSources, threads: ThreadWatch): HostState {
   const now = status(sources);
   return {

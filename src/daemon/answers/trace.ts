@@ -1,4 +1,5 @@
-// The control socket's data for `rackboot trace`: one machine's steps, what it waits for, and each further step as it happens.
+// The control socket's data for `rackboot trace`: one machine's steps, what it waits for, and each
+// further step as it happens.
 //
 // 1. A slow reader loses the oldest steps queued for it, and learns how many.
 
@@ -20,7 +21,10 @@ import { Feed } from './feed.ts';
 import { findNamedMachine, type NamedMachine } from './who.ts';
 
 const SEEN_MAX = 200;
-/** How far the wall time's offset may differ between a report and a trace: wall time is in whole milliseconds. */
+/**
+ * How far the wall time's offset may differ between a report and a trace: wall time is in whole
+ * milliseconds.
+ */
 const CLOCK_ERROR_MS = 2;
 
 interface TraceSources {
@@ -42,7 +46,10 @@ export function traceAnswers(sources: TraceSources): ControlAnswers {
   };
 }
 
-/** The configuration file that told a machine what to boot, and the protocol that delivered it; empty for other events. */
+/**
+ * The configuration file that told a machine what to boot, and the protocol that delivered it;
+ * empty for other events.
+ */
 function formatConfigurationSource(event: RackEvent): string {
   if (isTftpEvent(event) && event.kind === 'tftp.sent' && event.purpose !== undefined)
     return ` (${event.file ?? 'a file'}, TFTP)`;
@@ -110,13 +117,19 @@ function trace(sources: TraceSources, who: NamedMachine) {
   };
 }
 
-/** A time before all these steps; `undefined` without steps. A step that waited for the disk is older than its predecessors. */
+/**
+ * A time before all these steps; `undefined` without steps. A step that waited for the disk is
+ * older than its predecessors.
+ */
 export function firstReportedMs(steps: readonly TimelineStep[], wallOffsetMs: number): number | undefined {
   if (steps.length === 0) return undefined;
   return Math.floor(Math.min(...steps.map(({ event }) => event.at)) + wallOffsetMs) - CLOCK_ERROR_MS;
 }
 
-/** The network card whose steps are shown: the card asked about or, if it has no steps, the machine's most recently active card. */
+/**
+ * The network card whose steps are shown: the card asked about or, if it has no steps, the
+ * machine's most recently active card.
+ */
 export function findHeardCard(timeline: Timeline, { mac, machine }: NamedMachine): MacAddress {
   if (machine === undefined || timeline.find(mac) !== undefined) return mac;
   let latest: { readonly mac: MacAddress; readonly at: number } | undefined;
@@ -127,7 +140,10 @@ export function findHeardCard(timeline: Timeline, { mac, machine }: NamedMachine
   return latest?.mac ?? mac;
 }
 
-/** Streams the trace so far, then each further step. @param who undefined: the further steps of all machines */
+/**
+ * Streams the trace so far, then each further step. @param who undefined: the further steps of all
+ * machines
+ */
 function followSteps(sources: TraceSources, who: NamedMachine | undefined): Feed<unknown> {
   const feed = new Feed<unknown>(() => end?.());
   const end = sources.timeline.follow((mac, step) => {

@@ -1,4 +1,5 @@
-// Finds the machine that a command line names by hardware address, IP address, hostname, full name or system id.
+// Finds the machine that a command line names by hardware address, IP address, hostname, full name
+// or system id.
 //
 // 1. An unknown name is answered with similar ones: a person may mistype a digit, or ask the wrong rack.
 
@@ -74,7 +75,8 @@ export function findNamedMachine(
 }
 
 /**
- * The hardware address with a hostname. A reservation's name takes precedence over the names that clients report.
+ * The hardware address with a hostname. A reservation's name takes precedence over the names that
+ * clients report.
  * @throws RackError `not-found` when the name is reserved and no client has the address yet
  */
 function macNamed(rack: AskedRack, wanted: string): MacAddress | undefined {

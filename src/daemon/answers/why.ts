@@ -1,4 +1,5 @@
-// The control socket's data for `rackboot why`: what a machine would get now, and what prevents it from booting.
+// The control socket's data for `rackboot why`: what a machine would get now, and what prevents it
+// from booting.
 
 import { z } from 'zod';
 import type { ControlAnswers } from '../../control/requests.ts';

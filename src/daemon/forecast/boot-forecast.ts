@@ -1,5 +1,6 @@
-// Predicts what a machine would get now: it builds the machine's DISCOVER and passes it to the functions that answer real ones, then
-// does the same for each path that its loader would request. Pure: nothing is sent, stored, offered or published.
+// Predicts what a machine would get now: it builds the machine's DISCOVER and passes it to the
+// functions that answer real ones, then does the same for each path that its loader would request.
+// Pure: nothing is sent, stored, offered or published.
 //
 //   client of a kind ─ DISCOVER ─ decide ─ the offered file ─ resolveBootAsset ─ the loader's configuration ─ decideStep ─ kernel
 //
@@ -226,8 +227,8 @@ class Explanation {
   }
 
   /**
-   * Names the reservations and classes that cannot be judged before the client's first lease here: they depend on fields that only its
-   * messages show.
+   * Names the reservations and classes that cannot be judged before the client's first lease here:
+   * they depend on fields that only its messages show.
    */
   #unseen(): void {
     const { reservations, classes = [] } = this.#served.subnet;
@@ -386,7 +387,10 @@ class Explanation {
     }
   }
 
-  /** Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is not known here. */
+  /**
+   * Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is
+   * not known here.
+   */
   #enlistment(): void {
     const { config, dhcp } = this.#inputs;
     const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;

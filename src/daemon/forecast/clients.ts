@@ -1,5 +1,5 @@
-// The kinds of firmware and loaders that a machine may boot with, and the DISCOVER that each sends. Sources: captured DISCOVERs of
-// SeaBIOS, OVMF, AAVMF and iPXE; RFC 4578 §2.1, RFC 3004 §4.
+// The kinds of firmware and loaders that a machine may boot with, and the DISCOVER that each sends.
+// Sources: captured DISCOVERs of SeaBIOS, OVMF, AAVMF and iPXE; RFC 4578 §2.1, RFC 3004 §4.
 
 import type { Cpu } from '../../boot/architectures.ts';
 import type { LoaderLanguage } from '../../boot/paths.ts';
@@ -95,7 +95,8 @@ const encodeLatin1 = (value: string): Uint8Array => Buffer.from(value, 'latin1')
  * Builds the first DISCOVER of a client.
  * @param behind the relayed network; undefined for a client on one of the rack's own networks
  * @param uuid option 97, as the client last sent it; undefined if it sent none
- * @param lease the client's newest lease, with what the client and a relay agent reported for it; undefined if it never had one
+ * @param lease the client's newest lease, with what the client and a relay agent reported for it;
+ * undefined if it never had one
  */
 export function discover(
   mac: MacAddress,

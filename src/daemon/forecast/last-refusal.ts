@@ -1,4 +1,5 @@
-// Finds why a machine was last refused an address. `rackboot why` shows this next to what the machine would get now.
+// Finds why a machine was last refused an address. `rackboot why` shows this next to what the
+// machine would get now.
 //
 // 1. A refusal counts only if it is newer than every offer and lease.
 

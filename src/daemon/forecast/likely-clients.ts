@@ -1,8 +1,10 @@
-// Chooses the firmware that a machine most likely has, with the evidence for it: `rackboot why` must not present a guess as fact.
+// Chooses the firmware that a machine most likely has, with the evidence for it: `rackboot why`
+// must not present a guess as fact.
 //
-// 1. The recorded boots come first: they show the machine's firmware, as opposed to the iPXE that the firmware loaded.
-// 2. A machine seen only as iPXE has iPXE in its card or as its own loader, so what its firmware would ask is unknown. Its lease does not
-//    help: iPXE sends the same vendor class as firmware.
+// 1. The recorded boots come first: they show the machine's firmware, as opposed to the iPXE that
+//    the firmware loaded.
+// 2. A machine seen only as iPXE has iPXE in its card or as its own loader, so what its firmware
+//    would ask is unknown. Its lease does not help: iPXE sends the same vendor class as firmware.
 
 import { findArchitecture } from '../../boot/architectures.ts';
 import { identifyBootClient, numberOfClass } from '../../boot/client.ts';
@@ -14,8 +16,8 @@ import type { ForecastInputs } from './boot-forecast.ts';
 import { CLIENT_KINDS, type ClientName, isClientName, type ShownSigns } from './clients.ts';
 
 /**
- * The evidence for the kinds: named by the request; shown most recently by the machine; seen only as iPXE; never shown, so the most common
- * kinds for its CPU, or for amd64.
+ * The evidence for the kinds: named by the request; shown most recently by the machine; seen only
+ * as iPXE; never shown, so the most common kinds for its CPU, or for amd64.
  */
 export const BASES = ['asked', 'shown', 'ipxe-only', 'unseen'] as const;
 
@@ -52,7 +54,10 @@ export function likelyClients(mac: MacAddress, inputs: ForecastInputs, steps: re
   return { basis: 'unseen', clients: commonest };
 }
 
-/** The kind that DHCP took a client for, with the signs by which it does so again; undefined if no kind is like it. */
+/**
+ * The kind that DHCP took a client for, with the signs by which it does so again; undefined if no
+ * kind is like it.
+ */
 function shownBy(
   seen: Pick<DhcpEvent, 'client' | 'architecture' | 'vendorClass'> | undefined,
 ): LikelyClients | undefined {

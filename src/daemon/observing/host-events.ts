@@ -1,15 +1,19 @@
-// Limits how many events one host causes: a host that loads a small file again and again would write gigabytes of log an hour, and fill the
-// disk that holds the leases.
+// Limits how many events one host causes: a host that loads a small file again and again would
+// write gigabytes of log an hour, and fill the disk that holds the leases.
 //
 //   event ─┬─ of the rack itself, or caused by a person ─→ published
 //          ├─ of a machine of the region ─ by its hardware address ───┐
 //          ├─ of another host ─ by one of HOLDER_SHARES shares ───────┴─ and kind: `FairSampler` ─┬─ published, with its count
 //          └─ naming no host ─ by kind, HOST_RATE ────────────────────────────────────────────────┴─ withheld, and counted
 //
-// 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that loads hundreds of packages.
-// 2. Beyond it, the next published event of that host and kind stands for those withheld, one a minute in any case.
-// 3. HOSTS_RATE applies to all machines together, and separately to all other hosts, so strangers cannot use up the machines' share.
-// 4. It applies after the rooms' own sampling, which knows what can be forged, and before every reader of events.
+// 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that
+//    loads hundreds of packages.
+// 2. Beyond it, the next published event of that host and kind stands for those withheld, one a
+//    minute in any case.
+// 3. HOSTS_RATE applies to all machines together, and separately to all other hosts, so strangers
+//    cannot use up the machines' share.
+// 4. It applies after the rooms' own sampling, which knows what can be forged, and before every
+//    reader of events.
 
 import { HOLDER_SHARES } from '../../dhcp/limits/report-samplers.ts';
 import type { MacAddress } from '../../ground/address.ts';
@@ -20,7 +24,10 @@ import { EVENT_KINDS } from '../../region/reports/reported.ts';
 
 /** Events of one host and kind that are published singly. */
 export const HOST_RATE: Rate = { perSecond: 1, burst: 2000 };
-/** The rate of all machines together, and of all other hosts together; the one event a minute of rule 2 comes on top. */
+/**
+ * The rate of all machines together, and of all other hosts together; the one event a minute of
+ * rule 2 comes on top.
+ */
 export const HOSTS_RATE: Rate = { perSecond: 50, burst: 20_000 };
 const RATES = { ofKey: HOST_RATE, together: HOSTS_RATE };
 
@@ -31,7 +38,10 @@ const KINDS: ReadonlyMap<string, number> = new Map(
     .filter((kind) => ROOMS.test(kind) && !CAUSED_BY_PERSON.has(kind))
     .map((kind, index) => [kind, index]),
 );
-/** 46 bits of a hardware address leave room for a kind's number in an exact integer; addresses with the same low 46 bits share a rate. */
+/**
+ * 46 bits of a hardware address leave room for a kind's number in an exact integer; addresses with
+ * the same low 46 bits share a rate.
+ */
 const MACHINE_KEYS = 2 ** 46;
 
 /** Decides which events of hosts are published. */

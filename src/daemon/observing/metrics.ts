@@ -1,4 +1,5 @@
-// The metrics: the rooms' counters and gauges in Prometheus' format. Names and labels must not change: dashboards depend on them.
+// The metrics: the rooms' counters and gauges in Prometheus' format. Names and labels must not
+// change: dashboards depend on them.
 //
 // 1. Nothing here is in the path of a datagram: the rooms count, and this module reads.
 // 2. Leases are examined in slices, so that a scrape of a hundred thousand leases delays no reply.

@@ -1,5 +1,5 @@
-// The instruments of a process: metrics, health and readiness on a listener of their own, the delay of the event loop, and the counters of
-// the region's API. The changes of the listener are events.
+// The instruments of a process: metrics, health and readiness on a listener of their own, the delay
+// of the event loop, and the counters of the region's API. The changes of the listener are events.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Clock } from '../../ground/clock.ts';

@@ -1,4 +1,5 @@
-// The metrics of the process itself: its version, start time, CPU time, memory, open files, and event loop lag.
+// The metrics of the process itself: its version, start time, CPU time, memory, open files, and
+// event loop lag.
 
 import { readdirSync } from 'node:fs';
 import type { Clock } from '../../ground/clock.ts';

@@ -1,5 +1,6 @@
-// Detects steps of the wall clock. Running work is timed by instants and is not affected. Stored leases are dated by a record that relates
-// wall time to instants: it is written at each step, and at startup, because the clock may have been set while no rack ran.
+// Detects steps of the wall clock. Running work is timed by instants and is not affected. Stored
+// leases are dated by a record that relates wall time to instants: it is written at each step, and
+// at startup, because the clock may have been set while no rack ran.
 //
 // 1. Slewing moves wall and monotonic time alike; only a difference of at least STEP_MS_MIN is a step.
 
@@ -16,7 +17,10 @@ interface ClockWatchParts {
   readonly publish: Publish;
   /** A reading of the host's clocks, taken at any time since the host booted. */
   readonly moment: Pick<HostMoment, 'now' | 'uptimeS'>;
-  /** Writes the new time to disk with a lease granted since the host booted; false if that is not possible now. */
+  /**
+   * Writes the new time to disk with a lease granted since the host booted; false if that is not
+   * possible now.
+   */
   readonly dhcp: { restamp(bootedAt: Instant): boolean };
 }
 

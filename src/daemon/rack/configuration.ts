@@ -1,11 +1,13 @@
-// The configuration in force, merged from the file and the settings in the region's store, and its replacement by a new one.
+// The configuration in force, merged from the file and the settings in the region's store, and its
+// replacement by a new one.
 //
 //   file saved, SIGHUP ─ readFile ──┐
 //                                   ├─ resolve ─ check the host ─ apply (`config/running-config.ts`)
 //   store changed ────── useStored ─┘
 //   a server's addresses changed ─ useAddresses ─ resolve what is in force ─ apply
 //
-// 1. A refused file is read again when it is saved; refused settings of the store are retried with the next file.
+// 1. A refused file is read again when it is saved; refused settings of the store are retried with
+//    the next file.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -24,8 +26,8 @@ import { INTERFACES_KEY, NO_SETTINGS, type Settings, withoutStoredUsers } from '
 import type { HostInterface } from '../../net/host-interface.ts';
 import { NAMED_MAX } from './status-line.ts';
 
-// Explains why a rack with a remote region serves no network: its own region kept the networks before, and the region that accepted the rack
-// has none for it. Pure.
+// Explains why a rack with a remote region serves no network: its own region kept the networks
+// before, and the region that accepted the rack has none for it. Pure.
 
 /** The networks that a change of the store removed. */
 interface LostNetworks {
@@ -35,7 +37,10 @@ interface LostNetworks {
   readonly command: string;
 }
 
-/** Finds the networks lost when `after` replaced `before`; undefined if a network is still served, or none was before. */
+/**
+ * Finds the networks lost when `after` replaced `before`; undefined if a network is still served,
+ * or none was before.
+ */
 function findLost(
   before: { readonly config: RackConfig; readonly merged: Settings },
   after: RackConfig,
@@ -57,7 +62,10 @@ function findLost(
 const setCommand = (name: string, value: string, rack: string): string =>
   `rackboot config set ${INTERFACES_KEY}.${name} '${value.replaceAll("'", "'\\''")}' --rack ${rack}`;
 
-/** A sentence with the fault and its remedy; undefined if there is none. @param file the rack's configuration file */
+/**
+ * A sentence with the fault and its remedy; undefined if there is none. @param file the rack's
+ * configuration file
+ */
 function unservedProblem(
   { clusterInterfaces, uplink, name }: Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'name'>,
   file: string,
@@ -90,7 +98,8 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
   #addressesOf: AddressesOf = () => [];
 
   /**
-   * Reads the file and merges it with the cached settings of the store; if they conflict, the file alone is used.
+   * Reads the file and merges it with the cached settings of the store; if they conflict, the file
+   * alone is used.
    * @param stored reads the store's settings cached in this state directory
    * @throws RackError `config-unreadable`, `config-invalid`
    */
@@ -106,7 +115,10 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
     return this.refusal?.problems ?? this.#startProblems;
   }
 
-  /** Says that a rack with a remote region serves no network, and the remedy; undefined if it serves one or its region is embedded. */
+  /**
+   * Says that a rack with a remote region serves no network, and the remedy; undefined if it serves
+   * one or its region is embedded.
+   */
   get unserved(): string | undefined {
     return unservedProblem(this.config, this.path, this.#lost);
   }
@@ -122,7 +134,10 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
     this.want(ports, withoutStoredUsers(settings));
   }
 
-  /** Puts the configuration in force again, with other addresses of the servers that it names. @throws as `apply` */
+  /**
+   * Puts the configuration in force again, with other addresses of the servers that it names.
+   * @throws as `apply`
+   */
   useAddresses({ apply }: Pick<ConfigurationPorts, 'apply'>, addressesOf: AddressesOf): Promise<void> {
     return this.inTurn(async () => {
       this.#addressesOf = addressesOf;

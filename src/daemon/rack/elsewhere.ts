@@ -1,5 +1,5 @@
-// Addresses that another DHCP server gave to machines, on networks in proxy mode: it maps them to hardware addresses and names, as leases
-// do on other networks.
+// Addresses that another DHCP server gave to machines, on networks in proxy mode: it maps them to
+// hardware addresses and names, as leases do on other networks.
 //
 //   REQUEST to the other server ─────── claim ─┐
 //   neighbour seen with the address ───────────┴─ macOf: the newer of both ─→ traces, configurations, tokens

@@ -1,5 +1,5 @@
-// Changes of the leases at an operator's command: leases of another server are imported, a lease ends, an address that was set aside
-// returns to its range. A change resolves when it is on disk.
+// Changes of the leases at an operator's command: leases of another server are imported, a lease
+// ends, an address that was set aside returns to its range. A change resolves when it is on disk.
 
 import { givenBack } from '../../dhcp/answers/give-back.ts';
 import type { DhcpEvent } from '../../dhcp/events/events.ts';
@@ -36,13 +36,19 @@ export class LeaseCommands {
     this.#parts = parts;
   }
 
-  /** The facts that decide whether a lease of another server is imported: every configured network, served now or not. */
+  /**
+   * The facts that decide whether a lease of another server is imported: every configured network,
+   * served now or not.
+   */
   importFacts(): ImportFacts {
     const { dhcp, config } = this.#parts;
     return { ...dhcp.state(), subnets: indexSubnets(config(), undefined) };
   }
 
-  /** Imports leases of another server; resolves when they are on disk. @throws RackError `store-unavailable` */
+  /**
+   * Imports leases of another server; resolves when they are on disk. @throws RackError
+   * `store-unavailable`
+   */
   async adopt(leases: readonly Lease[]): Promise<void> {
     await this.#store(leases);
     const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
@@ -50,7 +56,10 @@ export class LeaseCommands {
     this.#parts.onImported?.(leases);
   }
 
-  /** Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError `not-found`, `store-unavailable` */
+  /**
+   * Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError
+   * `not-found`, `store-unavailable`
+   */
   async end(address: Ipv4): Promise<Lease> {
     const at = this.#parts.clock.now();
     const lease = this.#parts.table.find(address);
@@ -61,7 +70,10 @@ export class LeaseCommands {
     return lease;
   }
 
-  /** Returns an address that was set aside to its range; resolves when that is on disk. @throws RackError as `end` */
+  /**
+   * Returns an address that was set aside to its range; resolves when that is on disk. @throws
+   * RackError as `end`
+   */
   async clear(address: Ipv4): Promise<Lease> {
     const lease = this.#parts.table.find(address);
     const at = this.#parts.clock.now();

@@ -2,9 +2,10 @@
 //
 //   loadLeases ─ table ─ rack opens ─ region's reader subscribes ─ reportMissed ─ EXPIRED_PER_TURN_MAX … all reported ─ note
 //
-// 1. An expiry that was missed is reported once its consumers have subscribed, unless the client has come back by then.
-// 2. Running leases of a restored copy (`lease-mark.ts`) or of damaged rows (`damaged-row.ts`) are doubted: their addresses are probed
-//    before they are offered again.
+// 1. An expiry that was missed is reported once its consumers have subscribed, unless the client
+//    has come back by then.
+// 2. Running leases of a restored copy (`lease-mark.ts`) or of damaged rows (`damaged-row.ts`) are
+//    doubted: their addresses are probed before they are offered again.
 // 3. Progress is recorded only after all missed expiries were reported.
 
 import type { Lease } from '../../dhcp/leases/lease.ts';
@@ -22,7 +23,10 @@ import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store
 import { ReportedEnds, readReportedEnds } from '../../store/leases/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/leases/stored-leases.ts';
 
-/** The precision of comparing two stored moments, in milliseconds: uptimes count in hundredths of a second. */
+/**
+ * The precision of comparing two stored moments, in milliseconds: uptimes count in hundredths of a
+ * second.
+ */
 const SAME_MS = 50;
 /** The pause between two portions of reports, so that consumers can read each. */
 const REPORT_PAUSE_MS = 20;

@@ -1,5 +1,5 @@
-// Updates the DNS names of leases and machines incrementally: a change touches only the leases that it can affect, however many there are.
-// A stranger is a client that the region does not know.
+// Updates the DNS names of leases and machines incrementally: a change touches only the leases that
+// it can affect, however many there are. A stranger is a client that the region does not know.
 //
 //   lease granted, renewed ─ lease           setMachines ─┬─ leases of the changed machines' interfaces
 //   lease ended ─ gone                                    ├─ strangers that hold a name which a machine now takes
@@ -7,7 +7,8 @@
 //   configure, later ─ nothing, or reservations at once and TURN_LEASES leases per turn of the event loop
 //
 // 1. Afterwards the names are the same as if everything had been named from scratch.
-// 2. The address of a stranger that reports a machine's hostname is remembered until the lease ends or reports another name.
+// 2. The address of a stranger that reports a machine's hostname is remembered until the lease ends
+//    or reports another name.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -20,7 +21,10 @@ import { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
 import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
 
-/** Leases named in one turn after a configuration change: keeps the rack loop busy for about half a millisecond at most. */
+/**
+ * Leases named in one turn after a configuration change: keeps the rack loop busy for about half a
+ * millisecond at most.
+ */
 export const TURN_LEASES = 128;
 
 /** The running leases, including addresses of other servers in the form of leases. */
@@ -80,7 +84,10 @@ export class LeaseNaming {
     nameLease(this.#names, lease, this.#machines, this.#config, this.#isLeasedAtHome(this.#config));
   }
 
-  /** Removes the name of a lease that was released, expired or ended. @param mac its holder; undefined if not known */
+  /**
+   * Removes the name of a lease that was released, expired or ended. @param mac its holder;
+   * undefined if not known
+   */
   gone(address: Ipv4, mac?: MacAddress): void {
     this.#withheld.delete(address);
     this.#names.leaseGone(address);
@@ -147,7 +154,10 @@ export class LeaseNaming {
   }
 }
 
-/** The order in which clients got their names: among leases the first wins (`dns/claims.ts`), even after a restart. */
+/**
+ * The order in which clients got their names: among leases the first wins (`dns/claims.ts`), even
+ * after a restart.
+ */
 const compareNamingOrder = (left: Lease, right: Lease): number =>
   (left.namedAt ?? left.grantedAt) - (right.namedAt ?? right.grantedAt) || left.address - right.address;
 

@@ -4,11 +4,15 @@
 //                 │                                  └─ large, or deeper than the watch ─ after a pause ─▶ #scan …
 //                 └─ too large, unreadable ─▶ problem; the former index stays ─ after a pause ─▶ #scan …
 //
-// 1. A bad tree is a `problem`, reported when it begins and ends; it never keeps the rack from serving anything else.
-// 2. Meanwhile the files of the last good scan are known. A file requested by its exact name is sent: opening needs no index.
+// 1. A bad tree is a `problem`, reported when it begins and ends; it never keeps the rack from
+//    serving anything else.
+// 2. Meanwhile the files of the last good scan are known. A file requested by its exact name is
+//    sent: opening needs no index.
 // 3. A reader of a file in the former tree continues with that file.
-// 4. A configuration with an unreadable new tree is refused. One whose disk does not answer in time is accepted with a problem.
-// 5. The tree is where its path leads now: a switched link or a replaced directory is noticed within GLANCE_MS.
+// 4. A configuration with an unreadable new tree is refused. One whose disk does not answer in time
+//    is accepted with a problem.
+// 5. The tree is where its path leads now: a switched link or a replaced directory is noticed
+//    within GLANCE_MS.
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -24,15 +28,21 @@ import { spoken } from '../../region/reports/notes.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 
 /**
- * A larger tree is scanned at intervals instead of watched: a watch costs 4 KB of memory per entry. Only a host that can write to the tree
- * can reach this bound.
+ * A larger tree is scanned at intervals instead of watched: a watch costs 4 KB of memory per entry.
+ * Only a host that can write to the tree can reach this bound.
  */
 const WATCHED_ENTRIES_MAX = 5000;
-/** The pause between scans of a tree that is not watched, as a multiple of the last scan's duration: at most 5 % of one CPU. */
+/**
+ * The pause between scans of a tree that is not watched, as a multiple of the last scan's duration:
+ * at most 5 % of one CPU.
+ */
 const PAUSE_FACTOR = 20;
 const PAUSE_MS_MIN = 5000;
 const PAUSE_MS_MAX = 60_000;
-/** How often a check finds out whether a watched tree's path leads elsewhere, in milliseconds: two system calls, one at a time. */
+/**
+ * How often a check finds out whether a watched tree's path leads elsewhere, in milliseconds: two
+ * system calls, one at a time.
+ */
 const GLANCE_MS = 2000;
 /** How long a start or a reload waits for the tree, in milliseconds: its disk may hang. */
 export const FIRST_LOOK_MS_MAX = 10_000;
@@ -69,7 +79,10 @@ export class LiveTree implements FileTree {
     this.#options = options;
   }
 
-  /** Creates the directory if it is missing, and reads the tree. A failure becomes a `problem` and is retried. */
+  /**
+   * Creates the directory if it is missing, and reads the tree. A failure becomes a `problem` and
+   * is retried.
+   */
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
     const live = new LiveTree(BootTree.unread(directory, undefined, options.given), options);
     const reading = live.#begin().then(() => true);

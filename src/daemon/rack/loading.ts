@@ -1,4 +1,5 @@
-// Keeps the leases of machines that load from this rack (`loading-leases.ts`): recognises them by the events of TFTP and HTTP.
+// Keeps the leases of machines that load from this rack (`loading-leases.ts`): recognises them by
+// the events of TFTP and HTTP.
 
 import { mayRunOn } from '../../dhcp/answers/running-on.ts';
 import type { LeaseTable } from '../../dhcp/leases/lease-table.ts';
@@ -14,7 +15,10 @@ const LOADED: ReadonlySet<string> = new Set<TftpEventKind | HttpEventKind>([
   'http.file-sent',
   'http.rendered',
 ]);
-/** Events of a machine that the region answered, with the paths that only a booting or working machine reads and posts to. */
+/**
+ * Events of a machine that the region answered, with the paths that only a booting or working
+ * machine reads and posts to.
+ */
 const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
   ['http.forwarded', /^\/MAAS\/(?:metadata|rackboot)\//],
   ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],

@@ -1,6 +1,7 @@
 // The changes of single machines in a new desired state, as events for their timelines.
 //
-// 1. More than CHANGES_REPORTED_MAX changes at once mean that the whole state was replaced: then none is reported.
+// 1. More than CHANGES_REPORTED_MAX changes at once mean that the whole state was replaced: then
+//    none is reported.
 
 import type { Instant } from '../../ground/clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';

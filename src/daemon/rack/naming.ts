@@ -1,13 +1,17 @@
 // The DNS names of leases, machines and reservations.
 //
 // 1. The region names the machines that it knows, whatever hostname their DHCP client reports.
-// 2. A client cannot take the name of a known machine, unless only the machine's own report gave it: then the first has it.
-// 3. A machine with fixed addresses has its name on these alone, another one on the leases in its home network. A lease elsewhere has the
-//    name only while none at home runs: any host can lease an address under an overheard hardware address.
-// 4. An address that was taken back from a machine loses its name, though the lease may still run for a while.
-// 5. Unknown clients and reservations are named only where the rack manages DNS (management 2); machines, and named addresses that users
-//    reserved, everywhere.
-// 6. A user's name for an address is a machine's of the same name only if that machine is the host of the address (`mac`).
+// 2. A client cannot take the name of a known machine, unless only the machine's own report gave
+//    it: then the first has it.
+// 3. A machine with fixed addresses has its name on these alone, another one on the leases in its
+//    home network. A lease elsewhere has the name only while none at home runs: any host can lease
+//    an address under an overheard hardware address.
+// 4. An address that was taken back from a machine loses its name, though the lease may still run
+//    for a while.
+// 5. Unknown clients and reservations are named only where the rack manages DNS (management 2);
+//    machines, and named addresses that users reserved, everywhere.
+// 6. A user's name for an address is a machine's of the same name only if that machine is the host
+//    of the address (`mac`).
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { configuredHostNames, isNamedHere } from '../../config/record-faults.ts';
@@ -85,7 +89,8 @@ function nameOfLease(
 
 /**
  * Claims the names of reservations. The DNS server itself claims those of the rack and of `dns.records`.
- * @param reserved the addresses that users of the region reserved; the configuration may have some of them, too
+ * @param reserved the addresses that users of the region reserved; the configuration may have some
+ * of them, too
  */
 export function nameReservations(names: Names, config: RackConfig, reserved: readonly ReservedHost[] = []): void {
   const configured = configuredHostNames(config);
@@ -128,7 +133,8 @@ export function nameMachines(
   isLeasedAtHome = leasedAtHome(leases, config),
   reserved: readonly ReservedHost[] = [],
 ): void {
-  // Leases that lose a name give it up first: a conflict between a machine and its own lease is not worth reporting.
+  // Leases that lose a name give it up first: a conflict between a machine and its own lease is not
+  // worth reporting.
   for (const lease of leases) {
     if (nameOfLease(lease, machines, config, isLeasedAtHome).hostname === undefined)
       nameLease(names, lease, machines, config, isLeasedAtHome);

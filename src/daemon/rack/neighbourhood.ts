@@ -1,10 +1,12 @@
-// Handles what the rack hears on its wires: it records neighbours, publishes events about them, and answers router solicitations of booting
-// machines with "no IPv6 router". It also watches for other hosts that use this rack's own addresses (`own-addresses.ts`).
+// Handles what the rack hears on its wires: it records neighbours, publishes events about them, and
+// answers router solicitations of booting machines with "no IPv6 router". It also watches for other
+// hosts that use this rack's own addresses (`own-addresses.ts`).
 //
 // 1. Events are sampled: any host can invent any number of neighbours.
 // 2. An answer is published after it was sent.
-// 3. A scan asks by ARP for the addresses of networks that this rack serves, one scan at a time and at a bounded rate. It leaves most places
-//    for probes to DHCP, and ends with the configuration for which it was started. Each host that it finds is published once.
+// 3. A scan asks by ARP for the addresses of networks that this rack serves, one scan at a time and
+//    at a bounded rate. It leaves most places for probes to DHCP, and ends with the configuration
+//    for which it was started. Each host that it finds is published once.
 
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import {
@@ -38,7 +40,10 @@ export const REPORT_RATE: Rate = { perSecond: 1, burst: 50 };
 
 /** Host addresses of the largest network that a scan takes: a /22. */
 export const SCANNED_MAX = 1022;
-/** Addresses that a scan asks for at the same time; net/watch/arp-probes.ts PROBES_MAX has room for many more. */
+/**
+ * Addresses that a scan asks for at the same time; net/watch/arp-probes.ts PROBES_MAX has room for
+ * many more.
+ */
 const SCANNED_AT_ONCE_MAX = 32;
 /** The pause between two addresses of a scan, in milliseconds. */
 const SCAN_STEP_MS = 20;

@@ -1,10 +1,12 @@
-// Watches for another host that uses an address of this rack: machines may then send their requests to that host, and nothing works.
+// Watches for another host that uses an address of this rack: machines may then send their requests
+// to that host, and nothing works.
 //
 //   heard on the wire (`neighbourhood.ts`) ─┐
 //   a probe of its own, every LOOK_MS ──────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
 //                                                     └──▶ a note, until the host was not seen for GONE_MS
 //
-// 1. This host's other interfaces may answer for the address, as Linux does; `wire-listener.ts` ignores their frames.
+// 1. This host's other interfaces may answer for the address, as Linux does; `wire-listener.ts`
+//    ignores their frames.
 // 2. Reports are sampled (USERS_RATE) and hosts bounded (USERS_MAX): any host can invent hardware addresses.
 // 3. Only ARP shows another user, not IP packets from the address.
 
@@ -20,7 +22,10 @@ import type { RackNote } from '../../region/reports/notes.ts';
 
 /** How often the rack probes its own addresses, in milliseconds. */
 export const LOOK_MS = 60_000;
-/** How long a host is noted after it was last seen, in milliseconds: several probes, because an answer may be lost. */
+/**
+ * How long a host is noted after it was last seen, in milliseconds: several probes, because an
+ * answer may be lost.
+ */
 export const GONE_MS = 300_000;
 /** How often the same host is reported, in milliseconds. */
 export const RETELL_MS = 3_600_000;

@@ -1,4 +1,5 @@
-// What a running rack shows of itself: on its control socket and to readers of its metrics; and whether it is ready.
+// What a running rack shows of itself: on its control socket and to readers of its metrics; and
+// whether it is ready.
 
 import type { Clock } from '../../ground/clock.ts';
 import type { HostInterface } from '../../net/host-interface.ts';

@@ -1,4 +1,5 @@
-// The servers of the rack loop and their connections. Everything here answers from memory and never waits for a disk or the region.
+// The servers of the rack loop and their connections. Everything here answers from memory and never
+// waits for a disk or the region.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { ResolveAsset } from '../../boot/asset.ts';
@@ -59,7 +60,10 @@ interface RackParts {
   readonly network: HostNetwork;
   /** Carries the transfers of TFTP; default: a thread. */
   readonly makeTransferRunner?: MakeTransferRunner;
-  /** The wires of the interfaces; undefined if they cannot be heard: then addresses are offered without probing. */
+  /**
+   * The wires of the interfaces; undefined if they cannot be heard: then addresses are offered
+   * without probing.
+   */
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
@@ -215,8 +219,8 @@ export class Rack {
   }
 
   /**
-   * Replaces the configuration; unchanged sockets are not touched. A listener on an address that this host lacks is retried when the
-   * interfaces change.
+   * Replaces the configuration; unchanged sockets are not touched. A listener on an address that
+   * this host lacks is retried when the interfaces change.
    * @throws RackError naming every listener that cannot be opened for another reason; the others are open
    */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
@@ -263,7 +267,10 @@ export class Rack {
     return failures;
   }
 
-  /** Puts the configuration in force that was given, with the reserved addresses. DHCP follows by its own call. */
+  /**
+   * Puts the configuration in force that was given, with the reserved addresses. DHCP follows by
+   * its own call.
+   */
   #merge(): RackConfig {
     const dhcp = withReserved(this.#given.dhcp, this.#reserved);
     this.#config = dhcp === this.#given.dhcp ? this.#given : { ...this.#given, dhcp };
@@ -304,8 +311,8 @@ export class Rack {
   }
 
   /**
-   * Finishes transfers, of which no new one begins, while DNS and DHCP go on: firmware asks again for a file for at least 15 s. Then it finishes the replies that
-   * wait for the disk.
+   * Finishes transfers, of which no new one begins, while DNS and DHCP go on: firmware asks again
+   * for a file for at least 15 s. Then it finishes the replies that wait for the disk.
    */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
@@ -367,11 +374,15 @@ export class Rack {
 
   #findMac(peer: Ipv4): MacAddress | undefined {
     if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.findMac(peer);
-    // A loading machine's lease keeps running (`loading.ts`), so an ended lease says nothing about the address's present user.
+    // A loading machine's lease keeps running (`loading.ts`), so an ended lease says nothing about
+    // the address's present user.
     return this.#activeLease(peer)?.mac;
   }
 
-  /** Records that a machine takes an address of another DHCP server; a machine that the region knows gets its name there. */
+  /**
+   * Records that a machine takes an address of another DHCP server; a machine that the region knows
+   * gets its name there.
+   */
   #addressSeen(claim: AddressClaim): void {
     const { mac, address, at } = claim;
     this.elsewhere.claim(claim);
@@ -398,7 +409,10 @@ export class Rack {
   }
 }
 
-/** The HTTP listeners that this rack goes on without, a note for each port: those of one port have one reason. */
+/**
+ * The HTTP listeners that this rack goes on without, a note for each port: those of one port have
+ * one reason.
+ */
 function forgoneNotes(forgone: BootHttpServer['forgone']): readonly RackNote[] {
   return [...Map.groupBy(forgone, ({ port }) => port).values()].map((ofPort) => ({
     note: 'listener-forgone',

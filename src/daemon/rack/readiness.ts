@@ -1,7 +1,8 @@
-// Judges whether the rack is ready: every listener that can be open is open, leases can be written, and a region in this process runs. Pure.
+// Judges whether the rack is ready: every listener that can be open is open, leases can be written,
+// and a region in this process runs. Pure.
 //
-// 1. Waiting for an interface or an address is not a fault: a rack with an unplugged cable is as ready as it can be. Nor is a remote region
-//    that is away: it says itself whether it is ready.
+// 1. Waiting for an interface or an address is not a fault: a rack with an unplugged cable is as
+//    ready as it can be. Nor is a remote region that is away: it says itself whether it is ready.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { formatIpv4, type Ipv4, isLoopback } from '../../ground/address.ts';

@@ -1,10 +1,12 @@
-// Replaces the configuration in everything that runs: the boot tree, the log, the region's listeners, and the rack's servers.
+// Replaces the configuration in everything that runs: the boot tree, the log, the region's
+// listeners, and the rack's servers.
 //
 //   next: ports free? ─ tree ─ log ─ open the region's new listeners ─ rack (now forwards to them) ─┬─ close the region's old listeners
 //                                                                                                    └─ failed: back to `before`
 //
 // 1. Steps that can fail precede steps that cannot be undone; after a failure everything is as before.
-// 2. The region's listener for machines' requests is open before the rack uses it, and stays open until the rack no longer does.
+// 2. The region's listener for machines' requests is open before the rack uses it, and stays open
+//    until the rack no longer does.
 
 import type { RunningLease } from '../../config/difference.ts';
 import { configRemarks } from '../../config/notes.ts';
@@ -51,7 +53,8 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
     host: parts.host,
     leases: () => listRunningLeases(parts),
     async apply({ config: next }, { config: before }) {
-      // Refuse now, before any change, what the next start would refuse; a remote region has no listener here.
+      // Refuse now, before any change, what the next start would refuse; a remote region has no
+      // listener here.
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {
         await putInForce(parts, next, before);
@@ -76,7 +79,10 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
   };
 }
 
-/** The leases outside the new dynamic ranges: the region must know them, or it gives their addresses to others. */
+/**
+ * The leases outside the new dynamic ranges: the region must know them, or it gives their addresses
+ * to others.
+ */
 function leasesOutside({ rack, clock }: RunningParts, next: RackConfig, before: RackConfig): readonly Lease[] {
   const find = (address: Ipv4): Lease | undefined => rack()?.findLease(address);
   return leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now());
@@ -89,7 +95,10 @@ async function putInForce(parts: RunningParts, next: RackConfig, before: RackCon
   await parts.rack()?.configure(next, parts.host());
 }
 
-/** Makes the region also listen on the address that the rack will forward requests to, in addition to its present listeners. */
+/**
+ * Makes the region also listen on the address that the rack will forward requests to, in addition
+ * to its present listeners.
+ */
 async function listenForRack(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
   const uplink = parts.uplink();
   const endpoint = next.http.region;

@@ -1,6 +1,7 @@
-// Checks, before the first machine is answered, that the region will be able to start: its database opens and its ports are free.
-// A rack that would have to stop again must not have granted an address first. A damaged database does not stop the rack, but an interrupted
-// copy does: opening the database would begin an empty one next to it.
+// Checks, before the first machine is answered, that the region will be able to start: its database
+// opens and its ports are free. A rack that would have to stop again must not have granted an
+// address first. A damaged database does not stop the rack, but an interrupted copy does: opening
+// the database would begin an empty one next to it.
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -14,7 +15,8 @@ import { checkNotInterrupted } from '../../store/region/interrupted-copy.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
 
 /**
- * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports it.
+ * Checks the region's database, certificate and ports. A damaged database passes: the region's
+ * thread reports it.
  * @throws RackError as the region would; it names every port of the region that is taken
  */
 export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>): Promise<void> {
@@ -64,7 +66,10 @@ export function newListeners(
   return { listen: next.listen.filter(isNew), tlsListen: (next.tls?.listen ?? []).filter(isNew) };
 }
 
-/** Checks that a running region will be able to open its additional listeners. @throws RackError as the start does */
+/**
+ * Checks that a running region will be able to open its additional listeners. @throws RackError as
+ * the start does
+ */
 export async function checkNewListeners(
   next: Pick<RegionConfig, 'listen' | 'tls'>,
   before: Pick<RegionConfig, 'listen' | 'tls'>,
@@ -74,7 +79,10 @@ export async function checkNewListeners(
   for (const { host, port } of tlsListen) await checkPort(host, port, 'region.tls.listen');
 }
 
-/** Opens the port and closes it again. An address that the host does not have yet is fine: the region waits for it. */
+/**
+ * Opens the port and closes it again. An address that the host does not have yet is fine: the
+ * region waits for it.
+ */
 function checkPort(host: string, port: number, setting: string): Promise<void> {
   const server = createServer();
   return new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
-// The rack's side of its region: starts the region's or the uplink's thread, holds the rack's identity, and stands in for a region that does
-// not answer.
+// The rack's side of its region: starts the region's or the uplink's thread, holds the rack's
+// identity, and stands in for a region that does not answer.
 //
 // 1. A problem with the rack's identity, its key or a certificate file is reported before anything is served.
 // 2. The region starts after the rack answers and never delays it. Events from before that reach it too.
-// 3. A region database that is damaged or cannot be used does not stop the rack, at start or later: leases, names and boots of known
-//    machines continue, and the region is restarted.
+// 3. A region database that is damaged or cannot be used does not stop the rack, at start or later:
+//    leases, names and boots of known machines continue, and the region is restarted.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,8 +60,9 @@ const LIVED_WITH: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>([
 ]);
 const SECRET_BYTES = 24;
 /**
- * The rate of machine reports that are kept while the region is away: enough for a hall that is powered on at once. A few hosts together
- * can use it up; then a machine gets a 503 and tries again.
+ * The rate of machine reports that are kept while the region is away: enough for a hall that is
+ * powered on at once. A few hosts together can use it up; then a machine gets a 503 and tries
+ * again.
  */
 export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
 /** The rate of kept reports from one address, which may be a router's with many machines behind it. */
@@ -100,7 +101,10 @@ export const describeKnownHosts = (
   leaseAt: (address) => rack()?.findLease(address),
 });
 
-/** Addresses of former dynamic ranges that are looked at after a change; leases of others are sent when they are renewed. */
+/**
+ * Addresses of former dynamic ranges that are looked at after a change; leases of others are sent
+ * when they are renewed.
+ */
 const LEFT_LOOKED_MAX = 65_536;
 
 const isDynamicIn = ({ dynamic, static: fixed }: DhcpSubnet, address: Ipv4): boolean =>
@@ -200,7 +204,10 @@ export class RegionSide {
     const key = this.#access?.key;
     return key === undefined ? this.secret : `${key.token}:${key.secret}`;
   }
-  /** The region's endpoint for the control socket: its own socket, which connections of other clients cannot block. */
+  /**
+   * The region's endpoint for the control socket: its own socket, which connections of other
+   * clients cannot block.
+   */
   get operatorEndpoint(): RegionEndpoint | undefined {
     const { http, stateDir } = this.#parts.config();
     const socketPath = join(stateDir, OPERATOR_SOCKET);
@@ -215,7 +222,8 @@ export class RegionSide {
     return uplink.mode === 'remote' ? (this.#linkedUrl ?? uplink.urls[0]) : undefined;
   }
   /**
-   * The endpoint for machines' requests: the address of the remote region to which the rack is linked now; undefined: the configured one.
+   * The endpoint for machines' requests: the address of the remote region to which the rack is
+   * linked now; undefined: the configured one.
    */
   get linked(): RegionEndpoint | undefined {
     const url = this.#linkedUrl === undefined ? undefined : parseRegionUrl(this.#linkedUrl);

@@ -4,7 +4,10 @@ import { Worker } from 'node:worker_threads';
 import { threadFile } from '../../ground/thread-file.ts';
 import type { RegionConfig } from '../../region/config.ts';
 
-/** Memory of the region's thread, old and young generation, in MiB. `--max-semi-space-size` overrides the latter in every thread. */
+/**
+ * Memory of the region's thread, old and young generation, in MiB. `--max-semi-space-size`
+ * overrides the latter in every thread.
+ */
 const REGION_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 } as const;
 
 export function startRegionThread(config: RegionConfig): Worker {

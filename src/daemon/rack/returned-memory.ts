@@ -1,15 +1,21 @@
-// Returns memory that work has left behind: slices of files that nobody loads any more, and what the C library keeps of freed memory.
-// Sources: malloc_trim(3), mallopt(3) (M_MMAP_THRESHOLD is dynamic: freed slices lie scattered in the heap, which cannot shrink past them).
+// Returns memory that work has left behind: slices of files that nobody loads any more, and what
+// the C library keeps of freed memory. Sources: malloc_trim(3), mallopt(3) (M_MMAP_THRESHOLD is
+// dynamic: freed slices lie scattered in the heap, which cannot shrink past them).
 //
-// 1. Nothing is returned while machines load: a look that finds slices read since the last one waits for the next.
-// 2. Trimming costs 7 to 70 ms in libuv's pool, so it needs a reason: released slices, or growth since the last time, as by a thread for images
-//    that has ended, whose part of the heap the C library keeps.
+// 1. Nothing is returned while machines load: a look that finds slices read since the last one
+//    waits for the next.
+// 2. Trimming costs 7 to 70 ms in libuv's pool, so it needs a reason: released slices, or growth
+//    since the last time, as by a thread for images that has ended, whose part of the heap the C
+//    library keeps.
 
 import { type Clock, repeat, type Timer } from '../../ground/clock.ts';
 import { returnFreedMemory } from '../../net/linux/libc.ts';
 import type { LiveTree } from './live-tree.ts';
 
-/** Until the first look, in milliseconds: V8 collects what the start and the rehearsal left when a thread has been idle for 8 s (its MemoryReducer). */
+/**
+ * Until the first look, in milliseconds: V8 collects what the start and the rehearsal left when a
+ * thread has been idle for 8 s (its MemoryReducer).
+ */
 const FIRST_LOOK_MS = 14_000;
 const LOOK_MS = 60_000;
 const GROWN_BYTES_MIN = 8 * 1024 * 1024;

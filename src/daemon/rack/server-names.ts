@@ -1,10 +1,12 @@
-// The addresses of the NTP servers that the configuration names, because DHCP hands out addresses (RFC 2132 §8.3).
+// The addresses of the NTP servers that the configuration names, because DHCP hands out addresses
+// (RFC 2132 §8.3).
 //
 //   configured, every REFRESH_MS ─ look up each name ─┬─ addresses: kept; if they changed, put in force
 //                                                     └─ failed: the last ones stay, noted, again after RETRY_MS
 //
 // 1. A name that fails keeps the addresses of its last good answer until the process ends.
-// 2. One round runs at a time. It looks up AT_ONCE names together, of at most SERVER_NAMES_MAX, and each takes a bounded time.
+// 2. One round runs at a time. It looks up AT_ONCE names together, of at most SERVER_NAMES_MAX, and
+//    each takes a bounded time.
 // 3. A failure is reported when it begins, and is a note for as long as it lasts.
 
 import { Resolver } from 'node:dns/promises';
@@ -137,7 +139,10 @@ const serverNamesKey = (addressesByName: ReadonlyMap<string, readonly Ipv4[]>): 
     .toSorted()
     .join('\n');
 
-/** Looks up names as machines do, with the name server of the rack, and if it does not know them with that of the host. */
+/**
+ * Looks up names as machines do, with the name server of the rack, and if it does not know them
+ * with that of the host.
+ */
 export const lookUpWith =
   (dns: () => Pick<DnsConfig, 'listen' | 'listenPort'>): LookUp =>
   async (name, signal) => {

@@ -1,4 +1,5 @@
-// The rack's state in one line for the service manager: the served networks, waiting interfaces, and faults. Pure.
+// The rack's state in one line for the service manager: the served networks, waiting interfaces,
+// and faults. Pure.
 
 import type { Clock } from '../../ground/clock.ts';
 import { listed } from '../../ground/counted.ts';

@@ -1,10 +1,13 @@
-// The threads of the daemon's process: which run, how busy each is, and how long its own event loop makes others wait.
+// The threads of the daemon's process: which run, how busy each is, and how long its own event loop
+// makes others wait.
 //
-// Sources: proc_pid_stat(5), of each thread in /proc/self/task: fields 14 and 15 are the time that it used a processor, in 1/100 s. Node gives a
-// worker's thread its name (15 characters).
+// Sources: proc_pid_stat(5), of each thread in /proc/self/task: fields 14 and 15 are the time that
+// it used a processor, in 1/100 s. Node gives a worker's thread its name (15 characters).
 //
-// 1. A thread that another thread starts is known to that one alone: the region's threads for images are not listed.
-// 2. Busy is who uses a processor. The share of an event loop is no measure: a thread that waits in the kernel counts as active there.
+// 1. A thread that another thread starts is known to that one alone: the region's threads for
+//    images are not listed.
+// 2. Busy is who uses a processor. The share of an event loop is no measure: a thread that waits in
+//    the kernel counts as active there.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks';
@@ -18,7 +21,10 @@ const TICK_MS = 10;
 const TASKS = '/proc/self/task';
 const NAME_CHARACTERS_MAX = 15;
 
-/** The time that each thread used a processor since its start, by its name; empty: the system does not say. */
+/**
+ * The time that each thread used a processor since its start, by its name; empty: the system does
+ * not say.
+ */
 function usedTimes(): ReadonlyMap<string, number> {
   const used = new Map<string, number>();
   try {

@@ -1,6 +1,7 @@
 // Watches the boot tree, and reports when something in it has changed and settled.
 //
-// 1. Symbolic links in the tree are watched but not followed: a target lies in the tree too, or does not exist for machines.
+// 1. Symbolic links in the tree are watched but not followed: a target lies in the tree too, or
+//    does not exist for machines.
 
 import { watch } from 'chokidar';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
@@ -9,11 +10,14 @@ import { errorText } from '../../ground/errors.ts';
 
 /** Changes closer together than this, in milliseconds, count as one. */
 const SETTLE_MS = 250;
-/** Continuous changes are reported this often, in milliseconds, so that a tree that is being filled does not go unnoticed. */
+/**
+ * Continuous changes are reported this often, in milliseconds, so that a tree that is being filled
+ * does not go unnoticed.
+ */
 const SETTLE_MS_MAX = 2000;
 /**
- * The most changes taken before they settle; only a host that can write to the tree reaches it. The watch then ends: examining each file
- * would make all other reads wait.
+ * The most changes taken before they settle; only a host that can write to the tree reaches it. The
+ * watch then ends: examining each file would make all other reads wait.
  */
 const CHANGES_MAX = 5000;
 /** The callbacks of a watch. */

@@ -1,5 +1,6 @@
-// The first steps of a start: the configuration, the lock of the state directory, and the parts whose threads take time to start. It loads
-// few modules, so that the threads start while the daemon's other modules load.
+// The first steps of a start: the configuration, the lock of the state directory, and the parts
+// whose threads take time to start. It loads few modules, so that the threads start while the
+// daemon's other modules load.
 
 import type { Clock } from '../../ground/clock.ts';
 import { openNetwork } from '../../net/datagrams/udp-linux.ts';
@@ -22,7 +23,10 @@ export interface BegunStart extends ReturnType<typeof beginOpening> {
   readonly lost: RackNote | undefined;
 }
 
-/** Resolves when the threads are starting. @throws RackError if the configuration is invalid or the state directory is not free; then nothing is open */
+/**
+ * Resolves when the threads are starting. @throws RackError if the configuration is invalid or the
+ * state directory is not free; then nothing is open
+ */
 export async function beginStart(options: { readonly configFile: string; readonly clock: Clock }): Promise<BegunStart> {
   const { configFile, clock } = options;
   const configuration = new Configuration(

@@ -1,6 +1,7 @@
 // Reports damaged rows of `leases.db`: found at the start, or later while the log is folded.
 //
-// 1. Each row is reported once, at most DAMAGE_REPORTED_MAX rows in all. Their notes stay until the next start.
+// 1. Each row is reported once, at most DAMAGE_REPORTED_MAX rows in all. Their notes stay until the
+//    next start.
 // 2. Rows found before the log is open are announced when it is.
 
 import { join } from 'node:path';

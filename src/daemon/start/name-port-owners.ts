@@ -1,11 +1,15 @@
-// A start that is refused because ports are taken: who has them, of all that the configuration needs, and what to do.
+// A start that is refused because ports are taken: who has them, of all that the configuration
+// needs, and what to do.
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { wantedPorts } from '../../config/wanted-ports.ts';
 import { RackError } from '../../ground/errors.ts';
 import { findPortConflicts, isHarmless, portConflictRemedy, portConflictText } from '../../net/ports/taken-ports.ts';
 
-/** The failure with a line for each program. Another failure, or one whose program cannot be seen, stays as it is. */
+/**
+ * The failure with a line for each program. Another failure, or one whose program cannot be seen,
+ * stays as it is.
+ */
 export function namePortOwners(failure: unknown, config: RackConfig): unknown {
   if (!(failure instanceof RackError) || failure.code !== 'address-in-use') return failure;
   const conflicts = findPortConflicts(wantedPorts(config), { pid: process.pid, isHidden: false });

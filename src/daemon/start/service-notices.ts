@@ -3,8 +3,9 @@
 //   starting ──ready──▶ serving ◀──around──▶ reloading
 //       └──────────────────┴──────stopping──────┴─────▶ stopping ──close──▶ silent
 //
-// 1. The rack's loop feeds the watchdog, while the lease journal's worker has owed an answer for less than half the watchdog time: a process
-//    whose loop or journal hangs is restarted. A disk that takes seconds is not a hang (`store/leases/lease-journal.ts`).
+// 1. The rack's loop feeds the watchdog, while the lease journal's worker has owed an answer for
+//    less than half the watchdog time: a process whose loop or journal hangs is restarted. A disk
+//    that takes seconds is not a hang (`store/leases/lease-journal.ts`).
 // 2. Every RELOADING is followed by a READY, whether or not the reload succeeded.
 // 3. Only a running loop asks for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
 
@@ -85,7 +86,10 @@ export class ServiceNotices {
     }
   }
 
-  /** Reports that the process is stopping and, in `text`, what it still waits for. May be called again with another text. */
+  /**
+   * Reports that the process is stopping and, in `text`, what it still waits for. May be called
+   * again with another text.
+   */
   stopping(text: string): void {
     if (this.#state === 'silent') return;
     this.#progress = text;

@@ -1,8 +1,10 @@
-// The end of a process: at once if its start fails, otherwise gracefully. Work in progress is finished before anything is closed.
+// The end of a process: at once if its start fails, otherwise gracefully. Work in progress is
+// finished before anything is closed.
 //
 //   stopping ─ begin no new transfers ─ finish those under way ─ cut them after STOP_GRACE_MS ─ send ACKs that wait for the disk ─ close everything
 //
-// 1. The region and the journal stay open meanwhile: a machine that finishes can still report, and its events are kept.
+// 1. The region and the journal stay open meanwhile: a machine that finishes can still report, and
+//    its events are kept.
 // 2. Safety does not depend on this: every acknowledged lease is already on disk.
 
 import type { Logger } from 'pino';
@@ -80,7 +82,10 @@ interface LastParts {
   readonly stream: EventStream;
 }
 
-/** Closes everything that was opened, last first. @param opened functions that close it, in order of opening */
+/**
+ * Closes everything that was opened, last first. @param opened functions that close it, in order of
+ * opening
+ */
 export async function closeAll(
   opened: (() => Promise<void> | void)[],
   { logger, notices, stream }: LastParts,

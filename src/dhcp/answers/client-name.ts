@@ -1,16 +1,19 @@
-// The answer to option 81: the client's name here, and whether this DNS holds it. Pure. Source: RFC 4702 §3.1, §4.
+// The answer to option 81: the client's name here, and whether this DNS holds it. Pure. Source: RFC
+// 4702 §3.1, §4.
 //
 //   a machine of the region      its name and domain; entered at its own address if it has one, else at the address DHCP gives it
 //   a host with a name           that name in the network's domain; entered at its reserved address if the rack names clients. The name of an
-//                                address that a user of the region reserved has its own domain, and is always entered
+//                                address that a user of the region reserved has its own domain, and
+//                                is always entered
 //   any other client             the first label of option 81, or of option 12 without it, in the network's domain; entered if
-//                                the rack names clients, unless the client forbids it (N) or the name belongs to a machine or a host
+//                                the rack names clients, unless the client forbids it (N) or the
+//                                name belongs to a machine or a host
 //
 // 1. An operator's name is entered whatever the client wants (O); the client's own only if it allows that.
-// 2. The rack enters both records or neither: S and N always differ. A name without a record here is marked (N): the client may enter it
-//    elsewhere.
-// 3. The DNS is not asked: of two clients with one name both are told that they are entered, but only the first is (`claims.ts`; event
-//    `dns.name-conflict`).
+// 2. The rack enters both records or neither: S and N always differ. A name without a record here
+//    is marked (N): the client may enter it elsewhere.
+// 3. The DNS is not asked: of two clients with one name both are told that they are entered, but
+//    only the first is (`claims.ts`; event `dns.name-conflict`).
 
 import { type Ipv4, rangeContains } from '../../ground/address.ts';
 import { findReservation } from '../leases/allocate.ts';

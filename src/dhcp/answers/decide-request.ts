@@ -5,39 +5,48 @@
 //   no identifier, ciaddr, unicast          RENEWING     ┐ extend: decideExtension
 //   no identifier, ciaddr, broadcast        REBINDING    ┘
 //
-// 1. A client with a running lease gets an ACK for its address unless `judgeAddress` objects, even if another address is now fixed for
-//    it: a NAK would stop firmware in the middle of its boot. It gets the fixed address with its next DISCOVER.
-// 2. Other replies depend on this server's role on the network (`server-role.ts`). A record is an address fixed for the client there, or
-//    its running lease:
+// 1. A client with a running lease gets an ACK for its address unless `judgeAddress` objects, even
+//    if another address is now fixed for it: a NAK would stop firmware in the middle of its boot.
+//    It gets the fixed address with its next DISCOVER.
+// 2. Other replies depend on this server's role on the network (`server-role.ts`). A record is an
+//    address fixed for the client there, or its running lease:
 //
 //                                                    sole    presumed  guest
 //      SELECTING an unavailable address              NAK     NAK       NAK       the client chose this server (§3.1 step 4)
 //      asks for a wrong address, with a record       NAK     NAK       NAK       INIT-REBOOT (§4.3.2), RENEWING, REBINDING
 //      asks for another address than its lease's     NAK     NAK       NAK       the same: the record says which is its own
 //      INIT-REBOOT, not its lease, another is fixed  NAK     NAK       NAK       if the fixed one is free: the record says that
-//                                                                                the address is wrong (§4.3.2); else as below
+//                                                                                the address is
+//                                                                                wrong (§4.3.2);
+//                                                                                else as below
 //      INIT-REBOOT on a wrong network, no record     NAK     NAK       silence   §4.3.2 says SHOULD; a guest cannot tell
 //      INIT-REBOOT, another's address, no record     NAK     silence   silence   §4.3.2: no record, remain silent
 //      extends another client's address, no record   NAK     NAK       silence
 //      INIT-REBOOT, free dynamic address, no record  ACK     silence   silence   §4.3.2: no record, remain silent
 //      extends a free dynamic address, no record     ACK     ACK       silence   a range belongs to one rack: it was ours;
-//                                                                                a guest asked by unicast also sends ACK
+//                                                                                a guest asked by
+//                                                                                unicast also sends
+//                                                                                ACK
 //      asks for an address of no range, no record    NAK     silence   silence   §4.3.2: no record, remain silent
 //      extends an address of another network         NAK     silence   silence
 //
-//    An ACK without a record (the client never had the address here, or the leases were lost) rests on the client's word alone. So the
-//    address is probed first, and held for the client meanwhile: an answer of the client is not a conflict, but if another host answers,
-//    the address is set aside and the client gets a NAK. SELECTING an offer is not probed again (§3.1 step 4): the offer was. SELECTING an
-//    address that is not on offer is probed, too: its offer was forgotten in a restart, or never made.
+//    An ACK without a record (the client never had the address here, or the leases were lost) rests
+//    on the client's word alone. So the address is probed first, and held for the client meanwhile:
+//    an answer of the client is not a conflict, but if another host answers, the address is set
+//    aside and the client gets a NAK. SELECTING an offer is not probed again (§3.1 step 4): the
+//    offer was. SELECTING an address that is not on offer is probed, too: its offer was forgotten
+//    in a restart, or never made.
 //
-//    Deviates from RFC 2131 §4.3.2 for a sole server: the RFC demands silence for the sake of other servers on the wire, and the operator
-//    has said that there are none.
-// 3. A client holds one address on a shared network. If its hardware address identifies it, its identifiers change nothing. While its
-//    lease runs, it gets only addresses offered to it or fixed for it: any other request contradicts its record (§4.3.2). Otherwise one
-//    host could take every address of a range.
-// 4. Only a REQUEST that accepts our offer ends a running lease: a client in SELECTING has no address (figure 5), and its old lease is
-//    recorded as released together with the new one. Anybody can forge any other REQUEST in its name. A REQUEST that names another server
-//    only declines an offer. A client still using its former address keeps both.
+//    Deviates from RFC 2131 §4.3.2 for a sole server: the RFC demands silence for the sake of other
+//    servers on the wire, and the operator has said that there are none.
+// 3. A client holds one address on a shared network. If its hardware address identifies it, its
+//    identifiers change nothing. While its lease runs, it gets only addresses offered to it or
+//    fixed for it: any other request contradicts its record (§4.3.2). Otherwise one host could take
+//    every address of a range.
+// 4. Only a REQUEST that accepts our offer ends a running lease: a client in SELECTING has no
+//    address (figure 5), and its old lease is recorded as released together with the new one.
+//    Anybody can forge any other REQUEST in its name. A REQUEST that names another server only
+//    declines an offer. A client still using its former address keeps both.
 
 import { ANY, type Ipv4 } from '../../ground/address.ts';
 import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events/refusals.ts';
@@ -96,7 +105,8 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   const served = findServedSubnet(inquiry.sharedNetwork, address);
   if (served === undefined) return decideWrongNetwork(inquiry, state, address);
   const fixed = findFixedAddress(served, inquiry, state.machines);
-  // Otherwise a system that asks for its former address would cost the machine the fixed address its firmware just took.
+  // Otherwise a system that asks for its former address would cost the machine the fixed address
+  // its firmware just took.
   if (!isOwnLease(inquiry, state, served, address) && canHaveAnother(inquiry, state, address)) {
     return nak(inquiry, state, address, 'fixed-address-differs');
   }
@@ -143,7 +153,8 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
     const isWrong = role === 'sole' || (role === 'presumed' && objection !== 'address-outside-range');
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
-  // A client that still uses its former address may have one other lease, because somebody released the former in its name.
+  // A client that still uses its former address may have one other lease, because somebody released
+  // the former in its name.
   const excess = judgeOtherLeases(inquiry, state, served, address, wasOwn(inquiry, state, served, address) ? 1 : 0);
   if (excess !== undefined) return nak(inquiry, state, address, excess);
   // A client renews by unicast at the server that gave the lease: it takes this rack for that server.
@@ -183,14 +194,20 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
   return lease !== undefined && lease.state !== 'declined' && isSameClient(served, lease, inquiry);
 }
 
-/** True for an address fixed for the client that it had last. No other client gets it, so a full disk need not stop its machine. */
+/**
+ * True for an address fixed for the client that it had last. No other client gets it, so a full
+ * disk need not stop its machine.
+ */
 const isKept = (inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
   findFixedAddress(served, inquiry, state.machines)?.address === address && wasOwn(inquiry, state, served, address);
 
 const isOnOffer = (inquiry: Inquiry, { offers }: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
   offers.sentTo(address, inquiry.now) === identityIn(served, inquiry);
 
-/** Refuses a free address to a client with more than `othersMax` other running leases on its shared network. */
+/**
+ * Refuses a free address to a client with more than `othersMax` other running leases on its shared
+ * network.
+ */
 function judgeOtherLeases(
   inquiry: Inquiry,
   state: DhcpState,

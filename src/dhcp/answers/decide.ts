@@ -1,4 +1,5 @@
-// Decides on a message: what to reply, record and report. Pure. Sources: RFC 2131 §4.3 and its state diagram (§4.4, figure 5).
+// Decides on a message: what to reply, record and report. Pure. Sources: RFC 2131 §4.3 and its
+// state diagram (§4.4, figure 5).
 //
 //   DISCOVER ─ decideDiscover ─→ OFFER
 //   REQUEST  ─ decideRequest  ─→ ACK | NAK | silence         (decide-request.ts)
@@ -92,8 +93,8 @@ const nameWithoutMac = ({ htype, options }: DhcpMessage): Partial<DhcpEvent> => 
 });
 
 /**
- * Why a class leaves the client unanswered. A denied client may still give an address back, and a class has no say in messages to another
- * server.
+ * Why a class leaves the client unanswered. A denied client may still give an address back, and a
+ * class has no say in messages to another server.
  */
 function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefined {
   const { sharedNetwork, message, type } = inquiry;
@@ -139,7 +140,10 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   return decideInFull(inquiry, state, full) ?? limited ?? refuseDiscover(inquiry, state, refusal);
 }
 
-/** Takes over an address another client was offered and has not requested, when all ranges are exhausted or at their limit of offers. */
+/**
+ * Takes over an address another client was offered and has not requested, when all ranges are
+ * exhausted or at their limit of offers.
+ */
 function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly ServedSubnet[]): DhcpDecision | undefined {
   if (networks.length === 0) return undefined;
   const newClient = findNewClient(inquiry, state, ANY);
@@ -164,8 +168,9 @@ const isKnownBy = (source: AllocationSource): boolean =>
   source === 'machine' || source === 'reservation' || source === 'own';
 
 /**
- * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2, §3.1 step 2). This includes the client's
- * former or fixed address, and a running lease from a restored copy. The client's own answer is no conflict.
+ * True if the address must be probed, because a host without a lease may use it (RFC 2131 §2.2,
+ * §3.1 step 2). This includes the client's former or fixed address, and a running lease from a
+ * restored copy. The client's own answer is no conflict.
  */
 function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, chosen: AllocatedAddress): boolean {
   const { now } = inquiry;
@@ -209,8 +214,9 @@ function composeOffer(
 }
 
 /**
- * The subnets in which no class denies the client, in the order tried: first that of its available fixed address, its lease, its offer, its
- * former address, the address it requests; then the others.
+ * The subnets in which no class denies the client, in the order tried: first that of its available
+ * fixed address, its lease, its offer, its former address, the address it requests; then the
+ * others.
  */
 function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefined): readonly ServedSubnet[] {
   const { now } = inquiry;
@@ -236,7 +242,8 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
 function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message } = inquiry;
   if (message.ciaddr === ANY) return ignore(inquiry, 'address-not-named');
-  // RFC 2131 §3.4: check the address for consistency. The relay's choice of network is more reliable than giaddr.
+  // RFC 2131 §3.4: check the address for consistency. The relay's choice of network is more
+  // reliable than giaddr.
   const served =
     findServedSubnet(inquiry.sharedNetwork, message.ciaddr) ??
     (message.giaddr === ANY ? undefined : inquiry.sharedNetwork[0]);

@@ -54,7 +54,10 @@ export type DhcpDecision =
       readonly isRepeat?: boolean | undefined;
       /** The client, if new. */
       readonly newClient?: NewClient | undefined;
-      /** For an OFFER: the address to hold. For an ACK: the address to probe first, and then to decide again. */
+      /**
+       * For an OFFER: the address to hold. For an ACK: the address to probe first, and then to
+       * decide again.
+       */
       readonly offer?: OfferedAddress | undefined;
       /** For an OFFER: what its REQUEST may leave out. */
       readonly introduction?: Introduction | undefined;

@@ -1,19 +1,25 @@
-// Decides until when a client counts on its address: the longest time it was promised, because the reply with a shorter one may have been
-// lost, until the client shows that it counts on the shorter. Sources: RFC 2131 §3.2, §3.3, §4.4.5.
+// Decides until when a client counts on its address: the longest time it was promised, because the
+// reply with a shorter one may have been lost, until the client shows that it counts on the
+// shorter. Sources: RFC 2131 §3.2, §3.3, §4.4.5.
 //
 //   promised a year ── ACK of ten minutes ─┬─ lost:  the client asks again soon, or at T1 of its year
 //                                          └─ heard: it renews at T1 of the ten minutes, each time
 //
-// 1. A renewal is on time about T1 after the last recorded ACK, and gets the same lease time again. One proves nothing. A client without a
-//    reply asks again after half of the time left until T2, or the end (RFC 2131 §4.4.5), and one such pause may be as long as T1. Two
-//    on-time renewals in a row are proof: retry pauses halve, so no two fall within ON_TIME_MIN to ON_TIME_MAX of one T1.
-// 2. By the RFC a pause is at least 60 s (RFC 2131 §4.4.5), although dhclient and dhcpcd ask sooner. If T1 is below RENEWAL_MS_MIN, nothing
-//    is concluded, so a firmware lease (30 s) never ends a promise to the system.
+// 1. A renewal is on time about T1 after the last recorded ACK, and gets the same lease time again.
+//    One proves nothing. A client without a reply asks again after half of the time left until T2,
+//    or the end (RFC 2131 §4.4.5), and one such pause may be as long as T1. Two on-time renewals in
+//    a row are proof: retry pauses halve, so no two fall within ON_TIME_MIN to ON_TIME_MAX of one
+//    T1.
+// 2. By the RFC a pause is at least 60 s (RFC 2131 §4.4.5), although dhclient and dhcpcd ask
+//    sooner. If T1 is below RENEWAL_MS_MIN, nothing is concluded, so a firmware lease (30 s) never
+//    ends a promise to the system.
 // 3. A lease without end has no T1 (RFC 2131 §3.3): the first on-time renewal is proof.
-// 4. A client that starts over (INIT, INIT-REBOOT) ends no promise. By figure 5 it holds nothing, but a system may use a remembered lease
-//    if no server answers (RFC 2131 §3.2 step 3), and another system of the machine may be starting over. Nor does a loader, or a client
-//    under another identifier, end one.
-// 5. Only a unicast from the address itself (RENEWING) counts: any host could send others in the client's name.
+// 4. A client that starts over (INIT, INIT-REBOOT) ends no promise. By figure 5 it holds nothing,
+//    but a system may use a remembered lease if no server answers (RFC 2131 §3.2 step 3), and
+//    another system of the machine may be starting over. Nor does a loader, or a client under
+//    another identifier, end one.
+// 5. Only a unicast from the address itself (RENEWING) counts: any host could send others in the
+//    client's name.
 
 import { ANY } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';

@@ -1,5 +1,6 @@
-// DECLINE and RELEASE: a client gives up its address. Neither gets a reply, and a forged one takes an address from a client that may still
-// use it. Sources: RFC 2131 §4.3.3, §4.3.4, §4.4.4, §4.4.6 and table 5.
+// DECLINE and RELEASE: a client gives up its address. Neither gets a reply, and a forged one takes
+// an address from a client that may still use it. Sources: RFC 2131 §4.3.3, §4.3.4, §4.4.4, §4.4.6
+// and table 5.
 //
 //                          option 54                   comes
 //      RELEASE             this server                 from the address it releases, or by a relay
@@ -7,13 +8,15 @@
 //      DECLINE             this server, or none        by broadcast, or by a relay
 //      DECLINE of an offer this server                 the same
 //
-// 1. Only the address's holder may give it up, under the identifier it got it with (RFC 2131 §3.1 step 6), even where hardware addresses
-//    tell clients apart: a running lease with another identifier may be another client's.
-// 2. Deviates from RFC 2131 table 5, which demands the server identifier in both, because some clients leave it out: Quirk:
-//    systemd-networkd 252 sends its RELEASE to the server alone (fixtures/packets/dhcp-networkd-release.hex). Quirk: dhcpcd 9.4.1 declines
-//    a former address without naming a server (fixtures/packets/dhcp-dhcpcd-decline.hex).
-// 3. A client may find an address in use before it requests it: the address is set aside, and its offer ends (RFC 2131 §4.3.3). Other
-//    servers may have offered it too, so it must name this one.
+// 1. Only the address's holder may give it up, under the identifier it got it with (RFC 2131 §3.1
+//    step 6), even where hardware addresses tell clients apart: a running lease with another
+//    identifier may be another client's.
+// 2. Deviates from RFC 2131 table 5, which demands the server identifier in both, because some
+//    clients leave it out: Quirk: systemd-networkd 252 sends its RELEASE to the server alone
+//    (fixtures/packets/dhcp-networkd-release.hex). Quirk: dhcpcd 9.4.1 declines a former address
+//    without naming a server (fixtures/packets/dhcp-dhcpcd-decline.hex).
+// 3. A client may find an address in use before it requests it: the address is set aside, and its
+//    offer ends (RFC 2131 §4.3.3). Other servers may have offered it too, so it must name this one.
 
 import { ANY, type Ipv4, networkContains } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
@@ -107,7 +110,8 @@ const showsAnother = (inquiry: Inquiry, { clientId }: Lease): boolean =>
 export const givenBack = (lease: Lease, now: Instant): Lease => ({ ...lease, state: 'released', expiresAt: now });
 
 /**
- * The client's other running leases on its shared network. One granted to another identifier is not the client's (`client-identity.ts`).
+ * The client's other running leases on its shared network. One granted to another identifier is not
+ * the client's (`client-identity.ts`).
  */
 export function otherRunningLeases(inquiry: Inquiry, { leases }: DhcpState, address: Ipv4): readonly Lease[] {
   const { sharedNetwork, now } = inquiry;

@@ -69,7 +69,10 @@ export interface Inquiry {
   readonly mac: MacAddress;
   /** Option 61, one character a byte. */
   readonly clientId: string | undefined;
-  /** The client's place by its relay agent (82.1, 82.2). A unicast renewal passes none and has the values of its lease. */
+  /**
+   * The client's place by its relay agent (82.1, 82.2). A unicast renewal passes none and has the
+   * values of its lease.
+   */
   readonly circuitId: string | undefined;
   readonly remoteId: string | undefined;
   readonly now: Instant;
@@ -89,8 +92,8 @@ type InquiryResult =
   | { readonly kind: 'refused'; readonly reason: DhcpRefusal; readonly mac: MacAddress | undefined };
 
 /**
- * What a client says of itself and wants. Quirk: the bootloader of a Raspberry Pi 4 leaves option 60 out of its REQUEST
- * (test/dhcp/boot-transaction.test.ts).
+ * What a client says of itself and wants. Quirk: the bootloader of a Raspberry Pi 4 leaves option
+ * 60 out of its REQUEST (test/dhcp/boot-transaction.test.ts).
  */
 const INTRODUCING = [
   OPTION.parameterRequestList,
@@ -112,8 +115,8 @@ export function encodeIntroduction({ mac, message, client }: Inquiry, address: I
 }
 
 /**
- * The message as its client means it. What a REQUEST leaves out, its DISCOVER said (RFC 2131 §4.4.1): the ACK must not contradict the OFFER
- * (RFC 2131 §4.3.1).
+ * The message as its client means it. What a REQUEST leaves out, its DISCOVER said (RFC 2131
+ * §4.4.1): the ACK must not contradict the OFFER (RFC 2131 §4.3.1).
  */
 function inTransaction(
   message: DhcpMessage,
@@ -223,8 +226,8 @@ export function clientFacts({ options }: DhcpMessage): BootClientFacts {
 }
 
 /**
- * The rack's address for the client in `served`, from which it boots. Undefined for a relayed network if the message came by an unserved
- * interface.
+ * The rack's address for the client in `served`, from which it boots. Undefined for a relayed
+ * network if the message came by an unserved interface.
  */
 export function rackAddress(inquiry: Inquiry, served: ServedSubnet, subnets: SubnetIndex): Ipv4 | undefined {
   if (served.subnet.serverAddress !== undefined) return served.subnet.serverAddress;

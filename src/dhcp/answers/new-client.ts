@@ -7,7 +7,10 @@ import type { Admission, ClientPlace, NewClient } from '../limits/new-clients.ts
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
-/** The unknown client that would get `address` (0.0.0.0: any); undefined: known, or new clients are not limited. */
+/**
+ * The unknown client that would get `address` (0.0.0.0: any); undefined: known, or new clients are
+ * not limited.
+ */
 export function findNewClient(inquiry: Inquiry, state: DhcpState, address: Ipv4): NewClient | undefined {
   const [first] = inquiry.sharedNetwork;
   if (state.newClients === undefined || first === undefined) return undefined;
@@ -23,8 +26,8 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   const { byClientId, byMac } = served.reservations;
   if (typeof identity === 'string' ? byClientId?.has(identity) === true : byMac.has(identity)) return true;
   if (identity === inquiry.mac && machines.findByMac(inquiry.mac) !== undefined) return true;
-  // Any number of clients can show the same hardware address, identifier, DUID or circuit. So a reservation by what does not tell clients
-  // apart makes one known only at its fixed address.
+  // Any number of clients can show the same hardware address, identifier, DUID or circuit. So a
+  // reservation by what does not tell clients apart makes one known only at its fixed address.
   return findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
@@ -44,8 +47,9 @@ export function judgeNewClient(
 const PATIENT_MS = 10_000;
 
 /**
- * The minimum age of an offer that gives way, in milliseconds; undefined: none does. Unanswered offers give way to known or returning
- * clients. One that has waited long takes over younger ones: otherwise others would always be first.
+ * The minimum age of an offer that gives way, in milliseconds; undefined: none does. Unanswered
+ * offers give way to known or returning clients. One that has waited long takes over younger ones:
+ * otherwise others would always be first.
  */
 export function giveWayMs(
   newClient: NewClient | undefined,

@@ -1,5 +1,6 @@
-// Networks in proxy mode: another server gives addresses, this one tells boot clients what to load. Pure. Sources: the PXE specification
-// 2.1 §2.2 and §2.4 (proxyDHCP, option 43, port 4011), RFC 4578; EDK2's PxeBcDhcp4.c; captures of iPXE and OVMF.
+// Networks in proxy mode: another server gives addresses, this one tells boot clients what to load.
+// Pure. Sources: the PXE specification 2.1 §2.2 and §2.4 (proxyDHCP, option 43, port 4011), RFC
+// 4578; EDK2's PxeBcDhcp4.c; captures of iPXE and OVMF.
 //
 //   port 67    DISCOVER of a boot client ─→ OFFER without an address: option 60, 43, boot file
 //              any REQUEST               ─→ silence; the rack notes who has which address ("elsewhere")
@@ -9,7 +10,8 @@
 // 1. The rack gives and denies no address here: no lease, no NAK, no waiting for a disk.
 // 2. A client that does not boot from the network gets no reply, counted but not reported.
 // 3. A client counts as having the address it requests from another server, until it requests another.
-// 4. A sender can direct a reply only to itself: a broadcast goes to the clients' port, a unicast into the network.
+// 4. A sender can direct a reply only to itself: a broadcast goes to the clients' port, a unicast
+//    into the network.
 
 import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, networkContains } from '../../ground/address.ts';
@@ -87,8 +89,8 @@ function decideBootServer(inquiry: Inquiry, state: DhcpState, served: ServedSubn
 }
 
 /**
- * The client waits at the port it sent from (PXE 2.1 §2.2). Without an address it gets a broadcast to the client port only, because every
- * host on the wire gets it.
+ * The client waits at the port it sent from (PXE 2.1 §2.2). Without an address it gets a broadcast
+ * to the client port only, because every host on the wire gets it.
  */
 const towards = ({ ciaddr }: DhcpMessage, port: number, { clientPort }: DhcpPorts): Destination =>
   ciaddr === ANY ? { kind: 'broadcast', port: clientPort } : { kind: 'unicast', address: ciaddr, port };

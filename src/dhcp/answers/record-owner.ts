@@ -1,8 +1,9 @@
-// Ranks boot clients by how well the rack knows them, which decides their share of what it remembers (`net/shares/kept-apart.ts`).
+// Ranks boot clients by how well the rack knows them, which decides their share of what it
+// remembers (`net/shares/kept-apart.ts`).
 //
 // 1. INFORM boots nothing: any host can send it under any hardware address.
-// 2. A UUID known to the region makes its network cards known. Each UUID has its own share, which is all that a host that overheard it can
-//    fill.
+// 2. A UUID known to the region makes its network cards known. Each UUID has its own share, which
+//    is all that a host that overheard it can fill.
 
 import { ANY, formatIpv4 } from '../../ground/address.ts';
 import type { Owner, Rank } from '../../net/shares/kept-apart.ts';

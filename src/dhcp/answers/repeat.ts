@@ -1,5 +1,5 @@
-// A client asks again for a lease it just got: its REQUEST came twice (two relays, a lost reply), or it floods. The reply rests on the
-// existing record, which says everything.
+// A client asks again for a lease it just got: its REQUEST came twice (two relays, a lost reply),
+// or it floods. The reply rests on the existing record, which says everything.
 //
 // 1. No reply promises more than its record: it grants the time left.
 // 2. The reply waits until that record is durable.

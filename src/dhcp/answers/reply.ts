@@ -1,14 +1,18 @@
-// Composes replies. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier echoed), RFC 3011 (118 echoed), RFC 4578
-// §2.3 (97 echoed), RFC 4702 §4 (81), RFC 5071 §2.4 (210).
+// Composes replies. Sources: RFC 2131 §4.3.1 (which options; table 3), RFC 6842 (client identifier
+// echoed), RFC 3011 (118 echoed), RFC 4578 §2.3 (97 echoed), RFC 4702 §4 (81), RFC 5071 §2.4 (210).
 //
-// 1. The reply follows the parameter request list (`option-order.ts`). Mask and router always come; a client without a list (GRUB's own
-//    DHCP) also gets name servers, domain, broadcast address and host name.
+// 1. The reply follows the parameter request list (`option-order.ts`). Mask and router always come;
+//    a client without a list (GRUB's own DHCP) also gets name servers, domain, broadcast address
+//    and host name.
 // 2. Options that do not fit are left out, least important first.
-// 3. Boot fields are sent even unrequested. They depend on the client that asks now, never on a stored name. A configured option
-//    replaces one only if it has a condition or is forced, but never option 60 for UEFI HTTP boot or option 43 for firmware that needs it.
-// 4. Every client gets a next server (`siaddr`), by default the rack. Quirk: GRUB's own DHCP shows no sign of a network boot (no option 60
-//    or 93), and GRUB before 2.12 ends at its prompt after HTTP boot if it has no next server.
-// 5. A configured option overrides the network's own keys, but only a host entry overrides the name and domain of a known machine.
+// 3. Boot fields are sent even unrequested. They depend on the client that asks now, never on a
+//    stored name. A configured option replaces one only if it has a condition or is forced, but
+//    never option 60 for UEFI HTTP boot or option 43 for firmware that needs it.
+// 4. Every client gets a next server (`siaddr`), by default the rack. Quirk: GRUB's own DHCP shows
+//    no sign of a network boot (no option 60 or 93), and GRUB before 2.12 ends at its prompt after
+//    HTTP boot if it has no next server.
+// 5. A configured option overrides the network's own keys, but only a host entry overrides the name
+//    and domain of a known machine.
 
 import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../ground/address.ts';
@@ -86,8 +90,8 @@ export interface Settings {
 }
 
 /**
- * The longest message the client accepts, in bytes: its option 57, without headers and at most an Ethernet frame. Option 82 does not count:
- * who added it removes it (RFC 3046 §2.1).
+ * The longest message the client accepts, in bytes: its option 57, without headers and at most an
+ * Ethernet frame. Option 82 does not count: who added it removes it (RFC 3046 §2.1).
  */
 export function replyBytesMax(request: DhcpMessage): number {
   const clientMax = optionU16(request.options, OPTION.maximumMessageSize) ?? 0;
@@ -128,7 +132,10 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   return fields === undefined ? reply : { ...reply, ...fields };
 }
 
-/** True if the options already follow the request list: only mask and router, which begin it, are added before it. */
+/**
+ * True if the options already follow the request list: only mask and router, which begin it, are
+ * added before it.
+ */
 function followsRequest(list: Uint8Array, { plan, fqdn, configured }: Settings): boolean {
   if (plan !== undefined || fqdn !== undefined || configured !== undefined) return false;
   return list[0] === OPTION.subnetMask && list[1] === OPTION.router;
@@ -206,8 +213,9 @@ function addBootOptions(
   configured: ClientOptions | undefined,
 ): void {
   addBootFile(options, plan);
-  // Quirk: EDK2 takes option 60 `PXEClient` in an offer as a request for boot server discovery on port 4011, so it is sent only if the plan
-  // asks for it: UEFI HTTP boot ignores offers without `HTTPClient`.
+  // Quirk: EDK2 takes option 60 `PXEClient` in an offer as a request for boot server discovery on
+  // port 4011, so it is sent only if the plan asks for it: UEFI HTTP boot ignores offers without
+  // `HTTPClient`.
   if (plan.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(plan.vendorClass));
   if (plan.vendorOptions !== undefined) options.set(OPTION.vendorSpecific, plan.vendorOptions);
   if (plan.pathPrefix !== undefined) options.set(OPTION.pathPrefix, textBytes(plan.pathPrefix));
@@ -234,7 +242,8 @@ const isOverride = ({ force, when }: ConfiguredOption): boolean => force || when
 const zeroEnded = (bytes: Uint8Array): Uint8Array => (bytes.at(-1) === 0 ? bytes : Uint8Array.of(...bytes, 0));
 
 /**
- * Adds configured routes for a client that asks for them, which then gets neither router nor static routes (RFC 3442).
+ * Adds configured routes for a client that asks for them, which then gets neither router nor static
+ * routes (RFC 3442).
  * @returns false if the client gets none
  */
 function addRoutes(options: OptionsInMaking, list: Uint8Array | undefined, configured: ClientOptions): boolean {
@@ -317,7 +326,10 @@ function parameter(code: number, { served, hostname, domain }: Settings): Uint8A
   return served.options.byCode.get(code);
 }
 
-/** Echoes options to clients that sent them: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; option 82 is always written last. */
+/**
+ * Echoes options to clients that sent them: RFC 6842 §3, RFC 3011 §2, RFC 3046 §2.2; option 82 is
+ * always written last.
+ */
 export function addDemandedEchoes(options: OptionsInMaking, request: DhcpMessage): void {
   echo(options, request, OPTION.subnetSelection);
   echo(options, request, OPTION.clientIdentifier);

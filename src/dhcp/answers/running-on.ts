@@ -1,9 +1,10 @@
-// Decides whether a lease may run on unasked. The rules are those of a renewal (`decide-request.ts`), as far as the record identifies the
-// client.
+// Decides whether a lease may run on unasked. The rules are those of a renewal
+// (`decide-request.ts`), as far as the record identifies the client.
 //
-// 1. A lease does not run on if its address is fixed for, or on offer to, another client, or no range holds it any more.
-// 2. Nor if a class denies its client. A class that names a user class or architecture denies only when the client asks: a record holds
-//    neither.
+// 1. A lease does not run on if its address is fixed for, or on offer to, another client, or no
+//    range holds it any more.
+// 2. Nor if a class denies its client. A class that names a user class or architecture denies only
+//    when the client asks: a record holds neither.
 
 import type { Instant } from '../../ground/clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';

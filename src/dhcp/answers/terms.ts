@@ -1,7 +1,8 @@
-// The terms of an address (lease time, server identifier, names, boot plan), and the record and event that follow.
+// The terms of an address (lease time, server identifier, names, boot plan), and the record and
+// event that follow.
 //
-// 1. A record never ends before an earlier promise to the client: if a reply with a shorter time is lost, the client counts on the longer
-//    (`earlier-promise.ts`).
+// 1. A record never ends before an earlier promise to the client: if a reply with a shorter time is
+//    lost, the client counts on the longer (`earlier-promise.ts`).
 
 import { ANY, formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import { later } from '../../ground/clock.ts';
@@ -213,8 +214,9 @@ export function eventOfReply(
 const WAITED_SECONDS_MAX = 3600;
 
 /**
- * Seconds since the client began to ask (RFC 2131 §2); undefined: none, or not credible. Quirk: Windows writes the field least significant
- * byte first. Quirk: GRUB's net_bootp writes the time of day into it (fixtures/packets/dhcp-grub-discover.hex).
+ * Seconds since the client began to ask (RFC 2131 §2); undefined: none, or not credible. Quirk:
+ * Windows writes the field least significant byte first. Quirk: GRUB's net_bootp writes the time of
+ * day into it (fixtures/packets/dhcp-grub-discover.hex).
  */
 function secondsWaited(secs: number): number | undefined {
   const seconds = secs >= 0x100 && (secs & 0xff) === 0 ? secs >>> 8 : secs;

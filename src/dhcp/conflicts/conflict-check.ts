@@ -1,5 +1,6 @@
-// Finds addresses in use without a lease, by ARP: ahead of need for a small stock, before an offer, and before an ACK that rests on the
-// client's word alone. Sources: RFC 2131 §2.2 ("the server SHOULD probe the reused address"), §4.3.1.
+// Finds addresses in use without a lease, by ARP: ahead of need for a small stock, before an offer,
+// and before an ACK that rests on the client's word alone. Sources: RFC 2131 §2.2 ("the server
+// SHOULD probe the reused address"), §4.3.1.
 //
 //   serve, every STOCK_LOOK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ unused ─▶ FreeStock ─▶ knownFree, for the allocator
 //                                                                               └─ in use ─▶ set aside
@@ -8,14 +9,17 @@
 //                  ├─ 'crowded': too many clients of the shared network wait for a probe
 //                  └─ a promise: the user, or undefined
 //
-// 1. A new client waits only if the stock is empty, or if the address is one it requested or one fixed for it that it never had. It waits
-//    for its turn and 400 ms for the probe; clients ask again after 1 s at the earliest. Load never lets an offer leave unprobed; only
+// 1. A new client waits only if the stock is empty, or if the address is one it requested or one
+//    fixed for it that it never had. It waits for its turn and 400 ms for the probe; clients ask
+//    again after 1 s at the earliest. Load never lets an offer leave unprobed; only
 //    `rackboot doctor` is offered addresses unprobed, so that it changes nothing.
 // 2. A probe that cannot be made proves nothing: the address is given.
-// 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an hour, further answers are disbelieved
-//    until the oldest conflict is an hour old. A router with proxy ARP answers for every address.
-// 4. An answer from the hardware address that last held the address is not a conflict. The address is kept from other clients for a while
-//    (`last-holders.ts`), for at most as many addresses as rule 3 allows, because anybody can answer in another host's name.
+// 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an
+//    hour, further answers are disbelieved until the oldest conflict is an hour old. A router with
+//    proxy ARP answers for every address.
+// 4. An answer from the hardware address that last held the address is not a conflict. The address
+//    is kept from other clients for a while (`last-holders.ts`), for at most as many addresses as
+//    rule 3 allows, because anybody can answer in another host's name.
 
 import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../ground/address.ts';
 import { BoundedMap } from '../../ground/bounded-map.ts';
@@ -32,21 +36,26 @@ import type { ServedSubnet } from '../networks/subnet.ts';
 import { FreeStock, STOCK_SIZE } from './free-stock.ts';
 import { LastHolders } from './last-holders.ts';
 
-// Turns for probes, because new clients come in hundreds. An unprobed offer could put two machines on one address, and most firmware does
-// not check (RFC 2131 §2.2).
+// Turns for probes, because new clients come in hundreds. An unprobed offer could put two machines
+// on one address, and most firmware does not check (RFC 2131 §2.2).
 //
 //   take ─┬─ a probe may begin ────────────────────────▶ true
 //         ├─ too many run ─ waiting ─ a probe ends ─────▶ true
 //         └─ too many wait on its shared network ───────▶ false: no offer; the client asks again
 //
-// 1. Shared networks take turns, so that a flood on one does not delay the clients of another. Strangers cannot create one.
+// 1. Shared networks take turns, so that a flood on one does not delay the clients of another.
+//    Strangers cannot create one.
 // 2. Waits are short: a full queue of one shared network ends within the time of three probes.
 
-/** How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each ends after 400 ms. */
+/**
+ * How many probes for clients run at a time. New clients fill it, and others wait for a turn. Each
+ * ends after 400 ms.
+ */
 export const PROBES_RUNNING_MAX = 256;
 /**
- * Clients of one shared network that wait for a turn. A flood of invented clients fills it; newcomers there then get no offer until they
- * ask again. It empties by PROBES_RUNNING_MAX every 400 ms.
+ * Clients of one shared network that wait for a turn. A flood of invented clients fills it;
+ * newcomers there then get no offer until they ask again. It empties by PROBES_RUNNING_MAX every
+ * 400 ms.
  */
 export const PROBES_WAITING_MAX = 512;
 
@@ -125,7 +134,10 @@ export class ProbeBook {
 
 /** How often the stock is checked, in milliseconds. */
 export const STOCK_LOOK_MS = 30_000;
-/** How soon the stock replaces an address given away, in milliseconds: one check serves a burst of clients. */
+/**
+ * How soon the stock replaces an address given away, in milliseconds: one check serves a burst of
+ * clients.
+ */
 const RESTOCK_MS = 20;
 /** The share of a range that probe answers may set aside, and the smallest number. */
 export const CONFLICT_SHARE = 0.25;
@@ -134,7 +146,10 @@ const CONFLICTS_MIN = 4;
 const CONFLICT_MS = 3_600_000;
 /** How long after a conflict a fixed address is probed again for its client, in milliseconds. */
 export const LOOK_AGAIN_MS = 60_000;
-/** How many probes ahead of need run at a time. The operator fills it, with many networks; the rest follow. */
+/**
+ * How many probes ahead of need run at a time. The operator fills it, with many networks; the rest
+ * follow.
+ */
 export const PROBES_AHEAD_MAX = 128;
 /** How many addresses are checked to fill the stock, which may hold the first ones. */
 const LOOKS_MAX = 2 * STOCK_SIZE;

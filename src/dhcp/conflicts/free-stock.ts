@@ -4,7 +4,8 @@
 //                   └─ an answer: not added        └─ older than STOCK_REFRESH_MS: probed again; than STOCK_FRESH_MS: not given
 //
 // 1. At most STOCK_SIZE a network, the oldest used first.
-// 2. An address heard, offered or leased leaves at once; one that otherwise gained an owner is skipped until cleared out.
+// 2. An address heard, offered or leased leaves at once; one that otherwise gained an owner is
+//    skipped until cleared out.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';

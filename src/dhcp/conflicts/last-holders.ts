@@ -1,5 +1,6 @@
-// Decides how far last holders that answer for their addresses after their leases are believed. Firmware loads on after its short lease, so
-// its address must stay. But a host can answer in the name of any hardware address it has heard.
+// Decides how far last holders that answer for their addresses after their leases are believed.
+// Firmware loads on after its short lease, so its address must stay. But a host can answer in the
+// name of any hardware address it has heard.
 //
 //   an address is needed ─ its last holder answers ─┬─ kept, for HOLDER_MS_MAX after the first answer
 //                                                   ├─ `stranger` after that: it continued using the address and asked for nothing

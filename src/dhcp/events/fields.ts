@@ -23,7 +23,10 @@ export const DHCP_FIELDS = {
   client: 'text?',
   /** The architecture of the boot client, as the number of option 93. */
   architecture: 'number?',
-  /** What the boot client showed of itself, if its signs contradict each other; `client` and `architecture` are what it was taken for. */
+  /**
+   * What the boot client showed of itself, if its signs contradict each other; `client` and
+   * `architecture` are what it was taken for.
+   */
   contradiction: 'text?',
   /** The file it is given to load. */
   file: 'text?',
@@ -47,22 +50,34 @@ export const DHCP_FIELDS = {
   nameRefused: 'text?',
   /** The configured classes the client is in; for a refusal, the class that denies. */
   classes: 'text?',
-  /** An ack or refusal through a relay: the switch port that it reports (option 82), as text, or `0x` and hexadecimal digits. */
+  /**
+   * An ack or refusal through a relay: the switch port that it reports (option 82), as text, or
+   * `0x` and hexadecimal digits.
+   */
   circuitId: 'text?',
   /** An ack or refusal through a relay: the switch that it reports, in the same form. */
   remoteId: 'text?',
   /** For a refusal: the relay through which the message came. */
   relay: 'text?',
-  /** For a refusal: the address that names its network: link selection, subnet selection, the relay's, the client's. */
+  /**
+   * For a refusal: the address that names its network: link selection, subnet selection, the
+   * relay's, the client's.
+   */
   wanted: 'text?',
   /** For messages no client sends: the source of the datagram. */
   from: 'text?',
-  /** For hardware that is not Ethernet: its type (RFC 1700), and the client's identifier (option 61) as text, or `0x` and hexadecimal digits. */
+  /**
+   * For hardware that is not Ethernet: its type (RFC 1700), and the client's identifier (option 61)
+   * as text, or `0x` and hexadecimal digits.
+   */
   hardwareType: 'number?',
   clientId: 'text?',
   /** The client's vendor class (option 60). */
   vendorClass: 'text?',
-  /** For a DISCOVER: how long the client says it has been asking, in seconds; undefined: it has just begun. */
+  /**
+   * For a DISCOVER: how long the client says it has been asking, in seconds; undefined: it has just
+   * begun.
+   */
   waitedSeconds: 'number?',
   /** Only boot information was offered: another server gives the address. */
   proxied: 'flag?',

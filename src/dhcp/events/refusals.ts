@@ -63,7 +63,10 @@ export type DhcpRefusal =
   | 'network-not-proxied'
   | 'no-loader';
 
-/** A sentence for each, with any remedy; a NAK carries it (RFC 2132 §9.9). The English words take it from here (`sentences.ts`). */
+/**
+ * A sentence for each, with any remedy; a NAK carries it (RFC 2132 §9.9). The English words take it
+ * from here (`sentences.ts`).
+ */
 export const DHCP_REFUSALS: Readonly<Record<DhcpRefusal, string>> = {
   'network-unknown': 'No served network holds the relay, client or selected address; add it to the cluster interfaces.',
   'relay-unknown':

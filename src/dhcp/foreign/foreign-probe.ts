@@ -1,5 +1,6 @@
-// The request this server sends to find other DHCP servers, and their replies. Pure. Sources: RFC 2131 §4.3.1, §4.4.1 (DISCOVER, OFFER);
-// RFC 2132 §9.14 (client identifier); RFC 4578 §2 (how network boot firmware identifies itself).
+// The request this server sends to find other DHCP servers, and their replies. Pure. Sources: RFC
+// 2131 §4.3.1, §4.4.1 (DISCOVER, OFFER); RFC 2132 §9.14 (client identifier); RFC 4578 §2 (how
+// network boot firmware identifies itself).
 //
 // 1. The probe is PXE firmware, so that servers with boot information only also reply.
 // 2. Its own client identifier keeps it apart from the host's lease.

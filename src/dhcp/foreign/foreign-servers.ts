@@ -2,9 +2,10 @@
 //
 // 1. A server is reported when first seen, and when not seen for as long as the caller says.
 // 2. A client's word, only an address, never overwrites what a probe found.
-// 3. At most FOREIGN_SERVERS_MAX per shared network; then better evidence replaces the oldest of the weakest. Invented servers never hide
-//    one that answers a probe.
-// 4. Only a reply to a probe proves a server. Any other sign only keeps it in the list (`unproven-servers.ts`).
+// 3. At most FOREIGN_SERVERS_MAX per shared network; then better evidence replaces the oldest of
+//    the weakest. Invented servers never hide one that answers a probe.
+// 4. Only a reply to a probe proves a server. Any other sign only keeps it in the list
+//    (`unproven-servers.ts`).
 
 import { formatIpv4, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';
@@ -91,7 +92,10 @@ export class ForeignServers {
     return gone.map((server) => composeForeignEvent('dhcp.foreign-server-gone', server, at));
   }
 
-  /** Forgets shared networks that are no longer served, without events. @returns true if there was something to forget */
+  /**
+   * Forgets shared networks that are no longer served, without events. @returns true if there was
+   * something to forget
+   */
   retain(places: ReadonlySet<string>): boolean {
     const before = this.#servers.length;
     this.#servers = this.#servers.filter(({ place }) => places.has(place));

@@ -1,4 +1,5 @@
-// Looks for other DHCP servers on the served shared networks, by probing as a client and by listening to clients and servers.
+// Looks for other DHCP servers on the served shared networks, by probing as a client and by
+// listening to clients and servers.
 //
 //   configure ─ a new shared network ─▶ probe ─ AGAIN_MS ─▶ probe ─ interval ─▶ probe …
 //                                └─ tap: DISCOVER … take … LISTEN_MS … close ─ offers → ForeignServers.see
@@ -124,7 +125,10 @@ export class ForeignWatch implements ForeignServerListener {
     return this.#isBlind;
   }
 
-  /** Watches these shared networks from now on. @param intervalMs how often each is probed; undefined: never */
+  /**
+   * Watches these shared networks from now on. @param intervalMs how often each is probed;
+   * undefined: never
+   */
   configure(networks: readonly SharedNetwork[], intervalMs: number | undefined, dhcpPorts: DhcpPorts): void {
     if (this.#closed) return;
     const now = this.#ports.clock.now();
@@ -177,7 +181,8 @@ export class ForeignWatch implements ForeignServerListener {
 
   /**
    * Probes an interface once, served or not.
-   * @returns the servers that give addresses there; undefined: probing is impossible, or another search runs there
+   * @returns the servers that give addresses there; undefined: probing is impossible, or another
+   * search runs there
    */
   search(device: string, mac: MacAddress): Promise<readonly Ipv4[] | undefined> {
     const { tap: openTap, ownAddresses } = this.#ports;

@@ -1,14 +1,17 @@
-// Unproven signs of other DHCP servers: a REQUEST that names one, a reply that reached this rack's port. Any host can forge either.
-// Sources: RFC 2131 §4.3.2 (silence is for the sake of other servers).
+// Unproven signs of other DHCP servers: a REQUEST that names one, a reply that reached this rack's
+// port. Any host can forge either. Sources: RFC 2131 §4.3.2 (silence is for the sake of other
+// servers).
 //
-// 1. The first sign of a server puts its shared network in doubt while a probe looks for it: for DOUBT_MS, at most once per DOUBT_EVERY_MS.
-//    A proven server is no longer kept here.
-// 2. A client that chose another server belongs to it: for CHOICE_MS the rack is a guest there (`networks/server-role.ts`), and denies it
-//    nothing that the other may have given. So a server that answers only its own clients keeps them; forging a client's words only spares
-//    it a NAK.
-// 3. Clients known here, or that chose before, are kept apart from those heard first (`net/shares/kept-apart.ts`), CHOOSERS_MAX of each.
-// 4. If a choice is forgotten early, its shared network counts as overheard until it would have ended: every client that may be the
-//    forgotten one is spared. So a flood makes this rack silent where it would deny, never the reverse.
+// 1. The first sign of a server puts its shared network in doubt while a probe looks for it: for
+//    DOUBT_MS, at most once per DOUBT_EVERY_MS. A proven server is no longer kept here.
+// 2. A client that chose another server belongs to it: for CHOICE_MS the rack is a guest there
+//    (`networks/server-role.ts`), and denies it nothing that the other may have given. So a server
+//    that answers only its own clients keeps them; forging a client's words only spares it a NAK.
+// 3. Clients known here, or that chose before, are kept apart from those heard first
+//    (`net/shares/kept-apart.ts`), CHOOSERS_MAX of each.
+// 4. If a choice is forgotten early, its shared network counts as overheard until it would have
+//    ended: every client that may be the forgotten one is spared. So a flood makes this rack silent
+//    where it would deny, never the reverse.
 
 import type { MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';
@@ -23,8 +26,9 @@ export const CHOICE_MS = 86_400_000;
 /** A client that chooses again after this many milliseconds was not just invented. */
 export const SETTLED_MS = 60_000;
 /**
- * How many choices of one shared network are remembered: this many of known clients, and of others. Forged REQUESTs fill the latter;
- * strangers there then get no NAK for a day. A choice is forgotten after CHOICE_MS.
+ * How many choices of one shared network are remembered: this many of known clients, and of others.
+ * Forged REQUESTs fill the latter; strangers there then get no NAK for a day. A choice is forgotten
+ * after CHOICE_MS.
  */
 export const CHOOSERS_MAX = 4096;
 

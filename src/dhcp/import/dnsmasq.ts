@@ -1,7 +1,8 @@
-// dnsmasq's lease file: one lease per line, `END MAC ADDRESS NAME CLIENT-ID`. Source: dnsmasq(8) under --dhcp-leasefile and --dhcp-script,
-// and the files of dnsmasq 2.90.
+// dnsmasq's lease file: one lease per line, `END MAC ADDRESS NAME CLIENT-ID`. Source: dnsmasq(8)
+// under --dhcp-leasefile and --dhcp-script, and the files of dnsmasq 2.90.
 //
-// 1. END is seconds since 1970, or 0 for endless. Without a clock dnsmasq writes the duration instead: a number too small for a time.
+// 1. END is seconds since 1970, or 0 for endless. Without a clock dnsmasq writes the duration
+//    instead: a number too small for a time.
 // 2. `*` is unknown; a hardware address other than Ethernet begins with its type: `06-…`.
 // 3. IPv6 leases follow `duid …`, the server's identifier. An IPv6 address anywhere marks one.
 

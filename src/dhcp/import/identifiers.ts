@@ -1,8 +1,9 @@
-// The identifiers of clients and of switch ports as other DHCP servers write them, and as an entry of `hosts` does (`config/written-host.ts`).
-// In between they are bytes, one a character.
+// The identifiers of clients and of switch ports as other DHCP servers write them, and as an entry
+// of `hosts` does (`config/written-host.ts`). In between they are bytes, one a character.
 //
-// Sources: the Kea Administrator Reference Manual, "Host Reservations in DHCPv4" and "Flexible Identifiers"; the text forms that Kea 2.x
-// reads and that `config-get` writes; dhcp-options(5) and dhcpd.conf(5) of ISC dhcpd 4.4 (`host-identifier`); dnsmasq(8) under --dhcp-host.
+// Sources: the Kea Administrator Reference Manual, "Host Reservations in DHCPv4" and "Flexible
+// Identifiers"; the text forms that Kea 2.x reads and that `config-get` writes; dhcp-options(5) and
+// dhcpd.conf(5) of ISC dhcpd 4.4 (`host-identifier`); dnsmasq(8) under --dhcp-host.
 
 import { formatMac, isHostMac, macFromBytes } from '../../ground/address.ts';
 import { parseOctets } from './foreign-lease.ts';
@@ -47,7 +48,10 @@ export function parseKeaIdentifier(written: string): string | undefined {
   return Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex').toString('latin1');
 }
 
-/** ISC: a quoted text, or octets of one or two digits; `=` may precede it. Any other expression is evaluated for each packet. */
+/**
+ * ISC: a quoted text, or octets of one or two digits; `=` may precede it. Any other expression is
+ * evaluated for each packet.
+ */
 export function parseIscIdentifier(tokens: readonly IscToken[]): string | undefined {
   const [value, more] = tokens[0]?.kind === 'mark' && tokens[0].text === '=' ? tokens.slice(1) : tokens;
   if (value === undefined || more !== undefined) return undefined;

@@ -1,7 +1,9 @@
-// The tokens of ISC's configuration language: words, quoted texts, marks; comments are skipped. Source: dhcpd.leases(5), dhcpd.conf(5).
+// The tokens of ISC's configuration language: words, quoted texts, marks; comments are skipped.
+// Source: dhcpd.leases(5), dhcpd.conf(5).
 //
 // 1. Reading line by line, a file of any size needs the memory of one.
-// 2. A text that does not end on its line, or an impossible byte, is a `fault`; reading continues with the next line.
+// 2. A text that does not end on its line, or an impossible byte, is a `fault`; reading continues
+//    with the next line.
 
 import { FILE_LINE_MAX } from './foreign-lease.ts';
 

@@ -1,14 +1,18 @@
-// ISC dhcpd's and OpenBSD's `dhcpd.leases`: a list of declarations, in which a later one for an address replaces an earlier. Source:
-// dhcpd.leases(5) of ISC dhcpd 4.4 and of OpenBSD.
+// ISC dhcpd's and OpenBSD's `dhcpd.leases`: a list of declarations, in which a later one for an
+// address replaces an earlier. Source: dhcpd.leases(5) of ISC dhcpd 4.4 and of OpenBSD.
 //
-//   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet …; uid "…"; … }
+//   lease 10.0.0.5 { starts 4 2024/01/11 10:20:30; ends …; binding state active; hardware ethernet
+//   …; uid "…"; … }
 //
 // 1. Times are UTC, in some versions marked `UTC` or `GMT`, `epoch` seconds, or `never`.
-// 2. `active` and `expired` are bound until their end; `abandoned` is set aside. In the others (`free`, `released`, `backup` …) the address
-//    remembers its last client. The statement `abandoned` (OpenBSD) sets aside for good; the end beside it is when the conflict was found.
-// 3. A `host` in the file is reported as a reservation; PASSED_OVER declarations concern no addresses; any other is malformed.
-// 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands. In a lease, an unreadable statement is
-//    reported and costs only itself, if client and end remain.
+// 2. `active` and `expired` are bound until their end; `abandoned` is set aside. In the others
+//    (`free`, `released`, `backup` …) the address remembers its last client. The statement
+//    `abandoned` (OpenBSD) sets aside for good; the end beside it is when the conflict was found.
+// 3. A `host` in the file is reported as a reservation; PASSED_OVER declarations concern no
+//    addresses; any other is malformed.
+// 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands.
+//    In a lease, an unreadable statement is reported and costs only itself, if client and end
+//    remain.
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../ground/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
@@ -108,7 +112,10 @@ interface OpenedLease {
 /** The words that begin a declaration: `lease ADDRESS`. */
 const LEASE_WORDS = 2;
 
-/** The lease that a statement opens, whatever precedes it. Leases do not nest: anything still open was cut off. */
+/**
+ * The lease that a statement opens, whatever precedes it. Leases do not nest: anything still open
+ * was cut off.
+ */
 function openedLease({ tokens, ended }: Statement): OpenedLease | undefined {
   const [kind, name] = tokens.slice(-LEASE_WORDS);
   if (ended !== '{' || kind?.kind !== 'word' || kind.text !== 'lease' || name === undefined) return undefined;

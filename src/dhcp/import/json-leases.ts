@@ -1,14 +1,15 @@
-// Leases in JSON, as DHCP servers' APIs and state files have them: any object with the keys of one of these. What else is in a list of
-// leases is reported.
+// Leases in JSON, as DHCP servers' APIs and state files have them: any object with the keys of one
+// of these. What else is in a list of leases is reported.
 //
 //   Kea              the answer of `lease4-get-all`, `lease4-get-page` …: `ip-address`, `hw-address`, `cltt`, `valid-lft`
-//   systemd-networkd /var/lib/systemd/network/dhcp-server-lease/INTERFACE (since 256), `networkctl --json`: `Address` and others as lists of bytes
+//   systemd-networkd /var/lib/systemd/network/dhcp-server-lease/INTERFACE (since 256),
+//   `networkctl --json`: `Address` and others as lists of bytes
 //   odhcpd           `ubus call dhcp ipv4leases`: `address`, `mac` as 12 digits, `valid` in seconds from now
 //   AdGuard Home     data/leases.json: `ip`, `mac`, `expires` (RFC 3339), `static`
 //   libvirt          /var/lib/libvirt/dnsmasq/BRIDGE.status: `ip-address`, `mac-address`, `expiry-time` as in dnsmasq's file
 //
-// Sources: the Kea Administrator Reference Manual, "lease_cmds"; sd-dhcp-server-lease.c of systemd 257; ubus.c of odhcpd; db.go of AdGuard
-// Home; leaseshelper.c of libvirt.
+// Sources: the Kea Administrator Reference Manual, "lease_cmds"; sd-dhcp-server-lease.c of systemd
+// 257; ubus.c of odhcpd; db.go of AdGuard Home; leaseshelper.c of libvirt.
 //
 // 1. A document within DOCUMENT_BOUNDS is parsed whole; `line` is the lease's number.
 

@@ -1,10 +1,12 @@
-// Kea's memfile, a CSV file with a row for each change of a lease, and the working files of its cleanup. Source: the Kea Administrator
-// Reference Manual, "Memfile - Basic Storage for Leases", and the files of Kea 2.2.
+// Kea's memfile, a CSV file with a row for each change of a lease, and the working files of its
+// cleanup. Source: the Kea Administrator Reference Manual, "Memfile - Basic Storage for Leases",
+// and the files of Kea 2.2.
 //
 // 1. Columns are found by name: some versions added some.
-// 2. A comma inside a value is `&#x2c`; nothing is quoted. A row with fewer columns than its header was cut off while being written: its
-//    last cell is incomplete.
-// 3. `expire` minus `valid_lifetime` is when the client was last heard. Lifetime 0 means released, 2^32 - 1 endless.
+// 2. A comma inside a value is `&#x2c`; nothing is quoted. A row with fewer columns than its header
+//    was cut off while being written: its last cell is incomplete.
+// 3. `expire` minus `valid_lifetime` is when the client was last heard. Lifetime 0 means released,
+//    2^32 - 1 endless.
 // 4. A row before the first header, or below one that lacks a column, is reported.
 // 5. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 released.
 

@@ -1,4 +1,5 @@
-// Decides which leases of another server are imported. Pure. The running rack and the command for a stopped rack's file both use it.
+// Decides which leases of another server are imported. Pure. The running rack and the command for a
+// stopped rack's file both use it.
 //
 // 1. Each is judged as if those accepted before were stored: of one client's leases, the newest counts.
 // 2. All are judged at one moment.

@@ -7,11 +7,11 @@
 // 1. A running lease of this server is never replaced.
 // 2. Importing a file again changes nothing.
 // 3. An ended lease is imported too: its client gets its old address back.
-// 4. An imported lease ends when the other server said. An address set aside for good is set aside for this server's usual time: nobody
-//    would ever release it.
+// 4. An imported lease ends when the other server said. An address set aside for good is set aside
+//    for this server's usual time: nobody would ever release it.
 // 5. A client's data is kept as from a message, cut to the same lengths.
-// 6. No record begins or ends before OLDEST_WALL_MS: it would seem to come from a clock never set (`lease-clock.ts`), and would run again
-//    after each restart.
+// 6. No record begins or ends before OLDEST_WALL_MS: it would seem to come from a clock never set
+//    (`lease-clock.ts`), and would run again after each restart.
 
 import { type Instant, later, seconds } from '../../ground/clock.ts';
 import type { AddressObjection } from '../events/refusals.ts';

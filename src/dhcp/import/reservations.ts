@@ -1,9 +1,11 @@
-// The reservations in the configuration of another DHCP server: dnsmasq's `dhcp-host`, ISC dhcpd's `host` blocks, Kea's `reservations`,
-// `[DHCPServerStaticLease]` of systemd-networkd. Sources: dnsmasq(8), dhcpd.conf(5), the Kea Administrator Reference Manual ("Host
-// Reservations in DHCPv4"), systemd.network(5).
+// The reservations in the configuration of another DHCP server: dnsmasq's `dhcp-host`, ISC dhcpd's
+// `host` blocks, Kea's `reservations`, `[DHCPServerStaticLease]` of systemd-networkd. Sources:
+// dnsmasq(8), dhcpd.conf(5), the Kea Administrator Reference Manual ("Host Reservations in
+// DHCPv4"), systemd.network(5).
 //
-// 1. A reservation names one client or port, and one IPv4 address. Anything else (a class of hardware addresses, an IPv6 address, a name
-//    without an address, a client to ignore) is passed on with the reason.
+// 1. A reservation names one client or port, and one IPv4 address. Anything else (a class of
+//    hardware addresses, an IPv6 address, a name without an address, a client to ignore) is passed
+//    on with the reason.
 // 2. What a reservation has beyond that (options, boot files, tags, a name that is no host name) is named.
 // 3. An included file is named, not opened.
 
@@ -160,7 +162,10 @@ function normalizeMac(text: string): string | undefined {
 
 const parseIpText = (text: string): string | undefined => (parseIpv4(text) === undefined ? undefined : text);
 
-/** `dhcp-host=[<hwaddr>][,id:<client id>|*][,set:<tag>][,<ipaddr>][,<hostname>][,<lease time>][,ignore]`, in any order. */
+/**
+ * `dhcp-host=[<hwaddr>][,id:<client id>|*][,set:<tag>][,<ipaddr>][,<hostname>][,<lease time>][,ignore]`,
+ * in any order.
+ */
 function readDnsmasq(lines: readonly string[]): ReservationFile {
   const file = new Found();
   lines.forEach((written, index) => {
@@ -222,8 +227,8 @@ interface IscHost {
 }
 
 /**
- * `host NAME { hardware ethernet MAC; fixed-address IP; option host-name "…"; option dhcp-client-identifier …; host-identifier option … }`, at
- * any depth. Keywords may be in any case.
+ * `host NAME { hardware ethernet MAC; fixed-address IP; option host-name "…"; option dhcp-client-identifier …; host-identifier option … }`,
+ * at any depth. Keywords may be in any case.
  */
 function readIsc(lines: readonly string[]): ReservationFile {
   const file = new Found();
@@ -311,7 +316,10 @@ const KEA_IDENTIFIERS: Readonly<Record<string, readonly [field: string, write: t
 /** They do nothing. */
 const KEA_NOTES: ReadonlySet<string> = new Set(['ip-address', 'hostname', 'user-context', 'comment']);
 
-/** JSON with comments, also in the answer to `config-get`. Reservations are global, of a subnet, or of a subnet in a shared network. */
+/**
+ * JSON with comments, also in the answer to `config-get`. Reservations are global, of a subnet, or
+ * of a subnet in a shared network.
+ */
 function readKea(text: string): ReservationFile {
   const reservationFile = new Found();
   const includes = [...text.matchAll(/<\?include\s+"([^"]+)"\s*\?>/g)].map(([, file]) => file ?? '');

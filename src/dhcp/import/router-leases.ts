@@ -6,8 +6,8 @@
 //
 // Sources: statefiles.c of odhcpd; RouterOS's manual, "DHCP Server", "Leases".
 //
-// 1. RouterOS wraps records; a number at the start of a line, `add` or an empty line ends one. Its times count from the listing, taken for
-//    now.
+// 1. RouterOS wraps records; a number at the start of a line, `add` or an empty line ends one. Its
+//    times count from the listing, taken for now.
 // 2. A record without the flag D is a reservation.
 
 import { parseIpv4 } from '../../ground/address.ts';

@@ -1,5 +1,5 @@
-// A set of one range's addresses that finds its next member in a few steps: one bit per address, and level by level one for each non-zero
-// word below.
+// A set of one range's addresses that finds its next member in a few steps: one bit per address,
+// and level by level one for each non-zero word below.
 //
 // 1. Every operation touches at most two words of each level: four levels for a /16, five for a /8.
 // 2. Memory: 8.5 kB for a /16.

@@ -1,7 +1,9 @@
-// The addresses of one dynamic range for unknown clients: never used ones, then those ended, oldest first. Kept up to date, so that a
-// choice costs the same in an empty range and in a nearly full one.
+// The addresses of one dynamic range for unknown clients: never used ones, then those ended, oldest
+// first. Kept up to date, so that a choice costs the same in an empty range and in a nearly full
+// one.
 //
-// 1. An address neither barred nor on offer is in `unused` if it has no record, in `ended` if its record has ended.
+// 1. An address neither barred nor on offer is in `unused` if it has no record, in `ended` if its
+//    record has ended.
 // 2. Barred are the rack's own and the router's, reservations, the static range, and machines' addresses.
 // 3. A larger range is used up to POOL_ADDRESSES_MAX.
 

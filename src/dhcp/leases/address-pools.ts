@@ -1,7 +1,8 @@
-// The pools of all served dynamic ranges. The lease table reports changed records, the offers held and released addresses.
+// The pools of all served dynamic ranges. The lease table reports changed records, the offers held
+// and released addresses.
 //
-// 1. Each call costs one search among the ranges and a few steps in one. Only `serve` walks a whole range, when it is new; later it looks
-//    only at changes in what is barred.
+// 1. Each call costs one search among the ranges and a few steps in one. Only `serve` walks a whole
+//    range, when it is new; later it looks only at changes in what is barred.
 // 2. An address whose record has not ended waits in `ends`, which the pools never touch.
 
 import { type Ipv4, type Ipv4Range, ipv4, rangeContains } from '../../ground/address.ts';

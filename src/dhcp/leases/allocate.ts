@@ -1,22 +1,25 @@
 // Chooses an address for a client. Pure. Sources: RFC 2131 §4.3.1.
 //
 //   fixed by the region (chooseAddress)
-//     → fixed by a reservation of the configuration
-//     → its own last address, running or ended
-//     → the address it requests
-//     → a dynamic address that a probe ahead of need found free (`free-stock.ts`)
-//     → a never used dynamic address, the next one from a place that depends on the client alone
-//     → the dynamic address whose lease ended longest ago
-//     → the dynamic address that has been on offer to another client, unrequested, for longest, unless it is that client's by lease
+//     → fixed by a reservation of the configuration → its own last address, running or ended → the
+//     address it requests → a dynamic address that a probe ahead of need found free
+//     (`free-stock.ts`) → a never used dynamic address, the next one from a place that depends on
+//     the client alone → the dynamic address whose lease ended longest ago → the dynamic address
+//     that has been on offer to another client, unrequested, for longest, unless it is that
+//     client's by lease
 //       (findUnanswered); for a client that is known or has come back
-//     → refusal: `range-exhausted`; without a range, the objection to its fixed address, or `no-dynamic-range`
+//     → refusal: `range-exhausted`; without a range, the objection to its fixed address, or
+//     `no-dynamic-range`
 //
-// 1. A client gets an address only if `judgeAddress` has no objection; it also decides a REQUEST, so every offered address can be
-//    requested.
-// 2. Static and reserved addresses and the rack's own, the router's, the network and the broadcast address are never dynamic.
-// 3. The search starts at a hash of the hardware address, so a client finds its old address even if the leases are lost.
-// 4. A fixed address is not taken from another client that still holds it: the client gets a dynamic one meanwhile. A fixed address that
-//    was set aside is chosen again if it can be probed, so one forged answer cannot take it away for an hour.
+// 1. A client gets an address only if `judgeAddress` has no objection; it also decides a REQUEST,
+//    so every offered address can be requested.
+// 2. Static and reserved addresses and the rack's own, the router's, the network and the broadcast
+//    address are never dynamic.
+// 3. The search starts at a hash of the hardware address, so a client finds its old address even if
+//    the leases are lost.
+// 4. A fixed address is not taken from another client that still holds it: the client gets a
+//    dynamic one meanwhile. A fixed address that was set aside is chosen again if it can be probed,
+//    so one forged answer cannot take it away for an hour.
 
 import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';

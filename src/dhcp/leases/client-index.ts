@@ -1,6 +1,7 @@
 // Finds a client's or a network card's addresses with records.
 //
-// 1. The index remembers a bounded number per client. A forgotten address is no longer its first choice, but its lease stays.
+// 1. The index remembers a bounded number per client. A forgotten address is no longer its first
+//    choice, but its lease stays.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
@@ -9,7 +10,10 @@ import { NumberTable } from './number-table.ts';
 
 /** Ended addresses per client; older ones stop being its first choice. */
 export const ADDRESSES_PER_CLIENT_MAX = 8;
-/** Running leases per client: one a network, but more while many identifiers count as one hardware address. */
+/**
+ * Running leases per client: one a network, but more while many identifiers count as one hardware
+ * address.
+ */
 export const RUNNING_PER_CLIENT_MAX = 64;
 
 const NONE: readonly Ipv4[] = [];

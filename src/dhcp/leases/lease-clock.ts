@@ -1,15 +1,17 @@
 // Carries leases across restarts: from instants to the stored form, and back. Pure.
 //
 // 1. Within one boot of the host, uptime gives a lease's age.
-// 2. In another boot the wall clock gives it, unless it shows a time before some grant. Then the clock went back, and every lease of
-//    another boot runs its full time again: a waiting client gets an address late, but no client loses one early. A clock a day fast looks
-//    like a day without power. So a lease in force at the last sign of its boot has aged only as far as uptimes prove: up to that sign, and
-//    since the host's present start. It ends later by the time the host was off.
-// 3. The newest record of a boot dates all its records, because uptime orders them. After a step of the clock the rack stores one again
-//    (`DhcpServer.restamp`).
+// 2. In another boot the wall clock gives it, unless it shows a time before some grant. Then the
+//    clock went back, and every lease of another boot runs its full time again: a waiting client
+//    gets an address late, but no client loses one early. A clock a day fast looks like a day
+//    without power. So a lease in force at the last sign of its boot has aged only as far as
+//    uptimes prove: up to that sign, and since the host's present start. It ends later by the time
+//    the host was off.
+// 3. The newest record of a boot dates all its records, because uptime orders them. After a step of
+//    the clock the rack stores one again (`DhcpServer.restamp`).
 // 4. A clock before PLAUSIBLE_WALL_MS was never set and proves no age.
-// 5. A lease older than this boot of the host (imported) belongs to no boot: only its wall time gives its age, and it dates no other
-//    record.
+// 5. A lease older than this boot of the host (imported) belongs to no boot: only its wall time
+//    gives its age, and it dates no other record.
 
 import { type Instant, later } from '../../ground/clock.ts';
 import type { Lease } from './lease.ts';
@@ -61,7 +63,10 @@ export function storeLease(lease: Lease, moment: HostMoment): StoredLease {
   };
 }
 
-/** The leases at `moment`, in the given order. A boot missing from `clocks` is believed. @param heard other signs of an earlier boot */
+/**
+ * The leases at `moment`, in the given order. A boot missing from `clocks` is believed. @param
+ * heard other signs of an earlier boot
+ */
 export function restoreLeases(
   stored: readonly StoredLease[],
   moment: HostMoment,
@@ -125,7 +130,10 @@ function lastUptimes(
   return last;
 }
 
-/** The highest believable age of an earlier boot's lease, in milliseconds; `heardS`: uptime at its last sign. */
+/**
+ * The highest believable age of an earlier boot's lease, in milliseconds; `heardS`: uptime at its
+ * last sign.
+ */
 function oldestMs(lease: StoredLease, heardS: number | undefined, moment: HostMoment): number {
   if (heardS === undefined || lease.state === 'released') return Number.POSITIVE_INFINITY;
   const agedMs = (heardS - lease.uptimeS) * 1000;

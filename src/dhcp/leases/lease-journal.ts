@@ -1,9 +1,9 @@
-// The port from the lease table to disk: the table in memory is the truth, the journal makes it survive. A reply with a binding leaves only
-// after the binding is durable.
+// The port from the lease table to disk: the table in memory is the truth, the journal makes it
+// survive. A reply with a binding leaves only after the binding is durable.
 //
 // 1. Sequences grow by one per record; durable means all up to one are on disk.
-// 2. A failed write takes back every record not yet durable, and the table rolls them back. The journal refuses (`available`) until a whole
-//    write succeeds.
+// 2. A failed write takes back every record not yet durable, and the table rolls them back. The
+//    journal refuses (`available`) until a whole write succeeds.
 
 import type { JOURNAL_FAULTS } from '../events/sentences.ts';
 import type { Lease } from './lease.ts';

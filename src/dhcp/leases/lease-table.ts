@@ -1,9 +1,12 @@
-// The leases in memory: the truth while the process runs. Changes are synchronous and can be rolled back until durable.
+// The leases in memory: the truth while the process runs. Changes are synchronous and can be rolled
+// back until durable.
 //
-// 1. Each address has one record, and so one holder. After its end a record stays as its client's first choice.
-// 2. A change stays pending until its journal sequence is durable. A rollback restores the record before it, newest change first.
-// 3. A record that holds its address (bound, declined) waits in the queue of ends until it is reported or changed. An ended one waits in
-//    the pool of its range, if any.
+// 1. Each address has one record, and so one holder. After its end a record stays as its client's
+//    first choice.
+// 2. A change stays pending until its journal sequence is durable. A rollback restores the record
+//    before it, newest change first.
+// 3. A record that holds its address (bound, declined) waits in the queue of ends until it is
+//    reported or changed. An ended one waits in the pool of its range, if any.
 // 4. Engines read the table through `LeaseView`, which may process due ends.
 
 import { type Ipv4, type Ipv4Network, type Ipv4Range, type MacAddress, networkContains } from '../../ground/address.ts';
@@ -94,7 +97,10 @@ export class LeaseTable implements LeaseView {
     for (const lease of leases) this.#set(lease.address, lease, now);
   }
 
-  /** Serves these networks and machines from now on. @returns true if clients are told apart differently now */
+  /**
+   * Serves these networks and machines from now on. @returns true if clients are told apart
+   * differently now
+   */
   serve(served: readonly ServedSubnet[], machines: MachineDirectory): boolean {
     const isAnother = this.#serveIdentities(served);
     this.pools.serve(served, machines);

@@ -1,4 +1,5 @@
-// Which machine holds which address until when. Leases are observations: they never change what the region intends.
+// Which machine holds which address until when. Leases are observations: they never change what the
+// region intends.
 
 import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import { type Instant, type Seconds, seconds } from '../../ground/clock.ts';
@@ -35,8 +36,14 @@ export interface Lease {
   /** Option 82, one character a byte. */
   readonly circuitId?: string | undefined;
   readonly remoteId?: string | undefined;
-  /** The client renewed in time for `duration`, although promised `expiresAt` (`earlier-promise.ts`). Not stored. */
+  /**
+   * The client renewed in time for `duration`, although promised `expiresAt`
+   * (`earlier-promise.ts`). Not stored.
+   */
   readonly cameOnTime?: boolean | undefined;
-  /** From a restored copy: another client may have the address, so it is probed before an offer. Not stored: the next lease is trusted. */
+  /**
+   * From a restored copy: another client may have the address, so it is probed before an offer. Not
+   * stored: the next lease is trusted.
+   */
   readonly isDoubted?: boolean | undefined;
 }

@@ -1,10 +1,11 @@
-// Keeps the leases of loading machines: firmware gets a short lease and never renews it, and a slow download outlives it. Otherwise another
-// machine could get the address.
+// Keeps the leases of loading machines: firmware gets a short lease and never renews it, and a slow
+// download outlives it. Otherwise another machine could get the address.
 //
 //   asked, heard ─ look, every LOOK_MS while a machine loads or was heard ─┬─ heard within QUIET_MS, lease ends within AHEAD_MS ─▶ store
 //                                                                         └─ quiet for QUIET_MS ─▶ forgotten: the lease ends by its time
 //
-// 1. A machine counts as heard while a transfer runs, and when it was answered. A mere request can be forged and keeps no lease.
+// 1. A machine counts as heard while a transfer runs, and when it was answered. A mere request can
+//    be forged and keeps no lease.
 // 2. Transfers are checked every LOOK_MS, and a lease is rewritten about once in QUIET_MS.
 // 3. An ended lease runs again unless released, or its address is on offer or another client's.
 // 4. A lease runs on only if its client could renew it.
@@ -15,15 +16,19 @@ import { type Clock, type Instant, later, type Timer } from '../../ground/clock.
 import type { Lease } from './lease.ts';
 import type { LeaseView } from './lease-table.ts';
 
-/** How long a machine may be silent before its lease ends by itself, in milliseconds; a kernel has started and asks by then. */
+/**
+ * How long a machine may be silent before its lease ends by itself, in milliseconds; a kernel has
+ * started and asks by then.
+ */
 export const QUIET_MS = 60_000;
 /** How often the transfers are checked, in milliseconds. */
 export const LOOK_MS = 2000;
 /** A lease that ends within this time is rewritten, in milliseconds. */
 export const AHEAD_MS = 15_000;
 /**
- * How many addresses of loading machines are remembered. Booting machines fill it, with a few addresses each. Beyond it the longest silent
- * one is forgotten, and its lease ends by itself. It empties QUIET_MS after the machines go quiet.
+ * How many addresses of loading machines are remembered. Booting machines fill it, with a few
+ * addresses each. Beyond it the longest silent one is forgotten, and its lease ends by itself. It
+ * empties QUIET_MS after the machines go quiet.
  */
 export const LOADING_MAX = 2048;
 /** How many leases one look rewrites, in about a millisecond; the next look takes the rest. */

@@ -1,5 +1,6 @@
-// Values by whole numbers of up to 53 bits, for tables whose look-ups miss the processor's cache. A `Map` reads three places a look-up,
-// because a number above 31 bits is an object; this table reads one.
+// Values by whole numbers of up to 53 bits, for tables whose look-ups miss the processor's cache. A
+// `Map` reads three places a look-up, because a number above 31 bits is an object; this table reads
+// one.
 //
 // 1. Open addressing: an entry takes the first free place from its hash on; at least half are free.
 // 2. A removed entry leaves REMOVED; a table with too many is rebuilt.

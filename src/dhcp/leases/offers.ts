@@ -1,17 +1,20 @@
-// Offered addresses not yet requested. An offer holds its address for its client, so that no two clients are offered the same address.
+// Offered addresses not yet requested. An offer holds its address for its client, so that no two
+// clients are offered the same address.
 //
 // 1. An offer is a promise of this process only: after a restart the leases decide a REQUEST.
-// 2. A client has one offer per shared network; a new one replaces the old. On another shared network the same hardware address is
-//    another client (RFC 2131 §2.1): the subinterfaces of a host share one.
-// 3. At most OFFERS_MAX: beyond that the oldest is forgotten, and its client may get a NAK. Leases and the current offer decide a
-//    REQUEST, so two clients still never get the same address.
+// 2. A client has one offer per shared network; a new one replaces the old. On another shared
+//    network the same hardware address is another client (RFC 2131 §2.1): the subinterfaces of a
+//    host share one.
+// 3. At most OFFERS_MAX: beyond that the oldest is forgotten, and its client may get a NAK. Leases
+//    and the current offer decide a REQUEST, so two clients still never get the same address.
 // 4. Expired offers belong to no one, even if still stored.
-// 5. A repeated offer runs its full time again, but its age counts from the first within OFFER_HOLD_MS. Otherwise a client that only
-//    collects offers would keep its address from others.
+// 5. A repeated offer runs its full time again, but its age counts from the first within
+//    OFFER_HOLD_MS. Otherwise a client that only collects offers would keep its address from
+//    others.
 // 6. An address is held before its probe ends, but can be accepted only once the offer has left.
-// 7. What the client said of itself outlives the offer for OFFER_HOLD_MS: its REQUEST comes again if the ACK is lost. The next DISCOVER
-//    replaces it. Beyond INTRODUCTIONS_MAX the network with the most forgets one, because nothing limits the offers of a network in proxy
-//    mode.
+// 7. What the client said of itself outlives the offer for OFFER_HOLD_MS: its REQUEST comes again
+//    if the ACK is lost. The next DISCOVER replaces it. Beyond INTRODUCTIONS_MAX the network with
+//    the most forgets one, because nothing limits the offers of a network in proxy mode.
 // 8. Plain maps, not `BoundedMap`s: every DISCOVER comes here, and two orders share each entry.
 
 import type { Ipv4, MacAddress } from '../../ground/address.ts';
@@ -24,7 +27,10 @@ import type { DhcpOptions } from '../wire/message-options.ts';
 
 /** How long an offer holds its address; the slowest client measured takes 4 s from OFFER to REQUEST. */
 export const OFFER_HOLD_MS = 30_000;
-/** After this time no client still requests an offer: its address may go to another client if no other is left. */
+/**
+ * After this time no client still requests an offer: its address may go to another client if no
+ * other is left.
+ */
 export const OFFER_ANSWERED_MS = 8_000;
 /** After this time an unrequested address goes to a client that has waited long. */
 export const OFFER_PRESSED_MS = 5_000;
@@ -201,7 +207,10 @@ export class Offers implements OfferView {
     this.forget(now);
   }
 
-  /** Notes that the client's offer leaves. Our own probe never requests an offer, so its address is free at once. */
+  /**
+   * Notes that the client's offer leaves. Our own probe never requests an offer, so its address is
+   * free at once.
+   */
   sent(address: Ipv4, client: ClientIdentity, sharedNetwork: readonly ServedSubnet[]): void {
     if (typeof client === 'number' && isProbeMac(client)) this.drop(client, sharedNetwork);
     const offer = this.#byAddress.get(address);

@@ -21,7 +21,10 @@ const STILL_USED_SECONDS: Seconds = seconds(60);
 export const isLastHolder = (record: Lease | undefined, user: MacAddress): record is Lease =>
   record !== undefined && record.state !== 'declined' && record.mac === user;
 
-/** The record and event of an address about to be offered to `finder` when its last holder, or another host, answered. */
+/**
+ * The record and event of an address about to be offered to `finder` when its last holder, or
+ * another host, answered.
+ */
 export function recordOfUse(
   { address, mac: finder }: { readonly address: Ipv4; readonly mac: MacAddress },
   record: Lease | undefined,

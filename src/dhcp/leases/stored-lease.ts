@@ -1,7 +1,8 @@
-// A lease outside the process, where an Instant means nothing: wall times, and what tells how far to trust them.
+// A lease outside the process, where an Instant means nothing: wall times, and what tells how far
+// to trust them.
 //
-// 1. `grantedWallMs`, `bootId` and `uptimeS` were read at the grant. In the same boot the uptime gives the age; in another only the wall
-//    time can.
+// 1. `grantedWallMs`, `bootId` and `uptimeS` were read at the grant. In the same boot the uptime
+//    gives the age; in another only the wall time can.
 
 import type { Lease } from './lease.ts';
 

@@ -1,9 +1,11 @@
-// Limits how many addresses clients block by declining them. Otherwise one client could exhaust a range, one address per exchange. Sources:
-// RFC 2131 §4.3.3.
+// Limits how many addresses clients block by declining them. Otherwise one client could exhaust a
+// range, one address per exchange. Sources: RFC 2131 §4.3.3.
 //
-// 1. A hardware address may decline DECLINES_AT_ONCE addresses and regains one per DECLINE_REGAINED_SECONDS. At most DECLINED_SHARE_MAX of
-//    a range is set aside; in a small one, DECLINED_ALWAYS.
-// 2. Beyond these limits an address goes to the end of the free queue instead, so that the range keeps its size.
+// 1. A hardware address may decline DECLINES_AT_ONCE addresses and regains one per
+//    DECLINE_REGAINED_SECONDS. At most DECLINED_SHARE_MAX of a range is set aside; in a small one,
+//    DECLINED_ALWAYS.
+// 2. Beyond these limits an address goes to the end of the free queue instead, so that the range
+//    keeps its size.
 
 import type { MacAddress } from '../../ground/address.ts';
 import { type Instant, type Seconds, seconds } from '../../ground/clock.ts';

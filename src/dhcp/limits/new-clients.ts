@@ -1,23 +1,27 @@
-// Limits how many unknown clients are offered addresses, so that a flood of DISCOVERs from invented hardware addresses cannot take a whole
-// range. Sources: RFC 2131 §4.1, §7; RFC 3046 §5.
+// Limits how many unknown clients are offered addresses, so that a flood of DISCOVERs from invented
+// hardware addresses cannot take a whole range. Sources: RFC 2131 §4.1, §7; RFC 3046 §5.
 //
-// 1. A client is new if it has no record, open offer or fixed address in the network and belongs to no machine of the region. Known
-//    clients are never limited. Where identifiers tell clients apart, the hardware address of a machine or a reservation does not make a
-//    client known; but its fixed address is always available to it.
-// 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface) get a rate of offers a second and a
-//    burst of ten seconds' worth, so that a whole hall can power on. Relays are believed about places up to a limit: all clients that
-//    relays bring by one socket have PLACES_OF_A_SOCKET times the rate of a place.
-// 3. A circuit named without a relay agent shares its interface's limit, because a switch or the client may have named it. One circuit
-//    may take WIRE_CIRCUIT_SHARE of it, so that a flood on one port leaves some for the others.
-// 4. Open offers may take OFFERED_SHARE_MAX of a range; in a small one, OFFERED_ALWAYS addresses, but at most OFFERED_SMALL_SHARE_MAX of
-//    it.
-// 5. A refused client that comes back (`waiting-clients.ts`) is not part of a flood. Returning clients share a second rate of the same
-//    size,
-//    and may fill a range up to OFFERED_BACK_SHARE_MAX. Beyond that, one is offered the address that another client has left unrequested
-//    for longest (`decide.ts`).
-// 6. At most PLACES_MAX circuits and relays are remembered; then the oldest is forgotten. A place is remembered only once a client there
-//    was offered an address. Sockets are never forgotten.
-// 7. A limited place or socket is reported once a minute, and so are all places of one socket together in the long run.
+// 1. A client is new if it has no record, open offer or fixed address in the network and belongs to
+//    no machine of the region. Known clients are never limited. Where identifiers tell clients
+//    apart, the hardware address of a machine or a reservation does not make a client known; but
+//    its fixed address is always available to it.
+// 2. New clients of one place (the circuit of a relay agent, else the relay, else the interface)
+//    get a rate of offers a second and a burst of ten seconds' worth, so that a whole hall can
+//    power on. Relays are believed about places up to a limit: all clients that relays bring by one
+//    socket have PLACES_OF_A_SOCKET times the rate of a place.
+// 3. A circuit named without a relay agent shares its interface's limit, because a switch or the
+//    client may have named it. One circuit may take WIRE_CIRCUIT_SHARE of it, so that a flood on
+//    one port leaves some for the others.
+// 4. Open offers may take OFFERED_SHARE_MAX of a range; in a small one, OFFERED_ALWAYS addresses,
+//    but at most OFFERED_SMALL_SHARE_MAX of it.
+// 5. A refused client that comes back (`waiting-clients.ts`) is not part of a flood. Returning
+//    clients share a second rate of the same size, and may fill a range up to
+//    OFFERED_BACK_SHARE_MAX. Beyond that, one is offered the address that another client has left
+//    unrequested for longest (`decide.ts`).
+// 6. At most PLACES_MAX circuits and relays are remembered; then the oldest is forgotten. A place
+//    is remembered only once a client there was offered an address. Sockets are never forgotten.
+// 7. A limited place or socket is reported once a minute, and so are all places of one socket
+//    together in the long run.
 
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { Instant } from '../../ground/clock.ts';
@@ -55,7 +59,10 @@ export interface NewClientView {
   waitedMs(client: NewClient, now: Instant): number;
 }
 
-/** Whether a new client may be offered an address; if not, too many come, or too much of the range is on offer. */
+/**
+ * Whether a new client may be offered an address; if not, too many come, or too much of the range
+ * is on offer.
+ */
 export type Admission = 'admitted' | 'too-many' | 'range-on-offer';
 
 export interface NewClient {
@@ -133,7 +140,10 @@ export class NewClients implements NewClientView {
     return this.#getSocketLimit(place)[which].has(now) && this.#places.get(place.name)?.[which].has(now) !== false;
   }
 
-  /** Records that a new client was refused; the place is not remembered for that. @returns the place or socket to report as limited */
+  /**
+   * Records that a new client was refused; the place is not remembered for that. @returns the place
+   * or socket to report as limited
+   */
   refused(place: ClientPlace, now: Instant): string | undefined {
     const all = this.#getSocketLimit(place);
     const isUsedUp = !all.limit.has(now);

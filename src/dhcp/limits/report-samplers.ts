@@ -1,16 +1,18 @@
-// Decides which refusals, NAKs, repeated replies and replies without an address become single events. Otherwise a sender of arbitrary
-// datagrams could fill log and uplink, or bury a machine's events.
+// Decides which refusals, NAKs, repeated replies and replies without an address become single
+// events. Otherwise a sender of arbitrary datagrams could fill log and uplink, or bury a machine's
+// events.
 //
 //   a machine of the region   `FairSampler`, by its hardware address
 //   a client with a lease     `FairSampler`, by one of HOLDER_SHARES shares, chosen by hardware address
 //   any other client          `EventSampler`, by reason
 //
-// 1. A fair sampler (`fair-sampler.ts`) reports one event of each key every OWED_EVERY_MS, so no flood hides a machine.
+// 1. A fair sampler (`fair-sampler.ts`) reports one event of each key every OWED_EVERY_MS, so no
+//    flood hides a machine.
 // 2. A client whose lease has ended is a stranger.
 // 3. The next event of the key carries the count of those withheld.
 // 4. Counters count everything.
-// 5. The limit on new clients does not cover replies without an address (proxy mode, INFORM). Those to strangers are reported at
-//    PASSING_RATE per kind, enough for a hall of new machines.
+// 5. The limit on new clients does not cover replies without an address (proxy mode, INFORM). Those
+//    to strangers are reported at PASSING_RATE per kind, enough for a hall of new machines.
 
 import type { MacAddress } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
@@ -22,7 +24,10 @@ import type { DhcpRefusal } from '../events/refusals.ts';
 import { isActive, type LeaseView } from '../leases/lease-table.ts';
 
 export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
-/** Shares for clients with leases that are no machines of the region. A prime, so that no vendor's numbering falls into few shares. */
+/**
+ * Shares for clients with leases that are no machines of the region. A prime, so that no vendor's
+ * numbering falls into few shares.
+ */
 export const HOLDER_SHARES = 251;
 
 interface KnownClients {

@@ -1,28 +1,35 @@
-// Recognises unknown clients that asked in vain and come back. RFC 2131 §4.1 has clients retry after about 4, 8, 16 and 32 seconds. A flood
-// invents a hardware address for each DISCOVER; a machine retries under its own, and is served first (`new-clients.ts`).
+// Recognises unknown clients that asked in vain and come back. RFC 2131 §4.1 has clients retry
+// after about 4, 8, 16 and 32 seconds. A flood invents a hardware address for each DISCOVER; a
+// machine retries under its own, and is served first (`new-clients.ts`).
 //
 //   asked in vain ─ leftOut ─▶ waiting ─ leftOut, CAME_BACK_MS later ─▶ came back ─ served ─▶ forgotten
 //                                 └─────── nothing heard for WAITING_MS ────────────────────▶ forgotten
 //
-// 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses each client's WAYS places, so none can
-//    be aimed at. If all are taken, the client heard longest ago goes, those that never came back first. A flood of 5000 clients a second
-//    is remembered for about 13 s; a client that came back, for as long as it asks.
-// 2. A client is known by 32 further bits of its hash. Of two clients that agree in them, the second is served early.
+// 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses
+//    each client's WAYS places, so none can be aimed at. If all are taken, the client heard longest
+//    ago goes, those that never came back first. A flood of 5000 clients a second is remembered for
+//    about 13 s; a client that came back, for as long as it asks.
+// 2. A client is known by 32 further bits of its hash. Of two clients that agree in them, the
+//    second is served early.
 // 3. A client that was offered an address starts over, so one that never takes its offers gets one turn.
 
 import type { Instant } from '../../ground/clock.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 
 /**
- * How many clients are remembered: 1.4 MB, allocated at the first refusal. A flood fills it within seconds. Up to about 10 000 clients a
- * second newcomers notice nothing; beyond that they are forgotten before they ask again. It empties within WAITING_MS.
+ * How many clients are remembered: 1.4 MB, allocated at the first refusal. A flood fills it within
+ * seconds. Up to about 10 000 clients a second newcomers notice nothing; beyond that they are
+ * forgotten before they ask again. It empties within WAITING_MS.
  */
 export const WAITING_CLIENTS_MAX = 65_536;
-/** A client that asks after this time has come back, in milliseconds; copies by several relay agents arrive sooner. */
+/**
+ * A client that asks after this time has come back, in milliseconds; copies by several relay agents
+ * arrive sooner.
+ */
 export const CAME_BACK_MS = 800;
 /**
- * A client silent for this long is forgotten, in milliseconds. The longest retry pause of firmware is 32 s, of busybox 20 s, of dhclient 64
- * s.
+ * A client silent for this long is forgotten, in milliseconds. The longest retry pause of firmware
+ * is 32 s, of busybox 20 s, of dhclient 64 s.
  */
 export const WAITING_MS = 120_000;
 /** Places that one client may take. */

@@ -1,9 +1,10 @@
-// Configured classes of clients: which get more, something else, or nothing. Pure. Sources: dnsmasq's tags and Kea's client classes.
+// Configured classes of clients: which get more, something else, or nothing. Pure. Sources:
+// dnsmasq's tags and Kea's client classes.
 //
 //   classes of the network, in their order ─→ those of dhcp.classes
 //
-// 1. A client is in every class whose condition holds; if several set the same thing, the first counts. For options, the first matching
-//    entry of a code.
+// 1. A client is in every class whose condition holds; if several set the same thing, the first
+//    counts. For options, the first matching entry of a code.
 // 2. A class's options come after a host's and before the network's.
 // 3. A network without classes costs nothing.
 

@@ -1,17 +1,22 @@
 // The identity of a client. Sources: RFC 2131 §2 (client identifier), §4.2; RFC 4361; RFC 2132 §9.14.
 //
-// 1. By default the hardware address (chaddr) identifies a client. ROM, loader and system of one machine send different client identifiers
-//    but are one client. Deviates from RFC 2131 §4.2 because a machine would otherwise take an address for each.
+// 1. By default the hardware address (chaddr) identifies a client. ROM, loader and system of one
+//    machine send different client identifiers but are one client. Deviates from RFC 2131 §4.2
+//    because a machine would otherwise take an address for each.
 // 2. With `identity: client-id` it is the identifier sent (option 61), or the hardware address without one.
-// 3. A record holds both, so the setting can change while leases run. It also holds which counted at the grant. A lease granted to an
-//    identifier stays with it until it ends, even if only the hardware address counts by now: several hosts may share that.
+// 3. A record holds both, so the setting can change while leases run. It also holds which counted
+//    at the grant. A lease granted to an identifier stays with it until it ends, even if only the
+//    hardware address counts by now: several hosts may share that.
 
 import type { MacAddress } from '../../ground/address.ts';
 
 /** How a network tells clients apart. */
 export type IdentityRule = 'mac' | 'client-id';
 
-/** Unique in its network: a hardware address as number, or a client identifier as text, one character a byte. */
+/**
+ * Unique in its network: a hardware address as number, or a client identifier as text, one
+ * character a byte.
+ */
 export type ClientIdentity = MacAddress | string;
 
 export interface ClientNames {

@@ -10,8 +10,8 @@ import type { OptionTable } from './configured-options.ts';
 export const PROXY_PORT = 4011;
 
 /**
- * A fixed address for a hardware address, identifier, DUID or place. Without any, no client gets the address. Bytes are text, one character
- * a byte.
+ * A fixed address for a hardware address, identifier, DUID or place. Without any, no client gets
+ * the address. Bytes are text, one character a byte.
  */
 export interface Reservation {
   readonly mac?: MacAddress | undefined;
@@ -39,7 +39,8 @@ export interface DhcpSubnet {
   /** Undefined: reached only through relay agents. */
   readonly interfaceName?: string | undefined;
   /**
-   * The rack's own address in it: server identifier, boot server. Undefined for a relayed network: the address that the relay agent asked.
+   * The rack's own address in it: server identifier, boot server. Undefined for a relayed network:
+   * the address that the relay agent asked.
    */
   readonly serverAddress?: Ipv4 | undefined;
   /** Its shared network's name; undefined: that of its interface alone. */
@@ -80,8 +81,8 @@ export interface DhcpSubnet {
   /** The relay agents allowed; undefined: any with an address in a served network. */
   readonly relays?: readonly Ipv4Network[] | undefined;
   /**
-   * Further sources of relay agents; undefined: any served network. These may also ask without a relay agent from another shared network
-   * (`relays.ts`).
+   * Further sources of relay agents; undefined: any served network. These may also ask without a
+   * relay agent from another shared network (`relays.ts`).
    */
   readonly relaySources?: readonly Ipv4Network[] | undefined;
   /** Whether other DHCP servers may be there; undefined: auto. */
@@ -92,7 +93,10 @@ export interface DhcpSubnet {
 
 export interface DhcpConfig {
   readonly subnets: readonly DhcpSubnet[];
-  /** New clients of one place offered an address per second; 0: no limit; undefined: NEW_CLIENTS_PER_SECOND. */
+  /**
+   * New clients of one place offered an address per second; 0: no limit; undefined:
+   * NEW_CLIENTS_PER_SECOND.
+   */
   readonly newClientsPerSecond?: number | undefined;
   /** 67, and 68 for clients; others for a rack without privileges. */
   readonly serverPort: number;

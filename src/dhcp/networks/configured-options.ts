@@ -1,8 +1,9 @@
-// Configured options: bytes by code, and which clients get them. Sources: RFC 2131 §4.3.1 (what a server may add to a reply), RFC 3442
-// (routes replace the router option).
+// Configured options: bytes by code, and which clients get them. Sources: RFC 2131 §4.3.1 (what a
+// server may add to a reply), RFC 3442 (routes replace the router option).
 //
 // 1. Bytes are made when the configuration is resolved; a datagram costs a look-up and perhaps a comparison.
-// 2. The first entry of a code whose condition matches decides: the host's, its classes' (`classes.ts`), the network's, the global ones.
+// 2. The first entry of a code whose condition matches decides: the host's, its classes'
+//    (`classes.ts`), the network's, the global ones.
 // 3. A network without options costs nothing.
 
 import type { DhcpOptions } from '../wire/message-options.ts';

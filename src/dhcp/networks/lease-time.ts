@@ -1,4 +1,5 @@
-// How long a client gets its address, and when it renews. Pure. Sources: RFC 2131 §4.3.1 (lease times), §4.4.5 (T1 and T2).
+// How long a client gets its address, and when it renews. Pure. Sources: RFC 2131 §4.3.1 (lease
+// times), §4.4.5 (T1 and T2).
 //
 //   firmware and loaders       pxe_lease_time: they never renew, and the system they load asks again
 //   a client of a class        lease_time of the first of its classes that has one

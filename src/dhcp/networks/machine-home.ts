@@ -1,5 +1,5 @@
-// Decides whether a machine is at home at an address. The region names its home (`RackMachine.home`); this rack knows its own shared
-// networks.
+// Decides whether a machine is at home at an address. The region names its home
+// (`RackMachine.home`); this rack knows its own shared networks.
 //
 //   home              address            at home
 //   unknown           any                yes: nothing speaks against it, and the first boot will show

@@ -1,4 +1,5 @@
-// The options a network's keys give every client, as bytes, made once per served network. Sources: RFC 2132, RFC 3397 (119).
+// The options a network's keys give every client, as bytes, made once per served network. Sources:
+// RFC 2132, RFC 3397 (119).
 //
 // 1. All replies share the bytes: nothing may write into them.
 

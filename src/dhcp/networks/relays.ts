@@ -1,30 +1,36 @@
-// Decides whether a sender may speak for a network. Sources: RFC 2131 §4.1, §4.3.2, §4.4.4, §4.4.5; RFC 3011 §1.1; RFC 3527 §3.
+// Decides whether a sender may speak for a network. Sources: RFC 2131 §4.1, §4.3.2, §4.4.4, §4.4.5;
+// RFC 3011 §1.1; RFC 3527 §3.
 //
-// Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. If the rack believed it, any host could take addresses of other
-// networks, free their clients' leases, and make this rack send datagrams anywhere. So giaddr must be a known relay agent, and the datagram
-// must come from it.
+// Any sender can write giaddr, and RFC 2131 §4.1 sends the reply there. If the rack believed it,
+// any host could take addresses of other networks, free their clients' leases, and make this rack
+// send datagrams anywhere. So giaddr must be a known relay agent, and the datagram must come from
+// it.
 //
 //     giaddr   in relays of the network; if it names none: a host address of a network served here
 //     source   in relays or relay_sources of the network; or an address that no client holds by lease: giaddr itself, or, if the network
-//              names no relay_sources, one of a network served here;
-//              for a network on an interface of this rack that names no relays: such an address of its shared network
+//              names no relay_sources, one of a network served here; for a network on an interface
+//              of this rack that names no relays: such an address of its shared network
 //
-// Option 118, option 82.5 and ciaddr name a network just as well: without a relay agent the message must come from that shared network.
+// Option 118, option 82.5 and ciaddr name a network just as well: without a relay agent the message
+// must come from that shared network.
 //
 //     broadcast   it came by that shared network; or its source is in relays or relay_sources, and in the shared network by which it came
 //     unicast     its source is in relays or relay_sources; or in that shared network, and ciaddr itself where ciaddr is filled in
 //
-// 1. If the network names its relay agents, only they get replies, and hosts of other shared networks get none without a relay agent.
-// 2. If it names none, a relay agent needs an address in a network served here, whether giaddr or link selection names the client's
-//    network (RFC 3527 §3).
+// 1. If the network names its relay agents, only they get replies, and hosts of other shared
+//    networks get none without a relay agent.
+// 2. If it names none, a relay agent needs an address in a network served here, whether giaddr or
+//    link selection names the client's network (RFC 3527 §3).
 // 3. No relay agent has an address of this rack: the reply would come back to the rack itself.
-// 4. Many relay agents send from their interface towards the rack, whose address may be in a served network. A host with a lease of this
-//    rack is no relay agent, unless the network says so.
-// 5. Clients on an interface of the rack need no relay agent. Only one on its shared network may speak for them, unless the network names
-//    others: hosts elsewhere could otherwise end their leases. The same holds for a network chosen by option (82.5, 118).
-// 6. A client sends to the rack's address from its ciaddr (RFC 2131 §4.3.2, §4.4.5). Another source is forged, translated on the way, or
-//    an access server: relay_sources names the last two.
-// 7. The interface of a broadcast cannot be forged, its source can: a named source counts only on its own shared network.
+// 4. Many relay agents send from their interface towards the rack, whose address may be in a served
+//    network. A host with a lease of this rack is no relay agent, unless the network says so.
+// 5. Clients on an interface of the rack need no relay agent. Only one on its shared network may
+//    speak for them, unless the network names others: hosts elsewhere could otherwise end their
+//    leases. The same holds for a network chosen by option (82.5, 118).
+// 6. A client sends to the rack's address from its ciaddr (RFC 2131 §4.3.2, §4.4.5). Another source
+//    is forged, translated on the way, or an access server: relay_sources names the last two.
+// 7. The interface of a broadcast cannot be forged, its source can: a named source counts only on
+//    its own shared network.
 // 8. The source of a unicast can also be forged: docs/hostile-hosts.md says what stops that.
 
 import {
@@ -67,7 +73,10 @@ export function judgeSender(
   return from === giaddr || (mayBeAnywhere && isServedAddress(from, index)) ? undefined : 'relay-source-unknown';
 }
 
-/** Judges a message without a relay agent to an address of the rack, whichever: every host reaches all of them. */
+/**
+ * Judges a message without a relay agent to an address of the rack, whichever: every host reaches
+ * all of them.
+ */
 function judgeUnicast(
   ciaddr: Ipv4,
   from: Ipv4 | undefined,
@@ -107,7 +116,10 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresse
   });
 }
 
-/** True for an address no client can have: 255.255.255.255, the rack's own, and the first and last of a served network. */
+/**
+ * True for an address no client can have: 255.255.255.255, the rack's own, and the first and last
+ * of a served network.
+ */
 export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): boolean {
   if (address === LIMITED_BROADCAST || ownAddresses.has(address)) return true;
   return served.some(({ subnet: { network, broadcast } }) => {

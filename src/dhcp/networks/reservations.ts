@@ -1,13 +1,14 @@
-// Finds a client's reservation in a network. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers with a DUID), RFC 3046 §3.1 and §3.2
-// (circuit and remote id).
+// Finds a client's reservation in a network. Sources: RFC 2132 §9.14, RFC 4361 §6.1 (identifiers
+// with a DUID), RFC 3046 §3.1 and §3.2 (circuit and remote id).
 //
 //   client identifier ─→ DUID ─→ hardware address ─→ circuit and remote id ─→ circuit id ─→ remote id
 //
 // 1. The first counts: identity before place, the more specific first. Each step is one look-up.
-// 2. The configuration's reservations come before the region's; one of the region for the same address or host is left out.
-// 3. Several clients may match one reservation: a card and an identifier, or two hosts behind one circuit. The first holds the address
-//    while its lease
-//    runs (`judgeAddress`); others get dynamic ones.
+// 2. The configuration's reservations come before the region's; one of the region for the same
+//    address or host is left out.
+// 3. Several clients may match one reservation: a card and an identifier, or two hosts behind one
+//    circuit. The first holds the address while its lease runs (`judgeAddress`); others get dynamic
+//    ones.
 
 import { type Ipv4, type MacAddress, networkContains } from '../../ground/address.ts';
 import type { ReservedHost } from '../../machines/machine.ts';

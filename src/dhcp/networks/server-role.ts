@@ -1,8 +1,8 @@
-// This server's role on a network: how freely it tells a client that its address is wrong. Sources: RFC 2131 §4.3.2 (silence is for the
-// sake of other servers on the wire).
+// This server's role on a network: how freely it tells a client that its address is wrong. Sources:
+// RFC 2131 §4.3.2 (silence is for the sake of other servers on the wire).
 //
-// 1. On `auto` the rack presumes that it is alone, and is a guest while another server is seen. It is always a guest to a client heard
-//    choosing another server.
+// 1. On `auto` the rack presumes that it is alone, and is a guest while another server is seen. It
+//    is always a guest to a client heard choosing another server.
 // 2. Networks of one shared network share the humblest role: all their clients hear a broadcast.
 
 import type { MacAddress } from '../../ground/address.ts';

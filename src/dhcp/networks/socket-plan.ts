@@ -1,5 +1,6 @@
-// Which sockets a configuration needs: one per interface, bound to the device on 0.0.0.0, for broadcasts; one per rack address, for
-// renewals and relays. The kernel prefers the address socket for unicasts. Proxy mode needs the same on the boot server port.
+// Which sockets a configuration needs: one per interface, bound to the device on 0.0.0.0, for
+// broadcasts; one per rack address, for renewals and relays. The kernel prefers the address socket
+// for unicasts. Proxy mode needs the same on the boot server port.
 //
 // 1. Device sockets come first: only then does opening reveal another owner of the port.
 // 2. A device socket needs its interface; an address socket may be bound before its address exists.

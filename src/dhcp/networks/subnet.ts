@@ -1,12 +1,14 @@
-// Finds the client's network. Sources: RFC 2131 §4.3.1 (giaddr, arrival interface), RFC 3527 §3 (82.5, link selection), RFC 3011 §2 (118,
-// subnet selection).
+// Finds the client's network. Sources: RFC 2131 §4.3.1 (giaddr, arrival interface), RFC 3527 §3
+// (82.5, link selection), RFC 3011 §2 (118, subnet selection).
 //
-// 1. The first that the message carries decides: 82.5, 118, giaddr, ciaddr on a socket bound to an address, the arrival. If the named
-//    network is not served, the message is refused.
-// 2. The subnets of one interface are a shared network: a client there may get an address of any. So are subnets configured as one: a named
-//    subnet identifies the shared network, not the address (RFC 3527 §3, RFC 3011 §2). The named subnet comes first.
-// 3. Without a relay agent a message may also name a network elsewhere: an access server asks so for its callers (RFC 3011 §1.1). Any host
-//    could take addresses this way, so `relays.ts` decides who may.
+// 1. The first that the message carries decides: 82.5, 118, giaddr, ciaddr on a socket bound to an
+//    address, the arrival. If the named network is not served, the message is refused.
+// 2. The subnets of one interface are a shared network: a client there may get an address of any.
+//    So are subnets configured as one: a named subnet identifies the shared network, not the
+//    address (RFC 3527 §3, RFC 3011 §2). The named subnet comes first.
+// 3. Without a relay agent a message may also name a network elsewhere: an access server asks so
+//    for its callers (RFC 3011 §1.1). Any host could take addresses this way, so `relays.ts`
+//    decides who may.
 // 4. A network whose own address is not on its interface is not served: no reply could leave there.
 
 import {
@@ -71,7 +73,8 @@ type SharedNetworkChoice =
 
 /**
  * Prepares a configuration for look-ups.
- * @param interfaces undefined: not known, all configured addresses are assumed present. Nobody leases the default routers to which they lead
+ * @param interfaces undefined: not known, all configured addresses are assumed present. Nobody
+ * leases the default routers to which they lead
  */
 export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {
   const routers = (interfaces ?? []).flatMap(({ outward }) => outward?.router ?? []);

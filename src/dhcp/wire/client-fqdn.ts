@@ -1,7 +1,9 @@
-// The Client FQDN option (81): the name a client wants in the DNS, and who enters it there. Source: RFC 4702 §2.
+// The Client FQDN option (81): the name a client wants in the DNS, and who enters it there. Source:
+// RFC 4702 §2.
 //
 //   flags   0 0 0 0 N E O S    S: the server enters the name's address (A); O, from the server only: S differs from the client's wish;
-//                              E: the name is in labels (RFC 1035 §3.1), else in ASCII; N: the server enters nothing
+//                              E: the name is in labels (RFC 1035 §3.1), else in ASCII; N: the
+//                              server enters nothing
 //   RCODE1  RCODE2             obsolete: a server writes 255
 //   name                       in full, only its first labels, or empty
 //
@@ -64,13 +66,19 @@ export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
   };
 }
 
-/** The client's name for itself, from option 81, else option 12. An option 81 without a name leaves option 12 unread (RFC 4702 §3.1). */
+/**
+ * The client's name for itself, from option 81, else option 12. An option 81 without a name leaves
+ * option 12 unread (RFC 4702 §3.1).
+ */
 export function clientName(options: DhcpOptions): string | undefined {
   const fqdn = clientFqdn(options);
   return fqdn === undefined ? clientHostname(options) : fqdn.label;
 }
 
-/** The client's name for itself as it wrote it, cleaned, if `clientName` is none because it is not a host name. */
+/**
+ * The client's name for itself as it wrote it, cleaned, if `clientName` is none because it is not a
+ * host name.
+ */
 export function refusedName(options: DhcpOptions): string | undefined {
   const value = options.get(OPTION.clientFqdn);
   const fqdn = clientFqdn(options);
@@ -113,7 +121,8 @@ function labelAt(name: Uint8Array): string | undefined {
 }
 
 /**
- * The reply to option 81, in the client's encoding (RFC 4702 §2.1). A name too long for the DNS or one option is sent as its first label.
+ * The reply to option 81, in the client's encoding (RFC 4702 §2.1). A name too long for the DNS or
+ * one option is sent as its first label.
  */
 export function clientFqdnBytes(requested: ClientFqdn, { label, domain, isEntered }: NamedClient): Uint8Array {
   const flags =

@@ -1,6 +1,7 @@
-// The legal values of options beyond their types: ranges, choices and lists with a form of their own. A row of `option-table.ts` names a
-// rule if the option's RFC has one. Sources: RFC 2132 §3 to §8, RFC 1035 §3.1 and §4.1.4 (names), RFC 3361 §3 (120), RFC 3442 (routes), RFC
-// 3925 §4 (125), RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
+// The legal values of options beyond their types: ranges, choices and lists with a form of their
+// own. A row of `option-table.ts` names a rule if the option's RFC has one. Sources: RFC 2132 §3 to
+// §8, RFC 1035 §3.1 and §4.1.4 (names), RFC 3361 §3 (120), RFC 3442 (routes), RFC 3925 §4 (125),
+// RFC 5969 §7.1.1 (212), RFC 8910 §2.1 (114).
 //
 // 1. The rules judge bytes: writing an illegal value as `hex` does not make it legal.
 // 2. A vendor's option as `hex` is not judged.

@@ -1,8 +1,9 @@
-// The DHCP message as bytes and as a value (RFC 2131 §2). Sources: RFC 2131 §2 and §4.1, RFC 2132 §9.3 (option overload), RFC 3396 (long
-// and repeated options), RFC 951 (the 300-byte minimum).
+// The DHCP message as bytes and as a value (RFC 2131 §2). Sources: RFC 2131 §2 and §4.1, RFC 2132
+// §9.3 (option overload), RFC 3396 (long and repeated options), RFC 951 (the 300-byte minimum).
 //
 // 1. Decoding never throws: it returns a whole value, or the first fault with its offset and field.
-// 2. The pieces of an option are joined in the order options, file, sname (RFC 3396 §5), so each code has one value.
+// 2. The pieces of an option are joined in the order options, file, sname (RFC 3396 §5), so each
+//    code has one value.
 // 3. A decoded message is views of one copy, because the next datagram overwrites the memory.
 // 4. A request without the magic cookie is BOOTP (RFC 951), which the rack refuses by name.
 // 5. `option-layout.ts` decides where each option is written.
@@ -86,8 +87,9 @@ export function clientRequest(
 /**
  * Decodes a message. The END option may be missing.
  *
- * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16; `bad-value` for a message other than a request
- * with a wrong magic cookie, and for an option overload that is not 1, 2 or 3.
+ * Faults: `truncated`; `too-long` over MESSAGE_BYTES_MAX; `bad-length` for `hlen` over 16;
+ * `bad-value` for a message other than a request with a wrong magic cookie, and for an option
+ * overload that is not 1, 2 or 3.
  */
 export function decodeDhcpMessage(borrowed: BorrowedBytes): Decoded<DhcpMessage> {
   if (borrowed.length > MESSAGE_BYTES_MAX) {
@@ -206,9 +208,10 @@ export interface EncodedMessage {
 }
 
 /**
- * Encodes a message, padded to REPLY_BYTES_MIN. It takes at most `limitBytes` (300 to 4096) without option 82, and `wholeBytes` with it.
- * Options keep their order, 82 last. If they do not fit, the most important come first, and the rest moves to `file` and `sname` if those
- * are empty or repeat option 67 or 66 (RFC 2132 §9.3). What fits nowhere is left out and named.
+ * Encodes a message, padded to REPLY_BYTES_MIN. It takes at most `limitBytes` (300 to 4096) without
+ * option 82, and `wholeBytes` with it. Options keep their order, 82 last. If they do not fit, the
+ * most important come first, and the rest moves to `file` and `sname` if those are empty or repeat
+ * option 67 or 66 (RFC 2132 §9.3). What fits nowhere is left out and named.
  */
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, wholeBytes = limitBytes): EncodedMessage {
   const layout = layOut(message, optionRoom(limitBytes), optionRoom(Math.max(limitBytes, wholeBytes)));

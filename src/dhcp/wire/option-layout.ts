@@ -1,14 +1,17 @@
-// Places the options of a message: in the option field, in `file` or in `sname`. Sources: RFC 2131 §4.1 and RFC 2132 §9.3 (option
-// overload), RFC 3396 §5 to §7 (long options), RFC 3046 §2.1 (agent information).
+// Places the options of a message: in the option field, in `file` or in `sname`. Sources: RFC 2131
+// §4.1 and RFC 2132 §9.3 (option overload), RFC 3396 §5 to §7 (long options), RFC 3046 §2.1 (agent
+// information).
 //
 //   all in the option field ── else ─→ the rest in `file` and `sname`, if these are empty
 //                           ── else ─→ also in a field whose text an option repeats: `file` by option 67, `sname` by 66
 //                           ── else ─→ left out, and named
 //
-// 1. Options keep their order if all fit in the option field; else the most important come first (`option-order.ts`). Options of at most
-//    255 bytes are never divided: only a client that implements RFC 3396 can join the pieces.
-// 2. The agent information comes last, whole, in the option field. It takes no room from the rest: the relay agent removes it (RFC 3046
-//    §2.1). Within the limit of both together it has priority, but is left out if no room for a reply would remain.
+// 1. Options keep their order if all fit in the option field; else the most important come first
+//    (`option-order.ts`). Options of at most 255 bytes are never divided: only a client that
+//    implements RFC 3396 can join the pieces.
+// 2. The agent information comes last, whole, in the option field. It takes no room from the rest:
+//    the relay agent removes it (RFC 3046 §2.1). Within the limit of both together it has priority,
+//    but is left out if no room for a reply would remain.
 // 3. A NAK uses neither field (RFC 2131 table 3).
 
 import { type DhcpOptions, OptionList, type OptionsInMaking } from './message-options.ts';

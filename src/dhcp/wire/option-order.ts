@@ -1,4 +1,5 @@
-// The order of the options in a reply. Sources: RFC 2132 §9.8 (the client's order), §3.3 (the mask before the router).
+// The order of the options in a reply. Sources: RFC 2132 §9.8 (the client's order), §3.3 (the mask
+// before the router).
 //
 // 1. The LEADING options come first, whatever the client asked for.
 // 2. Options are dropped by weight, not by the client's order.

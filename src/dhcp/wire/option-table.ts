@@ -1,12 +1,14 @@
-// The table of DHCP options. From it come the configuration's names and types, the labels of `replay`, and docs/reference/dhcp-options.md.
-// Sources: IANA's registry of BOOTP and DHCP options, and the RFC that each row names; the PXE specification 2.1 §2.2 (128 to 135); iPXE's
-// own numbers (175, 203). Names follow ISC and Kea.
+// The table of DHCP options. From it come the configuration's names and types, the labels of
+// `replay`, and docs/reference/dhcp-options.md. Sources: IANA's registry of BOOTP and DHCP options,
+// and the RFC that each row names; the PXE specification 2.1 §2.2 (128 to 135); iPXE's own numbers
+// (175, 203). Names follow ISC and Kea.
 //
 // 1. A code has one row; a name or label belongs to one code.
 // 2. Options of the protocol itself are `refusedOption`, with the reason or what to write instead.
 // 3. A configurable row names its rule's source; illegal values are refused when written (`legal-values.ts`).
 //
-// To add an option, add a row here, or change it from `unnamed` to `namedOption`, and run `npm run docs`. Only if it needs more:
+// To add an option, add a row here, or change it from `unnamed` to `namedOption`, and run
+// `npm run docs`. Only if it needs more:
 //
 // - a rule of legal values: in `legal-values.ts`, and a case in `test/config/legal-options.test.ts`;
 // - a new type of values: in `option-value.ts`;
@@ -81,8 +83,8 @@ const REASSEMBLY_MIN = 576;
 const MTU_MIN = 68;
 
 /**
- * Every known option, by code. A source is an RFC or a document in `test/config/legal-options.test.ts`. Code 224 has no row: tests use it
- * as an unknown option.
+ * Every known option, by code. A source is an RFC or a document in
+ * `test/config/legal-options.test.ts`. Code 224 has no row: tests use it as an unknown option.
  */
 const TABLE: Readonly<Record<number, Row>> = {
   0: refusedOption('pad', 'hex', 'it is padding, not an option'),

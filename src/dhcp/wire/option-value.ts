@@ -1,5 +1,6 @@
-// Option values as people write them, and their bytes. Sources: RFC 2132 §2 (layout of values), RFC 3397 §2 (names of option 119, with the
-// pointers of RFC 1035 §4.1.4), RFC 3442 (routes of option 121), RFC 2132 §8.4 (options within option 43), RFC 3925 §4 (option 125).
+// Option values as people write them, and their bytes. Sources: RFC 2132 §2 (layout of values), RFC
+// 3397 §2 (names of option 119, with the pointers of RFC 1035 §4.1.4), RFC 3442 (routes of option
+// 121), RFC 2132 §8.4 (options within option 43), RFC 3925 §4 (option 125).
 //
 // 1. Every input becomes bytes or the first problem, with its place; nothing is thrown.
 // 2. A value has at least one byte and at most OPTION_VALUE_BYTES_MAX.
@@ -272,7 +273,10 @@ function encodeVendor(value: unknown, at: string): EncodedValue {
 const POINTER = 0xc0;
 const POINTER_MAX = 0x3fff;
 
-/** Replaces repeated endings of names with pointers (RFC 3397 §2). @param names in full, by `encodeOptionValue` */
+/**
+ * Replaces repeated endings of names with pointers (RFC 3397 §2). @param names in full, by
+ * `encodeOptionValue`
+ */
 export function compressNames(names: Uint8Array): Uint8Array {
   const written: number[] = [];
   const seen = new Map<string, number>();

@@ -1,10 +1,10 @@
-// The codes of the options that the server's own logic uses, and readers of their values. OPTION is not the table of options: a new option
-// needs a row of `option-table.ts`, and an entry here only if the server itself reads or decides it.
-// Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011 (118),
-// RFC 3397 (119), RFC 4578 (93, 94, 97), RFC 5071 (210); 175 is iPXE's own.
+// The codes of the options that the server's own logic uses, and readers of their values. OPTION is
+// not the table of options: a new option needs a row of `option-table.ts`, and an entry here only
+// if the server itself reads or decides it. Sources: RFC 2132 (most), RFC 3004 (77), RFC 3011
+// (118), RFC 3397 (119), RFC 4578 (93, 94, 97), RFC 5071 (210); 175 is iPXE's own.
 //
-// 1. A reader returns undefined for an option that is absent or has a length its type forbids: a client with one bad option is served
-//    without it.
+// 1. A reader returns undefined for an option that is absent or has a length its type forbids: a
+//    client with one bad option is served without it.
 // 2. Readers return text or numbers, never a view of the datagram.
 
 import { type Ipv4, ipv4 } from '../../ground/address.ts';
@@ -91,7 +91,10 @@ export function optionAddress(options: DhcpOptions, code: number): Ipv4 | undefi
 const UUID_TYPE = 0;
 const UUID_BYTES = 16;
 
-/** Option 97, the client's UUID in lower case in the order of its octets (RFC 4578 §2.3); undefined: absent, or of another form. */
+/**
+ * Option 97, the client's UUID in lower case in the order of its octets (RFC 4578 §2.3); undefined:
+ * absent, or of another form.
+ */
 export function optionUuid(options: DhcpOptions): string | undefined {
   const value = options.get(OPTION.clientUuid);
   if (value === undefined || value.length !== 1 + UUID_BYTES || value[0] !== UUID_TYPE) return undefined;
@@ -112,7 +115,10 @@ export function optionU16List(options: DhcpOptions, code: number): readonly numb
   return Array.from({ length: value.length >> 1 }, (_, index) => u16At(value, index * 2));
 }
 
-/** Option 77 as a list (RFC 3004 §4), or the whole option as one class. Quirk: iPXE and others send the bare name. */
+/**
+ * Option 77 as a list (RFC 3004 §4), or the whole option as one class. Quirk: iPXE and others send
+ * the bare name.
+ */
 export function userClasses(options: DhcpOptions): readonly string[] {
   const value = options.get(OPTION.userClass);
   if (value === undefined || value.length === 0) return [];

@@ -1,5 +1,5 @@
-// Option 82: what the relay says about the client's line. Sources: RFC 3046 §2, RFC 3527 (link selection, sub-option 5), RFC 5107 (server
-// identifier override, sub-option 11).
+// Option 82: what the relay says about the client's line. Sources: RFC 3046 §2, RFC 3527 (link
+// selection, sub-option 5), RFC 5107 (server identifier override, sub-option 11).
 //
 // 1. The rack reads the option and echoes it byte for byte (RFC 3046 §2.2).
 

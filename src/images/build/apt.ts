@@ -1,11 +1,12 @@
-// Fetches Debian packages with the host's apt: its mirrors, proxies and keys. It installs nothing and needs no root.
+// Fetches Debian packages with the host's apt: its mirrors, proxies and keys. It installs nothing
+// and needs no root.
 //
 // Sources: apt-get(8), apt-cache(8), apt.conf(5), sources.list(5).
 //
-// 1. If the host's lists cover an architecture and release, they are used. Otherwise private lists are kept in our own
-//    directory; the host's lists, caches and dpkg stay untouched.
-// 2. The cache of the lists is our own: the host's may be absent or read-only (in containers) or out of date, and only root
-//    may write it. Without one, each question takes more than a second.
+// 1. If the host's lists cover an architecture and release, they are used. Otherwise private lists
+//    are kept in our own directory; the host's lists, caches and dpkg stay untouched.
+// 2. The cache of the lists is our own: the host's may be absent or read-only (in containers) or
+//    out of date, and only root may write it. Without one, each question takes more than a second.
 // 3. apt verifies the index's signature and each package's hash.
 
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -157,7 +158,8 @@ async function listRepositories(): Promise<Repository[]> {
 
 /**
  * Lines of sources.list for a release, from the mirrors that the host uses.
- * @throws RackError `tool-missing`; `tool-failed` if apt-get fails or the host has no lists of a Debian mirror
+ * @throws RackError `tool-missing`; `tool-failed` if apt-get fails or the host has no lists of a
+ * Debian mirror
  */
 export async function listMirrors(release: string): Promise<string[]> {
   const lines = sourceLines(await listRepositories(), release);

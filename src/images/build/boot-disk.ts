@@ -2,14 +2,15 @@
 //
 //   1 MiB  GRUB's core (BIOS only)  |  64 MiB  EFI system partition, FAT  |  the root, ext4, last so that it can grow
 //
-// Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); GRUB's boot.S and diskboot.S for the two places that hold block numbers;
-// sfdisk(8), mke2fs(8), mformat(1).
+// Sources: UEFI 2.10 §3.5.1.1 (removable media), §5.3 (GPT); GRUB's boot.S and diskboot.S for the
+// two places that hold block numbers; sfdisk(8), mke2fs(8), mformat(1).
 //
-// 1. The build mounts nothing and uses no loop device: it needs no root, and the image cannot miss pages that a mount
-//    caches.
-// 2. Without root, the programs run in a user namespace with the owners of /etc/subuid, as in mmdebstrap. fakeroot
-//    would lose capabilities.
-// 3. The root keeps all of its archive: owners, capabilities, extended attributes with ACLs, hard links, holes.
+// 1. The build mounts nothing and uses no loop device: it needs no root, and the image cannot miss
+//    pages that a mount caches.
+// 2. Without root, the programs run in a user namespace with the owners of /etc/subuid, as in
+//    mmdebstrap. fakeroot would lose capabilities.
+// 3. The root keeps all of its archive: owners, capabilities, extended attributes with ACLs, hard
+//    links, holes.
 // 4. The same root, identifiers and time give the same partition table and boot code.
 
 import { createHash } from 'node:crypto';
@@ -154,8 +155,8 @@ async function writeTable({ file, ids }: BootDiskRequest, layout: Layout): Promi
 }
 
 /**
- * Writes the loaders to the path that firmware tries and to Debian's own. The latter's GRUB configuration loads that of
- * the root file system.
+ * Writes the loaders to the path that firmware tries and to Debian's own. The latter's GRUB
+ * configuration loads that of the root file system.
  */
 async function writeEsp(request: BootDiskRequest, place: Place, root: string): Promise<void> {
   const { file, platform, ids, workDir, epochSeconds } = request;
@@ -204,8 +205,8 @@ async function writeText(path: string, text: string): Promise<void> {
 }
 
 /**
- * Writes GRUB's boot sector before the partition table, and its core into its partition. Each names the block to load
- * next.
+ * Writes GRUB's boot sector before the partition table, and its core into its partition. Each names
+ * the block to load next.
  */
 async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
   const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));

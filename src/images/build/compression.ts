@@ -13,7 +13,8 @@ const GZIP_LEVEL = 6;
 /** Compresses the bytes into a gzip file. */
 export async function compress(bytes: Uint8Array): Promise<Uint8Array> {
   const compressed = await promisify(gzip)(bytes, { level: GZIP_LEVEL });
-  // zlib writes the host's operating system into the header (RFC 1952 §2.3); 255 means "unknown". The header's time is already zero.
+  // zlib writes the host's operating system into the header (RFC 1952 §2.3); 255 means "unknown".
+  // The header's time is already zero.
   compressed[9] = 255;
   return compressed;
 }

@@ -1,7 +1,8 @@
-// Writes cpio archives in the "newc" format, which Linux unpacks as its initial root, and lists the paths of an
-// archive.
+// Writes cpio archives in the "newc" format, which Linux unpacks as its initial root, and lists the
+// paths of an archive.
 //
-// Sources: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; cpio(5) of FreeBSD, "New ASCII Format".
+// Sources: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; cpio(5) of FreeBSD,
+// "New ASCII Format".
 //
 // 1. The same entries give the same bytes: sorted by path, numbered from 1, with every time and owner 0.
 // 2. A directory comes before its contents; a missing parent is added with mode 0755.
@@ -44,7 +45,8 @@ const PATH_PATTERN = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\0]+$/;
  * Makes an archive of entries in any order.
  *
  * @param present existing paths, which are not added as parents
- * @throws Error if two entries have the same path, or a path is absolute, empty, or contains `.`, `..` or a zero byte: a bug of the caller
+ * @throws Error if two entries have the same path, or a path is absolute, empty, or contains `.`,
+ * `..` or a zero byte: a bug of the caller
  */
 export function encodeCpio(entries: readonly CpioEntry[], present: ReadonlySet<string> = new Set()): Uint8Array {
   const sorted = withParents(entries, present).sort((a, b) => (a.path < b.path ? -1 : 1));

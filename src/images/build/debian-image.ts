@@ -3,8 +3,8 @@
 //   check ─▶ programs? space? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
 //
 // 1. All files but the packages are in one directory, which the caller always removes.
-// 2. With the same SOURCE_DATE_EPOCH and mirrors, all builds have the same identifiers and times; the order of files
-//    may differ.
+// 2. With the same SOURCE_DATE_EPOCH and mirrors, all builds have the same identifiers and times;
+//    the order of files may differ.
 
 import { createHash } from 'node:crypto';
 import { chmod, rm, statfs } from 'node:fs/promises';

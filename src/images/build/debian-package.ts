@@ -65,8 +65,8 @@ export async function unpackPackage(file: string, directory: string): Promise<vo
 }
 
 /**
- * Rewrites links below `root` to lead where they would if `root` were a system's root. A rewritten target has no `..`
- * after a name, so confined links in its path cannot lead out either.
+ * Rewrites links below `root` to lead where they would if `root` were a system's root. A rewritten
+ * target has no `..` after a name, so confined links in its path cannot lead out either.
  */
 async function confineLinks(root: string): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {

@@ -2,10 +2,11 @@
 //
 // Sources: mmdebstrap(1), sources.list(5). debian/customise.sh finishes the root.
 //
-// 1. Without root, mmdebstrap works in its own namespaces (`unshare` mode), for which the user needs newuidmap and a range in
-//    /etc/subuid.
+// 1. Without root, mmdebstrap works in its own namespaces (`unshare` mode), for which the user
+//    needs newuidmap and a range in /etc/subuid.
 // 2. Packages are kept between builds, except those that the mirrors no longer have.
-// 3. Only values of known shape reach a shell: names of packages and releases, identifiers, mirror URLs without quotation marks.
+// 3. Only values of known shape reach a shell: names of packages and releases, identifiers, mirror
+//    URLs without quotation marks.
 
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { withoutUser } from '../../ground/clean-text.ts';
@@ -217,7 +218,8 @@ export function checkDebianRequest(
 /**
  * Builds the root into the archive `file`.
  *
- * @throws RackError `bad-argument`, `tool-missing`, `tool-failed` with the failed program's output and the remedy
+ * @throws RackError `bad-argument`, `tool-missing`, `tool-failed` with the failed program's output
+ * and the remedy
  */
 export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds, file: string): Promise<void> {
   const platform = checkDebianRequest(request);
@@ -270,7 +272,8 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   onProgress(`Building Debian ${release} for ${arch} from ${[...new Set(mirrors.map(findMirrorUrl))].join(', ')}`);
   try {
     const options = buildOptions(request);
-    // As root, mmdebstrap mounts /proc, /sys and /dev in the new root: none stays mounted, even if it is killed.
+    // As root, mmdebstrap mounts /proc, /sys and /dev in the new root: none stays mounted, even if
+    // it is killed.
     await (isRoot()
       ? runProgram('unshare', ['--mount', MMDEBSTRAP, ...args], options)
       : runProgram(MMDEBSTRAP, args, options));
@@ -321,7 +324,10 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
 
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
-/** True if the kernel of this host runs programs of the architecture itself: Debian's for amd64 runs those of i386, too. */
+/**
+ * True if the kernel of this host runs programs of the architecture itself: Debian's for amd64 runs
+ * those of i386, too.
+ */
 const isNative = (arch: string): boolean =>
   process.arch === 'x64' ? arch === 'amd64' || arch === 'i386' : arch === process.arch;
 

@@ -1,6 +1,7 @@
-// The programs that a deployment needs and busybox lacks: zstd, sfdisk, mke2fs, e2fsck, resize2fs; tar and unsquashfs
-// for the roots of systems; lvm, mdadm, mkfs.xfs, mkfs.btrfs and GNU's grep for laid-out disks. They form an archive
-// next to the initrd, which only machines that are deployed or rescued fetch.
+// The programs that a deployment needs and busybox lacks: zstd, sfdisk, mke2fs, e2fsck, resize2fs;
+// tar and unsquashfs for the roots of systems; lvm, mdadm, mkfs.xfs, mkfs.btrfs and GNU's grep for
+// laid-out disks. They form an archive next to the initrd, which only machines that are deployed or
+// rescued fetch.
 
 import type { Apt } from './apt.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
@@ -14,8 +15,8 @@ const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['resize2fs', 'e2fsprogs'],
 ];
 /**
- * Optional programs, each included if its package is given. Without them, xfs cannot grow, and archives, squashfs and
- * laid-out disks cannot be deployed.
+ * Optional programs, each included if its package is given. Without them, xfs cannot grow, and
+ * archives, squashfs and laid-out disks cannot be deployed.
  */
 const OPTIONAL_PROGRAMS: typeof PROGRAMS = [
   ['xfs_growfs', 'xfsprogs'],

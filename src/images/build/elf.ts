@@ -11,7 +11,10 @@ import { type Decoded, decoded, faulty } from '../../net/byte-reader.ts';
 interface ElfClass {
   readonly word: 4 | 8;
   readonly header: number;
-  /** In the header: the word of the section header table's offset; then the size, the count and the names' index of its entries. */
+  /**
+   * In the header: the word of the section header table's offset; then the size, the count and the
+   * names' index of its entries.
+   */
   readonly tableOffsetAt: number;
   readonly entriesAt: number;
   /** In a section header. */
@@ -69,7 +72,10 @@ function zeroTerminated(bytes: Uint8Array, offset: number): string | undefined {
   return end === -1 ? undefined : text.slice(0, end);
 }
 
-/** The bytes of a section, by name. A fault if the file is cut short, is not a supported ELF, or lacks the section. */
+/**
+ * The bytes of a section, by name. A fault if the file is cut short, is not a supported ELF, or
+ * lacks the section.
+ */
 export function findElfSection(bytes: Uint8Array, wanted: string): Decoded<Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const elf = CLASSES.get(bytes[CLASS_AT]);

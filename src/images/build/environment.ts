@@ -1,9 +1,11 @@
-// Builds the ephemeral environment: a stock Debian kernel, and an initrd of busybox, drivers and the scripts in `environment/`.
+// Builds the ephemeral environment: a stock Debian kernel, and an initrd of busybox, drivers and
+// the scripts in `environment/`.
 //
-// Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of Linux; RFC 1952 for gzip.
+// Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of
+// Linux; RFC 1952 for gzip.
 //
-// 1. The same packages give the same bytes, except that the host's compressor may differ: so the manifest also has the
-//    hash of the uncompressed archive.
+// 1. The same packages give the same bytes, except that the host's compressor may differ: so the
+//    manifest also has the hash of the uncompressed archive.
 // 2. Modules are not stripped: Secure Boot needs their signature.
 // 3. Kernel and initrd are published together or not at all.
 // 4. Nothing is built while files of a person are in its place.
@@ -41,8 +43,8 @@ import {
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
 
-// The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. A
-// separate archive, which a machine fetches only if a login is allowed.
+// The programs for logging in to the ephemeral environment: dropbear's server and the generator of
+// its host key. A separate archive, which a machine fetches only if a login is allowed.
 
 const PACKAGE = 'dropbear-bin';
 
@@ -63,9 +65,9 @@ export interface EnvironmentRequest extends BuildReports {
   readonly arch: string;
   readonly release: string;
   /**
-   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware; `freeipmi-tools` for finding a
-   * BMC; `zstd`, `fdisk` and `e2fsprogs` for deploying; `dropbear-bin` for logins; and their libraries. Undefined: apt
-   * fetches them.
+   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware;
+   * `freeipmi-tools` for finding a BMC; `zstd`, `fdisk` and `e2fsprogs` for deploying;
+   * `dropbear-bin` for logins; and their libraries. Undefined: apt fetches them.
    */
   readonly packages?: readonly string[] | undefined;
   /** Holds packages and lists between builds, and unpacked files during a build. */
@@ -92,8 +94,8 @@ const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
  * Builds the environment and publishes it in the tree, as
  * `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}`.
  *
- * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from apt and
- * dpkg-deb, with the remedy; what `mayReplace` throws
+ * @throws RackError `bad-argument` for an unusable architecture, release or set of packages;
+ * `tool-missing` and `tool-failed` from apt and dpkg-deb, with the remedy; what `mayReplace` throws
  */
 export async function buildEnvironment(request: BuildRequest): Promise<Publication> {
   checkNames(request);

@@ -1,11 +1,12 @@
-// Imports Debian's network installer: its kernel unchanged, and its initrd with a second archive appended. That archive
-// has the search for a BMC, and drivers that the installer would fetch only after its first commands.
+// Imports Debian's network installer: its kernel unchanged, and its initrd with a second archive
+// appended. That archive has the search for a BMC, and drivers that the installer would fetch only
+// after its first commands.
 //
-// Sources: Documentation/filesystems/ramfs-rootfs-initramfs.rst of Linux (concatenated archives make one file system);
-// depmod(8).
+// Sources: Documentation/filesystems/ramfs-rootfs-initramfs.rst of Linux (concatenated archives
+// make one file system); depmod(8).
 //
-// 1. The added drivers are those of exactly the installer's kernel, with the distribution's signature. The index covers
-//    all drivers.
+// 1. The added drivers are those of exactly the installer's kernel, with the distribution's
+//    signature. The index covers all drivers.
 // 2. The installer's files are kept; only the index of the drivers is replaced.
 // 3. The same packages give the same bytes, and publishing them again changes nothing.
 
@@ -61,10 +62,11 @@ interface Installer extends InstallerFiles {
 }
 
 /**
- * Imports the installer and publishes it as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
+ * Imports the installer and publishes it as
+ * `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
- * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from
- * apt, dpkg-deb and depmod, with the remedy
+ * @throws RackError `bad-argument` for an unusable architecture, release or set of packages;
+ * `tool-missing` and `tool-failed` from apt, dpkg-deb and depmod, with the remedy
  */
 export async function importInstaller(request: BuildRequest): Promise<Publication> {
   checkNames(request);

@@ -1,6 +1,6 @@
-// Makes the initrd entries that search for a BMC: the script `environment/bmc`, and FreeIPMI's ipmi-raw with libraries
-// and linker, which runs in any initrd of its architecture. The program sends and prints bytes; the script encodes and
-// decodes them.
+// Makes the initrd entries that search for a BMC: the script `environment/bmc`, and FreeIPMI's
+// ipmi-raw with libraries and linker, which runs in any initrd of its architecture. The program
+// sends and prints bytes; the script encodes and decodes them.
 //
 // 1. Everything comes from the distribution's packages, nothing from the building host.
 // 2. Each file is compressed separately: only machines with a BMC unpack them.

@@ -1,4 +1,5 @@
-// Collects programs of the distribution with all that they need on another system: libraries and the dynamic linker.
+// Collects programs of the distribution with all that they need on another system: libraries and
+// the dynamic linker.
 //
 // Sources: ld.so(8): the linker runs a program given as its argument, with `--library-path`.
 //

@@ -2,7 +2,8 @@
 //
 // 1. Loaders stay as Debian signed them, so that shim and GRUB load under Secure Boot.
 // 2. Only a file that an earlier run installed is replaced.
-// 3. They come from LOADER_RELEASE, whatever release the environment has: the loaders of one architecture go with any kernel.
+// 3. They come from LOADER_RELEASE, whatever release the environment has: the loaders of one
+//    architecture go with any kernel.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -40,9 +41,10 @@ interface LoaderSource {
 }
 
 /**
- * Debian 13. Quirk: its signed GRUB 2.12 is the first with HTTP, which it needs after HTTP boot, and the first that asks the boot server,
- * not the server of its address, for its configuration; 2.06 stops at its prompt. Its package of iPXE is the first with builds for other
- * processors than amd64.
+ * Debian 13. Quirk: its signed GRUB 2.12 is the first with HTTP, which it needs after HTTP boot,
+ * and the first that asks the boot server, not the server of its address, for its configuration;
+ * 2.06 stops at its prompt. Its package of iPXE is the first with builds for other processors than
+ * amd64.
  */
 const LOADER_RELEASE = 'trixie';
 
@@ -93,7 +95,10 @@ const grubAlone = (suffix: string, debianPackage: string, directory: string, end
   files: { [`boot${suffix}.efi`]: `${GRUB}/${directory}/grubnet${suffix}.efi${ending}` },
 });
 
-/** For sites that name it in `boot.loaders`, and for profiles that another loader cannot start. Not signed. */
+/**
+ * For sites that name it in `boot.loaders`, and for profiles that another loader cannot start. Not
+ * signed.
+ */
 const ipxe = (...files: readonly string[]): LoaderSource => ({
   package: 'ipxe',
   files: Object.fromEntries(files.map((name) => [name, `usr/lib/ipxe/${name}`])),
@@ -108,7 +113,10 @@ const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
   ['riscv64', [grubAlone('riscv64', 'grub-efi-riscv64-unsigned', 'riscv64-efi/monolithic')]],
 ]);
 
-/** The loaders of an architecture that the host's own packages have, by name in the tree, and the packages that it lacks. */
+/**
+ * The loaders of an architecture that the host's own packages have, by name in the tree, and the
+ * packages that it lacks.
+ */
 export function findHostLoaders(arch: string): {
   readonly files: ReadonlyMap<string, string>;
   readonly missing: readonly string[];
@@ -162,7 +170,10 @@ export async function listLoaders(tree: string): Promise<readonly ListedLoader[]
   return listed;
 }
 
-/** What was installed of each architecture: some share files. A manifest that is missing or damaged names nothing. */
+/**
+ * What was installed of each architecture: some share files. A manifest that is missing or damaged
+ * names nothing.
+ */
 async function readInstalled(tree: string): Promise<readonly z.output<typeof installedShape>[]> {
   const manifests = await Promise.all(
     [...LOADERS.keys()].map((architecture) => readIfThere(join(tree, manifestName(architecture)))),
@@ -179,10 +190,11 @@ async function readInstalled(tree: string): Promise<readonly z.output<typeof ins
 const manifestName = (architecture: string): string => `.loaders-${architecture}.json`;
 
 /**
- * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`, which names their packages.
+ * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`,
+ * which names their packages.
  *
- * @throws RackError `bad-argument` for an architecture without loaders or a missing package; `tool-missing` and `tool-failed`
- * from apt and dpkg-deb, with the remedy
+ * @throws RackError `bad-argument` for an architecture without loaders or a missing package;
+ * `tool-missing` and `tool-failed` from apt and dpkg-deb, with the remedy
  */
 export async function installLoaders(request: LoaderRequest): Promise<Publication> {
   const sources = LOADERS.get(request.arch);

@@ -1,7 +1,8 @@
 // The drivers in the ephemeral environment: enough for a machine to find its network, its disks and its BMC.
 //
 // 1. Every Ethernet driver is included: without one, a machine cannot even report that.
-// 2. Disk drivers are for controllers from which servers boot, without fibre channel, tape and optical drives.
+// 2. Disk drivers are for controllers from which servers boot, without fibre channel, tape and
+//    optical drives.
 // 3. A driver that needs firmware comes only with it, from a package of the operator.
 // 4. A kernel may lack a chosen module: names differ between architectures and releases.
 

@@ -3,7 +3,8 @@
 // Sources: depmod(8), modules.dep(5), modprobe.d(5).
 //
 // 1. Dependencies are chosen, too; one that the package lacks is compiled into the kernel.
-// 2. modules.dep lists each dependency before its own dependencies, as depmod does: modprobe loads the list from its end.
+// 2. modules.dep lists each dependency before its own dependencies, as depmod does: modprobe loads
+//    the list from its end.
 // 3. The text does not depend on the order in which modules were found.
 
 import { type ModuleInfo, moduleName } from './kernel-module.ts';
@@ -27,7 +28,10 @@ export interface ModuleChoice {
   readonly withFirmware: readonly string[];
 }
 
-/** Chooses modules and their dependencies. @param paths of all modules in the package @returns sorted by path */
+/**
+ * Chooses modules and their dependencies. @param paths of all modules in the package @returns
+ * sorted by path
+ */
 export async function chooseModules(
   paths: readonly string[],
   choice: ModuleChoice,

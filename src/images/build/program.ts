@@ -26,7 +26,10 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Its Debian package, for the message if it is missing. */
   readonly package: string;
-  /** The purpose for messages: `fetching linux-image-amd64`. Undefined: they name the program and its arguments. */
+  /**
+   * The purpose for messages: `fetching linux-image-amd64`. Undefined: they name the program and
+   * its arguments.
+   */
   readonly task?: string;
   /** The remedy if it fails; a function gets its errors in one line. */
   readonly remedy?: string | ((why: string) => string);
@@ -42,7 +45,8 @@ export interface ProgramOptions {
 /**
  * Runs a program to its end. @returns its standard output
  *
- * @throws RackError `tool-missing` if it is not installed; `tool-failed`, with its last output, if it fails or takes too long
+ * @throws RackError `tool-missing` if it is not installed; `tool-failed`, with its last output, if
+ * it fails or takes too long
  */
 export function runProgram(name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> {
   const { minutesMax = RUN_MINUTES_MAX, onLine, onOutputLine } = options;

@@ -2,7 +2,10 @@
 
 const PARTS = 10;
 
-/** Follows one piece of work. @returns a function with 10, 20 … 100 whenever another tenth is done, otherwise undefined */
+/**
+ * Follows one piece of work. @returns a function with 10, 20 … 100 whenever another tenth is done,
+ * otherwise undefined
+ */
 export function followTenths(): (done: number, total: number) => number | undefined {
   let reported = 0;
   return (done, total) => {

@@ -1,6 +1,8 @@
-// Packs programs for some machines into an archive next to the environment's initrd, which has its path and hash.
+// Packs programs for some machines into an archive next to the environment's initrd, which has its
+// path and hash.
 //
-// 1. The initrd and its archives are published together; a machine accepts only the archive that was built with its initrd.
+// 1. The initrd and its archives are published together; a machine accepts only the archive that
+//    was built with its initrd.
 // 2. The same packages give the same bytes.
 
 import { createHash } from 'node:crypto';

@@ -1,5 +1,5 @@
-// A bundle: the simplestreams site of some images, boot loaders and installers (own-stream.ts) as one tar archive, for a host without the
-// Internet.
+// A bundle: the simplestreams site of some images, boot loaders and installers (own-stream.ts) as
+// one tar archive, for a host without the Internet.
 //
 //   rackboot-images-1                  how many it has, for people
 //   streams/v1/index.json …            the documents
@@ -7,10 +7,11 @@
 //
 //   import: archive ─▶ served at the loopback address ─▶ the importer of any site
 //
-// 1. The whole structure is checked first: a bundle that is cut short, or has another file, adds nothing. One unusable
-//    image does not keep others out.
-// 2. Its documents are unsigned: whoever may import a bundle vouches for it. Each file must have its published
-//    checksum. Its images have no origin: they count as added by hand until a source brings the same.
+// 1. The whole structure is checked first: a bundle that is cut short, or has another file, adds
+//    nothing. One unusable image does not keep others out.
+// 2. Its documents are unsigned: whoever may import a bundle vouches for it. Each file must have
+//    its published checksum. Its images have no origin: they count as added by hand until a source
+//    brings the same.
 // 3. Of boot loaders and installers, only older ones of another bundle are replaced.
 // 4. No name in the archive becomes a path.
 
@@ -65,8 +66,8 @@ export interface BundleContent {
 /**
  * Writes images, boot loaders and installers into an open, empty file and syncs it.
  * @param nowMs wall time @param onProgress gets bytes of the bundle
- * @throws RackError `store-broken` if a content is damaged, as `fileFault`, `bad-argument` for what no other host could import; the system's
- * error if the file cannot be written
+ * @throws RackError `store-broken` if a content is damaged, as `fileFault`, `bad-argument` for what
+ * no other host could import; the system's error if the file cannot be written
  */
 export async function writeBundle(
   tree: string,

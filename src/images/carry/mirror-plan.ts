@@ -1,7 +1,8 @@
-// Plans the contents of a mirror: all signed documents, exactly as the site sends them, and the files that the filters choose.
+// Plans the contents of a mirror: all signed documents, exactly as the site sends them, and the
+// files that the filters choose.
 //
-// Source: `sstream-mirror` of simplestreams 0.1. The documents keep all entries, because the site's signature covers
-// them.
+// Source: `sstream-mirror` of simplestreams 0.1. The documents keep all entries, because the site's
+// signature covers them.
 //
 // 1. The plan contains only what the site's signature covers. A file without SHA-256 or SHA-512 is a problem.
 // 2. No file may have the path of a document, or a hidden name, such as that of the mirror's own directory.
@@ -63,7 +64,10 @@ export async function heedStop(signal: AbortSignal): Promise<void> {
 
 export const stopped = (): RackError => new RackError('cancelled', 'the mirror was stopped');
 
-/** Reads the documents of a site, and chooses the files. @throws RackError `source-failed`, `cancelled`, `bad-argument` for an unreadable keyring or an unusable URL */
+/**
+ * Reads the documents of a site, and chooses the files. @throws RackError `source-failed`,
+ * `cancelled`, `bad-argument` for an unreadable keyring or an unusable URL
+ */
 export async function planMirror(
   request: MirrorRequest,
   downloads: Downloads,

@@ -1,15 +1,16 @@
-// Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server can then serve it, with the
-// original signatures.
+// Mirrors a simplestreams site into a directory, as `sstream-mirror` does. A web server can then
+// serve it, with the original signatures.
 //
 //   documents ─▶ plan ─▶ record ─▶ files, several at a time ─▶ changed files ─▶ documents, the index last ─▶ remove unwanted files
 //
 // 1. A document is published after all its files, and a file is removed after all documents that named it.
-// 2. A file appears at its path only after its checksum was verified. The next run continues the partial downloads of an interrupted one.
-// 3. If a file cannot be fetched, the others are, but the previous documents and their files stay: changed files wait
-//    until all have been fetched.
+// 2. A file appears at its path only after its checksum was verified. The next run continues the
+//    partial downloads of an interrupted one.
+// 3. If a file cannot be fetched, the others are, but the previous documents and their files stay:
+//    changed files wait until all have been fetched.
 // 4. A signal stops a run at any time.
-// 5. Every path is recorded before the mirror writes there. No other file is replaced or removed. A file with the right
-//    content is used, whoever put it there.
+// 5. Every path is recorded before the mirror writes there. No other file is replaced or removed. A
+//    file with the right content is used, whoever put it there.
 //
 //   DIR/.rackboot-mirror/record.json   the paths, with the checksums of their files; and next to it the downloads, and the lock of a run
 
@@ -72,8 +73,9 @@ interface MirrorResult {
 
 /**
  * Mirrors a site.
- * @throws RackError `not-found` if the filters choose no image: then nothing changes; `source-failed`, `already-exists` for a file or a link
- * that no mirror wrote, `already-running`, `store-unwritable`, `cancelled`
+ * @throws RackError `not-found` if the filters choose no image: then nothing changes;
+ * `source-failed`, `already-exists` for a file or a link that no mirror wrote, `already-running`,
+ * `store-unwritable`, `cancelled`
  */
 export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
   const { directory, downloads, clock, signal } = terms;

@@ -1,16 +1,17 @@
-// Copies a region's images, boot loaders and installers into a rack's boot tree, and removes copies that the region no
-// longer has.
+// Copies a region's images, boot loaders and installers into a rack's boot tree, and removes copies
+// that the region no longer has.
 //
 //   documents of all addresses ─▶ the newest of each, if it is missing here ─▶ import ─▶ remove copies of what the region removed
 //
 // Source: MAAS's racks, which take all images of their region.
 //
-// 1. The documents need no signature: the rack obeys the region's commands anyway. Each file must have the published
-//    checksum.
+// 1. The documents need no signature: the rack obeys the region's commands anyway. Each file must
+//    have the published checksum.
 // 2. What was added on the rack stays, whatever its name, and so do directories with files of a person.
 // 3. The bytes of a removed copy stay for an hour, for machines that read them.
-// 4. Each process of a region offers what its host has, so the rack asks all addresses. A copy is removed only if all
-//    answered and none offers it. Until then, nothing older, and no other of its serial, is copied.
+// 4. Each process of a region offers what its host has, so the rack asks all addresses. A copy is
+//    removed only if all answered and none offers it. Until then, nothing older, and no other of
+//    its serial, is copied.
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
@@ -87,7 +88,8 @@ interface OwnCopy {
 
 /**
  * Copies what is missing, and removes the copies of what the region no longer has.
- * @throws RackError `source-failed` if no address of the region answers; the first error of our own that a copy met
+ * @throws RackError `source-failed` if no address of the region answers; the first error of our own
+ * that a copy met
  */
 export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const { tree, clock, downloads, onProgress } = terms;
@@ -133,7 +135,10 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   return { added, removed, problems };
 }
 
-/** An image is gone if its files are not offered under its name, a part if nothing is offered for its directory. */
+/**
+ * An image is gone if its files are not offered under its name, a part if nothing is offered for
+ * its directory.
+ */
 function goneCopies(copies: readonly OwnCopy[], offered: readonly Offer[]): readonly OwnCopy[] {
   const isOffered = ({ has, place, serial, content }: OwnCopy): boolean =>
     offered.some(
@@ -177,8 +182,9 @@ const productKey = (
   ]);
 
 /**
- * Chooses for each place its newest offer, or that of the rack's serial, followed by those of the same files; none if
- * the rack keeps its copy. Boot loaders and installers come first: no machine starts without them.
+ * Chooses for each place its newest offer, or that of the rack's serial, followed by those of the
+ * same files; none if the rack keeps its copy. Boot loaders and installers come first: no machine
+ * starts without them.
  */
 function chooseNewest(
   offered: readonly Offer[],

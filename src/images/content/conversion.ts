@@ -2,8 +2,8 @@
 //
 //   write ─▶ stream of zlib ─▶ PIECE_BYTES at a time ─▶ take
 //
-// 1. `write` resolves when `take` has received all output of its bytes, one piece after the other. So Zstandard that
-//    expands a KiB to GiBs of zeroes needs no more memory.
+// 1. `write` resolves when `take` has received all output of its bytes, one piece after the other.
+//    So Zstandard that expands a KiB to GiBs of zeroes needs no more memory.
 // 2. `take` may use a piece only until it finishes; then its memory is released.
 // 3. An error of the stream or of `take` ends the conversion: `write` or `end` rejects with it.
 
@@ -12,8 +12,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Zlib } from 'node:zlib';
 
 /**
- * The size of a piece. Each is a job for a thread: for empty space, Node's default of 16 KiB takes several times as
- * long.
+ * The size of a piece. Each is a job for a thread: for empty space, Node's default of 16 KiB takes
+ * several times as long.
  */
 export const PIECE_BYTES = 128 * 1024;
 

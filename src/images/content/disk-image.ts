@@ -1,7 +1,8 @@
 // Recognises a disk image by its bytes: its format, and whether it can be the content of a machine's disk.
 //
-// Sources: RFC 8878 §3.1 (Zstandard); RFC 1952 §2.3.1 (gzip); POSIX.1-2017 pax (ustar); UEFI 2.10 §5.2 (MBR), §5.3 (GPT); the magic numbers
-// of other formats (file(1), and the block drivers of QEMU).
+// Sources: RFC 8878 §3.1 (Zstandard); RFC 1952 §2.3.1 (gzip); POSIX.1-2017 pax (ustar); UEFI 2.10
+// §5.2 (MBR), §5.3 (GPT); the magic numbers of other formats (file(1), and the block drivers of
+// QEMU).
 //
 // 1. An accepted image has a partition table. Without one it cannot boot, and is most likely no disk.
 // 2. A refusal names the format, and how to make an image from it.
@@ -12,7 +13,10 @@ export interface ImageBytes {
   readonly bytes: number;
   /** Into a new buffer; fewer at the end of the file. */
   read(at: number, length: number): Promise<Uint8Array>;
-  /** The file, if nobody else can write it and this user's programs can open it; undefined: copy it for them. */
+  /**
+   * The file, if nobody else can write it and this user's programs can open it; undefined: copy it
+   * for them.
+   */
   readonly own?: FileHandle | undefined;
 }
 

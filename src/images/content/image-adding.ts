@@ -4,10 +4,11 @@
 //
 // 1. An image becomes visible when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
-// 3. A serial is chosen and a manifest is written in a turn of the store: two works could choose the same serial, or
-//    exceed IMAGES_MAX. The bytes are looked for there, because a removal may have taken them (image-removal.ts).
-// 4. The bytes of a replaced image stay for machines. They become recent before its manifest goes: a sweep deletes old
-//    ones.
+// 3. A serial is chosen and a manifest is written in a turn of the store: two works could choose
+//    the same serial, or exceed IMAGES_MAX. The bytes are looked for there, because a removal may
+//    have taken them (image-removal.ts).
+// 4. The bytes of a replaced image stay for machines. They become recent before its manifest goes:
+//    a sweep deletes old ones.
 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -82,8 +83,8 @@ function checkCount({ images, problems }: StoreContent, name: AddRequest['name']
 /**
  * Writes the manifest of an image whose bytes are in the store.
  * @param choose makes the image; one that is in the store is not written again
- * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`, `bad-argument` for an image whose manifest could not be
- * read again; the error of `choose`
+ * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`,
+ * `bad-argument` for an image whose manifest could not be read again; the error of `choose`
  */
 export async function publishImage(
   tree: string,
@@ -111,8 +112,9 @@ export async function publishImage(
 /**
  * Adds an image.
  *
- * @throws RackError `bad-argument` for an unusable file or name, `already-exists` if the serial exists with other bytes,
- * `limit-reached` if the store is full, `store-unwritable` if the disk lacks space or cannot be written
+ * @throws RackError `bad-argument` for an unusable file or name, `already-exists` if the serial
+ * exists with other bytes, `limit-reached` if the store is full, `store-unwritable` if the disk
+ * lacks space or cannot be written
  */
 export async function addImage(request: AddRequest): Promise<AddResult> {
   const { tree, name } = request;
@@ -139,7 +141,10 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   }
 }
 
-/** Finds the images of a name, and the one with these bytes. @param name with `serial`: that one has it, too */
+/**
+ * Finds the images of a name, and the one with these bytes. @param name with `serial`: that one has
+ * it, too
+ */
 function findSame(
   images: readonly StoredImage[],
   name: AddRequest['name'],
@@ -173,8 +178,8 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
   };
   // Checked before the bytes get their place.
   choose(readImages(tree).images);
-  // A concurrent removal spares a recent blob, unless it removes an image with the same bytes: then nothing is
-  // published.
+  // A concurrent removal spares a recent blob, unless it removes an image with the same bytes: then
+  // nothing is published.
   await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, part, 'rename');
   const image = await publishImage(tree, choose);
   return { image, added, given: copy.given };
@@ -207,7 +212,8 @@ type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere
 /**
  * Chooses the serial of a new image.
  * @param same images of its name, without the one with the same content
- * @throws RackError `already-exists` if its serial exists with other bytes that another source, a person or a bundle brought, or if none is free
+ * @throws RackError `already-exists` if its serial exists with other bytes that another source, a
+ * person or a bundle brought, or if none is free
  */
 export function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string {
   const { serial } = request.name;

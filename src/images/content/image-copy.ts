@@ -1,11 +1,13 @@
-// Copies a disk image into a new file of the store: recognises, checks, hashes, converts and counts it on the way.
+// Copies a disk image into a new file of the store: recognises, checks, hashes, converts and counts
+// it on the way.
 //
 //   raw      ─▶ pieces of the disk ─▶ count ─▶ compress, or leave holes ─▶ hash, write
 //   raw.zst  ─▶ bytes of the file  ─▶ hash, write, and expand ─▶ count
 //   qcow2    ─▶ qemu-img ─▶ a raw file without a name ─▶ as raw                    (qemu-images.ts)
 //   packed   ─▶ expand (gzip, xz, Zstandard), or take its image out of a tar ─▶ as raw, or a file without a name ─▶ as above
 //
-// 1. A compressed image is expanded while it is copied: a damaged one is refused, and its expanded size is known.
+// 1. A compressed image is expanded while it is copied: a damaged one is refused, and its expanded
+//    size is known.
 // 2. A copy can be stopped between two pieces of 1 MiB at most.
 // 3. Zeroes that arrive as data become holes: 2 TiB of them need neither space nor work.
 // 4. Only a few pieces of an image are in memory at a time.
@@ -62,8 +64,8 @@ export interface Copy {
 
 const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 /**
- * Bytes of a disk, apart from zeroes, that a file may contain for each of its own bytes. Without this bound, a file of
- * 200 KiB could occupy a processor for an hour.
+ * Bytes of a disk, apart from zeroes, that a file may contain for each of its own bytes. Without
+ * this bound, a file of 200 KiB could occupy a processor for an hour.
  */
 const FILLED_PER_BYTE_MAX = 2048;
 const FILLED_BYTES = 1024 ** 3;
@@ -298,7 +300,10 @@ async function imageIn(layer: ImageBytes, signal: AbortSignal | undefined): Prom
   );
 }
 
-/** What was packed: a raw disk, which is copied at once, or another file, which is kept until it is complete. */
+/**
+ * What was packed: a raw disk, which is copied at once, or another file, which is kept until it is
+ * complete.
+ */
 class InnerFile {
   readonly #request: CopyRequest;
   readonly #part: string;

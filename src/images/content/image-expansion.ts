@@ -1,4 +1,5 @@
-// Expands a compressed image that arrives in pieces: gzip and Zstandard with Node's zlib, xz and bzip2 with the programs of these names.
+// Expands a compressed image that arrives in pieces: gzip and Zstandard with Node's zlib, xz and
+// bzip2 with the programs of these names.
 //
 // Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4, bzip2(1) 1.0.8.
 //

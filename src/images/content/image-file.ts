@@ -30,13 +30,16 @@ const notFile = (path: string): string => `${path} is not a file: copy its conte
 /** Reading rejects if the file became shorter. */
 interface FileBytes extends ImageBytes {
   /**
-   * Rejects if the file has changed since it was opened. Only for a person's file: in the store, links and modes
-   * change, which count as changes here.
+   * Rejects if the file has changed since it was opened. Only for a person's file: in the store,
+   * links and modes change, which count as changes here.
    */
   checkUnchanged(): Promise<void>;
 }
 
-/** The bytes of an open file; the caller closes it. @throws RackError `bad-argument` for a directory, a pipe or the like */
+/**
+ * The bytes of an open file; the caller closes it. @throws RackError `bad-argument` for a
+ * directory, a pipe or the like
+ */
 export async function bytesOfFile(file: FileHandle, fileName: string): Promise<FileBytes> {
   const facts = await file.stat();
   if (!facts.isFile()) throw new RackError('bad-argument', notFile(fileName));

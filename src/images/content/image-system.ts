@@ -4,12 +4,15 @@
 //                              ─▶ names in EFI system partitions: the loader of UEFI
 //   first sector ─▶ boot code: the loader of BIOS        all bytes ─▶ the name of cloud-init's unit
 //
-// Sources: UEFI 2.10 §5.2 (MBR), §5.3 (GPT), §3.5.1.1 (removable media); the FAT specification, "Directory Structure"; the magic numbers of
-// ext4, xfs, btrfs, LVM and LUKS as in `agent/deploy.sh`, which opens these systems.
+// Sources: UEFI 2.10 §5.2 (MBR), §5.3 (GPT), §3.5.1.1 (removable media); the FAT specification,
+// "Directory Structure"; the magic numbers of ext4, xfs, btrfs, LVM and LUKS as in
+// `agent/deploy.sh`, which opens these systems.
 //
-// 1. Nothing is mounted, and no file system is interpreted. Directories of ext4, xfs and btrfs have file names as plain
-//    text, those of FAT in entries of 32 bytes. So no image can do harm, and the memory is bounded.
-// 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but never the reverse.
+// 1. Nothing is mounted, and no file system is interpreted. Directories of ext4, xfs and btrfs have
+//    file names as plain text, those of FAT in entries of 32 bytes. So no image can do harm, and
+//    the memory is bounded.
+// 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but
+//    never the reverse.
 // 3. Logical partitions of an MBR are not inspected.
 
 import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
@@ -166,8 +169,8 @@ export class SystemInspector {
 }
 
 /**
- * True if one of the FAT entries in `bytes` has this name. @param offset of `bytes` from a multiple of an entry's size,
- * where partitions begin
+ * True if one of the FAT entries in `bytes` has this name. @param offset of `bytes` from a multiple
+ * of an entry's size, where partitions begin
  */
 function hasEntry(bytes: Uint8Array, offset: number, name: Buffer): boolean {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -41,7 +41,8 @@ const SAID_CHARACTERS_MAX = 300;
 class InputClosed extends Error {}
 
 /**
- * Runs it to its end, or kills it when `feed`, `take` or the signal ends the work, and rejects with their error.
+ * Runs it to its end, or kills it when `feed`, `take` or the signal ends the work, and rejects with
+ * their error.
  * @returns undefined if it succeeded; otherwise its complaint in one line
  * @throws RackError `tool-missing`
  */

@@ -4,7 +4,8 @@
 //
 // Source: GNU tar 1.34 manual, "--verbose", "--to-stdout", "--quoting-style".
 //
-// 1. Only tar reads archives, not bsdtar, which takes any of its formats: entries of mtree name files of this host.
+// 1. Only tar reads archives, not bsdtar, which takes any of its formats: entries of mtree name
+//    files of this host.
 // 2. Names are only compared, and never become paths; contents go only to a pipe.
 // 3. An archive that expands far more than any system is refused.
 
@@ -35,7 +36,10 @@ export class NoTar extends Error {}
 export const IMAGE_NAME = /\.(?:raw|img|qcow2|dd|disk|raw\.(?:gz|xz|zst)|img\.(?:gz|xz|zst)|qcow2\.(?:gz|xz|zst))$/i;
 /** A header has this size, and contents are padded to a multiple of it. */
 const BLOCK_BYTES = 512;
-/** Any archive may expand to EXPANDED_BYTES, and further for each of its own bytes. Systems need 3 to 5 for each. */
+/**
+ * Any archive may expand to EXPANDED_BYTES, and further for each of its own bytes. Systems need 3
+ * to 5 for each.
+ */
 const EXPANDED_BYTES = 8 * 1024 ** 3;
 const EXPANDED_PER_BYTE_MAX = 64;
 /** `-rw-r--r-- 0/0  3 2026-11-29 05:04 ./etc/fstab`; a device has two numbers in place of the size. */
@@ -50,8 +54,8 @@ export const expandedBytesMax = ({ bytes }: Pick<ImageBytes, 'bytes'>): number =
 export const isTar = (head: Uint8Array): boolean => Buffer.from(head).toString('latin1', 257, 262) === 'ustar';
 
 /**
- * Lists the archive to its end. Rejects with NoTar, TarFault, an error of expansion (`isDamage` of image-copy.ts),
- * RackError `tool-missing`, or the error of `onMember`.
+ * Lists the archive to its end. Rejects with NoTar, TarFault, an error of expansion (`isDamage` of
+ * image-copy.ts), RackError `tool-missing`, or the error of `onMember`.
  */
 export async function listTar(
   file: ImageBytes,

@@ -2,10 +2,13 @@
 //
 //   header: needs it another file? ─▶ qemu-img info ─▶ qemu-img convert, to a raw file without a name ─▶ its extents, in order
 //
-// Sources: qemu-img(1) of QEMU 7.2; docs/interop/qcow2.rst of QEMU, "Header", for the two fields that are read here.
+// Sources: qemu-img(1) of QEMU 7.2; docs/interop/qcow2.rst of QEMU, "Header", for the two fields
+// that are read here.
 //
-// 1. An image with a backing or external data file is refused before a program opens it: QEMU would open these.
-// 2. qemu-img is told the format, and gets open files: no name is a path or a URL. limited-program.ts bounds it.
+// 1. An image with a backing or external data file is refused before a program opens it: QEMU would
+//    open these.
+// 2. qemu-img is told the format, and gets open files: no name is a path or a URL.
+//    limited-program.ts bounds it.
 // 3. Only files that nobody else can write are converted: one could get a backing file later.
 // 4. Holes of the disk are neither read nor written. RESERVE_BYTES of the store's disk stay free.
 

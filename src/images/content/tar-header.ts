@@ -1,6 +1,7 @@
 // The headers of tar archives: bundles, boot loaders and backups.
 //
-// Source: POSIX.1-2017, pax, "ustar Interchange Format"; the size in base 256 is GNU tar's, for files of 8 GiB and more.
+// Source: POSIX.1-2017, pax, "ustar Interchange Format"; the size in base 256 is GNU tar's, for
+// files of 8 GiB and more.
 //
 // A bundle (`encodeTarHeader`, `decodeTarHeader`):
 //

@@ -2,8 +2,8 @@
 //
 // Source: RFC 8878 §3 (a file consists of frames, some of which may be skippable).
 //
-// 1. All frames are expanded. Node's stream ends after a frame that ends inside a piece, so another stream takes the
-//    rest.
+// 1. All frames are expanded. Node's stream ends after a frame that ends inside a piece, so another
+//    stream takes the rest.
 // 2. A frame that is damaged, cut short or followed by other bytes is an error.
 
 import { createZstdDecompress, constants as zlib } from 'node:zlib';

@@ -1,4 +1,5 @@
-// Reads the body of an answer, no faster than its taker and the bandwidth allow, no slower than the settings do.
+// Reads the body of an answer, no faster than its taker and the bandwidth allow, no slower than the
+// settings do.
 //
 // 1. Reading always ends: undici ends a silent body, this file a slow, late or too long one.
 // 2. Waiting for the taker or for bandwidth does not count against the server.

@@ -1,7 +1,7 @@
 // Reserves disk space for downloads.
 //
-// 1. No two files rely on the same space: a reservation is made in the turn of the event loop that reads the free
-//    space. It shrinks as its bytes are written.
+// 1. No two files rely on the same space: a reservation is made in the turn of the event loop that
+//    reads the free space. It shrinks as its bytes are written.
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';

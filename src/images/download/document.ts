@@ -1,7 +1,7 @@
 // Fetches a small document into memory: an index, a list of checksums, a signature.
 //
-// 1. Timeouts, pace, redirects and faults are those of files; `bytesMax` and `documentMsMax` bound a document, which is
-//    kept in memory.
+// 1. Timeouts, pace, redirects and faults are those of files; `bytesMax` and `documentMsMax` bound
+//    a document, which is kept in memory.
 
 import { type BodyMeans, readBody } from './body.ts';
 import { DownloadError } from './fault.ts';

@@ -8,8 +8,8 @@
 // The states are drawn in request.ts.
 //
 // 1. The file appears under its name only when its size and digest are right and its bytes are on disk.
-// 2. A file with a wrong digest is discarded. If one source alone sent it, the second wrong file excludes that source;
-//    if several did, each must deliver the whole file alone from then on.
+// 2. A file with a wrong digest is discarded. If one source alone sent it, the second wrong file
+//    excludes that source; if several did, each must deliver the whole file alone from then on.
 // 3. After the signal, no state is reported.
 // 4. During an attempt, space is reserved for the missing bytes, and for a copy that is made of the file.
 

@@ -1,5 +1,5 @@
-// The ways in which one attempt to fetch a file can fail: a code with parameters, what follows, and a sentence with the
-// remedy.
+// The ways in which one attempt to fetch a file can fail: a code with parameters, what follows, and
+// a sentence with the remedy.
 //
 // 1. Never change the meaning of a code or parameter: other threads and stored states contain them.
 // 2. Every text of a DownloadError is clean and bounded: a server chooses redirects and fields.

@@ -5,7 +5,8 @@
 //
 //   open ─▶ rehash (an earlier run's part) ─▶ begin (a new file) ─▶ append … ─▶ digest ─▶ publish
 //
-// 1. The record is written before the first byte of its part. A part is continued only if the request names the same digest and size.
+// 1. The record is written before the first byte of its part. A part is continued only if the
+//    request names the same digest and size.
 // 2. The size is in the name: a source that states another size for the digest does not get another's part.
 // 3. After a crash of the host, a part may end in zeroes: the digest is wrong, and it is fetched again.
 // 4. Only `publish` creates NAME, after its bytes are on disk.

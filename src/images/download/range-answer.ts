@@ -1,14 +1,15 @@
 // Judges the head of an answer to a GET: which bytes of the file does the body contain?
 //
-// Sources: RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14.2 (Range), §14.4 (Content-Range), §15.3.7 (206), §15.5.17 (416),
-// §10.2.3 (Retry-After); RFC 9112 §6.3 (length of a body).
+// Sources: RFC 9110 §8.8 (validators), §13.1.5 (If-Range), §14.2 (Range), §14.4 (Content-Range),
+// §15.3.7 (206), §15.5.17 (416), §10.2.3 (Retry-After); RFC 9112 §6.3 (length of a body).
 //
-// 1. Bytes are appended to those of the same URL only if the strong validators do not differ. A whole file is compared
-//    with a published digest, so bytes of another URL (`mayMix`), or without a validator, will do.
-// 2. A server may ignore a range and send the whole file (200): the kept bytes are skipped. With another validator the
-//    file starts over.
-// 3. A server may begin before the first requested byte, as caches of whole blocks do. The surplus is skipped. A range
-//    that leaves a gap is refused.
+// 1. Bytes are appended to those of the same URL only if the strong validators do not differ. A
+//    whole file is compared with a published digest, so bytes of another URL (`mayMix`), or without
+//    a validator, will do.
+// 2. A server may ignore a range and send the whole file (200): the kept bytes are skipped. With
+//    another validator the file starts over.
+// 3. A server may begin before the first requested byte, as caches of whole blocks do. The surplus
+//    is skipped. A range that leaves a gap is refused.
 // 4. A document, which has no digest, must show its end: by a length or by chunks.
 
 import { z } from 'zod';
@@ -155,7 +156,8 @@ const ENCODED_FILES: readonly (readonly [encoding: RegExp, ending: RegExp])[] = 
 function refuseEncoded({ headers, url }: AnswerHead): void {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (encoding === '' || encoding === 'identity') return;
-  // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every such file, and sends it unchanged.
+  // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every such file, and
+  // sends it unchanged.
   if (ENCODED_FILES.some(([known, ending]) => known.test(encoding) && ending.test(url.pathname))) return;
   throw new DownloadError({
     code: 'encoded',

@@ -4,7 +4,8 @@
 //             └─ a fault that only a person can fix: the source is excluded; when none is left, the plan gives up at once
 //
 // 1. After `roundsMax` rounds without progress the plan gives up, so every download ends.
-// 2. Progress means PROGRESS_BYTES more than at the last progress, which a file that keeps starting over never has.
+// 2. Progress means PROGRESS_BYTES more than at the last progress, which a file that keeps starting
+//    over never has.
 // 3. A server that failed lately comes last, while the queue lives.
 // 4. A server's Retry-After is honoured up to RETRY_AFTER_MS_MAX; other sources are tried meanwhile.
 

@@ -13,7 +13,8 @@ export const OF_FILE =
 /** A part without new bytes for this long may be removed for others: imports are tried again each hour. */
 const UNUSED_MS = 24 * 60 * 60 * 1000;
 /**
- * The endings, after the digest or digest and size, of all that an import keeps of a file. The file itself has none.
+ * The endings, after the digest or digest and size, of all that an import keeps of a file. The file
+ * itself has none.
  */
 export const BYTE_ENDS = ['', '.part', '.part.json', '.part.json.new', '.lock'];
 export const ENDS = [...BYTE_ENDS, '.refused', '.refused.new'];
@@ -34,8 +35,9 @@ export async function removeUnheld(
 }
 
 /**
- * Frees so many bytes by removing unused parts without new bytes for UNUSED_MS, the oldest first. If all are not
- * enough, nothing is removed, nor behind a link, where other files are. A part that cannot be removed stays.
+ * Frees so many bytes by removing unused parts without new bytes for UNUSED_MS, the oldest first.
+ * If all are not enough, nothing is removed, nor behind a link, where other files are. A part that
+ * cannot be removed stays.
  * @param nowMs wall time
  */
 export async function freeUnheldParts(directory: string, bytes: number, nowMs: number): Promise<void> {

@@ -1,12 +1,12 @@
 // Opens http and https URLs with undici, follows redirects, and explains why one cannot be opened.
 //
-// Sources: RFC 9110 §15.4 (redirects); undici 8, EnvHttpProxyAgent and Client. undici before 8 throws past its callers when a server ends a
-// connection while the body waits for its reader.
+// Sources: RFC 9110 §15.4 (redirects); undici 8, EnvHttpProxyAgent and Client. undici before 8
+// throws past its callers when a server ends a connection while the body waits for its reader.
 //
-// 1. Connecting and the head of the answer have timeouts; the head, also of a proxy's answer to CONNECT, has at most 16
-//    KiB.
-// 2. At most REDIRECTS_MAX redirects are followed, none from https to http or to another scheme. User name and password
-//    of a URL stay at its origin.
+// 1. Connecting and the head of the answer have timeouts; the head, also of a proxy's answer to
+//    CONNECT, has at most 16 KiB.
+// 2. At most REDIRECTS_MAX redirects are followed, none from https to http or to another scheme.
+//    User name and password of a URL stay at its origin.
 // 3. The body arrives as the server sends it; nothing is decoded.
 // 4. The host's certificate store is also trusted: it may contain the authority of a proxy that inspects TLS.
 // 5. Each request opens its own connection: the server may have closed a reused one.

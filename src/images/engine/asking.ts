@@ -85,7 +85,10 @@ function sumFacts(urls: readonly string[], facts: ReadonlyMap<string, ServedFact
   };
 }
 
-/** A release of a system for one architecture, with all its kernels and labels: what a selection of its name imports. */
+/**
+ * A release of a system for one architecture, with all its kernels and labels: what a selection of
+ * its name imports.
+ */
 export interface OfferedImage extends Pick<Offer, 'kind' | 'os' | 'release' | 'architecture' | 'title' | 'aliases'> {
   /** The day of the newest version, `2024-01-31`; undefined: unknown. */
   readonly day: string | undefined;
@@ -102,7 +105,10 @@ export interface SourceOffers {
   readonly problems: readonly string[];
 }
 
-/** Lists what a source offers, one entry for all that a selection of a release and an architecture imports. */
+/**
+ * Lists what a source offers, one entry for all that a selection of a release and an architecture
+ * imports.
+ */
 export async function listOffers(
   { source, ...terms }: AskingTerms & { readonly source: ImageSource },
   signal: AbortSignal,

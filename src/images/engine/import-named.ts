@@ -160,8 +160,8 @@ class NamedImport {
   }
 
   /**
-   * Delivers what is chosen from the answers that decide. After a failed attempt, it tries again with the sources that
-   * have answered meanwhile, then awaits later ones.
+   * Delivers what is chosen from the answers that decide. After a failed attempt, it tries again
+   * with the sources that have answered meanwhile, then awaits later ones.
    */
   async #deliver<R>(
     sources: readonly ImageSource[],

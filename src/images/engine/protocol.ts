@@ -1,4 +1,5 @@
-// Where commands find the engine of the process that owns a tree, and what they say to each other (socket.ts).
+// Where commands find the engine of the process that owns a tree, and what they say to each other
+// (socket.ts).
 
 import { join } from 'node:path';
 import { serialize } from 'node:v8';

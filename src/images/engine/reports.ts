@@ -35,7 +35,10 @@ export function reportTenths(report: OnReport, of?: string): (done: number, tota
   };
 }
 
-/** After how long a person does not wait for a source that comes before one that has the image, in milliseconds. */
+/**
+ * After how long a person does not wait for a source that comes before one that has the image, in
+ * milliseconds.
+ */
 const PATIENCE_MS = 60_000;
 
 /** The patience of a person, who hears which sources have not answered. */

@@ -1,6 +1,7 @@
-// The works of the image engine: everything that changes the image store or the boot tree. One process at a time does
-// them, in one thread: the owner of the tree, or a command if none runs. Terms, reports and results are plain values,
-// because most callers are in another process or thread.
+// The works of the image engine: everything that changes the image store or the boot tree. One
+// process at a time does them, in one thread: the owner of the tree, or a command if none runs.
+// Terms, reports and results are plain values, because most callers are in another process or
+// thread.
 
 import { join } from 'node:path';
 import { systemClock } from '../../ground/clock.ts';

@@ -1,12 +1,15 @@
-// Packs a system's root in a directory of this host into a tar archive, with the program tar, while it is read.
+// Packs a system's root in a directory of this host into a tar archive, with the program tar, while
+// it is read.
 //
 // Source: GNU tar 1.34 manual, "Creating archives", "Reproducibility".
 //
-// 1. Nothing outside the directory is read: links are packed as links, other file systems (proc, a bind mount) as empty
-//    directories.
-// 2. Owners, modes, times, hard links, holes and extended attributes are kept. The same files give the same bytes.
+// 1. Nothing outside the directory is read: links are packed as links, other file systems (proc, a
+//    bind mount) as empty directories.
+// 2. Owners, modes, times, hard links, holes and extended attributes are kept. The same files give
+//    the same bytes.
 // 3. If tar could not read a file, or one changed meanwhile, the packing fails.
-// 4. The directory is opened once, and read through its descriptor: nobody can put a link in its place meanwhile.
+// 4. The directory is opened once, and read through its descriptor: nobody can put a link in its
+//    place meanwhile.
 // 5. Only a few pieces are in memory; no copy is made.
 
 import { spawn } from 'node:child_process';

@@ -1,15 +1,17 @@
-// Imports the installer of an Ubuntu live server disc: its kernel, its initrd, and the disc, which the initrd loads.
+// Imports the installer of an Ubuntu live server disc: its kernel, its initrd, and the disc, which
+// the initrd loads.
 //
 //   FILE.iso ─▶ .disk/info: release, architecture, title
 //            ├▶ casper/vmlinuz, casper/initrd ─▶ TREE/ARCH/generic/RELEASE/install/{linux,initrd.gz}
 //            └▶ the whole file ────────────────▶ TREE/ARCH/generic/RELEASE/install/installer.iso
 //
-// Sources: Ubuntu's documentation "netboot the live server installer"; `.disk/info` as Ubuntu's discs since 18.04 have it; bsdtar(1) of
-// libarchive 3.6; ECMA-119 §6.2.1 (the first 16 sectors are not part of the file system).
+// Sources: Ubuntu's documentation "netboot the live server installer"; `.disk/info` as Ubuntu's
+// discs since 18.04 have it; bsdtar(1) of libarchive 3.6; ECMA-119 §6.2.1 (the first 16 sectors are
+// not part of the file system).
 //
 // 1. The directory appears whole or not at all.
-// 2. bsdtar reads the disc through a pipe. The first 16 sectors are hidden from it: another format could be there, and
-//    mtree names files of this host.
+// 2. bsdtar reads the disc through a pipe. The first 16 sectors are hidden from it: another format
+//    could be there, and mtree names files of this host.
 
 import { basename, join } from 'node:path';
 import { RackError } from '../../ground/errors.ts';
@@ -71,8 +73,8 @@ interface DiscFile {
 
 /**
  * Imports the installer of a disc.
- * @throws RackError `bad-argument` for a file that is not a disc with Ubuntu's installer, `store-unwritable` if the disk lacks space,
- * `tool-missing` without bsdtar
+ * @throws RackError `bad-argument` for a file that is not a disc with Ubuntu's installer,
+ * `store-unwritable` if the disk lacks space, `tool-missing` without bsdtar
  */
 export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
   const { file } = request;

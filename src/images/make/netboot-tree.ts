@@ -1,6 +1,7 @@
 // Reads kernel and initrd of a network installer of this host: Debian's netboot.tar.gz, or its directory.
 //
-// Sources: MANIFEST and netboot/ of dists/RELEASE/main/installer-ARCH/current/images/ of Debian 12 and Ubuntu 20.04; their `version.info`.
+// Sources: MANIFEST and netboot/ of dists/RELEASE/main/installer-ARCH/current/images/ of Debian 12
+// and Ubuntu 20.04; their `version.info`.
 //
 // 1. Names in an archive are only compared; none becomes a path.
 // 2. Links are not followed: they could lead to any file of this host.
@@ -61,7 +62,8 @@ const INFO_NAMES = ['version.info', 'netboot/version.info'];
 
 /**
  * Reads an installer.
- * @throws RackError `bad-argument` if there is none for this architecture; `tool-missing` without the program that expands it; as `fileFault`
+ * @throws RackError `bad-argument` if there is none for this architecture; `tool-missing` without
+ * the program that expands it; as `fileFault`
  */
 export async function readNetbootTree(path: string, arch: string): Promise<NetbootTree> {
   const wanted = new Set([

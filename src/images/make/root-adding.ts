@@ -1,4 +1,5 @@
-// Adds the root of a system to the store: a squashfs, or a tar archive in any compression, from an upload or this host.
+// Adds the root of a system to the store: a squashfs, or a tar archive in any compression, from an
+// upload or this host.
 //
 //   a file in the tree ─▶ is it whole, and a system (run/root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
 //
@@ -45,7 +46,8 @@ export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 
 /**
  * Adds a root that is already in a file of the boot tree.
  * @param part its hash is known; `how` as for `placeBlob`
- * @throws RackError `bad-argument` for an unusable name or root, `tool-missing` without the program that expands it, `already-exists`
+ * @throws RackError `bad-argument` for an unusable name or root, `tool-missing` without the program
+ * that expands it, `already-exists`
  */
 export async function addRoot(
   request: RootRequest,

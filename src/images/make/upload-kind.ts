@@ -1,6 +1,7 @@
 // The types of files for upload, by MAAS's names: the image of a disk, or the root of a system.
 //
-// Source: MAAS's `filetype` of an upload. Its types with bzip2 are left out for disks: nothing here expands them.
+// Source: MAAS's `filetype` of an upload. Its types with bzip2 are left out for disks: nothing here
+// expands them.
 
 import type { RootFormat } from '../store/stored-system.ts';
 

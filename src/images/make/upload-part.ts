@@ -3,7 +3,8 @@
 //   TREE/images/.uploads/ID-HASH.part      the beginning of the file that has this hash
 //   TREE/images/.uploads/.whole-…          a file received in one piece, before its upload exists
 //
-// 1. A piece counts only when it is on disk. Bytes after the counted ones are of a killed process, and are overwritten.
+// 1. A piece counts only when it is on disk. Bytes after the counted ones are of a killed process,
+//    and are overwritten.
 // 2. Hidden names are not served.
 // 3. A piece is written as it arrives: one chunk is in memory.
 // 4. One piece at a time is written. A part with a second name is in the store: it never changes again.
@@ -76,8 +77,9 @@ interface PlacedPiece extends PieceCount {
 
 /**
  * Writes a piece after the first `at` bytes of the part, and counts it. A truncated piece changes nothing.
- * @returns `written`: on disk and counted; `short`: the content ended before `bytes`; `missing`: this host has fewer
- * than `at` bytes; `busy`: the part is being written or finished, or was when the caller looked
+ * @returns `written`: on disk and counted; `short`: the content ended before `bytes`; `missing`:
+ * this host has fewer than `at` bytes; `busy`: the part is being written or finished, or was when
+ * the caller looked
  * @throws RackError `store-unwritable`; any error of reading the content
  */
 export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
@@ -167,9 +169,10 @@ interface PlacedUpload extends PartOf {
 }
 
 /**
- * Removes files of uploads that have ended, unless they are in use, and of those whose bytes another host has.
- * @param listUploads all uploads of the region. It is called after the files were listed, because an upload begins
- * before its part
+ * Removes files of uploads that have ended, unless they are in use, and of those whose bytes
+ * another host has.
+ * @param listUploads all uploads of the region. It is called after the files were listed, because
+ * an upload begins before its part
  * @returns the first failure; undefined: none
  */
 export async function sweepParts(

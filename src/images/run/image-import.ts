@@ -7,14 +7,15 @@
 //                                              └─ failed ─▶ the part stays: the next import continues from it
 //
 // 1. Nothing appears in the store until the whole file has its published checksum.
-// 2. However an import ends, the next one of the same file continues its download. Only a finished or a refused import
-//    removes it.
-// 3. Before the download, the disk must have room for the file and for the image. A stopped import ends within a
-//    second.
+// 2. However an import ends, the next one of the same file continues its download. Only a finished
+//    or a refused import removes it.
+// 3. Before the download, the disk must have room for the file and for the image. A stopped import
+//    ends within a second.
 // 4. Only a verified file is read.
-// 5. An import never falls back to an older version of the same source: an older serial or, without serials, a file that it delivered before.
-// 6. A file that is no disk image, or whose system no machine could start (image-system.ts), is refused, and remembered
-//    (refusals.ts).
+// 5. An import never falls back to an older version of the same source: an older serial or, without
+//    serials, a file that it delivered before.
+// 6. A file that is no disk image, or whose system no machine could start (image-system.ts), is
+//    refused, and remembered (refusals.ts).
 
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
@@ -99,8 +100,9 @@ export interface ImportResult {
 /**
  * Imports an image.
  *
- * @throws RackError `source-failed` if no attempt delivered the file, or a newer one of its source is there, `cancelled`, `already-running` if another work needs this file,
- * `bad-argument` if its content was refused, now or by an earlier import, and those of `addImage`
+ * @throws RackError `source-failed` if no attempt delivered the file, or a newer one of its source
+ * is there, `cancelled`, `already-running` if another work needs this file, `bad-argument` if its
+ * content was refused, now or by an earlier import, and those of `addImage`
  */
 export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
   try {
@@ -176,7 +178,10 @@ function refuseTaken(offer: ImageOffer, request: DownloadRequest, tree: string):
     throw new RackError('already-exists', `${offerName(offer)} was not imported: ${why}`);
 }
 
-/** True if a person added the published file under the offered name. One under another name was never checked as a system (`judgeSystem`). */
+/**
+ * True if a person added the published file under the offered name. One under another name was
+ * never checked as a system (`judgeSystem`).
+ */
 function isAddedAsPublished(image: StoredImage, offer: ImageOffer): boolean {
   const [{ digest }] = offer.files;
   const isSerial = isSameName(image, offer) && image.serial === offer.serial;

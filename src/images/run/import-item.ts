@@ -64,7 +64,8 @@ export interface FirstItem extends ImportedItem {
 /**
  * Imports the first offer that can be downloaded.
  * @param onOffer called before each import
- * @throws RackError as `importImage`, `importLoader` and `importOfferedInstaller`; the error of the last offer
+ * @throws RackError as `importImage`, `importLoader` and `importOfferedInstaller`; the error of the
+ * last offer
  */
 export async function importFirstItem(
   offers: Preferred<Offer>,

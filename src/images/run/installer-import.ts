@@ -1,5 +1,5 @@
-// Imports an offered installer: downloads and verifies kernel and initrd, adds drivers and publishes them. The finished
-// installer of another Rackboot is published as it is.
+// Imports an offered installer: downloads and verifies kernel and initrd, adds drivers and
+// publishes them. The finished installer of another Rackboot is published as it is.
 //
 // 1. Nothing appears in the tree before both files match a trusted list, signed or fetched by HTTPS.
 // 2. Both files are held until the end.
@@ -54,7 +54,9 @@ interface InstallerImport extends Publication {
 /**
  * Imports an installer as `ARCH/generic/RELEASE/install/{linux,initrd.gz,manifest.json}` of the tree.
  *
- * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running` if another import needs a file, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable` and `publishInstaller`
+ * @throws RackError `source-failed` if no attempt delivered a file, `cancelled`, `already-running`
+ * if another import needs a file, `store-unwritable`, `tree-unreadable`, and those of
+ * `assertReplaceable` and `publishInstaller`
  */
 export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
   try {

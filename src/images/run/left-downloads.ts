@@ -1,5 +1,5 @@
-// The files of unfinished imports: counts their bytes, and removes parts, whole files, and the memory of refused ones
-// (refusals.ts).
+// The files of unfinished imports: counts their bytes, and removes parts, whole files, and the
+// memory of refused ones (refusals.ts).
 
 import { readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -19,10 +19,11 @@ const NAME = /^[0-9a-f]{32,128}$/;
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes old files, and those whose image or part is here, as a kill leaves them. Also forgets unread documents, and
- * puts back what an interrupted replacement took out.
+ * Removes old files, and those whose image or part is here, as a kill leaves them. Also forgets
+ * unread documents, and puts back what an interrupted replacement took out.
  * @returns the freed bytes of files
- * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be removed, after the others
+ * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be
+ * removed, after the others
  */
 export async function sweepDownloads(tree: string, nowMs: number): Promise<number> {
   await restoreParts(tree);
@@ -59,7 +60,10 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
 const keptFiles = async (tree: string): Promise<readonly string[]> =>
   linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(downloadDirectory(tree)).catch(() => []) : [];
 
-/** The digests of the files from which the tree was made, without damaged parts, which may be coming again. */
+/**
+ * The digests of the files from which the tree was made, without damaged parts, which may be coming
+ * again.
+ */
 function importedDigests(tree: string): ReadonlySet<string> {
   const images = readImages(tree).images.filter((image) => hasBlob(tree, image));
   const parts = listTreeParts(tree).filter((part) => hasFiles(tree, part));
@@ -71,7 +75,10 @@ function importedDigests(tree: string): ReadonlySet<string> {
   ]);
 }
 
-/** Removes all that imports keep of these files, unless a process is importing one. @param names their digests */
+/**
+ * Removes all that imports keep of these files, unless a process is importing one. @param names
+ * their digests
+ */
 export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
   const directory = downloadDirectory(tree);
   const files = await keptFiles(tree);

@@ -3,7 +3,8 @@
 // Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its magic in the same place.
 //
 // 1. Only plain files are extracted, each under the last component of its name, so no name becomes a path.
-// 2. An archive with a link, a device, an absolute path or a path with `..` is refused as a whole. Directories are skipped.
+// 2. An archive with a link, a device, an absolute path or a path with `..` is refused as a whole.
+//    Directories are skipped.
 // 3. An archive expands to at most EXPANDED_BYTES_MAX, with at most FILES_MAX files.
 
 import { isPlainName } from '../../boot/images.ts';

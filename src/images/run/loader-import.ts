@@ -1,4 +1,5 @@
-// Imports a boot loader from a stream into `bootloader/TYPE/ARCH/` of the boot tree, the directory that MAAS uses.
+// Imports a boot loader from a stream into `bootloader/TYPE/ARCH/` of the boot tree, the directory
+// that MAAS uses.
 //
 //   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
 //
@@ -41,8 +42,8 @@ interface LoaderImport extends Publication {
 
 /**
  * Imports a boot loader.
- * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for an archive that cannot be unpacked, `store-unwritable`,
- * `tree-unreadable`, and those of `assertReplaceable`
+ * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for an archive
+ * that cannot be unpacked, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable`
  */
 export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
   try {

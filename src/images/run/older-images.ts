@@ -1,10 +1,10 @@
 // Removes the older images of a name after an import.
 //
-// 1. The newest `keptVersions` imported images of a name stay, and those in use; others are removed. Images added by
-//    hand always stay. Hosts of a region count all their images; each host keeps its newest, for racks that know only
-//    this host.
-// 2. The manifest goes first, then the bytes. Between these, the use is checked again: a deployment may have chosen the
-//    image.
+// 1. The newest `keptVersions` imported images of a name stay, and those in use; others are
+//    removed. Images added by hand always stay. Hosts of a region count all their images; each host
+//    keeps its newest, for racks that know only this host.
+// 2. The manifest goes first, then the bytes. Between these, the use is checked again: a deployment
+//    may have chosen the image.
 
 import type { ImageUse } from '../store/image-removal.ts';
 import {

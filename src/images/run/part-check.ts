@@ -1,17 +1,18 @@
-// Checks Rackboot's files of the boot tree outside the store against their manifests, and takes damaged ones out.
+// Checks Rackboot's files of the boot tree outside the store against their manifests, and takes
+// damaged ones out.
 //
 //   bootloader/TYPE/ARCH/manifest.json                          a boot loader of a stream
 //   ARCH/generic/RELEASE/{install,commissioning}/manifest.json  an installer, an environment
 //   .loaders-ARCH.json                                          the boot loaders of Debian's packages, in the top directory
 //
 // 1. Only real directories are read: a link leads elsewhere in the tree, or to a person's files.
-// 2. A damaged file is no longer served. Its manifest stays: it is known as missing, and an import of the same files
-//    restores it.
-// 3. A damaged file that can be downloaded again is deleted. One from a person's file, or in the top directory, gets a
-//    hidden name, under which it is not served.
+// 2. A damaged file is no longer served. Its manifest stays: it is known as missing, and an import
+//    of the same files restores it.
+// 3. A damaged file that can be downloaded again is deleted. One from a person's file, or in the
+//    top directory, gets a hidden name, under which it is not served.
 // 4. In the top directory a person may replace a boot loader: a file of another size is only reported.
-// 5. A directory that was published again during its check is left alone; so is a file that changed, or could not be
-//    read.
+// 5. A directory that was published again during its check is left alone; so is a file that
+//    changed, or could not be read.
 
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -91,8 +92,8 @@ export const findSourceFile = (part: KnownPart): string | undefined =>
   findOrigin(part) === undefined ? part.manifest.source : undefined;
 
 /**
- * The parts of which a file is missing or has another size. Leaves out the top directory, where a person may replace
- * them.
+ * The parts of which a file is missing or has another size. Leaves out the top directory, where a
+ * person may replace them.
  */
 export const damagedParts = (tree: string): readonly KnownPart[] =>
   listKnownParts(tree).parts.filter(
@@ -153,7 +154,8 @@ async function checkPart(
     const movedTo = isTakenOut(part, file) ? await takeOut(tree, part, file.path) : undefined;
     left.push(movedTo === undefined ? file : { ...file, movedTo });
   }
-  // With the kernel and the initrd alone, a machine would boot an installer that it takes for one without a disc.
+  // With the kernel and the initrd alone, a machine would boot an installer that it takes for one
+  // without a disc.
   if (files.some(({ path, state: { kind } }) => path === disc && (kind === 'damaged' || kind === 'missing')))
     await takeOut(tree, part, join(directory, KERNEL));
   return { ...part, files: left };
@@ -222,7 +224,10 @@ interface Listing {
   readonly onOther: (path: string) => void;
 }
 
-/** The names in a directory; empty for a link. @param which `directories`: also links, which may lead to one */
+/**
+ * The names in a directory; empty for a link. @param which `directories`: also links, which may
+ * lead to one
+ */
 function namesUnder(
   { tree, onProblem, onOther }: Listing,
   directory: string,

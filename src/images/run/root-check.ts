@@ -4,7 +4,8 @@
 //   archive ─▶ to its end: etc/ and usr/? the kernel, GRUB and cloud-init, by the names of its members
 //   image in gzip ─▶ to its end: ext4?
 //
-// Sources: squashfs 4.0 and ext4, their superblocks; `agent/system.sh`, which unpacks these files, for the places of kernel and boot loader.
+// Sources: squashfs 4.0 and ext4, their superblocks; `agent/system.sh`, which unpacks these files,
+// for the places of kernel and boot loader.
 //
 // 1. Nothing is unpacked: names are only compared, and one piece is in memory.
 // 2. Nothing is said about the system in a squashfs or an image.

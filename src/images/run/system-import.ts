@@ -1,10 +1,10 @@
-// Imports the root file system of a system with its kernel and initrd. Each file is downloaded, verified, moved into
-// the store, and linked into the boot tree (system-tree.ts).
+// Imports the root file system of a system with its kernel and initrd. Each file is downloaded,
+// verified, moved into the store, and linked into the boot tree (system-tree.ts).
 //
 //   each file ─▶ in the store? ─▶ hold, download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
-// 1. A system becomes visible only when all its files are in the store. Systems of one stream share files: the import
-//    that holds a file downloads it, and each that finds it verifies it again.
+// 1. A system becomes visible only when all its files are in the store. Systems of one stream share
+//    files: the import that holds a file downloads it, and each that finds it verifies it again.
 // 2. A root that is incomplete, or not of a system, is refused (root-check.ts), and remembered (refusals.ts).
 // 3. Its progress is that of all its files, including those already in the store.
 
@@ -43,8 +43,9 @@ const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 
 /**
  * Imports a system.
- * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or names that cannot be used,
- * `already-exists` if its serial exists with other files that another source, a person or a bundle brought, `limit-reached` if the store is full
+ * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for a root or
+ * names that cannot be used, `already-exists` if its serial exists with other files that another
+ * source, a person or a bundle brought, `limit-reached` if the store is full
  */
 export async function importSystem(
   offer: ImageOffer,
@@ -61,8 +62,8 @@ export async function importSystem(
   const files = further.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const { images } = readImages(tree);
   const present = images.find((image) => isSame(image, name, digest.hex, files));
-  // The facts of an image without an origin, as in a bundle, are not trusted: its files are verified, and its manifest
-  // is replaced.
+  // The facts of an image without an origin, as in a bundle, are not trusted: its files are
+  // verified, and its manifest is replaced.
   if (present !== undefined && (present.origin ?? bundle) !== undefined && hasBlob(tree, present)) {
     await refreshTree(tree, [present]);
     return { image: present, added: false, root: undefined };

@@ -1,5 +1,5 @@
-// The imported boot loaders and installers of a boot tree, as their manifests describe them. The directory of an
-// environment is replaced by the same rules.
+// The imported boot loaders and installers of a boot tree, as their manifests describe them. The
+// directory of an environment is replaced by the same rules.
 //
 //   bootloader/TYPE/ARCH/manifest.json
 //   ARCH/generic/RELEASE/install/manifest.json
@@ -7,8 +7,9 @@
 //
 // 1. A directory without a manifest of an import is not listed: a person filled it.
 // 2. A removed directory disappears whole.
-// 3. Only regular files that the manifest names, and hidden ones that Rackboot made, are replaced and removed. With a
-//    damaged manifest nobody knows whose the files are: an import leaves them, and a removal moves them aside.
+// 3. Only regular files that the manifest names, and hidden ones that Rackboot made, are replaced
+//    and removed. With a damaged manifest nobody knows whose the files are: an import leaves them,
+//    and a removal moves them aside.
 
 import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
@@ -32,7 +33,10 @@ const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';
 /** Longer manifests are not read; a real one is shorter. */
 const MANIFEST_BYTES_MAX = 128 * 1024;
-/** The most further files that are listed, and their longest name: other processes of a region read no more. */
+/**
+ * The most further files that are listed, and their longest name: other processes of a region read
+ * no more.
+ */
 const FILES_MAX = 16;
 const NAME_CHARACTERS_MAX = 64;
 const LABEL = 'stable';
@@ -78,7 +82,10 @@ type PartManifest = z.output<typeof partShape>;
 /** All that the manifest of an environment shares with others. */
 const ownShape = partShape.pick({ os: true, files: true });
 
-/** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
+/**
+ * The boot loaders and installers of a boot tree, each sorted by their directories. @throws
+ * RackError `tree-unreadable`
+ */
 export const listTreeParts = (tree: string): readonly TreePart[] =>
   partPlaces(tree).flatMap(({ kind, release, architecture, directory }) => {
     const manifest = kind === 'environment' ? undefined : readManifest(join(tree, directory));
@@ -123,7 +130,10 @@ const KINDS = new Map<string, PartPlace['kind']>([
   ['commissioning', 'environment'],
 ]);
 
-/** The places of a tree, sorted by their directories. @param list gives the names in a directory of the tree */
+/**
+ * The places of a tree, sorted by their directories. @param list gives the names in a directory of
+ * the tree
+ */
 export const partPlaces = (tree: string, list = namesIn): readonly PartPlace[] =>
   partParents(tree, list).flatMap((parent) =>
     list(tree, parent).flatMap((name): readonly PartPlace[] => {
@@ -147,7 +157,10 @@ export const partDirectory = ({
 }: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
   kind === 'loader' ? join(LOADER, release, architecture) : installerDirectory({ architecture, release });
 
-/** The directories in which boot loaders, installers and environments are published, relative to the tree. @throws RackError `tree-unreadable` */
+/**
+ * The directories in which boot loaders, installers and environments are published, relative to the
+ * tree. @throws RackError `tree-unreadable`
+ */
 export const partParents = (tree: string, list = namesIn): readonly string[] =>
   [LOADER, ...CPUS.map((cpu) => join(cpu, GENERIC))].flatMap((top) => list(tree, top).map((name) => join(top, name)));
 
@@ -171,10 +184,10 @@ export const nameOfPart = (part: Pick<TreePart, 'kind' | keyof ImageName>): stri
   part.kind === 'installer' ? offerName(part) : formatImageName(part);
 
 /**
- * Removes a part, and the directory of its type or release if that is empty then. A machine that reads a file reads it
- * to the end.
- * @throws RackError `bad-argument` if a person put further files into its directory, `store-unwritable` if it is behind a link, or cannot
- * be removed
+ * Removes a part, and the directory of its type or release if that is empty then. A machine that
+ * reads a file reads it to the end.
+ * @throws RackError `bad-argument` if a person put further files into its directory,
+ * `store-unwritable` if it is behind a link, or cannot be removed
  */
 export async function removePart(tree: string, part: Pick<TreePart, 'directory' | 'files'>): Promise<void> {
   const path = join(tree, part.directory);
@@ -221,8 +234,9 @@ function assertDirectory(at: string, directory: string): void {
 /**
  * Checks whether a loader, an installer or an environment may be put into a directory of the tree.
  * @param os the system of an installer
- * @throws RackError `already-exists` if the directory has an installer of another system, files of a person or a damaged manifest,
- * `bad-argument` if it has an import and files of a person, `tree-unreadable`, and `store-unwritable` if it is behind a link
+ * @throws RackError `already-exists` if the directory has an installer of another system, files of
+ * a person or a damaged manifest, `bad-argument` if it has an import and files of a person,
+ * `tree-unreadable`, and `store-unwritable` if it is behind a link
  */
 export const assertReplaceable = (tree: string, directory: string, os?: string): void =>
   replaceable(tree, os)(join(tree, directory));
@@ -271,7 +285,10 @@ export const asideRemedy = (directory: string): string =>
     basename(directory) === 'commissioning' ? '`rackboot images build`' : 'an import'
   } brings new ones`;
 
-/** @throws RackError `bad-argument` if the manifest of a new part could not be read: its directory would count as a person's */
+/**
+ * @throws RackError `bad-argument` if the manifest of a new part could not be read: its directory
+ * would count as a person's
+ */
 export function assertReadable(name: string, { data }: FileContent): void {
   const refuse = (why: string): RackError => new RackError('bad-argument', `${name} was not imported: ${why}`);
   const parsed = partShape.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));

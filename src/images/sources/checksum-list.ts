@@ -8,14 +8,15 @@
 //   # BLAKE2B HASH                    a comment with the algorithm of the lines below it, in lists of Gentoo
 //   # disk.img: 576716800 bytes       a comment with the size, in lists of Fedora, Rocky Linux and AlmaLinux
 //
-// Sources: sha256sum(1), cksum(1) of GNU coreutils 9 (its `-c` takes one blank of either kind, and blanks at the start of a line); dgst(1) of
-// OpenSSL 3; the lists of cloud.debian.org, download.fedoraproject.org, repo.almalinux.org and distfiles.gentoo.org; RFC 9580 §7
+// Sources: sha256sum(1), cksum(1) of GNU coreutils 9 (its `-c` takes one blank of either kind, and
+// blanks at the start of a line); dgst(1) of OpenSSL 3; the lists of cloud.debian.org,
+// download.fedoraproject.org, repo.almalinux.org and distfiles.gentoo.org; RFC 9580 §7
 // (clear-signed text).
 //
 // 1. Clear-signed text is read, but verification.ts verifies its signature.
 // 2. The strongest algorithm counts; two different checksums of it exclude the file.
-// 3. A line that is no checksum costs only itself, as with `sha256sum -c`; it is reported if the wanted file is
-//    missing.
+// 3. A line that is no checksum costs only itself, as with `sha256sum -c`; it is reported if the
+//    wanted file is missing.
 // 4. Names that are not contained paths are left out: nothing could request them.
 
 import { cleanText } from '../../ground/clean-text.ts';
@@ -163,8 +164,8 @@ function readSum(line: string): { name: string; algorithm: ChecksumAlgorithm; he
 
 /**
  * The checksum of a file; undefined: none.
- * @param isOfOneFile the list is for this file alone: its name does not matter, and may be of the build to which `file`
- * links
+ * @param isOfOneFile the list is for this file alone: its name does not matter, and may be of the
+ * build to which `file` links
  */
 export function findChecksum(list: ChecksumList, file: string, isOfOneFile = false): Checksum | undefined {
   const checksum = list.get(file);

@@ -1,7 +1,7 @@
 // Checks the path of a file that a document names: it must stay below the URL of the document's site.
 //
-// Source: the URL Standard (WHATWG) §4.4 and §4.5: a scheme, a leading slash, a backslash, `..` and `%2e%2e` each lead out of a base URL;
-// `?` and `#` end a path.
+// Source: the URL Standard (WHATWG) §4.4 and §4.5: a scheme, a leading slash, a backslash, `..` and
+// `%2e%2e` each lead out of a base URL; `?` and `#` end a path.
 //
 // 1. A contained path means the same in a URL and below a directory, however it is joined to its base.
 

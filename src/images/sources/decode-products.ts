@@ -2,13 +2,14 @@
 //
 //   products ─ name ─▶ product ─ versions ─ serial ─▶ version ─ items ─ name ─▶ item
 //
-// Source: simplestreams 0.1, and what images.maas.io, cloud-images.ubuntu.com and images.linuxcontainers.org serve. `tags.ts` says how the
-// levels inherit.
+// Source: simplestreams 0.1, and what images.maas.io, cloud-images.ubuntu.com and
+// images.linuxcontainers.org serve. `tags.ts` says how the levels inherit.
 //
 // 1. Every path is contained (contained-path.ts), and every checksum has the length of its algorithm.
 // 2. An item without a path is no file (an image in a cloud, for example), and is skipped.
-// 3. Each subarchitecture (`subarch`) that the items of a version name is one image. Items that name none belong to all
-//    of them. The lists of all images together are bounded: they can be far larger than the document.
+// 3. Each subarchitecture (`subarch`) that the items of a version name is one image. Items that
+//    name none belong to all of them. The lists of all images together are bounded: they can be far
+//    larger than the document.
 // 4. The variants of a release (`variant`, of LXD and Incus) are releases of their own: `bookworm` and
 //    `bookworm-cloud`.
 // 5. Unknown fields and file types become unchecked tags.

@@ -16,7 +16,10 @@ export type DocumentFaultCode =
 /** The first fault of a document. */
 export interface DocumentFault {
   readonly code: DocumentFaultCode;
-  /** Clean: `products."com.ubuntu.cloud:server:24.04:amd64".versions`, `line 17`; empty: the whole document. */
+  /**
+   * Clean: `products."com.ubuntu.cloud:server:24.04:amd64".versions`, `line 17`; empty: the whole
+   * document.
+   */
   readonly path: string;
   /** `a list`, `64 hexadecimal digits` … */
   readonly expected: string;

@@ -1,5 +1,5 @@
-// Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and returns empty values,
-// so that decoders need no branches.
+// Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and
+// returns empty values, so that decoders need no branches.
 
 import { type Fields, isFields } from '../../ground/fields.ts';
 import {

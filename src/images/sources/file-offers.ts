@@ -1,4 +1,5 @@
-// Reads the images that a site offers as plain files: for each release and architecture, the file that the list of checksums names.
+// Reads the images that a site offers as plain files: for each release and architecture, the file
+// that the list of checksums names.
 //
 //   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum ─▶ findListedSerial
 
@@ -20,7 +21,10 @@ import type { FilesSource, SourceRelease } from './source.ts';
 import type { KeyPlace, SourceDocuments } from './source-documents.ts';
 import { SIGNATURE_BYTES_MAX } from './verification.ts';
 
-/** Reads the offers of a site. An unusable list becomes a problem of its release; the others are still offered. */
+/**
+ * Reads the offers of a site. An unusable list becomes a problem of its release; the others are
+ * still offered.
+ */
 export async function readFileOffers(
   source: FilesSource,
   { release, architectures }: OfferWish,

@@ -1,17 +1,19 @@
-// Reads the installers of a mirror of packages: for each release and architecture, the kernel and initrd in signed
-// lists.
+// Reads the installers of a mirror of packages: for each release and architecture, the kernel and
+// initrd in signed lists.
 //
 //   InRelease, or Release and Release.gpg ─▶ SHA256SUMS or MD5SUMS of the installer's images ─▶ linux, initrd.gz
 //                  └─ (Ubuntu) does not list them ─▶ SHA256SUMS.gpg or MD5SUMS.gpg ─┘
 //
-// Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of Debian 12 and Ubuntu 14.04.
+// Source: the Debian repository format (wiki.debian.org/DebianRepository/Format); the mirrors of
+// Debian 12 and Ubuntu 14.04.
 //
 // 1. The updates suite comes first: Ubuntu has its newer kernels there, Debian no installer.
 // 2. Unusable updates do not block the release itself, whose offer says why.
-// 3. The signed file must name the wanted release, be valid, and not be older than one seen at its URL: a mirror cannot
-//    pass off another release or an old file. A list with its own signature (Ubuntu) names no release: it must only not
-//    be older.
-// 4. Updates in which this host has seen an installer must have one: otherwise a mirror could bring back an older one.
+// 3. The signed file must name the wanted release, be valid, and not be older than one seen at its
+//    URL: a mirror cannot pass off another release or an old file. A list with its own signature
+//    (Ubuntu) names no release: it must only not be older.
+// 4. Updates in which this host has seen an installer must have one: otherwise a mirror could bring
+//    back an older one.
 
 import type { Clock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -147,7 +149,10 @@ class Mirror {
     return `${this.#url}dists/${base}-updates/${imagesPath(arch)}${images}/`;
   }
 
-  /** @throws RackError `source-failed` if the updates had an installer before. @param spoilt why they cannot be used */
+  /**
+   * @throws RackError `source-failed` if the updates had an installer before. @param spoilt why
+   * they cannot be used
+   */
   #refuseWithout(release: InstallerRelease, architecture: string, spoilt: RackError | undefined): void {
     const { seen } = this.#terms;
     const updates = this.#updatesOf(release, architecture);
@@ -224,7 +229,8 @@ class Mirror {
     if (this.#source.trust.kind !== 'signed') return undefined;
     const url = `${directory}${name}`;
     const list = await this.#documents.find({ url, signatureUrl: `${url}.gpg` });
-    // The lists of a directory have one age: a mirror could leave out one, and serve an old one of the other name.
+    // The lists of a directory have one age: a mirror could leave out one, and serve an old one of
+    // the other name.
     await this.#documents.refuseOlder(directory, list?.signedMs);
     return list?.content;
   }
@@ -253,7 +259,8 @@ class Mirror {
 const imagesPath = (arch: string): string => `main/installer-${arch}/current/images/`;
 
 /**
- * Finds `IMAGES/…-installer/ARCH/NAME` in a list; undefined: it is missing, or its checksum is not of an accepted kind.
+ * Finds `IMAGES/…-installer/ARCH/NAME` in a list; undefined: it is missing, or its checksum is not
+ * of an accepted kind.
  */
 function listedFile(
   list: ChecksumList,

@@ -1,6 +1,7 @@
 // Reads the keys of a keyring file, and decides whether one of them may sign.
 //
-// Sources: RFC 9580 §10.1 (keys), §6.2 (armor), §13.5 and §12 (algorithms that must not be used); docs of `openpgp` 6.
+// Sources: RFC 9580 §10.1 (keys), §6.2 (armor), §13.5 and §12 (algorithms that must not be used);
+// docs of `openpgp` 6.
 
 import type { Config, KeyID, PublicKey, Subkey } from 'openpgp';
 import { counted } from '../../ground/counted.ts';
@@ -22,8 +23,8 @@ const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 /** Further keys are ignored. */
 const KEYS_MAX = 256;
 /**
- * Keys, names and signatures. Judging a key takes up to a millisecond for each self-signature. The Debian archive's
- * keyring has 104.
+ * Keys, names and signatures. Judging a key takes up to a millisecond for each self-signature. The
+ * Debian archive's keyring has 104.
  */
 const PACKETS_MAX = 2000;
 /** 2048, but some programs make one bit less. */
@@ -55,7 +56,8 @@ export class Keyring {
   }
 
   /**
-   * Merges copies of a key with all self-signatures and revocations: `gpg --export KEY >> FILE` appends a copy.
+   * Merges copies of a key with all self-signatures and revocations: `gpg --export KEY >> FILE`
+   * appends a copy.
    * @param now for the first call, which reads the keys
    */
   read(openpgp: OpenPgp, now: Date): Promise<SigningKeys | KeyringFaultCode> {
@@ -114,7 +116,10 @@ async function readAll(openpgp: OpenPgp, blocks: readonly Uint8Array[]): Promise
   return settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
 }
 
-/** Counts packets by their headers (RFC 9580 §4.2), as far as readable; each part of a partial length counts. */
+/**
+ * Counts packets by their headers (RFC 9580 §4.2), as far as readable; each part of a partial
+ * length counts.
+ */
 function countPackets(bytes: Uint8Array): number {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let packets = 0;

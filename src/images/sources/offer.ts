@@ -36,7 +36,8 @@ export interface OfferedSystem {
 }
 
 /**
- * A boot loader for one architecture. Its system is LOADER; its release is its type: `uefi`, `pxe`, `open-firmware`.
+ * A boot loader for one architecture. Its system is LOADER; its release is its type: `uefi`, `pxe`,
+ * `open-firmware`.
  */
 export interface LoaderOffer extends OfferBase {
   readonly kind: 'loader';
@@ -187,8 +188,8 @@ export const pickOffers = <Kind extends Offer['kind']>(
 ): readonly OfferOf<Kind>[] => offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
 
 /**
- * The name for people: `ubuntu/noble/amd64`; `installer/debian/bookworm/amd64`; `bootloader/uefi/amd64`, which is also
- * the directory in the boot tree.
+ * The name for people: `ubuntu/noble/amd64`; `installer/debian/bookworm/amd64`;
+ * `bootloader/uefi/amd64`, which is also the directory in the boot tree.
  */
 export const offerName = ({
   kind,
@@ -274,8 +275,8 @@ export function storedSerial(serial: string): string | undefined {
 }
 
 /**
- * Offers of one thing, the preferred one first. One with another checksum is tried only if no server delivered the one
- * before.
+ * Offers of one thing, the preferred one first. One with another checksum is tried only if no
+ * server delivered the one before.
  */
 export type Preferred<T> = readonly [T, ...(readonly T[])];
 

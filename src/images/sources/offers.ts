@@ -112,8 +112,8 @@ export const hasOffer = (answer: SourceAnswer, kind: Offer['kind'], wish: OfferW
   wishedOffers(answer, kind, wish).length > 0;
 
 /**
- * The offers of a kind that match a wish with a release and one architecture. Those of the first source that has it
- * come first.
+ * The offers of a kind that match a wish with a release and one architecture. Those of the first
+ * source that has it come first.
  * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none has it
  */
 export function chooseOffers<Kind extends Offer['kind']>(
@@ -166,8 +166,8 @@ interface LostItem<Kind extends Offer['kind']> extends Omit<ImageName, 'serial'>
 }
 
 /**
- * The offers of its own files at any source, its own first; if there are none, newer offers of its name at its own
- * source: elsewhere the name may mean something else.
+ * The offers of its own files at any source, its own first; if there are none, newer offers of its
+ * name at its own source: elsewhere the name may mean something else.
  * @throws RackError `source-failed` if its own source had a problem, `not-found` if it has no such offer
  */
 export function offersAgain<Kind extends Offer['kind']>(

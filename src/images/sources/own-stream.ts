@@ -1,13 +1,13 @@
-// Describes this host's image store, boot loaders and installers as simplestreams documents, for the decoders in this
-// folder.
+// Describes this host's image store, boot loaders and installers as simplestreams documents, for
+// the decoders in this folder.
 //
-// Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a region serves them below images-stream), and
-// its products of boot loaders.
+// Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a
+// region serves them below images-stream), and its products of boot loaders.
 //
-// 1. A raw image has the type `root-dd.raw`, which MAAS knows. A compressed one has our own, `root-dd.zst`: nobody
-//    mistakes it for a disk.
-// 2. Boot loaders and installers have their own documents, which a host without any does not list. The types of an
-//    installer's files are our own.
+// 1. A raw image has the type `root-dd.raw`, which MAAS knows. A compressed one has our own,
+//    `root-dd.zst`: nobody mistakes it for a disk.
+// 2. Boot loaders and installers have their own documents, which a host without any does not list.
+//    The types of an installer's files are our own.
 // 3. Only what a reader accepts is described: one problem would put the whole site in doubt.
 
 import {

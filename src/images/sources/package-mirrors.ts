@@ -1,7 +1,8 @@
-// Chooses the package mirror for an installer: its source's, else the configured one, else that of this host's apt, else the default of the
-// distribution.
+// Chooses the package mirror for an installer: its source's, else the configured one, else that of
+// this host's apt, else the default of the distribution.
 //
-// Source: MAAS's `main_archive` and `ports_archive`, the latter for every Ubuntu architecture except amd64 and i386; sources.list of Ubuntu.
+// Source: MAAS's `main_archive` and `ports_archive`, the latter for every Ubuntu architecture
+// except amd64 and i386; sources.list of Ubuntu.
 
 import { findAptMirror } from './apt-sources.ts';
 import type { InstallerSource } from './source.ts';

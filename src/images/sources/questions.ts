@@ -3,9 +3,11 @@
 //   open ─┬───────────────────────▶ answered
 //         └─ patienceMs ─▶ late ──▶ answered
 //
-// 1. A silent source delays only the images of later sources, and only until it is late. Its answer counts whenever it comes.
+// 1. A silent source delays only the images of later sources, and only until it is late. Its answer
+//    counts whenever it comes.
 // 2. While no source has the image, all are awaited: documents have their own bounds (download/document.ts).
-// 3. Whoever awaits the image hears of the silent sources after NOTICE_MS, again every REPEAT_MS, and when it goes on without them.
+// 3. Whoever awaits the image hears of the silent sources after NOTICE_MS, again every REPEAT_MS,
+//    and when it goes on without them.
 
 import { type Clock, later } from '../../ground/clock.ts';
 import { sleepUntil } from '../download/sleep-until.ts';

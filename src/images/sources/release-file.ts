@@ -1,7 +1,8 @@
 // Decodes `Release` or `InRelease` of a Debian repository. With a verified signature, its checksums vouch for
 // `main/installer-amd64/current/images/SHA256SUMS`, and that for the installer's files.
 //
-// Sources: the Debian repository format (wiki.debian.org/DebianRepository/Format), "Release" files; deb822(5).
+// Sources: the Debian repository format (wiki.debian.org/DebianRepository/Format), "Release" files;
+// deb822(5).
 //
 // 1. The text is only the signed part (verification.ts): lines of a signature are a fault.
 // 2. A field that appears twice is a fault: no list can replace an earlier one.

@@ -1,16 +1,18 @@
-// Remembers when the documents of a site were updated: a mirror, or an attacker, can serve old documents with right
-// signatures for ever.
+// Remembers when the documents of a site were updated: a mirror, or an attacker, can serve old
+// documents with right signatures for ever.
 //
-// Sources: apt, which ignores a Release file that is older than the one it has (`Date`); simplestreams 0.1 (`updated`), which has no date of
-// expiry; RFC 9580 §5.2.3.11 for lists of checksums, whose only time is that of their signature.
+// Sources: apt, which ignores a Release file that is older than the one it has (`Date`);
+// simplestreams 0.1 (`updated`), which has no date of expiry; RFC 9580 §5.2.3.11 for lists of
+// checksums, whose only time is that of their signature.
 //
 //   TREE/images/.seen/HASH.json     the URL of a document, and the newest time that it had; 0 for one that only was there (`noteThere`)
 //
 // 1. A document that was never seen may be old; one without a time is not remembered.
 // 2. A site whose clock was ahead does not lock itself out: no later time than now is remembered.
-// 3. The time of a record's file is when an import last needed it. A record that none has needed for a year is removed.
-// 4. A site can rename its documents for ever, so at most SEEN_MAX records stay: the site with the most loses its
-//    oldest.
+// 3. The time of a record's file is when an import last needed it. A record that none has needed
+//    for a year is removed.
+// 4. A site can rename its documents for ever, so at most SEEN_MAX records stay: the site with the
+//    most loses its oldest.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, utimesSync } from 'node:fs';
@@ -80,13 +82,19 @@ async function writeSeen(tree: string, url: string, updatedMs: number): Promise<
 const readSeen = (tree: string, url: string): number | undefined =>
   readRecord(tree, url, z.object({ url: z.literal(url), updatedMs: z.number() }))?.updatedMs;
 
-/** Makes the directory of the records. @returns the path of the record of `key` Rejects with the system's error. */
+/**
+ * Makes the directory of the records. @returns the path of the record of `key` Rejects with the
+ * system's error.
+ */
 export async function prepareSeen(tree: string, key: string): Promise<string> {
   await makeDirectories(seenDirectory(tree));
   return recordPath(tree, key);
 }
 
-/** Reads the record of `key`; undefined if there is none of this shape. @throws RackError `store-unwritable` */
+/**
+ * Reads the record of `key`; undefined if there is none of this shape. @throws RackError
+ * `store-unwritable`
+ */
 export function readRecord<T>(tree: string, key: string, shape: z.ZodType<T>): T | undefined {
   try {
     const text = readFileSync(recordPath(tree, key), 'utf8');
@@ -150,7 +158,10 @@ function excess(files: readonly SeenFile[]): readonly SeenFile[] {
   return removed;
 }
 
-/** The host of a URL, or the source of delivered files (image-import.ts); empty if the record is unreadable. */
+/**
+ * The host of a URL, or the source of delivered files (image-import.ts); empty if the record is
+ * unreadable.
+ */
 function readSite(path: string): string {
   try {
     const record = ofSite.parse(parseJson(readFileSync(path, 'utf8')));

@@ -3,7 +3,8 @@
 // Source: `--max` of sstream-mirror.
 //
 // 1. Of an image, the files that match all filters are chosen.
-// 2. The newest versions are chosen among the matching ones of a product, and for each choice of the caller on its own.
+// 2. The newest versions are chosen among the matching ones of a product, and for each choice of
+//    the caller on its own.
 // 3. A version without chosen files is not chosen.
 
 import { isAmong } from './offer.ts';

@@ -1,8 +1,12 @@
 // Serials, the names of a product's versions: a date, often followed by a number.
 //
-// Source: simplestreams 0.1 (`YYYYMMDD[.X]`); images.maas.io also writes `20240128_01`, and Ubuntu 14.04 `14.04.20140528`.
+// Source: simplestreams 0.1 (`YYYYMMDD[.X]`); images.maas.io also writes `20240128_01`, and Ubuntu
+// 14.04 `14.04.20140528`.
 
-/** Orders serials from the oldest to the newest, number by number: `20240423.9` comes before `20240423.10`. */
+/**
+ * Orders serials from the oldest to the newest, number by number: `20240423.9` comes before
+ * `20240423.10`.
+ */
 export function compareSerials(a: string, b: string): number {
   const [first, second] = [splitNumbers(a), splitNumbers(b)];
   for (let at = 0; at < Math.max(first.length, second.length); at += 1) {

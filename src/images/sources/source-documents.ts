@@ -1,9 +1,10 @@
 // Fetches and verifies the documents of a source: lists, indexes, their signatures and the keys.
 //
-// 1. Every returned document is authenticated: by a signature of one of the source's keys, or by HTTPS if the source is `unsigned`.
+// 1. Every returned document is authenticated: by a signature of one of the source's keys, or by
+//    HTTPS if the source is `unsigned`.
 // 2. A document of at most KEPT_BYTES_MAX is fetched once per run and stays in memory.
-// 3. A document older than one seen at its URL (seen-documents.ts) is refused. A list of checksums is as old as its
-//    signature.
+// 3. A document older than one seen at its URL (seen-documents.ts) is refused. A list of checksums
+//    is as old as its signature.
 // 4. All documents of a source together have at most TOTAL_BYTES_MAX.
 // 5. A thread verifies one document at a time: a large one takes ten times its size in memory.
 

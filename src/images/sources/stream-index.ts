@@ -1,6 +1,7 @@
 // Decodes the index of a simplestreams site, `streams/v1/index.json`: the list of its documents of products.
 //
-// Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it.
+// Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io
+// and cloud-images.ubuntu.com serve it.
 
 import { listed } from '../../ground/counted.ts';
 import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
@@ -35,8 +36,8 @@ const TEXT_CHARACTERS_MAX = 1024;
 const NAMED_MAX = 3;
 
 /**
- * Why a document of products is not the one that the index names at its path; undefined: it is. A site may have signed
- * it for another path: images of a candidate for those of a release.
+ * Why a document of products is not the one that the index names at its path; undefined: it is. A
+ * site may have signed it for another path: images of a candidate for those of a release.
  * @param entries those with the path
  */
 export function judgeDocument(

@@ -1,12 +1,14 @@
-// Turns one version of a simplestreams product into an offer. The kinds of its files decide which: a disk image, the
-// root of a system with kernel and initrd, a boot loader, or the finished installer of another Rackboot.
+// Turns one version of a simplestreams product into an offer. The kinds of its files decide which:
+// a disk image, the root of a system with kernel and initrd, a boot loader, or the finished
+// installer of another Rackboot.
 //
-// Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`, `…:1:bootloader-download`).
+// Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`,
+// `…:1:bootloader-download`).
 //
 // 1. No file without a checksum is offered, and no image larger than any disk.
-// 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the subarchitecture
-//    `generic`, as in MAAS. Every other kernel, and a disk image for one kind of machine (`xgene-uboot`), keeps its own
-//    name.
+// 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the
+//    subarchitecture `generic`, as in MAAS. Every other kernel, and a disk image for one kind of
+//    machine (`xgene-uboot`), keeps its own name.
 
 import { basename } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
@@ -55,7 +57,10 @@ const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
 /** The releases from precise to wily name their own kernel after their first letter. */
 const LETTERED = /^[p-w]/;
 
-/** The names of an offer; those of a boot loader are the parts of its directory: `bootloader`, `uefi`, `amd64`. */
+/**
+ * The names of an offer; those of a boot loader are the parts of its directory: `bootloader`,
+ * `uefi`, `amd64`.
+ */
 export function buildOfferNames(source: StreamSource, image: StreamImage): OfferNames {
   const clean = cleanTexts(image);
   const { aliases } = image;
@@ -142,7 +147,8 @@ const isRoot = (kind: FileKind): kind is OfferedSystem['kind'] =>
   kind === 'squashfs' || kind === 'root-archive' || kind === 'root-image';
 
 /**
- * Names the file after its type, as MAAS does. @returns undefined if it lacks SHA-256; for a disk, SHA-512 is enough
+ * Names the file after its type, as MAAS does. @returns undefined if it lacks SHA-256; for a disk,
+ * SHA-512 is enough
  */
 function offeredFile(
   { url }: StreamSource,
@@ -155,7 +161,8 @@ function offeredFile(
   const { ftype, path, bytes } = file;
   const offered = { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest };
   if (kind !== 'loader') return offered;
-  // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. Another Rackboot's path has none.
+  // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. Another
+  // Rackboot's path has none.
   const isPlain = ftype === 'bootloader';
   return { ...offered, name: isPlain && !isOwnProduct(product) ? basename(path) : file.name, isArchive: !isPlain };
 }

@@ -1,6 +1,7 @@
 // The products of a simplestreams site: images with versions and files, whose kinds `ftype` shows.
 //
-// Sources: the file types of MAAS (BOOT_RESOURCE_FILE_TYPE of its 3.x); the items of cloud-images.ubuntu.com and images.linuxcontainers.org.
+// Sources: the file types of MAAS (BOOT_RESOURCE_FILE_TYPE of its 3.x); the items of
+// cloud-images.ubuntu.com and images.linuxcontainers.org.
 
 import type { Tags } from './tags.ts';
 

@@ -49,8 +49,8 @@ export async function* readStream(
 }
 
 /**
- * The text of a clear-signed document of an unsigned source (RFC 9580 §7); any other document as it is. No line of JSON begins with a dash,
- * so none is escaped.
+ * The text of a clear-signed document of an unsigned source (RFC 9580 §7); any other document as it
+ * is. No line of JSON begins with a dash, so none is escaped.
  */
 function withoutSignature(document: TrustedDocument): TrustedDocument {
   if (typeof document === 'string' || !Buffer.from(document.subarray(0, SIGNED_START.length)).equals(SIGNED_START))

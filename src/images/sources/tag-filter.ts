@@ -1,9 +1,11 @@
-// Filters on the tags of an item, as `sstream-mirror` accepts them: `arch=amd64`, `subarch~(generic|hwe-t)`, `label!=daily`, `release!~^x`.
+// Filters on the tags of an item, as `sstream-mirror` accepts them: `arch=amd64`,
+// `subarch~(generic|hwe-t)`, `label!=daily`, `release!~^x`.
 //
-// Sources: filters.py of simplestreams 0.1 (the form; a missing tag counts as empty; `~` finds its expression anywhere in the value).
+// Sources: filters.py of simplestreams 0.1 (the form; a missing tag counts as empty; `~` finds its
+// expression anywhere in the value).
 //
-// 1. Values come from strangers, so expressions run in linear time: RE2 (`re2js`) never backtracks. Errors name
-//    features of Python that it lacks, such as back references.
+// 1. Values come from strangers, so expressions run in linear time: RE2 (`re2js`) never backtracks.
+//    Errors name features of Python that it lacks, such as back references.
 // 2. Only a filter with an expression loads the package.
 
 import { cleanText } from '../../ground/clean-text.ts';

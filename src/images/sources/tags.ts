@@ -2,12 +2,13 @@
 //
 //   document ─▶ product ─▶ version ─▶ item
 //
-// Source: simplestreams 0.1, which merges the levels in this order, and adds product_name, version_name and item_name.
+// Source: simplestreams 0.1, which merges the levels in this order, and adds product_name,
+// version_name and item_name.
 //
 // 1. Numbers and booleans become the text that simplestreams, a Python program, makes, so that filters match.
 // 2. An object or a list is the level below, not a tag. In place of a tag of READ it is a fault.
-// 3. `_aliases` abbreviates repeated tags: `{ crsn: { ne1: { region: … } } }` adds the tags of `ne1` to every level
-//    with `crsn: ne1` that lacks them.
+// 3. `_aliases` abbreviates repeated tags: `{ crsn: { ne1: { region: … } } }` adds the tags of
+//    `ne1` to every level with `crsn: ne1` that lacks them.
 
 import { type Fields, isFields } from '../../ground/fields.ts';
 import { memberPath } from './document-fault.ts';

@@ -1,15 +1,17 @@
-// Verifies OpenPGP signatures of other sites: clear-signed (`index.sjson`, `InRelease`, Fedora's CHECKSUM) or detached
-// (`.gpg`, `.asc`, `.sign`), binary or armored.
+// Verifies OpenPGP signatures of other sites: clear-signed (`index.sjson`, `InRelease`, Fedora's
+// CHECKSUM) or detached (`.gpg`, `.asc`, `.sign`), binary or armored.
 //
 //   key known? ─▶ algorithms strong? ─▶ key valid now? ─▶ signature right? ─▶ in its time? ─▶ signed text
 //
-// Sources: RFC 9580 (OpenPGP), §7 for clear-signed text; the package `openpgp`, which checks keys and signatures. RFC 9580 leaves clocks to
-// its implementations: Sequoia allows 30 minutes (`CLOCK_SKEW_TOLERANCE`), apt 10 s for the date of a release (`Acquire::Max-FutureTime`),
-// and RFC 4120 §8.2 recommends 5 minutes.
+// Sources: RFC 9580 (OpenPGP), §7 for clear-signed text; the package `openpgp`, which checks keys
+// and signatures. RFC 9580 leaves clocks to its implementations: Sequoia allows 30 minutes
+// (`CLOCK_SKEW_TOLERANCE`), apt 10 s for the date of a release (`Acquire::Max-FutureTime`), and RFC
+// 4120 §8.2 recommends 5 minutes.
 //
-// 1. One valid signature by an accepted key is enough: Debian signs with several, and a keyring may lack some.
-//    Otherwise the last fault in FURTHEST is reported.
-// 2. A key must be valid now, not only when it signed, as for apt: a stolen old key could sign with an old date.
+// 1. One valid signature by an accepted key is enough: Debian signs with several, and a keyring may
+//    lack some. Otherwise the last fault in FURTHEST is reported.
+// 2. A key must be valid now, not only when it signed, as for apt: a stolen old key could sign with
+//    an old date.
 // 3. A signature or a key from up to CLOCK_AHEAD_MS_MAX in the future is accepted, an expired one never.
 // 4. Only the signed text is returned.
 // 5. The package takes 0.1 s and 16 MB to load: only the first signature loads it.
@@ -39,7 +41,10 @@ interface VerificationRequest {
 interface Accepted {
   /** As its signer says, since 1970. */
   readonly madeMs: number;
-  /** Of a clear-signed file. Each line ends in one character; trailing spaces, which are not signed, are removed. */
+  /**
+   * Of a clear-signed file. Each line ends in one character; trailing spaces, which are not signed,
+   * are removed.
+   */
   readonly text?: string;
 }
 
@@ -85,8 +90,8 @@ type Message = Parameters<OpenPgp['verify']>[0]['message'];
 type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
 
 /**
- * A reformatted key (with extended expiry, for example) has a self-signature newer than its older signatures, which
- * stay valid. Keys without flags are old; they may sign.
+ * A reformatted key (with extended expiry, for example) has a self-signature newer than its older
+ * signatures, which stay valid. Keys without flags are old; they may sign.
  */
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 

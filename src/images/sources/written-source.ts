@@ -58,7 +58,10 @@ const filled = (text: string): string => fillPlaceholders(text, { release: 'x', 
 
 const PLACEHOLDER_LIST = PLACEHOLDERS.map((name) => `{${name}}`).join(', ');
 
-/** Parses a URL with known placeholders, without user name, password and fragment; undefined: the text is not one. */
+/**
+ * Parses a URL with known placeholders, without user name, password and fragment; undefined: the
+ * text is not one.
+ */
 function parseUrl(text: string): URL | undefined {
   const url = URL.canParse(filled(text)) ? new URL(filled(text)) : undefined;
   const isFit =

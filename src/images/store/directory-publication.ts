@@ -1,4 +1,5 @@
-// Publishes whole directories in the boot tree, from which machines may load at any moment, and links to them.
+// Publishes whole directories in the boot tree, from which machines may load at any moment, and
+// links to them.
 //
 // 1. A directory with a kernel and its initrd appears whole or not at all.
 // 2. Modes are the same for every builder: directories 0755, files 0644.

@@ -1,5 +1,6 @@
-// A lock held by one process at a time: SQLite's lock on an empty, lasting file. The kernel releases it however the process ends.
-// Sources: sqlite.org/lockingv3.html, sqlite.org/rescode.html (SQLITE_BUSY).
+// A lock held by one process at a time: SQLite's lock on an empty, lasting file. The kernel
+// releases it however the process ends. Sources: sqlite.org/lockingv3.html, sqlite.org/rescode.html
+// (SQLITE_BUSY).
 //
 // 1. A link is refused: SQLite would create the file that it names.
 

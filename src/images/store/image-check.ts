@@ -5,8 +5,8 @@
 //                                                   ├─ missing
 //                                                   └─ behind a linked directory, unreadable
 //
-// 1. A blob found to be damaged is no longer served. Its manifest stays: the list shows the image as missing, and an
-//    import of the same file restores it.
+// 1. A blob found to be damaged is no longer served. Its manifest stays: the list shows the image
+//    as missing, and an import of the same file restores it.
 // 2. A damaged blob that can be downloaded again is deleted; that of an image added by hand is kept.
 // 3. A blob that cannot be read, or whose directory is a link, is only reported: another attempt may succeed.
 // 4. Only the file that was read is taken out; one that replaced it meanwhile is read, too.

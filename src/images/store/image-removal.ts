@@ -1,7 +1,7 @@
 // Removes images from the store, and blobs that no image needs.
 //
-// 1. An image is removed with its manifest; a blob is deleted when no manifest names it, in a turn of the store
-//    (stored-blob.ts).
+// 1. An image is removed with its manifest; a blob is deleted when no manifest names it, in a turn
+//    of the store (stored-blob.ts).
 // 2. A copy that is not under way (`beginCopy`) is of a killed process, and is removed at once.
 
 import type { Dirent } from 'node:fs';
@@ -33,7 +33,8 @@ export interface ImageUse {
 }
 
 /**
- * Removes images from the store, and the blobs that no remaining image needs. The caller leaves out images in use.
+ * Removes images from the store, and the blobs that no remaining image needs. The caller leaves out
+ * images in use.
  * @param nowMs wall time
  * @returns the freed bytes
  * @throws RackError `store-unwritable`
@@ -60,8 +61,8 @@ export async function removeImages(
 }
 
 /**
- * Deletes blobs that no manifest names: those in `doomed` at once, others when no running addition can have them. While
- * a manifest is unreadable nothing is deleted: it may name any blob.
+ * Deletes blobs that no manifest names: those in `doomed` at once, others when no running addition
+ * can have them. While a manifest is unreadable nothing is deleted: it may name any blob.
  * @throws the system's error
  */
 export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
@@ -116,8 +117,8 @@ export async function keepForMachines(tree: string, image: StoredImage): Promise
 }
 
 /**
- * Renews the change time (ctime), which `sweepBlobs` reads. The modification time stays: its change would end every
- * transfer (files/shared-file.ts). Source: chmod(2).
+ * Renews the change time (ctime), which `sweepBlobs` reads. The modification time stays: its change
+ * would end every transfer (files/shared-file.ts). Source: chmod(2).
  */
 async function keepBlobRecent(path: string): Promise<void> {
   await chmod(path, (await stat(path)).mode & 0o7777);

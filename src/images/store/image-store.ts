@@ -1,4 +1,5 @@
-// The store of images from which machines are deployed: blobs named after their content, and one manifest for each image.
+// The store of images from which machines are deployed: blobs named after their content, and one
+// manifest for each image.
 //
 //   TREE/images/ab/abcdef….img[.zst]              the bytes as served; the boot listener also sends ranges of them
 //   TREE/images/ab/abcdef….{squashfs,root.tar,root.gz,file}   the root of a system, its kernel, initrd … (stored-system.ts)
@@ -8,8 +9,10 @@
 //
 // 1. A blob's name is its hash. It appears whole and never changes.
 //    Images with the same bytes share it.
-// 2. A manifest appears whole and after its blob. Each is a file of its own, so that concurrent additions cannot lose one.
-// 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot here can fetch them.
+// 2. A manifest appears whole and after its blob. Each is a file of its own, so that concurrent
+//    additions cannot lose one.
+// 3. Manifests have hidden names, which are not served. Blobs are served: every host that can boot
+//    here can fetch them.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -235,7 +238,10 @@ export function decodeImage(text: string): StoredImage | string {
   return judgeImageName(image) ?? image;
 }
 
-/** @throws RackError `tree-unreadable` if the directory of the images is a link: the boot server sends no file from outside the tree */
+/**
+ * @throws RackError `tree-unreadable` if the directory of the images is a link: the boot server
+ * sends no file from outside the tree
+ */
 export function assertOwnStore(tree: string): void {
   const directory = join(tree, 'images');
   if (seenEntry(directory)?.isSymbolicLink() !== true) return;
@@ -313,7 +319,10 @@ type WithKernel = ImageName & { readonly system?: Pick<StoredSystem, 'subarch' |
 const hasKernel = ({ subarchitecture, system }: WithKernel, kernel: string): boolean =>
   subarchitecture === kernel || (system !== undefined && kernelNames(system).includes(kernel));
 
-/** The best image for a request. Has the requested kernel; without one, prefers the requested sub-architecture to the generic one, then stable images, then the newest. */
+/**
+ * The best image for a request. Has the requested kernel; without one, prefers the requested
+ * sub-architecture to the generic one, then stable images, then the newest.
+ */
 export function chooseImage<T extends WithKernel>(wish: ImageWish, images: readonly T[]): T | undefined {
   const fitting = images.filter(
     ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,
@@ -338,8 +347,8 @@ export function findStoredImage(tree: string, wish: ImageWish): FoundImage | und
 }
 
 /**
- * True if all blobs of an image exist, each with the size that its manifest states. A link, or one that cannot be
- * looked at, counts as missing; `rackboot images fsck` reports why.
+ * True if all blobs of an image exist, each with the size that its manifest states. A link, or one
+ * that cannot be looked at, counts as missing; `rackboot images fsck` reports why.
  */
 export function hasBlob(tree: string, image: StoredImage): boolean {
   return listBlobs(image).every(({ path, bytes }) => {

@@ -8,8 +8,8 @@ export class OneAtATime {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * Does a piece after all earlier ones. The caller may use the result until the next turn of the event loop, before
-   * the next work begins.
+   * Does a piece after all earlier ones. The caller may use the result until the next turn of the
+   * event loop, before the next work begins.
    * @param signal takes a waiting piece out of the queue
    */
   do<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {

@@ -1,5 +1,6 @@
-// Publishes finished files in the boot tree, from which machines may load at any moment, and describes them in
-// manifests. A file is replaced as a whole. directory-publication.ts publishes whole directories.
+// Publishes finished files in the boot tree, from which machines may load at any moment, and
+// describes them in manifests. A file is replaced as a whole. directory-publication.ts publishes
+// whole directories.
 
 import { createHash } from 'node:crypto';
 import { chmod, constants, type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';

@@ -1,9 +1,11 @@
 // Reads blobs of the store to verify them, and gives files their places.
 //
 // 1. A blob is a regular file in a real directory: neither may be a link, which could lead anywhere.
-// 2. A name proves nothing: existing bytes are hashed before another image uses them, and wrong ones are replaced.
-// 3. Blobs get and lose their places in the turns in which manifests are written (`inStoreTurn`). There a publication
-//    looks for its blobs, a removal for manifests that name its blobs, and a check for the file that it has read.
+// 2. A name proves nothing: existing bytes are hashed before another image uses them, and wrong
+//    ones are replaced.
+// 3. Blobs get and lose their places in the turns in which manifests are written (`inStoreTurn`).
+//    There a publication looks for its blobs, a removal for manifests that name its blobs, and a
+//    check for the file that it has read.
 
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -18,7 +20,10 @@ import { makeDirectories, syncDirectory } from './publication.ts';
 export type ContentState =
   | { readonly kind: 'whole'; readonly bytes: number }
   | { readonly kind: 'missing' }
-  /** Wrong size or hash, or not a file. @param found its actual hash; undefined if its size was already wrong */
+  /**
+   * Wrong size or hash, or not a file. @param found its actual hash; undefined if its size was
+   * already wrong
+   */
   | { readonly kind: 'damaged'; readonly bytes: number; readonly found: string | undefined }
   /** Its directory is a link. */
   | { readonly kind: 'linked' }
@@ -29,7 +34,8 @@ type PlacedBlob = Omit<ImageBlob, 'bytes'>;
 const turns = new OneAtATime();
 
 /**
- * Does `work` while no other work writes a manifest or moves a blob. Others wait, so `work` hashes and copies nothing.
+ * Does `work` while no other work writes a manifest or moves a blob. Others wait, so `work` hashes
+ * and copies nothing.
  */
 export const inStoreTurn = <T>(work: () => Promise<T>): Promise<T> => turns.do(work);
 

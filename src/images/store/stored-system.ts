@@ -1,10 +1,13 @@
-// A system in the store, in the form of MAAS's streams: its root with its kernel and initrd, instead of a disk image. A
-// machine sets up the disk for it. The shapes are those of manifests.
+// A system in the store, in the form of MAAS's streams: its root with its kernel and initrd,
+// instead of a disk image. A machine sets up the disk for it. The shapes are those of manifests.
 
 import { z } from 'zod';
 import { cleanText } from '../../ground/clean-text.ts';
 
-/** A root: a squashfs file system, a tar archive in any compression, or another file system compressed with gzip. */
+/**
+ * A root: a squashfs file system, a tar archive in any compression, or another file system
+ * compressed with gzip.
+ */
 const ROOT_FORMATS = ['squashfs', 'root.tar', 'root.gz'] as const;
 export type RootFormat = (typeof ROOT_FORMATS)[number];
 export const formatShape = z.enum(['raw', 'raw.zst', ...ROOT_FORMATS]);
@@ -57,7 +60,10 @@ export const isRootFormat = (format: string): format is RootFormat => ROOT_FORMA
 /** True for a name that is allowed in the boot tree. */
 export const isTreeName = (name: string): boolean => NAME.test(name);
 
-/** The names of a system's kernel, each of which names a directory of the boot tree: `hwe-24.04`, `hwe-rolling`. */
+/**
+ * The names of a system's kernel, each of which names a directory of the boot tree: `hwe-24.04`,
+ * `hwe-rolling`.
+ */
 export const kernelNames = ({
   subarch,
   subarches = [],

@@ -3,14 +3,15 @@
 //   TREE/images/systems/NAME-HASH/{boot-kernel,boot-initrd,squashfs,…}     hard links to the blobs of one image
 //   TREE/OS/ARCH/SUBARCH/RELEASE/LABEL                                     a link to the directory of the newest serial
 //
-// Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the release's own kernel, and `hwe-rolling` one
-// for the kernel that a stream marks as rolling.
+// Source: the `current` directory of MAAS 1.5 to 3.4, where `generic` is a second name for the
+// release's own kernel, and `hwe-rolling` one for the kernel that a stream marks as rolling.
 //
 // 1. A directory appears whole or not at all, and never gets files of another serial.
 // 2. The store is authoritative: after each change, the changed names are linked again from the manifests.
 // 3. One work at a time makes links (`turns`): two would remove each other's, or link to an old one.
-// 4. A machine boots from the directory (boot/decision.ts), which stays for an hour after its image was removed. So
-//    kernel, initrd and root of one boot belong together. A damaged directory is removed at once.
+// 4. A machine boots from the directory (boot/decision.ts), which stays for an hour after its image
+//    was removed. So kernel, initrd and root of one boot belong together. A damaged directory is
+//    removed at once.
 // 5. What a person put in the place of a link stays, and so does everything behind a link to a directory.
 
 import { createHash } from 'node:crypto';
@@ -33,8 +34,8 @@ const NAME_CHARACTERS_MAX = 160;
 const HASH_CHARACTERS = 12;
 const HASH = `-[0-9a-f]{${HASH_CHARACTERS}}`;
 /**
- * Matches our directories, and those that a killed process left unfinished (directory-publication.ts). One kept for a
- * person has another name.
+ * Matches our directories, and those that a killed process left unfinished
+ * (directory-publication.ts). One kept for a person has another name.
  */
 export const SYSTEM_NAME = String.raw`(?:[^./][^/]*${HASH}|\.[^/]+${HASH}${UNFINISHED_END})`;
 const OWN_NAME = new RegExp(`^${SYSTEM_NAME}$`);
@@ -82,7 +83,8 @@ async function removeLink(tree: string, place: string): Promise<void> {
 }
 
 /**
- * Removes the directories that no image has needed for an hour. Touches no other names, and nothing behind a link.
+ * Removes the directories that no image has needed for an hour. Touches no other names, and nothing
+ * behind a link.
  * @param nowMs wall time
  * @throws RackError as `refreshTree`
  */
@@ -91,7 +93,10 @@ export const sweepSystems = (tree: string, nowMs: number): Promise<void> =>
     for (const path of await oldSystems(tree, nowMs)) await rm(path, { recursive: true, force: true });
   });
 
-/** The directories that no image has needed for an hour; none while a manifest is unreadable, which may need one. */
+/**
+ * The directories that no image has needed for an hour; none while a manifest is unreadable, which
+ * may need one.
+ */
 async function oldSystems(tree: string, nowMs: number): Promise<readonly string[]> {
   if (!isOwnDirectory(tree)) return [];
   const entries = await readdir(join(tree, SYSTEMS), { withFileTypes: true }).catch(() => []);

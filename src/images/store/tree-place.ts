@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
 
-/** The first link on the way to a path, or the path itself; undefined: none. @param path relative to the tree */
+/**
+ * The first link on the way to a path, or the path itself; undefined: none. @param path relative to
+ * the tree
+ */
 export function linkOnWay(tree: string, path: string): string | undefined {
   return waysTo(tree, path).find((way) => seenEntry(way)?.isSymbolicLink() === true);
 }
@@ -27,7 +30,10 @@ export function assertNotLinked(tree: string, path: string): void {
   throw new RackError('store-unwritable', `${link} is a link, and nothing is changed behind it: ${remedy}`);
 }
 
-/** Why a link may not be made or replaced at a path of the tree; undefined: it may. @param path relative to the tree */
+/**
+ * Why a link may not be made or replaced at a path of the tree; undefined: it may. @param path
+ * relative to the tree
+ */
 export function linkProblem(tree: string, path: string): string | undefined {
   const above = linkOnWay(tree, dirname(path));
   if (above !== undefined) return `${above} is a link, and nothing is changed behind it`;

@@ -1,10 +1,13 @@
-// Bounds how many hosts without an ARP entry are sent to at once. For each host of an attached network that is sent to, the kernel keeps an
-// ARP entry, shared by all interfaces and network namespaces; a host that answers no ARP keeps its entry for three seconds. Requests with
-// forged addresses could fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024), and new hosts would get no reply. Sources:
-// arp(7); the kernel's neighbour table (neigh_forced_gc drops no waiting entry).
+// Bounds how many hosts without an ARP entry are sent to at once. For each host of an attached
+// network that is sent to, the kernel keeps an ARP entry, shared by all interfaces and network
+// namespaces; a host that answers no ARP keeps its entry for three seconds. Requests with forged
+// addresses could fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024), and new
+// hosts would get no reply. Sources: arp(7); the kernel's neighbour table (neigh_forced_gc drops no
+// waiting entry).
 //
 // 1. While datagrams go to fewer than LOOK_FROM different addresses in WAIT_MS, nothing is looked up.
-// 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us has an entry by its own ARP request.
+// 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us
+//    has an entry by its own ARP request.
 // 3. At the bound the table is read again, at most once in FRESH_MS.
 
 import type { Ipv4 } from '../../ground/address.ts';
@@ -12,11 +15,14 @@ import { type Clock, type Instant, later } from '../../ground/clock.ts';
 import type { ArpTable, Vicinity } from './send-space.ts';
 
 /**
- * Hosts without an ARP entry sent to within WAIT_MS. Forged requests fill it. A new host is then answered when it retries; all others
- * notice nothing. It empties within WAIT_MS.
+ * Hosts without an ARP entry sent to within WAIT_MS. Forged requests fill it. A new host is then
+ * answered when it retries; all others notice nothing. It empties within WAIT_MS.
  */
 const ABSENT_HOSTS_MAX = 256;
-/** How long the kernel keeps a datagram for a host that answers no ARP, in milliseconds: mcast_solicit times retrans_time. */
+/**
+ * How long the kernel keeps a datagram for a host that answers no ARP, in milliseconds:
+ * mcast_solicit times retrans_time.
+ */
 export const WAIT_MS = 3000;
 /** From this many addresses on, the ARP table is read. */
 export const LOOK_FROM = 64;
@@ -26,7 +32,10 @@ export const FRESH_MS = 50;
 export class AbsentHosts {
   readonly #clock: Clock;
   readonly #table: Pick<ArpTable, 'vicinity'>;
-  /** Until when the kernel may wait for each host. No `BoundedMap`: a full one refuses a newcomer, and forgets no host. */
+  /**
+   * Until when the kernel may wait for each host. No `BoundedMap`: a full one refuses a newcomer,
+   * and forgets no host.
+   */
   readonly #waits = new Map<Ipv4, Instant>();
   /** The reading used last. */
   #judgedBy: Vicinity | undefined;

@@ -2,7 +2,8 @@
 //
 // 1. Datagrams arrive in arrays of at most RECEIVE_BATCH_MAX, as the kernel had queued them.
 // 2. `bytes` of a received datagram is borrowed until the handler returns (borrowed-bytes.ts).
-// 3. `send` never throws and never blocks; datagrams that the kernel refuses are counted and reported to `onSendError`.
+// 3. `send` never throws and never blocks; datagrams that the kernel refuses are counted and
+//    reported to `onSendError`.
 // 4. When `send` returns, the caller owns its bytes again.
 
 import type { Ipv4, MacAddress } from '../../ground/address.ts';
@@ -16,7 +17,10 @@ export const RECEIVE_BATCH_MAX = 64;
 
 export type Destination =
   | { readonly kind: 'unicast'; readonly address: Ipv4; readonly port: number }
-  /** A client without an address, which answers no ARP: sent to its hardware address if the host allows it, otherwise broadcast. */
+  /**
+   * A client without an address, which answers no ARP: sent to its hardware address if the host
+   * allows it, otherwise broadcast.
+   */
   | { readonly kind: 'hardware'; readonly address: Ipv4; readonly mac: MacAddress; readonly port: number }
   | { readonly kind: 'broadcast'; readonly port: number };
 
@@ -38,9 +42,15 @@ export interface SocketCounters {
   readonly sent: number;
   /** Datagrams that the kernel refused to send. */
   readonly sendErrors: number;
-  /** Datagrams that the kernel dropped because the receive buffer was full; undefined if the system does not report it. */
+  /**
+   * Datagrams that the kernel dropped because the receive buffer was full; undefined if the system
+   * does not report it.
+   */
   readonly receiveDrops: number | undefined;
-  /** The receive buffer's size as the kernel counts it, in bytes; undefined if the system does not report it. */
+  /**
+   * The receive buffer's size as the kernel counts it, in bytes; undefined if the system does not
+   * report it.
+   */
   readonly receiveBufferBytes?: number | undefined;
   /** The send buffer's size, likewise. */
   readonly sendBufferBytes?: number | undefined;
@@ -82,10 +92,11 @@ export interface SocketRequest {
 
 export interface DatagramNetwork {
   /**
-   * Opens one socket. Open the device sockets of a shared port before its address sockets: only then is another server on
-   * the device always detected.
+   * Opens one socket. Open the device sockets of a shared port before its address sockets: only
+   * then is another server on the device always detected.
    *
-   * @throws RackError `address-in-use`, `permission-denied`, `address-not-here`, `interface-missing`, `socket-refused`
+   * @throws RackError `address-in-use`, `permission-denied`, `address-not-here`,
+   * `interface-missing`, `socket-refused`
    */
   open(request: SocketRequest): Promise<DatagramSocket>;
   close(): Promise<void>;
@@ -101,6 +112,9 @@ export interface HostNetwork extends DatagramNetwork {
   mayReach(address: Ipv4): boolean;
   /** Opens a tap on a device (`frame-tap.ts`), which the caller closes; undefined without the privilege. */
   tap(request: TapRequest): FrameTap | undefined;
-  /** To be called with every new list of interfaces: binds sockets again whose device was deleted and created under the same name. */
+  /**
+   * To be called with every new list of interfaces: binds sockets again whose device was deleted
+   * and created under the same name.
+   */
   interfacesChanged(interfaces: readonly HostInterface[]): void;
 }

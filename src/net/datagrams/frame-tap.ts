@@ -1,6 +1,6 @@
-// Receives copies of an interface's datagrams for one UDP port, and sends like a host without an address: Rackboot sees a wire as a DHCP
-// client does, without taking the port from the host. Sources: packet(7), RFC 791 §3.1, RFC 768, the kernel's documentation of its packet
-// filter.
+// Receives copies of an interface's datagrams for one UDP port, and sends like a host without an
+// address: Rackboot sees a wire as a DHCP client does, without taking the port from the host.
+// Sources: packet(7), RFC 791 §3.1, RFC 768, the kernel's documentation of its packet filter.
 //
 // 1. The kernel's filter passes only whole IPv4 UDP datagrams for the port.
 // 2. The tap does not receive what this host sends, nor this host's sockets what the tap sends.
@@ -131,7 +131,10 @@ export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: n
   return frame;
 }
 
-/** Undefined if it holds no whole UDP datagram for `port`. Checksums are ignored: the card may still have to fill them. */
+/**
+ * Undefined if it holds no whole UDP datagram for `port`. Checksums are ignored: the card may still
+ * have to fill them.
+ */
 export function readTappedFrame(frame: BorrowedBytes, port: number): TappedDatagram | undefined {
   if (frame.length < ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES_MIN + UDP_HEADER_BYTES) return undefined;
   const view = borrowedView(frame);

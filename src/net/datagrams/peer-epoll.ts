@@ -1,13 +1,16 @@
-// Connected UDP sockets for a thread that serves nothing else: it sleeps in epoll_wait over all of them, and each datagram costs a recv and
-// a send. Sources: epoll(7), udp(7) (UDP_SEGMENT), ip(7) (IP_PMTUDISC_OMIT).
+// Connected UDP sockets for a thread that serves nothing else: it sleeps in epoll_wait over all of
+// them, and each datagram costs a recv and a send. Sources: epoll(7), udp(7) (UDP_SEGMENT), ip(7)
+// (IP_PMTUDISC_OMIT).
 //
-// 1. An event names its socket by place and generation: of a socket that was closed in the same batch, whose place another may already
-//    have, it is dropped.
+// 1. An event names its socket by place and generation: of a socket that was closed in the same
+//    batch, whose place another may already have, it is dropped.
 // 2. A batch takes one datagram of each socket: a busy peer waits for all others.
 // 3. Reports of a small MTU are ignored, as in `udp-linux.ts`.
-// 4. A second socket at the same port is connected to the peer's host and port 0, which the kernel takes for any port that no other socket is
-//    connected to. So the peer's host can hear from that port, and nobody else.
-// 5. Where the kernel cannot segment for a peer (no checksums by the device, a path with a small MTU), its blocks are sent one by one.
+// 4. A second socket at the same port is connected to the peer's host and port 0, which the kernel
+//    takes for any port that no other socket is connected to. So the peer's host can hear from that
+//    port, and nobody else.
+// 5. Where the kernel cannot segment for a peer (no checksums by the device, a path with a small
+//    MTU), its blocks are sent one by one.
 
 import { ANY } from '../../ground/address.ts';
 import { reclaim } from '../../ground/borrowed-bytes.ts';
@@ -117,7 +120,10 @@ export class EpollSockets implements PeerSockets {
     return socket;
   }
 
-  /** Sleeps for at most `waitMs` milliseconds, calls `awake`, and then delivers what has arrived. @returns true if the waker was readable */
+  /**
+   * Sleeps for at most `waitMs` milliseconds, calls `awake`, and then delivers what has arrived.
+   * @returns true if the waker was readable
+   */
   work(waitMs: number, awake: () => void): boolean {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, EVENTS_MAX, waitMs);
     if (count < 0) {

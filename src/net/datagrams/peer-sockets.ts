@@ -1,6 +1,6 @@
-// The port for sockets that are each connected to one peer (udp(7)): datagrams from other hosts never arrive, and the kernel answers them as
-// if the port were closed, so strangers cannot find the ports in use. Implemented by `peer-epoll.ts`, for a thread of
-// its own.
+// The port for sockets that are each connected to one peer (udp(7)): datagrams from other hosts
+// never arrive, and the kernel answers them as if the port were closed, so strangers cannot find
+// the ports in use. Implemented by `peer-epoll.ts`, for a thread of its own.
 //
 // 1. `send` never throws and never blocks. It may call the listener, which may close the socket.
 // 2. A closed socket calls its listener no more.
@@ -25,7 +25,10 @@ export interface PeerListener {
    * @returns the answer to that port
    */
   readonly onStray: (bytes: BorrowedBytes, length: number) => Uint8Array | undefined;
-  /** ICMP reports the peer unreachable (RFC 1122 §4.1.3.3). The kernel believes only reports that quote a datagram of this socket. */
+  /**
+   * ICMP reports the peer unreachable (RFC 1122 §4.1.3.3). The kernel believes only reports that
+   * quote a datagram of this socket.
+   */
   readonly onUnreachable: () => void;
   /** The system refused so many datagrams, or the whole socket. */
   readonly onRefused: (datagrams: number) => void;
@@ -43,7 +46,10 @@ export interface SendMemory {
 export interface PeerSocket {
   /** 0 until it is open. */
   readonly localPort: number;
-  /** Sends `length` bytes from `start` as datagrams of `segmentBytes`, the last one shorter: at most 65,507 bytes and 64 datagrams. */
+  /**
+   * Sends `length` bytes from `start` as datagrams of `segmentBytes`, the last one shorter: at most
+   * 65,507 bytes and 64 datagrams.
+   */
   send(memory: SendMemory, start: number, length: number, segmentBytes: number): void;
   close(): void;
 }

@@ -1,10 +1,13 @@
-// Keeps a socket's send buffer free for present hosts. A datagram to a host of the same wire that answers no ARP waits in the kernel for
-// three seconds, in its socket's send buffer. Requests with forged addresses could fill the buffer, and no other host would get an answer.
-// Sources: arp(7), the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
+// Keeps a socket's send buffer free for present hosts. A datagram to a host of the same wire that
+// answers no ARP waits in the kernel for three seconds, in its socket's send buffer. Requests with
+// forged addresses could fill the buffer, and no other host would get an answer. Sources: arp(7),
+// the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
 //
-// 1. The buffer is checked once in LOOK_EVERY datagrams. While less than a quarter of it is in use, no host is looked up.
-// 2. Above that, and until less than an eighth is in use, a host of an attached network without an ARP entry gets one datagram per reading
-//    of the table, so that the kernel resolves it. From three quarters on it gets none.
+// 1. The buffer is checked once in LOOK_EVERY datagrams. While less than a quarter of it is in use,
+//    no host is looked up.
+// 2. Above that, and until less than an eighth is in use, a host of an attached network without an
+//    ARP entry gets one datagram per reading of the table, so that the kernel resolves it. From
+//    three quarters on it gets none.
 // 3. Sending to hosts behind a router is always allowed: the kernel then resolves only the router.
 // 4. A host that asks us something is in the table by its own ARP request.
 
@@ -54,7 +57,10 @@ export class SendSpace {
   #sinceLook = 0;
   #share = 0;
 
-  /** `vicinity` returns the same object until the table is read again. `mayReach` is the limit of all sockets together. */
+  /**
+   * `vicinity` returns the same object until the table is read again. `mayReach` is the limit of
+   * all sockets together.
+   */
   constructor(
     memory: () => SendMemory | undefined,
     vicinity: () => Vicinity,

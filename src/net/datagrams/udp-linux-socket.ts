@@ -1,16 +1,17 @@
-// One UDP socket of Linux: dgram wakes us, and the queue is then read and answered in batches through the C library. Sources: recvmmsg(2),
-// sendmmsg(2), packet(7).
+// One UDP socket of Linux: dgram wakes us, and the queue is then read and answered in batches
+// through the C library. Sources: recvmmsg(2), sendmmsg(2), packet(7).
 //
 //     dgram `message` → #wake → recvmmsg → deliver ─ queue not empty and budget left ─┐
 //                                  └───────────────────────────────────────────────────┘
 //
-// 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; beyond that only dgram's own few reads pass, so a
-//    flood leaves time for other work.
+// 1. One turn of the event loop drains at most DRAIN_PER_TURN_MAX datagrams per socket; beyond that
+//    only dgram's own few reads pass, so a flood leaves time for other work.
 // 2. All sockets of a network share the batches: receiving and sending are synchronous, and no view is kept.
 // 3. Refusals are reported only when the send batch is empty: the listener may send or close the socket.
-// 4. Replies to clients without an address carry complete checksums. The kernel leaves checksums to the network card, and a virtual one
-//    (veth, bridge, virtio) hands them on unfinished: clients that read raw frames then drop the datagram. For a datagram in pieces
-//    (MSG_MORE) the kernel computes it (ip_append_data).
+// 4. Replies to clients without an address carry complete checksums. The kernel leaves checksums to
+//    the network card, and a virtual one (veth, bridge, virtio) hands them on unfinished: clients
+//    that read raw frames then drop the datagram. For a datagram in pieces (MSG_MORE) the kernel
+//    computes it (ip_append_data).
 // 5. After `close` no call uses the descriptor again, which may already be another file's.
 
 import type { Socket } from 'node:dgram';

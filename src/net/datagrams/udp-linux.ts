@@ -1,11 +1,13 @@
-// Datagram sockets on Linux: bound to devices, in batches, with frames to machines without an address. Sources: socket(7), ip(7),
-// packet(7); which socket gets which datagram was tried in network namespaces.
+// Datagram sockets on Linux: bound to devices, in batches, with frames to machines without an
+// address. Sources: socket(7), ip(7), packet(7); which socket gets which datagram was tried in
+// network namespaces.
 //
-// 1. Sockets are opened one at a time. SO_REUSEADDR on a shared port is set only while a further socket of the set binds, so no other
-//    program can join unnoticed.
+// 1. Sockets are opened one at a time. SO_REUSEADDR on a shared port is set only while a further
+//    socket of the set binds, so no other program can join unnoticed.
 // 2. dgram sets SO_REUSEADDR on every descriptor it receives, which is then corrected.
-// 3. Reports of a small MTU are ignored: a stranger can forge one for any client, and loaders that cannot reassemble fragments would get
-//    nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC 8085 §3.2 asks for datagrams that fit instead).
+// 3. Reports of a small MTU are ignored: a stranger can forge one for any client, and loaders that
+//    cannot reassemble fragments would get nothing for ten minutes (ip(7), IP_PMTUDISC_OMIT; RFC
+//    8085 §3.2 asks for datagrams that fit instead).
 // 4. Once dgram has a descriptor, only closing the dgram socket closes it.
 
 import { createSocket, type Socket } from 'node:dgram';
@@ -53,7 +55,8 @@ export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const SLOT_BYTES = 65_536;
 
 /**
- * @param sendBufferBytes to request for each socket; tests set less, to see what a host that allows no more gets
+ * @param sendBufferBytes to request for each socket; tests set less, to see what a host that allows
+ * no more gets
  * @throws RackError `native-unavailable`
  */
 export async function openNetwork(sendBufferBytes = SEND_BUFFER_BYTES): Promise<HostNetwork> {
@@ -210,8 +213,9 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /**
-   * True if the same address, port and device are taken: by ourselves, or by another program that offers to share them. Beside our own
-   * sockets a bind without SO_REUSEADDR always fails, so it cannot show this.
+   * True if the same address, port and device are taken: by ourselves, or by another program that
+   * offers to share them. Beside our own sockets a bind without SO_REUSEADDR always fails, so it
+   * cannot show this.
    */
   #taken(request: SocketRequest, ours: readonly LinuxSocket[]): boolean {
     const { address, device, port } = request;
@@ -229,8 +233,9 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /**
-   * Clears SO_REUSEADDR. A device socket without it keeps other programs away from its device, the wildcard address and our addresses; the
-   * address sockets keep it, so that the server of another device may still start.
+   * Clears SO_REUSEADDR. A device socket without it keeps other programs away from its device, the
+   * wildcard address and our addresses; the address sockets keep it, so that the server of another
+   * device may still start.
    */
   #guardPort(port: number): void {
     const all = [...this.#sockets].filter((socket) => socket.localPort === port);

@@ -1,4 +1,5 @@
-// Reads of files that never wait for a disk: they bring what the kernel has in memory. Source: preadv2(2), RWF_NOWAIT.
+// Reads of files that never wait for a disk: they bring what the kernel has in memory. Source:
+// preadv2(2), RWF_NOWAIT.
 
 import type { Libc } from './libc.ts';
 
@@ -17,7 +18,8 @@ export class CachedReads {
 
   /**
    * Reads `length` bytes at `offset` of a file to an address of `Libc.addressOf`.
-   * @returns false if they are not all in memory, or if the file system cannot tell (tmpfs, overlayfs and NFS cannot)
+   * @returns false if they are not all in memory, or if the file system cannot tell (tmpfs,
+   * overlayfs and NFS cannot)
    */
   read(fd: number, address: number, offset: number, length: number): boolean {
     this.#vector[0] = address;

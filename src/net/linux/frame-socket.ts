@@ -5,8 +5,8 @@ import { errorText } from '../../ground/errors.ts';
 import type { HeardFrame, PacketSocket } from './packet-socket.ts';
 
 /**
- * Frames read in one wake. A flood of ARP or of router messages fills it: other frames of the same kind may then be lost, except answers to
- * probes. It empties with the next wake.
+ * Frames read in one wake. A flood of ARP or of router messages fills it: other frames of the same
+ * kind may then be lost, except answers to probes. It empties with the next wake.
  */
 const FRAMES_MAX = 256;
 /** How long a socket rests after FRAMES_MAX frames, in milliseconds. */

@@ -1,8 +1,8 @@
-// The main thread's side of a thread that sleeps in the kernel (poll(2), epoll_wait(2)): starts, wakes and ends it. Source: eventfd(2).
-// `thread-inbox.ts` is the other side.
+// The main thread's side of a thread that sleeps in the kernel (poll(2), epoll_wait(2)): starts,
+// wakes and ends it. Source: eventfd(2). `thread-inbox.ts` is the other side.
 //
-// 1. Node's messages do not wake such a thread: after each one the eventfd is written. It is also written on `exit`, so that the sleep does
-//    not delay the end of the process.
+// 1. Node's messages do not wake such a thread: after each one the eventfd is written. It is also
+//    written on `exit`, so that the sleep does not delay the end of the process.
 // 2. `stop()` keeps the process alive until the thread has ended.
 // 3. The eventfd is closed after the thread has ended: its number could be reused for another file.
 

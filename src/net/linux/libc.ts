@@ -1,5 +1,6 @@
-// System calls that Node lacks, in glibc through koffi; `wire-structs.ts` has their structures. Sources: socket(7), ip(7), udp(7),
-// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), preadv2(2), fcntl(2), setns(2), rename(2), malloc_trim(3).
+// System calls that Node lacks, in glibc through koffi; `wire-structs.ts` has their structures.
+// Sources: socket(7), ip(7), udp(7), packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7),
+// preadv2(2), fcntl(2), setns(2), rename(2), malloc_trim(3).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
 // 2. An address in a structure does not keep its buffer alive: keep the buffer in a field.
@@ -115,8 +116,9 @@ function declareLibc(): Libc {
 }
 
 /**
- * Returns freed memory to the system (malloc_trim(3)). It takes 6 to 16 ms, so it runs in libuv's pool; a thread that allocates meanwhile
- * waits only while its own arena is trimmed. @throws as `loadLibc`
+ * Returns freed memory to the system (malloc_trim(3)). It takes 6 to 16 ms, so it runs in libuv's
+ * pool; a thread that allocates meanwhile waits only while its own arena is trimmed. @throws as
+ * `loadLibc`
  */
 export function returnFreedMemory(): void {
   // The result says only if there was memory to return.

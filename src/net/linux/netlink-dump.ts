@@ -1,8 +1,9 @@
-// A netlink socket for the kernel's network state: changes, and full lists (dumps). Sources: netlink(7), rtnetlink(7).
+// A netlink socket for the kernel's network state: changes, and full lists (dumps). Sources:
+// netlink(7), rtnetlink(7).
 //
 // 1. It subscribes before the first dump, so it misses no change.
-// 2. After an overrun (ENOBUFS), an undecodable datagram or an interrupted dump it dumps again, at most DUMP_RETRIES_MAX times in a row,
-//    then at the next wake.
+// 2. After an overrun (ENOBUFS), an undecodable datagram or an interrupted dump it dumps again, at
+//    most DUMP_RETRIES_MAX times in a row, then at the next wake.
 
 import { borrowedPart, reclaim } from '../../ground/borrowed-bytes.ts';
 import {

@@ -1,7 +1,8 @@
-// The network namespace of another process of this host, and the way into it. Sources: network_namespaces(7), setns(2), ip-netns(8).
+// The network namespace of another process of this host, and the way into it. Sources:
+// network_namespaces(7), setns(2), ip-netns(8).
 //
-// 1. Only the calling thread, and threads and programs that it starts afterwards, are in the entered namespace. So enter from the main
-//    thread, before the first socket.
+// 1. Only the calling thread, and threads and programs that it starts afterwards, are in the
+//    entered namespace. So enter from the main thread, before the first socket.
 // 2. /sys still shows the devices of the former namespace; /proc/net shows those of the entered one.
 
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
@@ -12,7 +13,10 @@ const CLONE_NEWNET = 0x40000000;
 /** Where `ip netns` keeps its names. */
 const NAMES = '/run/netns';
 
-/** `same`: the process is in this one's namespace, or that cannot be found out. `closed`: the kernel refused the entry, with `reason`. */
+/**
+ * `same`: the process is in this one's namespace, or that cannot be found out. `closed`: the kernel
+ * refused the entry, with `reason`.
+ */
 type NamespaceEntry =
   | { readonly kind: 'same' }
   | { readonly kind: 'entered'; readonly name: string | undefined }
@@ -21,7 +25,10 @@ type NamespaceEntry =
 /** Identifies a namespace: device and inode. */
 type Identity = string;
 
-/** Moves this thread into the network namespace of the process `pid`, if it is in another one. @throws as `loadLibc` */
+/**
+ * Moves this thread into the network namespace of the process `pid`, if it is in another one.
+ * @throws as `loadLibc`
+ */
 export function enterNetworkNamespace(pid: number): NamespaceEntry {
   let descriptor: number;
   try {

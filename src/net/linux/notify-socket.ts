@@ -1,5 +1,5 @@
-// Reports this process's state to the service manager (systemd), by datagrams. Sources: sd_notify(3), sd_watchdog_enabled(3),
-// systemd.exec(5), unix(7).
+// Reports this process's state to the service manager (systemd), by datagrams. Sources:
+// sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5), unix(7).
 //
 // 1. Sending never waits and never throws: if the manager does not read, messages are lost.
 // 2. Each message names the socket again, so it reaches a restarted manager.

@@ -1,4 +1,5 @@
-// Instructions of the kernel's packet filter. Sources: the kernel's classic BPF, socket(7) (SO_ATTACH_FILTER).
+// Instructions of the kernel's packet filter. Sources: the kernel's classic BPF, socket(7)
+// (SO_ATTACH_FILTER).
 //
 // 1. A jump reaches 255 instructions, so a word is compared in groups of GROUP.
 // 2. A filter's bytes must stay alive until it is attached.

@@ -1,9 +1,12 @@
-// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the kernel removes and adds the Ethernet header).
-// Sources: packet(7), the kernel's classic BPF (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
+// A socket for frames of one kind on every interface of this host (AF_PACKET, SOCK_DGRAM: the
+// kernel removes and adds the Ethernet header). Sources: packet(7), the kernel's classic BPF
+// (socket(7), SO_ATTACH_FILTER); tried in network namespaces.
 //
 // 1. The filter is attached before the bind, so unwanted frames never queue.
-// 2. It belongs to no device, so it survives interfaces that come and go. Group memberships belong to a device and must be joined again.
-// 3. It receives neither this host's own frames nor those for another host (a VLAN without a device here, a promiscuous port).
+// 2. It belongs to no device, so it survives interfaces that come and go. Group memberships belong
+//    to a device and must be joined again.
+// 3. It receives neither this host's own frames nor those for another host (a VLAN without a device
+//    here, a promiscuous port).
 // 4. The kernel copies a filter when it is attached; receive buffers are fields.
 
 import { type MacAddress, macFromBytes, macToBytes } from '../../ground/address.ts';
@@ -143,7 +146,10 @@ export class PacketSocket {
   }
 }
 
-/** Passes only frames of these interfaces to the next instructions. With too many interfaces it drops none. */
+/**
+ * Passes only frames of these interfaces to the next instructions. With too many interfaces it
+ * drops none.
+ */
 function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstruction[] {
   const count = interfaceIndexes.length;
   if (count > FILTERED_INTERFACES_MAX) return [];

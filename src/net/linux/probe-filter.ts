@@ -1,7 +1,9 @@
-// The kernel filter of the socket for answers to ARP probes: it keeps only packets that name a probed address. So no flood of other ARP can take
-// an answer's place in that socket. Sources: RFC 5227 §2.1.1, the kernel's classic BPF.
+// The kernel filter of the socket for answers to ARP probes: it keeps only packets that name a
+// probed address. So no flood of other ARP can take an answer's place in that socket. Sources: RFC
+// 5227 §2.1.1, the kernel's classic BPF.
 //
-// 1. It takes the packets that `ArpProbes.hear` counts: the address as the sender's, or as the target of a packet without a sender address.
+// 1. It takes the packets that `ArpProbes.hear` counts: the address as the sender's, or as the
+//    target of a packet without a sender address.
 // 2. An address counts only on the interface on which it is probed.
 
 import type { Ipv4 } from '../../ground/address.ts';

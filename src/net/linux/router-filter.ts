@@ -1,5 +1,6 @@
-// The kernel's filter for IPv6 router discovery. During a flood it keeps solicitations of booting machines, and a sample of the rest,
-// because random losses would follow otherwise. Sources: RFC 4861 §4.1, §4.2; the kernel's classic BPF.
+// The kernel's filter for IPv6 router discovery. During a flood it keeps solicitations of booting
+// machines, and a sample of the rest, because random losses would follow otherwise. Sources: RFC
+// 4861 §4.1, §4.2; the kernel's classic BPF.
 //
 // 1. Senders are compared by the last four octets of their hardware address.
 // 2. The sample still reveals a router, because routers repeat their advertisements.
@@ -19,12 +20,16 @@ import {
 } from './packet-filter.ts';
 
 /**
- * Machines whose solicitations are kept during a flood. More booting machines fill it; those of the rest are only sampled. Every kernel
- * accepts a filter of some 600 instructions. It empties 5 minutes after a machine's boot.
+ * Machines whose solicitations are kept during a flood. More booting machines fill it; those of the
+ * rest are only sampled. Every kernel accepts a filter of some 600 instructions. It empties 5
+ * minutes after a machine's boot.
  */
 export const SIEVED_MAX = 400;
 
-/** One in 64 other frames passes: of a full gigabit (1.3 million a second) what the thread reads in a second. */
+/**
+ * One in 64 other frames passes: of a full gigabit (1.3 million a second) what the thread reads in
+ * a second.
+ */
 const SAMPLE_BITS = 63;
 const ICMPV6 = 58;
 const SOLICITATION = 133;

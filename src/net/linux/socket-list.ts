@@ -1,7 +1,9 @@
-// Lists this host's UDP sockets with the devices they are bound to, which /proc/net/udp does not show. It serves to find another program
-// on a shared port. Source: sock_diag(7), `inet_diag_req_v2` and `inet_diag_msg` in the kernel's uapi headers.
+// Lists this host's UDP sockets with the devices they are bound to, which /proc/net/udp does not
+// show. It serves to find another program on a shared port. Source: sock_diag(7),
+// `inet_diag_req_v2` and `inet_diag_msg` in the kernel's uapi headers.
 //
-// 1. The request needs no privilege and does not wait. If the kernel cannot answer, the list is undefined, which differs from empty.
+// 1. The request needs no privilege and does not wait. If the kernel cannot answer, the list is
+//    undefined, which differs from empty.
 
 import { type Ipv4, ipv4 } from '../../ground/address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from '../../ground/borrowed-bytes.ts';

@@ -1,9 +1,10 @@
 // Bounds how much of an unread answer the kernel keeps. Sources: tcp(7), linux/tcp.h (TCP_NOTSENT_LOWAT).
 //
-// 1. Without the bound the kernel keeps up to tcp_wmem (4 MiB) per connection. A thousand clients that request a kernel image and read
-//    nothing fill the host's memory for TCP (tcp_mem); the host then silently closes other connections.
-// 2. The option is set on a listener, and each connection inherits it. Bytes sent but not acknowledged do not count, so downloads do not
-//    slow down.
+// 1. Without the bound the kernel keeps up to tcp_wmem (4 MiB) per connection. A thousand clients
+//    that request a kernel image and read nothing fill the host's memory for TCP (tcp_mem); the
+//    host then silently closes other connections.
+// 2. The option is set on a listener, and each connection inherits it. Bytes sent but not
+//    acknowledged do not count, so downloads do not slow down.
 
 import type { Server } from 'node:net';
 import { loadLibc } from './libc.ts';
@@ -22,7 +23,10 @@ function findServerDescriptor(server: Server): number | undefined {
   return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }
 
-/** Bounds a listening server's future connections. @returns false if the kernel refuses @throws as `loadLibc` */
+/**
+ * Bounds a listening server's future connections. @returns false if the kernel refuses @throws as
+ * `loadLibc`
+ */
 export function boundUnsentBytes(server: Server): boolean {
   const fd = findServerDescriptor(server);
   const value = intBytes(UNSENT_BYTES_MAX);

@@ -1,5 +1,6 @@
-// The structures of Linux's socket calls, written into and read from buffers. Offsets are those of 64-bit little-endian Linux, equal on
-// x86-64 and arm64 but for `epoll_event`. Sources: recvmmsg(2), ip(7), packet(7), netlink(7), the kernel's uapi headers.
+// The structures of Linux's socket calls, written into and read from buffers. Offsets are those of
+// 64-bit little-endian Linux, equal on x86-64 and arm64 but for `epoll_event`. Sources:
+// recvmmsg(2), ip(7), packet(7), netlink(7), the kernel's uapi headers.
 //
 // 1. A batch owns every buffer its headers point into: none is collected while the kernel may write to it.
 // 2. Addresses in a batch are written once: the headers of one slot always point to the buffers of that slot.
@@ -28,7 +29,10 @@ export const SO_MEMINFO = 55;
 export const IPPROTO_IP = 0;
 const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
-/** Fragments datagrams beyond the interface's MTU, sets no DF, and ignores reports of a smaller MTU (ip(7), Linux 3.15). */
+/**
+ * Fragments datagrams beyond the interface's MTU, sets no DF, and ignores reports of a smaller MTU
+ * (ip(7), Linux 3.15).
+ */
 export const IP_PMTUDISC_OMIT = 5;
 export const IP_FREEBIND = 15;
 export const SOL_UDP = 17;
@@ -44,7 +48,10 @@ export const MEMINFO_SEND_USED_OFFSET = 8;
 export const MEMINFO_SEND_BUFFER_OFFSET = 12;
 export const MEMINFO_DROPS_OFFSET = 32;
 
-/** A `struct epoll_event`: 32 bits of events, then 64 bits of data, which only x86-64 does not align (epoll_ctl(2)). */
+/**
+ * A `struct epoll_event`: 32 bits of events, then 64 bits of data, which only x86-64 does not align
+ * (epoll_ctl(2)).
+ */
 export const EPOLL_EVENT_BYTES: number = process.arch === 'x64' ? 12 : 16;
 
 export const ETHERTYPE_IPV4 = 0x0800;
@@ -81,7 +88,10 @@ export function socketAddress(address: Ipv4, port: number): Uint8Array {
   return bytes;
 }
 
-/** A `sockaddr_un` for a path, or an abstract name with a leading `@` (unix(7)); undefined if empty or too long for the kernel. */
+/**
+ * A `sockaddr_un` for a path, or an abstract name with a leading `@` (unix(7)); undefined if empty
+ * or too long for the kernel.
+ */
 export function unixAddress(name: string): Uint8Array | undefined {
   const abstract = name.startsWith('@');
   const path = Buffer.from(abstract ? `\0${name.slice(1)}` : `${name}\0`, 'utf8');

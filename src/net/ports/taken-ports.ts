@@ -1,8 +1,10 @@
-// The ports that a configuration needs and that another program of this host has: which program, its systemd service, and what to do.
-// `config/wanted-ports.ts` lists them.
+// The ports that a configuration needs and that another program of this host has: which program,
+// its systemd service, and what to do. `config/wanted-ports.ts` lists them.
 //
-// 1. Everything is read; nothing is opened at these ports. Without rights or /proc there is less to name, never an exception.
-// 2. A socket bound to another network device takes nothing from a rack: libvirt's dnsmasq has UDP port 67 of its own bridge only.
+// 1. Everything is read; nothing is opened at these ports. Without rights or /proc there is less to
+//    name, never an exception.
+// 2. A socket bound to another network device takes nothing from a rack: libvirt's dnsmasq has UDP
+//    port 67 of its own bridge only.
 // 3. A remedy is for a person to read, never applied.
 
 import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
@@ -129,7 +131,10 @@ const listDevices = (ports: readonly WantedPort[]): readonly string[] => [
   ...new Set(ports.flatMap(({ device }) => device ?? [])),
 ];
 
-/** The first one counts: dnsmasq is also a part of libvirt and of NetworkManager. Names and paths of Debian and Fedora. */
+/**
+ * The first one counts: dnsmasq is also a part of libvirt and of NetworkManager. Names and paths of
+ * Debian and Fedora.
+ */
 const PROGRAMS: readonly KnownProgram[] = [
   {
     of: /^systemd-resolve/,

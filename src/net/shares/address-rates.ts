@@ -1,7 +1,8 @@
 // Limits how often something happens in the name of an address, which another host may have forged.
 //
 // 1. Each time takes one permit of the address and one of its /24, or none of either.
-// 2. `addressesMax` addresses and `networksMax` networks have their own buckets. While all are taken, the others share one bucket.
+// 2. `addressesMax` addresses and `networksMax` networks have their own buckets. While all are
+//    taken, the others share one bucket.
 // Similar: response rate limiting of BIND and Knot, which count by /24.
 
 import type { Ipv4 } from '../../ground/address.ts';
@@ -27,7 +28,10 @@ export class AddressRates {
     this.#networks = new Buckets(ofNetwork, networksMax);
   }
 
-  /** Takes a permit of this address and of its network. @returns false, and takes none, if one of them has none left */
+  /**
+   * Takes a permit of this address and of its network. @returns false, and takes none, if one of
+   * them has none left
+   */
   allows(client: Ipv4, now: Instant): boolean {
     const address = this.#addresses.of(client, now);
     return address.has(now) && this.#networks.of(shareNetwork(client), now).allows(now) && address.allows(now);

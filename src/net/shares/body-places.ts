@@ -1,18 +1,22 @@
-// Shares out the places for what an HTTP door holds for its clients, mainly request bodies. Sources: `net/shares/fair-shares.ts`;
-// RFC 9110 §15.5.9 (408), §15.6.4 (503).
+// Shares out the places for what an HTTP door holds for its clients, mainly request bodies.
+// Sources: `net/shares/fair-shares.ts`; RFC 9110 §15.5.9 (408), §15.6.4 (503).
 //
 //   take ─┬─ a place is free, or a holder has too many, or is late ─▶ held ─┬─ release
 //         └─ none ─▶ waits ─┬─ a place is released, or a holder late ─▶ held └─ gives way
 //                           └─ the queue is full, or BODY_WAIT_MS_MAX ─▶ refused
 //
 // 1. Places are shared by network and address: a client above its fair share gives way to a newcomer.
-// 2. At equal shares, late clients give way: those that lag behind BODY_PACE by more than BODY_LAG_MS_MAX, or that were awaited for more
-//    than BODY_HELD_MS_MAX in all. A client gives way only to a newcomer, and a punctual one never to an equal.
-// 3. Only time in which the server waits for the client counts: while its body arrives, or while it does not read its answer.
-// 4. Of the waiting clients, the one with the fewest places is served first, then the one that came first. A released place counts for its
-//    holder until another client gets it, so a client cannot take its place back before a client that has none.
-// 5. So clients that stop or lag keep the places for some 6 s, and the slowest allowed ones for BODY_HELD_MS_MAX. With more addresses
-//    than places, each further round of them takes as long again.
+// 2. At equal shares, late clients give way: those that lag behind BODY_PACE by more than
+//    BODY_LAG_MS_MAX, or that were awaited for more than BODY_HELD_MS_MAX in all. A client gives
+//    way only to a newcomer, and a punctual one never to an equal.
+// 3. Only time in which the server waits for the client counts: while its body arrives, or while it
+//    does not read its answer.
+// 4. Of the waiting clients, the one with the fewest places is served first, then the one that came
+//    first. A released place counts for its holder until another client gets it, so a client cannot
+//    take its place back before a client that has none.
+// 5. So clients that stop or lag keep the places for some 6 s, and the slowest allowed ones for
+//    BODY_HELD_MS_MAX. With more addresses than places, each further round of them takes as long
+//    again.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -21,11 +25,15 @@ import { type Clock, type Instant, later, type Timer } from '../../ground/clock.
 import { FairQueue, FairShares, type Place } from './fair-shares.ts';
 
 /**
- * The slowest pace of a body while others wait for a place, in bytes a second. 16 KiB a second (131 kbit/s) is less than the slowest link
- * on which a machine boots. The largest report (2 MiB) arrives within BODY_HELD_MS_MAX at 17.5 KiB a second.
+ * The slowest pace of a body while others wait for a place, in bytes a second. 16 KiB a second (131
+ * kbit/s) is less than the slowest link on which a machine boots. The largest report (2 MiB)
+ * arrives within BODY_HELD_MS_MAX at 17.5 KiB a second.
  */
 export const BODY_PACE = 16 * 1024;
-/** How far a client may lag behind that pace, in milliseconds: a lost packet and its retransmissions take less. */
+/**
+ * How far a client may lag behind that pace, in milliseconds: a lost packet and its retransmissions
+ * take less.
+ */
 export const BODY_LAG_MS_MAX = 5000;
 /** How long a client may keep a place in all while others wait, in milliseconds. */
 export const BODY_HELD_MS_MAX = 120_000;
@@ -33,8 +41,9 @@ export const BODY_HELD_MS_MAX = 120_000;
 export const REQUEST_MS_MAX = 300_000;
 export const BODY_WAIT_MS_MAX = 20_000;
 /**
- * The most requests that wait at one door, each with up to 128 KiB of its body. Hosts with hundreds of addresses can fill it; further
- * requests are answered 503. It empties as places are released, and after BODY_WAIT_MS_MAX.
+ * The most requests that wait at one door, each with up to 128 KiB of its body. Hosts with hundreds
+ * of addresses can fill it; further requests are answered 503. It empties as places are released,
+ * and after BODY_WAIT_MS_MAX.
  */
 export const BODIES_WAITING_MAX = 256;
 /** How often all places are checked, in milliseconds. */

@@ -1,17 +1,20 @@
-// Shares out the connections of an HTTP door fairly, and ends requests whose body does not arrive. Sources: RFC 9112 §9.3 (a connection may
-// be idle), §9.5 (and may then be closed); RFC 9110 §15.5.9 (408), §15.6.4 (503); `net/shares/fair-shares.ts`.
+// Shares out the connections of an HTTP door fairly, and ends requests whose body does not arrive.
+// Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110
+// §15.5.9 (408), §15.6.4 (503); `net/shares/fair-shares.ts`.
 //
 //   connect ─┬─ a place is free, or an address holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#leave`)
 //            └─ none ─▶ waits unread (`#wait`) ─┬─ a place becomes free (`#serveWaiting`) ─▶ served
 //                                               └─ after WAIT_MS_MAX (`#turnAway`) ─▶ 503 with Retry-After
 //
-// 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by address and by network.
+// 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by
+//    address and by network.
 // 2. A connection without a whole request for RESTING_MS makes room for any newcomer.
 // 3. A body that arrives too slowly (`http/body-arrival.ts`) is refused with 408.
 // 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
-// 5. A connection with more than PIPELINED_MAX requests in progress is closed at once (RFC 9112 §9.3.2: its client must expect that), and
-//    only a few requests of all connections begin in one turn (`request-turns.ts`). node:http still parses the rest of the 64 KiB that it
-//    has read, and lets these requests go.
+// 5. A connection with more than PIPELINED_MAX requests in progress is closed at once (RFC 9112
+//    §9.3.2: its client must expect that), and only a few requests of all connections begin in one
+//    turn (`request-turns.ts`). node:http still parses the rest of the 64 KiB that it has read, and
+//    lets these requests go.
 // 6. No received byte is read or kept here.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -23,14 +26,15 @@ import { FairQueue, FairShares, type Place } from './fair-shares.ts';
 import { TINY } from './joined-request.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
-// Sends refused clients the reason. Sources: RFC 9112 §9.6 (closing with unread input discards the answer); RFC 9110 §15.5.9 (408), §15.6.4
-// (503), §10.2.3 (Retry-After).
+// Sends refused clients the reason. Sources: RFC 9112 §9.6 (closing with unread input discards the
+// answer); RFC 9110 §15.5.9 (408), §15.6.4 (503), §10.2.3 (Retry-After).
 
 /** How long a refused connection is read, in milliseconds. */
 const DRAINING_MS = 2000;
 /**
- * The most refused connections that are still read. Refused clients fill it. Beyond it connections close as soon as the reason is sent,
- * which a client that is still sending may miss. It empties within DRAINING_MS.
+ * The most refused connections that are still read. Refused clients fill it. Beyond it connections
+ * close as soon as the reason is sent, which a client that is still sending may miss. It empties
+ * within DRAINING_MS.
  */
 export const DRAINING_MAX = 256;
 
@@ -49,7 +53,10 @@ class ClosingConnections {
     this.#fields = fields;
   }
 
-  /** Answers with `words` and closes the connection, after draining its input if fewer than DRAINING_MAX are read. */
+  /**
+   * Answers with `words` and closes the connection, after draining its input if fewer than
+   * DRAINING_MAX are read.
+   */
   tell(socket: Socket, words: string): void {
     if (this.#draining.has(socket)) return;
     if (!socket.writable) {
@@ -74,7 +81,8 @@ class ClosingConnections {
 
 // Judges whether the body of a request arrives fast enough.
 //
-// 1. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is too slow, unless the handler is slow.
+// 1. A body that grows by less than BODY_WINDOW_BYTES_MIN in BODY_WINDOW_MS is too slow, unless the
+//    handler is slow.
 
 /** The least growth of a body per BODY_WINDOW_MS (milliseconds), in bytes, unless it ends. */
 const BODY_WINDOW_BYTES_MIN = 1024;
@@ -114,13 +122,22 @@ class ArrivingBody {
 export const WAIT_MS_MAX = 20_000;
 /** A connection without a whole request for this long gives way to any newcomer, in milliseconds. */
 export const RESTING_MS = 5000;
-/** How long a connection without a request survives the closing of its listener, in milliseconds: its request may be on the way. */
+/**
+ * How long a connection without a request survives the closing of its listener, in milliseconds:
+ * its request may be on the way.
+ */
 export const UNASKED_MS = 500;
-/** The most requests of one connection in progress. Only its own client can exceed it, and loses that connection. */
+/**
+ * The most requests of one connection in progress. Only its own client can exceed it, and loses
+ * that connection.
+ */
 export const PIPELINED_MAX = 4;
 /** How often all connections are checked, in milliseconds. */
 const LOOK_MS = 1000;
-/** Waiting connections considered in one turn of the event loop; if any was served, the next turn continues. */
+/**
+ * Waiting connections considered in one turn of the event loop; if any was served, the next turn
+ * continues.
+ */
 const WAITING_LOOKS_MAX = 64;
 
 /** Why a connection is closed before its request was answered. */
@@ -200,7 +217,8 @@ export class ConnectionShares {
     const serve = takeOver(server, 'connection');
     server.on('connection', (socket: Socket) => this.#enter(server, socket, () => serve(socket)));
     this.#requests.guard(server, (request, response) => this.#begin(request, response));
-    // node:http would answer these itself, uncounted; an unknown expectation may be ignored (RFC 9110 §10.1.1).
+    // node:http would answer these itself, uncounted; an unknown expectation may be ignored (RFC
+    // 9110 §10.1.1).
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   }
 
@@ -214,7 +232,10 @@ export class ConnectionShares {
     this.#closing.tell(request.socket, UNAVAILABLE);
   }
 
-  /** Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call it again for those. */
+  /**
+   * Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call
+   * it again for those.
+   */
   endResting(server?: Server): void {
     const now = this.#options.clock.now();
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
@@ -291,7 +312,10 @@ export class ConnectionShares {
     this.#closing.tell(connection.socket, UNAVAILABLE);
   }
 
-  /** Serves waiting connections at most once per turn of the event loop, however many places became free in it. */
+  /**
+   * Serves waiting connections at most once per turn of the event loop, however many places became
+   * free in it.
+   */
   #serveWaitingSoon(): void {
     if (this.#servesSoon || this.#queue.size === 0) return;
     this.#servesSoon = true;
@@ -322,7 +346,8 @@ export class ConnectionShares {
     if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.client, reason);
     if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
     else if (response !== undefined) this.#closing.tell(response.req.socket, UNAVAILABLE);
-    // The client may be about to send a request, so it gets the reason. Below TLS no text can be sent, so a TLS connection is only closed.
+    // The client may be about to send a request, so it gets the reason. Below TLS no text can be
+    // sent, so a TLS connection is only closed.
     else if ('setSecureContext' in server) socket.destroy();
     else this.#closing.tell(socket, UNAVAILABLE);
   }

@@ -1,11 +1,14 @@
-// Shares out a bounded number of places (connections, transfers, waiting questions) so that no address or network can deny them to others.
-// The one rule of every door: max-min fairness, first between networks, then between the addresses of a network (RFC 970 describes the idea
-// for packets).
+// Shares out a bounded number of places (connections, transfers, waiting questions) so that no
+// address or network can deny them to others. The one rule of every door: max-min fairness, first
+// between networks, then between the addresses of a network (RFC 970 describes the idea for
+// packets).
 //
-// 1. There are never more than `max` places. While fewer are taken, every address is admitted, up to `addressMax` of its own.
-// 2. When all are taken, a newcomer takes a place from a holder above its fair share: from the network with the most places, else from the
-//    address with the most places in the newcomer's own network. That holder must have at least two places more than the newcomer. So
-//    exchanges even out the shares, and equals never swap endlessly.
+// 1. There are never more than `max` places. While fewer are taken, every address is admitted, up
+//    to `addressMax` of its own.
+// 2. When all are taken, a newcomer takes a place from a holder above its fair share: from the
+//    network with the most places, else from the address with the most places in the newcomer's own
+//    network. That holder must have at least two places more than the newcomer. So exchanges even
+//    out the shares, and equals never swap endlessly.
 // 3. If the shares are even, an idle place gives way: the longest idle one of a holder with no fewer places.
 // 4. A holder loses idle places first, then the least recently active.
 // 5. Every call takes constant time, plus at most IDLE_LOOKS_MAX looks at idle places.
@@ -26,7 +29,10 @@ export interface Place<T> {
 export type Admission<T> =
   /** `evicted` lost its place to the newcomer; the caller must end it. */
   | { readonly kind: 'admitted'; readonly place: Place<T>; readonly evicted: T | undefined }
-  /** `address`: this address is at its own bound; `all`: no holder is above its fair share and none is idle. */
+  /**
+   * `address`: this address is at its own bound; `all`: no holder is above its fair share and none
+   * is idle.
+   */
   | { readonly kind: 'refused'; readonly bound: 'address' | 'all' };
 
 interface FairSharesBounds {
@@ -42,14 +48,14 @@ export const shareNetwork = (address: Ipv4): number => address >>> 8;
 const SPOKEN_FOR = ' by ';
 
 /**
- * The key for a client that a speaker (a rack) represents: `10.50.0.9 by rack UUID`. All clients of one speaker count as one network, or a
- * speaker could claim a share for every network it names.
+ * The key for a client that a speaker (a rack) represents: `10.50.0.9 by rack UUID`. All clients of
+ * one speaker count as one network, or a speaker could claim a share for every network it names.
  */
 export const spokenFor = (address: string, speaker: string): string => `${address}${SPOKEN_FOR}${speaker}`;
 
 /**
- * The network of an address in text: the /24 of IPv4, including its IPv4-mapped form; the /64 of IPv6; the speaker of a represented client
- * (`spokenFor`).
+ * The network of an address in text: the /24 of IPv4, including its IPv4-mapped form; the /64 of
+ * IPv6; the speaker of a represented client (`spokenFor`).
  */
 export function networkOfText(address: string): string {
   const spoken = address.lastIndexOf(SPOKEN_FOR);
@@ -184,7 +190,10 @@ export class FairShares<T> {
     return idle ?? busy;
   }
 
-  /** An idle place of the newcomer's own address, or of one with no fewer places than the newcomer will have (invariant 3). */
+  /**
+   * An idle place of the newcomer's own address, or of one with no fewer places than the newcomer
+   * will have (invariant 3).
+   */
   #idleFor(address: string | Ipv4, own: number): Held<T> | undefined {
     let looks = 0;
     for (const place of this.#idle) {

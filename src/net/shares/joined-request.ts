@@ -1,8 +1,10 @@
-// The requests of an HTTP door: joins the pieces of a body, and bounds their number. Sources: RFC 9112 §7.1 (chunks of any size);
-// node:http's options (`IncomingMessage`); node:stream (`readable.push`).
+// The requests of an HTTP door: joins the pieces of a body, and bounds their number. Sources: RFC
+// 9112 §7.1 (chunks of any size); node:http's options (`IncomingMessage`); node:stream
+// (`readable.push`).
 //
-// 1. node:http makes a Buffer of a kilobyte even for a chunk of one octet. Small ones that come together become one, so octets bound what
-//    waits unread. Like those of node:http, nothing overwrites it.
+// 1. node:http makes a Buffer of a kilobyte even for a chunk of one octet. Small ones that come
+//    together become one, so octets bound what waits unread. Like those of node:http, nothing
+//    overwrites it.
 // 2. Each piece costs a microsecond: a body in tiny pieces is cut off (TINY).
 // 3. The slab has the pieces of one request at a time, until the turn ends or another's come.
 

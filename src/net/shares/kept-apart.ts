@@ -1,8 +1,9 @@
-// A bounded table for keys that strangers can invent (mostly hardware addresses). Invented keys never evict entries of known owners, nor a flood in
-// one place those of strangers in another.
+// A bounded table for keys that strangers can invent (mostly hardware addresses). Invented keys
+// never evict entries of known owners, nor a flood in one place those of strangers in another.
 //
 // 1. Each rank holds at most `max` entries, independent of the other ranks.
-// 2. A full rank loses the oldest entry of its largest share. A share is a place, so a flood costs only its own.
+// 2. A full rank loses the oldest entry of its largest share. A share is a place, so a flood costs
+//    only its own.
 // 3. Setting an entry makes it the newest of its share. All operations take constant time.
 
 import { CountedKeys } from './fair-shares.ts';
@@ -11,7 +12,8 @@ import { CountedKeys } from './fair-shares.ts';
  * How well the owner of an entry is known.
  *
  * - `machine`: a machine of the region.
- * - `client`: an owner with something that takes time or knowledge to get: a lease, a reservation, a known UUID, earlier contact.
+ * - `client`: an owner with something that takes time or knowledge to get: a lease, a reservation,
+ *   a known UUID, earlier contact.
  * - `stranger`: any other, invented ones included.
  */
 export type Rank = 'machine' | 'client' | 'stranger';

@@ -1,8 +1,9 @@
-// Begins a few requests of an HTTP door in each turn, client by client. Sources: libuv `uv__server_io` (one connection is accepted in each
-// turn); `net/shares/turn-queue.ts`.
+// Begins a few requests of an HTTP door in each turn, client by client. Sources: libuv
+// `uv__server_io` (one connection is accepted in each turn); `net/shares/turn-queue.ts`.
 //
-// 1. A turn stays short however many connections send requests at once. A new connection waits a turn for each one before it in the
-//    kernel's queue: if turns took 200 ms, it could wait a minute.
+// 1. A turn stays short however many connections send requests at once. A new connection waits a
+//    turn for each one before it in the kernel's queue: if turns took 200 ms, it could wait a
+//    minute.
 // 2. A waiting connection sends only PIPELINED_MAX further requests.
 // 3. A client with one request does not wait for those that never pause.
 

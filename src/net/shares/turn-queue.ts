@@ -1,6 +1,6 @@
-// Queues expensive requests that any host may send at any rate. They are served a few per turn, address by address: a sender of thousands
-// waits behind its own, and a sender of one is next. Sources: turns.ts; net/shares/fair-shares.ts; RFC 8290 §4.2 (flows with little to send
-// go first).
+// Queues expensive requests that any host may send at any rate. They are served a few per turn,
+// address by address: a sender of thousands waits behind its own, and a sender of one is next.
+// Sources: turns.ts; net/shares/fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
 //
 //   offer ─▶ a place in the line of its address ─▶ the line's turn ─▶ take
 //                     └─ too many wait: the oldest of the largest share (FairShares) ─▶ drop

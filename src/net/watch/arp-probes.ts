@@ -1,14 +1,15 @@
-// The running ARP probes: when each is repeated, and when silence means that the address is free. Pure: the socket's owner sends and
-// receives. Sources: RFC 5227 §2.1.1.
+// The running ARP probes: when each is repeated, and when silence means that the address is free.
+// Pure: the socket's owner sends and receives. Sources: RFC 5227 §2.1.1.
 //
 //   start ─▶ send ──PROBE_INTERVAL_MS──▶ send ──PROBE_WAIT_MS──▶ free
 //               └────────── hear ──────────┘─────── hear ──────▶ in use
 //
-// 1. A packet counts if it names the address as its sender's, or as the target of another host's probe: that host wants it too.
-// 2. The user is the sender of the frame, whatever the packet names (RFC 826 has one host write both). Otherwise a host could answer in
-//    another's name without a trace at the switch.
-// 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client without an answer asks again after 1 to 4 s: two
-//    probes, 400 ms in all.
+// 1. A packet counts if it names the address as its sender's, or as the target of another host's
+//    probe: that host wants it too.
+// 2. The user is the sender of the frame, whatever the packet names (RFC 826 has one host write
+//    both). Otherwise a host could answer in another's name without a trace at the switch.
+// 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client without an
+//    answer asks again after 1 to 4 s: two probes, 400 ms in all.
 // 4. At most one probe at a time for an address of an interface; at most PROBES_MAX in all.
 
 import { ANY, type Ipv4, isHostMac, type MacAddress } from '../../ground/address.ts';

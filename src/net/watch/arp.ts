@@ -1,5 +1,5 @@
-// ARP for IPv4 over Ethernet: decodes packets, and encodes probes. Sources: RFC 826, RFC 5227 §1.1 (what a probe is) and §2.1.1 (what
-// counts as an answer).
+// ARP for IPv4 over Ethernet: decodes packets, and encodes probes. Sources: RFC 826, RFC 5227 §1.1
+// (what a probe is) and §2.1.1 (what counts as an answer).
 //
 // 1. Only Ethernet with IPv4 is accepted; bytes after it are padding.
 // 2. A probe names no sender address, so it changes no host's table (RFC 5227 §2.1).
@@ -57,7 +57,10 @@ export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
   return bytes;
 }
 
-/** True if one host may have the address: not 0.0.0.0/8, not loopback, not 224.0.0.0 and above (RFC 1122 §3.2.1.3). */
+/**
+ * True if one host may have the address: not 0.0.0.0/8, not loopback, not 224.0.0.0 and above (RFC
+ * 1122 §3.2.1.3).
+ */
 export function isHostAddress(address: Ipv4): boolean {
   const first = address >>> 24;
   return address !== ANY && first !== 0 && first !== 127 && first < 224;

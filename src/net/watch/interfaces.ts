@@ -1,4 +1,5 @@
-// This host's interfaces, which of them lead to its default router, and their changes, by rtnetlink in a thread.
+// This host's interfaces, which of them lead to its default router, and their changes, by rtnetlink
+// in a thread.
 //
 // 1. `current()` is complete at once, and replaced whole.
 // 2. Listeners are called only after `current()` has changed.

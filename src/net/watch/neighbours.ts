@@ -1,12 +1,14 @@
-// The hosts on this host's wires: which hardware address uses which IPv4 address, where and since when. A hint, never an input to leasing.
+// The hosts on this host's wires: which hardware address uses which IPv4 address, where and since
+// when. A hint, never an input to leasing.
 //
 //   ARP packets ─┬─ SightingFilter (in the thread that hears them) ─▶ NeighbourTable.see ─▶ new | moved | seen
 //   kernel's table ┘     repeats a sighting once in RETELL_MS
 //
-// 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and REPORT_RATE new sightings a second. A sighting beyond the rate is
-//    reported with the host's next packet.
-// 2. A host heard with its address for RETELL_MS is kept apart from new ones (`net/shares/kept-apart.ts`), and is always reported again.
-//    Entries are shared out by hardware address, so a host that claims many addresses evicts only its own.
+// 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and REPORT_RATE new sightings
+//    a second. A sighting beyond the rate is reported with the host's next packet.
+// 2. A host heard with its address for RETELL_MS is kept apart from new ones
+//    (`net/shares/kept-apart.ts`), and is always reported again. Entries are shared out by hardware
+//    address, so a host that claims many addresses evicts only its own.
 // 3. The table is in memory only, and fills again within minutes of a restart.
 
 import type { Ipv4, MacAddress } from '../../ground/address.ts';
@@ -15,13 +17,19 @@ import { later } from '../../ground/clock.ts';
 import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { type Owner, RankedTable } from '../shares/kept-apart.ts';
 
-/** Remembered neighbours: up to this many new ones, and as many heard for RETELL_MS. Invented ones evict only new ones. */
+/**
+ * Remembered neighbours: up to this many new ones, and as many heard for RETELL_MS. Invented ones
+ * evict only new ones.
+ */
 export const NEIGHBOURS_MAX = 16_384;
 /** How often the same neighbour, router or booting machine is reported, in milliseconds. */
 export const RETELL_MS = 60_000;
 /** New sightings of one hardware address. */
 export const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
-/** Hardware addresses whose rate is remembered. Invented ones fill it; a forgotten one starts again, within REPORT_RATE. */
+/**
+ * Hardware addresses whose rate is remembered. Invented ones fill it; a forgotten one starts again,
+ * within REPORT_RATE.
+ */
 export const SENDERS_MAX = 4096;
 /** New sightings of all hosts. A flood with invented hardware addresses fills it and delays new hosts. */
 export const REPORT_RATE: Rate = { perSecond: 500, burst: 2000 };

@@ -1,5 +1,6 @@
-// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where no router was seen. Pure. Sources:
-// RFC 4861 §6.2.1 (how often a router advertises), §6.2.6 (answers to solicitations).
+// Decides which machines to tell that there is no IPv6 router: booting machines, on networks where
+// no router was seen. Pure. Sources: RFC 4861 §6.2.1 (how often a router advertises), §6.2.6
+// (answers to solicitations).
 //
 //   solicitation ─┬─ answers are off on this interface, or a router was seen there ─▶ silence
 //                 ├─ of a booting machine ─▶ answer
@@ -7,7 +8,8 @@
 //
 // 1. Only machines that ask DHCP for something to boot are answered.
 // 2. A router counts for ROUTER_MS after it was last heard.
-// 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one machine, which waits for it.
+// 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one
+//    machine, which waits for it.
 // 4. Each table has a bound. Known machines are kept apart from invented ones (`net/shares/kept-apart.ts`).
 
 import type { MacAddress } from '../../ground/address.ts';
@@ -23,13 +25,13 @@ export const BOOTING_MS = 300_000;
 /** How long a solicitation waits for its sender's DISCOVER. */
 export const KEPT_MS = 3000;
 /**
- * Remembered booting machines of each rank. Strangers can fill their rank with invented hardware addresses; a stranger evicted by them
- * waits 13 s for an IPv6 router.
+ * Remembered booting machines of each rank. Strangers can fill their rank with invented hardware
+ * addresses; a stranger evicted by them waits 13 s for an IPv6 router.
  */
 export const BOOTING_MAX = 4096;
 /**
- * Waiting solicitations, one per sender. They leave after KEPT_MS, and a flood cannot fill them: `SolicitationGate` passes fewer than this
- * in KEPT_MS.
+ * Waiting solicitations, one per sender. They leave after KEPT_MS, and a flood cannot fill them:
+ * `SolicitationGate` passes fewer than this in KEPT_MS.
  */
 export const KEPT_MAX = 1024;
 

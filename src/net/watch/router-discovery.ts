@@ -1,10 +1,13 @@
-// IPv6 router discovery as a rack needs it: decodes solicitations and advertisements, and encodes the answer that there is no router.
-// Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (validity), §6.2.3 (lifetime 0: not a default router); RFC 4443 §2.3 (checksum);
-// RFC 4291 §2.5.1 (interface identifiers).
+// IPv6 router discovery as a rack needs it: decodes solicitations and advertisements, and encodes
+// the answer that there is no router. Sources: RFC 4861 §4.1, §4.2 (formats), §6.1 (validity),
+// §6.2.3 (lifetime 0: not a default router); RFC 4443 §2.3 (checksum); RFC 4291 §2.5.1 (interface
+// identifiers).
 //
-// 1. Only valid messages are accepted: hop limit 255 (so they come from this wire), code 0, a correct checksum, whole options.
+// 1. Only valid messages are accepted: hop limit 255 (so they come from this wire), code 0, a
+//    correct checksum, whole options.
 // 2. The sent advertisement is empty: lifetime 0, no prefix, no other option.
-// 3. It goes to the soliciting host alone, in the IPv6 header too. Quirk: iPXE drops one to ff02::1 inside a unicast frame.
+// 3. It goes to the soliciting host alone, in the IPv6 header too. Quirk: iPXE drops one to ff02::1
+//    inside a unicast frame.
 
 import type { MacAddress } from '../../ground/address.ts';
 import { macToBytes } from '../../ground/address.ts';

@@ -1,8 +1,9 @@
-// The net worker's socket for IPv6 router discovery, which also sends the advertisement that there is no router. Sources: RFC 4861 §4.1,
-// §4.2, §6.2.3.
+// The net worker's socket for IPv6 router discovery, which also sends the advertisement that there
+// is no router. Sources: RFC 4861 §4.1, §4.2, §6.2.3.
 //
 // 1. While router messages flood the socket, the kernel keeps those of booting machines (`router-filter.ts`).
-// 2. A host that forwards IPv6 sends no advertisement: it may be a router itself, whose routes "lifetime 0" would end.
+// 2. A host that forwards IPv6 sends no advertisement: it may be a router itself, whose routes
+//    "lifetime 0" would end.
 
 import { networkInterfaces } from 'node:os';
 import { isHostMac } from '../../ground/address.ts';
@@ -26,7 +27,10 @@ import {
 import type { ServedInterface } from './served-interface.ts';
 import { SolicitationGate } from './solicitation-gate.ts';
 
-/** How long the kernel sieves router messages, in milliseconds; the frames received meanwhile show whether the flood continues. */
+/**
+ * How long the kernel sieves router messages, in milliseconds; the frames received meanwhile show
+ * whether the flood continues.
+ */
 const SIEVE_MS = 5_000;
 const SIEVE_FRAMES = 100;
 /** How often booting machines are added to the sieve, in milliseconds. */
@@ -38,7 +42,10 @@ export class RouterListener {
   readonly #solicitations = new SolicitationGate();
   readonly #routersReportedAt = new Map<string, Instant>();
   #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
-  /** During a flood: until when the kernel sieves, how many frames it passed, and when to update the booting machines. */
+  /**
+   * During a flood: until when the kernel sieves, how many frames it passed, and when to update the
+   * booting machines.
+   */
   #sieve: { until: Instant; frames: number; renewAt: Instant | undefined } | undefined;
 
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {

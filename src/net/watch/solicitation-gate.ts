@@ -1,12 +1,13 @@
-// Decides which router solicitations reach the main thread: those of booting machines, whatever else is on the wire. Pure. The main thread
-// names the machines; only this thread can drop a flood cheaply.
+// Decides which router solicitations reach the main thread: those of booting machines, whatever
+// else is on the wire. Pure. The main thread names the machines; only this thread can drop a flood
+// cheaply.
 //
 //   solicitation ─┬─ of a booting machine ─ within its own rate ──────────────────────────▶ reported
 //                 └─ of any other host ─ within its sender's rate, and OTHERS_RATE of all ─▶ reported: its DISCOVER may follow
 //
 // 1. Each sender has its own rate.
-// 2. Invented hardware addresses use up OTHERS_RATE, and with DISCOVERs in proxy mode the rate of booting strangers. Machines of the region
-//    and other known clients have only their own rate.
+// 2. Invented hardware addresses use up OTHERS_RATE, and with DISCOVERs in proxy mode the rate of
+//    booting strangers. Machines of the region and other known clients have only their own rate.
 
 import type { MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';
@@ -14,16 +15,22 @@ import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { type Owner, type Rank, RankedTable } from '../shares/kept-apart.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
 
-/** Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and again with each carrier. */
+/**
+ * Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and again with
+ * each carrier.
+ */
 export const SENDER_RATE: Rate = { perSecond: 1, burst: 5 };
 /**
- * Solicitations of all senders not known to boot. A flood of invented senders fills it; a machine that solicits before its DISCOVER is
- * answered the next time. It empties with time.
+ * Solicitations of all senders not known to boot. A flood of invented senders fills it; a machine
+ * that solicits before its DISCOVER is answered the next time. It empties with time.
  */
 export const OTHERS_RATE: Rate = { perSecond: 100, burst: 400 };
 /** Booting strangers may be invented by forged DISCOVERs; otherwise like OTHERS_RATE. */
 export const BOOTING_STRANGERS_RATE: Rate = { perSecond: 100, burst: 400 };
-/** Senders whose rate is remembered. Invented ones fill it and evict the oldest; a forgotten sender starts again, within OTHERS_RATE. */
+/**
+ * Senders whose rate is remembered. Invented ones fill it and evict the oldest; a forgotten sender
+ * starts again, within OTHERS_RATE.
+ */
 export const SENDERS_MAX = 1024;
 
 const RANKS: readonly Rank[] = ['machine', 'client', 'stranger'];

@@ -1,12 +1,15 @@
-// The net worker's sockets on the wires: they receive ARP, the kernel's neighbour changes and router discovery (`router-listener.ts`), and send
-// ARP probes. Sources: packet(7), RFC 5227.
+// The net worker's sockets on the wires: they receive ARP, the kernel's neighbour changes and
+// router discovery (`router-listener.ts`), and send ARP probes. Sources: packet(7), RFC 5227.
 //
 // 1. No input from strangers throws, and no flood keeps the thread busy (`frame-socket.ts`).
-// 2. Only served interfaces that are up and have a hardware address take part; they are looked up by name again after each change.
+// 2. Only served interfaces that are up and have a hardware address take part; they are looked up
+//    by name again after each change.
 // 3. A socket that cannot be opened, or fails, is reported once.
-// 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
-//    rests, so a flood costs sightings but no answers.
-// 5. Frames of this host's other interfaces are ignored: on a shared wire, Linux answers on each of them for the addresses of all.
+// 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else
+//    (`probe-filter.ts`). It is read first and never rests, so a flood costs sightings but no
+//    answers.
+// 5. Frames of this host's other interfaces are ignored: on a shared wire, Linux answers on each of
+//    them for the addresses of all.
 
 import { isHostMac, type MacAddress } from '../../ground/address.ts';
 import { type Instant, systemClock } from '../../ground/clock.ts';

@@ -1,7 +1,9 @@
-// The wires of this host, as other rooms use them: who uses an address, who was heard, who looks for an IPv6 router. The net worker does
-// the work; without it or the privilege, nothing is heard and probes are refused at once.
+// The wires of this host, as other rooms use them: who uses an address, who was heard, who looks
+// for an IPv6 router. The net worker does the work; without it or the privilege, nothing is heard
+// and probes are refused at once.
 //
-// 1. `canProbe` costs a look-up in a set, and is true only if a probe is possible now: interface up, hardware address, privilege.
+// 1. `canProbe` costs a look-up in a set, and is true only if a probe is possible now: interface
+//    up, hardware address, privilege.
 // 2. While the worker starts, probes wait at most WAKE_MS_MAX, and `notes` is empty.
 // 3. Every probe that the worker was given ends within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
 // 4. A second question about an address gets the answer of the first.

@@ -1,11 +1,14 @@
-// The images of this host, for the other processes of the region: reports them, and removes those that a person deleted at another process.
+// The images of this host, for the other processes of the region: reports them, and removes those
+// that a person deleted at another process.
 //
 //   every LOOK_MS ─► remove condemned images ─► have the images changed, or was the last report REPORT_MS ago? ─► report
 //   every SWEEP_MS ─► remove older images and unneeded bytes
 //
 // 1. Loaded only if several processes have one store.
-// 2. While the store or the directory cannot be read, nothing is lost: a later look continues, and the host no longer counts as present.
-// 3. A place is known by the host's name and an id next to its images: names may be equal, and a directory a copy of another host's.
+// 2. While the store or the directory cannot be read, nothing is lost: a later look continues, and
+//    the host no longer counts as present.
+// 3. A place is known by the host's name and an id next to its images: names may be equal, and a
+//    directory a copy of another host's.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -40,9 +43,15 @@ import { deletionReason, FailureReports } from './import-failure.ts';
 import { removal, removeNamed } from './removal.ts';
 
 const LOOK_MS = 2000;
-/** How often an unchanged list is reported, and how long a failed removal waits, in milliseconds: well within PRESENT_MS. */
+/**
+ * How often an unchanged list is reported, and how long a failed removal waits, in milliseconds:
+ * well within PRESENT_MS.
+ */
 const REPORT_MS = 60_000;
-/** How often older images are removed, in milliseconds: a removal keeps bytes that a machine may be reading for an hour. */
+/**
+ * How often older images are removed, in milliseconds: a removal keeps bytes that a machine may be
+ * reading for an hour.
+ */
 const SWEEP_MS = 3_600_000;
 /** The file with the id of a place, in the directory of its images. */
 const ID_FILE = '.place';
@@ -106,8 +115,9 @@ export class HostImages {
   }
 
   /**
-   * The images of the stores of all hosts, each with its hosts. Those of this host are its present ones. Of images with one name and different
-   * bytes, the last is the one that all processes choose.
+   * The images of the stores of all hosts, each with its hosts. Those of this host are its present
+   * ones. Of images with one name and different bytes, the last is the one that all processes
+   * choose.
    * @throws RackError `store-unavailable`, `tree-unreadable`
    */
   async list(): Promise<readonly ListedImage[]> {
@@ -134,7 +144,10 @@ export class HostImages {
       .map(([, { image, hosts }]) => ({ ...image, hosts: [...hosts].sort() }));
   }
 
-  /** The serials of the images of a name at all hosts, even at those that are down. @throws RackError `store-unavailable` */
+  /**
+   * The serials of the images of a name at all hosts, even at those that are down. @throws
+   * RackError `store-unavailable`
+   */
   async serialsOf(name: string): Promise<readonly string[]> {
     const places = await this.#deps.store.list();
     return places.flatMap(({ images }) =>
@@ -187,7 +200,10 @@ export class HostImages {
     return removed;
   }
 
-  /** Removes the older imported images of this host, but for the one that a source offers: the next import would fetch it again. */
+  /**
+   * Removes the older imported images of this host, but for the one that a source offers: the next
+   * import would fetch it again.
+   */
   async #removeOlder(tree: string): Promise<void> {
     const { region, store, images } = this.#deps;
     const elsewhere = async (): Promise<readonly ImageName[]> =>
@@ -265,7 +281,10 @@ function readTreeMark(tree: string): string {
   }
 }
 
-/** The id of a place, made at its first use. If it cannot be stored, the place has another one after the next start. */
+/**
+ * The id of a place, made at its first use. If it cannot be stored, the place has another one after
+ * the next start.
+ */
 async function ensureTreeId(tree: string): Promise<string> {
   const path = join(tree, 'images', ID_FILE);
   const made = newUuid();

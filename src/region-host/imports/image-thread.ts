@@ -1,6 +1,8 @@
-// The thread that does the works of the image engine: started when it is first needed, and ended when it rests.
+// The thread that does the works of the image engine: started when it is first needed, and ended
+// when it rests.
 //
-// 1. A thread with a work that does not stop within STOP_MS, because its disk or a program hangs, is ended, and given up EXIT_MS later.
+// 1. A thread with a work that does not stop within STOP_MS, because its disk or a program hangs,
+//    is ended, and given up EXIT_MS later.
 
 import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
@@ -13,9 +15,15 @@ import type { Report } from '../../images/engine/reports.ts';
 import type { WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
 import type { FromImageThread, RunEnd, RunOrder, RunReport, Tell, ToImageThread } from './message.ts';
 
-/** The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and takes about five times that once decoded. */
+/**
+ * The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and
+ * takes about five times that once decoded.
+ */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
-/** How long a thread without work stays, in milliseconds: works often follow one another, and the socket for commands stays open with it. */
+/**
+ * How long a thread without work stays, in milliseconds: works often follow one another, and the
+ * socket for commands stays open with it.
+ */
 const REST_MS = 10_000;
 
 /** How long a work may take to stop, in milliseconds. */
@@ -118,7 +126,10 @@ export class ImageThread {
     end.then(isOver, isOver);
   }
 
-  /** Opens the socket for commands, which stays open as long as the thread. @throws RackError `socket-refused`; `cancelled` if the thread ended */
+  /**
+   * Opens the socket for commands, which stays open as long as the thread. @throws RackError
+   * `socket-refused`; `cancelled` if the thread ended
+   */
   async open(stateDir: string, tree: string): Promise<EngineEndpoint> {
     const socket = engineSocket(stateDir);
     await this.#begin((id) => ({ kind: 'open', id, path: socket }), {}).done;

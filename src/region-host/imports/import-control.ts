@@ -1,10 +1,12 @@
-// The imports of a region. Requests of people and the schedule start runs of the importing thread; the progress of the runs is stored.
+// The imports of a region. Requests of people and the schedule start runs of the importing thread;
+// the progress of the runs is stored.
 //
 //   request, change, schedule, run of a killed process ─▶ look ─┬─▶ run ─▶ progress, events ─▶ store
 //                                                               └─▶ delete, stop
 //   standBack ends all of this; begin starts it again
 //
-// 1. Only the process with the region's duties imports. When it loses them, the next holder continues its run.
+// 1. Only the process with the region's duties imports. When it loses them, the next holder
+//    continues its run.
 // 2. Requests are in the store and are checked again after each change, so the end of a process loses none.
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
 // 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
@@ -55,7 +57,10 @@ interface ImportControlDeps {
   readonly images: ImageThread;
   /** By which other processes know the images of this host. */
   readonly place: string;
-  /** Called with the problem of the site's file of sources, once, and with each error of our own in the import of an image. */
+  /**
+   * Called with the problem of the site's file of sources, once, and with each error of our own in
+   * the import of an image.
+   */
   readonly onNote?: ((note: RackNote) => void) | undefined;
   /** Called when images have been added, before this is stored: then the other processes know them. */
   readonly onImages?: (() => Promise<void>) | undefined;
@@ -168,10 +173,12 @@ export class ImportControl {
     await this.#reportFileProblem();
     const { tree, everyMs } = this.#terms();
     if (tree === undefined) return undefined;
-    // A run that ends while this look obeys wishes is not one of a killed process: its end is stored next, and then looked at.
+    // A run that ends while this look obeys wishes is not one of a killed process: its end is
+    // stored next, and then looked at.
     await this.#writing;
     const isRunning = this.#run !== undefined;
-    // Read the run before the resources: then they include every deletion made before the request, and it is carried out before the run begins.
+    // Read the run before the resources: then they include every deletion made before the request,
+    // and it is carried out before the run begins.
     const run = await boot.findRun();
     const resources = await boot.listResources();
     for (const { name, wish } of resources) {
@@ -262,7 +269,10 @@ export class ImportControl {
     });
   }
 
-  /** Ends the run at once. It does not count as ended: the next one continues from the bytes that have arrived. */
+  /**
+   * Ends the run at once. It does not count as ended: the next one continues from the bytes that
+   * have arrived.
+   */
   async #leaveRun(): Promise<void> {
     this.#run = undefined;
     await this.#thread.end();
@@ -305,8 +315,10 @@ export class ImportControl {
   }
 
   /**
-   * Forgets the images that no source offers any more and that no host has, and the failures of those that a host has.
-   * @param leftOut the names of the sources without a whole answer, and those of images that the run has left out
+   * Forgets the images that no source offers any more and that no host has, and the failures of
+   * those that a host has.
+   * @param leftOut the names of the sources without a whole answer, and those of images that the
+   * run has left out
    */
   async #forgetGone(leftOut: ReadonlySet<string>): Promise<void> {
     const { tree } = this.#terms();

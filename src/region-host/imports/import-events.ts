@@ -66,8 +66,8 @@ const progressStep = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.floor((bytes / total) * (100 / STEP_PERCENT)) * STEP_PERCENT;
 
 /**
- * The list with the last reasons of the sources that it waits for, so that each of these failures is reported once, and with the deletions that
- * could not be carried out.
+ * The list with the last reasons of the sources that it waits for, so that each of these failures
+ * is reported once, and with the deletions that could not be carried out.
  */
 export function withLast(skipped: readonly Skipped[], before: readonly Skipped[]): readonly Skipped[] {
   const awaited = new Set(skipped.filter(isAwaited).map(({ name }) => name));
@@ -78,7 +78,10 @@ export function withLast(skipped: readonly Skipped[], before: readonly Skipped[]
 const isAwaited = ({ reason }: Skipped): boolean => reason.code === 'awaited' || isUncertain(reason);
 const isUndeleted = ({ reason }: Skipped): boolean => reason.code === 'not-deleted';
 
-/** Stores why an image is not deleted yet, next to what else was left out. @param reason undefined: it is deleted */
+/**
+ * Stores why an image is not deleted yet, next to what else was left out. @param reason undefined:
+ * it is deleted
+ */
 export async function noteDeletion(store: RegionStore, name: string, reason: ImportReason | undefined): Promise<void> {
   await store.transact(async () => {
     const { skipped: before, skippedMore } = await store.boot.findRun();
@@ -90,7 +93,10 @@ export async function noteDeletion(store: RegionStore, name: string, reason: Imp
   });
 }
 
-/** An event for each failure that the list before did not have: a source that fails for days is reported once. */
+/**
+ * An event for each failure that the list before did not have: a source that fails for days is
+ * reported once.
+ */
 export function leftOutEvents(
   skipped: readonly Skipped[],
   before: readonly Skipped[],

@@ -1,6 +1,7 @@
 // Makes the reason of an import (`region/records/import-reason.ts`) from an error or a fault of a download.
 //
-// 1. The reason omits the directories of the importing host, because everybody who may see the images reads it.
+// 1. The reason omits the directories of the importing host, because everybody who may see the
+//    images reads it.
 
 import { basename } from 'node:path';
 import { cleanText } from '../../ground/clean-text.ts';
@@ -16,7 +17,8 @@ const PATH = /(?<=^|[\s"'(=])\/[^\s"'(),;:]+/g;
 const NAMED = /^\S+ was not imported: /;
 
 /**
- * The text of an error, cleaned. Of its paths only the last names are left, but paths in the boot tree are whole below it.
+ * The text of an error, cleaned. Of its paths only the last names are left, but paths in the boot
+ * tree are whole below it.
  * @param tree undefined: none is known
  */
 const saidBy = (error: unknown, tree?: string): string => {
@@ -63,7 +65,10 @@ export interface OwnBug {
   readonly stack: string;
 }
 
-/** Takes errors of our own that end one piece of work, such as the import of one image, so that the others continue. */
+/**
+ * Takes errors of our own that end one piece of work, such as the import of one image, so that the
+ * others continue.
+ */
 export class OwnErrors {
   readonly #onBug: (bug: OwnBug) => void;
   #reported = '';
@@ -73,7 +78,10 @@ export class OwnErrors {
     this.#onBug = onBug;
   }
 
-  /** The failure of the work: a `RackError` as it is; any other error is reported. @param name that of the image or the source */
+  /**
+   * The failure of the work: a `RackError` as it is; any other error is reported. @param name that
+   * of the image or the source
+   */
   take(error: unknown, name: string): RackError {
     if (error instanceof RackError) return error;
     const message = errorText(error);
@@ -103,7 +111,10 @@ export class FailureReports {
     this.#onProblem = onProblem;
   }
 
-  /** Notes a failure. The store reports its own failures. @throws any error that is not of the outside world: it is our own bug */
+  /**
+   * Notes a failure. The store reports its own failures. @throws any error that is not of the
+   * outside world: it is our own bug
+   */
   note(error: unknown): void {
     if (isStoreUnavailable(error)) return;
     assertOutside(error);

@@ -1,17 +1,23 @@
-// One run of imports: asks the sources, and imports the items that the selections match, IMPORTS_MAX at a time.
+// One run of imports: asks the sources, and imports the items that the selections match,
+// IMPORTS_MAX at a time.
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
 //                             │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
 //                             └─ stop ─▶ cancelled         └─▶ waiting for the process that has its file locked, ─▶ queued
 //                                                              or for a server that asks for a long pause
 //
-// 1. Stopping an import leaves its downloaded bytes (`images/run/image-import.ts`). A waiting import takes no place.
-// 2. Each answer of a source begins its imports, except of images for which an earlier source may still answer (plan.ts).
-// 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one.
-// 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none.
-// 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out.
-// 6. `renew` asks the sources again, while imports continue. One whose attempt fails after further sources have offered it begins again
-//    with their offers.
+// 1. Stopping an import leaves its downloaded bytes (`images/run/image-import.ts`). A waiting
+//    import takes no place.
+// 2. Each answer of a source begins its imports, except of images for which an earlier source may
+//    still answer (plan.ts).
+// 3. Imports that need the same file run one after the other: the later one takes the bytes of the
+//    earlier one.
+// 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source
+//    that has none.
+// 5. The run ends when all sources have answered, and no import is queued or under way. It lists
+//    what it left out.
+// 6. `renew` asks the sources again, while imports continue. One whose attempt fails after further
+//    sources have offered it begins again with their offers.
 // 7. An error of our own in an import, or in the answer of a source, ends only that.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -75,7 +81,10 @@ interface Wait {
   readonly until: Instant;
 }
 
-/** An import gives up its place for a longer pause than this, in milliseconds: only a server that asks for it causes one. */
+/**
+ * An import gives up its place for a longer pause than this, in milliseconds: only a server that
+ * asks for it causes one.
+ */
 const PAUSE_MS_MAX = DEFAULT_SETTINGS.pauseMsMax;
 
 /** The pause for which an import gives up its place. @returns undefined: it keeps the place */
@@ -85,7 +94,8 @@ function longPause(state: DownloadState, clock: Clock): Wait | undefined {
   return { reason: downloadReason(state.reason), until: state.nextAt };
 }
 
-// The items and sources that a run leaves out, with the reasons: at most SKIPPED_MAX are listed, further ones counted.
+// The items and sources that a run leaves out, with the reasons: at most SKIPPED_MAX are listed,
+// further ones counted.
 
 class LeftOut {
   /** Those that the plan leaves out; they come first. */
@@ -149,7 +159,10 @@ async function askSelected(
 
 /** The pause before the next try if another process has locked a file, in milliseconds. */
 const LOCKED_MS = 60_000;
-/** How long sources may take to answer before those without an answer, and the images that wait for them, are listed, in milliseconds. */
+/**
+ * How long sources may take to answer before those without an answer, and the images that wait for
+ * them, are listed, in milliseconds.
+ */
 const LISTED_MS = 5000;
 /** The most tries to lock the files of an image. After them it has failed until the next run. */
 const LOCKED_TRIES_MAX = 60;
@@ -161,7 +174,10 @@ interface ImportRunDeps {
   readonly clock: Clock;
   /** Called after each change of an image's progress; at a renewal also for those under way. */
   readonly onProgress: (name: string, progress: ImportProgress) => void;
-  /** Called when all sources have answered or are late, or after LISTED_MS, and after each later change of this list. */
+  /**
+   * Called when all sources have answered or are late, or after LISTED_MS, and after each later
+   * change of this list.
+   */
   readonly onLeft: (left: SkippedList) => void;
   /** Called once for each error of our own that ended one import, or the reading of one source. */
   readonly onBug: (bug: OwnBug) => void;

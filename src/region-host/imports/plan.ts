@@ -1,13 +1,16 @@
-// Chooses the items to import: the images, boot loaders and installers that a selection of their source matches. Each comes from the first
-// source that has it and delivers it, as from MAAS's boot sources.
+// Chooses the items to import: the images, boot loaders and installers that a selection of their
+// source matches. Each comes from the first source that has it and delivers it, as from MAAS's boot
+// sources.
 //
-// 1. Every selected item that is not imported, and every selection without an item, is listed with the reason; of an unreadable source only
-//    that.
-// 2. The boot tree has one boot loader for a type and architecture: the first label that is selected and offered counts.
-// 3. It has one installer for a release and architecture. One that is there keeps its place; else the first source counts. A mirror of
-//    packages has the places of its selected releases even if it cannot be read.
-// 4. A source that has not answered yet delays only what its selections match and later sources have, for at most AWAITED_MS, and
-//    installers of the same place. Both are listed.
+// 1. Every selected item that is not imported, and every selection without an item, is listed with
+//    the reason; of an unreadable source only that.
+// 2. The boot tree has one boot loader for a type and architecture: the first label that is
+//    selected and offered counts.
+// 3. It has one installer for a release and architecture. One that is there keeps its place; else
+//    the first source counts. A mirror of packages has the places of its selected releases even if
+//    it cannot be read.
+// 4. A source that has not answered yet delays only what its selections match and later sources
+//    have, for at most AWAITED_MS, and installers of the same place. Both are listed.
 
 import { installerDirectory } from '../../images/run/tree-parts.ts';
 import {
@@ -29,7 +32,10 @@ import { resourceName } from '../../region/images/region-source.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import { failureReason } from './import-failure.ts';
 
-/** After how long a source of a run is late, in milliseconds: then images of later sources do not wait for it any more. */
+/**
+ * After how long a source of a run is late, in milliseconds: then images of later sources do not
+ * wait for it any more.
+ */
 export const AWAITED_MS = 180_000;
 /** The most items of one run; further ones are skipped. */
 const IMAGES_OF_RUN_MAX = 500;
@@ -157,7 +163,10 @@ export function planImports(
   };
 }
 
-/** The directory of the boot loader or the installer with this name, such as `bootloader/uefi/amd64`; empty: it is an image. */
+/**
+ * The directory of the boot loader or the installer with this name, such as
+ * `bootloader/uefi/amd64`; empty: it is an image.
+ */
 function listPartDirectories(name: string): readonly string[] {
   const [os = '', release = '', architecture = '', , label] = name.split('/');
   if (os === LOADER) return [`${os}/${release}/${architecture}`];
@@ -177,7 +186,10 @@ const claimedBy = (source: ImageSource, selections: readonly Selection[]): reado
         .filter((names) => selections.some((selection) => matches(selection, names)))
         .map(resourceName);
 
-/** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
+/**
+ * Limits the question to the selected releases and architectures: on a site with plain files, each
+ * of them costs a document.
+ */
 export function buildWish({ selections }: SelectedSource): OfferWish {
   const releases = new Set(selections.map(({ release }) => release));
   const arches = new Set(selections.flatMap((selection) => selection.arches));

@@ -1,6 +1,7 @@
 // The images, boot loaders and installers of this host, as the region removes them.
 //
-// 1. An installer stays while a machine that may load it is being deployed: its files are not kept after its removal.
+// 1. An installer stays while a machine that may load it is being deployed: its files are not kept
+//    after its removal.
 
 import { assertOutside, RackError } from '../../ground/errors.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/run/older-images.ts';
@@ -31,7 +32,10 @@ export const removal = ({ region, tree, images }: HostTree): RemovalTerms => ({
 export const removeResource = (host: HostTree, name: string): Promise<void> =>
   removeWhere(host, (image) => resourceName(image) === name);
 
-/** Removes the image, boot loader or installer with this full name, if there is one. @throws as `removeUnused` */
+/**
+ * Removes the image, boot loader or installer with this full name, if there is one. @throws as
+ * `removeUnused`
+ */
 export const removeNamed = (host: HostTree, fullName: string): Promise<void> =>
   removeWhere(host, (image) => formatImageName(image) === fullName);
 
@@ -46,7 +50,8 @@ async function removeWhere(host: HostTree, isMeant: (image: ImageName) => boolea
 }
 
 /**
- * Removes the older images of a name that was imported, and the bytes that earlier removals left for machines.
+ * Removes the older images of a name that was imported, and the bytes that earlier removals left
+ * for machines.
  * @throws as `removeOlder`
  */
 export async function removeOlderImages(
@@ -71,7 +76,10 @@ export function presentNames(tree: string): ReadonlySet<string> | undefined {
   }
 }
 
-/** The region's store knows every machine that is deployed from this host's boot tree, so the use is always known. */
+/**
+ * The region's store knows every machine that is deployed from this host's boot tree, so the use is
+ * always known.
+ */
 async function readImageUse(region: Region): Promise<ImageUse> {
   const uses = await deploying(region);
   return { isKnown: true, usersOf: (image) => among(uses, image) };

@@ -16,7 +16,10 @@ export interface Item {
   progress: ImportProgress;
   /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
-  /** True while it waits for another process that has a file locked, for a busy server, or for its turn. Then it takes no place. */
+  /**
+   * True while it waits for another process that has a file locked, for a busy server, or for its
+   * turn. Then it takes no place.
+   */
   isWaiting: boolean;
   /** How often it has waited so. */
   waits: number;
@@ -56,7 +59,10 @@ export function findSender(offers: Preferred<Offer>, url: string): string | unde
   return offers.find(({ files: [{ url: own }] }) => URL.parse(own)?.origin === origin)?.source;
 }
 
-/** True if there is a place for an import of its source. The place of another import is that of the source that sends it. */
+/**
+ * True if there is a place for an import of its source. The place of another import is that of the
+ * source that sends it.
+ */
 export function hasPlace({ progress }: Item, running: readonly Item[]): boolean {
   const own = running.filter((other) => (other.sender ?? other.progress.source) === progress.source).length;
   return own < IMPORTS_OF_SOURCE_MAX && running.length + (own === 0 ? 0 : 1) < IMPORTS_MAX;

@@ -18,7 +18,8 @@ export async function selectedSources({ bootImages }: Region): Promise<readonly 
 }
 
 /**
- * Begins the run that the last request asks for, or the schedule, which asks for all images. Requests until now belong to it.
+ * Begins the run that the last request asks for, or the schedule, which asks for all images.
+ * Requests until now belong to it.
  * @param isEmpty true: it ends at once @returns the names of the images to import; empty: all
  */
 export const beginRun = (
@@ -38,7 +39,8 @@ export const beginRun = (
   });
 
 /**
- * Chooses the entries of an earlier run that stay when another begins: deletions, and images and sources that it still asks for.
+ * Chooses the entries of an earlier run that stay when another begins: deletions, and images and
+ * sources that it still asks for.
  * @param sources of the new run
  */
 export function stillSkipped(

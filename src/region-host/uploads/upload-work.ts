@@ -1,12 +1,15 @@
-// The files of uploads on this host, and the work on them: has images made of complete uploads, and removes abandoned ones.
+// The files of uploads on this host, and the work on them: has images made of complete uploads, and
+// removes abandoned ones.
 //
 //   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, two at a time ─▶ image, or failed
 //                                            ├─ unchanged for ABANDONED_MS ─▶ removed
 //                                            └─ a file without upload, or of an upload whose bytes another host has ─▶ removed
 //
-// 1. Every process of the region does this for the files of its own host. It also finishes a complete upload that a killed process left.
+// 1. Every process of the region does this for the files of its own host. It also finishes a
+//    complete upload that a killed process left.
 // 2. An upload is removed only once its image is in the store.
-// 3. A failure of the file system is reported once, and ends neither the region nor the work on other uploads: a later look tries again.
+// 3. A failure of the file system is reported once, and ends neither the region nor the work on
+//    other uploads: a later look tries again.
 
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -58,7 +61,10 @@ interface UploadWorkDeps {
   readonly tree: () => string | undefined;
   /** Called when an image has been added, before its upload is removed: then the other processes know it. */
   readonly onImages?: (() => Promise<void>) | undefined;
-  /** The serials of the images of a name at all hosts of the region; undefined: this host alone has images. */
+  /**
+   * The serials of the images of a name at all hosts of the region; undefined: this host alone has
+   * images.
+   */
   readonly serialsOf?: ((name: string) => Promise<readonly string[]>) | undefined;
   /** Called once for each failure of the file system, with its text. */
   readonly onProblem: (reason: string) => void;
@@ -244,7 +250,10 @@ export class UploadWork implements UploadFiles {
     return false;
   }
 
-  /** Replaces the upload by its image. @returns false if somebody removed the upload meanwhile, at any process: a new image is then removed, too */
+  /**
+   * Replaces the upload by its image. @returns false if somebody removed the upload meanwhile, at
+   * any process: a new image is then removed, too
+   */
   async #end(
     upload: ImageUpload,
     { serial, isNew }: Extract<UploadResult, { readonly kind: 'added' }>,

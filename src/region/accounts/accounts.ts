@@ -1,11 +1,14 @@
-// Accounts: people with a name and a password, and the API keys with which people, programs and machines authenticate.
+// Accounts: people with a name and a password, and the API keys with which people, programs and
+// machines authenticate.
 //
 // Sources: RFC 7914 (scrypt), RFC 7617 (Basic); the three-part API key of MAAS, `consumer:token:secret`.
 //
-// 1. A password is stored as its scrypt hash, the secret of a key (192 random bits) as its SHA-256 digest. Neither appears in a log, an event or
-//    a response, except the response that creates the key.
+// 1. A password is stored as its scrypt hash, the secret of a key (192 random bits) as its SHA-256
+//    digest. Neither appears in a log, an event or a response, except the response that creates the
+//    key.
 // 2. Secrets are compared in constant time.
-// 3. A password is checked only with a permit (`password-limits.ts`). A key needs none: nobody guesses 192 random bits.
+// 3. A password is checked only with a permit (`password-limits.ts`). A key needs none: nobody
+//    guesses 192 random bits.
 
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
@@ -20,20 +23,27 @@ import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
 import type { PasswordPermit } from './password-limits.ts';
 
-/** API keys of one user, who alone fills it; one more is refused, because deleting another would stop a program without a word. */
+/**
+ * API keys of one user, who alone fills it; one more is refused, because deleting another would
+ * stop a program without a word.
+ */
 export const KEYS_PER_USER_MAX = 32;
 export const KEY_NAME_MAX = 128;
 /** How often the time of a key's last use is written. */
 const KEY_USE_RECORDED_MS = 3_600_000;
 export const PASSWORD_MAX = 512;
 /**
- * One rule for commands, API and page. MAAS has no minimum, and scripts for it write `--password maas`, `admin` or `ubuntu`. What keeps guessers
- * out is their number of guesses (`password-limits.ts`).
+ * One rule for commands, API and page. MAAS has no minimum, and scripts for it write
+ * `--password maas`, `admin` or `ubuntu`. What keeps guessers out is their number of guesses
+ * (`password-limits.ts`).
  */
 export const PASSWORD_MIN = 4;
 /** A shorter password is accepted with a note: one address may try 43 200 a day. */
 export const PASSWORD_ADVISED = 8;
-/** The user name of commands on this host (root, or the service's user) unless the region has exactly one administrator. */
+/**
+ * The user name of commands on this host (root, or the service's user) unless the region has
+ * exactly one administrator.
+ */
 export const LOCAL_ADMINISTRATOR = 'local-administrator';
 
 /** scrypt's cost: 2^15 blocks of 1 KiB take 32 MiB and about 100 ms of one core. */
@@ -42,8 +52,8 @@ const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
 /**
- * Names that no account may have, in lower case: of commands through the control socket, of events without a user (`unknown`), and of MAAS's own
- * accounts, which its clients show as such.
+ * Names that no account may have, in lower case: of commands through the control socket, of events
+ * without a user (`unknown`), and of MAAS's own accounts, which its clients show as such.
  */
 const RESERVED_NAMES: ReadonlySet<string> = new Set([LOCAL_ADMINISTRATOR, 'maas', 'maas-init-node', 'unknown']);
 
@@ -81,7 +91,10 @@ const inOneLine = (words: readonly RefusalWord[]) => words.map((word) => word.te
 
 const isPlainWord = (text: string): boolean => text.length <= EMAIL_MAX && !/\s/.test(text) && cleanText(text) === text;
 
-/** The problems of a new administrator in one line; undefined: none. As for MAAS's `createadmin`, its e-mail address may be any word. */
+/**
+ * The problems of a new administrator in one line; undefined: none. As for MAAS's `createadmin`,
+ * its e-mail address may be any word.
+ */
 export function newUserProblem(account: NewUser): string | undefined {
   const email = isPlainWord(account.email) ? '' : account.email;
   const problems = newUserProblems({ ...account, email });
@@ -117,7 +130,10 @@ export async function hashPassword(password: string, clock: Clock): Promise<stri
   return ['scrypt', SCRYPT.N, SCRYPT.r, SCRYPT.p, ...text].join('$');
 }
 
-/** True if the password matches the hash. Costs the same for every password of valid length, and uses the permit up. */
+/**
+ * True if the password matches the hash. Costs the same for every password of valid length, and
+ * uses the permit up.
+ */
 export async function verifyPassword(permit: PasswordPermit, password: string, hash: string): Promise<boolean> {
   permit.spend();
   const [scheme, cost, block, parallel, salt, expected] = hash.split('$');
@@ -138,7 +154,10 @@ export function equalSecrets(a: string, b: string): boolean {
 export const emailTakenText = (email: string): string =>
   `Another user has the e-mail address ${email}: give another one, or none.`;
 
-/** @throws RackError `bad-argument` for an invalid name, e-mail address or password; `already-exists` if the name or the address is taken */
+/**
+ * @throws RackError `bad-argument` for an invalid name, e-mail address or password;
+ * `already-exists` if the name or the address is taken
+ */
 export async function createAdmin(store: RegionStore, clock: Clock, account: NewUser): Promise<User> {
   const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
@@ -159,8 +178,9 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
 }
 
 /**
- * The account for which commands on this host act, in events, as owner and for SSH keys: the only administrator. `undefined` if there is none,
- * or if there are several: then nobody knows which of them gave the command, and it is recorded as LOCAL_ADMINISTRATOR's.
+ * The account for which commands on this host act, in events, as owner and for SSH keys: the only
+ * administrator. `undefined` if there is none, or if there are several: then nobody knows which of
+ * them gave the command, and it is recorded as LOCAL_ADMINISTRATOR's.
  */
 export async function findOperator({ accounts }: Pick<RegionStore, 'accounts'>): Promise<User | undefined> {
   const [user, ...others] = (await accounts.listUsers()).filter(({ isAdmin }) => isAdmin);
@@ -219,7 +239,8 @@ export const findKeyRefusal = async (store: RegionStore, username: string): Prom
 
 /**
  * Creates an API key and returns its text, `consumer:token:secret`, which cannot be retrieved again.
- * @throws RackError `not-found` if there is no such user; `limit-reached` if the user has as many as a user may have
+ * @throws RackError `not-found` if there is no such user; `limit-reached` if the user has as many
+ * as a user may have
  */
 export async function createApiKey(store: RegionStore, clock: Clock, username: string, name = ''): Promise<string> {
   if ((await store.accounts.findUser(username)) === undefined) {
@@ -258,7 +279,10 @@ export function keyPart(clock: Clock, characters: number): string {
   return text;
 }
 
-/** The API key with these three parts, or undefined; records its first use, and later ones at most once an hour. */
+/**
+ * The API key with these three parts, or undefined; records its first use, and later ones at most
+ * once an hour.
+ */
 export async function findApiKey(
   store: RegionStore,
   clock: Clock,

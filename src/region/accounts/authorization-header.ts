@@ -1,7 +1,9 @@
-// The `Authorization` header: OAuth 1.0 with method PLAINTEXT, as the clients of MAAS send it, and Basic for people.
+// The `Authorization` header: OAuth 1.0 with method PLAINTEXT, as the clients of MAAS send it, and
+// Basic for people.
 //
-// Sources: RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1 (header), RFC 7617. Seen: no realm (maas command line), `OAuth` (python), `MAAS API` (Go);
-// parameters in any order, with or without blanks after the commas.
+// Sources: RFC 5849 §3.4.4 (PLAINTEXT), §3.5.1 (header), RFC 7617. Seen: no realm (maas command
+// line), `OAuth` (python), `MAAS API` (Go); parameters in any order, with or without blanks after
+// the commas.
 //
 // 1. Nonce and timestamp are not checked: without TLS the header exposes the secret itself.
 // 2. Parsing never throws. Credentials with a NUL are malformed: no database of the region has such a text.
@@ -39,7 +41,8 @@ function parseOAuth(text: string): Credentials | undefined {
   if (parameters.get('oauth_signature_method') !== 'PLAINTEXT' || version !== '1.0') return undefined;
   const consumerKey = parameters.get('oauth_consumer_key');
   const tokenKey = parameters.get('oauth_token');
-  // The signature is the consumer's secret (always empty), an ampersand and the token's secret, each encoded once more.
+  // The signature is the consumer's secret (always empty), an ampersand and the token's secret,
+  // each encoded once more.
   const signature = /^&(.+)$/.exec(parameters.get('oauth_signature') ?? '');
   const secret = signature?.[1] === undefined ? undefined : percentDecode(signature[1]);
   if (consumerKey === undefined || tokenKey === undefined || secret === undefined) return undefined;

@@ -1,8 +1,11 @@
-// Where people have published their SSH keys: Launchpad and GitHub, named as in MAAS, `lp:NAME` and `gh:NAME`.
+// Where people have published their SSH keys: Launchpad and GitHub, named as in MAAS, `lp:NAME` and
+// `gh:NAME`.
 //
-// Sources: MAAS's `account/prefs/sshkeys/?op=import` and `keysource`; the form of names at Launchpad and GitHub.
+// Sources: MAAS's `account/prefs/sshkeys/?op=import` and `keysource`; the form of names at
+// Launchpad and GitHub.
 //
-// 1. The host is fixed by the source, and a name has no character that could change the path: a caller chooses neither.
+// 1. The host is fixed by the source, and a name has no character that could change the path: a
+//    caller chooses neither.
 
 import type { AttemptFault } from '../../images/download/fault.ts';
 import { describeAttemptFault } from '../../images/download/fault.ts';

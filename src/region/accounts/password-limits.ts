@@ -1,11 +1,15 @@
 // Permits for password checks, which cost 100 ms of a core each: limited for each address and each network.
 //
-// Sources: RFC 4291 §2.5.4 (an IPv6 host has a whole /64); OWASP's advice on guessing and on locking accounts.
+// Sources: RFC 4291 §2.5.4 (an IPv6 host has a whole /64); OWASP's advice on guessing and on
+// locking accounts.
 //
-// 1. `verifyPassword` takes a permit, and only `PasswordLimits` makes one, so the compiler rejects code that bypasses the limit.
-// 2. Nothing is counted by account, so guessing a user's password does not lock that user out. A correct password is not counted.
+// 1. `verifyPassword` takes a permit, and only `PasswordLimits` makes one, so the compiler rejects
+//    code that bypasses the limit.
+// 2. Nothing is counted by account, so guessing a user's password does not lock that user out. A
+//    correct password is not counted.
 // 3. An address with few attempts is still served when its network is beyond its limit.
-// 4. The rates of a store that several processes share apply besides; each process asks it only for what its own limits allow.
+// 4. The rates of a store that several processes share apply besides; each process asks it only for
+//    what its own limits allow.
 
 import { withoutIpv4Mapping } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
@@ -17,11 +21,15 @@ import type { RateStore } from '../records/rate-store.ts';
 export const PASSWORDS_PER_ADDRESS: Rate = { perSecond: 0.5, burst: 20 };
 /** Checks for an IPv4 /24: an office where everyone signs in. */
 export const PASSWORDS_PER_NETWORK: Rate = { perSecond: 4, burst: 60 };
-/** Checks for one address whose network is beyond its rate: 254 addresses make 13 a second, fewer than can be checked. */
+/**
+ * Checks for one address whose network is beyond its rate: 254 addresses make 13 a second, fewer
+ * than can be checked.
+ */
 export const PASSWORDS_OF_RARE: Rate = { perSecond: 0.05, burst: 3 };
 /**
- * The most addresses whose buckets are kept; the same number of networks, and of accounts that set new passwords. Any client can fill it, and no other
- * client notices: the one seen first is forgotten and gets its full burst again.
+ * The most addresses whose buckets are kept; the same number of networks, and of accounts that set
+ * new passwords. Any client can fill it, and no other client notices: the one seen first is
+ * forgotten and gets its full burst again.
  */
 export const ADDRESSES_MAX = 4096;
 
@@ -71,7 +79,10 @@ export class PasswordLimits {
     this.#shared = shared;
   }
 
-  /** A permit for a check by this address, or the limit that it exceeds. @throws RackError `store-unavailable` */
+  /**
+   * A permit for a check by this address, or the limit that it exceeds. @throws RackError
+   * `store-unavailable`
+   */
   async take(address: string, now: Instant): Promise<PasswordPermit | PasswordExcess> {
     const network = networkOfText(address);
     const host = withoutIpv4Mapping(address).includes(':') ? network : address;

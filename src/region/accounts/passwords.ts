@@ -1,10 +1,13 @@
-// Password checks and hashes of one region: a few run at a time, and the others wait in a queue that addresses, networks and accounts share.
+// Password checks and hashes of one region: a few run at a time, and the others wait in a queue
+// that addresses, networks and accounts share.
 //
 // 1. The operator of this host neither waits nor counts.
-// 2. First come, first served. In a full queue, the address, network or account with the most entries loses one to each newcomer, so a flood of
-//    guesses delays others by at most the length of the queue.
-// 3. New passwords count by the account that sets them, whatever its addresses. An account without rights has a rate besides, at all processes
-//    together, so it cannot keep the others from signing in.
+// 2. First come, first served. In a full queue, the address, network or account with the most
+//    entries loses one to each newcomer, so a flood of guesses delays others by at most the length
+//    of the queue.
+// 3. New passwords count by the account that sets them, whatever its addresses. An account without
+//    rights has a rate besides, at all processes together, so it cannot keep the others from
+//    signing in.
 // 4. Wrong passwords are events up to a rate, so that nobody can fill the log by guessing.
 
 import type { Clock } from '../../ground/clock.ts';
@@ -17,11 +20,14 @@ import { ADDRESSES_MAX, type PasswordExcess, PasswordLimits, type PasswordPermit
 /** Passwords processed at a time. Clients within the limits fill it; others wait. It empties in 100 ms. */
 export const CHECKS_MAX = 2;
 /**
- * Waiting passwords. Clients within the limits fill it; a client that gives way to a newcomer gets 429 and retries. It empties in two
- * seconds.
+ * Waiting passwords. Clients within the limits fill it; a client that gives way to a newcomer gets
+ * 429 and retries. It empties in two seconds.
  */
 export const CHECKS_WAITING_MAX = 32;
-/** New passwords of one account without rights, which sets only its own. Administrators make accounts for many people, and have no rate. */
+/**
+ * New passwords of one account without rights, which sets only its own. Administrators make
+ * accounts for many people, and have no rate.
+ */
 export const NEW_PASSWORDS_PER_ACCOUNT: Rate = { perSecond: 0.1, burst: 5 };
 /** Wrong passwords from one address that become events. The next event counts those between. */
 export const WRONG_EVENTS: Rate = { perSecond: 1 / 300, burst: 3 };
@@ -60,7 +66,10 @@ export class Passwords {
     return this.#limits.take(address, this.#clock.now());
   }
 
-  /** How many wrong passwords from this address the event of the newest one stands for; `undefined`: it has no event of its own. */
+  /**
+   * How many wrong passwords from this address the event of the newest one stands for; `undefined`:
+   * it has no event of its own.
+   */
   countWrong(address: string): number | undefined {
     const now = this.#clock.now();
     const sample = this.#wrong.take(address, now);
@@ -73,7 +82,8 @@ export class Passwords {
   }
 
   /**
-   * Hashes a new password; `too-many` beyond the rate of the account, `busy` if it lost its place in the queue.
+   * Hashes a new password; `too-many` beyond the rate of the account, `busy` if it lost its place
+   * in the queue.
    * @param setter `undefined` for the operator of this host, who does not wait
    */
   async hash(setter: PasswordSetter | undefined, password: string): Promise<string | 'too-many' | 'busy'> {

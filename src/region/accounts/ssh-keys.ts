@@ -1,6 +1,7 @@
 // Validates the SSH keys with which people log in to machines.
 //
-// Sources: OpenSSH's sshd(8) "AUTHORIZED_KEYS FILE FORMAT"; RFC 4253 §6.6 and RFC 5656, RFC 8709 (the names inside the key).
+// Sources: OpenSSH's sshd(8) "AUTHORIZED_KEYS FILE FORMAT"; RFC 4253 §6.6 and RFC 5656, RFC 8709
+// (the names inside the key).
 //
 // 1. A key is one line of printable ASCII without options, because options could run or forbid commands.
 // 2. The algorithm's name before the key equals the one inside it.

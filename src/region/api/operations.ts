@@ -1,20 +1,27 @@
-// The table of the API's operations, and how a request finds its operation. Routes, checks and the description from which clients build
-// their commands are made from it.
+// The table of the API's operations, and how a request finds its operation. Routes, checks and the
+// description from which clients build their commands are made from it.
 //
 // 1. Version, path, method and op together name at most one operation.
-// 2. An empty parameter that is refused counts as absent, as in Django's forms: a number, a choice, an address, the name of another object. Where
-//    the empty text is a value, as it is of a description, or removes something, it stays.
+// 2. An empty parameter that is refused counts as absent, as in Django's forms: a number, a choice,
+//    an address, the name of another object. Where the empty text is a value, as it is of a
+//    description, or removes something, it stays.
 //
-// A new operation is a call of `operation`, or the five on objects of one kind a call of `resource`, in the file of its group; a new group has a
-// place in OPERATIONS. A short model is `people/login-operations.ts`; `machines/machine-calls.ts` has what operations on machines share. The
-// description and a command of `rackboot` (`cli/operations/`) follow from the table. Then:
+// A new operation is a call of `operation`, or the five on objects of one kind a call of
+// `resource`, in the file of its group; a new group has a place in OPERATIONS. A short model is
+// `people/login-operations.ts`; `machines/machine-calls.ts` has what operations on machines share.
+// The description and a command of `rackboot` (`cli/operations/`) follow from the table. Then:
 //
-// - `access` of `user` admits every user, so an operation on somebody's property checks the owner itself (`mayCommand` of `life/commands.ts`);
+// - `access` of `user` admits every user, so an operation on somebody's property checks the owner
+//   itself (`mayCommand` of `life/commands.ts`);
 // - a new name of a refusal needs its status and its meaning in `records/refusal.ts`;
-// - a new kind of object that it answers needs its properties in `answers/` (`test/region/api/answer-check.ts`);
-// - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back (`test/region/api/sent-parameters.test.ts`);
-// - `test/region/api/rights/` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
-// - new data needs a method of `records/store.ts` or of a port like it. `store/operations/` implements these, and has no operations of the API.
+// - a new kind of object that it answers needs its properties in `answers/`
+//   (`test/region/api/answer-check.ts`);
+// - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back
+//   (`test/region/api/sent-parameters.test.ts`);
+// - `test/region/api/rights/` calls it as each kind of caller, and `test/region/statements.test.ts`
+//   counts the statements of a GET;
+// - new data needs a method of `records/store.ts` or of a port like it. `store/operations/`
+//   implements these, and has no operations of the API.
 
 import { cleanText } from '../../ground/clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
@@ -80,8 +87,8 @@ import { SETTINGS_OPERATIONS } from './site/settings-operations.ts';
 /** The MAAS release whose API 2.0 is implemented; clients compare it with the release they need. */
 const SPOKEN_RELEASE = '2.9.0';
 /**
- * The optional capabilities of MAAS that this API supports. Clients use every one listed, so one that would fail must not be:
- * `ipv6-deployment-ubuntu` (there is no IPv6 here).
+ * The optional capabilities of MAAS that this API supports. Clients use every one listed, so one
+ * that would fail must not be: `ipv6-deployment-ubuntu` (there is no IPv6 here).
  */
 const CAPABILITIES = [
   'networks-management',
@@ -93,7 +100,10 @@ const CAPABILITIES = [
   'bridging-automatic-ubuntu',
   'authenticate-api',
 ] as const;
-/** Those that API 1.0 supports: it has no objects for devices, and none for the interfaces and the disks of machines. */
+/**
+ * Those that API 1.0 supports: it has no objects for devices, and none for the interfaces and the
+ * disks of machines.
+ */
 const OLD_CAPABILITIES: readonly string[] = ['networks-management', 'static-ipaddresses', 'authenticate-api'];
 
 const VERSION_OPERATION = operation(
@@ -174,7 +184,10 @@ export function operationsByPath(version: ApiVersion): ReadonlyMap<string, reado
   return paths;
 }
 
-/** Refuses texts that no database can hold, finds the operation among those of one path, checks the caller's access, and runs it. */
+/**
+ * Refuses texts that no database can hold, finds the operation among those of one path, checks the
+ * caller's access, and runs it.
+ */
 export async function runOperation(
   operations: readonly Operation[],
   method: Method | 'HEAD' | 'PATCH' | 'OPTIONS',

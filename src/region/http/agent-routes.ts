@@ -1,6 +1,8 @@
-// The routes of machines at work: the agent itself, and `/MAAS/rackboot/1/{job,signal,scripts,ssh-keys,network,user-data}`.
+// The routes of machines at work: the agent itself, and
+// `/MAAS/rackboot/1/{job,signal,scripts,ssh-keys,network,user-data}`.
 //
-// 1. Any machine in a managed network gets the agent; everything below `1/` is only for a machine that proves its boot.
+// 1. Any machine in a managed network gets the agent; everything below `1/` is only for a machine
+//    that proves its boot.
 // 2. A machine that has proved its boot has its own rate; before that it counts as a stranger at its address.
 // 3. A caller without the token of a current boot does not learn whether such a machine exists.
 
@@ -64,7 +66,10 @@ const signalFields = z.object({
   output_base64: z.string().max(PIECE_MAX).optional(),
 });
 
-/** The tool that reads the files, and how the machine gets its fixed addresses: written in the files, or leased. */
+/**
+ * The tool that reads the files, and how the machine gets its fixed addresses: written in the
+ * files, or leased.
+ */
 const networkPath = z.object({ tool: z.string().max(16), addresses: z.enum(['fixed', 'leased']) });
 const scriptPath = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 

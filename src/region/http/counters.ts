@@ -1,5 +1,5 @@
-// Counters of the region's API: answers by status class, refusals by name, and racks by state. They are in shared memory, which the
-// rack's loop reads without a request.
+// Counters of the region's API: answers by status class, refusals by name, and racks by state. They
+// are in shared memory, which the rack's loop reads without a request.
 
 import { Counters, sharedCounterMemory } from '../../ground/counters.ts';
 import { REFUSALS } from '../records/refusal.ts';

@@ -1,7 +1,9 @@
-// The description of the API from which the maas command line builds its commands, made from the table of operations.
+// The description of the API from which the maas command line builds its commands, made from the
+// table of operations.
 //
-// Source: the fields that the command line reads: resources with an anonymous and an authenticated handler, each with doc, name, params, path, uri
-// and actions. An action takes data only if its doc has `:param` lines.
+// Source: the fields that the command line reads: resources with an anonymous and an authenticated
+// handler, each with doc, name, params, path, uri and actions. An action takes data only if its doc
+// has `:param` lines.
 //
 // 1. A name is that of one action. Where reading and changing have one `op`, the command is the change.
 // 2. `hash` changes with the description. Every answer carries it, and clients compare the two.

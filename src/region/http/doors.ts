@@ -1,8 +1,10 @@
-// The bounds that all listeners of the API share: connections, and memory for arriving bodies, shared out by the client's address and network.
-// The client of a request that this process's rack or a load balancer of the site passes on is the one that it names. A remote rack counts as
-// one network (`caller.ts`), in which each machine for which it speaks has its share.
+// The bounds that all listeners of the API share: connections, and memory for arriving bodies,
+// shared out by the client's address and network. The client of a request that this process's rack
+// or a load balancer of the site passes on is the one that it names. A remote rack counts as one
+// network (`caller.ts`), in which each machine for which it speaks has its share.
 //
-// 1. A large body takes one of LARGE_BODIES_MAX places while it arrives (`net/shares/body-places.ts`); small ones are bounded by the connections.
+// 1. A large body takes one of LARGE_BODIES_MAX places while it arrives
+//    (`net/shares/body-places.ts`); small ones are bounded by the connections.
 // 2. Ended connections are reported to the operator at most once a minute for each reason, with their number.
 
 import type { IncomingMessage } from 'node:http';
@@ -18,19 +20,23 @@ import type { ApiProblem } from '../api/call/problem.ts';
 import type { Region } from '../region.ts';
 
 /**
- * Served connections of all listeners together. Any host can fill it; at the bound clients that hold more than a fair share lose one to
- * each newcomer, and all other clients only wait. It empties as requests are answered, when a connection is idle, and when nothing moves
- * for a minute.
+ * Served connections of all listeners together. Any host can fill it; at the bound clients that
+ * hold more than a fair share lose one to each newcomer, and all other clients only wait. It
+ * empties as requests are answered, when a connection is idle, and when nothing moves for a minute.
  */
 export const CONNECTIONS_MAX = 1024;
-/** Connections waiting, unread, for one of those places; shared out in the same way. Further ones get 503. It empties within 20 s. */
+/**
+ * Connections waiting, unread, for one of those places; shared out in the same way. Further ones
+ * get 503. It empties within 20 s.
+ */
 export const WAITING_MAX = 512;
 /** A body is large if its announced length exceeds this, in bytes, or if it comes in chunks. */
 const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /**
- * Large bodies that arrive at a time: at most 64 MiB of strangers' data. Hosts with as many addresses can fill it; at the bound a client
- * that holds too many places, or is late, loses one to a newcomer (503), so others wait a few seconds at most. It empties as bodies
- * arrive; a body that stalls is ended within 11 s.
+ * Large bodies that arrive at a time: at most 64 MiB of strangers' data. Hosts with as many
+ * addresses can fill it; at the bound a client that holds too many places, or is late, loses one to
+ * a newcomer (503), so others wait a few seconds at most. It empties as bodies arrive; a body that
+ * stalls is ended within 11 s.
  */
 export const LARGE_BODIES_MAX = 32;
 
@@ -85,7 +91,10 @@ export class ApiDoors {
     return true;
   }
 
-  /** The client for which a trusted rack or a load balancer speaks; `undefined` if the sender speaks for itself. */
+  /**
+   * The client for which a trusted rack or a load balancer speaks; `undefined` if the sender speaks
+   * for itself.
+   */
   #clientOf(request: IncomingMessage) {
     const config = this.#region.config();
     const hasProxies = config.proxies !== undefined && config.proxies.length > 0;

@@ -1,11 +1,15 @@
 // Sends the event log to clients that follow it, as it grows.
 //
-// 1. A follower holds a position in the stored log, not a queue, and is sent the events after it as fast as it reads them.
-// 2. It is sent a `gap` if the log dropped events before it read them, if its place belongs to another history of the log (`EventRange`), or if the
-//    log ends before its place, because the store is another one or was restored from a backup.
-// 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without followers the log is not read.
-// 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the event loop. Users take turns, however many
-//    followers each has, and so do the followers of a user.
+// 1. A follower holds a position in the stored log, not a queue, and is sent the events after it as
+//    fast as it reads them.
+// 2. It is sent a `gap` if the log dropped events before it read them, if its place belongs to
+//    another history of the log (`EventRange`), or if the log ends before its place, because the
+//    store is another one or was restored from a backup.
+// 3. There are at most FOLLOWERS_MAX, shared out by user, and among a user's addresses. Without
+//    followers the log is not read.
+// 4. The log is read in pieces (`event-pieces.ts`), for a few milliseconds in each turn of the
+//    event loop. Users take turns, however many followers each has, and so do the followers of a
+//    user.
 // 5. A follower whose key or account is removed gets no event that is logged more than RIGHTS_MS later.
 
 import type { Instant, Timer } from '../../ground/clock.ts';
@@ -20,20 +24,24 @@ import { beginPiece, type PlaceHolder, parseHolderUser } from '../shares/long-wo
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**
- * Followers at a time. Users with a key fill it; at the bound the user with the most followers loses one to each newcomer of another
- * user. A client that reconnects resumes where it was, so other users notice nothing. It empties as readers leave or stop reading.
+ * Followers at a time. Users with a key fill it; at the bound the user with the most followers
+ * loses one to each newcomer of another user. A client that reconnects resumes where it was, so
+ * other users notice nothing. It empties as readers leave or stop reading.
  */
 export const FOLLOWERS_MAX = 64;
 /** How often the log is read while it has followers, in milliseconds. */
 const LOOK_MS = 200;
 const LOOK_EVENTS_MAX = 100;
 
-/** How long a check of a follower's rights stays valid, in milliseconds. Afterwards they are checked again before anything more is sent. */
+/**
+ * How long a check of a follower's rights stays valid, in milliseconds. Afterwards they are checked
+ * again before anything more is sent.
+ */
 const RIGHTS_MS = 1000;
 
 /**
- * How long a follower may be ahead of the log, in milliseconds: another process of the region may have sent it events that this process does not
- * see yet.
+ * How long a follower may be ahead of the log, in milliseconds: another process of the region may
+ * have sent it events that this process does not see yet.
  */
 const AHEAD_MS_MAX = 10_000;
 
@@ -129,7 +137,10 @@ export class EventFollowers {
     if (this.#followers.size > 0) this.#lookSoon(this.#isAsked ? 0 : LOOK_MS);
   }
 
-  /** Looks for one piece. @returns true if some follower is still behind, so that the next look follows at once */
+  /**
+   * Looks for one piece. @returns true if some follower is still behind, so that the next look
+   * follows at once
+   */
   async #lookNow() {
     const range = await this.#region.store.eventRange();
     for (const follower of this.#followers) {
@@ -145,7 +156,10 @@ export class EventFollowers {
     }
   }
 
-  /** Moves a follower from another history of the log to this one, at the last event that both have in common. */
+  /**
+   * Moves a follower from another history of the log to this one, at the last event that both have
+   * in common.
+   */
   async #enterHistory(follower: Follower, range: EventRange) {
     if (follower.history === range.history || !follower.answer.isReady) return;
     const id = await idAt(this.#region.store, { id: follower.place, history: follower.history }, range);
@@ -153,7 +167,10 @@ export class EventFollowers {
     if (id < follower.place) this.#sendGap(follower, Math.max(id + 1, range.oldest));
   }
 
-  /** Moves a follower that stays ahead of the log back to the end that the log had when this was first noticed. */
+  /**
+   * Moves a follower that stays ahead of the log back to the end that the log had when this was
+   * first noticed.
+   */
   #moveBack(follower: Follower, { newest }: EventRange) {
     if (follower.place <= newest) {
       follower.ahead = undefined;
@@ -173,8 +190,9 @@ export class EventFollowers {
   }
 
   /**
-   * The next follower to serve: one that is behind and has read everything it was sent. The user who has waited longest comes first, and of
-   * this user's followers the one that has waited longest.
+   * The next follower to serve: one that is behind and has read everything it was sent. The user
+   * who has waited longest comes first, and of this user's followers the one that has waited
+   * longest.
    */
   #nextBehind({ newest, history }: EventRange) {
     const ofUsers = new Map<string, number>();
@@ -190,7 +208,10 @@ export class EventFollowers {
     return next;
   }
 
-  /** Checks the rights of a follower, and ends its stream if it has lost them. @returns true if it may continue */
+  /**
+   * Checks the rights of a follower, and ends its stream if it has lost them. @returns true if it
+   * may continue
+   */
   async #mayFollow(follower: Follower) {
     const now = this.#region.clock.now();
     if (now - follower.allowedAt < RIGHTS_MS) return true;

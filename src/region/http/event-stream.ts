@@ -2,7 +2,8 @@
 //
 // Sources: WHATWG HTML §9.2 (text/event-stream); RFC 9112 §9.8 (closed connections).
 //
-// 1. Nothing is queued for a slow reader: `isReady` says whether it has taken everything written, and `onReady` is called when it has.
+// 1. Nothing is queued for a slow reader: `isReady` says whether it has taken everything written,
+//    and `onReady` is called when it has.
 // 2. A reader that takes nothing for STALLED_MS_MAX is disconnected.
 // 3. A comment every COMMENT_MS shows each side that the other is alive.
 

@@ -1,11 +1,15 @@
-// Serves the region's image store as a simplestreams site at `/MAAS/images-stream/`, for `rackboot images sources add`, MAAS and `sstream-mirror`.
+// Serves the region's image store as a simplestreams site at `/MAAS/images-stream/`, for
+// `rackboot images sources add`, MAAS and `sstream-mirror`.
 //
 // Sources: MAAS's URL; RFC 9110 §13.1.5 and §14 (If-Range, ranges).
 //
-// 1. Anybody who reaches the region may read the site, as any host that boots from a rack may read its images.
-// 2. At most FILES_MAX files, documents included, are being sent at a time, and FILES_OF_ADDRESS_MAX to one address; beyond that, `Retry-After`.
-// 3. Requests for files that exist have rates of their own (shares/request-rates.ts): `sstream-mirror` and MAAS fetch hundreds, and repeat none.
-//    Others count towards the anonymous rate limit.
+// 1. Anybody who reaches the region may read the site, as any host that boots from a rack may read
+//    its images.
+// 2. At most FILES_MAX files, documents included, are being sent at a time, and
+//    FILES_OF_ADDRESS_MAX to one address; beyond that, `Retry-After`.
+// 3. Requests for files that exist have rates of their own (shares/request-rates.ts):
+//    `sstream-mirror` and MAAS fetch hundreds, and repeat none. Others count towards the anonymous
+//    rate limit.
 
 import { finished } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';

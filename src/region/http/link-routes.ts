@@ -1,7 +1,8 @@
 // The link of remote racks over HTTP: `/MAAS/uplink/1/racks/<uuid>/{state,changes,events,heartbeat}`.
 //
 // 1. A rack's key is checked before its body is read.
-// 2. A rack keeps its newest CHANGES_PER_RACK_MAX streams; one more ends the oldest, which the rack has abandoned.
+// 2. A rack keeps its newest CHANGES_PER_RACK_MAX streams; one more ends the oldest, which the rack
+//    has abandoned.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatIpv4 } from '../../ground/address.ts';
@@ -15,7 +16,10 @@ import type { Region } from '../region.ts';
 import { EventAnswer } from './event-stream.ts';
 import { answerLink, BATCH_UNDER_WAY, findLinkedRack, LINK_BODY_BYTES_MAX, type LinkRequest } from './link.ts';
 
-/** Streams of one rack. Only an accepted rack fills it, for itself alone; it abandons an old stream when it opens a new one. */
+/**
+ * Streams of one rack. Only an accepted rack fills it, for itself alone; it abandons an old stream
+ * when it opens a new one.
+ */
 export const CHANGES_PER_RACK_MAX = 4;
 /** Room for all networks, with the reservations in them, and images of a rack, in bytes. */
 const HEARTBEAT_BYTES_MAX = 2 * 1024 * 1024;

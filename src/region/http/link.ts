@@ -1,7 +1,9 @@
-// The link of a remote rack: its desired state, its events and its heartbeats. Plain functions from a request to an answer, which
-// `link-routes.ts` carries over HTTP, and a simulated network can carry, too.
+// The link of a remote rack: its desired state, its events and its heartbeats. Plain functions from
+// a request to an answer, which `link-routes.ts` carries over HTTP, and a simulated network can
+// carry, too.
 //
-// 1. A rack is known by its key, and speaks only for the UUID in the path. A pending or rejected rack learns only its state.
+// 1. A rack is known by its key, and speaks only for the UUID in the path. A pending or rejected
+//    rack learns only its state.
 // 2. A post that a rack kept runs with the rights of an anonymous machine in one of this rack's own networks.
 
 import { parseIpv4, parseMac } from '../../ground/address.ts';

@@ -2,11 +2,13 @@
 //
 // Sources: RFC 9112 §9 (connections).
 //
-// 1. Configurations, retries and the shutdown run one after the other, each from the listeners that the previous one left. So no listener is
-//    opened twice, and none that the newest configuration lacks.
-// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is an error, unless the address came late.
-// 3. Two listeners are this process's own: for the operator of this host (`OPERATOR_SOCKET`), exempt from fair shares, and for the machines'
-//    requests of its boot listener (`RACK_SOCKET`).
+// 1. Configurations, retries and the shutdown run one after the other, each from the listeners that
+//    the previous one left. So no listener is opened twice, and none that the newest configuration
+//    lacks.
+// 2. An address that this host does not have yet is retried every LISTEN_RETRY_MS. A port in use is
+//    an error, unless the address came late.
+// 3. Two listeners are this process's own: for the operator of this host (`OPERATOR_SOCKET`),
+//    exempt from fair shares, and for the machines' requests of its boot listener (`RACK_SOCKET`).
 // 4. Open listeners use a renewed certificate for new connections; open connections continue.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -29,15 +31,19 @@ import type { ApiContext } from './routes.ts';
 const LISTEN_RETRY_MS = 1000;
 const RACKS_COUNTED_MS = 2000;
 const CERTIFICATE_LOOK_MS = 43_200_000;
-/** How long answers under way may take when a listener closes, in milliseconds; then their connections are cut. */
+/**
+ * How long answers under way may take when a listener closes, in milliseconds; then their
+ * connections are cut.
+ */
 const CLOSE_MS = 2000;
 /** How often connections that became idle are closed meanwhile, in milliseconds. */
 const CLOSE_LOOK_MS = 100;
 
 type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
 /**
- * The kind of a listener. The operators' listener is exempt from fair shares. In the racks' listener only connections are exempt: there are at most
- * as many as the boot listener passes on (`http/proxy.ts` PROXIED_MAX).
+ * The kind of a listener. The operators' listener is exempt from fair shares. In the racks'
+ * listener only connections are exempt: there are at most as many as the boot listener passes on
+ * (`http/proxy.ts` PROXIED_MAX).
  */
 export interface DoorKind {
   readonly pair?: CertificatePair | undefined;
@@ -55,12 +61,16 @@ export interface RegionApi {
   /** The number of served connections; with an address, of those that count as its own. */
   connections(address?: string): number;
   /**
-   * Opens the listeners that a new configuration adds, then closes those that it no longer has; the others stay open. Rereads the files
-   * of the certificate.
-   * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`: all old listeners are still open then
+   * Opens the listeners that a new configuration adds, then closes those that it no longer has; the
+   * others stay open. Rereads the files of the certificate.
+   * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`: all old
+   * listeners are still open then
    */
   configure(config: RegionConfig): Promise<void>;
-  /** Calls `onChange` with the open listeners, and `onUnopened` with the configured others: now, and after every change. */
+  /**
+   * Calls `onChange` with the open listeners, and `onUnopened` with the configured others: now, and
+   * after every change.
+   */
   watch(
     onChange: (addresses: readonly string[]) => void,
     onUnopened?: (listeners: readonly UnopenedListener[]) => void,
@@ -89,8 +99,9 @@ function listListeners(config: RegionConfig): readonly Door[] {
 }
 
 /**
- * Accepts connections still queued in the kernel, which closing would reset. Each turn of the event loop accepts one. The first turn may
- * only finish a poll of the sockets that began earlier; the second one is complete.
+ * Accepts connections still queued in the kernel, which closing would reset. Each turn of the event
+ * loop accepts one. The first turn may only finish a poll of the sockets that began earlier; the
+ * second one is complete.
  */
 async function acceptQueued(server: FastifyInstance['server']) {
   let accepted = 0;
@@ -271,7 +282,10 @@ export class ListeningApi implements RegionApi {
     }
   }
 
-  /** Waits until the listener can be opened: for the address of an interface without carrier, or one configured by DHCP. */
+  /**
+   * Waits until the listener can be opened: for the address of an interface without carrier, or one
+   * configured by DHCP.
+   */
   #wait(door: Door, text: string) {
     if (this.#closed) return;
     const name = formatListenAddress(door);
@@ -284,7 +298,10 @@ export class ListeningApi implements RegionApi {
     this.#waiting.set(name, { timer, listener: { host: door.host, text } });
   }
 
-  /** Retries a waiting listener, unless a configuration has removed it or requested it again since `timer` was set. */
+  /**
+   * Retries a waiting listener, unless a configuration has removed it or requested it again since
+   * `timer` was set.
+   */
   async #retry(door: Door, timer: Timer) {
     const name = formatListenAddress(door);
     if (this.#closed || this.#waiting.get(name)?.timer !== timer) return;

@@ -1,6 +1,8 @@
-// Sends lists in pieces, rendered one entry at a time, so no list exhausts the memory or delays other requests, however large it is.
+// Sends lists in pieces, rendered one entry at a time, so no list exhausts the memory or delays
+// other requests, however large it is.
 //
-// 1. A piece ends with the entry that fills it or uses up its time. The next one begins after the client has taken it and the event loop has run.
+// 1. A piece ends with the entry that fills it or uses up its time. The next one begins after the
+//    client has taken it and the event loop has run.
 // 2. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
 
 import { Readable } from 'node:stream';
@@ -9,8 +11,9 @@ import { entryText, JsonText, jsonText, type ListToSend } from '../api/call/answ
 import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 
 /**
- * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user with the most lists loses one to each
- * newcomer of another user, so the others notice nothing. Lists whose readers do not read go first. It empties as they are read.
+ * Lists under way that are longer than a piece. Users with a key fill it; at the bound the user
+ * with the most lists loses one to each newcomer of another user, so the others notice nothing.
+ * Lists whose readers do not read go first. It empties as they are read.
  */
 export const LISTS_MAX = 32;
 /** Size at which a piece ends, in bytes; its last entry may exceed it. */

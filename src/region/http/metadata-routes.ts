@@ -1,6 +1,7 @@
 // `/MAAS/metadata/`: the documents and reports of a machine while it is commissioned, installed and started.
 //
-// Sources: cloud-init, "MAAS" data source and "Reporting"; MAAS's metadata service, as curtin and node scripts use it.
+// Sources: cloud-init, "MAAS" data source and "Reporting"; MAAS's metadata service, as curtin and
+// node scripts use it.
 //
 //   caller                                     reaches
 //   a machine by its key, or by its boot       its own documents, its own signals, its own reports
@@ -11,8 +12,10 @@
 //
 // 1. A machine does not learn whether another exists: the refusal is the same.
 // 2. Repeated slashes, which careless clients send, count as one.
-// 3. A machine sends at most MACHINE_RATE requests; more are refused for a while, and take nothing from others.
-// 4. The caller is identified after all steps that take time, so a key that ends meanwhile is already invalid, and no new key is generated for it.
+// 3. A machine sends at most MACHINE_RATE requests; more are refused for a while, and take nothing
+//    from others.
+// 4. The caller is identified after all steps that take time, so a key that ends meanwhile is
+//    already invalid, and no new key is generated for it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { jsonFaultText } from '../../ground/json-excess.ts';
@@ -48,7 +51,10 @@ import { mergeFields } from './link.ts';
 export const MACHINE_RATE: Rate = { perSecond: 5, burst: 400 };
 /** The rate of the machines of a network; all machines of a remote rack count as one network. */
 export const MACHINES_PER_NETWORK: Rate = { perSecond: 250, burst: 10_000 };
-/** The rate of all machines together: a whole hall that starts at once. A network at its limit leaves half of this to others. */
+/**
+ * The rate of all machines together: a whole hall that starts at once. A network at its limit
+ * leaves half of this to others.
+ */
 export const MACHINES_RATE: Rate = { perSecond: 500, burst: 20_000 };
 
 interface MetadataListener {

@@ -2,9 +2,11 @@
 //
 // Source: the OpenAPI Specification 3.1.0 (§4.8: the objects of a description).
 //
-// 1. OpenAPI allows one operation for each method and path; MAAS's API has several, distinguished by `op`. So an entry describes all of them: `op`
-//    lists their names, body and answer are those of one, and `x-operations` has the parameters, callers and answers of each.
-// 2. Parameters are texts on the wire, and their schemas describe the text; a parameter with several values may be repeated.
+// 1. OpenAPI allows one operation for each method and path; MAAS's API has several, distinguished
+//    by `op`. So an entry describes all of them: `op` lists their names, body and answer are those
+//    of one, and `x-operations` has the parameters, callers and answers of each.
+// 2. Parameters are texts on the wire, and their schemas describe the text; a parameter with
+//    several values may be repeated.
 
 import { z } from 'zod';
 import { describeSchema, objectSchemas } from '../api/answers/answer-objects.ts';

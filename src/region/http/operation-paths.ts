@@ -1,13 +1,18 @@
-// Finds the operations that the target of a request names. One table serves all listeners: Fastify would build a router for each of them
-// whenever the region starts.
+// Finds the operations that the target of a request names. One table serves all listeners: Fastify
+// would build a router for each of them whenever the region starts.
 //
-// Sources: RFC 3986 §2.4 (decoding after splitting), §3.3 (segments); RFC 9112 §3.2.2 (targets in absolute form).
+// Sources: RFC 3986 §2.4 (decoding after splitting), §3.3 (segments); RFC 9112 §3.2.2 (targets in
+// absolute form).
 //
-// 1. A segment that has its own name in the table wins over one that stands for a `{parameter}`, as in Fastify's router.
-// 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`. Below `files/` and `subnets/` it may come as it is: the command
-//    line of MAAS and libmaas do not encode the words of a path.
-// 3. Repeated slashes count as one, and a slash at the end does not count. In the name of a file they all count but the last.
-// 4. A volume group and a partition are also found below the plural, as in MAAS (LP 1715230): gomaasclient writes it.
+// 1. A segment that has its own name in the table wins over one that stands for a `{parameter}`, as
+//    in Fastify's router.
+// 2. Segments are decoded one by one: a `/` in a parameter may come as `%2F`. Below `files/` and
+//    `subnets/` it may come as it is: the command line of MAAS and libmaas do not encode the words
+//    of a path.
+// 3. Repeated slashes count as one, and a slash at the end does not count. In the name of a file
+//    they all count but the last.
+// 4. A volume group and a partition are also found below the plural, as in MAAS (LP 1715230):
+//    gomaasclient writes it.
 
 import type { ApiVersion, Operation } from '../api/call/operation.ts';
 import { operationsByPath } from '../api/operations.ts';
@@ -73,7 +78,10 @@ function getRootBranch(version: ApiVersion) {
   return root;
 }
 
-/** Finds the operations of a version. @param target of a request whose path begins with `/MAAS/api/<version>/` and can be decoded */
+/**
+ * Finds the operations of a version. @param target of a request whose path begins with
+ * `/MAAS/api/<version>/` and can be decoded
+ */
 export function findOperations(version: ApiVersion, target: string): FoundOperations | NothingFound {
   const all = splitSegments(target);
   const segments = all.slice(BASE_SEGMENTS);
@@ -110,7 +118,10 @@ function splitSegments(target: string): readonly string[] {
   return group === undefined ? head : [...head, ...segmentsBelow(parts[group] ?? '', parts.slice(group + 1))];
 }
 
-/** The segments below the first one of an operation's path. The name of a file, and a network, are one segment with their slashes. */
+/**
+ * The segments below the first one of an operation's path. The name of a file, and a network, are
+ * one segment with their slashes.
+ */
 function segmentsBelow(group: string, parts: readonly string[]): readonly string[] {
   const segments = parts.filter((part) => part !== '');
   if (group === 'files' && segments.length > 0) return [parts.slice(0, parts.at(-1) === '' ? -1 : undefined).join('/')];

@@ -1,12 +1,13 @@
-// Chooses the origin at which a machine reaches the region: the beginning of the URLs in its preseeds, jobs and metadata.
-// Sources: RFC 9110 §7.2 (the client chooses Host), §4.2.1.
+// Chooses the origin at which a machine reaches the region: the beginning of the URLs in its
+// preseeds, jobs and metadata. Sources: RFC 9110 §7.2 (the client chooses Host), §4.2.1.
 //
 //   Host ─┬─ an address where the request arrived, or one of an accepted rack,
 //         │  a listener, or the name of region.public_url ─────────────────────▶ used, with its port
 //         └─ anything else, which a cache, a page or a machine made up ──────────▶ the address where the request arrived
 //
-// 1. A request that a rack passed on arrived at that rack, at the address that it reports (`X-Rackboot-Local`), believed as the machine's
-//    address is. The rack's boot port speaks plain HTTP, even if rack and region use TLS.
+// 1. A request that a rack passed on arrived at that rack, at the address that it reports
+//    (`X-Rackboot-Local`), believed as the machine's address is. The rack's boot port speaks plain
+//    HTTP, even if rack and region use TLS.
 
 import type { FastifyRequest } from 'fastify';
 import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../ground/address.ts';
@@ -56,7 +57,8 @@ export function chooseOrigin(facts: OriginFacts, config: RegionConfig, racks: Ra
 
 function isOurs(host: string, arrival: string | undefined, config: RegionConfig, racks: RackList) {
   if (host === arrival) return true;
-  // Only a program on this host gets there by this name: the client, or one that speaks for it and is itself reached by another name.
+  // Only a program on this host gets there by this name: the client, or one that speaks for it and
+  // is itself reached by another name.
   if (host === 'localhost') return arrival === '127.0.0.1' || arrival === '[::1]';
   if (host === URL.parse(config.publicUrl ?? '')?.hostname) return true;
   const listeners = [...config.listen, ...(config.tls?.listen ?? [])];

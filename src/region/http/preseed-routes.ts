@@ -1,6 +1,8 @@
-// `POST /MAAS/rackboot/1/preseeds/<system id>/`: shows an administrator the preseed that a machine would get. It changes nothing.
+// `POST /MAAS/rackboot/1/preseeds/<system id>/`: shows an administrator the preseed that a machine
+// would get. It changes nothing.
 //
-// 1. The same code renders it from the same records as for the machine, with a placeholder instead of the machine's key.
+// 1. The same code renders it from the same records as for the machine, with a placeholder instead
+//    of the machine's key.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';

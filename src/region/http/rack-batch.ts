@@ -1,10 +1,12 @@
-// Stores a batch of a remote rack's events once and in order, in turns, so that other requests never wait for the whole batch.
+// Stores a batch of a remote rack's events once and in order, in turns, so that other requests
+// never wait for the whole batch.
 //
 //   batch ──► turn ──► turn ──► … ──► the answer says how much was stored; the rack sends the rest again
 //                 └ other requests, and turns of other racks (batch-turns.ts), run in between
 //
 // 1. A turn is one transaction: its reports, its enlistments, and the sequence it reached.
-// 2. Entries at or below the highest stored sequence of their source are not stored again; their earlier refusals are repeated.
+// 2. Entries at or below the highest stored sequence of their source are not stored again; their
+//    earlier refusals are repeated.
 // 3. A report with a time in the future, by our clock, gets the current time.
 // 4. One batch per rack is stored at a time.
 
@@ -15,11 +17,14 @@ import type { RackReport } from '../records/machine-event.ts';
 import type { Rack, RefusedEntry } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 
-/** How long one turn keeps taking entries, in milliseconds. An accepted rack fills it; other requests wait for a turn or two. */
+/**
+ * How long one turn keeps taking entries, in milliseconds. An accepted rack fills it; other
+ * requests wait for a turn or two.
+ */
 export const TURN_MS_MAX = 20;
 /**
- * How long a batch takes turns before the answer says how far it was stored, in milliseconds: well below a rack's timeout. Racks that
- * send much at the same time fill it; each sends the rest again.
+ * How long a batch takes turns before the answer says how far it was stored, in milliseconds: well
+ * below a rack's timeout. Racks that send much at the same time fill it; each sends the rest again.
  */
 export const BATCH_MS_MAX = 10_000;
 /** Reports stored together before the time is checked again. */
@@ -27,7 +32,10 @@ export const REPORTS_AT_ONCE = 32;
 const REASON_MAX = 300;
 
 interface BatchOutcome {
-  /** The highest stored sequence of this source; -1: none. The rack sends the entries of the batch beyond it again. */
+  /**
+   * The highest stored sequence of this source; -1: none. The rack sends the entries of the batch
+   * beyond it again.
+   */
   readonly stored: number;
   readonly refused: readonly RefusedEntry[];
 }
@@ -35,7 +43,8 @@ interface BatchOutcome {
 type RunPost = (post: KeptPost) => Promise<string | undefined>;
 
 /**
- * Stores a batch of an accepted rack; a short one at once. Returns `undefined` if another batch of this rack is being stored.
+ * Stores a batch of an accepted rack; a short one at once. Returns `undefined` if another batch of
+ * this rack is being stored.
  * @throws RackError `store-unavailable`: nothing of it was stored
  */
 export async function takeBatch(
@@ -132,7 +141,8 @@ class BatchTaking {
       added += await region.observe(reports, source, rack.uuid);
       reports = [];
     };
-    // Do this before the first entry is counted, so that this source is one of those that are never forgotten.
+    // Do this before the first entry is counted, so that this source is one of those that are never
+    // forgotten.
     if (this.#next === 0 && rack.source !== source) await region.racks.keepRefused(rack.uuid, source, []);
     const mine = entries.slice(this.#next);
     let taken = 0;

@@ -62,12 +62,15 @@ import { RETRY_FIELD, type SendingDeps, send } from './sending.ts';
 import { ArrivedForm, discardRest, getUpload, readUploads, takesUploads } from './upload-bodies.ts';
 
 /**
- * The methods that reach a path. No operation uses PATCH and OPTIONS (RFC 9110 §9.3.7); they are routed so that their refusal names the methods
- * that work.
+ * The methods that reach a path. No operation uses PATCH and OPTIONS (RFC 9110 §9.3.7); they are
+ * routed so that their refusal names the methods that work.
  */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const;
 const PLACE_SHOWN_MAX = 80;
-/** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
+/**
+ * Room for the facts of a machine with hundreds of disks, even if every character is
+ * percent-encoded; in bytes.
+ */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 export interface ApiContext extends SendingDeps {
   readonly region: Region;
@@ -116,7 +119,8 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', async ({ raw }, reply) => {
     if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request', HAS_NUL));
-    // RFC 9110 §8.3: an empty value names no type, as if the field were absent. Fastify would refuse even a request without a body.
+    // RFC 9110 §8.3: an empty value names no type, as if the field were absent. Fastify would
+    // refuse even a request without a body.
     if (raw.headers['content-type']?.trim() === '') Reflect.deleteProperty(raw.headers, 'content-type');
   });
   app.setErrorHandler(async (error, request, reply) => {
@@ -272,7 +276,10 @@ async function identifyUser(context: ApiContext, request: FastifyRequest) {
   return who.kind === 'identified' && who.caller.kind === 'user' ? who.caller : undefined;
 }
 
-/** Makes an instance read the bodies of a path while they arrive. A file that no upload took is removed after the answer. */
+/**
+ * Makes an instance read the bodies of a path while they arrive. A file that no upload took is
+ * removed after the answer.
+ */
 function streamUploads(
   context: ApiContext,
   app: FastifyInstance,
@@ -299,9 +306,10 @@ function getRequestPath(request: FastifyRequest): Readonly<Record<string, string
 }
 
 /**
- * Adds the parameters that a client of an event stream sends as headers: `op=follow` by `Accept`, `after` by `Last-Event-ID`. A client that
- * sends an invalid place is refused, and its EventSource ends with an error: a stream from now on would skip events unnoticed. An empty
- * value means none, as in an EventSource (HTML Living Standard §9.2.3).
+ * Adds the parameters that a client of an event stream sends as headers: `op=follow` by `Accept`,
+ * `after` by `Last-Event-ID`. A client that sends an invalid place is refused, and its EventSource
+ * ends with an error: a stream from now on would skip events unnoticed. An empty value means none,
+ * as in an EventSource (HTML Living Standard §9.2.3).
  */
 function streamFields(request: FastifyRequest, operations: readonly Operation[], fields: Fields): Fields | Refusal {
   const wantsStream =

@@ -1,4 +1,5 @@
-// Sends the answers of operations: short ones whole, desired states and lists in pieces, event streams as they come.
+// Sends the answers of operations: short ones whole, desired states and lists in pieces, event
+// streams as they come.
 //
 // 1. Every refusal carries its name in `X-Rackboot-Refusal`, under which it is counted.
 // 2. A list goes out in pieces, as `lists.ts` cuts them.
@@ -83,7 +84,10 @@ async function* renderStateText(head: string, machines: readonly RackMachine[]):
   yield Buffer.from(']}');
 }
 
-/** The text of each machine, made once: most machines go to every rack unchanged, and again after each change of another machine. */
+/**
+ * The text of each machine, made once: most machines go to every rack unchanged, and again after
+ * each change of another machine.
+ */
 const machineTexts = new WeakMap<RackMachine, string>();
 
 function getMachineText(machine: RackMachine) {

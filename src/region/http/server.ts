@@ -72,7 +72,10 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   };
 }
 
-/** Passes problems on, those of failed requests at most at EVENT_RATE: a client that found a bug of ours must not fill the log. */
+/**
+ * Passes problems on, those of failed requests at most at EVENT_RATE: a client that found a bug of
+ * ours must not fill the log.
+ */
 function thinned(tell: (problem: ApiProblem) => void, clock: Clock): (problem: ApiProblem) => void {
   const failures = new EventSampler();
   return (problem) => {
@@ -86,7 +89,10 @@ function thinned(tell: (problem: ApiProblem) => void, clock: Clock): (problem: A
   };
 }
 
-/** Reports a problem as a warning of the process. The text is cleaned: it may come from outside, and goes to a terminal. */
+/**
+ * Reports a problem as a warning of the process. The text is cleaned: it may come from outside, and
+ * goes to a terminal.
+ */
 export function warnAbout(problem: ApiProblem): void {
   const cause = problem.cause instanceof Error ? (problem.cause.stack ?? problem.cause.message) : '';
   process.emitWarning(cleanLines(`${noteText(problem.note)} (${problem.id}) ${cause}`), { code: problem.note.note });
@@ -144,10 +150,16 @@ function makeSecureServer(pair: CertificatePair, handler: RequestListener) {
 const noCompiler = (): never => {
   throw new Error('routes have no schema: operations check their parameters themselves');
 };
-/** Replaces Fastify's schema compilers: it would load their 115 or so files although no route has a schema. */
+/**
+ * Replaces Fastify's schema compilers: it would load their 115 or so files although no route has a
+ * schema.
+ */
 const NO_COMPILERS = { buildValidator: () => noCompiler, buildSerializer: () => noCompiler };
 
-/** Makes a route of GET answer HEAD, too, unless it says otherwise. Fastify would add a second route, with the same answers. */
+/**
+ * Makes a route of GET answer HEAD, too, unless it says otherwise. Fastify would add a second
+ * route, with the same answers.
+ */
 function answerHead(route: RouteOptions) {
   const methods = [route.method].flat();
   if (!methods.includes('GET') || methods.includes('HEAD') || route.exposeHeadRoute === false) return;
@@ -159,8 +171,9 @@ function answerHead(route: RouteOptions) {
 }
 
 /**
- * Adds REGION_FIELD, below Fastify, whose own fields a stream of events does not send; and the type of an answer that has no other. Fastify
- * would take it from an empty one, and MAAS's command ends with an error when a 204 has none.
+ * Adds REGION_FIELD, below Fastify, whose own fields a stream of events does not send; and the type
+ * of an answer that has no other. Fastify would take it from an empty one, and MAAS's command ends
+ * with an error when a 204 has none.
  */
 function nameRegion(reply: FastifyReply) {
   reply.raw.setHeader(REGION_FIELD.name, REGION_FIELD.value);
@@ -227,7 +240,10 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
   return app;
 }
 
-/** Opens the listeners of this process. Removes the sockets of a dead one: the state directory belongs to this process alone. */
+/**
+ * Opens the listeners of this process. Removes the sockets of a dead one: the state directory
+ * belongs to this process alone.
+ */
 async function openOwnDoors(api: ListeningApi, stateDir: string) {
   for (const [name, of] of [
     [OPERATOR_SOCKET, 'operators'],

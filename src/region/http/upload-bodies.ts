@@ -5,10 +5,12 @@
 //   form of a user for `files/` ─▶ whole, at most FILE_FORM_BYTES_MAX
 //   any other body ─▶ as everywhere: whole, at most `bodyMax`
 //
-// 1. The caller is identified before the body is read: only an administrator, and for `files/` a user, may send more than a usual one.
+// 1. The caller is identified before the body is read: only an administrator, and for `files/` a
+//    user, may send more than a usual one.
 // 2. A file belongs to the request until an upload takes it; otherwise it is removed with the answer.
-// 3. A refusal is sent when the rest of a bounded body has been read and discarded: a client that still sends, and then closes, would get a
-//    reset connection instead of the answer (RFC 9112 §9.6).
+// 3. A refusal is sent when the rest of a bounded body has been read and discarded: a client that
+//    still sends, and then closes, would get a reset connection instead of the answer (RFC 9112
+//    §9.6).
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -23,12 +25,16 @@ import { CONTENT_FIELD, CREATE_PATH, PIECE_PATH } from '../api/images/boot-uploa
 import { PIECE_BYTES_MAX, type PiecePlace, type Uploads } from '../images/uploads.ts';
 
 /**
- * The largest body, in bytes, whose rest is read before it is refused; nothing of it is kept. Any client reaches it, within the bounds on
- * connections and on the time of a request. The connection of a client that sends more is closed with the answer.
+ * The largest body, in bytes, whose rest is read before it is refused; nothing of it is kept. Any
+ * client reaches it, within the bounds on connections and on the time of a request. The connection
+ * of a client that sends more is closed with the answer.
  */
 const DISCARDED_BYTES_MAX = 2 * PIECE_BYTES_MAX;
 
-/** The largest form with a file of FILE_BYTES_MAX, in bytes: Base64 in lines of 76 characters, and room for the other parts. */
+/**
+ * The largest form with a file of FILE_BYTES_MAX, in bytes: Base64 in lines of 76 characters, and
+ * room for the other parts.
+ */
 const FILE_FORM_BYTES_MAX = 3 * 1024 * 1024;
 const FILES_PATH = 'files';
 
@@ -96,7 +102,10 @@ async function readForm({ headers }: FastifyRequest, payload: IncomingMessage, u
   return new ArrivedForm(new Map(), file, refuseFor([form.refusal]));
 }
 
-/** The bytes of a request as far as they come: the client may leave at any byte. A reader that stops early leaves the rest to others. */
+/**
+ * The bytes of a request as far as they come: the client may leave at any byte. A reader that stops
+ * early leaves the rest to others.
+ */
 async function* untilCut(payload: IncomingMessage): AsyncGenerator<Uint8Array> {
   try {
     const pieces: AsyncIterable<unknown> = payload.iterator({ destroyOnReturn: false });

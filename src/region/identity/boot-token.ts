@@ -1,11 +1,14 @@
-// The secret of one boot. A machine at work gets it on its kernel line and authenticates its requests to the region with it.
+// The secret of one boot. A machine at work gets it on its kernel line and authenticates its
+// requests to the region with it.
 //
 //   state in progress begins ─ generated ─► region.db ─► rack ─► kernel line ─► machine ─► X-Rackboot-Token ─► compared here
 //   a person or the deadline ends the state ─► removed
 //
 // 1. It is random (192 bits), never derived, and compared in constant time.
-// 2. It is valid only from the machine's current address: the machine's rack vouches for that address, or the machine's lease shows it.
-// 3. It is in no log, event, URL, page or API response. An installer's URL has a one-way derivation of it (`boot/preseed-secret.ts`).
+// 2. It is valid only from the machine's current address: the machine's rack vouches for that
+//    address, or the machine's lease shows it.
+// 3. It is in no log, event, URL, page or API response. An installer's URL has a one-way derivation
+//    of it (`boot/preseed-secret.ts`).
 
 import { preseedSecret } from '../../boot/preseed-secret.ts';
 import type { Ipv4, MacAddress } from '../../ground/address.ts';
@@ -36,8 +39,9 @@ function hasToken(status: MachineStatus) {
 }
 
 /**
- * The token of a machine that enters a state; `undefined` if the state has none. A machine that moves from one state in progress to the
- * next without a person's command keeps its token, because it has not rebooted.
+ * The token of a machine that enters a state; `undefined` if the state has none. A machine that
+ * moves from one state in progress to the next without a person's command keeps its token, because
+ * it has not rebooted.
  * @param isAutomatic false if a person's command caused the change
  */
 export function tokenFor(
@@ -66,7 +70,10 @@ export function provesPreseed(secret: string, proof: BootProof, machine: Machine
   return isAtItsAddress(proof, machine);
 }
 
-/** True if the caller is at the machine's current address: the machine's rack vouches for it, or the machine's lease shows it. */
+/**
+ * True if the caller is at the machine's current address: the machine's rack vouches for it, or the
+ * machine's lease shows it.
+ */
 export function isAtItsAddress({ vouchedMac, address }: BootProof, machine: Machine): boolean {
   const held = heldMacs(machine);
   const own = machine.interfaces.filter((nic) => held.includes(nic.mac));

@@ -1,6 +1,8 @@
-// The effects of a report on other machines: moved network cards, values found on several machines, machines that may be one.
+// The effects of a report on other machines: moved network cards, values found on several machines,
+// machines that may be one.
 //
-// 1. A pair of machines that may be one is logged once, and never again after a person has decided that they are two.
+// 1. A pair of machines that may be one is logged once, and never again after a person has decided
+//    that they are two.
 // 2. The event names both machines and the commands to type.
 
 import { formatMac, type MacAddress } from '../../ground/address.ts';
@@ -13,9 +15,15 @@ import type { WeighedReport } from './enlistment-report.ts';
 import { isEstablished } from './interface-source.ts';
 import { type Candidate, keysInCommon, type Recognition } from './recognition.ts';
 
-/** Bound on the machines named in the notes about one report, and on the replaced hardware addresses listed in one note. */
+/**
+ * Bound on the machines named in the notes about one report, and on the replaced hardware addresses
+ * listed in one note.
+ */
 const CONFLICTS_MAX = 8;
-/** A different card within this time after the last report is probably another machine, not a swapped card. */
+/**
+ * A different card within this time after the last report is probably another machine, not a
+ * swapped card.
+ */
 const SWAP_MS = 30 * 60 * 1000;
 
 interface Effects {
@@ -67,7 +75,8 @@ export function decideEffects(
     const params = { macs: formatMacs(other.weighing.macs), machine: pickMachineName(other), own: ownId };
     conflicts.push({ with: other.machine.systemId, why: { code: 'interface-claimed', params } });
   }
-  // An established machine loses nothing to an unproven report, or to a report through a rack outside its home.
+  // An established machine loses nothing to an unproven report, or to a report through a rack
+  // outside its home.
   const isTrusted = weighed.vouched !== undefined || weighed.report.username !== undefined;
   const isTrustedFor = (machine: Machine) => isTrusted && weighed.report.whyElsewhere?.(machine) === undefined;
   const shared = recognition.others.flatMap(({ machine, weighing }) =>
@@ -78,7 +87,10 @@ export function decideEffects(
   return { changes: { taken, shared: [...new Set(shared)], conflicts }, foreign, notes };
 }
 
-/** The verdict on two of the machines found, or on a single one (`a` and `b` are the same); undefined: none. */
+/**
+ * The verdict on two of the machines found, or on a single one (`a` and `b` are the same);
+ * undefined: none.
+ */
 export const verdictOn = ({ verdicts }: EnlistmentKnowledge, a: Machine, b: Machine): PairVerdict | undefined =>
   verdicts.find(({ lowId, highId }) => lowId === Math.min(a.id, b.id) && highId === Math.max(a.id, b.id))?.verdict;
 
@@ -95,8 +107,9 @@ function isMoved(mac: MacAddress, from: Candidate, { vouched, report }: WeighedR
 const isMereClaim = ({ isClaim, weighing }: Candidate) => isClaim && weighing.other.length === 0;
 
 /**
- * The doubt whether a machine is in fact two with the same UUID and serial number; `undefined` if nothing suggests it. The signs are a
- * different card soon after the last report, and the return of a replaced card.
+ * The doubt whether a machine is in fact two with the same UUID and serial number; `undefined` if
+ * nothing suggests it. The signs are a different card soon after the last report, and the return of
+ * a replaced card.
  * @param replaced the hardware addresses that the reported ones replaced
  */
 export function findIdentityDoubt(

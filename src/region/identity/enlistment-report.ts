@@ -25,7 +25,10 @@ export interface EnlistmentReport {
   /** What its user says of it besides. */
   readonly edit?: MachineEdit | undefined;
   readonly username: string | undefined;
-  /** True for a user who is not an administrator; the power settings are then only a proposal, as in a machine's own report. */
+  /**
+   * True for a user who is not an administrator; the power settings are then only a proposal, as in
+   * a machine's own report.
+   */
   readonly isOrdinary?: boolean | undefined;
   /** True if it runs a system that somebody else deployed; only an administrator says so. */
   readonly isDeployed?: boolean | undefined;
@@ -33,10 +36,14 @@ export interface EnlistmentReport {
   readonly vouchedMac?: MacAddress | undefined;
   readonly address?: Ipv4 | undefined;
   /**
-   * Returns why the region does not believe the forwarding rack's reports about a machine; `undefined`: it does (`racks/machine-homes.ts`).
+   * Returns why the region does not believe the forwarding rack's reports about a machine;
+   * `undefined`: it does (`racks/machine-homes.ts`).
    */
   readonly whyElsewhere?: ((machine: Machine) => SeenElsewhere | undefined) | undefined;
-  /** Returns true if the report came from outside the machine's home network; `undefined` if the caller does not check that. */
+  /**
+   * Returns true if the report came from outside the machine's home network; `undefined` if the
+   * caller does not check that.
+   */
   readonly isAway?: ((machine: Machine) => boolean) | undefined;
 }
 

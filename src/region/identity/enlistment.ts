@@ -5,14 +5,16 @@
 //                                ├─ Commissioning ──────► hardware amended if the report contains the boot token
 //                                └─ otherwise ──────────► unchanged, gets its system id, and an event is logged
 //   not recognised ──────────────► created as New, or as Deployed if an administrator says so; if too many are New, it replaces one (`new-machines.ts`) or is refused. It also replaces
-//                                  the device of an ordinary user from whose interface it booted, if the device has an address there or none
+//                                  the device of an ordinary user from whose interface it booted,
+//                                  if the device has an address there or none
 //
 // 1. Only a report with the token of its current boot changes a machine in use. No report removes one.
 // 2. A repeated report changes only the time.
-// 3. A report adds interfaces and removes none, except hearsay that the machine itself does not show (`interface-source.ts`), and a card that
-//    moves from a New machine to the one that now reports it. A card that a vouched boot showed moves only with a vouched report; one from
-//    which a rack booted the former machine, or which a person entered, only if a rack vouches for a boot from it. An interface that a machine
-//    merely claims moves to the machine that boots from it.
+// 3. A report adds interfaces and removes none, except hearsay that the machine itself does not
+//    show (`interface-source.ts`), and a card that moves from a New machine to the one that now
+//    reports it. A card that a vouched boot showed moves only with a vouched report; one from which
+//    a rack booted the former machine, or which a person entered, only if a rack vouches for a boot
+//    from it. An interface that a machine merely claims moves to the machine that boots from it.
 // 4. Evidence that two machines are one is reported to a person, who decides. Nothing is merged here.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../ground/address.ts';
@@ -41,14 +43,16 @@ import { findEvicted } from './new-machines.ts';
 import { type Candidate, type Recognition, recognise } from './recognition.ts';
 
 /**
- * Bound on the machines of one region, and thus on the racks' desired state. People with an API key can reach it; anonymous reports stop at
- * `region.new_machines_max`. Further machines are refused by name. Deleting machines frees places.
+ * Bound on the machines of one region, and thus on the racks' desired state. People with an API key
+ * can reach it; anonymous reports stop at `region.new_machines_max`. Further machines are refused
+ * by name. Deleting machines frees places.
  */
 export const MACHINES_MAX = 100_000;
 
 /**
- * Bound on the machines that one user without administrator's rights has added and that no rack has booted. Another one is refused by name.
- * A place becomes free when a rack boots one of them, or an administrator deletes one.
+ * Bound on the machines that one user without administrator's rights has added and that no rack has
+ * booted. Another one is refused by name. A place becomes free when a rack boots one of them, or an
+ * administrator deletes one.
  */
 export const UNBOOTED_PER_USER_MAX = 1000;
 
@@ -88,7 +92,8 @@ export function decideEnlistment(
     return { kind: 'refuse', refusal: refuseReport({ code: 'field.machine-exists', params: { name, systemId } }) };
   }
   if (recognition.known === undefined) return decideCreation(weighed, recognition, knowledge, terms);
-  // `MachineHomes` logs disbelieved reports: one an hour for each machine and rack, however the rack reports the machine.
+  // `MachineHomes` logs disbelieved reports: one an hour for each machine and rack, however the
+  // rack reports the machine.
   if (report.whyElsewhere?.(recognition.known.machine) !== undefined) {
     return { kind: 'unchanged', systemId: recognition.known.machine.systemId, events: [] };
   }
@@ -120,11 +125,15 @@ function whyIgnored({ report, vouched }: WeighedReport, candidate: Candidate): R
   return { why: 'of-another-card', booted: formatMac(vouched), macs, systemId };
 }
 
-/** Why the region ignores a report of a New machine if no rack vouches for its boot; `undefined` if it accepts the report. */
+/**
+ * Why the region ignores a report of a New machine if no rack vouches for its boot; `undefined` if
+ * it accepts the report.
+ */
 function whyUnproven(report: EnlistmentReport, machine: Machine): ReportIgnored | undefined {
   if (machine.vouchedMac !== undefined) return { why: 'without-token', isOfPerson: false };
   const { enlistedFrom: first } = machine;
-  // The interfaces that an ordinary user enters are hearsay, but their machine has no first reporting address.
+  // The interfaces that an ordinary user enters are hearsay, but their machine has no first
+  // reporting address.
   const isOfPerson = first === undefined || machine.interfaces.some(({ source }) => source === 'person');
   if (isOfPerson) return { why: 'without-token', isOfPerson };
   if (first === report.address) return undefined;
@@ -313,7 +322,10 @@ function decideAmendment(
   };
 }
 
-/** Notes on interfaces that a machine lost through its own report. The note that it may be two machines is logged only once. */
+/**
+ * Notes on interfaces that a machine lost through its own report. The note that it may be two
+ * machines is logged only once.
+ */
 function interfaceNotes(
   machine: Machine,
   { dropped, replaced }: MergedInterfaces,
@@ -345,8 +357,9 @@ const isStrangersPower = (vouched: MacAddress | undefined, machine: Machine) =>
   machine.powerIsProposed === true;
 
 /**
- * True if the reported power settings are stored. A machine's proposal does not replace settings of a person, except the password of the
- * same BMC account: a machine that creates its account at each boot sets a new password each time, and only the newest works.
+ * True if the reported power settings are stored. A machine's proposal does not replace settings of
+ * a person, except the password of the same BMC account: a machine that creates its account at each
+ * boot sets a new password each time, and only the newest works.
  */
 function takesPower(report: EnlistmentReport, machine: Machine) {
   if (report.powerType === '') return false;

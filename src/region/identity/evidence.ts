@@ -1,4 +1,5 @@
-// Weighs the evidence that two descriptions belong to one machine: hardware addresses, UUID, serial numbers, asset tag and BMC.
+// Weighs the evidence that two descriptions belong to one machine: hardware addresses, UUID, serial
+// numbers, asset tag and BMC.
 //
 //   address of an interface   100, plus 20 if several are the same; 50 for a portable adapter
 //   UUID                       60 if it is the same, -40 if it differs
@@ -6,13 +7,16 @@
 //   BMC's hardware address     40, -30        BMC's address         20
 //   vendor and product              -30
 //
-// So one address is enough. A UUID alone is not (`recognition.ts` requires a second value): some boards are all sold with the same one; nor is
-// a serial number, unique only for its maker. A card that moved to another chassis (another UUID and serial number) does not take its machine along.
+// So one address is enough. A UUID alone is not (`recognition.ts` requires a second value): some
+// boards are all sold with the same one; nor is a serial number, unique only for its maker. A card
+// that moved to another chassis (another UUID and serial number) does not take its machine along.
 //
 // Sources: SMBIOS 3.7 §7.2 (system), §7.3 (board), §7.4 (chassis).
 //
-// 1. Values that do not identify a machine (`hardware-identity.ts`), or that several machines of this region show, weigh nothing.
-// 2. Without a common address, a different UUID or serial number rules out a match, whatever else is the same.
+// 1. Values that do not identify a machine (`hardware-identity.ts`), or that several machines of
+//    this region show, weigh nothing.
+// 2. Without a common address, a different UUID or serial number rules out a match, whatever else
+//    is the same.
 // 3. The score is symmetric.
 
 import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../ground/address.ts';

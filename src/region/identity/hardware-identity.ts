@@ -1,10 +1,11 @@
-// Decides which reported values identify a machine. Firmware vendors ship whole series with one UUID, and put the same placeholder in place
-// of serial numbers.
+// Decides which reported values identify a machine. Firmware vendors ship whole series with one
+// UUID, and put the same placeholder in place of serial numbers.
 //
-// Sources: SMBIOS 3.7 §7.2.1 (all zeros: not present; all ones: not set); values seen on boards of many owners; the IEEE's register
-// of address prefixes; the USB network drivers of Linux.
+// Sources: SMBIOS 3.7 §7.2.1 (all zeros: not present; all ones: not set); values seen on boards of
+// many owners; the IEEE's register of address prefixes; the USB network drivers of Linux.
 //
-// 1. A returned value identifies a machine. `undefined` means that the value is absent, malformed or known to be shared.
+// 1. A returned value identifies a machine. `undefined` means that the value is absent, malformed
+//    or known to be shared.
 
 import { BROADCAST_MAC, formatMac, type MacAddress } from '../../ground/address.ts';
 
@@ -69,7 +70,10 @@ const PLACEHOLDER_SERIALS: ReadonlySet<string> = new Set([
   'nb-1234567890',
 ]);
 
-/** Hardware addresses shared by whole series: internal links to the BMC, and interfaces without a programmed address. */
+/**
+ * Hardware addresses shared by whole series: internal links to the BMC, and interfaces without a
+ * programmed address.
+ */
 const SHARED_MACS: ReadonlySet<string> = new Set([
   '02:00:00:00:00:01',
   '00:00:00:00:00:01',

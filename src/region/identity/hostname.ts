@@ -3,7 +3,8 @@
 // Sources: RFC 1123 §2.1 (letters, digits, hyphens), RFC 1035 §2.3.4 (63 octets).
 //
 // 1. A hostname is one label, in lower case.
-// 2. `localhost`, `wpad` and `isatap` are refused, because other hosts give them a meaning (RFC 6761 §6.3; proxy and ISATAP discovery).
+// 2. `localhost`, `wpad` and `isatap` are refused, because other hosts give them a meaning (RFC
+//    6761 §6.3; proxy and ISATAP discovery).
 // 3. A name of the form `10-20-0-100` is refused, because addresses of the dynamic range have such names.
 
 import type { Clock } from '../../ground/clock.ts';
@@ -13,7 +14,10 @@ import type { NamedHost, NameKnowledge, NameQuestion } from '../records/knowledg
 import { identifyingSerial } from './hardware-identity.ts';
 
 export const HOSTNAME_MAX = 63;
-/** How many names of two words are tried before a number is added, then how many names with a number, and how many system ids. */
+/**
+ * How many names of two words are tried before a number is added, then how many names with a
+ * number, and how many system ids.
+ */
 const DRAWS_MAX = 32;
 
 /** Default names of environments and installations, which do not identify a machine. */
@@ -82,7 +86,8 @@ type NameChoice =
   | { readonly kind: 'ask'; readonly names: readonly string[] };
 
 /**
- * Chooses the first free name among those tried, or draws more. Each draw doubles the number tried, because few will be free by then.
+ * Chooses the first free name among those tried, or draws more. Each draw doubles the number tried,
+ * because few will be free by then.
  * @param tried true for a taken name
  */
 function choose(tried: ReadonlyMap<string, boolean>, max: number, drawNext: (count: number) => string): NameChoice {
@@ -102,7 +107,10 @@ export const chooseHostname = (clock: Clock, tried: ReadonlyMap<string, boolean>
 const SYSTEM_ID_CHARACTERS = '34678abcdefghkmnpqrstwxy';
 const SYSTEM_ID_LENGTH = 6;
 
-/** A system id: six characters. As in MAAS, the first is never the zero digit, which is `3` here. @param tried true for a taken id */
+/**
+ * A system id: six characters. As in MAAS, the first is never the zero digit, which is `3` here.
+ * @param tried true for a taken id
+ */
 export const chooseSystemId = (clock: Clock, tried: ReadonlyMap<string, boolean>): NameChoice =>
   choose(tried, DRAWS_MAX, () => {
     const base = SYSTEM_ID_CHARACTERS.length;

@@ -1,13 +1,15 @@
-// The evidence that an interface belongs to a machine. Every host of the network sees a machine's hardware address in its DISCOVER, so a
-// report that names the address proves little.
+// The evidence that an interface belongs to a machine. Every host of the network sees a machine's
+// hardware address in its DISCOVER, so a report that names the address proves little.
 //
 //   person    an administrator entered it             vouched   a rack booted the machine from it
 //   shown     a vouched boot reported it too          hearsay   an unproven report, or an ordinary user, named it
 //   replaced  another card took its place; it may belong to another machine by now
 //
-// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those: neither hearsay nor replaced ones. A machine that a
-//    person accepted and that has only hearsay holds the interface named first; otherwise it could not work. Of a New machine, racks get only
-//    interfaces that are vouched for or entered, because a host that boots from one card can report any other as well.
+// 1. Racks know a machine by the interfaces that it holds, and secrets go only to those: neither
+//    hearsay nor replaced ones. A machine that a person accepted and that has only hearsay holds
+//    the interface named first; otherwise it could not work. Of a New machine, racks get only
+//    interfaces that are vouched for or entered, because a host that boots from one card can report
+//    any other as well.
 // 2. A report may raise an interface's evidence but never lowers it, except for a swapped card.
 // 3. Hearsay that the machine itself does not show is removed.
 
@@ -17,7 +19,10 @@ import { INTERFACE_SOURCES, type InterfaceSource, type Machine, type MachineInte
 import type { WeighedReport } from './enlistment-report.ts';
 import type { Weighing } from './evidence.ts';
 
-/** Bound on the interfaces of one machine. A report with more is refused; known ones beyond the bound are removed. */
+/**
+ * Bound on the interfaces of one machine. A report with more is refused; known ones beyond the
+ * bound are removed.
+ */
 export const INTERFACES_MAX = 64;
 
 type Interfaces = Pick<Machine, 'interfaces'>;
@@ -42,12 +47,16 @@ export const macsForRacks = (machine: Pick<Machine, 'status' | 'interfaces'>): r
 export const isMadeByPerson = ({ interfaces }: Interfaces): boolean =>
   interfaces.some(({ source }) => source === 'person');
 
-/** True for a machine with better evidence than unproven reports: a person accepted or added it, or a rack booted it. */
+/**
+ * True for a machine with better evidence than unproven reports: a person accepted or added it, or
+ * a rack booted it.
+ */
 export const isEstablished = (machine: Pick<Machine, 'status' | 'interfaces'>): boolean =>
   machine.status !== 'new' || machine.interfaces.some(isFirm);
 
 /**
- * True if enough values agree to conclude that a card was swapped. A UUID alone is visible to every host, and an asset tag can be guessed.
+ * True if enough values agree to conclude that a card was swapped. A UUID alone is visible to every
+ * host, and an asset tag can be guessed.
  */
 export function isSwapped({ same, other }: Weighing): boolean {
   const serials = same.filter((kind) => kind === 'serial' || kind === 'board-serial').length;
@@ -55,8 +64,8 @@ export function isSwapped({ same, other }: Weighing): boolean {
 }
 
 /**
- * True for a machine that merely claims the interface from which the reporting machine booted: the report contains none of the interfaces
- * that certainly belong to the claiming machine.
+ * True for a machine that merely claims the interface from which the reporting machine booted: the
+ * report contains none of the interfaces that certainly belong to the claiming machine.
  */
 export function claimsOnly({ machine, weighing }: Held, { vouched, evidence }: WeighedReport): boolean {
   const nic = machine.interfaces.find(({ mac }) => mac === vouched);
@@ -82,8 +91,8 @@ export interface MergedInterfaces {
 }
 
 /**
- * Merges a report into the known interfaces. The reported interfaces come first, in their order; for an unproven report, the known ones
- * come first.
+ * Merges a report into the known interfaces. The reported interfaces come first, in their order;
+ * for an unproven report, the known ones come first.
  * @param foreign hardware addresses that stay with other machines
  * @param isProven whether the report shows the machine's boot token
  */

@@ -1,4 +1,5 @@
-// People's commands to merge machines, to split one or to keep two apart, and the evidence shown for these decisions.
+// People's commands to merge machines, to split one or to keep two apart, and the evidence shown
+// for these decisions.
 //
 // 1. Every change is an audit event that names the person.
 

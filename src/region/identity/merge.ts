@@ -4,7 +4,8 @@
 //   split MACHINE MACs ─ a New machine gets these interfaces, and the hardware facts if they contain only these interfaces
 //
 // 1. A machine in use is never removed: it may be KEEP but not OTHER, and two machines in use are not merged.
-// 2. After a split, reports do not join the two again: their common values are stored as shared, and the machines as distinct.
+// 2. After a split, reports do not join the two again: their common values are stored as shared,
+//    and the machines as distinct.
 
 import { formatMac, type MacAddress, parseMac } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
@@ -132,7 +133,8 @@ export function decideSplit(
       ...(movesHardware ? { facts: undefined, factsMs: undefined } : {}),
       ...(machine.vouchedMac !== undefined && macs.includes(machine.vouchedMac) ? { vouchedMac: undefined } : {}),
     },
-    // A report with addresses of both came from one machine, or a card has moved. So no shared value caused the confusion.
+    // A report with addresses of both came from one machine, or a card has moved. So no shared
+    // value caused the confusion.
     shared: reported.byThese && reported.byOthers ? [] : identityKeys(machineEvidence(machine)),
     events: [
       buildMergeEvent({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, terms),
@@ -168,7 +170,10 @@ function newMachineFields(
   };
 }
 
-/** Whether the machine's newest report contained some of these interfaces, and whether it contained some of its other ones. */
+/**
+ * Whether the machine's newest report contained some of these interfaces, and whether it contained
+ * some of its other ones.
+ */
 function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: boolean; byOthers: boolean } {
   const shownMacs = new Set((machine.facts?.nics ?? []).map((nic) => parseMac(nic.mac)));
   return {

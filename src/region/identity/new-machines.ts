@@ -1,24 +1,28 @@
-// Chooses the New machine that a new one replaces when the places for New machines are full: only among machines known from reports alone, which
-// no person has added, changed, tagged or accepted. Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
+// Chooses the New machine that a new one replaces when the places for New machines are full: only
+// among machines known from reports alone, which no person has added, changed, tagged or accepted.
+// Source: RFC 970 (fairness). A machine is proven if a rack vouched for its boot.
 //
 //   the arrival                          replaces
 //   unproven ────────────────────────────► another unproven machine: `findEvictedUnproven`
 //   proven ──┬─ unproven machines exist ─► one of them
 //            └─ all are proven ──────────► a proven machine: `findEvictedProven`
 //
-// 1. A proven machine may replace an unproven one, whatever the address of its reports; never the reverse. So a proven arrival always gets a place.
+// 1. A proven machine may replace an unproven one, whatever the address of its reports; never the
+//    reverse. So a proven arrival always gets a place.
 // 2. The places of unproven machines are divided among the networks and addresses of their reports.
-// 3. The places of proven machines are divided among networks (a relay agent, a rack). An arrival takes a place from its own network, unless
-//    another has at least two more. Within a network, an address has one holder: the machine reported from it last. Earlier machines at that
-//    address have given up their lease, and give way first. Among equals, the machine heard longest ago gives way.
+// 3. The places of proven machines are divided among networks (a relay agent, a rack). An arrival
+//    takes a place from its own network, unless another has at least two more. Within a network, an
+//    address has one holder: the machine reported from it last. Earlier machines at that address
+//    have given up their lease, and give way first. Among equals, the machine heard longest ago
+//    gives way.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import { FairShares, type Place, shareNetwork } from '../../net/shares/fair-shares.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 
 /**
- * Bound on the machines examined to find one that gives way, beginning with the one heard longest ago. It limits the time that one report
- * takes. Hosts that enlist machines can reach it.
+ * Bound on the machines examined to find one that gives way, beginning with the one heard longest
+ * ago. It limits the time that one report takes. Hosts that enlist machines can reach it.
  */
 export const UNTOUCHED_LOOKED_MAX = 4096;
 /** An unproven machine that was silent for longer than this gives way to every arrival. */

@@ -1,4 +1,5 @@
-// Finds the known machine to which a report belongs. Every machine that shares a hardware address or a value with the report is weighed.
+// Finds the known machine to which a report belongs. Every machine that shares a hardware address
+// or a value with the report is weighed.
 //
 //   ruled out, or below SUSPECT_SCORE ───────────────────────► another machine
 //   below SAME_SCORE, or one value and no address in common ─► possibly the machine; a person decides (`suspects`)
@@ -33,7 +34,10 @@ export interface Recognition {
   readonly rivals: readonly Candidate[];
   /** Machines that share some values with the report, but not enough for a match. */
   readonly suspects: readonly Candidate[];
-  /** Different machines that share some values with the report, including those that merely claim its boot interface. */
+  /**
+   * Different machines that share some values with the report, including those that merely claim
+   * its boot interface.
+   */
   readonly others: readonly Candidate[];
 }
 

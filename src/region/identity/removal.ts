@@ -4,7 +4,10 @@ import { DEVICES_MAX } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import { isInUse } from './merge.ts';
 
-/** What a removal spares: machines that are locked, also those that belong to somebody, or none. Work of a machine that it does not spare ends with it. */
+/**
+ * What a removal spares: machines that are locked, also those that belong to somebody, or none.
+ * Work of a machine that it does not spare ends with it.
+ */
 export type Spared = 'locked' | 'owned' | 'none';
 
 /** The outcome of a removal; `in-use`: the machine is spared. */

@@ -1,8 +1,10 @@
-// The boot images of a region: the sources and selections that people chose, and their requests to the importing process.
+// The boot images of a region: the sources and selections that people chose, and their requests to
+// the importing process.
 //
 //   API, page ─► askImport, stopImport, wish ─► store ─► onImportAsked ─► the importing process (region-thread/imports/) ─► progress in the store
 //
-// 1. Requests are stored first, so that they survive a killed process, and another process can carry them out.
+// 1. Requests are stored first, so that they survive a killed process, and another process can
+//    carry them out.
 
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../ground/clock.ts';
@@ -42,7 +44,10 @@ export type StreamedFile =
       readonly kind: 'image';
       readonly bytes: number;
       readonly sha256: string;
-      /** The bytes from `start` up to, but not including, `end`; undefined: the image was removed meanwhile. */
+      /**
+       * The bytes from `start` up to, but not including, `end`; undefined: the image was removed
+       * meanwhile.
+       */
       read(start: number, end: number): Promise<Readable | undefined>;
     };
 
@@ -57,7 +62,10 @@ export interface BootImagesDeps {
   readonly clock: Clock;
   /** The sources of images that files name; `undefined`: none. */
   readonly fileSources?: (() => Promise<FileSources>) | undefined;
-  /** False if the site has no file of sources, so that it has no selections either; `undefined`: it may have one. */
+  /**
+   * False if the site has no file of sources, so that it has no selections either; `undefined`: it
+   * may have one.
+   */
   readonly hasSiteFile?: (() => boolean) | undefined;
   /** The images that can be deployed. */
   readonly listImages?: ListImages | undefined;
@@ -71,7 +79,10 @@ export interface BootImagesDeps {
   readonly uploadFiles?: (() => UploadFiles) | undefined;
   /** True if this host has a file, such as that with the keys of a source; `undefined`: that is unknown. */
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
-  /** Finds the URL of the mirror from which this host imports the installers of a source; `undefined`: that of their files. */
+  /**
+   * Finds the URL of the mirror from which this host imports the installers of a source;
+   * `undefined`: that of their files.
+   */
   readonly packageMirror?: ((source: InstallerSource) => Promise<string | undefined>) | undefined;
   /** Why keys of a source cannot be used; `undefined`: that is unknown. */
   readonly judgeKeyring?: ((keys: Uint8Array) => Promise<KeyringFaultCode | undefined>) | undefined;
@@ -90,7 +101,10 @@ export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
   /** True if it was imported, and then removed or lost on its host. */
   readonly isGone: boolean;
-  /** The serial of the version under import while an older one is there; undefined: none is coming, or it is the first. */
+  /**
+   * The serial of the version under import while an older one is there; undefined: none is coming,
+   * or it is the first.
+   */
   readonly coming?: string | undefined;
   /** The upload under way; `progress` then describes it. */
   readonly upload?: ImageUpload | undefined;
@@ -134,7 +148,10 @@ export class BootImages {
     return problem === undefined ? undefined : { text: problem, inForce };
   }
 
-  /** The sources from which the region may import: those of files only if it is known which the site's file replaces. */
+  /**
+   * The sources from which the region may import: those of files only if it is known which the
+   * site's file replaces.
+   */
   async listImportable(): Promise<readonly RegionSource[]> {
     const problem = await this.fileProblem();
     const sources = await this.listSources();
@@ -181,7 +198,10 @@ export class BootImages {
     return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);
   }
 
-  /** The images that are stored or being imported, by name. One whose bytes have gone has no stored images. */
+  /**
+   * The images that are stored or being imported, by name. One whose bytes have gone has no stored
+   * images.
+   */
   async listResources(): Promise<readonly ListedResource[]> {
     const { store, clock, listImages, listStoredImages = listImages, listDamagedImages } = this.#deps;
     // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
@@ -286,7 +306,8 @@ export class BootImages {
 
   /**
    * Stores a rack's report on one of its downloads.
-   * @param report with clean texts @param rackName for people @param username the person who reported it; empty for the rack itself
+   * @param report with clean texts @param rackName for people @param username the person who
+   * reported it; empty for the rack itself
    */
   async noteDownload(report: Omit<ReportedDownload, 'atMs'>, rackName: string, username: string): Promise<void> {
     const { store, clock } = this.#deps;
@@ -311,7 +332,10 @@ export class BootImages {
 }
 
 const GONE: ImportReason = { code: 'gone', params: {} };
-/** An image that the region is importing is not there yet, although racks may still have copies of an earlier one that was deleted. */
+/**
+ * An image that the region is importing is not there yet, although racks may still have copies of
+ * an earlier one that was deleted.
+ */
 const presentFor = ({ progress }: BootResource, images: readonly ListedImage[]): readonly ListedImage[] =>
   progress === undefined || progress.state === 'done' || images.some(({ isReported }) => isReported !== true)
     ? images
@@ -324,7 +348,8 @@ function withImages<T extends BootResource>(row: T, images: readonly ListedImage
   const isGone = state === 'done' && images.length === 0;
   return {
     ...row,
-    // Whatever the import said at its end, such as that the version was already there, does not hold any more.
+    // Whatever the import said at its end, such as that the version was already there, does not
+    // hold any more.
     ...(isGone && row.progress !== undefined ? { progress: { ...row.progress, bytes: 0, reason: GONE } } : {}),
     images,
     isGone,
@@ -332,7 +357,10 @@ function withImages<T extends BootResource>(row: T, images: readonly ListedImage
   };
 }
 
-/** True if the next run may import the image: its last import ended with its run, or failed for a reason that may pass. */
+/**
+ * True if the next run may import the image: its last import ended with its run, or failed for a
+ * reason that may pass.
+ */
 const isTriedAgain = ({ wish, progress }: BootResource): boolean =>
   wish === 'import' &&
   (progress?.state === 'cancelled' ||
@@ -359,8 +387,9 @@ function withNextTry(row: BootResource, { nextMs, asked }: NextRun): BootResourc
 }
 
 /**
- * Leaves out the end of an import whose version came in another way: by a command, or by a repair. One that failed
- * because another image has its place has failed only as long as that one is there; without it, the next run imports it.
+ * Leaves out the end of an import whose version came in another way: by a command, or by a repair.
+ * One that failed because another image has its place has failed only as long as that one is there;
+ * without it, the next run imports it.
  */
 function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootResource {
   const { progress, ...rest } = row;
@@ -379,7 +408,10 @@ function isOther({ origin, sha256, system }: ListedImage, { source, files = [] }
   return origin?.source !== source && !digests.every((digest) => files.includes(digest));
 }
 
-/** Without whole bytes, an image that no import is bringing has a failure, which shows why machines do not get it. */
+/**
+ * Without whole bytes, an image that no import is bringing has a failure, which shows why machines
+ * do not get it.
+ */
 function withDamage(row: BootResource, image: ListedImage | undefined): BootResource {
   const isComing = row.progress !== undefined && row.progress.state !== 'done';
   return image === undefined || isComing ? row : { ...row, progress: lostProgress(image) };

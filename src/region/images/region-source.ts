@@ -1,5 +1,5 @@
-// The image sources of a region and the selections among their images: those from files, which can be changed only in the file, and those of
-// the API.
+// The image sources of a region and the selections among their images: those from files, which can
+// be changed only in the file, and those of the API.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { isPrintable } from '../../ground/clean-text.ts';
@@ -62,7 +62,10 @@ export interface RegionSource extends BootSource {
   readonly images: ImageSource;
   /** The file and the key that define it; `undefined` if the API may change it. */
   readonly pin?: Omit<FileSource, 'source'> | undefined;
-  /** True if the URL is that of the package mirror of this host instead of the one that the file names; undefined: false. */
+  /**
+   * True if the URL is that of the package mirror of this host instead of the one that the file
+   * names; undefined: false.
+   */
   readonly isHostMirror?: boolean | undefined;
 }
 
@@ -79,7 +82,10 @@ const INDEX = 'streams/v1/index.sjson';
 /** Without a signature there is no `.sjson`, which is clear-signed. */
 const UNSIGNED_INDEX = 'streams/v1/index.json';
 
-/** Joins the sources of files, which come first, with the rows of the store. A row whose source has left its file is skipped. */
+/**
+ * Joins the sources of files, which come first, with the rows of the store. A row whose source has
+ * left its file is skipped.
+ */
 export function joinSources(
   rows: readonly BootSource[],
   { sources }: Pick<FileSources, 'sources'>,
@@ -104,8 +110,9 @@ export function joinSources(
 }
 
 /**
- * Joins the selections of the site's file, which come first, with those of the store. A stored one is skipped while the file has the same
- * system and release of its source. @param sources those whose selections are joined
+ * Joins the selections of the site's file, which come first, with those of the store. A stored one
+ * is skipped while the file has the same system and release of its source. @param sources those
+ * whose selections are joined
  */
 export function joinSelections(
   rows: readonly BootSelection[],
@@ -141,7 +148,10 @@ function formatSourceUrl(source: ImageSource): string {
 /** The system of boot loaders in selections: `LOADER` of images/sources/offer.ts. */
 const LOADER = 'bootloader';
 
-/** True if images of this system may be among those of a source; `*` stands for all. Any stream may have boot loaders. */
+/**
+ * True if images of this system may be among those of a source; `*` stands for all. Any stream may
+ * have boot loaders.
+ */
 export const mayHave = ({ kind, os }: ImageSource, wanted: string): boolean =>
   [wanted, os].includes('*') || wanted === os || (wanted === LOADER && kind === 'simplestreams');
 
@@ -152,8 +162,8 @@ export const sourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): 
 export const namesIndex = (url: string): boolean => /\/[^/]+\.s?json$/.test(url);
 
 /**
- * Divides the URL of an index into the site, to which the paths in its documents belong, and the path of the index.
- * Source: `path_from_mirror_url` of simplestreams.
+ * Divides the URL of an index into the site, to which the paths in its documents belong, and the
+ * path of the index. Source: `path_from_mirror_url` of simplestreams.
  */
 function dividedUrl(url: string): readonly [site: string, index: string] {
   const at = /\/(?:streams\/v1\/.+|[^/]+)$/.exec(url)?.index ?? url.length;
@@ -189,7 +199,10 @@ export function buildStreamSource(row: Omit<BootSource, 'id' | 'name' | 'created
   };
 }
 
-/** The URL of a site. Paths are appended to it, and everybody sees it, so it has no query or fragment. @returns undefined for any other text */
+/**
+ * The URL of a site. Paths are appended to it, and everybody sees it, so it has no query or
+ * fragment. @returns undefined for any other text
+ */
 export function parseSourceUrl(text: string): string | undefined {
   const url = URL.parse(text);
   const isUsable = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';

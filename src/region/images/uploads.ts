@@ -5,13 +5,16 @@
 //
 // Source: MAAS's uploads of boot resources: a POST, then PUTs of at most 4 MiB.
 //
-// 1. A piece is acknowledged when it is on disk and the store has its length. So an upload continues after any restart, in any process whose
-//    host has the bytes. Any other process refuses the piece and names that host.
-// 2. An upload begins only if the disk has room for the missing bytes of all uploads, and for the images made from them. The bytes of the one
-//    that it replaces count as free.
-// 3. Two pieces of one upload never mix: the second one is refused while the first one arrives, even at another process of this host.
-// 4. Creating an upload that exists already continues it. A client that then sends a piece without its place (MAAS's clients know no places)
-//    reads its file from the beginning, so that piece replaces all that has arrived.
+// 1. A piece is acknowledged when it is on disk and the store has its length. So an upload
+//    continues after any restart, in any process whose host has the bytes. Any other process
+//    refuses the piece and names that host.
+// 2. An upload begins only if the disk has room for the missing bytes of all uploads, and for the
+//    images made from them. The bytes of the one that it replaces count as free.
+// 3. Two pieces of one upload never mix: the second one is refused while the first one arrives,
+//    even at another process of this host.
+// 4. Creating an upload that exists already continues it. A client that then sends a piece without
+//    its place (MAAS's clients know no places) reads its file from the beginning, so that piece
+//    replaces all that has arrived.
 
 import { type Clock, within } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
@@ -28,14 +31,20 @@ import { type ImageUpload, type NewUpload, UPLOAD_BYTES_MAX, UPLOADS_MAX } from 
 /** The largest piece, in bytes: the size that the maas command line sends. */
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
 /**
- * How long the answer to the last piece waits for the image, in milliseconds; a client waits a minute. The image is made even if it takes
- * longer.
+ * How long the answer to the last piece waits for the image, in milliseconds; a client waits a
+ * minute. The image is made even if it takes longer.
  */
 const FINISH_WAIT_MS = 20_000;
-/** The most whole files that may arrive at the same time. Administrators fill this bound; it empties as their requests end. */
+/**
+ * The most whole files that may arrive at the same time. Administrators fill this bound; it empties
+ * as their requests end.
+ */
 export const WHOLE_FILES_MAX = 2;
 
-/** The files of uploads on this host. Its methods reject with RackError `store-unwritable`, which names the disk. */
+/**
+ * The files of uploads on this host. Its methods reject with RackError `store-unwritable`, which
+ * names the disk.
+ */
 export interface UploadFiles {
   /** This host and the directory with the files, for people. */
   readonly place: string;
@@ -50,11 +59,15 @@ export interface UploadFiles {
   checkRoom(bytes: number): Promise<void>;
   /** True if this host has the received bytes of an upload, or is making its image. */
   holds(upload: ImageUpload): Promise<boolean>;
-  /** The bytes that the image needs in addition to the uploaded file; 0: the file itself becomes the image. */
+  /**
+   * The bytes that the image needs in addition to the uploaded file; 0: the file itself becomes the
+   * image.
+   */
   imageBytes(upload: Pick<NewUpload, 'fileType' | 'bytes'>): number;
   /**
-   * Writes a piece; resolves when it is on disk and counted. `short`: the content ended early. `missing`: the bytes before it are not on
-   * this host. `busy`: another process of this host writes the upload, or makes its image, or did so since `upload` was read.
+   * Writes a piece; resolves when it is on disk and counted. `short`: the content ended early.
+   * `missing`: the bytes before it are not on this host. `busy`: another process of this host
+   * writes the upload, or makes its image, or did so since `upload` was read.
    */
   write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly at: number }): Promise<PieceResult>;
   /** Receives a whole file. @throws RackError `bad-argument` if it has more than `bytesMax` */
@@ -62,8 +75,8 @@ export interface UploadFiles {
   discard(file: WholeFile): Promise<void>;
   adopt(file: WholeFile, upload: ImageUpload): Promise<void>;
   /**
-   * Makes the image. Resolves to true when the image has replaced the upload; to false if it has failed, cannot be made for now, or the upload
-   * was removed.
+   * Makes the image. Resolves to true when the image has replaced the upload; to false if it has
+   * failed, cannot be made for now, or the upload was removed.
    */
   finish(upload: ImageUpload): Promise<boolean>;
   /** Call after an upload was removed: its files are no longer needed. */
@@ -321,7 +334,10 @@ export class Uploads {
         );
   }
 
-  /** Waits a limited time for the image. @returns why there will be none; undefined if there is one, or it is still being made */
+  /**
+   * Waits a limited time for the image. @returns why there will be none; undefined if there is one,
+   * or it is still being made
+   */
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
     const { id } = upload;
     if (await within(this.#deps.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;

@@ -1,8 +1,10 @@
-// The bridges of `bridge_all`: one on each interface that gets an address, from the allocation or the deployment to the release. Pure.
+// The bridges of `bridge_all`: one on each interface that gets an address, from the allocation or
+// the deployment to the release. Pure.
 //
 // Source: MAAS's bridge_all. The names are those that Juju expects, too.
 //
-// 1. A bridge has the hardware address of the interface below it and takes its links, so the machine keeps its addresses.
+// 1. A bridge has the hardware address of the interface below it and takes its links, so the
+//    machine keeps its addresses.
 
 import { crc32 } from 'node:zlib';
 import type { NetworkView } from '../networks/network-view.ts';
@@ -19,7 +21,10 @@ import {
   withLayout,
 } from './network-draft.ts';
 
-/** The usual name for a bridge on an interface; another one if the machine, which names its own interfaces, has it already, or Linux refuses it. */
+/**
+ * The usual name for a bridge on an interface; another one if the machine, which names its own
+ * interfaces, has it already, or Linux refuses it.
+ */
 function bridgeName({ layout }: NetworkDraft, below: string): string {
   const isFree = (name: string) =>
     INTERFACE_NAME.test(name) && !layout.interfaces.some((laidInterface) => laidInterface.name === name);

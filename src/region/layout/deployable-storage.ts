@@ -1,7 +1,9 @@
 // Whether the disks of a machine can be deployed as they are laid out, and the plan for that. Pure.
 //
-// 1. A layout that the agent cannot make, or from which the machine could not start, is refused before the machine is started.
-// 2. Whether an image has the programs for the layout is known only on the machine, which looks before it changes a disk.
+// 1. A layout that the agent cannot make, or from which the machine could not start, is refused
+//    before the machine is started.
+// 2. Whether an image has the programs for the layout is known only on the machine, which looks
+//    before it changes a disk.
 
 import type { Machine } from '../records/machine.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
@@ -24,7 +26,10 @@ const ROOTS: ReadonlySet<string> = new Set(['ext2', 'ext4', 'xfs', 'btrfs']);
 
 export const storagePlan = (machine: Machine): string | undefined => planStorage(beginStorage(machine));
 
-/** The disk that a person chose for the system, or for which the others are laid out, by its name; `undefined`: none was chosen. */
+/**
+ * The disk that a person chose for the system, or for which the others are laid out, by its name;
+ * `undefined`: none was chosen.
+ */
 export function chosenDisk(machine: Machine): string | undefined {
   const draft = beginStorage(machine);
   const { disks, layout } = draft;

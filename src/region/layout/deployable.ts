@@ -1,7 +1,9 @@
 // Whether a machine's layout can be deployed, and the files of its network for the deployed system. Pure.
 //
-// 1. A layout that a deployment cannot set up is refused with the reason before the machine is started. No part of it is dropped silently.
-// 2. Whether the image has a tool for the network is known only on the machine: the agent then fails with the reason.
+// 1. A layout that a deployment cannot set up is refused with the reason before the machine is
+//    started. No part of it is dropped silently.
+// 2. Whether the image has a tool for the network is known only on the machine: the agent then
+//    fails with the reason.
 
 import { type NetworkView, vlanWithId } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';

@@ -19,7 +19,10 @@ const NAME = {
   text: 'Give at most 32 letters, digits, dots, hyphens and underscores, a letter first.',
 };
 
-/** The draft with other words about its disks. Words about disks that are neither reported nor added any longer are forgotten. */
+/**
+ * The draft with other words about its disks. Words about disks that are neither reported nor added
+ * any longer are forgotten.
+ */
 function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[]): StorageDraft | LayoutRefusal {
   const { machine, next } = draft;
   const ids = new Set(listDisks(machine).map(({ id }) => id));

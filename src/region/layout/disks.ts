@@ -1,9 +1,12 @@
 // The disks of a machine and their ids: those that it reports, and those that a person adds. Pure.
 //
-// 1. The id of a disk follows from its machine and its serial number, or from its name if its serial number is missing or not unique. So a
-//    disk keeps its id if the kernel lists the disks in another order at the next commissioning.
-// 2. Two disks of one machine never have the same id: if their digests are equal, the disk reported later takes the next number.
-// 3. A disk that a person added keeps its id when the machine reports it: it has the same serial number, or without one, the same kernel name.
+// 1. The id of a disk follows from its machine and its serial number, or from its name if its
+//    serial number is missing or not unique. So a disk keeps its id if the kernel lists the disks
+//    in another order at the next commissioning.
+// 2. Two disks of one machine never have the same id: if their digests are equal, the disk reported
+//    later takes the next number.
+// 3. A disk that a person added keeps its id when the machine reports it: it has the same serial
+//    number, or without one, the same kernel name.
 // 4. A person's description of a disk (`DescribedDisk`) stands until a person changes it.
 
 import { hashFnv1a } from '../records/digest.ts';
@@ -76,8 +79,8 @@ const diskTags = ({ rotational }: DiskFacts): readonly string[] => [rotational =
 const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
 
 /**
- * How the agent finds a disk: `serial:` and its serial number if that is unique, else its kernel name. A kernel may name disks differently at
- * each boot, and the wrong one would be overwritten.
+ * How the agent finds a disk: `serial:` and its serial number if that is unique, else its kernel
+ * name. A kernel may name disks differently at each boot, and the wrong one would be overwritten.
  */
 export function formatDiskSelector(machine: Disks, name: string): string {
   const disks = listDisks(machine);

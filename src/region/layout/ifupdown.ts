@@ -1,11 +1,14 @@
 // A machine's network for ifupdown. Pure.
 //
-// Source: interfaces(5), with its patterns of hardware addresses (ifupdown 0.8.20 and later); dhclient-script(8) of Debian for the metric.
+// Source: interfaces(5), with its patterns of hardware addresses (ifupdown 0.8.20 and later);
+// dhclient-script(8) of Debian for the metric.
 //
-// 1. ifupdown finds an interface by its hardware address only for an entry of its own. An interface with VLANs on it gets a name that udev
-//    sets, and the VLANs theirs from it: `lan0.100` has the frames of `lan0` with the tag 100 (interfaces(5), VLAN and bridge interfaces).
-//    A VLAN interface with another name is made by a command of its entry: `vlan-raw-device` needs the package vlan, and takes the tag from
-//    the name. If ifupdown would take its name for another VLAN, the network is refused.
+// 1. ifupdown finds an interface by its hardware address only for an entry of its own. An interface
+//    with VLANs on it gets a name that udev sets, and the VLANs theirs from it: `lan0.100` has the
+//    frames of `lan0` with the tag 100 (interfaces(5), VLAN and bridge interfaces). A VLAN
+//    interface with another name is made by a command of its entry: `vlan-raw-device` needs the
+//    package vlan, and takes the tag from the name. If ifupdown would take its name for another
+//    VLAN, the network is refused.
 // 2. Parts of bonds and bridges would need packages that an image may lack: such networks are refused.
 // 3. An interface with neither an address nor a VLAN has no entry, so it is not started.
 
@@ -35,7 +38,10 @@ export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile
   return [...renamingFiles(named), { path: '/etc/network/interfaces', text }];
 }
 
-/** True if ifupdown would make a VLAN interface with this name itself: on the interface that has the name before the first dot. */
+/**
+ * True if ifupdown would make a VLAN interface with this name itself: on the interface that has the
+ * name before the first dot.
+ */
 function isMistaken(name: string, parts: readonly ConfigPart[]): boolean {
   const [start = '', ...others] = name.split('.');
   const isName =
@@ -48,18 +54,22 @@ const commandsFor = (parent: string | undefined, vid: number): readonly string[]
   '  post-down ip link delete dev $IFACE',
 ];
 
-/** The kernel's switch for router advertisements: 2 also on a system that forwards (Documentation/networking/ip-sysctl.rst). */
+/**
+ * The kernel's switch for router advertisements: 2 also on a system that forwards
+ * (Documentation/networking/ip-sysctl.rst).
+ */
 const ACCEPT_RA = '/proc/sys/net/ipv6/conf/$IFACE/accept_ra';
 
 /**
- * Keeps the routes of a lease from being the default ones. ifupdown cannot tell a client to ignore them. The client gives its route a worse
- * metric (`IF_METRIC` of dhclient). But a default route among the classless ones (RFC 3442) has none, so it is removed.
+ * Keeps the routes of a lease from being the default ones. ifupdown cannot tell a client to ignore
+ * them. The client gives its route a worse metric (`IF_METRIC` of dhclient). But a default route
+ * among the classless ones (RFC 3442) has none, so it is removed.
  */
 const NO_DEFAULT_ROUTE = ['  metric 4096', '  up while ip -4 route del default dev $IFACE 2>/dev/null; do :; done'];
 
 /**
- * The lines that add static routes. A lease may have brought the same ones, or come later: a gateway is on-link then, because without an address
- * the kernel does not find it.
+ * The lines that add static routes. A lease may have brought the same ones, or come later: a
+ * gateway is on-link then, because without an address the kernel does not find it.
  */
 const routeLines = ({ routes, hasDhcp }: ConfigPart): readonly string[] =>
   routes.map(({ to, via, metric }) => {

@@ -2,11 +2,13 @@
 //
 // Source: the forms of MAAS's interfaces (create_bond, create_bridge, create_vlan, update, delete).
 //
-// 1. A bond consists of physical interfaces. A bridge is made of one interface other than a bridge, a VLAN interface of one other than a VLAN
-//    interface. An interface belongs to at most one bond or bridge.
+// 1. A bond consists of physical interfaces. A bridge is made of one interface other than a bridge,
+//    a VLAN interface of one other than a VLAN interface. An interface belongs to at most one bond
+//    or bridge.
 // 2. An interface that joins a bond or a bridge loses its links: the address belongs to the bond or bridge.
 // 3. Names are unique on the machine, among interfaces of all kinds.
-// 4. The machine reports its hardware, so nobody removes a physical interface or changes its hardware address.
+// 4. The machine reports its hardware, so nobody removes a physical interface or changes its
+//    hardware address.
 
 import { isHostMac, type MacAddress } from '../../ground/address.ts';
 import { subnetWithId, vlanWithId } from '../networks/network-view.ts';
@@ -36,12 +38,16 @@ import {
   withLayout,
 } from './network-draft.ts';
 
-/** A name that Linux accepts for an interface (IFNAMSIZ), and that no network tool mistakes for anything else. */
+/**
+ * A name that Linux accepts for an interface (IFNAMSIZ), and that no network tool mistakes for
+ * anything else.
+ */
 export const INTERFACE_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
 
 /**
- * Names that no further interface can have: the loopback, the settings of all and of future interfaces (`sysctl_dev_name_is_allowed` in
- * net/core), and a file of the bonding driver in the directory of interfaces.
+ * Names that no further interface can have: the loopback, the settings of all and of future
+ * interfaces (`sysctl_dev_name_is_allowed` in net/core), and a file of the bonding driver in the
+ * directory of interfaces.
  */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set(['all', 'bonding_masters', 'default', 'lo']);
 
@@ -165,7 +171,10 @@ type Kind = keyof typeof KINDS;
 
 export const notOfKindText = (kind: Kind): string => `${KINDS[kind]} has no such setting.`;
 
-/** The link and its speeds after a change. A link is not faster than its interface, and one without a cable has no speed. */
+/**
+ * The link and its speeds after a change. A link is not faster than its interface, and one without
+ * a cable has no speed.
+ */
 function computeLinkSpeeds(
   { machine }: NetworkDraft,
   before: LaidInterface,
@@ -194,7 +203,10 @@ function computeLinkSpeeds(
 
 const vlanName = (parent: LaidInterface, vid: number | undefined): string => `${parent.name}.${vid}`;
 
-/** The hardware address after a change: that of a VLAN interface is its parent's, unless a person chose another. */
+/**
+ * The hardware address after a change: that of a VLAN interface is its parent's, unless a person
+ * chose another.
+ */
 function followingMac(draft: NetworkDraft, before: LaidInterface, parents: readonly number[]): LaidInterface['mac'] {
   const [former, next] = [before.parents[0], parents[0]].map((id) =>
     id === undefined ? undefined : findLaidInterface(draft, id),
@@ -203,7 +215,10 @@ function followingMac(draft: NetworkDraft, before: LaidInterface, parents: reado
   return isFollowing && next !== undefined ? next.mac : before.mac;
 }
 
-/** The name of an interface after a change: that of a VLAN interface follows its parent and its VLAN, unless a person chose another. */
+/**
+ * The name of an interface after a change: that of a VLAN interface follows its parent and its
+ * VLAN, unless a person chose another.
+ */
 function followingName(
   draft: NetworkDraft,
   before: LaidInterface,
@@ -237,7 +252,10 @@ export function tagInterface(
 export const lastInterfaceText = (machine: string, name: string): string =>
   `${name} is the only interface of ${machine}, by which it is known: add another one first, or delete the machine.`;
 
-/** Removes an interface that is made of others, or one of a device, whose hardware is only what a person wrote. */
+/**
+ * Removes an interface that is made of others, or one of a device, whose hardware is only what a
+ * person wrote.
+ */
 export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
   const before = findLaidInterface(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
@@ -278,7 +296,10 @@ const parentTakenText = (name: string, by: string): string => `${name} is alread
 
 const kindsText = (kinds: readonly Kind[]): string => kinds.map((kind) => KINDS[kind]).join(' or ');
 
-/** The interfaces of which a bond, bridge or VLAN interface will be made. @param own its id, if it exists already */
+/**
+ * The interfaces of which a bond, bridge or VLAN interface will be made. @param own its id, if it
+ * exists already
+ */
 function findParents(
   draft: NetworkDraft,
   kind: MadeKind,
@@ -302,7 +323,8 @@ function findParents(
         `${parent.name} cannot be a part of ${KINDS[kind]}, which is made of ${kindsText(PARENT_KINDS[kind])}.`,
       );
     }
-    // A VLAN interface on a part of a bond would get no frames. One on a part of a bridge gets its own before the bridge (bridge(8)).
+    // A VLAN interface on a part of a bond would get no frames. One on a part of a bridge gets its
+    // own before the bridge (bridge(8)).
     const child = draft.layout.interfaces.find(
       (laidInterface) =>
         laidInterface.id !== own &&
@@ -338,7 +360,10 @@ function refuseInterfaceName(draft: NetworkDraft, name: string, own: number | un
 
 export const noSuchVlanText = (id: number): string => `There is no VLAN with the id ${id}.`;
 
-/** Only a VLAN interface has tagged frames, of the fabric to which its parent is connected, and on one parent each VLAN once. */
+/**
+ * Only a VLAN interface has tagged frames, of the fabric to which its parent is connected, and on
+ * one parent each VLAN once.
+ */
 function refuseVlan(
   draft: NetworkDraft,
   kind: InterfaceKind,

@@ -1,12 +1,17 @@
-// The interfaces of a machine as they should be deployed: as commissioned, unless a person has laid them out otherwise. Pure.
+// The interfaces of a machine as they should be deployed: as commissioned, unless a person has laid
+// them out otherwise. Pure.
 //
-// 1. A machine without a layout gets an address on its boot interface only: from the static range of the subnet, or by DHCP if the subnet has
-//    no such range. If racks serve several subnets and nobody knows in which it is, it gets one by DHCP wherever it is. Its other interfaces are
+// 1. A machine without a layout gets an address on its boot interface only: from the static range
+//    of the subnet, or by DHCP if the subnet has no such range. If racks serve several subnets and
+//    nobody knows in which it is, it gets one by DHCP wherever it is. Its other interfaces are
 //    started without an address.
-// 2. The list has the physical interfaces of the machine's newest report, with the names, VLANs, tags and sizes that a person gave them.
-// 3. An interface carries no larger packets than those below it. One below is raised to the sizes above 1500 and the chosen ones of those above
-//    it, but if its own size was chosen, only to chosen ones.
-// 4. An address of the machine belongs to one link. Links without an address of their own take the others in their order.
+// 2. The list has the physical interfaces of the machine's newest report, with the names, VLANs,
+//    tags and sizes that a person gave them.
+// 3. An interface carries no larger packets than those below it. One below is raised to the sizes
+//    above 1500 and the chosen ones of those above it, but if its own size was chosen, only to
+//    chosen ones.
+// 4. An address of the machine belongs to one link. Links without an address of their own take the
+//    others in their order.
 
 import { formatMac, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import {
@@ -56,7 +61,10 @@ export interface NetInterface {
   readonly link: LinkState;
   readonly tags: readonly string[];
   readonly params: LaidInterface['params'];
-  /** `params` with the `mtu` that a person chose; `undefined`: the machine reported the interface, and nobody changed it. */
+  /**
+   * `params` with the `mtu` that a person chose; `undefined`: the machine reported the interface,
+   * and nobody changed it.
+   */
   readonly settings: LaidInterface['params'] | undefined;
   readonly links: readonly NetLink[];
   /** Its hardware; `undefined` if it is not physical. */
@@ -108,8 +116,8 @@ function commissionedNetwork(machine: Machine, networks: NetworkView): NetworkLa
 }
 
 /**
- * The subnet of the interface with which a machine boots: that in which it was seen, that of the address allocated to it, or the only one that
- * racks serve.
+ * The subnet of the interface with which a machine boots: that in which it was seen, that of the
+ * address allocated to it, or the only one that racks serve.
  */
 function homeSubnet(
   { home, addresses }: Machine,
@@ -167,7 +175,10 @@ export function buildNetInterfaces(machine: Machine, networks: NetworkView): rea
   return all.some(({ parents }) => parents.length > 0) ? fitSizes(all, interfaces) : all;
 }
 
-/** Makes the sizes of interfaces fit those above and below them (invariant 3). @param laid with the sizes that a person chose */
+/**
+ * Makes the sizes of interfaces fit those above and below them (invariant 3). @param laid with the
+ * sizes that a person chose
+ */
 function fitSizes(all: readonly NetInterface[], laid: readonly LaidInterface[]): readonly NetInterface[] {
   const chosen = new Map(laid.map(({ id, mtu }) => [id, mtu]));
   const withIds = (ids: readonly number[]) => all.filter(({ id }) => ids.includes(id));
@@ -199,8 +210,8 @@ export function describeLink(
 }
 
 /**
- * The address of each link, by its id: the one that the link names, or for an `auto` link one that the machine has there. No two links share
- * an address.
+ * The address of each link, by its id: the one that the link names, or for an `auto` link one that
+ * the machine has there. No two links share an address.
  */
 function linkAddresses(
   { addresses }: Pick<Machine, 'addresses'>,
@@ -238,6 +249,9 @@ const chooseVlan = (
 ): VlanView | undefined =>
   vlanId === null ? undefined : (vlanWithId(networks, vlanId) ?? linked?.vlan ?? networks.defaultVlan);
 
-/** The interface that a path names, by its id, its name (also as `id:7`, `name:eth0`) or its hardware address; `undefined`: none. */
+/**
+ * The interface that a path names, by its id, its name (also as `id:7`, `name:eth0`) or its
+ * hardware address; `undefined`: none.
+ */
 export const findInterface = (interfaces: readonly NetInterface[], named: string): NetInterface | undefined =>
   specified(interfaces, named) ?? interfaces.find(({ mac }) => formatMac(mac) === named.toLowerCase());

@@ -3,10 +3,14 @@
 // Source: MAAS's link_subnet, unlink_subnet, disconnect and set_default_gateway of an interface.
 //
 // 1. A member of a bond or a bridge has no links: the bond or bridge has them.
-// 2. A link with an address replaces a link that only starts its interface. An interface has at most one DHCP link.
-// 3. A link leads to a subnet of the interface's VLAN. An interface without a chosen VLAN takes the VLAN of its first subnet.
-// 4. Nothing gets the address of its subnet's router: the other hosts would send it what is for other networks.
-// 5. This file does not check whether a chosen address is free: that needs the store (`life/link-addresses.ts`).
+// 2. A link with an address replaces a link that only starts its interface. An interface has at
+//    most one DHCP link.
+// 3. A link leads to a subnet of the interface's VLAN. An interface without a chosen VLAN takes the
+//    VLAN of its first subnet.
+// 4. Nothing gets the address of its subnet's router: the other hosts would send it what is for
+//    other networks.
+// 5. This file does not check whether a chosen address is free: that needs the store
+//    (`life/link-addresses.ts`).
 
 import { formatIpv4, type Ipv4, networkContains } from '../../ground/address.ts';
 import { type SubnetView, subnetWithId } from '../networks/network-view.ts';
@@ -86,7 +90,10 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   return withLayout(cleared, { interfaces, links, ...gateway }, 1);
 }
 
-/** True for the link of a machine of which nobody knows in which subnet it is (`commissionedNetwork`): one that a person chooses replaces it. */
+/**
+ * True for the link of a machine of which nobody knows in which subnet it is
+ * (`commissionedNetwork`): one that a person chooses replaces it.
+ */
 const isPreliminary = ({ id, interfaceId, mode, subnetId }: InterfaceLink): boolean =>
   id === interfaceId && mode === 'dhcp' && subnetId === undefined;
 
@@ -150,7 +157,10 @@ export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | Layo
   return dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id);
 }
 
-/** Makes a link that of the default gateway. @param linkId undefined: the only link of the interface with a gateway */
+/**
+ * Makes a link that of the default gateway. @param linkId undefined: the only link of the interface
+ * with a gateway
+ */
 export function setGateway(draft: NetworkDraft, id: number, linkId: number | undefined): NetworkDraft | LayoutRefusal {
   const fit = listLinks(draft, id).filter(
     ({ mode, subnetId }) =>

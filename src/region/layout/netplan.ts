@@ -1,7 +1,7 @@
 // A machine's network for netplan. Pure.
 //
-// Source: the netplan reference. networkd uses the first entry that matches, so the keys of physical interfaces sort before the image's own
-// entries for all interfaces.
+// Source: the netplan reference. networkd uses the first entry that matches, so the keys of
+// physical interfaces sort before the image's own entries for all interfaces.
 
 import { formatIpv4, formatMac } from '../../ground/address.ts';
 import type { ConfigFile, ConfigPart, ConfigRoute } from './network-config.ts';
@@ -68,12 +68,15 @@ function settings(params: ConfigPart['params'], names: Readonly<Record<string, s
     .join(', ');
 }
 
-/** Quirk: older versions of netplan write larger ones as negative numbers for networkd, and each takes 4294967295 as none. */
+/**
+ * Quirk: older versions of netplan write larger ones as negative numbers for networkd, and each
+ * takes 4294967295 as none.
+ */
 const METRIC_MAX = 0x7fff_ffff;
 
 /**
- * The line of routes; none without one. networkd adds the routes before a lease brings the address by which the kernel finds their gateways,
- * so they are on-link there.
+ * The line of routes; none without one. networkd adds the routes before a lease brings the address
+ * by which the kernel finds their gateways, so they are on-link there.
  */
 function renderRoutes({ router, routes, hasDhcp }: ConfigPart): readonly string[] {
   const onLink = hasDhcp ? ', on-link: true' : '';

@@ -2,19 +2,27 @@
 //
 //   interfaces (interfaces.ts) ─► parts: what each must say ─► netplan | networkd | ifupdown ─► files
 //
-// Sources: the netplan reference, systemd.network(5), systemd.netdev(5), systemd.link(5), interfaces(5) for its patterns of hardware addresses.
+// Sources: the netplan reference, systemd.network(5), systemd.netdev(5), systemd.link(5),
+// interfaces(5) for its patterns of hardware addresses.
 //
-// 1. The files match physical interfaces by their hardware addresses: the deployed system may give them other names than the environment did.
-//    They rename an interface only if a person gave it another name.
-// 2. A file has only checked names, addresses, numbers and words of closed lists, never free text of a machine or a person.
-// 3. One link has the default route: the one that a person chose, else the first with a router. A DHCP link takes the default route of its
-//    lease only if no person chose one. A fixed address that comes by DHCP takes it only if its link has the default route.
+// 1. The files match physical interfaces by their hardware addresses: the deployed system may give
+//    them other names than the environment did. They rename an interface only if a person gave it
+//    another name.
+// 2. A file has only checked names, addresses, numbers and words of closed lists, never free text
+//    of a machine or a person.
+// 3. One link has the default route: the one that a person chose, else the first with a router. A
+//    DHCP link takes the default route of its lease only if no person chose one. A fixed address
+//    that comes by DHCP takes it only if its link has the default route.
 // 4. DHCP brings one address of an interface. Its further addresses are always in the file.
-// 5. An interface without an address has an entry, so that a pattern of the image for all interfaces does not start DHCP there.
-// 6. An interface with an address has the static routes of its subnet, even if it ignores the routes of its lease. A machine with an address
-//    in the destination reaches that directly: it has no route to it.
-// 7. An MTU of 1500 is in the files only if a person chose it for the interface or for one below: a lease may bring another.
-// 8. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
+// 5. An interface without an address has an entry, so that a pattern of the image for all
+//    interfaces does not start DHCP there.
+// 6. An interface with an address has the static routes of its subnet, even if it ignores the
+//    routes of its lease. A machine with an address in the destination reaches that directly: it
+//    has no route to it.
+// 7. An MTU of 1500 is in the files only if a person chose it for the interface or for one below: a
+//    lease may bring another.
+// 8. A disconnected interface of which another one is made is set up for that: it has no address,
+//    but its frames are needed.
 
 import { formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import { nameServersOf, type RouteView, type SubnetView } from '../networks/network-view.ts';
@@ -40,7 +48,10 @@ export interface ConfigRoute {
 
 export interface ConfigPart {
   readonly kind: NetInterface['kind'];
-  /** Its name in the files: of a made interface its name, of a physical one a word that sorts before the image's own. */
+  /**
+   * Its name in the files: of a made interface its name, of a physical one a word that sorts before
+   * the image's own.
+   */
   readonly key: string;
   /** The name that a person gave a physical interface; `undefined`: the system names it. */
   readonly newName: string | undefined;
@@ -74,12 +85,18 @@ export interface ConfigPart {
 interface ConfigTerms {
   readonly gatewayLink: number | undefined;
   readonly domain: string;
-  /** True: addresses of subnets with DHCP come by it, as the rack reserves them, so that their leases show that the system is up. */
+  /**
+   * True: addresses of subnets with DHCP come by it, as the rack reserves them, so that their
+   * leases show that the system is up.
+   */
   readonly isByLease: boolean;
 }
 
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,14}$/;
-/** Names that the kernel gives in the order in which it finds the interfaces: another one may have it when udev renames (systemd.link(5)). */
+/**
+ * Names that the kernel gives in the order in which it finds the interfaces: another one may have
+ * it when udev renames (systemd.link(5)).
+ */
 export const KERNEL_NAME = /^eth\d+$/;
 
 const hasDhcpServer = (subnet: SubnetView | undefined): boolean =>
@@ -91,8 +108,9 @@ interface FixedAddress {
 }
 
 /**
- * The address that a rack leases to an interface with these: the lowest (`findFixedAddress` in `dhcp/leases/allocate.ts`). `undefined`: a rack
- * has no DHCP there, or they are in several subnets, so that it may lease one of each.
+ * The address that a rack leases to an interface with these: the lowest (`findFixedAddress` in
+ * `dhcp/leases/allocate.ts`). `undefined`: a rack has no DHCP there, or they are in several
+ * subnets, so that it may lease one of each.
  */
 function findLeasedAddress(fixed: readonly FixedAddress[]): Ipv4 | undefined {
   const [first, ...others] = fixed.toSorted((a, b) => a.address - b.address);
@@ -198,7 +216,10 @@ function listStaticRoutes({ links }: NetInterface, interfaces: readonly NetInter
 
 const LINK_FILE = '/etc/systemd/network/10-rackboot';
 
-/** Files of systemd that give physical interfaces the names that a person chose; udev reads them whatever the network's tool is. */
+/**
+ * Files of systemd that give physical interfaces the names that a person chose; udev reads them
+ * whatever the network's tool is.
+ */
 export const renamingFiles = (parts: readonly ConfigPart[]): readonly ConfigFile[] =>
   parts.flatMap(({ key, newName, mac }) =>
     newName === undefined

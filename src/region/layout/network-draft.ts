@@ -1,6 +1,7 @@
 // A machine's network while a person changes it. Pure.
 //
-// 1. A change takes the network as it would be deployed, and returns a new network or a refusal. A refused change leaves no trace.
+// 1. A change takes the network as it would be deployed, and returns a new network or a refusal. A
+//    refused change leaves no trace.
 
 import type { MacAddress } from '../../ground/address.ts';
 import { type NetworkView, type VlanView, vlanWithId } from '../networks/network-view.ts';
@@ -19,7 +20,10 @@ import { buildNetworkLayout } from './interfaces.ts';
 
 export const PART_TAGS_LIMIT = `It has ${PART_TAGS_MAX} tags, the maximum: remove one first.`;
 
-/** Why a change of a layout is refused. @property field the faulty parameter; `undefined`: no single one is at fault */
+/**
+ * Why a change of a layout is refused. @property field the faulty parameter; `undefined`: no single
+ * one is at fault
+ */
 export interface LayoutRefusal {
   readonly kind: 'refuse';
   readonly field?: string | undefined;
@@ -103,7 +107,10 @@ export function dropLinks(draft: NetworkDraft, isGone: (link: InterfaceLink) => 
   return withLayout(draft, { links: remaining, gatewayLink: isGatewayKept ? gatewayLink : undefined });
 }
 
-/** The VLAN that an interface without a chosen one has: that of a subnet to which it is linked, that of its parent, or the default. */
+/**
+ * The VLAN that an interface without a chosen one has: that of a subnet to which it is linked, that
+ * of its parent, or the default.
+ */
 export function inferVlan(draft: NetworkDraft, laidInterface: LaidInterface): VlanView | undefined {
   const { networks } = draft;
   if (laidInterface.vlanId === null) return undefined;
@@ -113,7 +120,10 @@ export function inferVlan(draft: NetworkDraft, laidInterface: LaidInterface): Vl
   return networks.subnets.find(({ subnet }) => subnetIds.includes(subnet.id))?.vlan ?? networks.defaultVlan;
 }
 
-/** The hardware address of a bond, bridge or VLAN interface: that of the boot interface among its parts, or else of the first part. */
+/**
+ * The hardware address of a bond, bridge or VLAN interface: that of the boot interface among its
+ * parts, or else of the first part.
+ */
 export function macOfParents({ machine }: NetworkDraft, parents: readonly LaidInterface[]): MacAddress | undefined {
   const boot = machine.interfaces[0]?.id;
   return (parents.find(({ id }) => id === boot) ?? parents[0])?.mac;

@@ -3,8 +3,9 @@
 // Sources: systemd.network(5), systemd.netdev(5).
 //
 // 1. Parts of a bond take its hardware address, so they are found by their permanent one.
-// 2. A made interface has the hardware address of a part. Its file comes before those of the parts, because the first that matches counts.
-//    Seen: without udev, networkd takes a bridge for an interface of the type ether.
+// 2. A made interface has the hardware address of a part. Its file comes before those of the parts,
+//    because the first that matches counts. Seen: without udev, networkd takes a bridge for an
+//    interface of the type ether.
 
 import { formatIpv4, formatMac } from '../../ground/address.ts';
 import { type ConfigFile, type ConfigPart, renamingFiles } from './network-config.ts';
@@ -60,8 +61,8 @@ const renderBridgeSection = (params: ConfigPart['params']): string =>
   ]);
 
 /**
- * The sections of static routes. Those of a leased interface are on-link, because networkd may add them before the lease brings the address by
- * which the kernel finds their gateways.
+ * The sections of static routes. Those of a leased interface are on-link, because networkd may add
+ * them before the lease brings the address by which the kernel finds their gateways.
  */
 const routeSections = ({ routes, hasDhcp }: ConfigPart): readonly string[] =>
   routes.map(({ to, via, metric }) =>

@@ -35,7 +35,10 @@ export const deviceTakenText = (name: string): string => `The machine already ha
 
 export type MadePart = { readonly kind: 'made'; readonly draft: StorageDraft; readonly id: number };
 
-/** Why a disk, a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the one that has it */
+/**
+ * Why a disk, a RAID or a volume group cannot have this name; `undefined`: it can. @param own the
+ * id of the one that has it
+ */
 export function refuseDeviceName(
   { disks, layout }: StorageDraft,
   name: string | undefined,

@@ -1,7 +1,8 @@
 // A machine's disks while a person changes their layout: its free and used parts, and their uses. Pure.
 //
 // 1. A part has one use: partitions, a file system, or a volume group or a RAID made of it.
-// 2. Sizes are whole MiB, as partitions are aligned. The partition table takes the first and the last MiB of a disk.
+// 2. Sizes are whole MiB, as partitions are aligned. The partition table takes the first and the
+//    last MiB of a disk.
 
 import type { Machine } from '../records/machine.ts';
 import {
@@ -24,7 +25,10 @@ export const noSuchDiskText = (disk: string, names: readonly string[]): string =
   `the machine has no ${disk}: it reported ${names.join(', ')}. If its disks have changed since, commission it again`;
 
 export const MEBIBYTE = 1_048_576;
-/** The partition table and the alignment at both ends of a disk, and the metadata of a RAID or a volume group. */
+/**
+ * The partition table and the alignment at both ends of a disk, and the metadata of a RAID or a
+ * volume group.
+ */
 const OVERHEAD_BYTES = 4 * MEBIBYTE;
 
 export interface StorageDraft {
@@ -64,7 +68,10 @@ export const withStorage = (draft: StorageDraft, change: Partial<StorageLayout>,
   layout: { ...draft.layout, ...change },
 });
 
-/** The id for the next part of the machine. @param after how many other ids the same change draws before it */
+/**
+ * The id for the next part of the machine. @param after how many other ids the same change draws
+ * before it
+ */
 export const drawId = ({ machine, next }: StorageDraft, after = 0): number => partId(machine.id, next + after);
 
 const UUID_START = '52616b62-0000-4000-8000-';

@@ -1,6 +1,7 @@
 // The plan by which the agent lays out the disks of a machine, as lines of words that a shell can read. Pure.
 //
-// Sources: the Discoverable Partitions Specification and UEFI 2.10 §5.3 for the kinds of partitions; md(4) for the versions of RAID metadata.
+// Sources: the Discoverable Partitions Specification and UEFI 2.10 §5.3 for the kinds of
+// partitions; md(4) for the versions of RAID metadata.
 //
 //   disk ID PLACE                         a disk that gets a new partition table, or that is used whole; PLACE as in `formatDiskSelector`
 //   loader ID                             a disk of these that must start the machine
@@ -12,8 +13,10 @@
 //   mount ID OPTIONS PLACE                OPTIONS `-`: the usual; PLACE `none`: swap
 //
 // 1. A line refers only to lines before it; a mount comes after those of the directories above it.
-// 2. The plan has the root, or else nothing on the boot disk: an image then fills that, and the plan is for the other disks.
-// 3. An image gives its file systems labels, UUIDs and mount options of its own. Others that a person chose need a plan.
+// 2. The plan has the root, or else nothing on the boot disk: an image then fills that, and the
+//    plan is for the other disks.
+// 3. An image gives its file systems labels, UUIDs and mount options of its own. Others that a
+//    person chose need a plan.
 
 import type { FileSystem, Partition, Raid, StorageLayout } from '../records/machine-layout.ts';
 import { type Disk, formatDiskSelector } from './disks.ts';
@@ -35,7 +38,10 @@ export const isFat = (system: FileSystem | undefined): boolean => system !== und
 const isUnnamed = ({ label, uuid, mountOptions = '' }: FileSystem): boolean =>
   label === '' && mountOptions === '' && isDrawnUuid(uuid);
 
-/** True if the layout is what an image makes of its disk itself: nothing, or one root that fills the boot disk. */
+/**
+ * True if the layout is what an image makes of its disk itself: nothing, or one root that fills the
+ * boot disk.
+ */
 export function isOfImage(draft: StorageDraft): boolean {
   const { partitions, volumeGroups, raids, wholeDisks = [] } = draft.layout;
   if (raids.length > 0 || volumeGroups.length > 0 || wholeDisks.length > 0) return false;
@@ -76,7 +82,10 @@ export function under(draft: StorageDraft, id: number): Readonly<Record<'disks' 
   };
 }
 
-/** The disks with the partitions from which the system starts, on each of which its boot loader goes; empty without a root. */
+/**
+ * The disks with the partitions from which the system starts, on each of which its boot loader
+ * goes; empty without a root.
+ */
 export function loaderDisks(draft: StorageDraft): readonly Disk[] {
   const mounts = collectMounts(draft);
   const start = mounts.get('/boot') ?? mounts.get('/');
@@ -124,7 +133,10 @@ const partitionLines = (draft: StorageDraft, disk: Disk): readonly Words[] =>
       return ['partition', part.id, disk.id, index + 1, mib, choosePartitionType(draft, part), part.uuid];
     });
 
-/** The type of a partition in the table. A RAID with the firmware's file system has type `efi`: each member looks like that file system. */
+/**
+ * The type of a partition in the table. A RAID with the firmware's file system has type `efi`: each
+ * member looks like that file system.
+ */
 function choosePartitionType({ layout }: StorageDraft, { id, fileSystem }: Partition): string {
   const raid = layout.raids.find((raid) => listMembers(raid).partitions.includes(id));
   if (raid !== undefined) return isFat(raid.fileSystem) ? 'efi' : 'raid';
@@ -134,8 +146,8 @@ function choosePartitionType({ layout }: StorageDraft, { id, fileSystem }: Parti
 }
 
 /**
- * Version 1.0 keeps its metadata at the end, so the firmware finds the file system at the start of a member. Version 1.2 keeps it near the
- * start, so a member is not mistaken for a file system.
+ * Version 1.0 keeps its metadata at the end, so the firmware finds the file system at the start of
+ * a member. Version 1.2 keeps it near the start, so a member is not mistaken for a file system.
  */
 function raidLine({
   id,

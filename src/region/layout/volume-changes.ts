@@ -94,7 +94,10 @@ function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGro
 export const DEVICE_NAME = 'Give at most 32 letters, digits, hyphens and underscores, a letter first.';
 const NAME = { pattern: /^[A-Za-z][A-Za-z0-9_-]{0,31}$/, text: DEVICE_NAME };
 
-/** Why a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the one that has it */
+/**
+ * Why a RAID or a volume group cannot have this name; `undefined`: it can. @param own the id of the
+ * one that has it
+ */
 function freeRaidName({ raids }: StorageLayout): string {
   let number = 0;
   while (raids.some(({ name }) => name === `md${number}`)) number += 1;

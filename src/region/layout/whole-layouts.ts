@@ -1,6 +1,7 @@
 // The layouts of a machine's whole boot disk: flat, LVM and blank. Pure.
 //
-// Source: MAAS's set_storage_layout with its parameters and names: `vgroot`, `lvroot`, an EFI partition of 512 MB.
+// Source: MAAS's set_storage_layout with its parameters and names: `vgroot`, `lvroot`, an EFI
+// partition of 512 MB.
 //
 //   flat   [EFI] [boot] root
 //   lvm    [EFI] [boot] partition of the volume group ── lvroot, root
@@ -23,7 +24,10 @@ import {
 } from './storage-draft.ts';
 import { noSuchDeviceText } from './volume-changes.ts';
 
-/** A person's request for a layout. Sizes in bytes; an undefined size: the rest of the disk; `boot` undefined: no boot partition. */
+/**
+ * A person's request for a layout. Sizes in bytes; an undefined size: the rest of the disk; `boot`
+ * undefined: no boot partition.
+ */
 interface LayoutWish {
   readonly layout: WholeLayout;
   readonly rootDiskId?: number | undefined;

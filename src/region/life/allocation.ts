@@ -78,8 +78,8 @@ function hasSpeed(machine: Machine, least: number): boolean {
 }
 
 /**
- * A disk of its own for each wish, of both the largest first. @returns the index of each wish's disk; `undefined`: there are not enough
- * such disks
+ * A disk of its own for each wish, of both the largest first. @returns the index of each wish's
+ * disk; `undefined`: there are not enough such disks
  */
 function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<DiskWish, number> | undefined {
   const disks = listDisks(machine);
@@ -88,7 +88,8 @@ function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<
     .map((_, place) => place)
     .sort((a, b) => (disks[b]?.facts.bytes ?? 0) - (disks[a]?.facts.bytes ?? 0));
   const takenBy = new Map<number, DiskWish>();
-  // A wish takes a free disk, or one whose wish can take another (Kuhn's algorithm). Each wish tries each disk once.
+  // A wish takes a free disk, or one whose wish can take another (Kuhn's algorithm). Each wish
+  // tries each disk once.
   const place = (wish: DiskWish, tried: Set<number>): boolean => {
     const fitting = places.filter((place) => {
       const disk = disks[place];

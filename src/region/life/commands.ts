@@ -1,4 +1,5 @@
-// Whether a person may give a command to a machine in its state (`records/machine-commands.ts` has the commands).
+// Whether a person may give a command to a machine in its state (`records/machine-commands.ts` has
+// the commands).
 //
 // 1. The refusal of an impossible command lists the possible ones.
 // 2. A Broken machine may be marked as broken again, as in MAAS: only the reason changes, if one is given.
@@ -22,7 +23,10 @@ export interface MachineCommand {
   readonly scripts?: readonly string[] | undefined;
   /** `allocate`: the caller finds the machine again by it. */
   readonly agentName?: string | undefined;
-  /** `allocate`, `deploy`: the settings of the bridges to make on the interfaces that get addresses; `undefined`: none. */
+  /**
+   * `allocate`, `deploy`: the settings of the bridges to make on the interfaces that get addresses;
+   * `undefined`: none.
+   */
   readonly bridges?: LaidInterface['params'] | undefined;
   readonly deployment?: Deployment | undefined;
 }

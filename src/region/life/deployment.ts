@@ -52,7 +52,10 @@ const FIRST_YEAR = 12;
 const SPRING = 4;
 const AUTUMN = 10;
 
-/** Orders Ubuntu's kernels by age: `hwe-t`, `ga-24.04`, `hwe-24.04`, `hwe-24.04-edge`, `hwe-rolling`. `undefined` for any other name. */
+/**
+ * Orders Ubuntu's kernels by age: `hwe-t`, `ga-24.04`, `hwe-24.04`, `hwe-24.04-edge`,
+ * `hwe-rolling`. `undefined` for any other name.
+ */
 export function kernelRank(name: string): number | undefined {
   const [, kind, release = '', rest = ''] =
     /^(ga|hwe)-(\d{2}\.\d{2}|[p-z]|rolling)((?:-[a-z0-9.]{1,32}){0,3})$/.exec(name) ?? [];

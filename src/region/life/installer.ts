@@ -1,7 +1,9 @@
 // Deployment by a distribution's own installer: which system it installs, and whether the installer exists.
 //
-// 1. The region sees only its own host's boot tree, so it never refuses a deployment because a remote rack lacks an installer.
-// 2. An installation does not begin if its preseed cannot be rendered: a template has a mistake, or a value cannot be quoted.
+// 1. The region sees only its own host's boot tree, so it never refuses a deployment because a
+//    remote rack lacks an installer.
+// 2. An installation does not begin if its preseed cannot be rendered: a template has a mistake, or
+//    a value cannot be quoted.
 
 import type { ImageWish } from '../../images/store/image-store.ts';
 import type { Machine } from '../records/machine.ts';

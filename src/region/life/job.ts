@@ -1,6 +1,6 @@
 //
-// 1. The job of the agent on a machine: lines `name=value` for a shell, the job first. A value other than printable ASCII on one line is
-//    left out.
+// 1. The job of the agent on a machine: lines `name=value` for a shell, the job first. A value
+//    other than printable ASCII on one line is left out.
 // 2. The agent fetches secret or long values from separate URLs with the same token.
 
 import { formatIpv4 } from '../../ground/address.ts';
@@ -84,7 +84,10 @@ function renderJobLines(machine: Machine, terms: JobTerms): readonly Line[] {
 const findInstallDisk = (machine: Machine): string | undefined =>
   machine.work?.disk === undefined ? undefined : formatDiskSelector(machine, machine.work.disk);
 
-/** Of a root file system. If it contains a kernel, that one is used, unless theirs is another than the release's own. */
+/**
+ * Of a root file system. If it contains a kernel, that one is used, unless theirs is another than
+ * the release's own.
+ */
 function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, origin: string): readonly Line[] {
   if (starts === undefined) return [];
   const { kernel, initrd } = starts;

@@ -1,7 +1,7 @@
 // Chooses the addresses of a machine's links. Pure.
 //
-// 1. An `auto` link gets an address of a static range of its subnet; without one, any address there that is not dynamic, not reserved and
-//    not a rack's.
+// 1. An `auto` link gets an address of a static range of its subnet; without one, any address there
+//    that is not dynamic, not reserved and not a rack's.
 // 2. A static link keeps its address through a release. Every other address is given back.
 // 3. A link never gets an address of another machine, or of another link of this machine.
 
@@ -90,7 +90,10 @@ export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): Addre
   return { kind: 'given', addresses: fixedAddresses };
 }
 
-/** Another user has reserved an address for the interface, which the host would lose. @param subnetId `undefined`: any subnet */
+/**
+ * Another user has reserved an address for the interface, which the host would lose. @param
+ * subnetId `undefined`: any subnet
+ */
 export function refuseReserved(
   { records }: NetworkView,
   mac: MacAddress,

@@ -1,5 +1,5 @@
-// Logins to a machine that runs the environment. In rescue mode its owner may log in, or who requested the rescue. A debug login admits who
-// opened it, for a limited time.
+// Logins to a machine that runs the environment. In rescue mode its owner may log in, or who
+// requested the rescue. A debug login admits who opened it, for a limited time.
 //
 //   opened by a person ─► debug login ─► machine at work lets them in ─► closed by a person, or expired
 //

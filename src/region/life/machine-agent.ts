@@ -1,13 +1,15 @@
-// The region's counterpart of the agent on a machine: identifies the machine, gives it its job, takes its signals.
+// The region's counterpart of the agent on a machine: identifies the machine, gives it its job,
+// takes its signals.
 //
 //   agent ── boot token, from its current address ──────► findWorker ─┬─ job        its work
 //                                                                    ├─ signal     its progress
 //                                                                    └─ keys, user data
 //
-// 1. Only the machine that a rack has booted for this work gets an answer: it sends its boot token from its current address
-//    (`identity/boot-token.ts`).
+// 1. Only the machine that a rack has booted for this work gets an answer: it sends its boot token
+//    from its current address (`identity/boot-token.ts`).
 // 2. A machine learns nothing about other machines.
-// 3. A repeated final signal gets the first answer again, even from another process of the region, and changes nothing.
+// 3. A repeated final signal gets the first answer again, even from another process of the region,
+//    and changes nothing.
 
 import type { Clock } from '../../ground/clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
@@ -81,7 +83,10 @@ export class MachineAgent {
     return [...byMac, ...byAddress].filter((machine) => !this.#deps.racks.homes.isAway(machine, address));
   }
 
-  /** The request is a sign of life. @param where the URL at which the machine reaches the region, and its proxy */
+  /**
+   * The request is a sign of life. @param where the URL at which the machine reaches the region,
+   * and its proxy
+   */
   async job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): Promise<string> {
     await this.#deps.life.seen({ seen: new Map([[machine.systemId, this.#deps.clock.wallTimeMs()]]) });
     const [fixedAddress] = machine.addresses;
@@ -107,8 +112,8 @@ export class MachineAgent {
   }
 
   /**
-   * Is its work still wanted, and how long does a debug login remain open? No sign of life. @param isWanted whether the request comes from
-   * the machine's current boot
+   * Is its work still wanted, and how long does a debug login remain open? No sign of life. @param
+   * isWanted whether the request comes from the machine's current boot
    */
   async watch(machine: Machine, isWanted: boolean): Promise<string> {
     const debug = isWanted ? await this.#noteBoot(machine) : await this.#debugOf(machine);
@@ -146,7 +151,10 @@ export class MachineAgent {
     return true;
   }
 
-  /** Resolves when its racks know its new boot purpose, or after RACKS_KNOW_MS_MAX. @param before the machine before its signal */
+  /**
+   * Resolves when its racks know its new boot purpose, or after RACKS_KNOW_MS_MAX. @param before
+   * the machine before its signal
+   */
   async waitForRacks(before: Machine): Promise<void> {
     const machine = await this.#store.findMachine(before.systemId);
     if (machine === undefined || choosePurpose(machine) === choosePurpose(before)) return;

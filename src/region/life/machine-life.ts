@@ -1,4 +1,5 @@
-// The life cycle of machines: applies commands, signals, signs of life, deadlines and the outcomes of power tasks.
+// The life cycle of machines: applies commands, signals, signs of life, deadlines and the outcomes
+// of power tasks.
 //
 //   command (command-effects.ts) ─┐
 //   signal (signal.ts) ───────────┼─► one transaction: state, deadline, owner, addresses, log ─► racks are updated ─► power follows
@@ -6,9 +7,11 @@
 //
 // 1. All state is in the store, so deadlines survive a crash.
 // 2. Of two simultaneous commands, the second sees the state after the first.
-// 3. A hung machine is restarted automatically, at most RETRIES times (or as configured), and only before its disk is written; a restart
-//    after our own interruption does not count. One that boots from the network again and again is hung, whatever signs of life it shows.
-// 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
+// 3. A hung machine is restarted automatically, at most RETRIES times (or as configured), and only
+//    before its disk is written; a restart after our own interruption does not count. One that
+//    boots from the network again and again is hung, whatever signs of life it shows.
+// 4. A machine is Deployed when its installed system has reported, or has taken its address after
+//    the disk was written.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
@@ -158,8 +161,9 @@ export class MachineLife {
   }
 
   /**
-   * Of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. What another ordinary user reserved for its
-   * interface is not chosen: anyone may reserve for an unknown host.
+   * Of a machine that is being allocated or deployed; `undefined`: it keeps its addresses. What
+   * another ordinary user reserved for its interface is not chosen: anyone may reserve for an
+   * unknown host.
    */
   #chooseAddresses(
     machine: Machine,
@@ -210,7 +214,8 @@ export class MachineLife {
   }
 
   #decide(machine: Machine, command: MachineCommand, by: Actor, atMs: number): ReturnType<typeof decideCommand> {
-    // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may use them at once.
+    // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may
+    // use them at once.
     const isAccepted = machine.status === 'new' && by.username !== '';
     const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
     return decideCommand(machine, command, { atMs, clock: this.#deps.clock, by, switches });

@@ -1,7 +1,8 @@
 // The racks, the addresses, the domain and the profile of a machine, as shown to people.
 //
-// 1. People see a machine's last address until a rack reports the end of its lease; one of a static range, only while it is allocated to
-//    the machine. The store keeps it: it shows the machine's network.
+// 1. People see a machine's last address until a rack reports the end of its lease; one of a static
+//    range, only while it is allocated to the machine. The store keeps it: it shows the machine's
+//    network.
 // 2. Only this file decides which addresses are shown.
 
 import { createHash } from 'node:crypto';
@@ -45,8 +46,8 @@ interface KnownDomain {
 export const hashDomainId = (name: string): number => (hashFnv1a(name) >>> 1) + 1;
 
 /**
- * The default one first. An entry of the list is a name, or a name with the id that the API gave it. A default domain that is not listed
- * has the id 0, as in MAAS.
+ * The default one first. An entry of the list is a name, or a name with the id that the API gave
+ * it. A default domain that is not listed has the id 0, as in MAAS.
  */
 export function domainIds(byDefault: string, further: unknown): ReadonlyMap<string, number> {
   const entries = (Array.isArray(further) ? further : []).flatMap((entry: unknown): readonly [string, unknown][] => {
@@ -92,8 +93,8 @@ const shownSettings = (region: Pick<PlacementDeps, 'settings' | 'config'>): read
 ];
 
 /**
- * A digest of everything on which `readPlacement` depends, computed again only after racks or networks were read again. A mere heartbeat does
- * not change it.
+ * A digest of everything on which `readPlacement` depends, computed again only after racks or
+ * networks were read again. A mere heartbeat does not change it.
  */
 export function createBasisReader(places: PlacementDeps): () => string {
   const { racks, networks } = places;

@@ -1,12 +1,16 @@
 // The conditions of an allocation on the network of a machine, and which interfaces meet them. Pure.
 //
-// Sources: MAAS's specifiers of interfaces and networks; the parameters `subnets`, `not_subnets`, `fabrics`, `not_fabrics`, `vlans`, `not_vlans`, `fabric_classes`, `not_fabric_classes` and `interfaces` of MAAS's
-// `machines/?op=allocate`, as Juju sends them (`interfaces=0:space=5;1:space=7`, `not_subnets=space:dmz`); `networks` and `not_networks` of
+// Sources: MAAS's specifiers of interfaces and networks; the parameters `subnets`, `not_subnets`,
+// `fabrics`, `not_fabrics`, `vlans`, `not_vlans`, `fabric_classes`, `not_fabric_classes` and
+// `interfaces` of MAAS's `machines/?op=allocate`, as Juju sends them
+// (`interfaces=0:space=5;1:space=7`, `not_subnets=space:dmz`); `networks` and `not_networks` of
 // `nodes/?op=acquire` in API 1.0 (`lan`, `name:lan`, `ip:10.20.0.7`, `vlan:100`).
 //
-// 1. An interface is in the subnets of its links, or, if it has no such link, in the one in which it was last seen.
+// 1. An interface is in the subnets of its links, or, if it has no such link, in the one in which
+//    it was last seen.
 // 2. A name that is the id of one object and the name of another means the id.
-// 3. An object may be named by a condition of its own: `subnet=cidr:10.20.0.0/24`, `vlan=vid:5`, `fabric=class:10g`.
+// 3. An object may be named by a condition of its own: `subnet=cidr:10.20.0.0/24`, `vlan=vid:5`,
+//    `fabric=class:10g`.
 // 4. In 1.0, an interface is also in each network in which a person recorded it (`connect_macs`).
 
 import { formatMac, type Ipv4, networkContains, parseIpv4 } from '../../ground/address.ts';
@@ -48,7 +52,10 @@ function findSpecifiedSubnet(text: string, { records: { subnets } }: NetworkView
 
 type Condition = (text: string, view: NetworkView) => InterfaceTest | undefined;
 
-/** It names its object by another condition, such as `vid:5`; `undefined`: it does not, or nothing is called so. */
+/**
+ * It names its object by another condition, such as `vid:5`; `undefined`: it does not, or nothing
+ * is called so.
+ */
 function nested(text: string, names: readonly string[], view: NetworkView): InterfaceTest | undefined {
   const [, form = '', own = ''] = /^([a-z_]+):(.*)$/.exec(text) ?? [];
   return names.includes(form) ? CONDITIONS[form]?.(own, view) : undefined;
@@ -159,7 +166,10 @@ function allTests(
   return usable;
 }
 
-/** Of names such as `lan`, `10.20.0.0/24` or `space:dmz`. @param condition of a name without one: `subnet` or `fabric` */
+/**
+ * Of names such as `lan`, `10.20.0.0/24` or `space:dmz`. @param condition of a name without one:
+ * `subnet` or `fabric`
+ */
 export const parseNames = (names: readonly string[], condition: string, view: NetworkView) =>
   allTests(
     names.map((name) => {

@@ -3,8 +3,8 @@
 // Sources: MAAS's `set_owner_data` (a key with an empty value is removed), `lock` and `unlock`.
 //
 // 1. Owner data ends with the ownership. A lock stays until a person removes it.
-// 2. No command changes the state of a locked machine, and only force deletes it. Its power may be switched and a debug login opened:
-//    neither takes it from its owner.
+// 2. No command changes the state of a locked machine, and only force deletes it. Its power may be
+//    switched and a debug login opened: neither takes it from its owner.
 
 import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';

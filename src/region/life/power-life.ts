@@ -10,7 +10,8 @@
 //                     ── not seen off, no sign of life ──▶ as `unknown`, but a restart is not counted
 //
 // 1. This file switches nothing: the records hold the task (`powerTask`), and `PowerControl` carries it out.
-// 2. One task at a time: a person's task is refused while another is in progress. The task of a new state replaces the previous one.
+// 2. One task at a time: a person's task is refused while another is in progress. The task of a new
+//    state replaces the previous one.
 // 3. The outcome of a replaced task is logged, but has no effect on the state.
 
 import type { Clock } from '../../ground/clock.ts';
@@ -81,7 +82,10 @@ interface PowerEndTerms extends PowerTerms {
   readonly isReported: boolean;
 }
 
-/** Ample: a task waits at most WAITING_MS_MAX and takes at most COMMAND_MS_MAX (`power/`), and a restart of the region repeats it. */
+/**
+ * Ample: a task waits at most WAITING_MS_MAX and takes at most COMMAND_MS_MAX (`power/`), and a
+ * restart of the region repeats it.
+ */
 const POWER_ENDS_MS_MAX = 30 * 60_000;
 
 /** For the first sign of life after an uncertain power-on: as long as a server's firmware takes. */
@@ -96,8 +100,8 @@ const AFTER: Readonly<Record<PowerTask, PowerState | undefined>> = {
 };
 
 /**
- * Since a person's last power task. A report of an earlier start may arrive late, so both its arrival and its time must be later. @param
- * events newest first
+ * Since a person's last power task. A report of an earlier start may arrive late, so both its
+ * arrival and its time must be later. @param events newest first
  */
 export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   const startsMs: number[] = [];
@@ -131,8 +135,8 @@ export function decidePower(machine: Machine, task: PowerTask, by: Actor, atMs: 
 }
 
 /**
- * The state waits only for its power-off, and the power controller may be busy with many machines. `undefined` if it does not wait for
- * that, or has waited too long.
+ * The state waits only for its power-off, and the power controller may be busy with many machines.
+ * `undefined` if it does not wait for that, or has waited too long.
  */
 export function awaitPower(machine: Machine, atMs: number): Change | undefined {
   const { powerTask, statusSinceMs } = machine;
@@ -148,7 +152,8 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
   const { task, kind } = result;
   const { atMs, hasStarted, isReported } = terms;
-  // Already recorded: a process with an older record started the task again, or the store took a report without an answer.
+  // Already recorded: a process with an older record started the task again, or the store took a
+  // report without an answer.
   if ((result.isKnown === true || isReported) && machine.powerTaskId !== result.id) return NOTHING;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);

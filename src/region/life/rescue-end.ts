@@ -4,7 +4,8 @@
 //                │                       └─ no sign of life in RESCUE_LEAVES_MS_MAX, and a driver can switch it ─► switched
 //                └─ silent ─► switched at once; without a driver it enters its former state at once
 //
-// 1. A machine that has reported since the exit-rescue command is not switched, because it may be writing to its disks.
+// 1. A machine that has reported since the exit-rescue command is not switched, because it may be
+//    writing to its disks.
 
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

@@ -1,6 +1,6 @@
 //
-// The changes that a machine's reports about its work cause. Source: the signals of MAAS's metadata service. A machine may repeat them
-// without harm.
+// The changes that a machine's reports about its work cause. Source: the signals of MAAS's metadata
+// service. A machine may repeat them without harm.
 //
 //   state                     WORKING             OK                                    FAILED
 //   Commissioning             continues           Ready                                 Failed commissioning
@@ -183,7 +183,8 @@ function chooseSignalPath(machine: Machine, signal: Signal, switches: boolean): 
     case 'deploying':
       return !machine.netboot && cleanWords(signal.stage, STAGE_MAX) === INSTALLED ? ['deployed'] : [];
     case 'disk-erasing':
-      // Until the pending power cycle is done, the former owner's system still runs and could send this signal.
+      // Until the pending power cycle is done, the former owner's system still runs and could send
+      // this signal.
       if (machine.powerTask === 'cycle') return [];
       return switches ? ['releasing'] : ['releasing', 'ready'];
     case 'releasing':

@@ -4,8 +4,8 @@
 //   seen      the time limit of the state starts again; a machine whose written disk does not start fails
 //   leased    a machine whose disk is written becomes Deployed once its installed system has an address
 //
-// 1. The number of reads is the same for any number of machines, and of the machines that lease an address or boot, only those at work are
-//    read: of the others nothing changes here.
+// 1. The number of reads is the same for any number of machines, and of the machines that lease an
+//    address or boot, only those at work are read: of the others nothing changes here.
 
 import type { Clock } from '../../ground/clock.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
@@ -16,7 +16,8 @@ import type { MachineWork } from '../records/work.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
 import { type Change, computeDeadlineMs, enterStatus, failStatus, type WhyHung } from './status-change.ts';
 
-// Network boots since the last signal: a machine that loops through firmware and loader shows signs of life forever. Pure.
+// Network boots since the last signal: a machine that loops through firmware and loader shows signs
+// of life forever. Pure.
 //
 //   work begins ── starts from the network ──┬── a signal: the count returns to 0
 //                        ▲                   └── starts from the network again: counted, at most BOOTS_MAX times

@@ -29,7 +29,10 @@ const KERNEL_CHARACTERS_MAX = 63;
 export type WantedSystem = Pick<Deployment, 'osystem' | 'release' | 'kernel'>;
 
 export interface SystemWish extends WantedSystem {
-  /** The oldest one if neither `kernel` nor the machine says which, and the release has one that is new enough; empty: any. */
+  /**
+   * The oldest one if neither `kernel` nor the machine says which, and the release has one that is
+   * new enough; empty: any.
+   */
   readonly usualKernel?: string | undefined;
 }
 
@@ -64,7 +67,10 @@ const listSystemNames = (osystem: string): readonly string[] => (osystem === '' 
 const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 
-/** The one system that there are images of for the machine, where a deployment names none and the site has no default. */
+/**
+ * The one system that there are images of for the machine, where a deployment names none and the
+ * site has no default.
+ */
 async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }: StartDeps): Promise<WantedSystem> {
   if (wanted.release !== '') return wanted;
   const images = ((await listImages?.()) ?? []).filter(
@@ -78,7 +84,10 @@ async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }
     : { ...wanted, osystem: listedImage.os, release: listedImage.release };
 }
 
-/** How a deployment that does not say it puts the system on the disk: by an installer only where there is one and no image. */
+/**
+ * How a deployment that does not say it puts the system on the disk: by an installer only where
+ * there is one and no image.
+ */
 export async function usualWay(
   machine: Machine,
   { osystem, release }: WantedSystem,
@@ -92,8 +101,9 @@ export async function usualWay(
 }
 
 /**
- * By its image's own names. The kernel is the wanted one, else the usual one, or the oldest that is new enough for the machine or the site;
- * a release without such a one for the site has its usual one. Without any image it is what was wanted: the command says what is missing.
+ * By its image's own names. The kernel is the wanted one, else the usual one, or the oldest that is
+ * new enough for the machine or the site; a release without such a one for the site has its usual
+ * one. Without any image it is what was wanted: the command says what is missing.
  */
 export async function chooseSystem(
   machine: Machine,

@@ -1,4 +1,5 @@
-// A state's power task, as opposed to a person's, which is carried out unless the task of a new state replaces it. Pure.
+// A state's power task, as opposed to a person's, which is carried out unless the task of a new
+// state replaces it. Pure.
 
 import type { PowerDetail } from '../../power/detail.ts';
 import { statusRow } from '../records/lifecycle.ts';

@@ -1,16 +1,20 @@
 // Allocates addresses of static ranges to machines. Pure.
 //
-// 1. An address is allocated to one machine at a time; those of racks, routers, dynamic ranges, and reservations of a rack's configuration
-//    for another client never.
-// 2. An address last seen on another machine, which may still use it, is allocated only when no other is free. One that another host has by
-//    a running lease never is, because its name would lead to that host; leases of accepted machines that nobody owns do not count.
-// 3. The network is that in which the machine was seen, its boot interface first; of a machine never seen, the only one.
-// 4. A machine gets what a rack's configuration, or else an administrator or its own user, reserves for its interface. The knowledge has
-//    reservations of other users as taken.
+// 1. An address is allocated to one machine at a time; those of racks, routers, dynamic ranges, and
+//    reservations of a rack's configuration for another client never.
+// 2. An address last seen on another machine, which may still use it, is allocated only when no
+//    other is free. One that another host has by a running lease never is, because its name would
+//    lead to that host; leases of accepted machines that nobody owns do not count.
+// 3. The network is that in which the machine was seen, its boot interface first; of a machine
+//    never seen, the only one.
+// 4. A machine gets what a rack's configuration, or else an administrator or its own user, reserves
+//    for its interface. The knowledge has reservations of other users as taken.
 // 5. An ordinary user may request only static or reserved addresses: any other may belong to a server.
-// 6. A rack's range counts only if the region believes the rack about the network, and the network contains the range.
+// 6. A rack's range counts only if the region believes the rack about the network, and the network
+//    contains the range.
 // 7. Several racks may serve one network: all reservations count, and each has its own static range.
-// 8. A dynamic range and a router count once the region stores them: their rack serves them before it reports them.
+// 8. A dynamic range and a router count once the region stores them: their rack serves them before
+//    it reports them.
 
 import {
   formatIpv4,
@@ -57,8 +61,9 @@ interface Search {
 }
 
 /**
- * Chooses a machine's address, or asks which are used. @param knowledge for which the decision has asked @param requested undefined: any of the
- * static range, or none without one @param view in the transaction of the change
+ * Chooses a machine's address, or asks which are used. @param knowledge for which the decision has
+ * asked @param requested undefined: any of the static range, or none without one @param view in the
+ * transaction of the change
  */
 export function chooseAddresses(
   machine: Machine,
@@ -107,13 +112,16 @@ function exhausted(ranges: readonly Ipv4Range[], records: NetworkRecords): Addre
 
 interface LinkAddressWish extends Search {
   readonly asked?: Ipv4 | undefined;
-  /** An ordinary user links a device: a free address is then outside the static ranges, which are for machines. */
+  /**
+   * An ordinary user links a device: a free address is then outside the static ranges, which are
+   * for machines.
+   */
   readonly isOrdinary: boolean;
 }
 
 /**
- * The requested address of a subnet, or a free one of a static range. Without one, and for a user's device, all other addresses are
- * candidates.
+ * The requested address of a subnet, or a free one of a static range. Without one, and for a user's
+ * device, all other addresses are candidates.
  */
 export function addressForLink(
   { network, served: stored }: Pick<SubnetView, 'network' | 'served'>,
@@ -140,8 +148,8 @@ export function addressForLink(
 const give = (mac: MacAddress, address: Ipv4): AddressChoice => ({ kind: 'given', addresses: [{ mac, address }] });
 
 /**
- * The first free address; `undefined`: none. An address last seen on another machine is used only if there is no other. Asks for the first
- * range alone, then for all other ranges together.
+ * The first free address; `undefined`: none. An address last seen on another machine is used only
+ * if there is no other. Asks for the first range alone, then for all other ranges together.
  */
 function giveFree({ view, known, mac, had }: Search, ranges: readonly Ipv4Range[]): AddressChoice | undefined {
   const examined = ranges.map(({ low, high }): AddressRange => [low, ipv4(Math.min(high, low + RANGE_MAX - 1))]);
@@ -213,8 +221,8 @@ function barText(bar: Owner, requested: Ipv4, records: NetworkRecords): string {
 }
 
 /**
- * True for a last-seen address that a machine loses with its allocation, even if its lease would still run: one in a static range that no
- * configuration reserves for this interface.
+ * True for a last-seen address that a machine loses with its allocation, even if its lease would
+ * still run: one in a static range that no configuration reserves for this interface.
  */
 export const isLent = (reported: readonly ReportedNetwork[], seen: Ipv4, mac: MacAddress): boolean =>
   reported.some(
@@ -239,7 +247,10 @@ const macIn = (machine: Machine, served: readonly ReportedNetwork[]): MacAddress
     ({ address }) => address !== undefined && served.some(({ network }) => networkContains(network, address)),
   )?.mac;
 
-/** Where it was last seen, as each rack serves it; for a machine never seen, the only network with a static range. */
+/**
+ * Where it was last seen, as each rack serves it; for a machine never seen, the only network with a
+ * static range.
+ */
 function findLastNetworks(
   machine: Machine,
   networks: readonly ReportedNetwork[],

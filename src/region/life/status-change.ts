@@ -1,7 +1,9 @@
 // What changes when a machine enters a state; every state change goes through this file.
 //
-// 1. A machine in a free state has no owner, no system and no bridges of `bridge_all`. It keeps only addresses that a person chose for its links.
-// 2. A machine's API key ends with the next deployment or commissioning, and at the release; one made for a test, with the test.
+// 1. A machine in a free state has no owner, no system and no bridges of `bridge_all`. It keeps
+//    only addresses that a person chose for its links.
+// 2. A machine's API key ends with the next deployment or commissioning, and at the release; one
+//    made for a test, with the test.
 // 3. A state in progress has a deadline, for a machine that only people switch on from its first boot.
 
 import type { Clock } from '../../ground/clock.ts';
@@ -91,7 +93,10 @@ export function enterStatuses(machine: Machine, path: readonly MachineStatus[], 
   return whole;
 }
 
-/** Settings that a machine may not propose are removed: nobody asked the person whether the region may open their URL, for example. */
+/**
+ * Settings that a machine may not propose are removed: nobody asked the person whether the region
+ * may open their URL, for example.
+ */
 export function acceptedPower({
   powerIsProposed,
   powerType,

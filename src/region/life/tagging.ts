@@ -1,8 +1,10 @@
 // Assigns tags with a definition, by the hardware that machines report.
 //
-// Source: MAAS's rule that such a tag is evaluated when a machine has been commissioned, and for all machines when the definition changes.
+// Source: MAAS's rule that such a tag is evaluated when a machine has been commissioned, and for
+// all machines when the definition changes.
 //
-// 1. A New machine gets no tag: a stranger may have reported it, and a tagged machine would never give way to another.
+// 1. A New machine gets no tag: a stranger may have reported it, and a tagged machine would never
+//    give way to another.
 
 import { hardwareTree } from '../records/lshw.ts';
 import type { Machine } from '../records/machine.ts';

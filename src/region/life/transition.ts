@@ -1,4 +1,5 @@
-// The transitions that the tables of states and of commands allow (`records/lifecycle.ts`, `records/machine-commands.ts`).
+// The transitions that the tables of states and of commands allow (`records/lifecycle.ts`,
+// `records/machine-commands.ts`).
 
 import { type MachineStatus, STATUSES, statusRow } from '../records/lifecycle.ts';
 import { BEFORE, COMMAND_NAMES, COMMANDS } from '../records/machine-commands.ts';

@@ -1,5 +1,5 @@
-// A machine's API key. With it, cloud-init, curtin and installers authenticate to the region during one commissioning or deployment, after
-// the boot token is gone.
+// A machine's API key. With it, cloud-init, curtin and installers authenticate to the region during
+// one commissioning or deployment, after the boot token is gone.
 //
 //   machine at work asks, with its boot token ─► generated, stored in region.db ─► written into its preseed or its system
 //   its requests ─ OAuth PLAINTEXT `consumer:token:secret` ─► compared here ─► that machine only
@@ -7,9 +7,12 @@
 //
 // Source: the three-part keys of MAAS; RFC 5849 §3.4.4.
 //
-// 1. The secret is stored in clear, because a machine that asks again gets it again; region.db is readable only by its owner.
-// 2. It is sent only in reply to the machine's boot token from its current address, to the key itself, or to an administrator (get_token).
-// 3. It gives access to its own machine's metadata and object and nothing else (`api/operations.ts` refuses a machine every other operation).
+// 1. The secret is stored in clear, because a machine that asks again gets it again; region.db is
+//    readable only by its owner.
+// 2. It is sent only in reply to the machine's boot token from its current address, to the key
+//    itself, or to an administrator (get_token).
+// 3. It gives access to its own machine's metadata and object and nothing else (`api/operations.ts`
+//    refuses a machine every other operation).
 // 4. Secrets are compared in constant time; none is in a log, event or URL.
 
 import type { Clock } from '../../ground/clock.ts';

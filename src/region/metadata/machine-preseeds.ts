@@ -5,7 +5,8 @@
 //   proxy, origin, the machine's key ┘
 //
 // 1. A machine's secrets go only into texts for that machine; the caller has authenticated it.
-// 2. A person's preview is the text that the machine would get from the same records, with words in place of its key.
+// 2. A person's preview is the text that the machine would get from the same records, with words in
+//    place of its key.
 
 import { TextDirectory } from '../../files/text-directory.ts';
 import type { Clock } from '../../ground/clock.ts';
@@ -27,14 +28,14 @@ import type { RegionStore } from '../records/store.ts';
 import { combineKernelParams } from '../records/tags.ts';
 import { keyOfMachine } from './machine-keys.ts';
 
-// How an installer finds the disk that a person chose. A kernel may name disks differently at each boot, and the wrong one would be
-// overwritten.
+// How an installer finds the disk that a person chose. A kernel may name disks differently at each
+// boot, and the wrong one would be overwritten.
 //
-// Sources: udev's 60-persistent-storage.rules (the contents of ID_SERIAL), Ubuntu's autoinstall reference (`match`: `serial` is a shell
-// pattern for ID_SERIAL).
+// Sources: udev's 60-persistent-storage.rules (the contents of ID_SERIAL), Ubuntu's autoinstall
+// reference (`match`: `serial` is a shell pattern for ID_SERIAL).
 //
-// 1. ID_SERIAL is the serial number for virtio, and model and serial number for NVMe and ATA. It differs for SCSI, so SCSI disks are
-//    matched by name.
+// 1. ID_SERIAL is the serial number for virtio, and model and serial number for NVMe and ATA. It
+//    differs for SCSI, so SCSI disks are matched by name.
 // 2. A pattern that also matches another disk in the inventory is not used.
 
 /** A serial number without pattern characters, and long enough to be unique. */
@@ -121,7 +122,10 @@ export class MachinePreseeds {
     };
   }
 
-  /** Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the current templates render one. */
+  /**
+   * Why none of this machine's preseeds can be rendered, with file and line; `undefined` if the
+   * current templates render one.
+   */
   async installProblem(machine: Machine): Promise<MistakeAt | undefined> {
     const surroundings = { origin: SOME_ORIGIN, httpProxy: this.install.httpProxy };
     const results = await Promise.all(
@@ -142,7 +146,10 @@ export class MachinePreseeds {
     return renderPreseed(request, this.templates);
   }
 
-  /** A file for `/etc/cloud/cloud.cfg.d` that tells an installed system's cloud-init where its metadata is. */
+  /**
+   * A file for `/etc/cloud/cloud.cfg.d` that tells an installed system's cloud-init where its
+   * metadata is.
+   */
   async cloudConfig(machine: Machine, surroundings: PreseedOptions): Promise<string> {
     const lines = cloudConfigLines(await this.#request(machine, 'vendordata', surroundings));
     return lines === undefined ? '' : lines.map((line) => `${line}\n`).join('');

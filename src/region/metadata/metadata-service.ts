@@ -5,7 +5,8 @@
 //   cloud-init's webhook ── that key ─► signs of life, log; its last stage: Deployed
 //
 // 1. Callers have authenticated the machine that they pass to a method (`http/metadata-routes.ts`).
-// 2. A preseed that cannot be rendered fails the deployment at once, with file and line, instead of letting it time out.
+// 2. A preseed that cannot be rendered fails the deployment at once, with file and line, instead of
+//    letting it time out.
 // 3. Only a machine that is installing now gets its installer's preseed.
 
 import type { Clock } from '../../ground/clock.ts';
@@ -55,7 +56,10 @@ export class MetadataService {
     return { origin, httpProxy: this.preseeds.install.httpProxy };
   }
 
-  /** The machine with this id, if the caller proves by the boot token or the preseed's secret that it is that machine's current boot. */
+  /**
+   * The machine with this id, if the caller proves by the boot token or the preseed's secret that
+   * it is that machine's current boot.
+   */
   async findBooted(systemId: string, secret: string | undefined, proof: BootProof): Promise<Machine | undefined> {
     const machine = await this.#deps.store.findMachine(systemId);
     if (machine === undefined || this.#deps.racks.homes.isAway(machine, proof.address)) return undefined;
@@ -63,7 +67,10 @@ export class MetadataService {
     return isProven ? machine : undefined;
   }
 
-  /** An installer's file; `undefined` if the machine is not installing, or the file does not belong to its current work. */
+  /**
+   * An installer's file; `undefined` if the machine is not installing, or the file does not belong
+   * to its current work.
+   */
   async installerFile(
     machine: Machine,
     file: InstallerFile,
@@ -116,7 +123,10 @@ export class MetadataService {
     await this.#deps.life.startFromNetwork(machine.systemId);
   }
 
-  /** Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing environment */
+  /**
+   * Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing
+   * environment
+   */
   async report(machine: Machine, report: WebhookReport, isInstalling: boolean): Promise<void> {
     const { signal, isFailure, isUp, stageReport } = interpretReport(report, isInstalling);
     const isWorking = isAtWork(machine);
@@ -139,8 +149,9 @@ export class MetadataService {
 }
 
 /**
- * True for the states whose work uses the machine's key. In other states, such as a rescue, test or erasure, requests with the key come
- * from the system installed before and say nothing about the work.
+ * True for the states whose work uses the machine's key. In other states, such as a rescue, test or
+ * erasure, requests with the key come from the system installed before and say nothing about the
+ * work.
  */
 const isAtWork = ({ status }: Machine): boolean => status === 'deploying' || status === 'commissioning';
 const chooseLogLevel = ({ status }: Signal): MachineEventLevel | undefined =>

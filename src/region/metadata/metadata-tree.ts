@@ -40,7 +40,10 @@ interface ParsedMetadataPath {
 const isLeaf = (name: string): name is MetaDataLeaf => META_DATA_LEAVES.some((leaf) => leaf === name);
 const isVersion = (name: string): boolean => METADATA_VERSIONS.some((version) => version === name);
 
-/** Parses a path below `/MAAS/metadata/`; `undefined` if nothing is there. Several slashes count as one, because clients repeat them. */
+/**
+ * Parses a path below `/MAAS/metadata/`; `undefined` if nothing is there. Several slashes count as
+ * one, because clients repeat them.
+ */
 export function parseMetadataPath(text: string): ParsedMetadataPath | undefined {
   const parts = text.split('/').filter((part) => part !== '');
   const tree = parts[0] === 'curtin' || parts[0] === 'enlist' ? parts[0] : 'machine';
@@ -65,7 +68,10 @@ function resolveMetadataPath(parts: readonly string[], tree: MetadataTree): Meta
 
 export const listing = (names: readonly string[]): string => names.join('\n');
 
-/** The content of a leaf of `meta-data`. @param more.vendorData a document for cloud-init, rendered by `vendordata` */
+/**
+ * The content of a leaf of `meta-data`. @param more.vendorData a document for cloud-init, rendered
+ * by `vendordata`
+ */
 export function renderLeaf(
   name: MetaDataLeaf,
   machine: Machine,

@@ -1,7 +1,9 @@
-// Translates reports that cloud-init, curtin and scripts send with a machine's key into the agent's signals (`life/signal.ts`). Pure.
+// Translates reports that cloud-init, curtin and scripts send with a machine's key into the agent's
+// signals (`life/signal.ts`). Pure.
 //
-// Sources: MAAS's metadata service (`op=signal`: status, error, exit_status); cloud-init, "Reporting" (webhook): event_type start or
-// finish, name, description, result, origin; curtin reports `progress` too, and its stages as `cmd-install/stage-…`.
+// Sources: MAAS's metadata service (`op=signal`: status, error, exit_status); cloud-init,
+// "Reporting" (webhook): event_type start or finish, name, description, result, origin; curtin
+// reports `progress` too, and its stages as `cmd-install/stage-…`.
 //
 //   op=signal   OK                            OK
 //               FAILED, TIMEDOUT              FAILED
@@ -10,9 +12,10 @@
 //               parts of a stage              only a sign of life
 //               modules-final ends            OK installed: the installed system is up, and its user data has run or failed
 //
-// 1. Only the installed system's cloud-init can report that the system is up. An installing environment reports under `curtin/`, where the
-//    same report does not mean that.
-// 2. Failed user data is logged, and the machine still becomes Deployed: its system runs, and its owner can log in and examine it.
+// 1. Only the installed system's cloud-init can report that the system is up. An installing
+//    environment reports under `curtin/`, where the same report does not mean that.
+// 2. Failed user data is logged, and the machine still becomes Deployed: its system runs, and its
+//    owner can log in and examine it.
 
 import { z } from 'zod';
 import type { Signal } from '../life/signal.ts';
@@ -107,7 +110,10 @@ export function interpretReport(report: WebhookReport, isInstalling: boolean): R
   return { ...base, signal: { status: 'WORKING', stage, ...reported, isOfStart: !isInstalling } };
 }
 
-/** The stage in a name, or `undefined` for a part of a stage. cloud-init's stages have no slash, curtin's have one. */
+/**
+ * The stage in a name, or `undefined` for a part of a stage. cloud-init's stages have no slash,
+ * curtin's have one.
+ */
 function parseStage(name: string): string | undefined {
   const [first = '', second, ...rest] = name.split('/');
   if (rest.length > 0) return undefined;

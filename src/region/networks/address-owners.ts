@@ -1,10 +1,13 @@
-// Whose an address is, and who may still have it: the one judgement for all who give, reserve or configure addresses. Pure.
+// Whose an address is, and who may still have it: the one judgement for all who give, reserve or
+// configure addresses. Pure.
 //
 //   networks (`network-view.ts`) ─ ownersOf ─► AddressOwners ─┐
 //   store: used, leased, taken and seen addresses ────────────┴─► owners ─ findBar (MATRIX) ─► the owner in the way
 //
-// 1. An address may have several owners. OWNER_KINDS orders them: the first one that bars a claim is the reason.
-// 2. MATRIX alone says what each claim may take of whom. A place that asks brings its claim and the facts, and words the refusal.
+// 1. An address may have several owners. OWNER_KINDS orders them: the first one that bars a claim
+//    is the reason.
+// 2. MATRIX alone says what each claim may take of whom. A place that asks brings its claim and the
+//    facts, and words the refusal.
 // 3. Networks are indexed once, when a question is first asked of them.
 
 import {
@@ -78,10 +81,16 @@ export type Owner = (Owned & { readonly kind: UnleasedKind }) | (Owned & HostLea
 
 export const serviceName = ({ rack, key }: { readonly rack: string; readonly key: string }): string => `${rack} ${key}`;
 
-/** `yes`: a claim may take it. `own`: only of the same host or cluster interface. `last`: only if nothing else is free. */
+/**
+ * `yes`: a claim may take it. `own`: only of the same host or cluster interface. `last`: only if
+ * nothing else is free.
+ */
 type Verdict = 'yes' | 'no' | 'own' | 'last';
 
-/** `chosen`: by the region for a machine. `asked`: by a person for one. The other claims are what the addresses become. */
+/**
+ * `chosen`: by the region for a machine. `asked`: by a person for one. The other claims are what
+ * the addresses become.
+ */
 const CLAIMS = [
   'chosen',
   'asked',
@@ -101,11 +110,13 @@ type VerdictsOn<T extends readonly unknown[]> = { readonly [K in keyof T]: Verdi
 /** A verdict for each of CLAIMS. */
 type Row = VerdictsOn<typeof CLAIMS>;
 
-// Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static, rack, dns-server.
+// Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static,
+// rack, dns-server.
 const MATRIX: Readonly<Record<OwnerKind, Row>> = {
   edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'no', 'yes', 'yes', 'no', 'yes'],
   rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'no', 'yes'],
-  // A dynamic range may lie over it: its own rack leases it to nobody, and the host of another may have it from that very range.
+  // A dynamic range may lie over it: its own rack leases it to nobody, and the host of another may
+  // have it from that very range.
   'rack-host': ['no', 'yes', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   router: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // An administrator may route through a machine, which keeps its address.
@@ -114,7 +125,8 @@ const MATRIX: Readonly<Record<OwnerKind, Row>> = {
   'dns-server': ['no', 'yes', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A rack's host may be a machine, to which the address of the rack was given.
   machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes', 'own', 'yes'],
-  // A rack leases the addresses of its own entries to nobody else, but it does not know those of another rack.
+  // A rack leases the addresses of its own entries to nobody else, but it does not know those of
+  // another rack.
   configured: ['own', 'own', 'own', 'own', 'own', 'no', 'no', 'yes', 'yes', 'own', 'yes'],
   reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes', 'own', 'yes'],
   name: ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
@@ -135,7 +147,10 @@ export interface Claim {
   readonly had?: readonly Ipv4[] | undefined;
   /** The rows that the change takes or moves, which do not bar it. */
   readonly ids?: readonly number[] | undefined;
-  /** The cluster interface that takes them: its former range does not bar it, nor do its entries of `hosts`. */
+  /**
+   * The cluster interface that takes them: its former range does not bar it, nor do its entries of
+   * `hosts`.
+   */
   readonly service?: string | undefined;
 }
 
@@ -169,7 +184,10 @@ export const findBar = (owners: readonly Owner[], claim: Claim): Owner | undefin
 
 const INDEXES = new WeakMap<NetworkView['subnets'], AddressOwners>();
 
-/** The owners that the networks know. A view made from another has its owners, unless its subnets are others. */
+/**
+ * The owners that the networks know. A view made from another has its owners, unless its subnets
+ * are others.
+ */
 export function ownersOf(view: OwningView): AddressOwners {
   const known = INDEXES.get(view.subnets) ?? new AddressOwners(ownersIn(view), configuredIn(view));
   INDEXES.set(view.subnets, known);
@@ -331,7 +349,10 @@ export class AddressOwners {
     return [...singles, ...this.#ranges.filter((range) => rangesOverlap(range, span))];
   }
 
-  /** The addresses of a span that the claim may have, the lowest first, each with the verdict. @param known facts of the store about the span */
+  /**
+   * The addresses of a span that the claim may have, the lowest first, each with the verdict.
+   * @param known facts of the store about the span
+   */
   *freeFor(span: Ipv4Range, claim: Claim, known: AddressKnowledge): Generator<readonly [Ipv4, 'yes' | 'last'], void> {
     const barring = this.#ranges.filter((range) => rangesOverlap(range, span) && bars(range, claim));
     let next = 0;
@@ -368,7 +389,10 @@ export class AddressOwners {
   }
 }
 
-/** Whose an address is by the facts that a decision about a machine asks of the store: without what the machine has itself. */
+/**
+ * Whose an address is by the facts that a decision about a machine asks of the store: without what
+ * the machine has itself.
+ */
 export function ownersKnown(address: Ipv4, { taken, seen, leased }: AddressKnowledge): readonly Owner[] {
   const lease = leased?.get(address);
   if (lease === undefined && !taken.has(address) && !seen.has(address)) return NONE;

@@ -2,10 +2,11 @@
 //
 //   owners (`address-owners.ts`) ─► parts with all their purposes ─► the rest is free
 //
-// Sources: MAAS API 2.0, `subnets/<id>/?op=reserved_ip_ranges`, `unreserved_ip_ranges` and `statistics`, with its names of purposes.
+// Sources: MAAS API 2.0, `subnets/<id>/?op=reserved_ip_ranges`, `unreserved_ip_ranges` and
+// `statistics`, with its names of purposes.
 //
-// 1. Parts are in order and disjoint; neighbouring addresses with the same purposes are one part. The network address and the broadcast
-//    address belong to no part.
+// 1. Parts are in order and disjoint; neighbouring addresses with the same purposes are one part.
+//    The network address and the broadcast address belong to no part.
 // 2. The static range counts as free, because machines get their addresses from it.
 
 import {
@@ -151,8 +152,8 @@ export function reservedText(records: Reserving, within: readonly Ipv4Range[]): 
 }
 
 /**
- * Why a user who is not an administrator may not reserve these addresses, or link them with a device; `undefined`: they may. Static ranges are
- * for machines.
+ * Why a user who is not an administrator may not reserve these addresses, or link them with a
+ * device; `undefined`: they may. Static ranges are for machines.
  * @param released how many addresses are released, but not free yet
  * @param except the id of a reservation that does not count
  */

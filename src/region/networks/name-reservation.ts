@@ -1,5 +1,6 @@
-// Reserves the address of a name that the API adds, as MAAS does: it stays reserved until it is released, also after its name is gone. Clients
-// delete a name, and then release its address. An address of a dynamic range that nobody has is refused: a stranger would get it with the name.
+// Reserves the address of a name that the API adds, as MAAS does: it stays reserved until it is
+// released, also after its name is gone. Clients delete a name, and then release its address. An
+// address of a dynamic range that nobody has is refused: a stranger would get it with the name.
 
 import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
@@ -16,7 +17,10 @@ interface Deps {
   readonly clock: Clock;
 }
 
-/** Reserves it for the user, unless it is in no subnet, or somebody has it. Call it in the transaction of the name. */
+/**
+ * Reserves it for the user, unless it is in no subnet, or somebody has it. Call it in the
+ * transaction of the name.
+ */
 export async function reserveNamed(
   { networks, store, clock }: Deps,
   username: string,

@@ -1,10 +1,12 @@
 // Networks as people see them: the stored objects joined with what racks serve. Pure.
 //
-// 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from the cluster interfaces; several racks may
-//    serve it, and the first one that has a router or servers gives them. Where none has a router, that of the subnet is in force. A dynamic
-//    range without a cluster interface has bounds of its own.
+// 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from
+//    the cluster interfaces; several racks may serve it, and the first one that has a router or
+//    servers gives them. Where none has a router, that of the subnet is in force. A dynamic range
+//    without a cluster interface has bounds of its own.
 // 2. A VLAN offers DHCP if a cluster interface of one of its subnets does.
-// 3. Of static routes with the same destination and metric, which a machine cannot tell apart, a subnet has the oldest one only.
+// 3. Of static routes with the same destination and metric, which a machine cannot tell apart, a
+//    subnet has the oldest one only.
 // 4. The interfaces of machines are linked to these subnets and VLANs, so an id means the same everywhere.
 
 import {
@@ -37,7 +39,10 @@ export interface VlanView {
   readonly served: readonly ServedNetwork[];
 }
 
-/** MAAS's number for which reverse names there are: 0 none, 1 of whole networks, 2 also of those smaller than /24 (RFC 2317). */
+/**
+ * MAAS's number for which reverse names there are: 0 none, 1 of whole networks, 2 also of those
+ * smaller than /24 (RFC 2317).
+ */
 export type ReverseMode = 0 | 1 | 2;
 
 export interface RouteView {
@@ -73,7 +78,10 @@ export interface RangeView extends Ipv4Range {
   readonly range: StoredRange;
   readonly type: RangeType;
   readonly subnet: SubnetView;
-  /** The cluster interface that has it; `undefined`: a person reserved it, or it waits for a cluster interface. */
+  /**
+   * The cluster interface that has it; `undefined`: a person reserved it, or it waits for a cluster
+   * interface.
+   */
   readonly served: ServedNetwork | undefined;
 }
 
@@ -104,8 +112,9 @@ interface Called {
 }
 
 /**
- * The object that a text names: `7` or `id:7` by its id, `lan` or `name:lan` by its name. The id comes first, so `name:7` is the form for a
- * name that is a number. A name that begins like one of the forms is found by the whole text, if the form finds nothing.
+ * The object that a text names: `7` or `id:7` by its id, `lan` or `name:lan` by its name. The id
+ * comes first, so `name:7` is the form for a name that is a number. A name that begins like one of
+ * the forms is found by the whole text, if the form finds nothing.
  */
 export function specified<T extends Called>(all: readonly T[], text: string): T | undefined {
   const withId = (id: string) => (/^\d{1,15}$/.test(id) ? all.find((one) => one.id === Number(id)) : undefined);
@@ -228,7 +237,10 @@ export function nameServersOf({ dnsServers, served }: SubnetView): readonly stri
   );
 }
 
-/** True if another DHCP server gives the addresses: every rack that answers DHCP there only says what to boot. */
+/**
+ * True if another DHCP server gives the addresses: every rack that answers DHCP there only says
+ * what to boot.
+ */
 export function isProxied({ served }: Pick<VlanView, 'served'>): boolean {
   const serving = served.filter(({ management }) => management > 0);
   return serving.length > 0 && serving.every(({ isProxy }) => isProxy);

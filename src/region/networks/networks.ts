@@ -1,17 +1,21 @@
-// The networks of a region as objects: fabrics, VLANs, subnets, spaces, ranges, reserved addresses and static routes.
+// The networks of a region as objects: fabrics, VLANs, subnets, spaces, ranges, reserved addresses
+// and static routes.
 //
 //   cluster interfaces ─ readRackNetworks ─┐
 //   store ─ list ──────────────────────────┴─ reconcile ─► missing rows are stored ─► NetworkView
 //
 //   the objects that were read last ─ known ─► NetworkView, at once
 //
-// 1. The cluster interfaces decide what racks do; `served-networks.ts` says where they are written. The store has everything else.
-// 2. Every change sees all objects and all cluster interfaces in its transaction, each time it runs, so no two of them overlap unseen. The bounds
-//    of all lists are checked there.
-// 3. Changes of racks' services are settings, which are stored in the transaction of the change: both, or neither.
-// 4. A removal of a fabric, a VLAN or a subnet is refused while a machine uses it, in its layout or by an address that it was given.
-// 5. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
-//    again.
+// 1. The cluster interfaces decide what racks do; `served-networks.ts` says where they are written.
+//    The store has everything else.
+// 2. Every change sees all objects and all cluster interfaces in its transaction, each time it
+//    runs, so no two of them overlap unseen. The bounds of all lists are checked there.
+// 3. Changes of racks' services are settings, which are stored in the transaction of the change:
+//    both, or neither.
+// 4. A removal of a fabric, a VLAN or a subnet is refused while a machine uses it, in its layout or
+//    by an address that it was given.
+// 5. Machines are shown with the view that is known: every change by a person counts a version, at
+//    which each process reads the objects again.
 
 import { broadcastAddress, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
@@ -112,8 +116,9 @@ export class Networks {
   }
 
   /**
-   * All objects. Networks that racks began to serve get theirs, unless the store only reads at the moment. In a transaction it is the view of that,
-   * which may be older than the objects and settings that are known.
+   * All objects. Networks that racks began to serve get theirs, unless the store only reads at the
+   * moment. In a transaction it is the view of that, which may be older than the objects and
+   * settings that are known.
    */
   async look(): Promise<NetworkView> {
     const { store, settings } = this.#parts;
@@ -164,7 +169,8 @@ export class Networks {
   }
 
   /**
-   * Decides on a change with all objects, and stores it in one transaction with its audit event and its changes of racks' services.
+   * Decides on a change with all objects, and stores it in one transaction with its audit event and
+   * its changes of racks' services.
    * @param decide runs perhaps more than once
    * @param among the range of addresses of which `decide` gets those in use
    * @param guard the refusal of every change, in its transaction
@@ -214,7 +220,10 @@ export class Networks {
     });
   }
 
-  /** Changes cluster interfaces. @returns the refusal if a rack's configuration would be wrong: those before are changed then */
+  /**
+   * Changes cluster interfaces. @returns the refusal if a rack's configuration would be wrong:
+   * those before are changed then
+   */
   async #serve(edits: readonly ServiceEdit[], username: string): Promise<SettingsRefusal | undefined> {
     for (const rack of new Set(edits.map(({ served }) => served.rack))) {
       const own = edits.filter(({ served }) => served.rack === rack);
@@ -264,7 +273,10 @@ function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalW
 const isServedFirst = ({ remove, service = [] }: WantedChange): boolean =>
   service.length > 0 && (remove?.subnets ?? []).length > 0;
 
-/** With the services of subnets that go, of which none is in force. A range of a service goes by an edit of the service. */
+/**
+ * With the services of subnets that go, of which none is in force. A range of a service goes by an
+ * edit of the service.
+ */
 function removalOf(records: NetworkRecords, remove: WantedChange['remove'] = {}): NonNullable<WantedChange['remove']> {
   const subnetIds = new Set(questionOf(records, remove)?.subnetIds);
   const services = new Set(records.services.flatMap(({ id, subnetId }) => (subnetIds.has(subnetId) ? [id] : [])));

@@ -8,9 +8,12 @@
 //               └─ a network without machines (a single address, a bridge of
 //                  containers), or beyond the bound ────────────────────────────► nothing
 //
-// 1. A remote rack is another host: its heartbeat takes no more of a network of another rack than FOREIGN_ADDRESSES_MAX addresses.
-// 2. Another rack has the networks that it serves, and those in which its host was before; the embedded rack's host comes first.
-// 3. A router counts only in the network of its address, and of a remote rack only where that network is the rack's.
+// 1. A remote rack is another host: its heartbeat takes no more of a network of another rack than
+//    FOREIGN_ADDRESSES_MAX addresses.
+// 2. Another rack has the networks that it serves, and those in which its host was before; the
+//    embedded rack's host comes first.
+// 3. A router counts only in the network of its address, and of a remote rack only where that
+//    network is the rack's.
 
 import {
   formatNetwork,
@@ -29,7 +32,10 @@ import { containsNetwork, ownNetworks, undoubtedAmong } from '../racks/rack-netw
 import { NETWORK_PREFIX_MIN } from '../records/heartbeat-bounds.ts';
 import type { Rack } from '../records/rack.ts';
 
-/** Networks of one remote rack's host that it does not serve, and in which its addresses and router count. Further ones are as those of others. */
+/**
+ * Networks of one remote rack's host that it does not serve, and in which its addresses and router
+ * count. Further ones are as those of others.
+ */
 export const DISCOVERED_NETWORKS_MAX = 16;
 /** Addresses of one remote rack's host in networks that are not its own. Further ones are nobody's. */
 export const FOREIGN_ADDRESSES_MAX = 4;
@@ -48,7 +54,7 @@ export interface RackHostAddress {
 }
 
 /** An interface by which a host is in a VLAN, by the names that the kernel's tools give: `eth0.30`. */
-export interface TaggedInterface {
+interface TaggedInterface {
   readonly parent: string;
   readonly vid: number;
 }
@@ -76,7 +82,10 @@ interface RackNetwork {
   readonly network: Ipv4Network;
 }
 
-/** The addresses of accepted racks' hosts that take something. @param served the networks of all accepted racks */
+/**
+ * The addresses of accepted racks' hosts that take something. @param served the networks of all
+ * accepted racks
+ */
 export function judgeHosts(racks: readonly Rack[], served: readonly RackNetwork[]): readonly RackHostAddress[] {
   const accepted = racks.filter(({ state }) => state === 'accepted');
   const had: RackNetwork[] = [...served];

@@ -1,10 +1,13 @@
-// Whether what a change adds to a rack's cluster interfaces has addresses that are not free (`address-owners.ts`): dynamic ranges, routers, entries
-// of `hosts`, DNS servers and the rack's own addresses. Called within the transaction that stores them.
+// Whether what a change adds to a rack's cluster interfaces has addresses that are not free
+// (`address-owners.ts`): dynamic ranges, routers, entries of `hosts`, DNS servers and the rack's
+// own addresses. Called within the transaction that stores them.
 //
-// 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even if it is in conflict with something older.
-// 2. A router, a DNS server or an address of the rack that was one before, and an entry of `hosts` that was there, stay so, likewise.
-// 3. The rules of the configuration judge routers, entries and addresses of a rack by its own ranges. DNS servers are judged here, because an
-//    older configuration may have them in a range.
+// 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even
+//    if it is in conflict with something older.
+// 2. A router, a DNS server or an address of the rack that was one before, and an entry of `hosts`
+//    that was there, stay so, likewise.
+// 3. The rules of the configuration judge routers, entries and addresses of a rack by its own
+//    ranges. DNS servers are judged here, because an older configuration may have them in a range.
 // 4. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
 import {
@@ -120,7 +123,10 @@ export function refuseServer(server: Owner, owners: readonly Owner[]): string | 
   );
 }
 
-/** Why a range may not have its addresses, another range first; `undefined`: it may. @param all their owners */
+/**
+ * Why a range may not have its addresses, another range first; `undefined`: it may. @param all
+ * their owners
+ */
 export function refuseRange(all: readonly Owner[], claim: Claim): string | undefined {
   const owners = all.filter((owner) => !isKept(owner, all));
   const isRange = ({ kind }: Owner): boolean => RANGES[kind] !== undefined;
@@ -181,7 +187,8 @@ function addedTo(before: readonly ClusterInterface[], after: readonly ClusterInt
 
 /**
  * The problems of what a change adds to the cluster interfaces of a rack; empty: none.
- * @param before the cluster interfaces in the form of a configuration file. @param after the same after the change
+ * @param before the cluster interfaces in the form of a configuration file. @param after the same
+ * after the change
  * @param others the networks of all other racks
  */
 export async function findTaken(

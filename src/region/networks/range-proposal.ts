@@ -1,5 +1,5 @@
-// The one rule by which ranges are proposed, by `rackboot init` and `networks add`, on the page and in the API, and by which the region knows those
-// of `init` again. Pure.
+// The one rule by which ranges are proposed, by `rackboot init` and `networks add`, on the page and
+// in the API, and by which the region knows those of `init` again. Pure.
 
 import {
   broadcastAddress,
@@ -122,8 +122,9 @@ const isSame = (one: Ipv4Range | undefined, other: Ipv4Range | undefined): boole
   one !== undefined && one.low === other?.low && one.high === other.high;
 
 /**
- * The static range that `init` would propose beside a typed dynamic one, where the ranges are those that it proposes by itself.
- * `undefined`: a person chose the dynamic range. @returns `fixed` undefined: the static range stays as it is
+ * The static range that `init` would propose beside a typed dynamic one, where the ranges are those
+ * that it proposes by itself. `undefined`: a person chose the dynamic range. @returns `fixed`
+ * undefined: the static range stays as it is
  */
 export function replaceProposed(
   place: InterfaceProposal,

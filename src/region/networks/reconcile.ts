@@ -1,23 +1,32 @@
-// Creates the objects of the networks that racks serve or are in, and removes those of networks that are left. Pure.
+// Creates the objects of the networks that racks serve or are in, and removes those of networks
+// that are left. Pure.
 //
 //   served network ── has a subnet of its CIDR? ─ no ─► a subnet, in the default VLAN
 //                  └─ its dynamic and static ranges ──► a row for each, by rack and kind: that of the range which
 //                                                       waits in the subnet, if there is one
 //   subnet in which racks offer DHCP ── allows DNS as they do? ─ no ─► changed, so that it is known while they do not
 //   network of a rack's host, believed (`rack-hosts.ts`) ── has a subnet that overlaps it? ─ no ─► a subnet, discovered, in the VLAN of its
-//                                                                                                  interface: `eth1.100` in 100
+//                                                                                                  interface:
+//                                                                                                  `eth1.100`
+//                                                                                                  in
+//                                                                                                  100
 //   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► discovered, or else removed
 //
-// Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN, and which lists the networks of a rack's interfaces as subnets,
-// each with the default router of the host as its gateway.
+// Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN, and which lists the
+// networks of a rack's interfaces as subnets, each with the default router of the host as its
+// gateway.
 //
 // 1. A person moves a served subnet to another VLAN; it stays there while it is served.
 // 2. The default VLAN is there from the start: interfaces of machines are in it until a person moves them.
-// 3. Racks report their networks, so the bounds of the tables hold here too: beyond them a network has no row.
-// 4. A discovered subnet is nobody's intent: it gives way to every other that overlaps it, and is removed with the last address in it. As in
-//    MAAS, one that a person removes is listed again while a host is in it, without what was set for it.
-// 5. A VLAN that is here only for a discovered subnet goes with it, and is the caller's whom the API lets make it.
-// 6. The router of the host is the gateway of a subnet that racks do not serve; where they do, a person has decided on the router.
+// 3. Racks report their networks, so the bounds of the tables hold here too: beyond them a network
+//    has no row.
+// 4. A discovered subnet is nobody's intent: it gives way to every other that overlaps it, and is
+//    removed with the last address in it. As in MAAS, one that a person removes is listed again
+//    while a host is in it, without what was set for it.
+// 5. A VLAN that is here only for a discovered subnet goes with it, and is the caller's whom the
+//    API lets make it.
+// 6. The router of the host is the gateway of a subnet that racks do not serve; where they do, a
+//    person has decided on the router.
 
 import { isDeepStrictEqual } from 'node:util';
 import { formatNetwork, type Ipv4Network, networksOverlap, parseNetwork } from '../../ground/address.ts';
@@ -107,7 +116,10 @@ function goneFrom<T extends { readonly id: number }>(before: readonly T[], after
   return before.flatMap(({ id }) => (left.has(id) ? [] : [id]));
 }
 
-/** Whether the cluster interfaces of a subnet that offer DHCP name their rack as DNS server; `undefined`: none offers DHCP. */
+/**
+ * Whether the cluster interfaces of a subnet that offer DHCP name their rack as DNS server;
+ * `undefined`: none offers DHCP.
+ */
 export function servedDns(served: readonly ServedNetwork[]): boolean | undefined {
   const serving = served.filter(({ management }) => management > 0);
   return serving.length === 0 ? undefined : serving.every(({ management }) => management === 2);

@@ -1,9 +1,12 @@
-// The networks that racks serve, read from their cluster interfaces, which decide everything that a rack does in a network.
+// The networks that racks serve, read from their cluster interfaces, which decide everything that a
+// rack does in a network.
 //
-// 1. A cluster interface is either written in its rack's configuration file or stored by the region. Only a stored one can be changed here;
-//    for the other, the refusal names the file and the key (`settings.ts`).
-// 2. A network of a remote rack counts only if the region believes that the rack serves it. One that the region stores for the rack counts
-//    from then on, before the rack reports it, unless a person would have to agree to it.
+// 1. A cluster interface is either written in its rack's configuration file or stored by the
+//    region. Only a stored one can be changed here; for the other, the refusal names the file and
+//    the key (`settings.ts`).
+// 2. A network of a remote rack counts only if the region believes that the rack serves it. One
+//    that the region stores for the rack counts from then on, before the rack reports it, unless a
+//    person would have to agree to it.
 
 import type { Settings, SettingValue } from '../../machines/settings.ts';
 import { type ClusterInterface, parseClusterInterfaces } from '../racks/cluster-interface.ts';
@@ -50,7 +53,10 @@ export interface RackNetworks {
 export interface ServiceEdit {
   readonly served: Pick<ServedNetwork, 'rack' | 'key'>;
   readonly fields: Readonly<Record<string, SettingValue | undefined>>;
-  /** The whole cluster interface is added with these fields, or removed; `undefined`: its other fields stay. */
+  /**
+   * The whole cluster interface is added with these fields, or removed; `undefined`: its other
+   * fields stay.
+   */
   readonly whole?: 'added' | 'removed' | undefined;
 }
 
@@ -60,7 +66,10 @@ export function settingsOf({ served: { key }, fields, whole }: ServiceEdit) {
   return [{ key, value: whole === 'added' ? Object.fromEntries(given) : undefined }];
 }
 
-/** The networks of the rack of this process, and of all accepted racks. @param ownRack `undefined`: this process has none */
+/**
+ * The networks of the rack of this process, and of all accepted racks. @param ownRack `undefined`:
+ * this process has none
+ */
 export function readRackNetworks(
   racks: readonly Rack[],
   ownRack: { readonly uuid: string; readonly name: string } | undefined,

@@ -1,12 +1,16 @@
-// The rows of a cluster interface, and the same in the form of a configuration file, in which people edit it and racks get it. Pure.
+// The rows of a cluster interface, and the same in the form of a configuration file, in which
+// people edit it and racks get it. Pure.
 //
 //   entry of cluster_interfaces ── putEntry ──► service, subnet, ranges ── renderServices ──► entry
 //
-// 1. A rack serves the same with the entry that is rendered as with the one that was put: only spellings differ. It is rendered with `network`,
-//    never with the mask and the broadcast address that follow from it.
-// 2. A value that no column can hold stays in `terms` as it is written, so nothing is lost, and a mistake stays one.
+// 1. A rack serves the same with the entry that is rendered as with the one that was put: only
+//    spellings differ. It is rendered with `network`, never with the mask and the broadcast address
+//    that follow from it.
+// 2. A value that no column can hold stays in `terms` as it is written, so nothing is lost, and a
+//    mistake stays one.
 // 3. Router and DNS servers are the subnet's. A service has its own only where racks of one subnet differ.
-// 4. A range takes the row of the former range of its kind and rack in the subnet, or of the dynamic range that waits there, so that ids stay.
+// 4. A range takes the row of the former range of its kind and rack in the subnet, or of the
+//    dynamic range that waits there, so that ids stay.
 
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -148,7 +152,8 @@ function findSubnet({ subnets }: NetworkRecords, network: Ipv4Network, takeId: (
 }
 
 /**
- * Divides a value between the subnet and the services in it (rule 3), so that those that are present keep theirs.
+ * Divides a value between the subnet and the services in it (rule 3), so that those that are
+ * present keep theirs.
  * @param wanted the service's
  * @param isFollower true if the service had the subnet's
  * @returns `own`: what the service has of its own; `null`: nothing, although the subnet has something

@@ -1,13 +1,16 @@
-// The routes of the pages: identifies the viewer, checks access, and accepts forms only from signed-in people and from our own pages.
+// The routes of the pages: identifies the viewer, checks access, and accepts forms only from
+// signed-in people and from our own pages.
 //
 // Sources: RFC 9110 §15.4.4 (303 after a form); RFC 6265; RFC 7617 for programs.
 //
 // 1. GET changes nothing. A form needs a session, its `csrf`, and our own origin.
 // 2. A request without credentials counts towards the anonymous rate limit.
-// 3. Signing in through a remote rack is refused: the rack could claim any address, and could read the password.
-// 4. Nobody sees anything without signing in. Being asked from loopback proves nothing: forwarders on this host ask from there.
-// 5. A link of `rackboot page` shows a form, which uses it up: a program that only follows it, to show a preview, does not, and no site can sign
-//    a browser in by linking to it.
+// 3. Signing in through a remote rack is refused: the rack could claim any address, and could read
+//    the password.
+// 4. Nobody sees anything without signing in. Being asked from loopback proves nothing: forwarders
+//    on this host ask from there.
+// 5. A link of `rackboot page` shows a form, which uses it up: a program that only follows it, to
+//    show a preview, does not, and no site can sign a browser in by linking to it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanText } from '../../ground/clean-text.ts';
@@ -87,8 +90,9 @@ const PAGE_NAMES = [...PAGES.map(({ path }) => path), '/MAAS/login/'];
 const DOWNLOADS: readonly DownloadDefinition[] = [EVENTS_EXPORT];
 
 /**
- * Files of DOWNLOADS that are made, or that their readers still read: each may take tens of megabytes. At the bound the user with the most of
- * them loses one to each newcomer of another user.
+ * Files of DOWNLOADS that are made, or that their readers still read: each may take tens of
+ * megabytes. At the bound the user with the most of them loses one to each newcomer of another
+ * user.
  */
 export const FILES_MAX = 4;
 
@@ -188,13 +192,19 @@ async function showSignIn(listener: PageListener, request: FastifyRequest, reply
 /** True for a browser's request for a page, not for a path of the API, the racks or the metadata. */
 export const looksForPage = (request: FastifyRequest): boolean => request.method === 'GET' && showsPages(request);
 
-/** The page for an address of MAAS, for browsers and programs that take any answer; `undefined` for other requests. */
+/**
+ * The page for an address of MAAS, for browsers and programs that take any answer; `undefined` for
+ * other requests.
+ */
 export const movedTo = (request: FastifyRequest): string | undefined =>
   ['GET', 'HEAD'].includes(request.method) && /\btext\/html\b|\*\/\*/.test(getHeader(request, 'accept') ?? '*/*')
     ? findMoved(request.raw.url ?? '', PAGE_NAMES)
     : undefined;
 
-/** The answer to an unknown path: with the navigation for a signed-in viewer, and the same for everybody else. */
+/**
+ * The answer to an unknown path: with the navigation for a signed-in viewer, and the same for
+ * everybody else.
+ */
 export async function answerUnknownPage(
   listener: PageListener,
   request: FastifyRequest,
@@ -222,7 +232,10 @@ const showsPages = (request: FastifyRequest) =>
   /\btext\/html\b/.test(getHeader(request, 'accept') ?? '') &&
   !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
 
-/** The same for the answer during an outage: programs that accept anything get the pages themselves, so they get the page of the outage, too. */
+/**
+ * The same for the answer during an outage: programs that accept anything get the pages themselves,
+ * so they get the page of the outage, too.
+ */
 export const showsOutage = (request: FastifyRequest): boolean =>
   showsPages(request) ||
   (request.method === 'GET' &&
@@ -239,15 +252,19 @@ export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outag
     withWords(chooseWords(request), () => renderAway(outage, request.method !== 'GET')),
   );
 
-/** Refuses every page during an outage: a page that needs no store would suggest that the next one works. @throws StoreOutage */
+/**
+ * Refuses every page during an outage: a page that needs no store would suggest that the next one
+ * works. @throws StoreOutage
+ */
 function mustReachStore({ store }: Region) {
   const problem = store.availability?.problem;
   if (problem !== undefined) throw new StoreOutage(problem);
 }
 
 /**
- * Refuses the way to sign in during an outage, too: a database that answers may still refuse this process. Reads what signing in reads, so that
- * these pages say so, and not only the next. @throws StoreOutage
+ * Refuses the way to sign in during an outage, too: a database that answers may still refuse this
+ * process. Reads what signing in reads, so that these pages say so, and not only the next. @throws
+ * StoreOutage
  */
 async function mustReadStore({ store }: Region) {
   await store.accounts.findUser('');
@@ -583,7 +600,10 @@ async function chooseLanguage(
   return reply.redirect(safeTarget(value('to')), 303);
 }
 
-/** Ends the session of a form with its `csrf`. A refused form keeps session and cookie: a foreign site cannot take either. */
+/**
+ * Ends the session of a form with its `csrf`. A refused form keeps session and cookie: a foreign
+ * site cannot take either.
+ */
 async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = readSentForm(request);
   const session = await findSession(listener, request);

@@ -1,6 +1,8 @@
-// The mirrors of packages that the configuration names for machines (`preseeds.…_mirror`), for the import of installers.
+// The mirrors of packages that the configuration names for machines (`preseeds.…_mirror`), for the
+// import of installers.
 //
-// 1. A default value does not count as configured, because the mirror that apt uses on this host is a better choice.
+// 1. A default value does not count as configured, because the mirror that apt uses on this host is
+//    a better choice.
 
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import { DEFAULT_MIRRORS, type InstallConfig } from './request.ts';

@@ -1,14 +1,16 @@
 // Follows the written text to find the context of the next value, which decides how the value must be quoted.
 //
-// Sources: debconf-set-selections(1) and the script of that name in Debian's installer (a line that ends in a back-slash continues on the
-// next). `shell-follower.ts` and `yaml-follower.ts` follow the quotes of shells and YAML.
+// Sources: debconf-set-selections(1) and the script of that name in Debian's installer (a line that
+// ends in a back-slash continues on the next). `shell-follower.ts` and `yaml-follower.ts` follow
+// the quotes of shells and YAML.
 //
 //   debconf   owner question type VALUE        a value, a shell command (…_command, …/run) or kernel arguments
 //   shell     code, comment, here-document
 //   yaml      plain, inside quotes, comment
 //
 // 1. It reads each character once, so rendering time is proportional to the output.
-// 2. Where it may be wrong (odd nestings of quotes), it reports the text as quoted: then more is refused, never less.
+// 2. Where it may be wrong (odd nestings of quotes), it reports the text as quoted: then more is
+//    refused, never less.
 
 import { ShellFollower } from './shell-follower.ts';
 import { YamlFollower } from './yaml-follower.ts';

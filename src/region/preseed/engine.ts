@@ -113,7 +113,8 @@ class Rendering {
   run(): string {
     const [own] = this.#lineage;
     const eldest = this.#lineage.at(-1) ?? own;
-    // In a template that inherits, text outside blocks is written only by {{self.body}}, but its defaults apply.
+    // In a template that inherits, text outside blocks is written only by {{self.body}}, but its
+    // defaults apply.
     if (eldest !== own) {
       this.#blocks.set('body', own.body);
       for (const { body } of this.#lineage.slice(0, -1)) this.#takeDefaults(body);

@@ -8,7 +8,8 @@
 //   primary    = text | number | True | False | None | name | name '(' or { ',' or } ')' | '(' pipeline ')' | list
 //   list       = ( '[' | '{' ) [ or { ',' or } ] ( ']' | '}' )
 //
-// 1. An expression cannot run code: a call names a filter or one of a few methods, and the evaluator refuses unknown ones.
+// 1. An expression cannot run code: a call names a filter or one of a few methods, and the
+//    evaluator refuses unknown ones.
 // 2. Depth and number of tokens are bounded for any text.
 
 import type { MistakeParams } from '../records/preseed-mistake.ts';

@@ -1,4 +1,5 @@
-// Stops a rendering at a mistake in a template. It is thrown inside the engine and returned from it as a value.
+// Stops a rendering at a mistake in a template. It is thrown inside the engine and returned from it
+// as a value.
 //
 // 1. It never leaves the engine as an exception; any other exception there is a bug of ours.
 

@@ -8,10 +8,10 @@
 //   {prefix}
 //   generic
 //
-// 1. For Ubuntu, each name is followed by the same name without the os; without an os, only those names exist. So template directories that
-//    predate the os part still work.
-// 2. Every name is a plain file name. A part with a slash or a leading dot gives no name, so names from machines and people cannot lead out
-//    of the directory.
+// 1. For Ubuntu, each name is followed by the same name without the os; without an os, only those
+//    names exist. So template directories that predate the os part still work.
+// 2. Every name is a plain file name. A part with a slash or a leading dot gives no name, so names
+//    from machines and people cannot lead out of the directory.
 
 import { isPlainName } from '../../boot/images.ts';
 

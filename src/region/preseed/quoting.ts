@@ -1,10 +1,12 @@
 // Quotes values for each language, and decides whether a value may be written unquoted.
 //
-// Sources: POSIX Shell Command Language §2.2.2 (single quotes); YAML 1.2 §7.3.1 (double-quoted style) and 1.1, as PyYAML reads it;
-// RFC 3986 §2.3 (unreserved characters); the Debian installer: `\n` in a value becomes a line break when debconf reads its database
-// again, a carriage return is removed, and a value's leading blanks are cut off (tried with the installer of Debian 12).
+// Sources: POSIX Shell Command Language §2.2.2 (single quotes); YAML 1.2 §7.3.1 (double-quoted
+// style) and 1.1, as PyYAML reads it; RFC 3986 §2.3 (unreserved characters); the Debian installer:
+// `\n` in a value becomes a line break when debconf reads its database again, a carriage return is
+// removed, and a value's leading blanks are cut off (tried with the installer of Debian 12).
 //
-// 1. This file has the only quoting function of each language. A value it cannot quote is refused with the reason.
+// 1. This file has the only quoting function of each language. A value it cannot quote is refused
+//    with the reason.
 // 2. A refusal never shows the value, which may be a secret.
 
 import { yamlParser } from '../../ground/yaml-parser.ts';
@@ -93,8 +95,8 @@ export function quoteYaml(value: Value): Quoted {
 }
 
 /**
- * Kernel arguments that reach the boot loader unchanged: the installer inserts them into its configuration with sed, and a shell then reads
- * that configuration.
+ * Kernel arguments that reach the boot loader unchanged: the installer inserts them into its
+ * configuration with sed, and a shell then reads that configuration.
  */
 export function quoteKernel(text: string): Quoted {
   const trimmed = text.trim();

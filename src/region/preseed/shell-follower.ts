@@ -1,9 +1,11 @@
 // Follows a shell script as it is written, to find out whether the next character is inside quotes.
 //
-// Source: POSIX Shell Command Language §2.2 (quoting), §2.3 (tokens, comments), §2.6.3 (command substitution), §2.7.4 (here-documents).
+// Source: POSIX Shell Command Language §2.2 (quoting), §2.3 (tokens, comments), §2.6.3 (command
+// substitution), §2.7.4 (here-documents).
 //
-// 1. It knows the plain forms: quotes, `$( )`, brackets, `${ }`, back-quotes, comments, here-documents. After any form that it could
-//    misread (back-quotes inside double quotes, `case` inside brackets, `$'`) it stays unsure, and reports everything as quoted.
+// 1. It knows the plain forms: quotes, `$( )`, brackets, `${ }`, back-quotes, comments,
+//    here-documents. After any form that it could misread (back-quotes inside double quotes, `case`
+//    inside brackets, `$'`) it stays unsure, and reports everything as quoted.
 // 2. The context decides only whether quoted text is allowed; plain words are allowed everywhere.
 
 /** An open construct: quotes, brackets, back-quotes, `${`, and `$((`, inside which quotes have no effect. */

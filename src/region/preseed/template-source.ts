@@ -1,8 +1,10 @@
-// The sources of templates: the operator's directory, then the shipped one. `files/text-directory.ts` opens the files.
+// The sources of templates: the operator's directory, then the shipped one.
+// `files/text-directory.ts` opens the files.
 //
-// 1. For the same name, the operator's file wins over the shipped one. A more specific name wins over a less specific one, in either
-//    directory.
-// 2. A file that exists but cannot be read is an error, because skipping it would give a machine the wrong file.
+// 1. For the same name, the operator's file wins over the shipped one. A more specific name wins
+//    over a less specific one, in either directory.
+// 2. A file that exists but cannot be read is an error, because skipping it would give a machine
+//    the wrong file.
 
 import { fileURLToPath } from 'node:url';
 import type { FileMistake, Mistake } from '../records/preseed-mistake.ts';

@@ -9,9 +9,10 @@
 //   {{py: NAME = X}}                                  a value for a name
 //   {{language LANGUAGE}}                             the language of the quoting
 //
-// 1. Code in {{py: …}} other than that is a mistake only where it is reached: MAAS's template for curtin has some for drivers of third parties,
-//    which no machine has here.
-// 2. The nesting of directives is bounded, and with it the depth of the tree; so no walk over the tree can overflow the stack.
+// 1. Code in {{py: …}} other than that is a mistake only where it is reached: MAAS's template for
+//    curtin has some for drivers of third parties, which no machine has here.
+// 2. The nesting of directives is bounded, and with it the depth of the tree; so no walk over the
+//    tree can overflow the stack.
 
 import { isLanguage, LANGUAGES, type Language } from './context.ts';
 import { type Expression, parseExpression } from './expression.ts';

@@ -1,8 +1,11 @@
-// A machine's user data: its owner's instructions for cloud-init, delivered unchanged alongside Rackboot's own (vendor data).
+// A machine's user data: its owner's instructions for cloud-init, delivered unchanged alongside
+// Rackboot's own (vendor data).
 //
-// Sources: cloud-init, "User data formats" (the first line gives the kind; a MIME message may have several parts); RFC 2046 §5.1.
+// Sources: cloud-init, "User data formats" (the first line gives the kind; a MIME message may have
+// several parts); RFC 2046 §5.1.
 //
-// 1. User data that cloud-init would silently ignore is refused: of another kind, or a cloud-config that is no map in YAML.
+// 1. User data that cloud-init would silently ignore is refused: of another kind, or a cloud-config
+//    that is no map in YAML.
 
 import { counted } from '../../ground/counted.ts';
 import { yamlParser } from '../../ground/yaml-parser.ts';
@@ -23,7 +26,10 @@ const KINDS: readonly (readonly [string, string])[] = [
   ['## template: jinja', 'text/jinja2'],
   ['#!', 'text/x-shellscript'],
 ];
-/** The largest cloud-config whose YAML is checked, in bytes and tokens: parsing more would hold up the region. */
+/**
+ * The largest cloud-config whose YAML is checked, in bytes and tokens: parsing more would hold up
+ * the region.
+ */
 const CHECKED_BYTES_MAX = 32 * 1024;
 /** Some 600 lines; a script in a block is one token. The worst such text takes some 10 ms. */
 const CHECKED_TOKENS_MAX = 4096;
@@ -67,7 +73,10 @@ export function judgeUserData(bytes: Uint8Array): JudgedUserData {
   };
 }
 
-/** Why cloud-init could not read a cloud-config. Keys that appear twice are no fault: there the last one counts. */
+/**
+ * Why cloud-init could not read a cloud-config. Keys that appear twice are no fault: there the last
+ * one counts.
+ */
 function findYamlFault(bytes: Uint8Array): { readonly line: number; readonly why: string } | undefined {
   if (bytes.length > CHECKED_BYTES_MAX) return undefined;
   const { isMap, Lexer, LineCounter, Parser, parseDocument, visit } = yamlParser();
@@ -104,7 +113,10 @@ function findYamlFault(bytes: Uint8Array): { readonly line: number; readonly why
   return fault;
 }
 
-/** Runs `work`, whose errors have no stacks: there may be one for each byte of a text, and the stack is most of what an error costs. */
+/**
+ * Runs `work`, whose errors have no stacks: there may be one for each byte of a text, and the stack
+ * is most of what an error costs.
+ */
 function withoutStacks<T>(work: () => T): T {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;

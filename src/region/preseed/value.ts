@@ -1,7 +1,8 @@
 // The values of templates: data from machines and people, and text that is already quoted.
 //
 // 1. Data is never trusted: it is quoted, plain enough to be written unquoted, or refused.
-// 2. Markup is trusted in its own language only. It is the author's literal text, quoted text, or output of our own code.
+// 2. Markup is trusted in its own language only. It is the author's literal text, quoted text, or
+//    output of our own code.
 
 /** The language in which a text is safe; `any` for literal text of the template's author. */
 export type MarkupLanguage = 'any' | 'debconf' | 'shell' | 'yaml' | 'kernel' | 'word';

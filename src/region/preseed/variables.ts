@@ -1,6 +1,8 @@
-// The names that templates may use: the meaning of each, and its value for a request. docs/preseeds.md is generated from this table.
+// The names that templates may use: the meaning of each, and its value for a request.
+// docs/preseeds.md is generated from this table.
 //
-// Sources: cloud-init, "MAAS" data source (keys of `datasource.MAAS`), "Reporting" (webhook); RFC 5849 §3.5.1 for the header.
+// Sources: cloud-init, "MAAS" data source (keys of `datasource.MAAS`), "Reporting" (webhook); RFC
+// 5849 §3.5.1 for the header.
 //
 // 1. A name that does not apply to a request is undefined there, never empty.
 
@@ -53,7 +55,10 @@ function nodeParts(request: PreseedRequest): Value | undefined {
   );
 }
 
-/** The comment after a key has no effect, but often contains `DOMAIN\user`, and debconf does not keep back-slashes. */
+/**
+ * The comment after a key has no effect, but often contains `DOMAIN\user`, and debconf does not
+ * keep back-slashes.
+ */
 const collectSshKeys = ({ sshKeys, purpose }: PreseedRequest): Value =>
   PURPOSES[purpose].language === 'debconf' ? sshKeys.map((key) => key.replaceAll('\\', '/')) : sshKeys;
 
@@ -99,8 +104,8 @@ function datasource(request: PreseedRequest): Value | undefined {
 /**
  * The data source as lines of a file for cloud-init.
  *
- * Quirk: ds-identify, which looks for a data source when a system starts, reads line by line: `datasource_list:` and `MAAS:` must each
- * begin a line, or cloud-init does not start at all.
+ * Quirk: ds-identify, which looks for a data source when a system starts, reads line by line:
+ * `datasource_list:` and `MAAS:` must each begin a line, or cloud-init does not start at all.
  */
 export function cloudConfigLines(request: PreseedRequest): readonly string[] | undefined {
   const source = datasource(request);

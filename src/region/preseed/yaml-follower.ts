@@ -1,12 +1,16 @@
-// Follows a YAML text as it is written, to find out whether a value begins at the next character, or quotes are open.
+// Follows a YAML text as it is written, to find out whether a value begins at the next character,
+// or quotes are open.
 //
-// Source: YAML 1.2 §6.6 (comments), §6.9 (tags and anchors), §7.3 (flow scalars), §7.4 (flow collections), §8.1 (block scalars), §8.2 (block collections).
+// Source: YAML 1.2 §6.6 (comments), §6.9 (tags and anchors), §7.3 (flow scalars), §7.4 (flow
+// collections), §8.1 (block scalars), §8.2 (block collections).
 //
 //   key: |        a block scalar: every deeper line below it is text, whatever it contains
 //     text
 //
-// 1. A value begins at the start of a line, after an indicator in a valid position, and after tags and anchors.
-// 2. A line that continues the plain text of the line before is not recognised; quoted text there makes the document invalid.
+// 1. A value begins at the start of a line, after an indicator in a valid position, and after tags
+//    and anchors.
+// 2. A line that continues the plain text of the line before is not recognised; quoted text there
+//    makes the document invalid.
 
 type YamlContext =
   /** `text`: in a line of a block scalar. */
@@ -14,7 +18,10 @@ type YamlContext =
   /** `quote` is the open quotation mark, or empty; `isStart`: a value begins here. */
   | { readonly kind: 'yaml'; readonly quote: string; readonly isStart: boolean };
 
-/** A line that opens a block scalar: dashes, a plain key, and the indicators. Any other form counts as no block, so that more is refused. */
+/**
+ * A line that opens a block scalar: dashes, a plain key, and the indicators. Any other form counts
+ * as no block, so that more is refused.
+ */
 const BLOCK_SCALAR = /^( *(?:- +)*)([A-Za-z0-9_./-]+: *)?[|>][+-]?(?: +#.*)?$/;
 const HEADER_CHARACTERS_MAX = 256;
 

@@ -1,5 +1,5 @@
-// The versions of the desired state that racks have in force. A command that restarts a machine waits until the racks that boot the machine
-// know its new state.
+// The versions of the desired state that racks have in force. A command that restarts a machine
+// waits until the racks that boot the machine know its new state.
 //
 //   change ── version n ─► racks ── applied n ─► commands that wait for this machine continue
 //                            └──── timeout ────► they continue as well, with the result false
@@ -45,7 +45,10 @@ export class Acknowledgements {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** The names of the racks that can boot the machine but do not have this version in force yet; empty if the machine may start. */
+  /**
+   * The names of the racks that can boot the machine but do not have this version in force yet;
+   * empty if the machine may start.
+   */
   missing(machine: BootedMachine, version: number): readonly string[] {
     const nowMs = this.#clock.wallTimeMs();
     const accepted = this.#racks.list().filter((rack) => rack.state === 'accepted' && !isAway(rack, nowMs));

@@ -1,7 +1,9 @@
-// A rack's cluster interface as values, from the form of a configuration file, in which racks also report theirs. Pure.
+// A rack's cluster interface as values, from the form of a configuration file, in which racks also
+// report theirs. Pure.
 //
-// 1. An entry without a name or a network is no network. An address, a router or a range that is not inside the network is none: a file has
-//    no such entry, but a hostile rack would report one to take the addresses of others.
+// 1. An entry without a name or a network is no network. An address, a router or a range that is
+//    not inside the network is none: a file has no such entry, but a hostile rack would report one
+//    to take the addresses of others.
 
 import {
   formatNetwork,
@@ -46,7 +48,10 @@ export interface ClusterInterface {
   /** The same of a remote rack's file, which decides for no other network. */
   readonly reportedMtu: number | undefined;
   readonly options: readonly SettingValue[];
-  /** Its entries of `hosts`, in their order. They are read when they are needed, because there may be 65 536. */
+  /**
+   * Its entries of `hosts`, in their order. They are read when they are needed, because there may
+   * be 65 536.
+   */
   readonly writtenHosts: () => readonly ConfiguredHost[];
   /** `cluster_interfaces.lab`. */
   readonly key: string;

@@ -1,12 +1,15 @@
 // The part of a machine that the region sends to racks, and the addresses that users reserved.
 //
-// 1. Racks do not get a UUID that several machines show, because it identifies none of them. Nor do they get a UUID that only an unproven
-//    report claims.
-// 2. The racks of a machine's home, and the rack in the region's own process, get the machine's boot token and its home. They get the home
-//    only while a rack serves its network. A rack gives the token only to addresses of that home.
-// 3. Racks get only interfaces that are known to be the machine's own (`interface-source.ts`). Without such an interface, they get nothing
-//    about the machine, because any host of a managed network can report a New machine.
-// 4. A New machine that no person made is marked as self-named, because its report may have claimed the name of any host.
+// 1. Racks do not get a UUID that several machines show, because it identifies none of them. Nor do
+//    they get a UUID that only an unproven report claims.
+// 2. The racks of a machine's home, and the rack in the region's own process, get the machine's
+//    boot token and its home. They get the home only while a rack serves its network. A rack gives
+//    the token only to addresses of that home.
+// 3. Racks get only interfaces that are known to be the machine's own (`interface-source.ts`).
+//    Without such an interface, they get nothing about the machine, because any host of a managed
+//    network can report a New machine.
+// 4. A New machine that no person made is marked as self-named, because its report may have claimed
+//    the name of any host.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import { DEVICE_STATE, type RackMachine, type ReservedHost } from '../../machines/machine.ts';
@@ -17,7 +20,10 @@ import { isDeviceOfUser, type MachineForRacks } from '../records/machine.ts';
 import type { NetworkRecords } from '../records/network-store.ts';
 import { combineKernelParams } from '../records/tags.ts';
 
-/** A machine as racks get it, including its UUID, with every field; `undefined` if racks get nothing about it. */
+/**
+ * A machine as racks get it, including its UUID, with every field; `undefined` if racks get nothing
+ * about it.
+ */
 export function toRackMachine(machine: MachineForRacks): Required<RackMachine> | undefined {
   const macs = macsForRacks(machine);
   if (macs.length === 0) return undefined;
@@ -57,7 +63,10 @@ function describeMachineGroups({
   };
 }
 
-/** Machines without token and home. All racks get the same objects, so that one JSON text serves all of them (`http/routes.ts`). */
+/**
+ * Machines without token and home. All racks get the same objects, so that one JSON text serves all
+ * of them (`http/routes.ts`).
+ */
 const bareMachines = new WeakMap<RackMachine, RackMachine>();
 
 function bare(machine: RackMachine): RackMachine {
@@ -73,7 +82,8 @@ function bare(machine: RackMachine): RackMachine {
 /**
  * The machines for one rack. Machines whose home belongs to another rack come without token and home.
  * @param isHome whether a home is in one of this rack's networks
- * @param isServed whether a rack now serves the network of this address; a home that is no longer served must not restrict a rack
+ * @param isServed whether a rack now serves the network of this address; a home that is no longer
+ * served must not restrict a rack
  */
 export function machinesForRack(
   machines: readonly RackMachine[],

@@ -1,13 +1,15 @@
-// Parses the interfaces that a registering rack reports. The limits depend on whether the region trusts the rack.
+// Parses the interfaces that a registering rack reports. The limits depend on whether the region
+// trusts the rack.
 //
 //   accepted, or with an administrator's key ─► parsed
 //   unknown ─┬─ longer than its bound ────────► refused unparsed
 //            ├─ pending, same text as last ───► reused: not parsed again, and not counted against its rate
 //            └─ otherwise ────────────────────► parsed if its rate allows
 //
-// 1. If several processes share the store, the store's rates also limit registrations, as for passwords (`accounts/password-limits.ts`).
-// 2. Reservations in an unknown rack's interfaces are not stored: they do not matter for its acceptance, and the rack reports them again
-//    after that.
+// 1. If several processes share the store, the store's rates also limit registrations, as for
+//    passwords (`accounts/password-limits.ts`).
+// 2. Reservations in an unknown rack's interfaces are not stored: they do not matter for its
+//    acceptance, and the rack reports them again after that.
 
 import type { Clock } from '../../ground/clock.ts';
 import { jsonFaultText } from '../../ground/json-excess.ts';
@@ -22,9 +24,9 @@ import { formatHostKey, RateLimiter } from '../shares/request-rates.ts';
 import { check, HEARTBEAT_VALUES_MAX } from './rack-news.ts';
 
 /**
- * Bound on the interfaces of an unaccepted rack, as JSON in UTF-16 units. It is enough for RACK_INTERFACES_MAX interfaces with only a name
- * and a network, on which acceptance depends, or for about forty complete ones. The region keeps this much for up to 2 × PENDING_RACKS_MAX
- * racks.
+ * Bound on the interfaces of an unaccepted rack, as JSON in UTF-16 units. It is enough for
+ * RACK_INTERFACES_MAX interfaces with only a name and a network, on which acceptance depends, or
+ * for about forty complete ones. The region keeps this much for up to 2 × PENDING_RACKS_MAX racks.
  */
 export const STRANGERS_INTERFACES_LENGTH_MAX = 16_384;
 
@@ -39,7 +41,8 @@ export class Introductions {
 
   /**
    * Parses a report.
-   * @param mayAsk counts it against the sender's rate, and returns false beyond the rate; `undefined` for a trusted sender
+   * @param mayAsk counts it against the sender's rate, and returns false beyond the rate;
+   * `undefined` for a trusted sender
    */
   async read(uuid: string, text: string, mayAsk: (() => Promise<boolean>) | undefined): Promise<Introduction> {
     if (mayAsk === undefined) return parseIntroduction(text);
@@ -71,7 +74,8 @@ function parseIntroduction(text: string): Introduction {
 }
 
 /**
- * Registrations of unknown racks: from one address, from one network, and in total. An unchanged repeat by a pending rack does not count.
+ * Registrations of unknown racks: from one address, from one network, and in total. An unchanged
+ * repeat by a pending rack does not count.
  */
 export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as const;
 export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
@@ -88,7 +92,10 @@ export class UnknownRackRates {
     this.#shared = shared;
   }
 
-  /** True if an unknown rack may register from this address now; counts the registration. @throws RackError `store-unavailable` */
+  /**
+   * True if an unknown rack may register from this address now; counts the registration. @throws
+   * RackError `store-unavailable`
+   */
   async allows(address: string): Promise<boolean> {
     if (!this.#own.allows(address, this.#clock.now())) return false;
     if (this.#shared === undefined) return true;

@@ -1,5 +1,5 @@
-// The homes of machines. A machine's home racks boot it, and the region believes only their reports about it. So a stolen rack key
-// endangers only the machines of that rack's networks.
+// The homes of machines. A machine's home racks boot it, and the region believes only their reports
+// about it. So a stolen rack key endangers only the machines of that rack's networks.
 //
 //   no home ── a rack boots it, or sees it take an address ──► home: the networks that contain this address
 //      ▲                                                         │ another rack reports it: logged, not believed
@@ -8,15 +8,17 @@
 //
 // 1. A machine keeps its home. Otherwise any rack could take any machine by claiming to see it.
 // 2. Redundant racks of one network are all home racks of its machines.
-// 3. The region believes the rack of its own process about every machine. A sighting by that rack does not move a machine from another
-//    rack's home; a boot for which it vouches does.
-// 4. Within one rack, a machine's home is one shared network. The rack gives the machine's token only there (`boot-tokens.ts`), and the
-//    region refuses requests with the machine's hardware address from another shared network. A New machine may appear anywhere.
-// 5. If a rack reports a machine whose home is elsewhere, or forwards its request, the region stores only a warning: one for each machine
-//    and rack in ELSEWHERE_PAUSE_MS, with a count.
-// 6. The region keeps a lease of any host only in the rack's own networks, and not of a dynamic address, which nobody is given. An address is
-//    dynamic only if the rack reports and the region's settings say so: after a change of the ranges, the rack sends the leases that are then
-//    outside before it reports the new ranges.
+// 3. The region believes the rack of its own process about every machine. A sighting by that rack
+//    does not move a machine from another rack's home; a boot for which it vouches does.
+// 4. Within one rack, a machine's home is one shared network. The rack gives the machine's token
+//    only there (`boot-tokens.ts`), and the region refuses requests with the machine's hardware
+//    address from another shared network. A New machine may appear anywhere.
+// 5. If a rack reports a machine whose home is elsewhere, or forwards its request, the region
+//    stores only a warning: one for each machine and rack in ELSEWHERE_PAUSE_MS, with a count.
+// 6. The region keeps a lease of any host only in the rack's own networks, and not of a dynamic
+//    address, which nobody is given. An address is dynamic only if the rack reports and the
+//    region's settings say so: after a change of the ranges, the rack sends the leases that are
+//    then outside before it reports the new ranges.
 
 import {
   formatIpv4,
@@ -52,8 +54,8 @@ import { listLeasedRanges, type ReportedNetwork, reportedNetworks } from './rack
 
 const ELSEWHERE_PAUSE_MS = 3_600_000;
 /**
- * Bound on the pairs of machine and rack with a recent warning. Accepted racks add pairs. At the bound the oldest pair is forgotten, so its
- * next warning may come before the hour is over.
+ * Bound on the pairs of machine and rack with a recent warning. Accepted racks add pairs. At the
+ * bound the oldest pair is forgotten, so its next warning may come before the hour is over.
  */
 export const ELSEWHERE_REPORTED_MAX = 4096;
 
@@ -65,7 +67,10 @@ interface Warning {
 interface HomeRacks {
   list(): readonly Rack[];
   find(uuid: string): Rack | undefined;
-  /** True if one of the rack's own networks contains the address, including agreed networks that it does not report at present. */
+  /**
+   * True if one of the rack's own networks contains the address, including agreed networks that it
+   * does not report at present.
+   */
   isHome(rack: Rack, address: Ipv4): boolean;
 }
 
@@ -99,13 +104,19 @@ export class MachineHomes {
     return racks.filter((rack) => rack.state === 'accepted' && this.#racks.isHome(rack, address));
   }
 
-  /** A home rack of the machine, unless this rack is itself one of them. @param uuid undefined: the region's own rack */
+  /**
+   * A home rack of the machine, unless this rack is itself one of them. @param uuid undefined: the
+   * region's own rack
+   */
   otherOwner(uuid: string | undefined, home: Ipv4 | undefined): Rack | undefined {
     const rack = uuid === undefined ? undefined : this.#racks.find(uuid);
     return rack === undefined ? undefined : ownerAmong(this.racksAt(home), rack);
   }
 
-  /** True if this rack may vouch for a boot from this interface: the interface is unknown, or no other rack is the home of its machine. */
+  /**
+   * True if this rack may vouch for a boot from this interface: the interface is unknown, or no
+   * other rack is the home of its machine.
+   */
   async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
     const [machineHome] = await this.#store.racks.findHomes([{ mac }]);
     return this.otherOwner(uuid, machineHome?.home) === undefined;
@@ -129,8 +140,8 @@ export class MachineHomes {
   }
 
   /**
-   * True for an address outside the shared network of the machine's home: a sender with that address may be another host. A device is at home
-   * where it has addresses.
+   * True for an address outside the shared network of the machine's home: a sender with that
+   * address may be another host. A device is at home where it has addresses.
    */
   isAway(
     { home, status, device, addresses }: Pick<Machine, 'home' | 'status' | 'device' | 'addresses'>,
@@ -145,10 +156,11 @@ export class MachineHomes {
   }
 
   /**
-   * Marks or removes the parts of a rack's reports that the region does not believe, and gives a home to machines without one that is
-   * served.
+   * Marks or removes the parts of a rack's reports that the region does not believe, and gives a
+   * home to machines without one that is served.
    * @param uuid undefined: the region's own rack
-   * @param configured the dynamic ranges that the region's settings give to the rack; `undefined`: those that it reports
+   * @param configured the dynamic ranges that the region's settings give to the rack; `undefined`:
+   * those that it reports
    */
   async weigh(
     reports: readonly RackReport[],
@@ -158,7 +170,8 @@ export class MachineHomes {
   ): Promise<readonly RackReport[]> {
     const racks = this.#racks.list();
     const rack = racks.find((rack) => (uuid === undefined ? rack.isEmbedded : rack.uuid === uuid));
-    // A remote rack may be removed at any time; a region without a rack of its own gets reports of remote ones only.
+    // A remote rack may be removed at any time; a region without a rack of its own gets reports of
+    // remote ones only.
     if (rack === undefined) return reports;
     const stored = await this.#store.highestSequence(source);
     const signs = reports.map((report) => (report.sequence <= stored ? {} : extractSign(report, rack)));
@@ -203,12 +216,16 @@ export class MachineHomes {
     const isSeen = isThere || there.length === 0 || rack.isEmbedded;
     const { home, seen } = settledMachine ?? {};
     const isAway = home !== undefined && address !== undefined && isOtherSharedNetwork(home, address, networks);
-    // A lease on another shared network proves neither that the card has left its home, nor that the machine is alive.
+    // A lease on another shared network proves neither that the card has left its home, nor that
+    // the machine is alive.
     const isKept = isSeen && !(isAway && seen !== undefined && !isOtherSharedNetwork(home, seen, networks));
     return { ...report, ...(isAway ? { isAway } : {}), ...(isKept ? {} : { address: undefined }) };
   }
 
-  /** Returns a function that finds the address in a report whose lease, or whose end, the region believes and keeps. */
+  /**
+   * Returns a function that finds the address in a report whose lease, or whose end, the region
+   * believes and keeps.
+   */
   #leaseAddresses(rack: Rack, configured: (() => readonly Ipv4Range[]) | undefined) {
     const reported = listLeasedRanges(rack);
     // A rack that refuses the settings keeps its former ranges.
@@ -243,7 +260,8 @@ export class MachineHomes {
   }
 
   /**
-   * Call when a rack has forwarded a known machine's report: logs a warning if the machine's home is elsewhere.
+   * Call when a rack has forwarded a known machine's report: logs a warning if the machine's home
+   * is elsewhere.
    * @param uuid undefined: no rack forwarded it
    */
   async reportedBy(uuid: string | undefined, machine: Pick<Machine, 'systemId' | 'hostname' | 'home'>): Promise<void> {
@@ -280,7 +298,8 @@ export class MachineHomes {
 
   /**
    * Moves a machine's home to a rack, on a person's command. A machine at work gets a new token.
-   * @param name the network's name, or `10.20.0.0/24`; `undefined`: the rack's first network that it shares with no other rack
+   * @param name the network's name, or `10.20.0.0/24`; `undefined`: the rack's first network that
+   * it shares with no other rack
    */
   async move(
     systemId: string,
@@ -331,7 +350,10 @@ function extractSign(report: RackReport, rack: Rack): MachineSign {
   return rack.isEmbedded && !isLease && !isBootEvent(getEventType(report.kind)) ? {} : sign;
 }
 
-/** The weighing of one rack's batch. Each report counts with the homes that the earlier reports of the batch gave to machines. */
+/**
+ * The weighing of one rack's batch. Each report counts with the homes that the earlier reports of
+ * the batch gave to machines.
+ */
 interface Weighing {
   readonly rack: Rack;
   readonly racks: readonly Rack[];
@@ -344,7 +366,10 @@ interface Weighing {
 const isHomeServed = (home: Ipv4 | undefined, networks: readonly ReportedNetwork[]): boolean =>
   home !== undefined && networks.some(({ network }) => networkContains(network, home));
 
-/** True if the address is on none of the shared networks of the home; false if no rack serves the home any more. */
+/**
+ * True if the address is on none of the shared networks of the home; false if no rack serves the
+ * home any more.
+ */
 function isOtherSharedNetwork(home: Ipv4, address: Ipv4, networks: readonly ReportedNetwork[]): boolean {
   const homes = new Set(
     networks.filter(({ network }) => networkContains(network, home)).map(({ sharedNetwork }) => sharedNetwork),

@@ -1,11 +1,14 @@
 // An in-memory mirror of the store: the machines as racks get them.
 //
-// 1. It contains exactly the machines that racks get (`desired-machine.ts`), as of one version of the desired state.
-// 2. `refresh` reads everything that has changed since that version, whichever process changed it. If the store fails half-way, the old
-//    contents stay.
-// 3. The mirror knows which machines changed in the last versions, so a change need not send all machines to the racks.
+// 1. It contains exactly the machines that racks get (`desired-machine.ts`), as of one version of
+//    the desired state.
+// 2. `refresh` reads everything that has changed since that version, whichever process changed it.
+//    If the store fails half-way, the old contents stay.
+// 3. The mirror knows which machines changed in the last versions, so a change need not send all
+//    machines to the racks.
 // 4. If the store has another history, or an older version than before, the mirror reads all of it again.
-// 5. The mirror reads no facts and no owner data, so users and machines cannot enlarge its memory with data that they store.
+// 5. The mirror reads no facts and no owner data, so users and machines cannot enlarge its memory
+//    with data that they store.
 
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { RackMachine } from '../../machines/machine.ts';
@@ -15,7 +18,10 @@ import { LatestRun } from '../shares/latest-run.ts';
 import { toRackMachine } from './desired-machine.ts';
 
 const CHUNK = 500;
-/** Reads whose changes are remembered. The oldest is forgotten first; a rack with an older version gets all machines. */
+/**
+ * Reads whose changes are remembered. The oldest is forgotten first; a rack with an older version
+ * gets all machines.
+ */
 export const CHANGES_KEPT_MAX = 64;
 /** A read with more changed machines is not remembered: racks then get all machines. */
 export const CHANGED_MACHINES_MAX = 1000;
@@ -31,8 +37,8 @@ export class MachineMirror {
   #holders = new Map<string, Set<string>>();
   #list: readonly RackMachine[] | undefined;
   /**
-   * The machines that each read changed, by the version before the read, oldest first. Each read begins at the version where the last
-   * ended.
+   * The machines that each read changed, by the version before the read, oldest first. Each read
+   * begins at the version where the last ended.
    */
   readonly #changes = new BoundedMap<number, ReadonlySet<string>>(CHANGES_KEPT_MAX, 'set longest ago');
   #version = -1;

@@ -1,6 +1,8 @@
-// The profiles in the setting `boot.profiles`, as people and the API see them, and the one that a machine of the region boots.
+// The profiles in the setting `boot.profiles`, as people and the API see them, and the one that a
+// machine of the region boots.
 //
-// 1. The setting is their only store: what somebody writes into it by `rackboot config` is a profile here, too.
+// 1. The setting is their only store: what somebody writes into it by `rackboot config` is a
+//    profile here, too.
 // 2. The rules of configurations read and judge them (`config/profile-list.ts`).
 // 3. A remote rack with profiles in its own file boots those; the region does not know them.
 
@@ -61,7 +63,10 @@ export function boundTo(profiles: readonly Profile[], name: string, machine: Rac
   );
 }
 
-/** The profiles of which none takes the machine: it is bound to none, and an exception of those for its tags and pool. */
+/**
+ * The profiles of which none takes the machine: it is bound to none, and an exception of those for
+ * its tags and pool.
+ */
 export function boundToNone(profiles: readonly Profile[], machine: RackMachine): readonly Profile[] {
   const others = withoutName(machine);
   const list = profiles.map((profile) => ({ ...profile, machines: others(profile.machines) }));

@@ -22,9 +22,11 @@ const addressesOn = (rack: Rack, nic: SettingValue | undefined): readonly string
 export const ADDRESSES_NAMED_MAX = 16;
 
 /**
- * The problems of cluster interfaces that get an address which the rack's host does not have there; empty: none, or the rack does not report its
- * host. An interface without a reported address may get one later.
- * @param before the cluster interfaces of the rack in the form of a configuration file. @param after the same after the change
+ * The problems of cluster interfaces that get an address which the rack's host does not have there;
+ * empty: none, or the rack does not report its host. An interface without a reported address may
+ * get one later.
+ * @param before the cluster interfaces of the rack in the form of a configuration file. @param
+ * after the same after the change
  */
 export function findForeignAddresses(
   rack: Rack | undefined,

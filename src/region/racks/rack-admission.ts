@@ -2,13 +2,14 @@
 //
 // Sources: the outcomes of `nodegroups/?op=register`, `op=accept`, `op=reject` of MAAS.
 //
-// 1. Only an administrator accepts a rack: by the API key with which the rack registers, or by a verdict. A rejected rack stays rejected
-//    until it is removed.
-// 2. A registration changes a known rack only with that rack's key, or with an administrator's. With any other key it is refused, with the
-//    reason.
+// 1. Only an administrator accepts a rack: by the API key with which the rack registers, or by a
+//    verdict. A rejected rack stays rejected until it is removed.
+// 2. A registration changes a known rack only with that rack's key, or with an administrator's.
+//    With any other key it is refused, with the reason.
 // 3. Accepted racks have distinct names, because people type them.
-// 4. Accepting a rack also agrees to its reported networks that are not in doubt (`rack-networks.ts`), and to those that the administrator
-//    names. An administrator's key agrees to all of them.
+// 4. Accepting a rack also agrees to its reported networks that are not in doubt
+//    (`rack-networks.ts`), and to those that the administrator names. An administrator's key agrees
+//    to all of them.
 
 import { isDeepStrictEqual } from 'node:util';
 import { shellWord } from '../../ground/clean-text.ts';
@@ -165,7 +166,10 @@ function buildKeyFields(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
   return { token: key.token, secretDigest: key.kind === 'own' ? key.secretDigest : undefined };
 }
 
-/** A command on the region's host. @param file the configuration file that the command must name; undefined for the default one */
+/**
+ * A command on the region's host. @param file the configuration file that the command must name;
+ * undefined for the default one
+ */
 const onRegion = (command: string, file: string | undefined): string =>
   `on the region: sudo rackboot ${command}${file === undefined ? '' : ` --config ${shellWord(file)}`}`;
 

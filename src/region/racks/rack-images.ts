@@ -1,7 +1,10 @@
-// The disk images that remote racks report: checked, stored, and selected for a machine by the racks that boot it.
+// The disk images that remote racks report: checked, stored, and selected for a machine by the
+// racks that boot it.
 //
-// 1. A machine gets an image only if every rack that may boot it has that image; racks that are away do not count.
-// 2. A rack's list is kept until the rack reports the next one, so machines at work keep their images while the region starts.
+// 1. A machine gets an image only if every rack that may boot it has that image; racks that are
+//    away do not count.
+// 2. A rack's list is kept until the rack reports the next one, so machines at work keep their
+//    images while the region starts.
 
 import { type Ipv4, networkContains } from '../../ground/address.ts';
 import type { Machine } from '../records/machine.ts';
@@ -14,7 +17,10 @@ interface RackImageKnowledge {
   readonly nowMs: number;
 }
 
-/** The images that all racks that boot a machine have; `undefined` if this host's rack may boot it, so this host's image store decides. */
+/**
+ * The images that all racks that boot a machine have; `undefined` if this host's rack may boot it,
+ * so this host's image store decides.
+ */
 export function imagesForMachine(
   machine: Pick<Machine, 'interfaces' | 'addresses'>,
   knowledge: RackImageKnowledge,

@@ -6,7 +6,8 @@
 //             ├─ exceeds UNASKED_ADDRESSES_MAX ───────────────────────────────► disputed
 //             └─ otherwise ───────────────────────────────────────────────────► believed, because racks get new networks all the time
 //
-// 1. Networks of the region's own rack, and networks that a person agreed to for another rack, take precedence over merely reported ones.
+// 1. Networks of the region's own rack, and networks that a person agreed to for another rack, take
+//    precedence over merely reported ones.
 // 2. If two racks report the same new network, the first has it until it stops reporting it.
 // 3. A person agrees to a shared or wide network only by naming it.
 
@@ -31,7 +32,10 @@ import { type ClusterInterface, type ConfiguredHost, parseClusterInterfaces, rea
 const parseNetworks = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
 
-/** Keeps what a function makes of a rack: the racks are the same objects until they change, and each is compared with all others. */
+/**
+ * Keeps what a function makes of a rack: the racks are the same objects until they change, and each
+ * is compared with all others.
+ */
 function keptByRack<T>(make: (rack: Rack) => T): (rack: Rack) => T {
   const memo = new WeakMap<Rack, { readonly made: T }>();
   return (rack) => {
@@ -54,8 +58,9 @@ function believedInterfaces(rack: Rack): readonly RackInterface[] {
 }
 
 /**
- * True if a rack's file has no such cluster interface, and it is switched off: where the region does not store it either, it was removed, and
- * the rack has only not reported that yet. One that still serves is shown until the rack has stopped.
+ * True if a rack's file has no such cluster interface, and it is switched off: where the region
+ * does not store it either, it was removed, and the rack has only not reported that yet. One that
+ * still serves is shown until the rack has stopped.
  */
 const isLeftOver = ({ pulse }: Rack, { name, management }: RackInterface): boolean =>
   pulse !== undefined && management === 0 && !pulse.pinned.includes(`${INTERFACES_KEY}.${name}`);
@@ -64,7 +69,10 @@ const isLeftOver = ({ pulse }: Rack, { name, management }: RackInterface): boole
 const asWritten = (fields: object): Settings =>
   Object.fromEntries(Object.entries(fields).filter(([, text]) => text !== ''));
 
-/** The cluster interfaces that a rack reports beyond those that the region knows, both in the form of a configuration file. */
+/**
+ * The cluster interfaces that a rack reports beyond those that the region knows, both in the form
+ * of a configuration file.
+ */
 export function reportedBeyond(rack: Rack, entries: readonly Settings[]): readonly Settings[] {
   const names = new Set(entries.map(({ name }) => name));
   return rack.interfaces
@@ -117,17 +125,24 @@ export const believedNetworks = keptByRack((rack) => listReportedNetworks({ inte
 
 const agreedNetworks = keptByRack(({ agreed }) => parseNetworks(agreed));
 
-/** A rack's believed networks, and agreed networks that it does not report at present; no other rack may take these in the meantime. */
+/**
+ * A rack's believed networks, and agreed networks that it does not report at present; no other rack
+ * may take these in the meantime.
+ */
 export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...agreedNetworks(rack)];
 
-/** A person must agree to networks with a shorter prefix: no rack serves more than 65 536 machines, but a stolen key can claim anything. */
+/**
+ * A person must agree to networks with a shorter prefix: no rack serves more than 65 536 machines,
+ * but a stolen key can claim anything.
+ */
 const UNASKED_PREFIX = 16;
 
 /**
- * Bound on the addresses in the networks that one rack has without a person's agreement, as many as in four /16: once at its acceptance,
- * and once more later. A hostile rack can take other racks' networks by reporting them; a person must then name such a network to accept
- * the rack that really serves it. Networks beyond the bound are not believed. Places become free when the rack reports other networks or is
- * removed.
+ * Bound on the addresses in the networks that one rack has without a person's agreement, as many as
+ * in four /16: once at its acceptance, and once more later. A hostile rack can take other racks'
+ * networks by reporting them; a person must then name such a network to accept the rack that really
+ * serves it. Networks beyond the bound are not believed. Places become free when the rack reports
+ * other networks or is removed.
  */
 export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
 
@@ -152,7 +167,8 @@ function explainDoubt(
 }
 
 /**
- * The doubtful networks of a list. Networks believed so far count first, so that new ones do not use up the bound before them.
+ * The doubtful networks of a list. Networks believed so far count first, so that new ones do not
+ * use up the bound before them.
  * @param rack the rack with its former networks
  */
 function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
@@ -184,7 +200,10 @@ export function findNetworkDoubt(network: Ipv4Network, rack: Rack, racks: readon
   return doubtsAmong([...listReportedNetworks(rack), network], rack, racks).find((doubt) => doubt.network === text);
 }
 
-/** The networks of a rack's host that are judged like further ones that it reports to serve, without those in doubt. */
+/**
+ * The networks of a rack's host that are judged like further ones that it reports to serve, without
+ * those in doubt.
+ */
 export function undoubtedAmong(
   networks: readonly Ipv4Network[],
   rack: Rack,
@@ -197,7 +216,10 @@ export function undoubtedAmong(
   return networks.filter((network) => !doubts.has(formatNetwork(network)));
 }
 
-/** The doubts about a rack's reported networks: networks without agreement that belong to another rack, are too wide, or are too many. */
+/**
+ * The doubts about a rack's reported networks: networks without agreement that belong to another
+ * rack, are too wide, or are too many.
+ */
 function listNetworkDoubts(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   if (rack.isEmbedded) return [];
   // An unaccepted rack has no believed networks so far.
@@ -214,8 +236,8 @@ export function weighNetworks(next: Rack, before: Rack | undefined, racks: reado
 }
 
 /**
- * Accepts a rack with its reported networks that are not in doubt, and with the networks that a person named. Networks that were agreed to
- * before stay agreed while the rack reports them.
+ * Accepts a rack with its reported networks that are not in doubt, and with the networks that a
+ * person named. Networks that were agreed to before stay agreed while the rack reports them.
  */
 export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly Rack[]): Rack {
   const taken = new Set(listNetworkDoubts(rack, racks).map(({ network }) => network));

@@ -13,7 +13,10 @@ import { reportedEvent } from '../reports/reported.ts';
 export const ENTRIES_MAX = 1024;
 /** Values in a batch's JSON. An entry has about twenty, and never more than fifty. */
 export const BATCH_VALUES_MAX = 32_768;
-/** Values in the JSON of a heartbeat, or of the interfaces in a registration: as many as fit into a heartbeat's bytes. */
+/**
+ * Values in the JSON of a heartbeat, or of the interfaces in a registration: as many as fit into a
+ * heartbeat's bytes.
+ */
 export const HEARTBEAT_VALUES_MAX = 131_072;
 
 const report = z.object({
@@ -26,7 +29,10 @@ const report = z.object({
   mac: z.string().max(17).optional(),
   address: z.string().max(15).optional(),
   text: shownText(4096),
-  /** Not validated here: `reportedEvent` checks whether they fit the kind. Absent if the sentence says everything. */
+  /**
+   * Not validated here: `reportedEvent` checks whether they fit the kind. Absent if the sentence
+   * says everything.
+   */
   params: z.record(z.string(), z.unknown()).optional(),
   level: z.string().refine(isEventLevel, 'is not a level').optional(),
 });
@@ -67,7 +73,10 @@ export type KeptPost = z.output<typeof post>;
 
 export interface LinkBatch {
   readonly source: string;
-  /** Events lost since the previous batch: at the bound of the rack's outbox, or before they reached the outbox. */
+  /**
+   * Events lost since the previous batch: at the bound of the rack's outbox, or before they reached
+   * the outbox.
+   */
   readonly missed: number;
   /** In the order of their sequences; `parseLinkEntry` parses each in its turn. */
   readonly entries: readonly RawEntry[];

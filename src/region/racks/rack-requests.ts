@@ -3,14 +3,18 @@
 //   operation ─ ask ─► carrier of the rack ─┬─ message to the rack of this process ──┐
 //                                           └─ its stream of changes, if it is remote ┴─► rack ─ message, or heartbeat ─► answer
 //
-// 1. A rack answers when the change is on disk, or the search is over. If it does not within ANSWER_MS_MAX, nobody knows whether the change
-//    was made.
-// 2. Nothing is kept for a rack that no carrier of this process reaches: a person would not expect a change that comes later.
+// 1. A rack answers when the change is on disk, or the search is over. If it does not within
+//    ANSWER_MS_MAX, nobody knows whether the change was made.
+// 2. Nothing is kept for a rack that no carrier of this process reaches: a person would not expect
+//    a change that comes later.
 
 import { type Clock, newUuid } from '../../ground/clock.ts';
 import type { RackAnswer, RackRequest, RackTask, TaskAnswer } from '../records/rack-request.ts';
 
-/** How long a rack may take to answer, in milliseconds: it writes to its disk, or listens for offers for 5 s; a remote one sends a heartbeat. */
+/**
+ * How long a rack may take to answer, in milliseconds: it writes to its disk, or listens for offers
+ * for 5 s; a remote one sends a heartbeat.
+ */
 const ANSWER_MS_MAX = 8000;
 /** Requests without an answer; a further one counts as unanswered. */
 const OPEN_MAX = 256;

@@ -1,10 +1,11 @@
-// The racks of a region: their registrations, verdicts and heartbeats. The API, the link and the page use this class.
+// The racks of a region: their registrations, verdicts and heartbeats. The API, the link and the
+// page use this class.
 //
-// 1. The list in memory mirrors the store. `refresh` reads it again if any process has changed its version. It runs before each request,
-//    after each change by this process, and periodically.
+// 1. The list in memory mirrors the store. `refresh` reads it again if any process has changed its
+//    version. It runs before each request, after each change by this process, and periodically.
 // 2. A secret is compared in constant time, even if there is no such rack.
-// 3. The event of a rack's absence and the mark on the rack (`awayMs`) are stored together, so each absence is logged once, whichever process is
-//    on duty.
+// 3. The event of a rack's absence and the mark on the rack (`awayMs`) are stored together, so each
+//    absence is logged once, whichever process is on duty.
 
 import { type Ipv4, type Ipv4Network, networkContains } from '../../ground/address.ts';
 import { BoundedMap } from '../../ground/bounded-map.ts';
@@ -55,7 +56,8 @@ const returnEvents = ({ name, awayMs }: Rack, atMs: number): readonly NewMachine
 const NO_PULSE = { life: '', applied: 0, waiting: 0, dropped: 0, deadLetters: 0, startedMs: 0 } as const;
 
 /**
- * Replaces the process's own rack. A former own rack must then register like any other, and gets the settings stored for it.
+ * Replaces the process's own rack. A former own rack must then register like any other, and gets
+ * the settings stored for it.
  * @param description undefined: the process has no rack
  */
 function decideOwnRack(
@@ -90,7 +92,8 @@ function decideOwnRack(
   return { put: [rack], remove, events: [], result: undefined };
 }
 
-// The order in which the racks' batches are stored: one batch at a time for each rack, in parts, with the racks in rotation.
+// The order in which the racks' batches are stored: one batch at a time for each rack, in parts,
+// with the racks in rotation.
 
 class BatchTurns {
   readonly #racks = new Set<string>();
@@ -119,7 +122,10 @@ class BatchTurns {
   }
 }
 
-/** The rate of events about disputed networks. An accepted rack could otherwise cause one with each heartbeat and registration. */
+/**
+ * The rate of events about disputed networks. An accepted rack could otherwise cause one with each
+ * heartbeat and registration.
+ */
 export const DISPUTES_PER_RACK = { perSecond: 1 / 3600, burst: 4 } as const;
 export const DISPUTES_IN_TOTAL = { perSecond: 0.1, burst: 256 } as const;
 
@@ -245,7 +251,10 @@ export class Racks {
     return rack?.state === 'accepted' ? rack : undefined;
   }
 
-  /** True if an address is in a network of an accepted rack. The management of the network does not matter, as in `managedNetworks`. */
+  /**
+   * True if an address is in a network of an accepted rack. The management of the network does not
+   * matter, as in `managedNetworks`.
+   */
   serves(address: Ipv4): boolean {
     return this.list().some((rack) => rack.state === 'accepted' && this.isOf(rack, address));
   }
@@ -259,7 +268,10 @@ export class Racks {
     return (this.#weighed.get(rack.uuid)?.own ?? []).some((network) => networkContains(network, address));
   }
 
-  /** The UUID of the accepted rack with this key, `token:secret`, that serves this address; undefined: none. */
+  /**
+   * The UUID of the accepted rack with this key, `token:secret`, that serves this address;
+   * undefined: none.
+   */
   speakerFor(key: string, address: Ipv4): string | undefined {
     const colon = key.indexOf(':');
     const token = key.slice(0, colon);
@@ -295,7 +307,10 @@ export class Racks {
     return this.#keys.get(uuid)?.username;
   }
 
-  /** The user whose API key a rack uses, if the user is no longer an administrator; undefined: the key is still accepted. */
+  /**
+   * The user whose API key a rack uses, if the user is no longer an administrator; undefined: the
+   * key is still accepted.
+   */
   demotedOwnerOf({ uuid }: Rack): string | undefined {
     const key = this.#keys.get(uuid);
     return key?.isAdmin === true ? undefined : key?.username;
@@ -439,7 +454,10 @@ export class Racks {
     return rack.awayMs === undefined && isAway({ ...rack, seenMs: this.#heardMs(rack) }, nowMs);
   }
 
-  /** When the rack was last heard, or the region's start if that is later: after a start, racks get time to report. */
+  /**
+   * When the rack was last heard, or the region's start if that is later: after a start, racks get
+   * time to report.
+   */
   #heardMs({ seenMs, stateSinceMs }: Rack): number {
     return Math.max(seenMs ?? stateSinceMs, this.#startedMs);
   }
@@ -472,8 +490,8 @@ export class Racks {
 const OWNED_NAMED_MAX = 10;
 
 /**
- * The event for a user who loses administrator's rights, or the account, while racks use the user's API keys; undefined: no rack uses one
- * of them.
+ * The event for a user who loses administrator's rights, or the account, while racks use the user's
+ * API keys; undefined: no rack uses one of them.
  */
 export function ownerLostEvent(
   racks: Pick<Racks, 'list' | 'ownerOf'>,

@@ -1,5 +1,5 @@
-// The addresses that racks have set aside because a host uses them without a lease, by the racks' reports. In memory: after a start of the
-// region they are unknown until a rack finds the next one.
+// The addresses that racks have set aside because a host uses them without a lease, by the racks'
+// reports. In memory: after a start of the region they are unknown until a rack finds the next one.
 
 import { type Ipv4, parseIpv4 } from '../../ground/address.ts';
 import { BoundedMap } from '../../ground/bounded-map.ts';

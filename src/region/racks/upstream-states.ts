@@ -1,5 +1,5 @@
-// The upstream DNS servers of which racks report that they do not answer. In memory: after a start of the region, an upstream counts as
-// answering until a rack reports its next failure.
+// The upstream DNS servers of which racks report that they do not answer. In memory: after a start
+// of the region, an upstream counts as answering until a rack reports its next failure.
 
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { RackReport } from '../records/machine-event.ts';

@@ -1,6 +1,7 @@
 // The port to the store of zones and pools (`store/operations/region-areas.ts`).
 //
-// Sources: MAAS's `zones/` and `resourcepools/`: every machine is in one zone and one pool, every rack in one zone; `default` always exists.
+// Sources: MAAS's `zones/` and `resourcepools/`: every machine is in one zone and one pool, every
+// rack in one zone; `default` always exists.
 //
 // 1. One method is one transaction, as in `store.ts`.
 

@@ -1,7 +1,8 @@
 // Zones and pools.
 //
-// 1. Every machine is in one zone and one pool, every rack in one zone. The default ones have no row in the store: their id is 0, nobody
-//    can rename or remove them, and their descriptions are settings.
+// 1. Every machine is in one zone and one pool, every rack in one zone. The default ones have no
+//    row in the store: their id is 0, nobody can rename or remove them, and their descriptions are
+//    settings.
 
 import { cleanNote } from './text-json.ts';
 

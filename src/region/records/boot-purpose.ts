@@ -1,4 +1,5 @@
-// The purpose of a machine's next network boot, derived from its state. The rack renders the purpose and never looks at the state.
+// The purpose of a machine's next network boot, derived from its state. The rack renders the
+// purpose and never looks at the state.
 //
 //   state                                                       purpose
 //   unknown machine (decided by the rack)                       enlist
@@ -9,7 +10,8 @@
 //   Deploying with an installer, network boot on                install
 //   Deploying, network boot off (the disk is written); Deployed local
 //   Exiting rescue mode, Broken                                 local if the machine was Deployed before, else poweroff: a broken machine
-//                                                               keeps its system, with which a person looks for the fault
+//                                                               keeps its system, with which a
+//                                                               person looks for the fault
 //   everything else (Ready, Allocated, failures …)              poweroff
 //
 // 1. The result depends only on the arguments.

@@ -1,4 +1,5 @@
-// The port to the store of boot images: sources that offer images, selections among these, and the progress of each import.
+// The port to the store of boot images: sources that offer images, selections among these, and the
+// progress of each import.
 //
 //   file of sources ─┐
 //   API ─────────────┴─► source ─► selections ─► run: one process imports (region-thread/imports/) ─► resources and their progress
@@ -6,8 +7,10 @@
 // Sources: MAAS's boot sources, their selections, and boot resources.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A source named in a file also has a row, for its id and its selections. Its other fields exist only in the file.
-// 3. Requests (`wish`, `askedMs`) survive a restart of the importing process, which reads them and stores its progress.
+// 2. A source named in a file also has a row, for its id and its selections. Its other fields exist
+//    only in the file.
+// 3. Requests (`wish`, `askedMs`) survive a restart of the importing process, which reads them and
+//    stores its progress.
 
 import { z } from 'zod';
 import type { Selection } from '../../images/sources/offer.ts';
@@ -30,8 +33,8 @@ export const SELECTED_ENTRY = /^(?:\*|[A-Za-z0-9][\w.+-]{0,62})$/;
 export const WHY_CHARACTERS_MAX = 1024;
 export const KEYRING_BYTES_MAX = 256 * 1024;
 /**
- * Bound on the resources. Racks add some by reporting their images. At the bound, new ones replace resources that were never imported and
- * that no user has asked to delete.
+ * Bound on the resources. Racks add some by reporting their images. At the bound, new ones replace
+ * resources that were never imported and that no user has asked to delete.
  */
 export const RESOURCES_MAX = 2000;
 /** Skipped images that a run lists; it counts the rest. */
@@ -41,9 +44,11 @@ export const SKIPPED_MAX = 100;
  * Which part of the files is in force.
  *
  * - `all`: the files as they are.
- * - `last`: the last good version of the site's file, because its present one has an error; or its present sources with the last selections.
+ * - `last`: the last good version of the site's file, because its present one has an error; or its
+ *   present sources with the last selections.
  * - `sources`: the site's file has an error in its selections, and no earlier version of them is known.
- * - `none`: the site's file has an error, and no earlier version is known. The sources listed are the shipped ones, which it may replace.
+ * - `none`: the site's file has an error, and no earlier version is known. The sources listed are
+ *   the shipped ones, which it may replace.
  */
 export type FilesInForce = 'all' | 'last' | 'sources' | 'none';
 
@@ -57,7 +62,10 @@ export interface BootSource {
   readonly url: string;
   /** The path of the index below the URL; `undefined`: the URL names it, or its usual place. */
   readonly index?: string | undefined;
-  /** Why the site is trusted without a signature (it has no keys then); `undefined`: its documents must be signed. */
+  /**
+   * Why the site is trusted without a signature (it has no keys then); `undefined`: its documents
+   * must be signed.
+   */
   readonly why?: string | undefined;
   /** The file of a keyring on the importing host; empty: the keys are in `keyring`. */
   readonly keyringFilename: string;
@@ -132,7 +140,10 @@ export interface BootResource {
 export const importRun = z.object({
   /** Wall times in milliseconds; 0: never. */
   askedMs: z.number(),
-  /** The names that the last request is for, and then the run that carries it out; empty: all that are selected. */
+  /**
+   * The names that the last request is for, and then the run that carries it out; empty: all that
+   * are selected.
+   */
   images: z.array(z.string().max(512)).max(RESOURCES_MAX).default([]),
   /** When a user last asked to stop. */
   stoppedMs: z.number(),
@@ -170,7 +181,10 @@ export const isImporting = (run: ImportRun): boolean => run.begunMs > run.endedM
 /** True while a run is under way and was not stopped, even if its process has ended. */
 const goesOn = ({ stoppedMs, begunMs, endedMs }: ImportRun): boolean => begunMs > endedMs && stoppedMs <= begunMs;
 
-/** The change by a request, which is newer than all before. For one image, it changes nothing of what was requested for others. */
+/**
+ * The change by a request, which is newer than all before. For one image, it changes nothing of
+ * what was requested for others.
+ */
 export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<ImportRun, 'askedMs' | 'images'> {
   const askedMs = Math.max(nowMs, run.begunMs + 1, run.stoppedMs + 1);
   const isJoined = isAsked(run) || goesOn(run);
@@ -179,8 +193,8 @@ export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<Im
 }
 
 /**
- * When the next run is due (infinite: never), and whether one begins now: that one, a requested one, or that of a process that has ended. A
- * run for single images leaves the schedule as it is.
+ * When the next run is due (infinite: never), and whether one begins now: that one, a requested
+ * one, or that of a process that has ended. A run for single images leaves the schedule as it is.
  */
 export function decideNextRun(run: ImportRun, everyMs: number, isRunning: boolean, nowMs: number) {
   const lastMs = Math.min(isRunning ? run.begunMs : run.endedMs, nowMs);

@@ -1,10 +1,14 @@
-// Limits the stored size of a machine's hardware facts: machine lists show each disk several times, so one machine's facts could enlarge an
-// answer by a megabyte.
+// Limits the stored size of a machine's hardware facts: machine lists show each disk several times,
+// so one machine's facts could enlarge an answer by a megabyte.
 //
-// 1. At most FACTS_BYTES_MAX of JSON with at most DISKS_KEPT_MAX disks are kept: the first elements of each list, in order.
+// 1. At most FACTS_BYTES_MAX of JSON with at most DISKS_KEPT_MAX disks are kept: the first elements
+//    of each list, in order.
 // 2. Facts within the limits are kept unchanged.
 
-/** Bound on the stored facts of one machine, in bytes of JSON. A server with 96 memory modules, 24 disks and 8 interfaces needs 28 KiB. */
+/**
+ * Bound on the stored facts of one machine, in bytes of JSON. A server with 96 memory modules, 24
+ * disks and 8 interfaces needs 28 KiB.
+ */
 export const FACTS_BYTES_MAX = 32 * 1024;
 /** Further disks are left out. */
 export const DISKS_KEPT_MAX = 64;

@@ -1,6 +1,8 @@
-// What differs between a row before and after a change: the store puts it into the event of the change (`store/operations/region-events.ts`).
+// What differs between a row before and after a change: the store puts it into the event of the
+// change (`store/operations/region-events.ts`).
 //
-// 1. A value that may be secret, and one that is too long for a sentence, is not in it: its field is only named.
+// 1. A value that may be secret, and one that is too long for a sentence, is not in it: its field
+//    is only named.
 // 2. Where nothing differs there is no difference, whatever was sent: a change of nothing has no event.
 
 import { isDeepStrictEqual } from 'node:util';

@@ -1,5 +1,5 @@
-// Digests of texts: the form in which the region keeps secrets of keys, sessions and boot tokens. And numbers for objects that have only a
-// text.
+// Digests of texts: the form in which the region keeps secrets of keys, sessions and boot tokens.
+// And numbers for objects that have only a text.
 
 import { createHash } from 'node:crypto';
 

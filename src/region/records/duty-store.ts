@@ -11,7 +11,10 @@ export interface DutyHolder {
 
 /** Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface DutyStore {
-  /** Takes the duties if no process has them, or renews them; they then last `forMs` from now by the store's clock. */
+  /**
+   * Takes the duties if no process has them, or renews them; they then last `forMs` from now by the
+   * store's clock.
+   */
   hold(forMs: number): Promise<DutyHolder>;
   /** If this process has them. */
   leave(): Promise<void>;

@@ -1,11 +1,12 @@
-// What happens to a machine or in the region, and remarks about a machine's state and work: for each a code, its parameters and its
-// sentence, which is made when somebody reads it.
+// What happens to a machine or in the region, and remarks about a machine's state and work: for
+// each a code, its parameters and its sentence, which is made when somebody reads it.
 //
 // 1. Never change the meaning of a published code or parameter: the log keeps both, not the sentence.
-// 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in milliseconds.
+// 2. Parameters are plain JSON values without secrets. Addresses are text, times are wall time in
+//    milliseconds.
 // 3. The store cleans the texts and bounds them (`store/operations/stored-event.ts`).
-// 4. A sentence has no full stop at its end, and begins with a lower-case letter unless it begins with a name. The page and the command line
-//    capitalise it.
+// 4. A sentence has no full stop at its end, and begins with a lower-case letter unless it begins
+//    with a name. The page and the command line capitalise it.
 
 import { formatMac, type MacAddress } from '../../ground/address.ts';
 import { cleanText } from '../../ground/clean-text.ts';
@@ -71,7 +72,10 @@ interface Macs {
   readonly macs: readonly string[];
 }
 
-/** The values by which two descriptions of machines are compared, besides the addresses of interfaces (`identity/evidence.ts`). */
+/**
+ * The values by which two descriptions of machines are compared, besides the addresses of
+ * interfaces (`identity/evidence.ts`).
+ */
 export const IDENTITY_KINDS = ['uuid', 'serial', 'board-serial', 'asset-tag', 'bmc-mac', 'bmc-address'] as const;
 export type IdentityKind = (typeof IDENTITY_KINDS)[number];
 
@@ -417,7 +421,10 @@ const changesText = (differs: readonly Difference[] = []): string =>
 
 /** The region's own events by code: the parameters and the sentence. */
 const OWN_EVENTS = {
-  /** A rack's report with a kind or fields of another version: this version can only show the rack's sentence. */
+  /**
+   * A rack's report with a kind or fields of another version: this version can only show the rack's
+   * sentence.
+   */
   rack: ({
     text,
   }: {
@@ -470,7 +477,10 @@ const OWN_EVENTS = {
   'disk-not-starting': ({ starts }: { starts: number }) =>
     `its disk does not start: the machine was told ${counted(starts, 'time')} to boot it, and booted from the network again each time`,
 
-  /** @param leftOut was too large to store @param isAdded true if a person added it; `undefined`: the machine reported itself */
+  /**
+   * @param leftOut was too large to store @param isAdded true if a person added it; `undefined`:
+   * the machine reported itself
+   */
   enlisted: ({
     isUnvouched,
     leftOut,
@@ -613,7 +623,10 @@ const OWN_EVENTS = {
     change === undefined ? `changed which machines have the tag ${tag}` : `${change} the tag ${tag}`,
   'area-changed': ({ area, name, change, differs }: { area: AreaKind; name: string; change: BootChange } & Differs) =>
     `${change} the ${area} ${name}${changesText(differs)}`,
-  /** @param from `undefined`: an earlier version stored the event @param rack `undefined`: it is of a machine */
+  /**
+   * @param from `undefined`: an earlier version stored the event @param rack `undefined`: it is of
+   * a machine
+   */
   'zone-set': ({ zone, from, rack }: { zone: string; from?: string | undefined; rack?: string | undefined }) =>
     `moved ${rack === undefined ? '' : `the rack ${rack} `}${from === undefined ? '' : `from the zone ${from} `}to the zone ${zone}`,
   'script-added': ({ script }: { script: string }) => `added the script ${script}`,
@@ -771,7 +784,10 @@ const ready = <Code extends keyof OwnRemarks>(
 const writeRemark = (words: Writers<OwnRemarks>, own: HappeningWords, remark: Remark): string =>
   cleanText(isReported(remark) ? reportedSentence(remark) : ready(words, own, remark), SENTENCE_CHARACTERS_MAX);
 
-/** Cleaned, and at most SENTENCE_CHARACTERS_MAX characters long. @param own in English without one of its code */
+/**
+ * Cleaned, and at most SENTENCE_CHARACTERS_MAX characters long. @param own in English without one
+ * of its code
+ */
 export const eventSentence = (happening: Happening, own: HappeningWords = {}): string =>
   writeRemark(WRITERS, own, happening);
 

@@ -22,7 +22,10 @@ export interface StoredFile extends FileInfo {
 }
 
 export interface FileStore {
-  /** A file of the same name gets the new content and keeps its key. `limit`: the user has reached a bound. */
+  /**
+   * A file of the same name gets the new content and keeps its key. `limit`: the user has reached a
+   * bound.
+   */
   put(username: string, file: StoredFile, atMs: number): Promise<FileInfo | 'no-user' | 'limit'>;
   find(username: string, name: string): Promise<StoredFile | undefined>;
   findByKey(key: string): Promise<StoredFile | undefined>;

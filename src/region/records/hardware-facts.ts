@@ -1,10 +1,13 @@
-// A machine's report of its own hardware: the `hardware_facts` JSON of the enlistment agent, checked and bounded.
+// A machine's report of its own hardware: the `hardware_facts` JSON of the enlistment agent,
+// checked and bounded.
 //
 // 1. The result has only the fields below, within their bounds.
-// 2. Text is cleaned and cut: firmware tables contain anything, and a machine with an odd serial number must still enlist. Numbers, lists
-//    and addresses out of bounds are refused with their path. What exceeds the total size (`bounded-facts.ts`) is left out, and the
-//    machine's timeline reports it.
-// 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable table gives no parts.
+// 2. Text is cleaned and cut: firmware tables contain anything, and a machine with an odd serial
+//    number must still enlist. Numbers, lists and addresses out of bounds are refused with their
+//    path. What exceeds the total size (`bounded-facts.ts`) is left out, and the machine's timeline
+//    reports it.
+// 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable table
+//    gives no parts.
 
 import { z } from 'zod';
 import { jsonFaultText } from '../../ground/json-excess.ts';

@@ -1,5 +1,5 @@
-// What a remote rack reports of itself with each heartbeat, and its region validates: one schema for both ends. The rack uses only its
-// types, and so does not load zod.
+// What a remote rack reports of itself with each heartbeat, and its region validates: one schema
+// for both ends. The rack uses only its types, and so does not load zod.
 //
 // 1. Every text, list and number has a bound; a network wider than NETWORK_PREFIX_MIN is refused.
 // 2. Texts for people are cleaned here, before they are stored, because a rack is another host.
@@ -99,7 +99,10 @@ export const rackInterfaces = z
       domain: z.string().max(DOMAIN_LENGTH_MAX).regex(DOMAIN).optional(),
       dns_servers: z.array(z.ipv4()).max(INTERFACE_SERVERS_MAX).optional(),
       mtu: z.int().min(0).max(65_535).optional(),
-      /** Interfaces with the same name share a network. Absent: the shared network of its host's interface. */
+      /**
+       * Interfaces with the same name share a network. Absent: the shared network of its host's
+       * interface.
+       */
       shared: z.string().max(64).optional(),
       /** The first other DHCP server seen there. */
       foreign_dhcp_ip: z.ipv4().optional(),
@@ -231,7 +234,10 @@ export const heartbeat = z.object({
         address: hostAddress,
         /** Of the interface; absent: none, or the rack does not say. */
         mac: hardwareAddress.optional(),
-        /** The interface leads to the host's default router: often a network that another DHCP server serves. */
+        /**
+         * The interface leads to the host's default router: often a network that another DHCP
+         * server serves.
+         */
         isOutward: z.boolean().optional(),
         /** The host's default router, if it is in the network of the address. */
         router: z.ipv4().optional(),
@@ -257,8 +263,8 @@ export const heartbeat = z.object({
       z.object({
         id: shownText(64),
         /**
-         * `done`: the change is on disk, or the search is over; `absent`: the rack has no such lease, or cannot ask on such an interface;
-         * `unwritten`: it cannot write leases now.
+         * `done`: the change is on disk, or the search is over; `absent`: the rack has no such
+         * lease, or cannot ask on such an interface; `unwritten`: it cannot write leases now.
          */
         outcome: z.enum(['done', 'absent', 'unwritten']),
         /** The addresses of the servers that a search found. */

@@ -1,10 +1,11 @@
-// The port to the images of each host of a region with several processes: every process lists all of them, and an image is deleted on each
-// host that has it.
+// The port to the images of each host of a region with several processes: every process lists all
+// of them, and an image is deleted on each host that has it.
 //
 //   process ─► report ─► store ─► list: every process
 //   deletion ─► condemn ─► condemned: the process of each host removes its own, and reports again
 //
-// House words: a place is the store of images of one host; a condemned image was deleted by a person, and still exists at a place.
+// House words: a place is the store of images of one host; a condemned image was deleted by a
+// person, and still exists at a place.
 
 import type { ImageSigns, StoredSystem } from '../../images/store/stored-system.ts';
 
@@ -24,7 +25,10 @@ export interface HostImage {
   readonly sha256: string;
   /** Of the root of a system: the digest of all its files, of which `sha256` is the first. */
   readonly filesSha256?: string | undefined;
-  /** The root of a system, its further files, which racks do not report, and its kernel, which older racks do not report; undefined: a disk. */
+  /**
+   * The root of a system, its further files, which racks do not report, and its kernel, which older
+   * racks do not report; undefined: a disk.
+   */
   readonly system?: (Pick<StoredSystem, 'rootName' | 'files'> & Partial<Pick<StoredSystem, 'subarch'>>) | undefined;
   /** How a disk image starts and is set up; undefined: unknown. */
   readonly signs?: ImageSigns | undefined;
@@ -33,7 +37,8 @@ export interface HostImage {
 }
 
 /**
- * An image that a process must remove, unless it has other bytes by now. Without `filesSha256`, a system with the same root is meant, too.
+ * An image that a process must remove, unless it has other bytes by now. Without `filesSha256`, a
+ * system with the same root is meant, too.
  */
 export interface CondemnedImage {
   readonly resource: string;

@@ -1,7 +1,9 @@
-// Why an import leaves out an image or a source, or does not continue: a code with its parameters, as in events.
+// Why an import leaves out an image or a source, or does not continue: a code with its parameters,
+// as in events.
 //
 // 1. A stored code keeps its meaning.
-// 2. No parameter contains a path of the importing host, because everyone who may see the images can read the reasons.
+// 2. No parameter contains a path of the importing host, because everyone who may see the images
+//    can read the reasons.
 
 import { z } from 'zod';
 import { counted, listed } from '../../ground/counted.ts';
@@ -66,8 +68,8 @@ const REASONS = {
     'wanted',
   ),
   /**
-   * @param os the selected system @param arches empty: all @param labels undefined: all @param subarches as `labels` @param nearest the
-   * most similar name that the source has
+   * @param os the selected system @param arches empty: all @param labels undefined: all @param
+   * subarches as `labels` @param nearest the most similar name that the source has
    */
   'not-offered': reason(selected.extend({ os: text.optional(), nearest: text.optional() }), (params) => {
     const { os, source, nearest } = params;

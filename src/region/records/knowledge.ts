@@ -1,7 +1,7 @@
 // The facts with which the region decides about machines, and the questions that a decision function may ask.
 //
-// 1. The store answers within the same transaction, and calls the decision function again with all facts so far. So it reads only what the
-//    decision needs.
+// 1. The store answers within the same transaction, and calls the decision function again with all
+//    facts so far. So it reads only what the decision needs.
 
 import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { Machine, UntouchedMachine } from './machine.ts';
@@ -19,14 +19,18 @@ export interface NameQuestion {
   readonly kind: 'ask';
   readonly hostnames?: readonly string[];
   /**
-   * This user (or for an administrator anyone) may have reserved an address for one of its interfaces: then its name is not taken for this
-   * host, nor the address. `undefined`: every name of a reserved address is taken, and the addresses reserved for its interfaces are not.
+   * This user (or for an administrator anyone) may have reserved an address for one of its
+   * interfaces: then its name is not taken for this host, nor the address. `undefined`: every name
+   * of a reserved address is taken, and the addresses reserved for its interfaces are not.
    */
   readonly host?: NamedHost | undefined;
   readonly systemIds?: readonly string[];
 }
 
-/** In the order of the questions; true if a machine has the name. A hostname is also taken by a reserved address, and by a system id. */
+/**
+ * In the order of the questions; true if a machine has the name. A hostname is also taken by a
+ * reserved address, and by a system id.
+ */
 export interface NameKnowledge {
   readonly hostnames: ReadonlyMap<string, boolean>;
   readonly systemIds: ReadonlyMap<string, boolean>;
@@ -53,11 +57,17 @@ export interface EnlistmentKnowledge extends NameKnowledge {
   readonly newMachines: number;
   /** The one heard longest ago first; `undefined` until the decision asks. */
   readonly untouched: readonly UntouchedMachine[] | undefined;
-  /** Machines that the user added without administrator's rights, and that no rack has booted yet; `undefined` until the decision asks. */
+  /**
+   * Machines that the user added without administrator's rights, and that no rack has booted yet;
+   * `undefined` until the decision asks.
+   */
   readonly unbooted: number | undefined;
 }
 
-/** On two machines: they may be one, and a person must decide (`conflict`), or a person has decided that they are two (`apart`). */
+/**
+ * On two machines: they may be one, and a person must decide (`conflict`), or a person has decided
+ * that they are two (`apart`).
+ */
 export type PairVerdict = 'conflict' | 'apart';
 
 /** For a machine that may be two, both ids are the same. */
@@ -90,6 +100,9 @@ export interface AddressKnowledge {
 /** Only what the decision has asked for. */
 export interface ChangeKnowledge extends NameKnowledge {
   readonly addresses: readonly AddressKnowledge[];
-  /** Of the owner's other machines, or of all others without an owner; in bytes of JSON. `undefined` until the decision asks. */
+  /**
+   * Of the owner's other machines, or of all others without an owner; in bytes of JSON. `undefined`
+   * until the decision asks.
+   */
   readonly ownerDataBytes: number | undefined;
 }

@@ -1,12 +1,14 @@
-// A machine's life cycle: its states, the allowed transitions, and the states' names and numbers in each API version.
-// Sources: the numbers, names and transitions that MAAS 1.4, 1.7 and 3.x publish; API 1.0 maps newer states to older ones.
+// A machine's life cycle: its states, the allowed transitions, and the states' names and numbers in
+// each API version. Sources: the numbers, names and transitions that MAAS 1.4, 1.7 and 3.x publish;
+// API 1.0 maps newer states to older ones.
 //
 //   New ── Commissioning ── Ready ── Allocated ── Deploying ── Deployed
 //    │            │           ▲                        │            │
 //    └ enlists    └ Failed    └──── Releasing ◄────────┴────────────┘        and Broken, Testing, Rescue mode
 //
-// Only a person marks a machine Missing; it leaves that state when it is found, written off or released. Nothing enters Reserved, which old
-// clients know; a machine imported in it is released like an Allocated one.
+// Only a person marks a machine Missing; it leaves that state when it is found, written off or
+// released. Nothing enters Reserved, which old clients know; a machine imported in it is released
+// like an Allocated one.
 //
 // 1. Every status change passes `checkTransition` (`life/transition.ts`).
 // 2. Every state in progress has exactly one failed state, which it may enter.
@@ -47,7 +49,10 @@ interface StatusRow {
   readonly oldName?: string | undefined;
   /** `status` in API 1.0, whose clients know 0 to 8 only; the number itself is `substatus` there. */
   readonly foldedNumber: number;
-  /** Besides the first steps of commands (`machine-commands.ts`) and `failed`: the end of work, the way back, and moves that only MAAS has. */
+  /**
+   * Besides the first steps of commands (`machine-commands.ts`) and `failed`: the end of work, the
+   * way back, and moves that only MAAS has.
+   */
   readonly also?: readonly MachineStatus[] | undefined;
   /** When the work fails or times out; `undefined`: no work is in progress. */
   readonly failed?: MachineStatus | undefined;
@@ -272,7 +277,10 @@ export function findStatusByNumber(number: number): MachineStatus | undefined {
   return STATUSES[number]?.status;
 }
 
-/** The state that an API filter names: a number, or a name in any case with spaces, `_` or `-`; or undefined. */
+/**
+ * The state that an API filter names: a number, or a name in any case with spaces, `_` or `-`; or
+ * undefined.
+ */
 export function parseStatus(text: string): MachineStatus | undefined {
   if (/^\d{1,2}$/.test(text)) return findStatusByNumber(Number(text));
   const wanted = text.toLowerCase().replace(/[ _]/g, '-');

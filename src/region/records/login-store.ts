@@ -13,8 +13,8 @@ export interface DebugLogin {
   readonly openedMs: number;
   readonly expiresMs: number;
   /**
-   * SHA-256, in hexadecimal, of the token of the boot that was informed of this login. With it, a failed machine asks whether the login is
-   * still open.
+   * SHA-256, in hexadecimal, of the token of the boot that was informed of this login. With it, a
+   * failed machine asks whether the login is still open.
    */
   readonly tokenDigest?: string | undefined;
   /** As the machine reported it, `SHA256:…`; empty: not yet. */

@@ -1,6 +1,7 @@
 // A machine's hardware as a tree in the form of `lshw -xml`, made from the facts that the machine reported.
 //
-// Sources: the elements and attributes of lshw's XML (`lshw -xml`), as MAAS's clients read them and MAAS's tag definitions match them.
+// Sources: the elements and attributes of lshw's XML (`lshw -xml`), as MAAS's clients read them and
+// MAAS's tag definitions match them.
 //
 // 1. Names of elements and attributes come from the code, values from the machine.
 

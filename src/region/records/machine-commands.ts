@@ -1,9 +1,11 @@
-// The commands that people give to a machine, one row each: the states in which each is possible and what it does first, who may give it,
-// and its words for the API, the command line, the log and the page. Data only, so that every reader may load it.
+// The commands that people give to a machine, one row each: the states in which each is possible
+// and what it does first, who may give it, and its words for the API, the command line, the log and
+// the page. Data only, so that every reader may load it.
 //
 // Sources: the operations of MAAS's API, and the states in which it allows them.
 //
-// 1. The states' table adds what follows a first step: the ends of work, and the moves that only MAAS has (`lifecycle.ts`).
+// 1. The states' table adds what follows a first step: the ends of work, and the moves that only
+//    MAAS has (`lifecycle.ts`).
 // 2. The order is that of the API, of help, of refusals and of buttons.
 
 import type { MachineStatus } from './lifecycle.ts';
@@ -59,7 +61,10 @@ interface CommandRow {
   readonly op?: string;
   /** The operation of API 1.0; default: that of 2.0. */
   readonly oldOp?: string;
-  /** For the API, its descriptions and `rackboot maas`. Its first sentence is the help of the command line. */
+  /**
+   * For the API, its descriptions and `rackboot maas`. Its first sentence is the help of the
+   * command line.
+   */
   readonly doc: string;
   /** The operation takes more than a comment: `api/machines/` has its parameters. */
   readonly isOwn?: true;
@@ -138,7 +143,8 @@ const ROWS = {
     by: ['owner'],
     doc: 'Release a machine, with its address and its name in DNS.',
     isOwn: true,
-    // Not "is being released": its address and name are freed at once, and it may be Ready before the notice is read.
+    // Not "is being released": its address and name are freed at once, and it may be Ready before
+    // the notice is read.
     button: { heading: 'Release {}', done: 'is released', effects: ['freed', 'revoked', 'ends'] },
   },
   abort: {

@@ -4,8 +4,8 @@
 //
 // 1. An event contains no secret, and only cleaned text.
 // 2. A published type name keeps its meaning.
-// 3. People follow INFO events: state changes, installation steps, disk erasure, power switching. Requests, loads and signals in between
-//    are DEBUG. Faults keep their rack's level.
+// 3. People follow INFO events: state changes, installation steps, disk erasure, power switching.
+//    Requests, loads and signals in between are DEBUG. Faults keep their rack's level.
 // 4. AUDIT events say who did what, in a list of their own (`rackboot events --level audit`).
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../ground/address.ts';
@@ -119,7 +119,10 @@ export interface RackReport {
   readonly params?: RackFields | undefined;
   /** `undefined`: the level of its type. */
   readonly level?: MachineEventLevel | undefined;
-  /** Set by the region: the rack is not the machine's home, so it is not believed (`racks/machine-homes.ts`). */
+  /**
+   * Set by the region: the rack is not the machine's home, so it is not believed
+   * (`racks/machine-homes.ts`).
+   */
   readonly isElsewhere?: boolean | undefined;
   /** Set by the region: the address is not in the machine's home network, so it is no sign of life. */
   readonly isAway?: boolean | undefined;
@@ -136,8 +139,9 @@ export const isDeadTransfer = (kind: string): boolean =>
   /^(?:tftp|http)\.(?:aborted|timed-out|unreachable|stalled|failed|gave-way)$/.test(kind);
 
 /**
- * True if a machine is starting from the network. Loading a file does not count, nor a client of which the rack knew only the IP address, nor
- * an offer without an address (proxy mode): it may be another network's, where any host can use the machine's hardware address.
+ * True if a machine is starting from the network. Loading a file does not count, nor a client of
+ * which the rack knew only the IP address, nor an offer without an address (proxy mode): it may be
+ * another network's, where any host can use the machine's hardware address.
  */
 export const isNetworkStart = (
   kind: string,

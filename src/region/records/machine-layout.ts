@@ -2,9 +2,11 @@
 //
 // Source: the interfaces, links, partitions, volume groups and RAIDs of MAAS's API 2.0.
 //
-// 1. Without a layout the machine is deployed as it was commissioned (`layout/interfaces.ts`, `layout/disks.ts`).
+// 1. Without a layout the machine is deployed as it was commissioned (`layout/interfaces.ts`,
+//    `layout/disks.ts`).
 // 2. Its parts get their numbers from `next`, which never repeats one.
-// 3. A part may refer to hardware that is gone. The machine cannot be deployed with it (`layout/deployable.ts`).
+// 3. A part may refer to hardware that is gone. The machine cannot be deployed with it
+//    (`layout/deployable.ts`).
 
 import { z } from 'zod';
 import { type Ipv4, ipv4, mac } from '../../ground/address.ts';
@@ -12,7 +14,10 @@ import { type Ipv4, ipv4, mac } from '../../ground/address.ts';
 /** Bounds on one layout; administrators add and delete its parts. Interfaces include physical ones. */
 export const LAID_INTERFACES_MAX = 128;
 export const LINKS_MAX = 256;
-/** Likewise of partitions, volume groups, logical volumes, RAIDs, and disks that a person added or described. */
+/**
+ * Likewise of partitions, volume groups, logical volumes, RAIDs, and disks that a person added or
+ * described.
+ */
 export const STORAGE_PARTS_MAX = 128;
 /** Tags of one interface or one disk. */
 export const PART_TAGS_MAX = 64;
@@ -23,13 +28,17 @@ export const PART_TAG_MAX = 256;
 export const INTERFACE_KINDS = ['physical', 'bond', 'bridge', 'vlan'] as const;
 export type InterfaceKind = (typeof INTERFACE_KINDS)[number];
 
-/** How an interface gets an address in a subnet. `auto`: the region chooses one. `static`: a person chose one. `link_up`: it gets none. */
+/**
+ * How an interface gets an address in a subnet. `auto`: the region chooses one. `static`: a person
+ * chose one. `link_up`: it gets none.
+ */
 export const LINK_MODES = ['auto', 'static', 'dhcp', 'link_up'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
 
 /**
- * With the most characters of a label, and whether the agent draws the identifier itself: that of a FAT has eight digits, and BusyBox's
- * mkswap takes none. Sources: mke2fs(8), mkfs.xfs(8), mkfs.btrfs(8), mkfs.fat(8), mkswap(8).
+ * With the most characters of a label, and whether the agent draws the identifier itself: that of a
+ * FAT has eight digits, and BusyBox's mkswap takes none. Sources: mke2fs(8), mkfs.xfs(8),
+ * mkfs.btrfs(8), mkfs.fat(8), mkswap(8).
  */
 export const FILE_SYSTEMS = {
   ext4: { labelMax: 16, drawsUuid: false },

@@ -112,8 +112,8 @@ export interface MachineFields {
   /** A user without administrator's rights added it, machine or device. */
   readonly addedBy?: string | undefined;
   /**
-   * An address in its home network: only racks there boot it and are believed (`racks/machine-homes.ts`). `undefined` until a rack has
-   * shown it.
+   * An address in its home network: only racks there boot it and are believed
+   * (`racks/machine-homes.ts`). `undefined` until a rack has shown it.
    */
   readonly home?: Ipv4 | undefined;
   /** Of its current boot (`identity/boot-token.ts`); only the racks of its home get it. */
@@ -126,8 +126,8 @@ export interface MachineFields {
   /** `undefined`: deployed as commissioned. */
   readonly layout?: MachineLayout | undefined;
   /**
-   * Only of a device, of which just names and addresses are kept: the machine to which it belongs; empty: none. `undefined`: this is a
-   * machine.
+   * Only of a device, of which just names and addresses are kept: the machine to which it belongs;
+   * empty: none. `undefined`: this is a machine.
    */
   readonly device?: string | undefined;
 }
@@ -171,7 +171,10 @@ export interface Machine extends MachineFields {
   readonly powerTaskId?: string | undefined;
 }
 
-/** True for a device of an ordinary user. It does not keep a machine out: a host that boots from one of its interfaces is enlisted. */
+/**
+ * True for a device of an ordinary user. It does not keep a machine out: a host that boots from one
+ * of its interfaces is enlisted.
+ */
 export const isDeviceOfUser = ({ device, addedBy }: Pick<Machine, 'device' | 'addedBy'>): boolean =>
   device !== undefined && addedBy !== undefined;
 

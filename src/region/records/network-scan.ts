@@ -13,6 +13,7 @@ export interface NetworkScan {
 /**
  * The outcome of the request for a scan.
  * - `started`: it runs, and what it finds is reported. - `running`: an earlier one is not finished.
- * - `unheard`: the rack cannot ask by ARP on any interface of these networks. - `silent`: the rack did not answer.
+ * - `unheard`: the rack cannot ask by ARP on any interface of these networks. - `silent`: the rack
+ *   did not answer.
  */
 export type ScanOutcome = 'started' | 'running' | 'unheard' | 'silent';

@@ -7,15 +7,18 @@
 // Sources: the objects of MAAS 2.0's API.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A cluster interface that the region stores is a service of its subnet, and its router, its DNS servers and the bounds of its ranges are in
-//    the rows of these. Those of one in a rack's file come from the rack (`region/networks/`). A dynamic range that no cluster interface has
-//    yet has bounds of its own.
-// 3. One counter gives all ids, and never repeats one, except: the default fabric and VLAN have MAAS's ids, and a served subnet has its
-//    first address, so that its id stays as racks come and go.
-// 4. A reserved address, single or in a range, is never allocated to a machine: the store reports it as taken.
+// 2. A cluster interface that the region stores is a service of its subnet, and its router, its DNS
+//    servers and the bounds of its ranges are in the rows of these. Those of one in a rack's file
+//    come from the rack (`region/networks/`). A dynamic range that no cluster interface has yet has
+//    bounds of its own.
+// 3. One counter gives all ids, and never repeats one, except: the default fabric and VLAN have
+//    MAAS's ids, and a served subnet has its first address, so that its id stays as racks come and
+//    go.
+// 4. A reserved address, single or in a range, is never allocated to a machine: the store reports
+//    it as taken.
 // 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other.
-// 6. Layouts of machines name VLANs and subnets without a key of the database, so `firstUse` keeps all other writers out until its
-//    transaction ends.
+// 6. Layouts of machines name VLANs and subnets without a key of the database, so `firstUse` keeps
+//    all other writers out until its transaction ends.
 
 import { z } from 'zod';
 import { formatMac, type Ipv4, type Ipv4Range, type MacAddress } from '../../ground/address.ts';
@@ -25,12 +28,15 @@ import type { SubnetService } from './subnet-service.ts';
 export const FABRICS_MAX = 1000;
 export const SPACES_MAX = 1000;
 export const VLANS_MAX = 4096;
-/** Racks add theirs by reporting them, so the oldest stay; served networks beyond it have no row and are not shown. */
+/**
+ * Racks add theirs by reporting them, so the oldest stay; served networks beyond it have no row and
+ * are not shown.
+ */
 export const SUBNETS_MAX = 4096;
 export const RANGES_MAX = 8192;
 /**
- * Addresses that all users together reserve, and one ordinary user: reserved, linked with devices, or still kept from others by leases of
- * hosts for which they were reserved.
+ * Addresses that all users together reserve, and one ordinary user: reserved, linked with devices,
+ * or still kept from others by leases of hosts for which they were reserved.
  */
 export const RESERVED_MAX = 16_384;
 export const RESERVED_PER_USER_MAX = 256;
@@ -90,19 +96,26 @@ export interface Subnet {
   readonly name: string;
   readonly description: string;
   readonly vlanId: number;
-  /** That of the services that name none of their own. In force unless a cluster interface of a file names another. */
+  /**
+   * That of the services that name none of their own. In force unless a cluster interface of a file
+   * names another.
+   */
   readonly gateway: Ipv4 | undefined;
   /** Those of the services that name none of their own. Otherwise used only while no rack serves it. */
   readonly dnsServers: readonly string[];
-  /** False if racks name other DNS servers than themselves there. `reconcile` keeps it as racks with DHCP do. */
+  /**
+   * False if racks name other DNS servers than themselves there. `reconcile` keeps it as racks with
+   * DHCP do.
+   */
   readonly allowsDns: boolean;
   /** True once a person made or changed it. An untouched one is removed with its cluster interface. */
   readonly isTouched: boolean;
 }
 
 /**
- * A range that a person reserved: its addresses are not allocated to machines, and not leased to unknown ones. Or a dynamic range that waits
- * for a cluster interface in its subnet: nobody gets its addresses until then.
+ * A range that a person reserved: its addresses are not allocated to machines, and not leased to
+ * unknown ones. Or a dynamic range that waits for a cluster interface in its subnet: nobody gets
+ * its addresses until then.
  */
 interface HeldRange {
   readonly kind: 'reserved' | 'dynamic';
@@ -289,8 +302,8 @@ export interface NetworkStore {
   /** Unreadable rows, and rows that refer to them, are left out and reported. */
   list(): Promise<NetworkRecords>;
   /**
-   * A change with an event makes a new version of the desired state. @throws RackError `store-unavailable`, also for an unreadable row,
-   * because a decision needs all
+   * A change with an event makes a new version of the desired state. @throws RackError
+   * `store-unavailable`, also for an unreadable row, because a decision needs all
    */
   change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Promise<R>;
   /** Ordered by address; of the same address, an allocated one comes first. */
@@ -300,8 +313,9 @@ export interface NetworkStore {
   /** Addresses that the user reserved for hosts and released, and which these hosts still keep at `nowMs`. */
   heldBy(username: string, nowMs: number): Promise<number>;
   /**
-   * The first machine whose layout names one, or which was given one of the addresses (invariant 6). Call it in the transaction of the
-   * removal. @throws RackError `store-unavailable` if the layout is unreadable
+   * The first machine whose layout names one, or which was given one of the addresses (invariant
+   * 6). Call it in the transaction of the removal. @throws RackError `store-unavailable` if the
+   * layout is unreadable
    */
   firstUse(question: NetworkUseQuestion): Promise<NetworkUse | undefined>;
 }

@@ -1,9 +1,10 @@
-// The parameters of a machine's power driver: address, user, password. The operator or the machine provides them.
+// The parameters of a machine's power driver: address, user, password. The operator or the machine
+// provides them.
 //
 // 1. They are a flat record of at most POWER_PARAMETERS_MAX printable values.
 // 2. They may contain secrets: for administrators only, never in an event.
-// 3. A machine or an ordinary user may give only what a BMC needs. None of it makes Rackboot open a URL, run a program of the sender's
-//    choice, or look up a name.
+// 3. A machine or an ordinary user may give only what a BMC needs. None of it makes Rackboot open a
+//    URL, run a program of the sender's choice, or look up a name.
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../ground/address.ts';

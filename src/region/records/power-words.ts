@@ -214,13 +214,19 @@ export function powerText(detail: PowerDetail | undefined, quoted?: string): str
   return quoted === undefined ? text : `${text}; the controller answered: ${quoted}`;
 }
 
-/** For those who may read power parameters: a program's words hold the address and the user that it was given. */
+/**
+ * For those who may read power parameters: a program's words hold the address and the user that it
+ * was given.
+ */
 const PRIVATE: readonly string[] = ['said', 'host', 'controller', 'guest'];
 
 /** The values of settings and of power parameters. */
 const VALUES: readonly string[] = ['from', 'to'];
 
-/** For all readers: in every `detail` of power, private parameters are empty, and of what a change changed only the fields are named. */
+/**
+ * For all readers: in every `detail` of power, private parameters are empty, and of what a change
+ * changed only the fields are named.
+ */
 export function withoutPrivate<Value>(value: Value): Value {
   const ofDetail = (key: string, part: unknown): unknown => (PRIVATE.includes(key) ? '' : part);
   const ofDiffers = (key: string, part: unknown): unknown => (VALUES.includes(key) ? undefined : part);

@@ -4,7 +4,10 @@ import type { Heartbeat } from './heartbeat.ts';
 
 export type RackInterface = Heartbeat['interfaces'][number];
 
-/** For a client without a known hardware address; no host has it. So every region keeps the address from its machines. */
+/**
+ * For a client without a known hardware address; no host has it. So every region keeps the address
+ * from its machines.
+ */
 export const NO_MAC = '00:00:00:00:00:00';
 
 export type HostAddress = NonNullable<Heartbeat['addresses']>[number];

@@ -1,7 +1,9 @@
 // What a rack measures of itself, and a day of it.
 //
-// 1. A sample stands for SAMPLE_MS; of several measures within it the last one counts. A rack has at most SAMPLES_MAX of them.
-// 2. A counter that fell began anew with the rack's process: the rate of that sample is unknown. So is one after a silence.
+// 1. A sample stands for SAMPLE_MS; of several measures within it the last one counts. A rack has
+//    at most SAMPLES_MAX of them.
+// 2. A counter that fell began anew with the rack's process: the rate of that sample is unknown. So
+//    is one after a silence.
 
 import type { Heartbeat } from './heartbeat.ts';
 

@@ -1,4 +1,5 @@
-// What a region asks of a rack by itself, and what the rack answers: a change of one lease, or a search for other DHCP servers.
+// What a region asks of a rack by itself, and what the rack answers: a change of one lease, or a
+// search for other DHCP servers.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -9,7 +10,10 @@ export interface LeaseChange {
   readonly address: Ipv4;
 }
 
-/** Asks once, as a client, which other servers give addresses on an interface of the rack's host, served or not. */
+/**
+ * Asks once, as a client, which other servers give addresses on an interface of the rack's host,
+ * served or not.
+ */
 export interface ServerSearch {
   readonly kind: 'search';
   readonly interface: string;

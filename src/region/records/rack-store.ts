@@ -57,6 +57,9 @@ export interface RackStore {
   describe(uuid: string, description: string, event: NewMachineEvent): Promise<boolean>;
   /** For each sign; undefined: no machine has this interface or was last seen with this address. */
   findHomes(signs: readonly MachineSign[]): Promise<readonly FoundHome[]>;
-  /** If a rack gains the home network of machines at work, the desired state is sent again, because this rack must now get their tokens. */
+  /**
+   * If a rack gains the home network of machines at work, the desired state is sent again, because
+   * this rack must now get their tokens.
+   */
   change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
 }

@@ -4,7 +4,8 @@
 //                              └────reject──▶ rejected     either verdict can change later; remove forgets the rack
 //
 // 1. Only a digest of a rack's secret is stored.
-// 2. The region believes a rack only once it is accepted. Until then its networks do not count, and its events are not stored.
+// 2. The region believes a rack only once it is accepted. Until then its networks do not count, and
+//    its events are not stored.
 
 import type { Heartbeat } from './heartbeat.ts';
 import type { RackInterface } from './rack-description.ts';
@@ -12,8 +13,9 @@ import type { RackInterface } from './rack-description.ts';
 /** In any state. Administrators accept and remove racks. */
 export const RACKS_MAX = 256;
 /**
- * Bound on the racks that wait for an administrator. Any host can add one. At the bound a new one replaces, in the network with the most
- * waiting racks, at the address with the most, the one heard longest ago, which asks again. Accepted racks never give way.
+ * Bound on the racks that wait for an administrator. Any host can add one. At the bound a new one
+ * replaces, in the network with the most waiting racks, at the address with the most, the one heard
+ * longest ago, which asks again. Accepted racks never give way.
  */
 export const PENDING_RACKS_MAX = 32;
 /** One host cannot take all places. */

@@ -2,7 +2,8 @@
 //
 //   room ─ refusal(name, text) ─► value ─► API's JSON, page, log
 //
-// 1. The text is written where it is thrown, and names the value and the remedy. One that several rules use stands beside one of them.
+// 1. The text is written where it is thrown, and names the value and the remedy. One that several
+//    rules use stands beside one of them.
 
 import type { z } from 'zod';
 
@@ -176,8 +177,9 @@ export const REFUSALS = {
     status: 503,
     explain: 'A rack cannot be reached, or did not answer in time; the answer names it.',
   },
-  // As MAAS while a power action is in progress (its API middleware). It is not a 409, because nothing has to be changed before the request is
-  // repeated: `Retry-After` says when (RFC 9110 §15.6.4), and gomaasapi repeats the request then.
+  // As MAAS while a power action is in progress (its API middleware). It is not a 409, because
+  // nothing has to be changed before the request is repeated: `Retry-After` says when (RFC 9110
+  // §15.6.4), and gomaasapi repeats the request then.
   'power-busy': { status: 503, explain: 'The power of the machine is being switched; wait until that has ended.' },
   'bodies-limit': {
     status: 503,

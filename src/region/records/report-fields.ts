@@ -1,7 +1,7 @@
 // Recognises the stage of a machine's boot from a rack's report.
 //
-// 1. Never recognised: a kind or fields of another version, and what comes from outside the machine's home network, because any host there
-//    can use the machine's hardware address.
+// 1. Never recognised: a kind or fields of another version, and what comes from outside the
+//    machine's home network, because any host there can use the machine's hardware address.
 
 import { isReported } from '../reports/reported.ts';
 import type { Happening, ReportFields } from './events.ts';

@@ -4,7 +4,10 @@ import { z } from 'zod';
 
 /** Bound on the reports of one rack; a further one replaces its oldest. */
 export const REPORTED_OF_RACK_MAX = 32;
-/** Bound on the reports of all racks; a further one replaces the oldest report of the rack that has the most. */
+/**
+ * Bound on the reports of all racks; a further one replaces the oldest report of the rack that has
+ * the most.
+ */
 export const REPORTED_DOWNLOADS_MAX = 256;
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);

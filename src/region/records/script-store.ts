@@ -116,8 +116,8 @@ export interface ScriptStore {
   /** `exists`: the new name is taken. */
   changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Promise<Script | 'exists' | 'not-found'>;
   /**
-   * Nothing is stored, not even the event, if that changes nothing. `limit`: the script has `tagsMax` tags. @param isThere true adds the
-   * tag, false removes it
+   * Nothing is stored, not even the event, if that changes nothing. `limit`: the script has
+   * `tagsMax` tags. @param isThere true adds the tag, false removes it
    */
   tagScript(
     name: string,
@@ -130,8 +130,8 @@ export interface ScriptStore {
   removeScript(name: string, event: NewMachineEvent): Promise<boolean>;
 
   /**
-   * An earlier run in which nothing has started is removed; unfinished results of other runs become aborted. @returns its results, all
-   * pending; `undefined` if there is no such machine
+   * An earlier run in which nothing has started is removed; unfinished results of other runs become
+   * aborted. @returns its results, all pending; `undefined` if there is no such machine
    */
   beginRun(
     systemId: string,
@@ -141,7 +141,10 @@ export interface ScriptStore {
   ): Promise<readonly ScriptResult[] | undefined>;
   /** The newest run first, each in running order. */
   listResults(systemId: string, filter?: ResultFilter): Promise<readonly ScriptResult[]>;
-  /** Changes only an unfinished result of the newest run. @returns the result after that; `undefined` if that run has none with this id */
+  /**
+   * Changes only an unfinished result of the newest run. @returns the result after that;
+   * `undefined` if that run has none with this id
+   */
   changeResult(
     systemId: string,
     id: number,

@@ -19,8 +19,9 @@ export interface StoredSession {
 
 export interface SessionStore {
   /**
-   * Does nothing if there is no such account. At `max` sessions, the account with the most loses the one that was unused for longest; if
-   * this account ties for the most, it does. @param overMs sessions last used before this wall time are removed
+   * Does nothing if there is no such account. At `max` sessions, the account with the most loses
+   * the one that was unused for longest; if this account ties for the most, it does. @param overMs
+   * sessions last used before this wall time are removed
    */
   open(username: string, session: StoredSession, max: number, overMs: number): Promise<void>;
   /** With its account as it is now. */

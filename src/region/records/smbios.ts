@@ -1,7 +1,7 @@
 // A machine's parts by the SMBIOS structure table of its firmware, `/sys/firmware/dmi/tables/DMI`.
 //
-// Source: DMTF DSP0134 3.7 §6.1.2 (structure header), §6.1.3 (text strings), §7.5 (processor, type 4), §7.17 (memory array, 16),
-// §7.18 (memory device, 17), §7.39 (IPMI device, 38).
+// Source: DMTF DSP0134 3.7 §6.1.2 (structure header), §6.1.3 (text strings), §7.5 (processor, type
+// 4), §7.17 (memory array, 16), §7.18 (memory device, 17), §7.39 (IPMI device, 38).
 //
 // 1. The table is untrusted: any bytes give an inventory within the bounds below, without an exception.
 // 2. Fields beyond the end of a structure, or marked unknown, are absent or empty.

@@ -8,7 +8,10 @@ export interface StoreAvailability {
   readonly problem: Outage | undefined;
   /** Calls `onChange` with the problem when it begins, and with undefined when it ends. Call `watch` once. */
   watch(onChange: (problem: Outage | undefined) => void): void;
-  /** Calls `onEnd` when connections or changes are accepted after some were refused, with for how many milliseconds. Call it once. */
+  /**
+   * Calls `onEnd` when connections or changes are accepted after some were refused, with for how
+   * many milliseconds. Call it once.
+   */
   watchRefusals(onEnd: (refusedMs: number) => void): void;
 }
 
@@ -37,6 +40,9 @@ export interface StoreNeighbours {
   listen(onChange: () => void): void;
   /** It may be lost; one of more than 7999 octets is. */
   say(text: string): void;
-  /** Texts of any process, even of this one. Anybody with an account of the database may send one. Call `hear` once. */
+  /**
+   * Texts of any process, even of this one. Anybody with an account of the database may send one.
+   * Call `hear` once.
+   */
   hear(onSaid: (text: string) => void): void;
 }

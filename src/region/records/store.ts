@@ -1,11 +1,13 @@
 // The port to the region's store (`store/sqlite/region-sqlite.ts`, `store/postgres/region-postgres.ts`).
 //
-// 1. One method is one transaction: fulfilled, all of it is on disk; rejected, nothing happened. `transact` joins several.
-// 2. `decide` functions run inside the transaction, synchronously and perhaps more than once. They get facts as data and return a decision,
-//    or a question for further facts (`kind: 'ask'`), after which they are called with all facts so far.
+// 1. One method is one transaction: fulfilled, all of it is on disk; rejected, nothing happened.
+//    `transact` joins several.
+// 2. `decide` functions run inside the transaction, synchronously and perhaps more than once. They
+//    get facts as data and return a decision, or a question for further facts (`kind: 'ask'`),
+//    after which they are called with all facts so far.
 // 3. Other processes may write at the same time; every read sees their commits.
-// 4. Every method rejects with RackError `store-unavailable` while the disk is full or the database cannot be used; the same store works
-//    again afterwards.
+// 4. Every method rejects with RackError `store-unavailable` while the disk is full or the database
+//    cannot be used; the same store works again afterwards.
 
 import type { MacAddress } from '../../ground/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
@@ -125,7 +127,10 @@ export interface RegionStore {
   readonly power: PowerLedger;
   /** With it, its processes log in to hypervisors. */
   readonly sshKey: SshKeyStore;
-  /** Undefined: one process has the store, and all duties. Only the one that has them may begin a power command. */
+  /**
+   * Undefined: one process has the store, and all duties. Only the one that has them may begin a
+   * power command.
+   */
   readonly duties?: DutyStore | undefined;
   /** Undefined: the images of the region are those of one host. */
   readonly hostImages?: HostImageStore | undefined;
@@ -139,16 +144,20 @@ export interface RegionStore {
   readonly confirmation?: StoreConfirmation | undefined;
   readonly troubles: StoreTroubles;
   /**
-   * Every method that `work` calls is part of one transaction: all changes happen or none. The store may run `work` again, so it must
-   * change nothing else, wait only for this store, and not continue after a method has failed.
+   * Every method that `work` calls is part of one transaction: all changes happen or none. The
+   * store may run `work` again, so it must change nothing else, wait only for this store, and not
+   * continue after a method has failed.
    */
   transact<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Runs `effect` once the caller's transaction is on disk, and never if that fails; `transact` waits for it. Outside a transaction it runs
-   * at once, and the caller waits.
+   * Runs `effect` once the caller's transaction is on disk, and never if that fails; `transact`
+   * waits for it. Outside a transaction it runs at once, and the caller waits.
    */
   afterCommit(effect: () => void | Promise<void>): Promise<void>;
-  /** The caller must not wait then for a read that it shares with others, which may wait for that transaction. */
+  /**
+   * The caller must not wait then for a read that it shares with others, which may wait for that
+   * transaction.
+   */
   isInTransaction(): boolean;
 
   enlist<R>(
@@ -194,8 +203,8 @@ export interface RegionStore {
   /** A part of the same list: known machines are not read again. */
   listStamped(filter: MachineFilter, afterId: number, isKnown: IsKnownMachine): Promise<StampedMachines>;
   /**
-   * Facts and owner data are many times larger than what racks need. @param since only those whose record for racks changed since this
-   * version of the desired state; 0: all
+   * Facts and owner data are many times larger than what racks need. @param since only those whose
+   * record for racks changed since this version of the desired state; 0: all
    */
   listMachinesForRacks(since: number, afterId: number, limit: number): Promise<readonly MachineForRacks[]>;
   countMachines(filter: MachineFilter): Promise<number>;
@@ -220,7 +229,10 @@ export interface RegionStore {
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): Promise<SettingsOutcome<R>>;
 
-  /** Only those above the source's highest stored sequence. @param rackUuid undefined: the region's own rack */
+  /**
+   * Only those above the source's highest stored sequence. @param rackUuid undefined: the region's
+   * own rack
+   */
   recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): Promise<RecordedReports>;
   /** -1: none. */
   highestSequence(source: string): Promise<number>;
@@ -235,17 +247,26 @@ export interface RegionStore {
   nearestEvent(side: 'after' | 'before', id: number): Promise<number | undefined>;
   /** That the log shares with this history; undefined: it contains the whole history. */
   historyEnd(history: number): Promise<number | undefined>;
-  /** That booted from the network since `sinceMs`, the latest first, each with its newest event that is not the end of a lease. */
+  /**
+   * That booted from the network since `sinceMs`, the latest first, each with its newest event that
+   * is not the end of a lease.
+   */
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
   /** That are not machines, heard by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
-  /** That are not machines, and whose last report about an address is that they took or renewed it; the latest first. The lease may have ended. */
+  /**
+   * That are not machines, and whose last report about an address is that they took or renewed it;
+   * the latest first. The lease may have ended.
+   */
   listLeases(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
   /** A host is listed again once a rack hears it. @param mac only this one */
   clearHeard(mac?: MacAddress): Promise<void>;
   /** At most `limit` of each machine, the newest first. */
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
-  /** @param isQuiet true leaves out events that do not explain a machine's state: DEBUG, AUDIT, and that its power was seen to change */
+  /**
+   * @param isQuiet true leaves out events that do not explain a machine's state: DEBUG, AUDIT, and
+   * that its power was seen to change
+   */
   newestEvents(systemIds: readonly string[], isQuiet?: boolean): Promise<ReadonlyMap<string, MachineEvent>>;
   close(): Promise<void>;
 }

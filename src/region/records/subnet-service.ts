@@ -1,4 +1,5 @@
-// The work of one rack in one subnet: MAAS 1's cluster interface, as a row. The subnet and its ranges have the addresses.
+// The work of one rack in one subnet: MAAS 1's cluster interface, as a row. The subnet and its
+// ranges have the addresses.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import { ipv4 } from '../../ground/address.ts';

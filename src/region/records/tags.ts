@@ -1,6 +1,7 @@
 // Tags, and the kernel arguments that they give their machines.
 //
-// Source: MAAS's rules. A tag's arguments replace the global ones. Of several tags, the first one by name that has arguments counts.
+// Source: MAAS's rules. A tag's arguments replace the global ones. Of several tags, the first one
+// by name that has arguments counts.
 //
 // 1. A machine's own arguments replace those of its tags.
 // 2. Arguments that not every loader can take are refused when they are stored (`boot/quotable.ts`).

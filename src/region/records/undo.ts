@@ -2,7 +2,10 @@
 
 import type { RegionStore } from './store.ts';
 
-/** As the store's `transact`; but if `work` throws what `undo` makes of a result, nothing is stored, and that is the result. */
+/**
+ * As the store's `transact`; but if `work` throws what `undo` makes of a result, nothing is stored,
+ * and that is the result.
+ */
 export async function transactOrUndo<T>(
   store: Pick<RegionStore, 'transact'>,
   work: (undo: (result: T) => Error) => Promise<T>,

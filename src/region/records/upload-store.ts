@@ -1,5 +1,5 @@
-// The port to the store of uploads: images that people send to the region in pieces. The bytes are in a file on one host
-// (`images/uploads/`).
+// The port to the store of uploads: images that people send to the region in pieces. The bytes are
+// in a file on one host (`images/uploads/`).
 //
 //   begin ─► advance, advance … ─► all bytes arrived ─► removed: it has become an image, or was deleted or abandoned
 //                                                    └► failed, with the reason, until it is replaced or removed
@@ -13,7 +13,10 @@
 import type { ImportReason } from './import-reason.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
-/** Including failed ones. Administrators begin them. A place is free again when an upload ends, or stands still for a day. */
+/**
+ * Including failed ones. Administrators begin them. A place is free again when an upload ends, or
+ * stands still for a day.
+ */
 export const UPLOADS_MAX = 16;
 /** Of a file, as for an import. */
 export const UPLOAD_BYTES_MAX = 64 * 1024 ** 3;

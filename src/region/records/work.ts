@@ -28,7 +28,10 @@ export interface MachineWork {
   readonly askedBy?: string | undefined;
   /** In a rescue, as the machine reported it: `SHA256:…`. */
   readonly hostKey?: string | undefined;
-  /** In Commissioning and Testing: to run instead of all of their kind, and the number of the run once begun. */
+  /**
+   * In Commissioning and Testing: to run instead of all of their kind, and the number of the run
+   * once begun.
+   */
   readonly scripts?: readonly string[] | undefined;
   readonly run?: number | undefined;
   /** In its last signal, a short word. */
@@ -42,11 +45,15 @@ export interface MachineWork {
   /** Since its last signal, and the wall time of the latest in milliseconds. */
   readonly boots?: number | undefined;
   readonly bootMs?: number | undefined;
-  /** Why its power-on is uncertain, and the deadline set because of that: once the current one differs, the doubt is over. */
+  /**
+   * Why its power-on is uncertain, and the deadline set because of that: once the current one
+   * differs, the doubt is over.
+   */
   readonly doubt?: Happening<'power-uncertain'> | undefined;
   readonly doubtEndsMs?: number | undefined;
   /**
-   * The deadline when the end of a process interrupted its power-on: once the current one differs, the machine has shown a sign of life.
+   * The deadline when the end of a process interrupted its power-on: once the current one differs,
+   * the machine has shown a sign of life.
    */
   readonly interruptedEndsMs?: number | undefined;
 }

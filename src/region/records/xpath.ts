@@ -5,9 +5,10 @@
 //
 // Source: W3C XPath 1.0 §2 (location paths), §3 (expressions), §4 (functions and conversions).
 //
-// 1. Everything else (other axes, variables, arithmetic, unions) is a fault with its position, so a definition never means something other
-//    than its author intended.
-// 2. Hostile definitions are bounded: in length, in depth, and in the elements that they look at. One that looks at more matches nothing.
+// 1. Everything else (other axes, variables, arithmetic, unions) is a fault with its position, so a
+//    definition never means something other than its author intended.
+// 2. Hostile definitions are bounded: in length, in depth, and in the elements that they look at.
+//    One that looks at more matches nothing.
 
 import type { HardwareElement } from './lshw.ts';
 

@@ -1,5 +1,5 @@
-// The events of the process and its parts, of the wires, of the region and of the log. They stand here because the region writes their sentences,
-// too; the parts that raise them lie above.
+// The events of the process and its parts, of the wires, of the region and of the log. They stand
+// here because the region writes their sentences, too; the parts that raise them lie above.
 
 import { asSentence, counted } from '../../ground/counted.ts';
 import { defineEvent, type EventOf } from '../../ground/event.ts';

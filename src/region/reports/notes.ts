@@ -1,11 +1,14 @@
-// Notes for people about a rack, its host or its region: a code, plain parameters and a sentence with the fact, its consequence and the
-// remedy. Events carry notes (`daemon.note`, `region.problem`, `region.away` …), and `rackboot status` and `rackboot doctor` show those that
-// still apply. An outage of the region's store is a note within the process, and a sentence where it leaves it:
+// Notes for people about a rack, its host or its region: a code, plain parameters and a sentence
+// with the fact, its consequence and the remedy. Events carry notes (`daemon.note`,
+// `region.problem`, `region.away` …), and `rackboot status` and `rackboot doctor` show those that
+// still apply. An outage of the region's store is a note within the process, and a sentence where
+// it leaves it:
 //
 //   store ─ StoreOutage(note) ─► API, page, log ─ describeOutage(error) ─► note ─ noteText ─► sentence
 //
-// 1. Parameters are texts, numbers and flags, flat among the fields of an event; none is a sentence. `reason` is a text of the operating
-//    system or of an error, `detail` a text of another host.
+// 1. Parameters are texts, numbers and flags, flat among the fields of an event; none is a
+//    sentence. `reason` is a text of the operating system or of an error, `detail` a text of
+//    another host.
 
 import { PROBES_BLIND } from '../../dhcp/events/events.ts';
 import { counted } from '../../ground/counted.ts';
@@ -62,8 +65,9 @@ const NOTE_FIELDS = {
 type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_FIELDS)[N]> };
 
 /**
- * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `detail` holds the system's error text.
- * `hanging`: another address answers. `interim`: too many interim answers (1xx) came before one.
+ * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS),
+ * `detail` holds the system's error text. `hanging`: another address answers. `interim`: too many
+ * interim answers (1xx) came before one.
  */
 export type LinkFault = HttpFault | 'failed' | 'untrusted' | 'hanging';
 
@@ -402,8 +406,8 @@ const NOTES = {
     ['reason'],
     ({ reason }) => `The new addresses of NTP servers are not in force: ${reason}`,
   ),
-  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `keptText` and `lost` are addresses, `keptMore` and `lostMore` how
-  // many more there are.
+  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `keptText` and `lost`
+  // are addresses, `keptMore` and `lostMore` how many more there are.
   'leases-lost': defineNote(
     ['file'],
     ({ file }) =>
@@ -509,8 +513,9 @@ const NOTES = {
   // Why the region stopped.
   'region-failed': defineNote(['reason'], ({ reason }) => reason),
   'region-ended': defineNote([], () => 'its thread ended'),
-  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds, bytes or number; `more`: how many further addresses do not answer as
-  // a region. `link-foreign`: something else answers there; `where` it redirects to, or empty.
+  // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds, bytes or number;
+  // `more`: how many further addresses do not answer as a region. `link-foreign`: something else
+  // answers there; `where` it redirects to, or empty.
   'link-failed': defineNote(['reason'], ({ reason }) => reason),
   'link-unanswered': defineNote(['url', 'fault', 'said', 'max', 'more'], linkFault),
   'link-foreign': defineNote(['url', 'status', 'where', 'more'], foreignAnswer),
@@ -556,7 +561,10 @@ export type Outage = RackNote<keyof typeof OUTAGES>;
 
 const isCode = (name: string): name is NoteCode => Object.hasOwn(NOTES, name);
 
-/** True if this version knows an event's note and none of its parameters is missing. The caller has checked their types. */
+/**
+ * True if this version knows an event's note and none of its parameters is missing. The caller has
+ * checked their types.
+ */
 export function isNote(fields: { readonly note?: unknown }): fields is RackNote {
   const { note } = fields;
   return (
@@ -567,8 +575,8 @@ export function isNote(fields: { readonly note?: unknown }): fields is RackNote 
 }
 
 /**
- * True if the change may have been stored. Such a refusal must not ask for a retry: gomaasapi repeats a request after a 503 with
- * `Retry-After`, and would make the change twice.
+ * True if the change may have been stored. Such a refusal must not ask for a retry: gomaasapi
+ * repeats a request after a 503 with `Retry-After`, and would make the change twice.
  */
 export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';
 
@@ -597,7 +605,10 @@ type SpokenNote<N extends RackNote> = N & { readonly text: string };
 /** Adds its sentence to a note. */
 export const spoken = <N extends RackNote>(note: N): SpokenNote<N> => ({ ...note, text: noteText(note) });
 
-/** The RackError `store-unavailable` for an outage. Its message is the sentence, for a log and the command line. */
+/**
+ * The RackError `store-unavailable` for an outage. Its message is the sentence, for a log and the
+ * command line.
+ */
 export class StoreOutage extends RackError {
   readonly outage: Outage;
   constructor(outage: Outage, options?: { readonly cause?: unknown }) {

@@ -1,7 +1,8 @@
 // Reads racks' events, and writes their sentences, in the region and in the rack's log.
 //
-// 1. Fields may come from another host. Texts are cleaned and cut, and unlisted fields are dropped. If a needed field is missing, or a
-//    listed one has another type, the region keeps the rack's own sentence instead. It does the same for an unknown kind or note.
+// 1. Fields may come from another host. Texts are cleaned and cut, and unlisted fields are dropped.
+//    If a needed field is missing, or a listed one has another type, the region keeps the rack's
+//    own sentence instead. It does the same for an unknown kind or note.
 // 2. A sentence begins with a capital letter, unless it begins with a name, and has no full stop at its end.
 
 import { lowerFirst } from '../../boot/boot-words.ts';
@@ -46,8 +47,9 @@ export type RackFields = Readonly<Record<string, string | number | boolean | und
 const ABOUT_CLIENT = /^(?:tftp|http)\.(?!listening$|failed$)/;
 
 /**
- * Completes the sentence of a rack's event. Without a hardware address the event belongs to no machine, so the sentence itself names the
- * client's IP address. An event that stands for several similar ones gives their number.
+ * Completes the sentence of a rack's event. Without a hardware address the event belongs to no
+ * machine, so the sentence itself names the client's IP address. An event that stands for several
+ * similar ones gives their number.
  */
 function ofReport(sentence: string, { code, params: { mac, address, count, isAway } }: ReportedEvent): string {
   const isNamed = mac === undefined && address !== undefined && ABOUT_CLIENT.test(code);
@@ -62,7 +64,10 @@ const TEXT_CHARACTERS_MAX = 500;
 /** Characters of all texts of one event; beyond them a text keeps its first SHORT_CHARACTERS_MAX. */
 const TEXTS_CHARACTERS_MAX = 1000;
 const SHORT_CHARACTERS_MAX = 64;
-/** The largest number, either way. So many seconds before or after an event are still a moment that a date can name. */
+/**
+ * The largest number, either way. So many seconds before or after an event are still a moment that
+ * a date can name.
+ */
 const NUMBER_MAX = 8e12;
 
 /** A kind's fields, prepared for reading: a rack reads thousands of events a second. */

@@ -1,7 +1,9 @@
 // A script's output: assembled from pieces, and cleaned for people.
 //
-// 1. A repeated piece is stored once. A mark with the size stands in place of a missing piece, and becomes a line when the output is read.
-// 2. For any bytes, the text has no control characters except line ends and tabs, and no sequence that moves the cursor.
+// 1. A repeated piece is stored once. A mark with the size stands in place of a missing piece, and
+//    becomes a line when the output is read.
+// 2. For any bytes, the text has no control characters except line ends and tabs, and no sequence
+//    that moves the cursor.
 
 import { copyBytes } from '../../ground/borrowed-bytes.ts';
 import { cleanLines } from '../../ground/clean-text.ts';
@@ -10,7 +12,10 @@ import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
 
 const gapText = (bytes: number): string => `[${counted(bytes, 'byte')} did not arrive]`;
 
-/** The furthest position in an output, in bytes: far more than a script prints, and small enough for every later sum. */
+/**
+ * The furthest position in an output, in bytes: far more than a script prints, and small enough for
+ * every later sum.
+ */
 export const OFFSET_MAX = 2 ** 40;
 
 interface OutputSoFar {
@@ -18,7 +23,8 @@ interface OutputSoFar {
   readonly outputBytes: number;
 }
 
-// A control sequence (ECMA-48 §8.3.89), so that a terminal does not show it. A script that prints it only adds a line to its own output.
+// A control sequence (ECMA-48 §8.3.89), so that a terminal does not show it. A script that prints
+// it only adds a line to its own output.
 const gapMark = (bytes: number): string => `\u001b]rackboot-gap;${bytes}\u0007`;
 const GAPS = /\u001b\]rackboot-gap;(\d{1,13})\u0007/g;
 

@@ -4,8 +4,8 @@
 //   testing        disks, memory, link, clock, then the operator's testing scripts
 //
 // 1. A machine's OK counts only if its scripts passed.
-// 2. A script beyond its time limit does not extend its machine's deadline (`isOverdue`): either the machine ends the script, or the
-//    state's deadline ends both.
+// 2. A script beyond its time limit does not extend its machine's deadline (`isOverdue`): either
+//    the machine ends the script, or the state's deadline ends both.
 
 import type { FailedScript, Happening } from '../records/events.ts';
 import {
@@ -55,7 +55,10 @@ export const runsUnasked = ({ tags, isDestructive }: Pick<Script, 'tags' | 'isDe
 export const isMeant = ({ name, tags }: Pick<Script, 'name' | 'tags'>, word: string): boolean =>
   name === word || tags.includes(word);
 
-/** True if a script is for this hardware, and one of the words is its name or a tag of it; `undefined`: any. */
+/**
+ * True if a script is for this hardware, and one of the words is its name or a tag of it;
+ * `undefined`: any.
+ */
 export const passes = (
   script: Pick<Script, 'name' | 'tags' | 'hardware'>,
   hardware: ScriptHardware | undefined,

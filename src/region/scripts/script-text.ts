@@ -1,4 +1,5 @@
-// The text of an operator's script. Its first line names the interpreter; a comment may give its name, time limit and purpose.
+// The text of an operator's script. Its first line names the interpreter; a comment may give its
+// name, time limit and purpose.
 //
 //   #!/bin/sh
 //   # --- Start MAAS 1.0 script metadata ---
@@ -9,8 +10,9 @@
 //   # tags: [slow, heat]
 //   # --- End MAAS 1.0 script metadata ---
 //
-// Source: the metadata of MAAS's commissioning and testing scripts, which is YAML. Metadata that would change the run but is not supported here
-// is refused by name rather than ignored; so is a value of several lines that is not a list.
+// Source: the metadata of MAAS's commissioning and testing scripts, which is YAML. Metadata that
+// would change the run but is not supported here is refused by name rather than ignored; so is a
+// value of several lines that is not a list.
 //
 // 1. For any text, the result is within the bounds below, or a list of problems.
 // 2. Of several values of a property, a person's counts, then that of a new text, then the one before.
@@ -41,7 +43,10 @@ const HEADER_LINES_MAX = 200;
 export const SCRIPT_TAGS_MAX = 64;
 /** A tag of a script: letters, digits, `_`, `.` and `-`. The word `none` chooses no script. */
 export const SCRIPT_TAG = /^(?!none$)[A-Za-z0-9_.-]{1,64}$/;
-/** The interpreters of the environment in which scripts run, all of BusyBox; the agent runs those for dash with its sh. */
+/**
+ * The interpreters of the environment in which scripts run, all of BusyBox; the agent runs those
+ * for dash with its sh.
+ */
 const INTERPRETERS: ReadonlySet<string> = new Set(['sh', 'ash', 'dash', 'awk', 'sed', 'busybox']);
 const NAME_SHOWN_MAX = 64;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -59,7 +64,10 @@ const UNSUPPORTED = {
   recommission: 'a script does not repeat the commissioning: commission the machine again',
   apply_configured_networking: "a script uses the boot's network",
 } as const;
-/** The words of MAAS for the kinds of hardware and for scripts that may run at the same time, other than their own names and numbers. */
+/**
+ * The words of MAAS for the kinds of hardware and for scripts that may run at the same time, other
+ * than their own names and numbers.
+ */
 const HARDWARE_WORDS = new Map<string, ScriptHardware>([
   ...(['', 'machine', 'controller', 'other', 'generic'] as const).map((word) => [word, 'node'] as const),
   ...(['disk', 'ssd'] as const).map((word) => [word, 'storage'] as const),
@@ -107,7 +115,8 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   const content = request.content?.replace(/\r\n/g, '\n') ?? before?.content ?? '';
   const contentProblem = findContentProblem(content);
   if (contentProblem !== undefined) complain('script', contentProblem);
-  // The metadata of a text that was there already has been judged, and people may have changed its values since.
+  // The metadata of a text that was there already has been judged, and people may have changed its
+  // values since.
   const isNew = contentProblem === undefined && (request.content !== undefined || before === undefined);
   const header = isNew ? parseScriptHeader(content) : NO_METADATA;
   for (const [key, why] of Object.entries(UNSUPPORTED)) {
@@ -192,7 +201,10 @@ function findContentProblem(content: string): RefusalWord | undefined {
   );
 }
 
-/** The program that runs the script, without its path: `awk` of `#!/usr/bin/env awk`. The agent finds it by this name. */
+/**
+ * The program that runs the script, without its path: `awk` of `#!/usr/bin/env awk`. The agent
+ * finds it by this name.
+ */
 function parseInterpreter(content: string): string {
   const [first = '', second = ''] = (/^#!(.*)$/m.exec(content)?.[1] ?? '').trim().split(/\s+/);
   const program = first.split('/').at(-1) ?? '';
@@ -258,7 +270,10 @@ const withoutComment = (row: string): string => (/^["']/.test(row) ? row : row.r
 
 const unquoted = (value: string): string => /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;
 
-/** The items of a list in YAML, or of words after commas. A list in another form is one item, which is not a tag. */
+/**
+ * The items of a list in YAML, or of words after commas. A list in another form is one item, which
+ * is not a tag.
+ */
 function itemsIn(rows: readonly string[]): readonly string[] {
   if (rows.length > 0 && rows.every((row) => /^-(?:\s|$)/.test(row))) {
     return rows.map((row) => unquoted(row.slice(1).trim()));
@@ -296,8 +311,8 @@ const parseFlag = (text: string): boolean | undefined =>
   /^(?:true|yes|on|y|1)$/i.test(text) ? true : /^(?:|false|no|off|n|0|null|~)$/i.test(text) ? false : undefined;
 
 /**
- * Parses a time limit such as `90`, `90s`, `10m`, `2h` or `01:30:00`, in seconds. The empty text gives the default; 0, which means
- * "unlimited", gives the maximum. `undefined` if it is malformed.
+ * Parses a time limit such as `90`, `90s`, `10m`, `2h` or `01:30:00`, in seconds. The empty text
+ * gives the default; 0, which means "unlimited", gives the maximum. `undefined` if it is malformed.
  */
 export function parseTimeout(text: string): number | undefined {
   const trimmed = text.trim();

@@ -1,7 +1,8 @@
-// Answers that take long, and who holds a place among them: lists and searches, which continue in pieces over turns of the event loop, and
-// followers of the event log.
+// Answers that take long, and who holds a place among them: lists and searches, which continue in
+// pieces over turns of the event loop, and followers of the event log.
 //
-// 1. Each turn of the event loop continues one piece of work of a kind. Users take turns, however much work each has under way.
+// 1. Each turn of the event loop continues one piece of work of a kind. Users take turns, however
+//    much work each has under way.
 
 import { type Clock, later } from '../../ground/clock.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';

@@ -1,5 +1,5 @@
-// Splits long work over turns of the event loop: one part a turn, so that other requests run between two parts. Holders take turns in
-// rotation, however much work each has.
+// Splits long work over turns of the event loop: one part a turn, so that other requests run
+// between two parts. Holders take turns in rotation, however much work each has.
 
 /** The turns. The caller bounds the work in progress, and with it the queue. */
 export class LoopTurns {

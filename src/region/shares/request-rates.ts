@@ -1,5 +1,6 @@
-// Rate limits for anonymous requests and for machines: a token bucket for each address or machine, one for each network, and one for all.
-// Source: RFC 4291 §2.5.4 (an IPv6 host has a whole /64 and is counted by it).
+// Rate limits for anonymous requests and for machines: a token bucket for each address or machine,
+// one for each network, and one for all. Source: RFC 4291 §2.5.4 (an IPv6 host has a whole /64 and
+// is counted by it).
 //
 // 1. Memory is bounded: at ADDRESSES_MAX the address seen first is forgotten, which only resets its bucket.
 // 2. A request beyond a narrower limit takes nothing from a wider one.
@@ -16,24 +17,34 @@ export const ANONYMOUS_PER_ADDRESS: Rate = { perSecond: 1, burst: 30 };
 /** Five times a rack of 40 machines that power on together in one network. */
 export const ANONYMOUS_PER_NETWORK: Rate = { perSecond: 100, burst: 600 };
 /**
- * All networks together. A network at its own limit leaves half of this to the others. Each remote rack has the same for what it forwards.
+ * All networks together. A network at its own limit leaves half of this to the others. Each remote
+ * rack has the same for what it forwards.
  */
 export const ANONYMOUS_IN_TOTAL: Rate = { perSecond: 200, burst: 1200 };
 /**
- * Addresses, and networks, whose buckets are kept. Any client can fill it, and no other client notices: the one seen first is forgotten and
- * gets its full burst again.
+ * Addresses, and networks, whose buckets are kept. Any client can fill it, and no other client
+ * notices: the one seen first is forgotten and gets its full burst again.
  */
 export const ADDRESSES_MAX = 4096;
 
-/** Requests for files and documents of the image stream that exist. A mirror fetches every file of a store, hundreds, one after the other. */
+/**
+ * Requests for files and documents of the image stream that exist. A mirror fetches every file of a
+ * store, hundreds, one after the other.
+ */
 export const STREAM_PER_ADDRESS: Rate = { perSecond: 20, burst: 1000 };
 export const STREAM_PER_NETWORK: Rate = { perSecond: 100, burst: 5000 };
 /** All networks together; each remote rack has the same for what it forwards. */
 export const STREAM_IN_TOTAL: Rate = { perSecond: 200, burst: 10_000 };
 
-/** A machine at work, by its boot token: each script takes three requests at once, then one every few seconds. */
+/**
+ * A machine at work, by its boot token: each script takes three requests at once, then one every
+ * few seconds.
+ */
 export const WORKER_RATE: Rate = { perSecond: 5, burst: 100 };
-/** The machines at work in one network; a remote rack counts as one network. Enough for a thousand with a request every four seconds. */
+/**
+ * The machines at work in one network; a remote rack counts as one network. Enough for a thousand
+ * with a request every four seconds.
+ */
 export const WORKERS_PER_NETWORK: Rate = { perSecond: 250, burst: 2500 };
 /** All machines at work together. A network at its own limit leaves half of this to the others. */
 export const WORKERS_RATE: Rate = { perSecond: 500, burst: 5000 };
@@ -56,7 +67,8 @@ export class RateLimiter {
   }
 
   /**
-   * The limit that this request exceeds: its address's, its network's, or that of all; `undefined` if it is within all, and counted.
+   * The limit that this request exceeds: its address's, its network's, or that of all; `undefined`
+   * if it is within all, and counted.
    * @param address the key of the narrowest bucket: an address, or a machine's name
    * @param from the address whose network counts, if `address` names a machine
    */
@@ -75,8 +87,9 @@ export class RateLimiter {
 }
 
 /**
- * Rates with separate buckets, and a separate total, for the requests that each remote rack forwards. A rack can name any address of its
- * networks, and could otherwise use up the rates of clients that reach the region directly or through another rack.
+ * Rates with separate buckets, and a separate total, for the requests that each remote rack
+ * forwards. A rack can name any address of its networks, and could otherwise use up the rates of
+ * clients that reach the region directly or through another rack.
  */
 export class RatesByRack {
   readonly #make: () => RateLimiter;

@@ -1,4 +1,5 @@
-// Searches that may read all machines, in pieces over turns of the event loop, so that neither one search nor many delay other requests.
+// Searches that may read all machines, in pieces over turns of the event loop, so that neither one
+// search nor many delay other requests.
 //
 // 1. A search that ends in its first piece takes no place; all others take one of SEARCHES_MAX.
 // 2. A search whose client has left ends before its next piece.
@@ -8,8 +9,9 @@ import type { Place } from '../../net/shares/fair-shares.ts';
 import { beginPiece, LongWork } from './long-work.ts';
 
 /**
- * Searches under way that are longer than a piece. At the bound the user with the most searches loses one to each newcomer of another user,
- * so the others notice nothing. It empties as searches end.
+ * Searches under way that are longer than a piece. At the bound the user with the most searches
+ * loses one to each newcomer of another user, so the others notice nothing. It empties as searches
+ * end.
  */
 export const SEARCHES_MAX = 32;
 
@@ -34,7 +36,8 @@ export class Searches {
   /**
    * Runs a search, and resolves with its result. Other requests may change the data between its steps.
    * @param holder `username address` of the caller
-   * @param refused the result if all places are taken and this user has a fair share of them, or if nobody waits for it any more
+   * @param refused the result if all places are taken and this user has a fair share of them, or if
+   * nobody waits for it any more
    * @param hasLeft true once the client has left
    * @returns rejects with what a step throws
    */

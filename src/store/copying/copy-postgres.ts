@@ -1,8 +1,8 @@
 // A PostgreSQL database as an end of a copy (`region-copy.ts`).
 //
 // 1. The source is read in one transaction, as of one moment.
-// 2. An unfinished target's version is negative, so no process starts on it. No region may run on either end or start meanwhile; only a
-//    backup may be made of a running region.
+// 2. An unfinished target's version is negative, so no process starts on it. No region may run on
+//    either end or start meanwhile; only a backup may be made of a running region.
 // 3. One copy at a time writes into a database, in one transaction.
 
 import { randomInt } from 'node:crypto';

@@ -1,8 +1,9 @@
 // A region.db, or a backup, as an end of a copy (`region-copy.ts`).
 //
 // 1. The source is read in one transaction, as of one moment, even while others write to it.
-// 2. The target is written under another name in its directory, and renamed when it is whole. One process at a time writes it, and what a
-//    killed one left is written afresh. No other user can read it.
+// 2. The target is written under another name in its directory, and renamed when it is whole. One
+//    process at a time writes it, and what a killed one left is written afresh. No other user can
+//    read it.
 // 3. A log left by an earlier database of the target's name would change it: such a target is refused.
 
 import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
@@ -116,7 +117,10 @@ export class SqliteTarget implements CopyTarget {
     this.#database = openLocked(`${path}${UNFINISHED}`, words.elsewhere);
   }
 
-  /** @throws RackError `already-exists`, `already-running` if another process writes it, and as `openDatabaseFile` */
+  /**
+   * @throws RackError `already-exists`, `already-running` if another process writes it, and as
+   * `openDatabaseFile`
+   */
   static open(path: string, words: TargetWords): SqliteTarget {
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);

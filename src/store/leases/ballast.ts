@@ -1,5 +1,6 @@
-// The ballast of the lease journal: a file that takes some room, so that a disk filled by others can still be given some. The worker frees
-// it when a write finds the disk full, and makes it again.
+// The ballast of the lease journal: a file that takes some room, so that a disk filled by others
+// can still be given some. The worker frees it when a write finds the disk full, and makes it
+// again.
 //
 //   kept ──freeIfFull──▶ freed ──keep: ROOM_FACTOR times its size is free──▶ kept
 //
@@ -44,7 +45,10 @@ export class Ballast {
     return true;
   }
 
-  /** Makes the file if it is missing and there is ample room. @returns true if made now; rejects with the system's error */
+  /**
+   * Makes the file if it is missing and there is ample room. @returns true if made now; rejects
+   * with the system's error
+   */
   async keep(): Promise<boolean> {
     if (this.#isMaking || this.#exists() || this.#freeBytes() < ROOM_FACTOR * BALLAST_BYTES) return false;
     this.#isMaking = true;

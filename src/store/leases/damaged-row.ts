@@ -6,11 +6,14 @@
 //           a cut batch does not show which other addresses it had: it is not used (`isCut`)
 //
 // 1. No address becomes free silently: each row is reported once, with its addresses.
-// 2. The checksum is a CRC-32 over the row's records, seeded with its key. SQLite checks only the structure of its pages.
-// 3. CRC-32 is linear: the difference to the computed checksum depends on the flipped bits alone. Within 2^32 bits each single flip has its
-//    own; in rows of up to 11 KB, two are never taken for one.
+// 2. The checksum is a CRC-32 over the row's records, seeded with its key. SQLite checks only the
+//    structure of its pages.
+// 3. CRC-32 is linear: the difference to the computed checksum depends on the flipped bits alone.
+//    Within 2^32 bits each single flip has its own; in rows of up to 11 KB, two are never taken for
+//    one.
 //
-// Sources: ITU-T V.42 §8.1.1.6.2 (the polynomial); Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications", DSN 2002.
+// Sources: ITU-T V.42 §8.1.1.6.2 (the polynomial); Koopman, "32-Bit Cyclic Redundancy Codes for
+// Internet Applications", DSN 2002.
 
 import { crc32 } from 'node:zlib';
 import { formatIpv4, type Ipv4, ipv4 } from '../../ground/address.ts';

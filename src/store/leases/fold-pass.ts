@@ -1,11 +1,13 @@
-// One pass over the log of `leases.db`: gathers its records by block, then merges them, keeping only the newest of each address.
+// One pass over the log of `leases.db`: gathers its records by block, then merges them, keeping
+// only the newest of each address.
 //
 //   add ─▶ add ─▶ … (PASS_BYTES_MAX, PASS_BLOCKS_MAX, or nothing left) ─▶ nextBlock, merge ─▶ … the last block
 //
 // 1. Records are moved as encoded bytes.
 // 2. A block holds its records in the order of their addresses.
 //
-// Measured with new addresses over 1.4 million, a quarter leased: 5.2 µs a record with 8 MiB a pass, 2.3 with 32; as table rows, 6 to 9 µs.
+// Measured with new addresses over 1.4 million, a quarter leased: 5.2 µs a record with 8 MiB a
+// pass, 2.3 with 32; as table rows, 6 to 9 µs.
 
 import { recordAddress, recordEnd } from './lease-record.ts';
 
@@ -94,7 +96,10 @@ export class FoldPass {
     if (this.#length > 0) this.#bytes.buffer.transfer(0);
   }
 
-  /** @param held the block's present contents; @param held its present ones; undefined if it is new @throws Error if they are cut off */
+  /**
+   * @param held the block's present contents; @param held its present ones; undefined if it is new
+   * @throws Error if they are cut off
+   */
   merge(block: number, held: Uint8Array | undefined): Uint8Array {
     const places: (Place | undefined)[] = new Array(BLOCK_ADDRESSES).fill(undefined);
     if (held !== undefined) {

@@ -26,7 +26,10 @@ export class HostClocks {
     this.#clock = clock;
   }
 
-  /** Rereads the clocks once a second and after a step of the wall clock only, because reading the uptime opens a file. */
+  /**
+   * Rereads the clocks once a second and after a step of the wall clock only, because reading the
+   * uptime opens a file.
+   */
   read(): HostMoment {
     const [now, wallMs] = [this.#clock.now(), this.#clock.wallTimeMs()];
     const moment = this.#moment;

@@ -1,18 +1,21 @@
-// `leases.db`, the journal worker's file. An acknowledgement waits only for a row at the end of `log`; the blocks by address are updated
-// later.
+// `leases.db`, the journal worker's file. An acknowledgement waits only for a row at the end of
+// `log`; the blocks by address are updated later.
 //
 //   write ──▶ log (seq, checksum, records)  ──fold──▶ lease_block (block, checksum, records)
 //                 │ the last LOG_HISTORY_MAX records stay as the history; older folded ones are deleted
 //
-// Measured: 227 000 rows/s appended in groups of 32; as upserts by address 41 000/s, with pauses of 5 ms for each checkpoint. A row holds
-// many encoded records (`lease-record.ts`): a batch, named by its last sequence, or those of BLOCK_ADDRESSES addresses. Columns for each
-// record would cost as much again as the write to disk.
+// Measured: 227 000 rows/s appended in groups of 32; as upserts by address 41 000/s, with pauses of
+// 5 ms for each checkpoint. A row holds many encoded records (`lease-record.ts`): a batch, named by
+// its last sequence, or those of BLOCK_ADDRESSES addresses. Columns for each record would cost as
+// much again as the write to disk.
 //
 // 1. The leases in force are `lease_block`, overlaid in order by the records of `log` above `fold.sequence`.
-// 2. A batch, a fold step and a probe are one transaction each. A fold takes many steps (`fold-pass.ts`), and the last one advances
-//    `fold.sequence`. Invariant 1 holds in between: records already in `lease_block` are only overlaid by identical ones.
+// 2. A batch, a fold step and a probe are one transaction each. A fold takes many steps
+//    (`fold-pass.ts`), and the last one advances `fold.sequence`. Invariant 1 holds in between:
+//    records already in `lease_block` are only overlaid by identical ones.
 // 3. No record leaves the log before `fold.sequence` has passed it.
-// 4. Of a damaged row only the usable records are used (`damaged-row.ts`). Each is reported once, up to DAMAGE_REPORTED_MAX.
+// 4. Of a damaged row only the usable records are used (`damaged-row.ts`). Each is reported once,
+//    up to DAMAGE_REPORTED_MAX.
 // 5. `lease_block` holds one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
@@ -36,7 +39,10 @@ export const LEASE_DATABASE: DatabaseKind = {
   ],
 };
 
-/** The most blocks that one fold step writes, and their bytes plus one block: a batch waits some milliseconds at most. */
+/**
+ * The most blocks that one fold step writes, and their bytes plus one block: a batch waits some
+ * milliseconds at most.
+ */
 export const FOLD_BLOCKS_MAX = 64;
 const FOLD_BYTES_MAX = 128 * 1024;
 /** Log records that one fold step gathers or deletes, plus at most a batch. */
@@ -130,8 +136,8 @@ export class LeaseDatabase {
   }
 
   /**
-   * Tests whether a batch of `size` bytes can be written, and deletes what a failed write left: records above the last one reported
-   * durable.
+   * Tests whether a batch of `size` bytes can be written, and deletes what a failed write left:
+   * records above the last one reported durable.
    */
   probe(size: number): void {
     const filler = Math.min(Math.max(Math.floor(size), PROBE_BYTES_MIN), PROBE_BYTES_MAX);
@@ -141,7 +147,10 @@ export class LeaseDatabase {
     this.#transaction(() => this.#database.exec('DELETE FROM probe'));
   }
 
-  /** Deletes records above `sequence`, whose durability the rack loop never learned: for the successor of a dead worker. */
+  /**
+   * Deletes records above `sequence`, whose durability the rack loop never learned: for the
+   * successor of a dead worker.
+   */
   discardAbove(sequence: number): void {
     this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq > ${sequence}`));
     this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));

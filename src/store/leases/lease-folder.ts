@@ -1,4 +1,5 @@
-// Decides when to fold the log of `leases.db`. No client waits for it, and the more records at once, the less each costs.
+// Decides when to fold the log of `leases.db`. No client waits for it, and the more records at
+// once, the less each costs.
 //
 //   afterWrite ─▶ (no write for FOLD_IDLE_MS, and FOLD_IDLE_RECORDS_MIN unfolded) ─▶ step ─▶ step ─▶ … nothing left
 //        └─ more than `backlogMax` unfolded: as many steps as keep the log from growing
@@ -6,8 +7,8 @@
 // 1. Under load nothing is folded until `backlogMax`. Beyond it the log does not grow.
 // 2. Idle steps run in separate turns of the event loop, so a batch that arrives in between goes first.
 // 3. A failed step is tried again after FOLD_RETRY_MS.
-// 4. Only records that the rack loop knows to be durable are folded: it takes back the rest if this thread dies, and a folded record cannot
-//    be removed.
+// 4. Only records that the rack loop knows to be durable are folded: it takes back the rest if this
+//    thread dies, and a folded record cannot be removed.
 
 import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';

@@ -1,5 +1,5 @@
-// The rack loop's side of the lease journal: gathers the records of a turn, sends them to the journal worker in one buffer, and tells the
-// lease table when they are on disk.
+// The rack loop's side of the lease journal: gathers the records of a turn, sends them to the
+// journal worker in one buffer, and tells the lease table when they are on disk.
 //
 //             append                      durable
 //   ┌─────▶ gathering ──(end of turn)──▶ outstanding ──────────┐
@@ -11,12 +11,16 @@
 //   ▲                                                                 ▲
 //   └── settled, and a prompt probe ──────── slow ◀── JOURNAL_SLOW_MS without an answer (`write-watch.ts`, #onSlow); fails as above
 //
-// 1. The worker has at most one batch; records appended meanwhile gather. They are the group of the group commit.
-// 2. `append` neither waits nor touches the disk. At most JOURNAL_PENDING_MAX records are pending; then `available` is false.
-// 3. A sequence is settled once: durable or failed. Sequences grow across restarts, and this process never reuses one.
-// 4. A disk that takes longer than JOURNAL_SLOW_MS is unavailable until a probe takes less than JOURNAL_PROMPT_MS: after seconds a client
-//    has given up. The same holds for a worker that gets no CPU time; time in which the rack loop itself was blocked does not count. The
-//    reason names the cause.
+// 1. The worker has at most one batch; records appended meanwhile gather. They are the group of the
+//    group commit.
+// 2. `append` neither waits nor touches the disk. At most JOURNAL_PENDING_MAX records are pending;
+//    then `available` is false.
+// 3. A sequence is settled once: durable or failed. Sequences grow across restarts, and this
+//    process never reuses one.
+// 4. A disk that takes longer than JOURNAL_SLOW_MS is unavailable until a probe takes less than
+//    JOURNAL_PROMPT_MS: after seconds a client has given up. The same holds for a worker that gets
+//    no CPU time; time in which the rack loop itself was blocked does not count. The reason names
+//    the cause.
 
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -44,8 +48,8 @@ export const LEASE_FILE = 'leases.db';
 /** The wait before the disk is tried again, in milliseconds. */
 export const JOURNAL_RETRY_MS = 1000;
 /**
- * A write that takes longer makes the disk unavailable, and a faster probe than the other available again: milliseconds of a running rack
- * loop.
+ * A write that takes longer makes the disk unavailable, and a faster probe than the other available
+ * again: milliseconds of a running rack loop.
  */
 export const JOURNAL_SLOW_MS = 2000;
 export const JOURNAL_PROMPT_MS = 500;

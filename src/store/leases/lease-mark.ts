@@ -1,15 +1,19 @@
-// Recognises a `leases.db` put back from a copy: it lacks later leases, so an address may since have been given to another client. The
-// mark, a small file next to it, records the state that the last run left.
+// Recognises a `leases.db` put back from a copy: it lacks later leases, so an address may since
+// have been given to another client. The mark, a small file next to it, records the state that the
+// last run left.
 //
 //   start: readLeaseMark ─ load leases.db ─ isPutBack ─ LeaseMark writes, again every MARK_MS while leases are written, and at the end
 //
-// 1. The mark names its own file and that of `leases.db` by inode and time of birth, because copying either back changes them: each write
-//    replaces the file. It also names the last sequence on disk: a copy ends before that.
+// 1. The mark names its own file and that of `leases.db` by inode and time of birth, because
+//    copying either back changes them: each write replaces the file. It also names the last
+//    sequence on disk: a copy ends before that.
 // 2. Without a readable mark the leases count as restored.
-// 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have newer ones.
+// 3. Restored records stay doubted across further starts (`doubtedUpTo`), until their clients have
+//    newer ones.
 // 4. A directory that goes back with its inodes (a snapshot) is not recognised. Remove the mark then.
-// 5. A rack that has lost its leases would offer addresses that machines still use. `leases.db` is then missing or empty, but
-//    `lease-ends.json` exists, which only a running rack writes (checked before `leases.db` is opened, which creates one).
+// 5. A rack that has lost its leases would offer addresses that machines still use. `leases.db` is
+//    then missing or empty, but `lease-ends.json` exists, which only a running rack writes (checked
+//    before `leases.db` is opened, which creates one).
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

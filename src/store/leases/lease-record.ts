@@ -1,13 +1,16 @@
-// Encodes leases as bytes, for messages to the journal worker (a buffer is transferred at once, objects are cloned) and for `leases.db`.
+// Encodes leases as bytes, for messages to the journal worker (a buffer is transferred at once,
+// objects are cloned) and for `leases.db`.
 //
-// 1. A batch is any number of concatenated records. A record's fields give its length, so a batch has no header.
-// 2. Integers are big endian. Those that may exceed 32 bits take 48: hardware addresses, sequences, milliseconds since 1970.
-// 3. Texts from the wire (client identifier, option 82 …) have one byte per character; names and boot ids are UTF-8.
+// 1. A batch is any number of concatenated records. A record's fields give its length, so a batch
+//    has no header.
+// 2. Integers are big endian. Those that may exceed 32 bits take 48: hardware addresses, sequences,
+//    milliseconds since 1970.
+// 3. Texts from the wire (client identifier, option 82 …) have one byte per character; names and
+//    boot ids are UTF-8.
 // 4. The top bit of the state is set if the lease was granted by client identifier.
 //
-//   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 | uptime ms 48 |
-//   named before ms 48 | six texts
-//   a text: length + 1 as 16 bits, bytes; 0: absent
+//   sequence 48 | address 32 | mac 48 | state 8 | granted ms 48 | expires ms 48 | duration s 32 |
+//   uptime ms 48 | named before ms 48 | six texts a text: length + 1 as 16 bits, bytes; 0: absent
 
 import type { LeaseState } from '../../dhcp/leases/lease.ts';
 import type { StoredLease } from '../../dhcp/leases/stored-lease.ts';

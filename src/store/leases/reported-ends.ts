@@ -1,11 +1,13 @@
-// Stores up to when lease ends have been reported, in a small file next to leases.db. The next start reports leases that ended while the
-// rack did not run.
+// Stores up to when lease ends have been reported, in a small file next to leases.db. The next
+// start reports leases that ended while the rack did not run.
 //
 //   note ┄ REPORTED_ENDS_WRITE_MS ┄ write ─ noted meanwhile? ┄ REPORTED_ENDS_WRITE_MS ┄ write …
 //
-// 1. The file is written after the report. Ends of the last second before a kill or power loss are reported twice; none is missed.
+// 1. The file is written after the report. Ends of the last second before a kill or power loss are
+//    reported twice; none is missed.
 // 2. If the file is missing or damaged, leases that ended before the start are not reported.
-// 3. The time is stored on the same clocks as leases, so that the two compare across restarts, reboots and clock steps.
+// 3. The time is stored on the same clocks as leases, so that the two compare across restarts,
+//    reboots and clock steps.
 
 import { join } from 'node:path';
 import { z } from 'zod';

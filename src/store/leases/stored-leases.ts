@@ -1,4 +1,5 @@
-// Gathers the records read from leases.db: the leases in force, and the last time on the clock of each boot of the host.
+// Gathers the records read from leases.db: the leases in force, and the last time on the clock of
+// each boot of the host.
 
 import { type BootClocks, computeBootClock } from '../../dhcp/leases/lease-clock.ts';
 import type { StoredLease } from '../../dhcp/leases/stored-lease.ts';

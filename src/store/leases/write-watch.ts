@@ -1,5 +1,5 @@
-// Detects that a write takes too long, and whether by the disk. Time in which the rack loop was blocked does not count: the answer may have
-// been waiting for it.
+// Detects that a write takes too long, and whether by the disk. Time in which the rack loop was
+// blocked does not count: the answer may have been waiting for it.
 //
 //   begin ─ #check, every CHECK_MS ─┬─ one disk call lasts `slowMs` ────────────▶ onSlow('disk')
 //                                   ├─ not done after STARVED_FACTOR × `slowMs` ▶ onSlow('host')
@@ -7,7 +7,8 @@
 //
 // 1. A check counts at most CHECK_MS, and a late one gives no verdict: answers are handled before the next.
 // 2. Each write gets at most one verdict.
-// 3. A number in shared memory shows the thread's database call (`DiskWork`): odd during a call, and the same for all of it.
+// 3. A number in shared memory shows the thread's database call (`DiskWork`): odd during a call,
+//    and the same for all of it.
 
 import type { Clock, Instant, Timer } from '../../ground/clock.ts';
 

@@ -1,16 +1,17 @@
 // Claims in region.db (`steps.ts`), by operations whose decision depends on more rows than they change.
 //
-// Source: PostgreSQL 15, 13.2.2: a transaction fails if it changes a row that another one has changed since it began,
-// and is run again.
+// Source: PostgreSQL 15, 13.2.2: a transaction fails if it changes a row that another one has
+// changed since it began, and is run again.
 //
-// 1. Every transaction that claims the same writes the same row, so one of two simultaneous ones runs again and sees
-//    what the other added. After a mere lock, the second would decide without it. SQLite has one writer at a time anyway.
+// 1. Every transaction that claims the same writes the same row, so one of two simultaneous ones
+//    runs again and sees what the other added. After a mere lock, the second would decide without
+//    it. SQLite has one writer at a time anyway.
 
 import { run, type Statement } from '../steps.ts';
 
 /**
- * For a transaction that allocates or reserves an address, or relies on a free one: these are in different tables, so
- * no unique key keeps them apart.
+ * For a transaction that allocates or reserves an address, or relies on a free one: these are in
+ * different tables, so no unique key keeps them apart.
  */
 export const claimAddresses = (): Statement =>
   run(

@@ -1,4 +1,5 @@
-// Keeps the event log of region.db within its bounds. Each event belongs to one class, and within it to one share:
+// Keeps the event log of region.db within its bounds. Each event belongs to one class, and within
+// it to one share:
 //
 //   deeds      actions of people, and state changes of machines      by person, or by machine
 //   machines   everything else about a known machine                 by machine
@@ -8,8 +9,9 @@
 // 1. A class never displaces events of another: however many events machines cause, those of people stay.
 // 2. At its bound a class loses the oldest events of its largest shares.
 // 3. A bound may be exceeded by a tenth (`cutEvery`).
-// 4. Shares of machines are counted from the index alone: reading events would take ten times as long. Deeds are counted in memory. After a
-//    rollback a few too many events stay until the next count.
+// 4. Shares of machines are counted from the index alone: reading events would take ten times as
+//    long. Deeds are counted in memory. After a rollback a few too many events stay until the next
+//    count.
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, type Row } from '../rows.ts';
@@ -26,7 +28,10 @@ export interface EventBounds {
   readonly rackEventsMax: number;
 }
 
-/** Event types that only an accepted rack causes. Any host can register: without a person's name RACK_REGISTERED belongs to the strangers. */
+/**
+ * Event types that only an accepted rack causes. Any host can register: without a person's name
+ * RACK_REGISTERED belongs to the strangers.
+ */
 const RACK_TYPES: readonly MachineEventType[] = ['RACK_CHANGED', 'RACK_AWAY', 'RACK_BACK', 'RACK_EVENTS_LOST'];
 /** A machine cannot cause these at will. */
 const STATE_TYPES: readonly MachineEventType[] = ['NODE_CHANGED_STATUS', 'NODE_POWERED_ON', 'NODE_POWERED_OFF'];
@@ -49,7 +54,10 @@ const RANKED: Readonly<Record<Exclude<Class, 'machines'>, { readonly where: stri
 
 export class EventCuts {
   readonly #bounds: Readonly<Record<Class, number>>;
-  /** Events since the last cut. The first event after a start causes one, in case the previous process missed one. */
+  /**
+   * Events since the last cut. The first event after a start causes one, in case the previous
+   * process missed one.
+   */
   readonly #uncut: Record<Class, number> = {
     deeds: CUT_EVERY,
     machines: CUT_EVERY,
@@ -119,7 +127,10 @@ export class EventCuts {
 const COUNTED_PART = 'SELECT machine_id, count(*) AS events FROM event WHERE machine_id IS NOT NULL';
 const COUNTED = `${COUNTED_PART} GROUP BY machine_id`;
 
-/** Losses so that `max` remain: the largest shares shrink to the same size. Shares that lose none are left out. */
+/**
+ * Losses so that `max` remain: the largest shares shrink to the same size. Shares that lose none
+ * are left out.
+ */
 export function fairCut<Key>(counts: ReadonlyMap<Key, number>, max: number): ReadonlyMap<Key, number> {
   const sizes = [...counts.values()];
   const above = (level: number): number => sizes.reduce((sum, size) => sum + Math.max(0, size - level), 0);

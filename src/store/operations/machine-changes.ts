@@ -1,5 +1,5 @@
-// Applies decided changes of machines (`steps.ts`): fields, user data, keys, addresses and power tasks. Each statement takes many
-// machines.
+// Applies decided changes of machines (`steps.ts`): fields, user data, keys, addresses and power
+// tasks. Each statement takes many machines.
 //
 // 1. A change for racks makes a new version.
 // 2. `identity` follows a machine's identifying values.
@@ -192,7 +192,10 @@ function* updateIdentity(machine: Machine, after: Machine): Steps<void> {
   if (identityText(machine) !== identityText(after)) yield* setIdentity(after);
 }
 
-/** Whether its record for racks or its power settings changed: other processes learn of it only by the version. */
+/**
+ * Whether its record for racks or its power settings changed: other processes learn of it only by
+ * the version.
+ */
 export function differsForRacks(before: Machine, after: Machine): boolean {
   const isSame =
     before.powerType === after.powerType &&

@@ -1,5 +1,5 @@
-// The migration of stored cluster interfaces: from settings, each in the form of a configuration file, to rows of networks
-// (`region/networks/service-form.ts`).
+// The migration of stored cluster interfaces: from settings, each in the form of a configuration
+// file, to rows of networks (`region/networks/service-form.ts`).
 //
 //   setting ── names a network? ─ yes ─► its service, subnet and ranges; `former_setting` has it as it was
 //                               └ no ──► stays

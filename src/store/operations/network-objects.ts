@@ -1,4 +1,5 @@
-// Reads and writes the rows of networks as objects, without their events, which a migration has none of (`steps.ts`).
+// Reads and writes the rows of networks as objects, without their events, which a migration has
+// none of (`steps.ts`).
 
 import type { Settings } from '../../machines/settings.ts';
 import {

@@ -198,7 +198,8 @@ export const readNamed = (row: Row): readonly string[] =>
 
 /**
  * The first interface in a machine's layout that is in one of these VLANs, or linked to one of these subnets.
- * @param present the ids of the machine's physical interfaces: the layout may still have others, which nobody sees
+ * @param present the ids of the machine's physical interfaces: the layout may still have others,
+ * which nobody sees
  */
 export function readLayoutUse(
   row: Row,

@@ -1,7 +1,8 @@
 // Operations on the users and API keys of region.db (`steps.ts`).
 //
 // 1. An API key belongs to a user or a machine, and is deleted with its owner.
-// 2. When an account loses a key or its rights change, the racks get a new version, because a rack may authenticate with that key.
+// 2. When an account loses a key or its rights change, the racks get a new version, because a rack
+//    may authenticate with that key.
 
 import type { ApiKey, OwnedKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';

@@ -1,5 +1,5 @@
-// Reads the facts on which the region decides about machines (`steps.ts`). An enlistment begins with the facts that every enlistment
-// needs; its decision asks for any others.
+// Reads the facts on which the region decides about machines (`steps.ts`). An enlistment begins
+// with the facts that every enlistment needs; its decision asks for any others.
 //
 // 1. The number of statements is the same for any number of machines, names or values.
 
@@ -29,8 +29,8 @@ import { holdersQuery, sharedValues, verdictsAmong } from './region-identity.ts'
 import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
 
-// How many machines are New, which may give way, and how many a user has added: read for every report of an enlistment, so by an index (a
-// scan of 1000 New machines of 64 interfaces took 5 ms).
+// How many machines are New, which may give way, and how many a user has added: read for every
+// report of an enlistment, so by an index (a scan of 1000 New machines of 64 interfaces took 5 ms).
 
 const UNTOUCHED = `machine INDEXED BY machine_untouched WHERE status = ${statusRow('new').number} AND is_touched = 0`;
 
@@ -61,8 +61,9 @@ export const NOTHING_ASKED: ChangeKnowledge = {
 };
 
 /**
- * The number of machines, seldom counted. Between counts it misses at most one hundredth, added by other processes. It never causes a wrong
- * refusal: `read` counts again before it returns a number at the bound.
+ * The number of machines, seldom counted. Between counts it misses at most one hundredth, added by
+ * other processes. It never causes a wrong refusal: `read` counts again before it returns a number
+ * at the bound.
  */
 export class MachineCount {
   #known = 0;
@@ -185,7 +186,10 @@ const HOSTNAMES_SQL =
   `${SYSTEM_IDS_SQL} UNION ALL SELECT hostname AS name FROM machine WHERE hostname IN texts(?1) UNION ALL ` +
   'SELECT hostname AS name FROM reserved_address WHERE hostname IN texts(?1)';
 
-/** Selects the system ids and hostnames of machines, and the hostnames of reserved addresses that are not reserved for the host. */
+/**
+ * Selects the system ids and hostnames of machines, and the hostnames of reserved addresses that
+ * are not reserved for the host.
+ */
 function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...values: readonly string[]] {
   if (host === undefined) return [HOSTNAMES_SQL];
   const macs = JSON.stringify(host.macs);
@@ -205,9 +209,10 @@ function* answerTaken(
 }
 
 /**
- * Addresses of a range that others have (allocated or reserved), those seen on other machines' interfaces, and those that other hosts lease
- * at `atMs`.
- * @param username who, besides administrators, may have reserved an address for the machine; `undefined`: any user
+ * Addresses of a range that others have (allocated or reserved), those seen on other machines'
+ * interfaces, and those that other hosts lease at `atMs`.
+ * @param username who, besides administrators, may have reserved an address for the machine;
+ * `undefined`: any user
  */
 function* addressesIn(
   [low, high]: AddressRange,
@@ -243,8 +248,8 @@ const COUNTS_SQL =
   "(SELECT username FROM account WHERE is_admin = 1 UNION ALL SELECT 'local-administrator'))";
 
 /**
- * Others' addresses, reserved ranges, and the routers of static routes, without what the machine has or what is reserved for its
- * interfaces. @param more a further condition on reserved addresses
+ * Others' addresses, reserved ranges, and the routers of static routes, without what the machine
+ * has or what is reserved for its interfaces. @param more a further condition on reserved addresses
  */
 const usedSql = (more: '' | typeof COUNTS_SQL): string =>
   'SELECT address AS low, address AS high, 1 AS is_seen FROM interface WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +

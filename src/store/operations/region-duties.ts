@@ -1,12 +1,13 @@
 // Operations on the duties of a region's processes in PostgreSQL (`steps.ts`). All times come from the
 // database's clock: those of the hosts differ.
 //
-// 1. A process whose term is over keeps the duties until another takes them, so a pause of the database changes
-//    nothing.
-// 2. A term may end later than any new one could: the database's clock was set back, or a standby with a slower clock
-//    took over. It is shortened to the length of a new one; its holder, if it still runs, renews it within that time.
-// 3. A transaction calls `checkDuties` before work that must happen only once. If another process takes the duties
-//    meanwhile, one of the two transactions fails.
+// 1. A process whose term is over keeps the duties until another takes them, so a pause of the
+//    database changes nothing.
+// 2. A term may end later than any new one could: the database's clock was set back, or a standby
+//    with a slower clock took over. It is shortened to the length of a new one; its holder, if it
+//    still runs, renews it within that time.
+// 3. A transaction calls `checkDuties` before work that must happen only once. If another process
+//    takes the duties meanwhile, one of the two transactions fails.
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
 import { type Row, text } from '../rows.ts';

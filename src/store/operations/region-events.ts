@@ -89,16 +89,19 @@ export const SOURCES_MAX = 64;
 const KIND_MAX = 64;
 
 /**
- * Events that only a machine booting from the network causes; a host that only requests an address may be anything.
- * Searches the text of the parameters (quotes within values are escaped): one text that is not JSON would fail a query
- * by a JSON operator.
+ * Events that only a machine booting from the network causes; a host that only requests an address
+ * may be anything. Searches the text of the parameters (quotes within values are escaped): one text
+ * that is not JSON would fail a query by a JSON operator.
  */
 const BOOTING_SQL =
   "type IN ('NODE_PXE_REQUEST', 'NODE_TFTP_REQUEST', 'NODE_HTTP_REQUEST') OR " +
   `(kind = 'dhcp.offer' AND length(replace(params, '"client":"', '')) < length(params) ` +
   `AND length(replace(params, '"client":""', '')) = length(params))`;
 
-/** The end of a lease says nothing of a boot: what the host did or failed at before stays its newest event. */
+/**
+ * The end of a lease says nothing of a boot: what the host did or failed at before stays its newest
+ * event.
+ */
 const LEASE_END_SQL = "kind IN ('dhcp.expired', 'dhcp.ended', 'dhcp.release')";
 
 export class EventTable {
@@ -262,8 +265,8 @@ export class EventTable {
   }
 
   /**
-   * At most `limit` of each machine. Finds the oldest of these in the index first: with `event.id IN (SELECT … LIMIT …)` PostgreSQL would
-   * read the whole log for each machine.
+   * At most `limit` of each machine. Finds the oldest of these in the index first: with
+   * `event.id IN (SELECT … LIMIT …)` PostgreSQL would read the whole log for each machine.
    */
   *recentEvents(systemIds: readonly string[], limit: number): Steps<ReadonlyMap<string, readonly MachineEvent[]>> {
     const { rows } = yield all(
@@ -324,7 +327,10 @@ export class LoggedTable {
   }
 }
 
-/** The events of a change of a machine, where they say what a person edited, with what differs; without those that changed nothing. */
+/**
+ * The events of a change of a machine, where they say what a person edited, with what differs;
+ * without those that changed nothing.
+ */
 export const machineEvents = (
   events: readonly NewMachineEvent[],
   before: Machine,

@@ -20,7 +20,10 @@ const CLEAR_SQL =
   'ON CONFLICT (name) DO UPDATE SET value = excluded.value';
 const FORGET_SQL = `DELETE FROM counter WHERE name LIKE '${CLEARED_ONE}%' AND value <= `;
 
-/** Of each hardware address the newest event of the kinds ?1. @param counts which events count @param isListed which of the newest are listed */
+/**
+ * Of each hardware address the newest event of the kinds ?1. @param counts which events count
+ * @param isListed which of the newest are listed
+ */
 const newestSql = (counts: string, isListed: string): string =>
   'SELECT event.*, rack.name AS rack_name, newest.first_ms FROM event JOIN (SELECT max(id) AS id, min(at_ms) AS first_ms FROM event ' +
   `WHERE machine_id IS NULL AND mac IS NOT NULL AND kind IN texts(?1)${counts} GROUP BY mac) AS newest ON newest.id = event.id ` +
@@ -108,8 +111,8 @@ export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<v
 }
 
 /**
- * The running leases from `low` to `high`, except those of accepted machines that nobody owns: the region has released
- * them.
+ * The running leases from `low` to `high`, except those of accepted machines that nobody owns: the
+ * region has released them.
  * @param machineId the machine or device that may have an address that it leases; 0: none
  */
 export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId = 0): Steps<readonly HostLease[]> {
@@ -124,8 +127,8 @@ const RELEASED_MS = 30_000;
 const HOLDS = -1;
 
 /**
- * A lease that runs at the time in the parameter and whose rack is accepted, or a hold of that time. A hold made while
- * the clock was ahead ends later than any hold may.
+ * A lease that runs at the time in the parameter and whose rack is accepted, or a hold of that
+ * time. A hold made while the clock was ahead ends later than any hold may.
  */
 const runsAt = (parameter: string): string =>
   `ends_ms > ${parameter} AND (rack = 0 OR rack = ${HOLDS} AND ends_ms - ${RELEASED_MS} <= ${parameter} ` +

@@ -1,11 +1,13 @@
-// Operations on the histories of the event log (`steps.ts`). A history shows whether a reader's position belongs to the current log.
+// Operations on the histories of the event log (`steps.ts`). A history shows whether a reader's
+// position belongs to the current log.
 //
 //   before the first event of a run ─► beginHistory: a row with the id of the newest event so far
 //   reader with an event's id and its history ─► historyEnd: the last event that the log shares with that history
 //
-// 1. A restored backup, or a server that takes over, may lack the newest events and give their ids to others. So an id identifies an event
-//    only within its history.
-// 2. A history is named by the time at which it began. Each run of a process on region.db begins one, and each run of a PostgreSQL server.
+// 1. A restored backup, or a server that takes over, may lack the newest events and give their ids
+//    to others. So an id identifies an event only within its history.
+// 2. A history is named by the time at which it began. Each run of a process on region.db begins
+//    one, and each run of a PostgreSQL server.
 // 3. An unknown history was lost with its events, and the log continues with the first later one.
 
 import { codec, number, optional, text } from '../rows.ts';

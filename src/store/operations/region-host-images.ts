@@ -1,5 +1,5 @@
-// Operations on the images of each host of a region with several processes, in PostgreSQL (`steps.ts`), by the
-// database's clock: those of the hosts differ.
+// Operations on the images of each host of a region with several processes, in PostgreSQL
+// (`steps.ts`), by the database's clock: those of the hosts differ.
 //
 // 1. A time in the future counts as now: the database's clock was set back.
 

@@ -1,8 +1,9 @@
-// Operations on the evidence that distinguishes machines (`steps.ts`): values that each shows, those that several share, and pairs
-// that may be one or are two.
+// Operations on the evidence that distinguishes machines (`steps.ts`): values that each shows,
+// those that several share, and pairs that may be one or are two.
 //
 // 1. `identity` is derived from the machines' own rows.
-// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted. Verdicts of people stay.
+// 2. Rows that strangers can cause are bounded: the oldest shared values and conflicts are deleted.
+//    Verdicts of people stay.
 
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';

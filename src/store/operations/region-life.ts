@@ -1,8 +1,10 @@
-// Operations on tags, SSH keys of users and of the region, machine keys and user data in region.db (`steps.ts`).
+// Operations on tags, SSH keys of users and of the region, machine keys and user data in region.db
+// (`steps.ts`).
 //
 // 1. Changing a tag changes the racks' desired state, so it makes a new version.
-// 2. The region has at most one key, with which its processes log in to hypervisors, and it is never replaced. If two processes store one
-//    at the same time, the first wins: the transaction of the other runs again, and finds the key.
+// 2. The region has at most one key, with which its processes log in to hypervisors, and it is
+//    never replaced. If two processes store one at the same time, the first wins: the transaction
+//    of the other runs again, and finds the key.
 
 import { hashSha256 } from '../../region/records/digest.ts';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';

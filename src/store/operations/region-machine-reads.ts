@@ -20,8 +20,8 @@ import {
 
 // Built once: building a text takes as long as finding its prepared statement.
 /**
- * Interfaces, addresses and tags, zone and pool of these machines: one query instead of four. Where a part has no such
- * column, it has NULL.
+ * Interfaces, addresses and tags, zone and pool of these machines: one query instead of four. Where
+ * a part has no such column, it has NULL.
  */
 const PARTS_SQL = `SELECT machine_id, 'interface' AS part, position, id, name, mac, source, address, ended_ms, NULL AS words FROM interface
   WHERE machine_id IN numbers(?1) UNION ALL

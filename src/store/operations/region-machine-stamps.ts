@@ -1,8 +1,9 @@
-// Operations that list machines with stamps, for callers that keep what they made of each machine (`steps.ts`).
-// A machine is read only if the caller does not know it with the same stamp.
+// Operations that list machines with stamps, for callers that keep what they made of each machine
+// (`steps.ts`). A machine is read only if the caller does not know it with the same stamp.
 //
 // 1. A stamp changes with every row that `readMachines` reads for the machine, whichever process changed it.
-// 2. The stamps are read before the machines, in the same transaction: a machine is never older than its stamp.
+// 2. The stamps are read before the machines, in the same transaction: a machine is never older
+//    than its stamp.
 
 import type { MachineFilter } from '../../region/records/filters.ts';
 import type { IsKnownMachine, StampedMachine, StampedMachines } from '../../region/records/store.ts';
@@ -15,7 +16,10 @@ const READ_AT_ONCE = 50;
 /** While the caller knows the machines. */
 const STAMPED_AT_ONCE = 500;
 
-/** A function of the connection on SQLite (`machine-stamps.ts`); `postgres-form.ts` has the form for PostgreSQL. */
+/**
+ * A function of the connection on SQLite (`machine-stamps.ts`); `postgres-form.ts` has the form for
+ * PostgreSQL.
+ */
 const STAMPED = 'machine.id, machine_stamp(machine.id) AS stamp';
 const READ_SQL = 'SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id';
 

@@ -2,7 +2,8 @@
 //
 // 1. A change of a machine in the racks' desired state makes a new version.
 // 2. The table `identity` is updated whenever a machine's identifying values change.
-// 3. A decision that lacks facts asks for them, and is then made again. So an operation reads only the facts that its decision needs.
+// 3. A decision that lacks facts asks for them, and is then made again. So an operation reads only
+//    the facts that its decision needs.
 
 import type { MacAddress } from '../../ground/address.ts';
 import { identityKeys } from '../../region/identity/evidence.ts';

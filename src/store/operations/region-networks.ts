@@ -2,8 +2,8 @@
 //
 // 1. Ids come from their own counter. Transactions that give ids write its row, so PostgreSQL runs one of two
 //    simultaneous ones again.
-// 2. A change with an event makes a new version of the desired state. One without only stores objects that every
-//    process also derives in memory.
+// 2. A change with an event makes a new version of the desired state. One without only stores
+//    objects that every process also derives in memory.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import type { Settings } from '../../machines/settings.ts';

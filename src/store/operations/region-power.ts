@@ -1,8 +1,9 @@
 // Operations on the ledger of power commands in region.db (`steps.ts`).
 //
 // 1. When the transaction of `begin` ends, the command is on disk.
-// 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still
-//    names is never deleted, because it would be carried out again.
+// 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A
+//    command that a machine's record still names is never deleted, because it would be carried out
+//    again.
 
 import { type LedgerEntry, NotOnDuty } from '../../power/ledger.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';

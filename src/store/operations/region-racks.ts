@@ -1,8 +1,9 @@
 // Operations on the racks in region.db (`steps.ts`).
 //
-// 1. Each change of the table draws a new `racks-version`, by which a process sees that another changed the racks.
-// 2. Each change of a row draws a random revision, so an unchanged row is not read again, and a rollback causes no
-//    confusion.
+// 1. Each change of the table draws a new `racks-version`, by which a process sees that another
+//    changed the racks.
+// 2. Each change of a row draws a random revision, so an unchanged row is not read again, and a
+//    rollback causes no confusion.
 // 3. A rack's own reports leave its zone and its description alone.
 
 import { broadcastAddress, formatNetwork, type Ipv4Network } from '../../ground/address.ts';

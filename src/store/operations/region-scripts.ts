@@ -1,7 +1,9 @@
 // Operations on operators' scripts and their results in region.db (`steps.ts`).
 //
-// 1. Whenever a machine's status changes, the trigger `script_result_aborted` aborts the machine's unfinished scripts.
-// 2. The row of a machine has its newest runs, so that lists of machines read no results. Each change of a result notes them.
+// 1. Whenever a machine's status changes, the trigger `script_result_aborted` aborts the machine's
+//    unfinished scripts.
+// 2. The row of a machine has its newest runs, so that lists of machines read no results. Each
+//    change of a result notes them.
 
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {

@@ -6,7 +6,10 @@ import { codec, insertInto, number, text } from '../rows.ts';
 import { numberIn, one, run, type Steps } from '../steps.ts';
 import { readUser } from './region-rows.ts';
 
-/** Removes a session to make room for a new one: of the account with the most sessions, the one unused for longest. */
+/**
+ * Removes a session to make room for a new one: of the account with the most sessions, the one
+ * unused for longest.
+ */
 const GIVE_WAY_SQL =
   'DELETE FROM session WHERE digest = (SELECT digest FROM session WHERE account_id = (SELECT account_id FROM session GROUP BY account_id ' +
   'ORDER BY count(*) DESC, account_id = ? DESC, min(used_ms) LIMIT 1) ORDER BY used_ms, begun_ms LIMIT 1)';

@@ -1,10 +1,12 @@
 // Operations on the part of the configuration that region.db owns (`steps.ts`).
 //
-// 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file. Cluster
-//    interfaces are rows of networks (`region/networks/service-form.ts`), except for those that name no network.
-// 2. A value whose text has not changed is the same object again: every change of an address reads all settings, among which may be 65 536
-//    entries of `hosts`.
-// 3. A change of domains or records runs alone: the names of machines, devices and reserved addresses depend on them, and are in other tables.
+// 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's
+//    value in a configuration file. Cluster interfaces are rows of networks
+//    (`region/networks/service-form.ts`), except for those that name no network.
+// 2. A value whose text has not changed is the same object again: every change of an address reads
+//    all settings, among which may be 65 536 entries of `hosts`.
+// 3. A change of domains or records runs alone: the names of machines, devices and reserved
+//    addresses depend on them, and are in other tables.
 
 import { INTERFACES_KEY, isSettings, type SettingValue } from '../../machines/settings.ts';
 import { putEntry, removeEntry, renderServices } from '../../region/networks/service-form.ts';
@@ -104,8 +106,8 @@ export class SettingTable extends LoggedTable {
 }
 
 /**
- * The last change of each key, for its fields are changed one by one. Removals come last: a cluster interface with another name takes over the
- * ranges of the former.
+ * The last change of each key, for its fields are changed one by one. Removals come last: a cluster
+ * interface with another name takes over the ranges of the former.
  */
 function lastOfEach(changes: readonly SettingChange[]): readonly SettingChange[] {
   const last = [...new Map(changes.map((change) => [`${change.rack} ${change.key}`, change])).values()];

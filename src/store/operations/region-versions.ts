@@ -1,8 +1,9 @@
-// Operations on versions by which processes notice changes (`steps.ts`): one of the racks' desired state, and one of the racks
-// themselves.
+// Operations on versions by which processes notice changes (`steps.ts`): one of the racks' desired
+// state, and one of the racks themselves.
 //
 // 1. A machine's row has the version of its last change for racks, so that only changes are read.
-// 2. Deleted machines are remembered for GONE_VERSIONS versions; a process that is further behind reads everything.
+// 2. Deleted machines are remembered for GONE_VERSIONS versions; a process that is further behind
+//    reads everything.
 
 import { randomBytes, randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
@@ -63,7 +64,10 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
   return rows.map(readGone);
 }
 
-/** Read again only when its version changes: the racks, with the accounts whose keys they may use; and the objects of networks. */
+/**
+ * Read again only when its version changes: the racks, with the accounts whose keys they may use;
+ * and the objects of networks.
+ */
 type Kept = 'racks-version' | 'networks-version';
 
 const DRAW_SQL = insertInto('counter', ['name', 'value']) + orReplace('name', ['value']);

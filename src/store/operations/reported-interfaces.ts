@@ -20,7 +20,10 @@ const WRITE_SQL =
   'ended_ms = CAST(one.value ->> 3 AS BIGINT) FROM rows(?1) AS one ' +
   'WHERE interface.mac IN numbers(?2) AND interface.mac = CAST(one.value ->> 0 AS BIGINT)';
 
-/** How a report identifies its machine. Only a lease assigns an address: any host may request a file with its hardware address. */
+/**
+ * How a report identifies its machine. Only a lease assigns an address: any host may request a file
+ * with its hardware address.
+ */
 export function readReportSign({ kind, mac, address }: RackReport): {
   readonly mac: MacAddress | undefined;
   readonly address: Ipv4 | undefined;
@@ -91,7 +94,8 @@ class ReportedInterfaces {
     if (leased !== undefined) {
       now = { ...now, address: leased, seenMs: report.at, endedMs: undefined, isChanged: true };
     }
-    // A late report of an older lease's end must not end a newer one. Without a time (older databases) any counts.
+    // A late report of an older lease's end must not end a newer one. Without a time (older
+    // databases) any counts.
     const isEnd = address !== undefined && ADDRESS_ENDS.includes(report.kind) && now.address === address;
     if (isEnd && (now.seenMs ?? 0) <= report.at) now = { ...now, endedMs: report.at, isChanged: true };
     this.#own.set(mac, now);

@@ -17,7 +17,10 @@ const SHORT_MAX = 64;
 /** More than a sentence shows. */
 const LIST_MAX = 64;
 
-/** True for a short text: `cleanWords`, which takes four times as long, would not change it. Nearly all texts are such. */
+/**
+ * True for a short text: `cleanWords`, which takes four times as long, would not change it. Nearly
+ * all texts are such.
+ */
 const isPlain = (text: string, max: number): boolean =>
   text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
 

@@ -4,8 +4,9 @@
 //
 // 1. One method is one transaction. The size is kept in memory and updated only after the commit.
 // 2. `place` is the order of arrival. `sequence` is empty until the entry is taken, then never changes.
-// 3. An opened file may be a restored copy: its next sequences may have been used, and the region would skip those entries as repeats. So
-//    numbered entries are sent first and alone; then a new id is drawn, with sequences from 1, also when the region knows a higher one.
+// 3. An opened file may be a restored copy: its next sequences may have been used, and the region
+//    would skip those entries as repeats. So numbered entries are sent first and alone; then a new
+//    id is drawn, with sequences from 1, also when the region knows a higher one.
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -25,12 +26,13 @@ import {
 import { type DatabaseKind, openDatabaseFile, sqliteCode } from '../database-file.ts';
 import { codec, json, number, optional, type Row, Statements, text } from '../rows.ts';
 
-// Shares the outbox's room for machines' posts by address. Source: Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory
-// Packet Switches" (1998).
+// Shares the outbox's room for machines' posts by address. Source: Choudhury and Hahne, "Dynamic
+// Queue Length Thresholds for Shared-Memory Packet Switches" (1998).
 //
 // 1. At most `roomBytes` of posts wait.
-// 2. One address may hold no more than is left to the others: the first gets at most half of the room, the next half of the rest, so a few
-//    never block a small post of another. Machines behind one router share.
+// 2. One address may hold no more than is left to the others: the first gets at most half of the
+//    room, the next half of the rest, so a few never block a small post of another. Machines behind
+//    one router share.
 
 /** Bytes waiting, by address. */
 class PostShares {

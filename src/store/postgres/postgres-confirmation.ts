@@ -1,14 +1,15 @@
-// Tracks whether PostgreSQL confirms commits, under synchronous replication: a COMMIT is answered once the standby has the transaction, and
-// waits without limit for a missing one.
+// Tracks whether PostgreSQL confirms commits, under synchronous replication: a COMMIT is answered
+// once the standby has the transaction, and waits without limit for a missing one.
 //
 //   confirming ── a COMMIT has waited for a standby for CONFIRMED_MS_MAX ──▶ unconfirmed: every change is refused
 //       ▲                                                                        │
 //       └──────── no transaction waits any more; checked every ASK_MS ───────────┘
 //
-// Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html (pg_stat_activity, wait event SyncRep).
+// Sources: postgresql.org/docs/15/warm-standby.html#SYNCHRONOUS-REPLICATION, /monitoring-stats.html
+// (pg_stat_activity, wait event SyncRep).
 //
-// 1. A waiting transaction is on the server's disk but unseen, and lost if a standby without it takes over. So its caller gets
-//    `Unconfirmed`, and it is never repeated.
+// 1. A waiting transaction is on the server's disk but unseen, and lost if a standby without it
+//    takes over. So its caller gets `Unconfirmed`, and it is never repeated.
 // 2. The process gives up its connection, so that reads can use the pool, but the server keeps the locks.
 // 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
 // 4. Only an answer of the database ends the unconfirmed state.
@@ -19,7 +20,10 @@ import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { Unconfirmed } from './postgres-faults.ts';
 import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
-/** How long a COMMIT may wait for a standby, in milliseconds: less than the waits for its connection or its locks. */
+/**
+ * How long a COMMIT may wait for a standby, in milliseconds: less than the waits for its connection
+ * or its locks.
+ */
 const CONFIRMED_MS_MAX = 4000;
 /** The interval of the checks, in milliseconds. */
 const ASK_MS = 1000;
@@ -120,7 +124,10 @@ export class PostgresConfirmation implements StoreConfirmation {
     return this.#isMissing;
   }
 
-  /** On its own connection: those of the pool may all be waiting. @returns undefined if the database cannot be reached */
+  /**
+   * On its own connection: those of the pool may all be waiting. @returns undefined if the database
+   * cannot be reached
+   */
   async #isOneWaiting(): Promise<boolean | undefined> {
     const client = new PostgresClient(createPoolConfig(this.#place));
     try {

@@ -1,18 +1,23 @@
-// One process's connections to the region's PostgreSQL: a pool in which each connection has its own row of commit marks.
+// One process's connections to the region's PostgreSQL: a pool in which each connection has its own
+// row of commit marks.
 //
-// Sources: node-postgres.com/apis/pool, /apis/client; postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
+// Sources: node-postgres.com/apis/pool, /apis/client;
+// postgresql.org/docs/15/runtime-config-client.html (timeouts), /functions-admin.html
 // (pg_is_in_recovery), /runtime-config-wal.html (synchronous_commit).
 //
-// 1. A connection is closed if it is lost, its server process changes, its prepared statements no longer fit the
-//    schema, its COMMIT is not confirmed, or its rollback fails. After any other failure it is rolled back and reused.
-// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock exclusively (`holdStopped`): only while no
-//    process runs, and none can start.
+// 1. A connection is closed if it is lost, its server process changes, its prepared statements no
+//    longer fit the schema, its COMMIT is not confirmed, or its rollback fails. After any other
+//    failure it is rolled back and reused.
+// 2. Each connection of a region's process shares an advisory lock. A copy takes the lock
+//    exclusively (`holdStopped`): only while no process runs, and none can start.
 // 3. Every wait is bounded. The server bounds its own wait for a process that hangs within a transaction.
-// 4. A process uses no standby, not even to read: its horizon knows nothing of the primary's transactions (`postgres-horizon.ts`). A server
-//    becomes a standby only by a restart, which ends its connections.
-// 5. A connection through a pooler is refused: a pooler spreads its transactions over several connections, which loses locks and LISTEN,
-//    and keeps them open when the server ends. Settings that do not reach the server, or a server process that changes
-//    (`postgres-version.ts`), show a pooler.
+// 4. A process uses no standby, not even to read: its horizon knows nothing of the primary's
+//    transactions (`postgres-horizon.ts`). A server becomes a standby only by a restart, which ends
+//    its connections.
+// 5. A connection through a pooler is refused: a pooler spreads its transactions over several
+//    connections, which loses locks and LISTEN, and keeps them open when the server ends. Settings
+//    that do not reach the server, or a server process that changes (`postgres-version.ts`), show a
+//    pooler.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -45,8 +50,8 @@ const types = {
 };
 
 /**
- * Makes each COMMIT wait for the server's disk. With `off`, the possible default of a role, database or server, a crash loses acknowledged
- * changes. Other values stay, as the operator chose.
+ * Makes each COMMIT wait for the server's disk. With `off`, the possible default of a role,
+ * database or server, a crash loses acknowledged changes. Other values stay, as the operator chose.
  */
 const durableSql = (which: 'transaction' | 'session'): string =>
   `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
@@ -76,7 +81,10 @@ async function beginCopy(client: pg.ClientBase): Promise<void> {
   await client.query(durableSql('session'));
 }
 
-/** Until the connection ends, no process of a region and no other copy can start. @throws RackError `already-running` */
+/**
+ * Until the connection ends, no process of a region and no other copy can start. @throws RackError
+ * `already-running`
+ */
 export async function holdStopped(client: pg.ClientBase): Promise<void> {
   for (let tries = 0; tries < STOPPED_TRIES; tries += 1) {
     if (tries > 0) await pause(STOPPED_PAUSE_MS);
@@ -139,7 +147,10 @@ export class PostgresConnections {
   readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
   readonly #watch: PostgresWatch | undefined;
 
-  /** @param watch undefined: each use finds out for itself whether the server is silent @param bounds other timeouts than usual */
+  /**
+   * @param watch undefined: each use finds out for itself whether the server is silent @param
+   * bounds other timeouts than usual
+   */
   constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch, bounds?: pg.PoolConfig) {
     this.#openPool = () => openPool({ ...createPoolConfig(place), ...bounds, max: place.pool }, use);
     this.#pool = this.#openPool();

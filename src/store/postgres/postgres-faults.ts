@@ -16,7 +16,10 @@ const NO_MESSAGE = 'received invalid response';
 
 const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
 
-/** Serialisation failure, deadlock, an unseen key, and a reference whose row another transaction removed or added. */
+/**
+ * Serialisation failure, deadlock, an unseen key, and a reference whose row another transaction
+ * removed or added.
+ */
 const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503']);
 
 const UNIQUE_VIOLATION = '23505';
@@ -56,7 +59,10 @@ const REFUSALS: readonly (readonly [code: string, fault: DatabaseRefusal])[] = [
 /** A NUL in a text, and as an escape in a list. */
 const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
 
-/** The errors of the system and its resolver, as Node names them (nodejs.org/api/errors.html, "Common system errors"). */
+/**
+ * The errors of the system and its resolver, as Node names them (nodejs.org/api/errors.html,
+ * "Common system errors").
+ */
 const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9_]+$/;
 /** The driver gives these errors no code (pg 8.23, client.js and pg-pool's index.js). */
 const LOST_TEXTS =
@@ -140,8 +146,8 @@ export function explainPostgres(error: unknown): unknown {
 }
 
 /**
- * As `explainPostgres`, for a process that runs. Accepted at its start, the process waits until an operator has dealt with a refusal; until
- * then the store is unavailable.
+ * As `explainPostgres`, for a process that runs. Accepted at its start, the process waits until an
+ * operator has dealt with a refusal; until then the store is unavailable.
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);

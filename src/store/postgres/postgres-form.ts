@@ -19,8 +19,8 @@ const columnList = (of: string, where: string, columns: string): string =>
   `(SELECT string_agg(concat_ws(' ', ${columns}), ',') FROM ${of} WHERE ${where})`;
 
 /**
- * The transactions of a machine's rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A server that takes over may reuse their
- * numbers, so the history is included.
+ * The transactions of a machine's rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A
+ * server that takes over may reuse their numbers, so the history is included.
  */
 const STAMP = `concat_ws(';', machine.xmin, ${[
   columnList('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
@@ -36,8 +36,9 @@ const STAMP = `concat_ws(';', machine.xmin, ${[
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
 
 /**
- * Numbers the parameters, reads lists from JSON, draws new numbers from the sequence, and drops index hints. Lists become arrays, for which
- * the planner uses an index; it would read the whole table for a subquery.
+ * Numbers the parameters, reads lists from JSON, draws new numbers from the sequence, and drops
+ * index hints. Lists become arrays, for which the planner uses an index; it would read the whole
+ * table for a subquery.
  */
 function postgresForm(sql: string): string {
   if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";

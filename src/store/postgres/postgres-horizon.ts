@@ -3,16 +3,16 @@
 //   transaction   takes a shared lock on the last number given ── takes numbers ── COMMIT releases the lock
 //   reader        reads the last number given, then the lowest lock: no change up to the lower of the two can still appear
 //
-// Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html, /functions-sequence.html;
-// /functions-info.html (pg_postmaster_start_time).
+// Sources: postgresql.org/docs/15/functions-admin.html (advisory locks), /view-pg-locks.html,
+// /functions-sequence.html; /functions-info.html (pg_postmaster_start_time).
 //
-// 1. A transaction gets its numbers before it is stored: a higher one can become visible before a lower one, which a reader of the highest
-//    would miss.
+// 1. A transaction gets its numbers before it is stored: a higher one can become visible before a
+//    lower one, which a reader of the highest would miss.
 // 2. A transaction takes its lock before its numbers, so they are higher.
 // 3. A reader takes its snapshot after it has read the locks.
-// 4. A server that takes over may lack the newest changes, and reuse their numbers. So numbers compare only within one history: one run of
-//    one server, on one set of tables. A standby gives no numbers and is not read (`postgres-connections.ts`), so a promotion shows another
-//    history.
+// 4. A server that takes over may lack the newest changes, and reuse their numbers. So numbers
+//    compare only within one history: one run of one server, on one set of tables. A standby gives
+//    no numbers and is not read (`postgres-connections.ts`), so a promotion shows another history.
 
 import type pg from 'pg';
 import { answersTo } from './postgres-place.ts';

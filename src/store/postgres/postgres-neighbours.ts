@@ -1,4 +1,5 @@
-// Notifies other processes on the same PostgreSQL of changes, by NOTIFY. Each process has a connection for it.
+// Notifies other processes on the same PostgreSQL of changes, by NOTIFY. Each process has a
+// connection for it.
 //
 //   connecting ──LISTEN──▶ listening ──lost──▶ pause ──▶ connecting
 //   tell ──▶ pg_notify ──▶ `onChange` of the other processes
@@ -7,7 +8,8 @@
 //
 // 1. Hints may be lost; every process also polls.
 // 2. A hint follows its transaction: the server commits only one with a NOTIFY at a time.
-// 3. A hint does not wait for a synchronous standby: it changes no data, and other hints would wait behind it.
+// 3. A hint does not wait for a synchronous standby: it changes no data, and other hints would wait
+//    behind it.
 // 4. One hint is sent at a time, for all requested meanwhile.
 
 import type pg from 'pg';

@@ -1,9 +1,10 @@
-// Where a region's PostgreSQL is, the settings of every connection, and its end even if the server is gone: the driver waits for the server
-// to close its side, which a lost host never does.
+// Where a region's PostgreSQL is, the settings of every connection, and its end even if the server
+// is gone: the driver waits for the server to close its side, which a lost host never does.
 //
-// Source: postgresql.org/docs/15/runtime-config-client.html (timeouts, isolation), /runtime-config-connection.html (keepalives),
-// /libpq-connect.html (options: a space in a value is escaped). The settings with which a connection begins replace the defaults of its
-// role, database and server.
+// Source: postgresql.org/docs/15/runtime-config-client.html (timeouts, isolation),
+// /runtime-config-connection.html (keepalives), /libpq-connect.html (options: a space in a value is
+// escaped). The settings with which a connection begins replace the defaults of its role, database
+// and server.
 
 import { getCACertificates } from 'node:tls';
 import pg from 'pg';
@@ -28,7 +29,10 @@ export async function answersTo<R extends pg.QueryResultRow>(
   return Array.isArray(answers) ? answers : [];
 }
 
-/** Ends if its log-in fails: the driver leaves a connection open if the server asks for a password and none is configured. */
+/**
+ * Ends if its log-in fails: the driver leaves a connection open if the server asks for a password
+ * and none is configured.
+ */
 export class PostgresClient extends pg.Client {
   constructor(config: pg.ClientConfig = {}) {
     super(config);
@@ -41,7 +45,10 @@ export class PostgresClient extends pg.Client {
   }
 }
 
-/** In milliseconds. The server ends a late statement before the driver would, so that the connection stays usable. */
+/**
+ * In milliseconds. The server ends a late statement before the driver would, so that the connection
+ * stays usable.
+ */
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
 export const LOCK_MS_MAX = 5000;

@@ -2,14 +2,20 @@
 //
 //   take, take … ──▶ waiting ──▶ batch: the first take of each name ──one transaction──▶ answered
 //
-// Sources: ITU-T I.371 Annex A (GCRA, in its form of a virtual schedule); postgresql.org/docs/15/transaction-iso.html (READ COMMITTED).
+// Sources: ITU-T I.371 Annex A (GCRA, in its form of a virtual schedule);
+// postgresql.org/docs/15/transaction-iso.html (READ COMMITTED).
 //
-// 1. A rate is one number: when its bucket will be full again. Each permission moves it by its refill time; a full bucket needs no row.
-// 2. Strangers cause these requests, so they have their own connection, with one transaction at a time, which locks rows by name:
-//    transactions of two processes wait for each other but never fail.
-// 3. The table is UNLOGGED: after a crash of the database all buckets are full. A clock set back empties a bucket at worst.
-// 4. Beyond TAKES_MAX waiting takes are refused as if the rate were exceeded; none waits longer than ANSWER_MS_MAX.
-// 5. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
+// 1. A rate is one number: when its bucket will be full again. Each permission moves it by its
+//    refill time; a full bucket needs no row.
+// 2. Strangers cause these requests, so they have their own connection, with one transaction at a
+//    time, which locks rows by name: transactions of two processes wait for each other but never
+//    fail.
+// 3. The table is UNLOGGED: after a crash of the database all buckets are full. A clock set back
+//    empties a bucket at worst.
+// 4. Beyond TAKES_MAX waiting takes are refused as if the rate were exceeded; none waits longer
+//    than ANSWER_MS_MAX.
+// 5. A transaction that finds tables of another version ends before its first statement
+//    (`postgres-version.ts`).
 // 6. The connection to a silent server is given up at once.
 
 import type pg from 'pg';
@@ -40,7 +46,10 @@ const CLEAN_MS = 5000;
 const CLEANED_MAX = 5000;
 
 const NOW = 'extract(epoch FROM statement_timestamp()) * 1000';
-/** When the bucket is full again if nothing is taken. More than an empty bucket's time: the clock was set back. */
+/**
+ * When the bucket is full again if nothing is taken. More than an empty bucket's time: the clock
+ * was set back.
+ */
 const FULL = `greatest(least(rate.full_ms, ${NOW} + asked.room), ${NOW})`;
 const LOCK_SQL =
   'INSERT INTO rate AS known (name, full_ms) SELECT name, 0 FROM unnest($1::text[]) AS asked (name) ORDER BY name ' +

@@ -3,22 +3,27 @@
 //   write, transact   BEGIN, lock ─ statements ─ mark, COMMIT ─ effects
 //   read              BEGIN ─ statements ─ COMMIT
 //
-// Sources: postgresql.org/docs/15/transaction-iso.html (13.2.2 repeatable read), /explicit-locking.html, /sql-lock.html,
-// /protocol-flow.html (53.2.2.1).
+// Sources: postgresql.org/docs/15/transaction-iso.html (13.2.2 repeatable read),
+// /explicit-locking.html, /sql-lock.html, /protocol-flow.html (53.2.2.1).
 //
-// 1. Isolation is REPEATABLE READ: an operation sees one state, and runs again if another has changed a row since. Unique keys and counters
-//    make incompatible transactions conflict.
-// 2. A transaction that the database asks to repeat runs again, for at most REPEATED_MS_MAX; so does one whose connection was lost before
-//    its COMMIT, or has prepared statements that no longer fit.
-// 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone, so that small changes do not starve a large one: every writing
-//    transaction shares a lock on a table, which this one takes exclusively before its view of the data. So does one with a statement
-//    `ALONE`, from its second run on.
-// 4. If the connection is lost during COMMIT, its mark shows whether the transaction was stored, even after a crash or on a standby that
-//    takes over. Until then the transaction neither runs again nor is said to have failed; meanwhile it holds no connection, so that a pool
-//    that lost all recovers.
-// 5. While its COMMIT is unconfirmed (`postgres-confirmation.ts`), its result stays unknown and it is not repeated.
+// 1. Isolation is REPEATABLE READ: an operation sees one state, and runs again if another has
+//    changed a row since. Unique keys and counters make incompatible transactions conflict.
+// 2. A transaction that the database asks to repeat runs again, for at most REPEATED_MS_MAX; so
+//    does one whose connection was lost before its COMMIT, or has prepared statements that no
+//    longer fit.
+// 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone, so that small changes do not
+//    starve a large one: every writing transaction shares a lock on a table, which this one takes
+//    exclusively before its view of the data. So does one with a statement `ALONE`, from its second
+//    run on.
+// 4. If the connection is lost during COMMIT, its mark shows whether the transaction was stored,
+//    even after a crash or on a standby that takes over. Until then the transaction neither runs
+//    again nor is said to have failed; meanwhile it holds no connection, so that a pool that lost
+//    all recovers.
+// 5. While its COMMIT is unconfirmed (`postgres-confirmation.ts`), its result stays unknown and it
+//    is not repeated.
 // 6. A transaction that changes nothing leaves no mark.
-// 7. A transaction that finds tables of another version ends before its first statement (`postgres-version.ts`).
+// 7. A transaction that finds tables of another version ends before its first statement
+//    (`postgres-version.ts`).
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -42,7 +47,10 @@ import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts
 const REPEATED_MS_MAX = 10_000;
 /** The part of it in which other transactions run too, in milliseconds. */
 const TOGETHER_MS_MAX = 1000;
-/** The longest pause before the second run, in milliseconds. It grows by this each time, at most PAUSES times. */
+/**
+ * The longest pause before the second run, in milliseconds. It grows by this each time, at most
+ * PAUSES times.
+ */
 const PAUSE_MS_MAX = 20;
 const PAUSES = 10;
 /** Lost connections per transaction before the database counts as unavailable. */
@@ -224,7 +232,8 @@ export class PostgresTransactions implements RegionDriver {
       if (this.#confirmation.problem !== undefined) throw this.#confirmation.unknown();
       try {
         return await this.#connections.use(async ({ client }) => {
-          // Waits if the server does not know yet that the connection is lost, and keeps the transaction from being stored later.
+          // Waits if the server does not know yet that the connection is lost, and keeps the
+          // transaction from being stored later.
           const marked = client.query<{ transactions: number }>(
             'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
               'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',

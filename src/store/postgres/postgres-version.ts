@@ -1,8 +1,8 @@
 // The version of the tables. Each transaction of a running process reads it when it begins.
 //
 // 1. A newer process migrates the tables while older ones run, which then neither read nor write them.
-// 2. It first takes the lock of `ALONE_SQL`: it waits for writing transactions that have begun, and later ones see its
-//    version.
+// 2. It first takes the lock of `ALONE_SQL`: it waits for writing transactions that have begun, and
+//    later ones see its version.
 
 import type pg from 'pg';
 import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
@@ -26,7 +26,8 @@ interface VersionRow {
 const processes = new WeakMap<pg.ClientBase, number>();
 
 /**
- * In one round trip. @returns the version of the tables that the transaction sees; undefined: somebody deleted it
+ * In one round trip. @returns the version of the tables that the transaction sees; undefined:
+ * somebody deleted it
  * @throws StoreOutage if the connection's server process has changed: there is a pooler in between
  */
 export async function beginWithVersion(

@@ -7,14 +7,16 @@
 //
 // Sources: postgresql.org/docs/15/errcodes-appendix.html; node-postgres.com/apis/client (end).
 //
-// 1. A server that hangs, or a network that drops packets, closes no connection: each request would wait for its own timeout.
+// 1. A server that hangs, or a network that drops packets, closes no connection: each request would
+//    wait for its own timeout.
 // 2. The query uses no table, so a lock, a slow statement or a full disk does not count.
-// 3. A server that refuses still counts as reachable; the pool's connections report the refusal. Each query then has a new connection,
-//    which shows the end of the refusals.
+// 3. A server that refuses still counts as reachable; the pool's connections report the refusal.
+//    Each query then has a new connection, which shows the end of the refusals.
 // 4. When the server becomes silent, all connections are given up (`onSilent`), and their users fail at once.
 // 5. A server whose tables have another version counts as away, as transactions report (`noteTables`).
 // 6. A server that has ended or refuses fails each use at once. Uses may still try.
-// 7. A server that only reads counts as away. Each query then has a new connection: an old one keeps the setting of its role or database.
+// 7. A server that only reads counts as away. Each query then has a new connection: an old one
+//    keeps the setting of its role or database.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
@@ -31,7 +33,10 @@ const ANSWER_MS_MAX = 3000;
 /** The pauses between questions while the server is there and while it is away, in milliseconds. */
 const ASK_MS = 1000;
 const AGAIN_MS = 500;
-/** The driver's own timeouts, in milliseconds, are longer: they count a pause of this process, which ANSWER_MS_MAX does not. */
+/**
+ * The driver's own timeouts, in milliseconds, are longer: they count a pause of this process, which
+ * ANSWER_MS_MAX does not.
+ */
 const QUERY_MS_MAX = 2 * ANSWER_MS_MAX;
 const READ_ONLY: Outage = { note: 'database-read-only' };
 const SILENT: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };

@@ -1,7 +1,7 @@
 // The region's store in PostgreSQL, version 15 or later.
 //
-// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has; 0: it has none yet. A database with other
-//    tables is refused.
+// 1. The database belongs to Rackboot: a mark says so, and which version of the tables it has; 0:
+//    it has none yet. A database with other tables is refused.
 // 2. Of processes that start together one makes the tables, under a lock.
 
 import type pg from 'pg';
@@ -65,8 +65,8 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
 }
 
 /**
- * Makes the tables of an empty database; unfinished ones for the target of a copy. Only a process of the region brings older ones up to
- * date, and then their processes end.
+ * Makes the tables of an empty database; unfinished ones for the target of a copy. Only a process
+ * of the region brings older ones up to date, and then their processes end.
  */
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const number = numberQuery(client);

@@ -1,4 +1,5 @@
-// The tables of boot images: sources, selections, resources and the run of imports (`region/records/boot-store.ts`), and uploads (`upload-store.ts`).
+// The tables of boot images: sources, selections, resources and the run of imports
+// (`region/records/boot-store.ts`), and uploads (`upload-store.ts`).
 
 export const BOOT_IMAGES = `
 -- name: the name of a source in the file of sources, which has the fields; null: the fields are in this row.
@@ -57,8 +58,9 @@ CREATE TABLE boot_upload (
 `;
 
 /**
- * index_path: the path of the index below the URL; null: the URL names it, or it has its usual place. unsigned_why: why the site is trusted without a
- * signature; null: its documents must be signed.
+ * index_path: the path of the index below the URL; null: the URL names it, or it has its usual
+ * place. unsigned_why: why the site is trusted without a signature; null: its documents must be
+ * signed.
  */
 export const SOURCE_TRUST = `
 ALTER TABLE boot_source ADD COLUMN index_path TEXT;

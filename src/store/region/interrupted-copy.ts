@@ -1,4 +1,5 @@
-// Detects an interrupted copy into `region.db`: a region that began with nothing there would hide that most of it is missing.
+// Detects an interrupted copy into `region.db`: a region that began with nothing there would hide
+// that most of it is missing.
 
 import { existsSync } from 'node:fs';
 import { RackError } from '../../ground/errors.ts';
@@ -8,7 +9,8 @@ export const UNFINISHED = '.unfinished';
 
 /**
  * Opening a forbidden file reports why.
- * @param path of `region.db` @throws RackError `store-broken` if a copy or a restore into this file was interrupted
+ * @param path of `region.db` @throws RackError `store-broken` if a copy or a restore into this file
+ * was interrupted
  */
 export function checkNotInterrupted(path: string): void {
   const unfinished = `${path}${UNFINISHED}`;

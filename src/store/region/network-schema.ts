@@ -1,4 +1,5 @@
-// The tables of networks as objects (`region/records/network-store.ts`), whose ids come from the counter `network-object`, and the leases of hosts.
+// The tables of networks as objects (`region/records/network-store.ts`), whose ids come from the
+// counter `network-object`, and the leases of hosts.
 
 export const NETWORKS = `
 CREATE TABLE network_space (
@@ -79,11 +80,13 @@ CREATE TABLE subnet_connection (
 `;
 
 /**
- * family: of its addresses, as the version of IP. subnet_service: the work of a rack, `rack`, its UUID, in a subnet
- * (`region/records/subnet-service.ts`). position: the order for racks. interface, ip: null: the rack is behind relay agents. is_dns: remembered
- * while it is off. router, dns_servers (JSON): null: the subnet's; 0, and `null`: none. terms: the rest, as JSON, in the form of a configuration
- * file. made_by: who made the range for which it was made; null: it was made by itself. service_id: the range is of a service, and is no reserve.
- * former_setting: the settings that became rows, as they were.
+ * family: of its addresses, as the version of IP. subnet_service: the work of a rack, `rack`, its
+ * UUID, in a subnet (`region/records/subnet-service.ts`). position: the order for racks. interface,
+ * ip: null: the rack is behind relay agents. is_dns: remembered while it is off. router,
+ * dns_servers (JSON): null: the subnet's; 0, and `null`: none. terms: the rest, as JSON, in the
+ * form of a configuration file. made_by: who made the range for which it was made; null: it was
+ * made by itself. service_id: the range is of a service, and is no reserve. former_setting: the
+ * settings that became rows, as they were.
  */
 export const SUBNET_SERVICES = `
 ALTER TABLE subnet ADD COLUMN family INTEGER NOT NULL DEFAULT 4;
@@ -119,8 +122,10 @@ CREATE TABLE former_setting (
 `;
 
 /**
- * address, mac: the last lease of an address that a rack reported. ends_ms: when it ends. rack: the id of the rack; 0: the region's own; -1: no
- * lease, but the hold of a released reservation. released_by: the user who had reserved the address for the host, until it was released; null: nobody.
+ * address, mac: the last lease of an address that a rack reported. ends_ms: when it ends. rack: the
+ * id of the rack; 0: the region's own; -1: no lease, but the hold of a released reservation.
+ * released_by: the user who had reserved the address for the host, until it was released; null:
+ * nobody.
  */
 export const HOST_LEASES = `
 CREATE TABLE host_lease (

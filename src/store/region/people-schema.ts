@@ -1,4 +1,5 @@
-// The tables of users: their API keys, SSH keys and sessions (`region/records/account-store.ts`), and their files (`file-store.ts`).
+// The tables of users: their API keys, SSH keys and sessions (`region/records/account-store.ts`),
+// and their files (`file-store.ts`).
 
 /** Users, with their API keys, SSH keys and sessions; machines have API keys too. */
 export const PEOPLE = `

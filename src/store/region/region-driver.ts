@@ -5,7 +5,10 @@
 import type { Steps } from '../steps.ts';
 
 export interface RegionDriver {
-  /** Runs an operation. Its writes are on disk when the promise is fulfilled, and undone if it is rejected. */
+  /**
+   * Runs an operation. Its writes are on disk when the promise is fulfilled, and undone if it is
+   * rejected.
+   */
   write<T>(operation: () => Steps<T>): Promise<T>;
   /** Runs an operation that only reads. */
   read<T>(operation: () => Steps<T>): Promise<T>;

@@ -1,7 +1,8 @@
 // The tables of `region.db`.
 //
 // 1. A released step is never edited: a change is a further step, and makes the next version.
-// 2. Times are wall time in milliseconds since 1970, addresses unsigned integers, lists and records JSON text.
+// 2. Times are wall time in milliseconds since 1970, addresses unsigned integers, lists and records
+//    JSON text.
 // 3. Ids are never reused: events keep those of deleted machines.
 
 import type { DatabaseKind } from '../database-file.ts';
@@ -336,15 +337,18 @@ CREATE INDEX gone_machine_version ON gone_machine (version);
 `;
 
 /**
- * kernel: of the deployed system, by its subarchitecture; null: that of its image. oldest_kernel: with which the
- * machine may be deployed; null: any.
+ * kernel: of the deployed system, by its subarchitecture; null: that of its image. oldest_kernel:
+ * with which the machine may be deployed; null: any.
  */
 const KERNELS = `
 ALTER TABLE machine ADD COLUMN kernel TEXT;
 ALTER TABLE machine ADD COLUMN oldest_kernel TEXT;
 `;
 
-/** mac: the host that gets the address by DHCP. hostname, domain: the name of the address. description: what people say of the rack. */
+/**
+ * mac: the host that gets the address by DHCP. hostname, domain: the name of the address.
+ * description: what people say of the rack.
+ */
 const RESERVED_HOSTS = `
 ALTER TABLE reserved_address ADD COLUMN mac INTEGER;
 ALTER TABLE reserved_address ADD COLUMN hostname TEXT;
@@ -352,13 +356,19 @@ ALTER TABLE reserved_address ADD COLUMN domain TEXT;
 ALTER TABLE rack ADD COLUMN description TEXT;
 `;
 
-/** is_dns_allowed: false if racks name other DNS servers than themselves. runs: the newest run of scripts of each purpose, as JSON. */
+/**
+ * is_dns_allowed: false if racks name other DNS servers than themselves. runs: the newest run of
+ * scripts of each purpose, as JSON.
+ */
 const SUBNET_DNS_AND_RUNS = `
 ALTER TABLE subnet ADD COLUMN is_dns_allowed INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE machine ADD COLUMN runs TEXT;
 `;
 
-/** tags: words by which runs choose the script, as JSON. hardware, parallel: for people. is_destructive: the script overwrites data. */
+/**
+ * tags: words by which runs choose the script, as JSON. hardware, parallel: for people.
+ * is_destructive: the script overwrites data.
+ */
 const SCRIPT_MARKS = `
 ALTER TABLE script ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE script ADD COLUMN hardware TEXT NOT NULL DEFAULT 'node';

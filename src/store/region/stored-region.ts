@@ -1,4 +1,5 @@
-// The region's store on any database: the methods of its ports run the operations of its tables (`steps.ts`), each in a transaction.
+// The region's store on any database: the methods of its ports run the operations of its tables
+// (`steps.ts`), each in a transaction.
 
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
@@ -70,8 +71,8 @@ interface SharedStore {
 }
 
 /**
- * The tables of one process, which needs exactly one set: some keep state in memory. @param holder begins power
- * commands only while it has the duties
+ * The tables of one process, which needs exactly one set: some keep state in memory. @param holder
+ * begins power commands only while it has the duties
  */
 export function regionTables(bounds: EventBounds, holder?: string) {
   const events = new EventTable(bounds);
@@ -100,7 +101,10 @@ type Operations<Port> = {
     : never;
 };
 
-/** A port whose methods run the operations of a table, each in a transaction. @param reads change nothing; all others write */
+/**
+ * A port whose methods run the operations of a table, each in a transaction. @param reads change
+ * nothing; all others write
+ */
 function bind<Port>(
   driver: RegionDriver,
   table: Operations<Port> & object,

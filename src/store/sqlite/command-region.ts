@@ -1,7 +1,7 @@
 // The region's store in SQLite, as a command opens it, perhaps while the region runs.
 //
-// 1. Only the process that has the state directory locked brings older tables up to date: a process that runs on the older tables would
-//    continue wrongly.
+// 1. Only the process that has the state directory locked brings older tables up to date: a process
+//    that runs on the older tables would continue wrongly.
 
 import { join } from 'node:path';
 import { RackError } from '../../ground/errors.ts';
@@ -13,7 +13,8 @@ import { openRegionStore } from './region-sqlite.ts';
 
 /**
  * @param kind tests migrate to a version of their own
- * @throws RackError as `openRegionStore`; `already-running` if the tables are older, and another process has the directory locked
+ * @throws RackError as `openRegionStore`; `already-running` if the tables are older, and another
+ * process has the directory locked
  */
 export const openCommandRegion = (stateDir: string, kind?: DatabaseKind): RegionStore =>
   openRegionStore({ stateDir, kind, around: (migration) => whileLocked(stateDir, migration) });

@@ -8,8 +8,8 @@
 // 1. A writing transaction begins IMMEDIATE, so that two processes never interleave.
 // 2. A method that fails within `transact` dooms it, even if its caller continues.
 // 3. A failed write leaves nothing behind. SQLite may have rolled back already (`isTransaction`).
-// 4. `transact` waits only for this database, so it ends before the event loop turns. One still open then is doomed: it would keep everyone
-//    waiting.
+// 4. `transact` waits only for this database, so it ends before the event loop turns. One still
+//    open then is doomed: it would keep everyone waiting.
 // 5. Bytes of users leave ROOM_BYTES of the disk free: leases are often on it, and any user could fill it.
 
 import { dirname } from 'node:path';

@@ -1,13 +1,15 @@
-// The objects in the answers of the API, and their JSON schemas. Only the description as OpenAPI and tests load them; operations name them
-// (`answers` in `call/operation.ts`).
+// The objects in the answers of the API, and their JSON schemas. Only the description as OpenAPI
+// and tests load them; operations name them (`answers` in `call/operation.ts`).
 //
 // Source: JSON Schema 2020-12, of which OpenAPI 3.1 takes its schemas.
 //
-// 1. An object is a table from types to the names of the properties that have them. A `?` follows the name of a property that some of the
-//    objects lack; all others have it, and there are no further ones.
-// 2. A type is a primitive of JSON, `map` for an object with any keys, `any`, or another object of these tables. `[]` makes a list of it, and
-//    `|` joins types of which a value has one.
-// 3. The compiler compares them with what writes an object (`answer-types.ts`), and tests every answer that they get.
+// 1. An object is a table from types to the names of the properties that have them. A `?` follows
+//    the name of a property that some of the objects lack; all others have it, and there are no
+//    further ones.
+// 2. A type is a primitive of JSON, `map` for an object with any keys, `any`, or another object of
+//    these tables. `[]` makes a list of it, and `|` joins types of which a value has one.
+// 3. The compiler compares them with what writes an object (`answer-types.ts`), and tests every
+//    answer that they get.
 
 import { NODE_OBJECTS } from './node-objects.ts';
 import { OLD_OBJECTS, SITE_OBJECTS } from './site-objects.ts';

@@ -1,5 +1,5 @@
-// The types of the objects in the answers of the API, read from their tables: what writes an object is checked by the compiler against what
-// the description says of it.
+// The types of the objects in the answers of the API, read from their tables: what writes an object
+// is checked by the compiler against what the description says of it.
 
 import type { KINDS } from './answer-objects.ts';
 import type { NODE_OBJECTS } from './node-objects.ts';

@@ -1,4 +1,5 @@
-// The objects in the answers of the API that belong to machines, devices and racks. `answer-objects.ts` says how to read them.
+// The objects in the answers of the API that belong to machines, devices and racks.
+// `answer-objects.ts` says how to read them.
 
 /** Texts of a machine in both versions. */
 export const MACHINE_TEXTS =

@@ -1,5 +1,5 @@
-// The objects in the answers of the API that belong to networks, names, images, people and the site. `answer-objects.ts` says how to read
-// them.
+// The objects in the answers of the API that belong to networks, names, images, people and the
+// site. `answer-objects.ts` says how to read them.
 
 import { MACHINE_TEXTS } from './node-objects.ts';
 

@@ -1,9 +1,11 @@
 // Zones and pools: create, list, change and delete them, and move machines and racks to a zone.
 //
-// Sources: MAAS's `zones/` (by name), `resourcepools/` and `resourcepool/ID/`, which gomaasapi calls `pools/`; `nodes/?op=set_zone`.
+// Sources: MAAS's `zones/` (by name), `resourcepools/` and `resourcepool/ID/`, which gomaasapi
+// calls `pools/`; `nodes/?op=set_zone`.
 //
-// 1. The default zone and pool cannot be renamed or deleted; their descriptions are settings, which a file may pin. When another zone is
-//    deleted, its machines and racks move to the default one; a pool that has machines or devices is not deleted.
+// 1. The default zone and pool cannot be renamed or deleted; their descriptions are settings, which
+//    a file may pin. When another zone is deleted, its machines and racks move to the default one;
+//    a pool that has machines or devices is not deleted.
 
 import { z } from 'zod';
 import {

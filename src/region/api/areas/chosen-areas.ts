@@ -37,7 +37,10 @@ export async function inhabitants(
   return { machines: (await region.store.listMachines(all, 0, NAMED_MAX)).map(({ hostname }) => hostname), count };
 }
 
-/** The zones or pools with these names, or a refusal. @param field the parameter @param names `undefined`: none are asked for */
+/**
+ * The zones or pools with these names, or a refusal. @param field the parameter @param names
+ * `undefined`: none are asked for
+ */
 export async function chooseAreas(
   call: Pick<ApiCall, 'region'>,
   kind: AreaKind,

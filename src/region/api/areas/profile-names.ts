@@ -1,4 +1,5 @@
-// Changes of the profiles, and of the tags and pools that they name: a profile follows a new name, and what it names is not deleted.
+// Changes of the profiles, and of the tags and pools that they name: a profile follows a new name,
+// and what it names is not deleted.
 
 import type { Profile } from '../../../boot/profile.ts';
 import { currentProfiles, PROFILES_KEY, profileSetting } from '../../racks/profiles.ts';

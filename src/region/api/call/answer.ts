@@ -1,8 +1,10 @@
-// The answer of an operation before it becomes HTTP. Every refusal has a name, which is counted and sent in a header.
+// The answer of an operation before it becomes HTTP. Every refusal has a name, which is counted and
+// sent in a header.
 //
 // Sources: the status codes and plain-text bodies that MAAS's clients expect; RFC 9110 §15.
 //
-// 1. A refusal says in words what is wrong and what to do; `renderRefusalBody` makes the sentences, which clients show to users unchanged.
+// 1. A refusal says in words what is wrong and what to do; `renderRefusalBody` makes the sentences,
+//    which clients show to users unchanged.
 
 import type { z } from 'zod';
 import { counted } from '../../../ground/counted.ts';
@@ -65,7 +67,8 @@ type RefusedFields = NamedRefusal & { readonly words?: undefined; readonly field
 const NOTHING = Buffer.alloc(0);
 
 /**
- * JSON as MAAS writes it: one key a line, indented by four, because its command prints what it gets and scripts read that by lines.
+ * JSON as MAAS writes it: one key a line, indented by four, because its command prints what it gets
+ * and scripts read that by lines.
  * @param isCompact for a client that asks for JSON by name
  */
 export const jsonText = (value: unknown, isCompact: boolean): string =>
@@ -177,7 +180,10 @@ export const isRefusal = (value: unknown): value is Refusal =>
 const hasNone = <T extends readonly unknown[]>(values: T): values is T & { [K in keyof T]: Exclude<T[K], Refusal> } =>
   !values.some(isRefusal);
 
-/** All values, if none is a refusal; otherwise one refusal of all refused fields. A refusal that names no field takes precedence. */
+/**
+ * All values, if none is a refusal; otherwise one refusal of all refused fields. A refusal that
+ * names no field takes precedence.
+ */
 export function combineOrRefuse<T extends readonly unknown[]>(...values: T) {
   if (hasNone(values)) return values;
   const refusals = values.filter(isRefusal);

@@ -1,10 +1,12 @@
 // Identifies the caller of a request, and the address from which it came.
 //
-// 1. A forwarded address counts only with the secret of this process's rack, or with the key of an accepted rack that serves the address's
-//    network.
+// 1. A forwarded address counts only with the secret of this process's rack, or with the key of an
+//    accepted rack that serves the address's network.
 // 2. A remote rack cannot vouch for the boot of a machine whose home is elsewhere (`racks/machine-homes.ts`).
-// 3. Requests that a remote rack passes on count in that rack's share (`share`), never in that of clients that connect directly.
-// 4. Wrong credentials make a caller `rejected`, never anonymous, so that a typo does not silently get a reduced answer.
+// 3. Requests that a remote rack passes on count in that rack's share (`share`), never in that of
+//    clients that connect directly.
+// 4. Wrong credentials make a caller `rejected`, never anonymous, so that a typo does not silently
+//    get a reduced answer.
 
 import type { IncomingMessage } from 'node:http';
 import {
@@ -30,9 +32,15 @@ import { beforeProxies, type Received } from './proxies.ts';
 export interface Peer {
   /** The address as text, for display. */
   readonly address: string;
-  /** The key for rate limits and fair shares: the address, and with it the remote rack that passed the request on. */
+  /**
+   * The key for rate limits and fair shares: the address, and with it the remote rack that passed
+   * the request on.
+   */
   readonly share: string;
-  /** True if a rack outside this process passed it on, or claims to have done so. Users cannot sign in through such a rack. */
+  /**
+   * True if a rack outside this process passed it on, or claims to have done so. Users cannot sign
+   * in through such a rack.
+   */
   readonly isByRack: boolean;
   readonly ipv4: Ipv4 | undefined;
   readonly isManaged: boolean;
@@ -44,7 +52,10 @@ export interface Peer {
   readonly vouchedMac?: MacAddress | undefined;
   /** The UUID of the remote rack that passed the request on; `undefined` if none did. */
   readonly rackUuid?: string | undefined;
-  /** Where it arrived at the rack that passed it on, `10.20.0.1:5248` (`X-Rackboot-Local`); `undefined` if no rack did. */
+  /**
+   * Where it arrived at the rack that passed it on, `10.20.0.1:5248` (`X-Rackboot-Local`);
+   * `undefined` if no rack did.
+   */
   readonly rackLocal?: string | undefined;
 }
 
@@ -66,7 +77,10 @@ export type Caller =
 export interface KnownRacks {
   /** True if the address is in a network of an accepted rack. */
   serves(address: Ipv4): boolean;
-  /** The UUID of the accepted rack that holds this key, `token:secret`, and serves the address; `undefined` if none does. */
+  /**
+   * The UUID of the accepted rack that holds this key, `token:secret`, and serves the address;
+   * `undefined` if none does.
+   */
   speakerFor(key: string, address: Ipv4): string | undefined;
   readonly homes: {
     /** True if this rack may vouch that a machine booted from this interface. */
@@ -90,7 +104,10 @@ interface CallerFacts extends Received {
 
 const operatorRequests = new WeakSet<IncomingMessage>();
 
-/** Notes that a request came through the operator's listener, the only one at which the control secret counts. */
+/**
+ * Notes that a request came through the operator's listener, the only one at which the control
+ * secret counts.
+ */
 export const noteOperatorRequest = (request: IncomingMessage): void => void operatorRequests.add(request);
 
 /** Reads those parts from a request. */
@@ -112,7 +129,10 @@ const isSecret = (input: string | undefined, secret = '') =>
 const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret }: RegionConfig) =>
   isAtOperatorDoor === true && isSecret(header('x-rackboot-control'), controlSecret);
 
-/** Finds the sender: the address of the socket, the one that the site's load balancer names, or the one that a trusted rack names. */
+/**
+ * Finds the sender: the address of the socket, the one that the site's load balancer names, or the
+ * one that a trusted rack names.
+ */
 export function findPeer(received: CallerFacts, config: RegionConfig, racks: KnownRacks = NO_RACKS): Peer {
   const facts = beforeProxies(received, config);
   const forwarded = facts.header('x-forwarded-for');
@@ -163,7 +183,10 @@ export const formatShareKey = (address: string, rackUuid: string): string => spo
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 
-/** The boot of the machine, as the request describes it. Only a rack may report the address at which the request arrived. */
+/**
+ * The boot of the machine, as the request describes it. Only a rack may report the address at which
+ * the request arrived.
+ */
 function describePeerBoot(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'rackLocal'> {
   const bootToken = facts.header('x-rackboot-token');
   const rackLocal = isFromRack ? facts.header('x-rackboot-local') : undefined;
@@ -216,7 +239,10 @@ async function operatorIn(store: RegionStore) {
   }
 }
 
-/** The requests of administrators. Only these are shown the texts of the database and the system in an outage. */
+/**
+ * The requests of administrators. Only these are shown the texts of the database and the system in
+ * an outage.
+ */
 const OF_ADMINISTRATORS = new WeakSet<IncomingMessage>();
 
 /** Records that a request is an administrator's. */

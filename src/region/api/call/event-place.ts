@@ -1,4 +1,5 @@
-// A place in the event log, as the API names it: `<history>-<id>`, or a plain id in the current history of the log.
+// A place in the event log, as the API names it: `<history>-<id>`, or a plain id in the current
+// history of the log.
 
 import type { EventRange } from '../../records/machine-event.ts';
 import type { RegionStore } from '../../records/store.ts';
@@ -21,7 +22,10 @@ export function parseEventPlace(text: string): EventPlace | undefined {
 
 export const formatEventPlace = (history: number, id: number): string => `${history}-${id}`;
 
-/** The id after which a reader at a place continues: an earlier one if the log lacks events that the reader has. */
+/**
+ * The id after which a reader at a place continues: an earlier one if the log lacks events that the
+ * reader has.
+ */
 export async function idAt(
   store: Pick<RegionStore, 'historyEnd'>,
   { id, history }: EventPlace,

@@ -1,11 +1,15 @@
-// The parameters of a request, from its query and its body, in every form that clients send: URL-encoded, multipart, JSON.
+// The parameters of a request, from its query and its body, in every form that clients send:
+// URL-encoded, multipart, JSON.
 //
-// Sources: WHATWG URL §5.1 (URL-encoded), RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64).
-// Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; other clients end lines with LF alone.
+// Sources: WHATWG URL §5.1 (URL-encoded), RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8
+// (base64). Seen: the maas command line marks every part `Content-Transfer-Encoding: base64`; other
+// clients end lines with LF alone.
 //
-// 1. Never throws. Bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts; those of a part with a filename become Base64.
+// 1. Never throws. Bytes that are not UTF-8 become U+FFFD, which no checked parameter accepts;
+//    those of a part with a filename become Base64.
 // 2. At most FIELDS_MAX values; dropped ones count, too.
-// 3. A part in an unknown encoding or in invalid Base64 is refused: its bytes would not be those that were sent.
+// 3. A part in an unknown encoding or in invalid Base64 is refused: its bytes would not be those
+//    that were sent.
 // 4. Parsing takes time linear in the body's length.
 
 import { isUtf8 } from 'node:buffer';
@@ -74,20 +78,32 @@ export function parseUrlEncoded(text: string): ParsedBody {
   return { kind: 'fields', fields: collector.fields };
 }
 
-/** The parameters in the query of a request's target; none if there is no query, or if it has more than FIELDS_MAX. */
+/**
+ * The parameters in the query of a request's target; none if there is no query, or if it has more
+ * than FIELDS_MAX.
+ */
 export function parseTargetQuery(target = ''): Fields {
   const parsed = parseUrlEncoded(splitTarget(target).query);
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
 
-/** The name of the wanted operation: that in the query, or else that in the body. Source: MAAS's clients, which always write it in the query. */
+/**
+ * The name of the wanted operation: that in the query, or else that in the body. Source: MAAS's
+ * clients, which always write it in the query.
+ */
 export const opIn = (query: Fields, fields: Fields): string | undefined =>
   query.get('op')?.at(-1) || fields.get('op')?.at(-1) || undefined;
 
-/** True if no database of a region can hold the text: it has a NUL, or half of a surrogate pair, which only JSON can have. */
+/**
+ * True if no database of a region can hold the text: it has a NUL, or half of a surrogate pair,
+ * which only JSON can have.
+ */
 const isUnstorable = (text: string) => text.includes('\0') || !text.isWellFormed();
 
-/** The first name that no database of a region can hold, or that has such a value; `undefined` if there is none. */
+/**
+ * The first name that no database of a region can hold, or that has such a value; `undefined` if
+ * there is none.
+ */
 export function findUnstorable(fields: Fields): string | undefined {
   for (const [name, values] of fields) {
     if (isUnstorable(name) || values.some(isUnstorable)) return name;
@@ -228,7 +244,10 @@ interface PartHeader {
   readonly length: number;
 }
 
-/** Parses the header of a part, from after its boundary; `undefined` if it has no end within PART_HEADER_MAX, or no name. */
+/**
+ * Parses the header of a part, from after its boundary; `undefined` if it has no end within
+ * PART_HEADER_MAX, or no name.
+ */
 export function parsePartHeader(text: string): PartHeader | undefined {
   const blank = /\r?\n\r?\n/.exec(text.slice(0, PART_HEADER_MAX));
   if (blank === null) return undefined;

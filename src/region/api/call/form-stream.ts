@@ -1,10 +1,13 @@
-// Reads a multipart form with one large file while it arrives: the file is handed on in pieces, everything else becomes parameters.
+// Reads a multipart form with one large file while it arrives: the file is handed on in pieces,
+// everything else becomes parameters.
 //
 // Sources: RFC 7578 and RFC 2046 §5.1 (multipart), RFC 2045 §6.8 (base64), as in `form-body.ts`.
 //
 // 1. In memory are the newest piece of the file, and at most OTHERS_BYTES_MAX of all else.
-// 2. The form counts only with its last boundary: a body that was cut short is a fault, after its file was handed on.
-// 3. A part without a name is skipped: python-libmaas sends a form without parameters as one empty part without a header.
+// 2. The form counts only with its last boundary: a body that was cut short is a fault, after its
+//    file was handed on.
+// 3. A part without a name is skipped: python-libmaas sends a form without parameters as one empty
+//    part without a header.
 
 import { copyBytes } from '../../../ground/borrowed-bytes.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
@@ -92,7 +95,10 @@ class PartReader {
 
   #isFirst: boolean;
 
-  /** The header of the next part, or that it was skipped; undefined: that was the last one. Call it when the part before was read. */
+  /**
+   * The header of the next part, or that it was skipped; undefined: that was the last one. Call it
+   * when the part before was read.
+   */
   async next(): Promise<ReturnType<typeof parsePartHeader> | 'unnamed'> {
     if (this.#isFirst) await this.whole();
     this.#isFirst = false;

@@ -1,10 +1,12 @@
-// The definition of an API operation. Routes, checks and the description for clients are made from the one table of them (`operations.ts`,
-// whose head lists the steps to add one).
+// The definition of an API operation. Routes, checks and the description for clients are made from
+// the one table of them (`operations.ts`, whose head lists the steps to add one).
 //
-// 1. An operation that changes something is one transaction, which waits only for the store. It makes its own (`ownTransaction`) if it also
-//    hashes a password, waits for something outside the store, answers with what memory keeps of its change, or undoes its change and says why.
+// 1. An operation that changes something is one transaction, which waits only for the store. It
+//    makes its own (`ownTransaction`) if it also hashes a password, waits for something outside the
+//    store, answers with what memory keeps of its change, or undoes its change and says why.
 // 2. Parameters that an operation does not name are ignored, because clients of other versions send them.
-// 3. The schema names every parameter of a wrong form at once. `run` refuses what depends on others or on the store.
+// 3. The schema names every parameter of a wrong form at once. `run` refuses what depends on others
+//    or on the store.
 
 import { z } from 'zod';
 import { type MacAddress, parseIpv4, parseMac } from '../../../ground/address.ts';
@@ -42,8 +44,9 @@ type Access = 'anyone' | 'managed' | 'machine' | 'user' | 'admin';
 type Json = ObjectName | `${ObjectName}|null` | 'string' | 'boolean' | 'map' | 'any';
 
 /**
- * A successful answer: JSON, or a list of such, with 200 or other statuses; `nothing`: 204. The others have 200, and are plain text, bytes, BSON
- * and events as they come. `refusal`: it never succeeds.
+ * A successful answer: JSON, or a list of such, with 200 or other statuses; `nothing`: 204. The
+ * others have 200, and are plain text, bytes, BSON and events as they come. `refusal`: it never
+ * succeeds.
  */
 export type Answers =
   | Json
@@ -68,7 +71,10 @@ export interface ApiCall {
   readonly query: Fields;
   /** The file of a form, received already; `undefined`: it has none. */
   readonly file?: WholeFile | undefined;
-  /** The body as a piece of an upload; `undefined`: it has none, or no announced length. `from`: its place, if the client says it. */
+  /**
+   * The body as a piece of an upload; `undefined`: it has none, or no announced length. `from`: its
+   * place, if the client says it.
+   */
   readonly piece?: (UploadPiece & { readonly place: PiecePlace | 'unreadable' | undefined }) | undefined;
   /** The bytes of the files in a multipart body, by field. */
   readonly files?: ReadonlyMap<string, Buffer> | undefined;
@@ -84,7 +90,10 @@ export function eventBy(call: ApiCall, type: NewMachineEvent['type'], happening:
   return { type, ...happening, atMs: call.region.clock.wallTimeMs(), username: getCallerUsername(call) };
 }
 
-/** The id in a segment of a path or in a parameter. @param none the result for a text that is not an id; no row has this id */
+/**
+ * The id in a segment of a path or in a parameter. @param none the result for a text that is not an
+ * id; no row has this id
+ */
 export const idIn = (text: string | undefined, none = 0): number =>
   /^\d{1,15}$/.test(text ?? '') ? Number(text) : none;
 
@@ -112,7 +121,10 @@ export interface Operation {
 /** No parameters. */
 export const nothing = z.object({});
 
-/** In which control people write a parameter. `list`: an entry a line; `words`: all in one line, with commas between. */
+/**
+ * In which control people write a parameter. `list`: an entry a line; `words`: all in one line,
+ * with commas between.
+ */
 export type ControlKind =
   | 'text'
   | 'email'
@@ -145,7 +157,10 @@ export interface Control {
   readonly group?: { readonly label: string; readonly hint: string };
 }
 
-/** What types say of their controls, read by `chooseControl`. Apart from their other metadata, which OpenAPI shows. */
+/**
+ * What types say of their controls, read by `chooseControl`. Apart from their other metadata, which
+ * OpenAPI shows.
+ */
 export const controls = z.registry<Control>();
 
 const lastValue = z
@@ -303,7 +318,10 @@ type OperationPlace = Pick<Operation, 'versions' | 'path' | 'handler'> & { reado
 /** The place of an operation that makes its own transactions, for a reason of the file's head. */
 export const ownTransaction = <P extends OperationPlace>(place: P) => ({ ...place, ownTransaction: true });
 
-/** One operation in one line of its table. @param called its method, and its `op` if it has one: `POST release` */
+/**
+ * One operation in one line of its table. @param called its method, and its `op` if it has one:
+ * `POST release`
+ */
 export function operation<P extends z.ZodObject>(
   place: OperationPlace,
   called: Method | `${Method} ${string}`,
@@ -363,7 +381,10 @@ export function resource<
   ];
 }
 
-/** An operation of MAAS that is always refused. @param op `undefined`: its method alone selects it @param doc its description @param answer the same as a refusal */
+/**
+ * An operation of MAAS that is always refused. @param op `undefined`: its method alone selects it
+ * @param doc its description @param answer the same as a refusal
+ */
 export const refusedOperation = (
   place: Pick<Operation, 'versions' | 'path' | 'handler' | 'method' | 'access'>,
   op: string | undefined,

@@ -1,13 +1,16 @@
-// Requests that came through the site's load balancer (`region.proxies`): who asked, and whether the browser's connection is encrypted.
+// Requests that came through the site's load balancer (`region.proxies`): who asked, and whether
+// the browser's connection is encrypted.
 //
 //   client ─► load balancer, adds `X-Forwarded-For: client` at the end ─► region: the last entry is the sender
 //
-// Sources: RFC 7239 §5.2 (its older form X-Forwarded-For), §6 (ports, brackets and quotes, which some proxies write there too), §8.1 (only
-// what a known proxy added may be believed); HAProxy's `option forwardfor`, nginx's `$proxy_add_x_forwarded_for`.
+// Sources: RFC 7239 §5.2 (its older form X-Forwarded-For), §6 (ports, brackets and quotes, which
+// some proxies write there too), §8.1 (only what a known proxy added may be believed); HAProxy's
+// `option forwardfor`, nginx's `$proxy_add_x_forwarded_for`.
 //
-// 1. Entries before that of a listed proxy come from the client; a rack names there the machine for which it speaks.
-// 2. A client has one address here, however a proxy spells it: limits and shares count by its text. If an entry is no address, the request
-//    counts for the proxy that wrote it.
+// 1. Entries before that of a listed proxy come from the client; a rack names there the machine for
+//    which it speaks.
+// 2. A client has one address here, however a proxy spells it: limits and shares count by its text.
+//    If an entry is no address, the request counts for the proxy that wrote it.
 
 import { type Ipv4Network, networkContains, parseIpv4, withoutIpv4Mapping } from '../../../ground/address.ts';
 import { parseHostAddress } from '../../../net/host-address.ts';

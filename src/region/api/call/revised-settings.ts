@@ -1,4 +1,5 @@
-// Changes of settings by an operation: all of them, or none, with what else belongs into the same transaction.
+// Changes of settings by an operation: all of them, or none, with what else belongs into the same
+// transaction.
 
 import type { SettingValue } from '../../../machines/settings.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
@@ -8,7 +9,8 @@ import { isRefusal, type Refusal, refuseSetting } from './answer.ts';
 import { type ApiCall, getCallerUsername } from './operation.ts';
 
 /**
- * An edit whose `revise` may also refuse, in the transaction; without a value, the key is removed from the store.
+ * An edit whose `revise` may also refuse, in the transaction; without a value, the key is removed
+ * from the store.
  */
 export interface SettingRevision extends Partial<Omit<SettingEdit, 'key' | 'revise'>>, Pick<SettingEdit, 'key'> {
   readonly revise?:

@@ -1,7 +1,8 @@
-// The boot images over the API: the stored images, the imports and uploads under way, and the import of the selections.
+// The boot images over the API: the stored images, the imports and uploads under way, and the
+// import of the selections.
 //
-// Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type, architecture, sets with files); MAAS 1.4
-// `nodegroups/?op=import_boot_images`.
+// Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type,
+// architecture, sets with files); MAAS 1.4 `nodegroups/?op=import_boot_images`.
 //
 // 1. Users read; only administrators import and delete.
 // 2. A request is stored before it is answered; then the importing process acts.
@@ -27,7 +28,10 @@ import { listGroupImages, readGroupImage } from '../racks/group-calls.ts';
 
 const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
 
-/** An image of which only the progress is known was imported, unless it names no source: a person added it, and its bytes are damaged. */
+/**
+ * An image of which only the progress is known was imported, unless it names no source: a person
+ * added it, and its bytes are damaged.
+ */
 const describeResourceKind = ({ images, progress, upload }: ListedResource) => {
   const lost = progress?.reason?.code === 'bytes-lost';
   const isImport = progress !== undefined && upload === undefined && !lost;
@@ -98,7 +102,10 @@ function setJson({ serial, label, bytes, sha256, system }: ListedImage, complete
   };
 }
 
-/** The version under upload, and the URL for its next piece. It gets its version number with the last piece. */
+/**
+ * The version under upload, and the URL for its next piece. It gets its version number with the
+ * last piece.
+ */
 function uploadedSet(call: ApiCall, { id: resourceId, images }: ListedResource, upload: ImageUpload) {
   const { id, name, bytes: size, received, sha256, fileType, reason, createdMs } = upload;
   const day = new Date(createdMs).toISOString().slice(0, 10).replaceAll('-', '');

@@ -1,8 +1,10 @@
 // The sources of images over the API, and the selections among their images.
 //
-// Sources: MAAS 2.0 `boot-sources/`, `boot-sources/<id>/selections/`; 1.0 has the same, and has it below `nodegroups/<uuid>/`, too.
+// Sources: MAAS 2.0 `boot-sources/`, `boot-sources/<id>/selections/`; 1.0 has the same, and has it
+// below `nodegroups/<uuid>/`, too.
 //
-// 1. Only its file changes a source or a selection of a file: the refusal names file and key. Such a source can have other selections, too.
+// 1. Only its file changes a source or a selection of a file: the refusal names file and key. Such
+//    a source can have other selections, too.
 // 2. Only administrators may use these operations.
 
 import { z } from 'zod';
@@ -378,7 +380,10 @@ function readSelection(call: ApiCall, input: Partial<Detail>): Promise<Answer> {
   });
 }
 
-/** How long an answer waits for a source, in milliseconds: as long as the page that lists what all offer is worth waiting for. */
+/**
+ * How long an answer waits for a source, in milliseconds: as long as the page that lists what all
+ * offer is worth waiting for.
+ */
 const OFFERS_WAIT_MS = 20_000;
 
 const offersFields = z.object({

@@ -1,7 +1,8 @@
 // Uploads of boot images over the API.
 //
-// Sources: MAAS 2.0 and 1.0: POST `boot-resources/` (name, title, architecture, sha256, size, filetype, content), then PUTs of the content to
-// the `upload_uri` of the answer, as its command line does.
+// Sources: MAAS 2.0 and 1.0: POST `boot-resources/` (name, title, architecture, sha256, size,
+// filetype, content), then PUTs of the content to the `upload_uri` of the answer, as its command
+// line does.
 //
 // 1. Only administrators upload: every machine that boots here can read an image.
 // 2. `Content-Range` is ours: with it, a client that lost an answer cannot send a piece twice.
@@ -99,7 +100,10 @@ function parseUploadName({ name, architecture: text }: Fields) {
   return { os, release, architecture, subarchitecture, label: LABEL };
 }
 
-/** The kind of file, its digest and its length, or for each that cannot be used a refusal in its place; then the refusals of its name. */
+/**
+ * The kind of file, its digest and its length, or for each that cannot be used a refusal in its
+ * place; then the refusals of its name.
+ */
 function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
   const { uploads } = bootImages;
   const { filetype: fileType = 'tgz', sha256 = file?.sha256, size } = fields;

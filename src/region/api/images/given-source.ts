@@ -1,6 +1,7 @@
 // The source of images that the parameters of the API describe: its place, and how it is protected.
 //
-// 1. A source has keys, or says that it is unsigned, and why (`images/sources/source.ts`). An unsigned one is fetched by HTTPS.
+// 1. A source has keys, or says that it is unsigned, and why (`images/sources/source.ts`). An
+//    unsigned one is fetched by HTTPS.
 
 import { cleanText, isPrintable } from '../../../ground/clean-text.ts';
 import type { BootImages } from '../../images/boot-images.ts';
@@ -48,7 +49,10 @@ const NO_KEYS = { keyringFilename: '', keyring: new Uint8Array() };
 
 const KEYRING_DATA = `Give OpenPGP keys, as a file, in armor or in Base64, at most ${KEYRING_BYTES_MAX} bytes.`;
 
-/** The trust made from the parameters. Keys of one kind replace those of the other, and both replace a trust without a signature. */
+/**
+ * The trust made from the parameters. Keys of one kind replace those of the other, and both replace
+ * a trust without a signature.
+ */
 function parseSourceTrust(
   input: GivenSource,
   before: SourceTrust | undefined,
@@ -97,7 +101,10 @@ function parseSourceTrust(
   return { keyringFilename: before.keyringFilename, keyring: before.keyring, why: undefined };
 }
 
-/** Refuses what only the next import would notice otherwise, as `rackboot images sources` does: a missing file, and data without keys. */
+/**
+ * Refuses what only the next import would notice otherwise, as `rackboot images sources` does: a
+ * missing file, and data without keys.
+ */
 async function judgeKeys(
   { keyring, keyringFilename: file }: SourceTrust,
   before: SourceTrust | undefined,
@@ -119,7 +126,10 @@ async function judgeKeys(
 
 type SourceDeps = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
 
-/** Checks the given keys before a transaction, in which nothing may wait for the host or for cryptography. @returns the means with the results */
+/**
+ * Checks the given keys before a transaction, in which nothing may wait for the host or for
+ * cryptography. @returns the means with the results
+ */
 async function checkedMeans(input: GivenSource, means: SourceDeps): Promise<SourceDeps> {
   const file = input.keyring_filename?.trim() ?? '';
   const keyring = parseKeyring(input.keyring_data?.trim() ?? '');

@@ -1,6 +1,8 @@
-// Profiles: what machines boot instead of what their life asks for. They are the setting `boot.profiles`, which racks have.
+// Profiles: what machines boot instead of what their life asks for. They are the setting
+// `boot.profiles`, which racks have.
 //
-// 1. The rules of configurations judge a profile, so the API accepts what a rack's file does; a refusal names the parameter.
+// 1. The rules of configurations judge a profile, so the API accepts what a rack's file does; a
+//    refusal names the parameter.
 // 2. A change does not restart machines: they boot the profile, or leave it, at their next start.
 
 import { z } from 'zod';

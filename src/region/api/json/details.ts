@@ -1,9 +1,11 @@
 // The hardware of a node in the form of lshw and lldp, as BSON.
 //
-// Sources: MAAS's `machines/{system_id}/?op=details` and `rackcontrollers/{system_id}/?op=details`, and `nodes/` in 1.0: a BSON document with the
-// binary fields `lshw` and `lldp`, each an XML document; bsonspec.org (document, binary, null).
+// Sources: MAAS's `machines/{system_id}/?op=details` and `rackcontrollers/{system_id}/?op=details`,
+// and `nodes/` in 1.0: a BSON document with the binary fields `lshw` and `lldp`, each an XML
+// document; bsonspec.org (document, binary, null).
 //
-// 1. `lshw` is made from the facts that the machine reported (`records/lshw.ts`). The boot environment runs no LLDP daemon, so `lldp` is an empty list.
+// 1. `lshw` is made from the facts that the machine reported (`records/lshw.ts`). The boot
+//    environment runs no LLDP daemon, so `lldp` is an empty list.
 
 import { hardwareTree, hardwareXml } from '../../records/lshw.ts';
 import type { Machine } from '../../records/machine.ts';

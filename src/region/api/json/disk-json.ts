@@ -1,6 +1,7 @@
 // The block devices of a machine, its partitions, volume groups and RAIDs as the API represents them.
 //
-// Sources: the keys that strict clients demand: gomaasapi's schemas of block device, partition and file system; the texts of MAAS's `used_for`.
+// Sources: the keys that strict clients demand: gomaasapi's schemas of block device, partition and
+// file system; the texts of MAAS's `used_for`.
 //
 // 1. Every object has every key, always with the same type, as an object and as text.
 
@@ -103,7 +104,10 @@ export const partitionsJson = (draft: StorageDraft, disk: Disk): readonly Partit
     .filter(({ diskId }) => diskId === disk.id)
     .map((part, index) => partitionJson(draft, part, disk, index + 1));
 
-/** The partition that a text names, as MAAS takes it: by its id, or as `sda-part1`, the last word of its path; or by its `name`. */
+/**
+ * The partition that a text names, as MAAS takes it: by its id, or as `sda-part1`, the last word of
+ * its path; or by its `name`.
+ */
 export const partitionNamed = (partitions: readonly PartitionJson[], named: string): PartitionJson | undefined =>
   partitions.find(({ id }) => String(id) === named) ??
   partitions.find(({ path, name }) => partitionName(path) === named || name === named);

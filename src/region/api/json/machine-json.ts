@@ -1,7 +1,7 @@
 // A machine as API 2.0 represents it.
 //
-// Sources: the keys that strict clients demand (gomaasapi fails a whole list for one missing key; terraform wants numbers as numbers) and
-// those that the maas command line prints.
+// Sources: the keys that strict clients demand (gomaasapi fails a whole list for one missing key;
+// terraform wants numbers as numbers) and those that the maas command line prints.
 //
 // 1. Every machine has every key, always with the same type.
 // 2. Nothing here is a secret: power parameters have an operation of their own.
@@ -147,7 +147,10 @@ function workJson(machine: Machine) {
   return { work_text: remarkSentence(what), work_percent: percent ?? null };
 }
 
-/** The parts that change while the machine's record stays: ages in seconds at `nowMs`, and the reading of its power. */
+/**
+ * The parts that change while the machine's record stays: ages in seconds at `nowMs`, and the
+ * reading of its power.
+ */
 export const movingJson = (atMs: number | undefined, nowMs: number, power: PowerView | undefined) => ({
   ...powerJson(power),
   work_age: atMs === undefined ? null : Math.max(0, Math.round((nowMs - atMs) / 1000)),
@@ -236,7 +239,10 @@ function ownJson(machine: Machine, where: MachinePlacement) {
   };
 }
 
-/** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
+/**
+ * The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if
+ * there is none
+ */
 export const machineJson = (machine: Machine, where: MachinePlacement, nowMs: number, power?: PowerView) => ({
   ...movingJson(workAtMs(machine), nowMs, power),
   ...restingJson(machine, where),

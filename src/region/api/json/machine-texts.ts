@@ -3,9 +3,11 @@
 //   list ── stamp known? ─┬─ yes: the kept text ─────────────────────────────┬─► its ages, then the text
 //                         └─ no: the machine is read, its text made and kept ─┘
 //
-// 1. A text is used only with the machine's present stamp in the store (`records/store.ts`), whichever process changed it, and while the racks
-//    have the same networks, which the text shows. Parts that change with time are not in it (`machine-json.ts`).
-// 2. A text beyond TEXTS_BYTES_MAX is not kept and displaces no other: each pass over a longer list would displace what the next needs first.
+// 1. A text is used only with the machine's present stamp in the store (`records/store.ts`),
+//    whichever process changed it, and while the racks have the same networks, which the text
+//    shows. Parts that change with time are not in it (`machine-json.ts`).
+// 2. A text beyond TEXTS_BYTES_MAX is not kept and displaces no other: each pass over a longer list
+//    would displace what the next needs first.
 
 import type { Clock, Instant, Timer } from '../../../ground/clock.ts';
 import { later } from '../../../ground/clock.ts';
@@ -49,7 +51,10 @@ export class MachineTexts {
     this.#bytesMax = bytesMax;
   }
 
-  /** The kept text of a machine; `undefined`: there is none with this stamp. @param basis what the racks contribute (`whereabouts.ts`) */
+  /**
+   * The kept text of a machine; `undefined`: there is none with this stamp. @param basis what the
+   * racks contribute (`whereabouts.ts`)
+   */
   find(id: number, stamp: string, basis: string): MachineText | undefined {
     const cached = this.#kept.get(id);
     if (cached === undefined || cached.stamp !== stamp || cached.basis !== basis) return undefined;

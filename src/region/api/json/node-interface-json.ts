@@ -1,9 +1,12 @@
-// The interfaces of machines, and of the hosts of racks, as API 2.0 represents them, with their VLANs and subnets (`subnet-json.ts`).
+// The interfaces of machines, and of the hosts of racks, as API 2.0 represents them, with their
+// VLANs and subnets (`subnet-json.ts`).
 //
-// Sources: the keys that strict clients demand: gomaasapi's schemas of interface, link, subnet and VLAN, and the types of Terraform's provider.
+// Sources: the keys that strict clients demand: gomaasapi's schemas of interface, link, subnet and
+// VLAN, and the types of Terraform's provider.
 //
-// 1. Every object has every key, always with the same type. The exceptions: a link without `subnet` and `ip_address` lacks these keys, as gomaasapi
-//    demands; `params` of an interface that nobody made or changed is an empty text, as MAAS has it.
+// 1. Every object has every key, always with the same type. The exceptions: a link without `subnet`
+//    and `ip_address` lacks these keys, as gomaasapi demands; `params` of an interface that nobody
+//    made or changed is an empty text, as MAAS has it.
 // 2. VLANs and subnets are made once for all machines of a list.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../ground/address.ts';
@@ -48,7 +51,10 @@ const UNREPORTED = {
   discovered: [],
 };
 
-/** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
+/**
+ * One interface of a machine. @param all the interfaces of the machine, for the names of its
+ * parents and children
+ */
 export function interfaceJson(
   machine: Machine,
   netInterface: NetInterface,

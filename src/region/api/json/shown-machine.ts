@@ -12,8 +12,8 @@ import { zoneJson } from './area-json.ts';
 import { disksJson, virtualDevicesJson } from './disk-json.ts';
 import { machineJson, SHARED_FIXED, sharedJson } from './machine-json.ts';
 
-// A machine as API 1.0 represents it, as a node: the status is folded into the numbers that old clients know, and the hostname is fully
-// qualified.
+// A machine as API 1.0 represents it, as a node: the status is folded into the numbers that old
+// clients know, and the hostname is fully qualified.
 //
 // 1. `substatus` is the unfolded status.
 // 2. `storage` is a whole number, as in MAAS 1.9; API 2.0 has fractions of a megabyte.
@@ -52,7 +52,10 @@ function nodeJson(machine: Machine, where: MachinePlacement, power?: PowerView) 
   };
 }
 
-/** The machine as the client of this call expects it. @param where given by lists, which look it up once for all machines */
+/**
+ * The machine as the client of this call expects it. @param where given by lists, which look it up
+ * once for all machines
+ */
 export function showMachine(
   { region, version }: Pick<ApiCall, 'region' | 'version'>,
   machine: Machine,

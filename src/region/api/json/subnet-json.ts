@@ -1,10 +1,12 @@
 // Networks as MAAS's clients read them: the exact keys and types of API 2.0.
 //
-// Sources: MAAS API 2.0, `fabrics/`, `vlans/`, `subnets/`, `spaces/`, `ipranges/`, `static-routes/`; gomaasapi's schemas, in which a missing
-// key fails the whole list; the Go structures of Terraform's provider, in which a number is not a text.
+// Sources: MAAS API 2.0, `fabrics/`, `vlans/`, `subnets/`, `spaces/`, `ipranges/`,
+// `static-routes/`; gomaasapi's schemas, in which a missing key fails the whole list; the Go
+// structures of Terraform's provider, in which a number is not a text.
 //
-// 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So is `dhcp_mode` of a subnet or VLAN in which
-//    another DHCP server gives the addresses, and `is_discovered` of one that is here only because a rack's host is in it.
+// 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So
+//    is `dhcp_mode` of a subnet or VLAN in which another DHCP server gives the addresses, and
+//    `is_discovered` of one that is here only because a rack's host is in it.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import {

@@ -1,4 +1,5 @@
-// The block devices of a machine: reading them and their partitions, and adding, describing and deleting them.
+// The block devices of a machine: reading them and their partitions, and adding, describing and
+// deleting them.
 //
 // Source: MAAS's `nodes/{system_id}/blockdevices/` and, below it, `{device_id}/partitions/`.
 

@@ -1,7 +1,10 @@
-// Another hardware address for an interface of a device, which has no report of its own, and the end of an interface.
+// Another hardware address for an interface of a device, which has no report of its own, and the
+// end of an interface.
 //
-// 1. An interface with another address keeps its id, its links and their addresses: the racks serve these to the new hardware address.
-// 2. The addresses of a deleted interface are free. A machine may lose the last one, as in MAAS: its next report finds it by its serial number.
+// 1. An interface with another address keeps its id, its links and their addresses: the racks serve
+//    these to the new hardware address.
+// 2. The addresses of a deleted interface are free. A machine may lose the last one, as in MAAS:
+//    its next report finds it by its serial number.
 
 import type { MacAddress } from '../../../ground/address.ts';
 import { removeInterface } from '../../layout/interface-changes.ts';
@@ -35,7 +38,10 @@ export async function changeMac(
   return isRefusal(machine) ? machine : await changeNetwork(call, (draft) => ({ draft, shown: id }));
 }
 
-/** Deletes the interface in the path, with its links; one of the hardware also there, in the same change. A machine reports it again. */
+/**
+ * Deletes the interface in the path, with its links; one of the hardware also there, in the same
+ * change. A machine reports it again.
+ */
 export const removeOne = (call: ApiCall): Promise<Answer> =>
   changeOne(call, (draft, { id, nic }) => {
     const edited = shows(removeInterface(draft, id), undefined);

@@ -1,4 +1,5 @@
-// The parts that all changes of a machine's interfaces share: who may change them, the draft that a change edits, the answer.
+// The parts that all changes of a machine's interfaces share: who may change them, the draft that a
+// change edits, the answer.
 
 import { isHostMac, type MacAddress } from '../../../ground/address.ts';
 import {
@@ -53,7 +54,10 @@ export type Edit = (draft: NetworkDraft, knowledge: ChangeKnowledge) => Edited |
 
 export const findRackInPath = (call: ApiCall): Rack | undefined => call.region.racks.findAccepted(getSystemId(call));
 
-/** The refusal to change a rack, or of a user without an administrator's rights, unless the path names a device of theirs. */
+/**
+ * The refusal to change a rack, or of a user without an administrator's rights, unless the path
+ * names a device of theirs.
+ */
 export async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
   const rack = findRackInPath(call);
   if (rack !== undefined)

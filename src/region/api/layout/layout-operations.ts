@@ -1,9 +1,11 @@
-// Operations that undo a person's layout of the network and disks of a machine, and of the network of a device; and mounts without a disk, which
-// are refused.
+// Operations that undo a person's layout of the network and disks of a machine, and of the network
+// of a device; and mounts without a disk, which are refused.
 //
-// Source: MAAS's restore_networking_configuration, restore_storage_configuration and restore_default_configuration of a machine.
+// Source: MAAS's restore_networking_configuration, restore_storage_configuration and
+// restore_default_configuration of a machine.
 //
-// 1. The path of a machine takes no device, nor that of a device a machine. The owner of a device may undo its network, as they may change it.
+// 1. The path of a machine takes no device, nor that of a device a machine. The owner of a device
+//    may undo its network, as they may change it.
 
 import { z } from 'zod';
 import { staticAddresses } from '../../life/link-addresses.ts';

@@ -1,7 +1,9 @@
-// Changing the interfaces of a machine: bonds, bridges and VLAN interfaces, their links to subnets, and the default gateway.
+// Changing the interfaces of a machine: bonds, bridges and VLAN interfaces, their links to subnets,
+// and the default gateway.
 //
-// Source: MAAS's `nodes/{system_id}/interfaces/` with create_bond, create_bridge, create_vlan, and `{id}/` with PUT, DELETE, link_subnet,
-// unlink_subnet, disconnect, set_default_gateway, add_tag, remove_tag.
+// Source: MAAS's `nodes/{system_id}/interfaces/` with create_bond, create_bridge, create_vlan, and
+// `{id}/` with PUT, DELETE, link_subnet, unlink_subnet, disconnect, set_default_gateway, add_tag,
+// remove_tag.
 //
 // 1. The next deployment sets up the stored network (`layout/`).
 
@@ -232,7 +234,8 @@ export function linkWith(
     wish.address === undefined
       ? chooseFor(place, mac, own, terms)
       : judgeLinkAddress(draft.machine, place, mac, wish.address, terms);
-  // A free address for a machine is not the one that another ordinary user reserved before the machine was known.
+  // A free address for a machine is not the one that another ordinary user reserved before the
+  // machine was known.
   const { device, owner } = draft.machine;
   const isChosen = wish.address === undefined && device === undefined;
   const whose = isChosen ? (owner ?? getCallerUsername(call)) : username;

@@ -1,6 +1,7 @@
 // Reading the interfaces of a machine, as they should be deployed, and those of the host of a rack.
 //
-// Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same, without racks. 1.0 has `nodes/{system_id}/macs/` instead.
+// Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same,
+// without racks. 1.0 has `nodes/{system_id}/macs/` instead.
 
 import { z } from 'zod';
 import { buildNetInterfaces, findInterface } from '../../layout/interfaces.ts';

@@ -1,8 +1,11 @@
-// The interfaces of a node as API 1.0 has them: hardware addresses, and an address that stays with one of them.
+// The interfaces of a node as API 1.0 has them: hardware addresses, and an address that stays with
+// one of them.
 //
-// Sources: MAAS 1.x, `nodes/<system_id>/macs/` (list, read, create, delete) and `op=claim_sticky_ip_address` of a node.
+// Sources: MAAS 1.x, `nodes/<system_id>/macs/` (list, read, create, delete) and
+// `op=claim_sticky_ip_address` of a node.
 //
-// 1. An interface that a person adds stays until a person deletes it. One that the machine reports comes back with its next report.
+// 1. An interface that a person adds stays until a person deletes it. One that the machine reports
+//    comes back with its next report.
 // 2. A sticky address is a static link of the interface, in place of its links without such an address.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseMac } from '../../../ground/address.ts';

@@ -1,4 +1,5 @@
-// The changes of a machine's disks by the API: each edits a draft in a transaction, and answers with the changed part.
+// The changes of a machine's disks by the API: each edits a draft in a transaction, and answers
+// with the changed part.
 
 import type { DiskWish } from '../../layout/disk-changes.ts';
 import { addDisk, describeDisk, removeDisk, tagDisk } from '../../layout/disk-changes.ts';
@@ -81,7 +82,10 @@ function findDeviceId(draft: StorageDraft, named: string | undefined): number {
   return findDiskId(draft, named) || (virtualDevice?.id ?? 0);
 }
 
-/** Edits the disk that a segment of the path names. A RAID or a volume is refused: only disks have partitions, and start a machine. */
+/**
+ * Edits the disk that a segment of the path names. A RAID or a volume is refused: only disks have
+ * partitions, and start a machine.
+ */
 function onDisk(draft: StorageDraft, segment: string | undefined, edit: EditOne): Edited {
   const id = findDiskId(draft, segment);
   if (id !== 0) return edit(draft, id);

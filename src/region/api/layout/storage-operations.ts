@@ -1,9 +1,10 @@
 // Changing the disks of a machine: partitions, file systems, mounts, tags, and layouts of the boot disk.
 //
-// Source: MAAS's `nodes/{system_id}/blockdevices/{device_id}/partitions/` and `partition/{id}`, the operations of `blockdevices/{id}`, and
-// set_storage_layout of a machine.
+// Source: MAAS's `nodes/{system_id}/blockdevices/{device_id}/partitions/` and `partition/{id}`, the
+// operations of `blockdevices/{id}`, and set_storage_layout of a machine.
 //
-// 1. The next deployment sets up the stored disks. A layout that cannot be deployed is refused then, with the reason.
+// 1. The next deployment sets up the stored disks. A layout that cannot be deployed is refused
+//    then, with the reason.
 
 import { z } from 'zod';
 import { beginStorage, noBlockDeviceText, noPartitionText } from '../../layout/storage-draft.ts';

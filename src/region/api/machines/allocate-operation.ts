@@ -2,7 +2,8 @@
 //
 // Sources: MAAS API 1.0 (`nodes/`: acquire) and 2.0 (`machines/`: allocate).
 //
-// 1. The search reads CANDIDATES_CHUNK machines in one transaction; other requests may run between two of them.
+// 1. The search reads CANDIDATES_CHUNK machines in one transaction; other requests may run between
+//    two of them.
 
 import { z } from 'zod';
 import { nearestName } from '../../../ground/nearest-name.ts';
@@ -326,13 +327,17 @@ async function noMachine(call: ApiCall, { name, systemId }: Constraints): Promis
     : answerCommand(call, { kind: 'refuse', refusal: why });
 }
 
-/** Offers the machines that meet the conditions to `take`, a few in each step, which is a transaction, until it answers. */
+/**
+ * Offers the machines that meet the conditions to `take`, a few in each step, which is a
+ * transaction, until it answers.
+ */
 async function* search(
   call: ApiCall,
   wanted: Constraints,
   take: (machines: readonly Machine[]) => Promise<Answer | undefined>,
 ): AsyncGenerator<undefined, Answer> {
-  // Returns the answer, or the id after which the next step begins. Between two steps, other requests may run.
+  // Returns the answer, or the id after which the next step begins. Between two steps, other
+  // requests may run.
   const step = async (afterId: number) => {
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     // Who names a machine knows what it boots.
@@ -383,7 +388,10 @@ async function allocate(call: ApiCall, input: AllocateInput): Promise<Answer> {
   return await searchFor(call, steps);
 }
 
-/** The machine, with the disks and interfaces that meet the conditions with labels. @param before without the bridges of the allocation */
+/**
+ * The machine, with the disks and interfaces that meet the conditions with labels. @param before
+ * without the bridges of the allocation
+ */
 function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], network }: WantedMachine, before = machine) {
   const disks = disksJson(machine);
   const matched = [...matchStorage(machine, wishes)].map(([label, place]) => [label, [disks[place]?.id]] as const);

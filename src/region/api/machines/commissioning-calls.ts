@@ -1,4 +1,5 @@
-// The parts that operations with a commissioning share: its parameters, its scripts, and the debug login that it opens.
+// The parts that operations with a commissioning share: its parameters, its scripts, and the debug
+// login that it opens.
 
 import type { z } from 'zod';
 import { DEBUG_SECONDS, mayDebug, openDebugLogin, openDebugLoginText, refuseWithoutKey } from '../../life/logins.ts';
@@ -59,7 +60,10 @@ export const commissioningFields = {
 };
 type CommissioningFields = Passed<z.ZodObject<typeof commissioningFields>>;
 
-/** The names of the scripts of one kind that names and tags choose; a refusal if a word means none; `undefined` if none are given. */
+/**
+ * The names of the scripts of one kind that names and tags choose; a refusal if a word means none;
+ * `undefined` if none are given.
+ */
 export async function chooseScriptNames(
   { region }: ApiCall,
   kind: ScriptKind,
@@ -139,7 +143,10 @@ export async function refuseSsh(
   return keyless === undefined ? undefined : refuseFor([keyless]);
 }
 
-/** Opens the login for which `enable_ssh` asks, after the command has taken effect. @returns the answer to the command */
+/**
+ * Opens the login for which `enable_ssh` asks, after the command has taken effect. @returns the
+ * answer to the command
+ */
 export async function openSsh(
   call: ApiCall,
   machine: Machine,
@@ -169,8 +176,9 @@ function refuseDeployed(isAdmin: boolean, isCommissioned: boolean): Refusal | un
 }
 
 /**
- * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be followed. As in MAAS, one that an administrator
- * adds is commissioned, unless it is said to be deployed or `commission` is false. A machine's own wish does not count: a person decides.
+ * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be
+ * followed. As in MAAS, one that an administrator adds is commissioned, unless it is said to be
+ * deployed or `commission` is false. A machine's own wish does not count: a person decides.
  */
 export async function parseNewCommissioning(
   call: ApiCall,

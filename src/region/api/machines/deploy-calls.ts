@@ -137,7 +137,10 @@ async function usualSystem({ region }: ApiCall, { osystem, release, kernel }: Ma
   return { osystem: textAt('deployment.osystem'), release: textAt('deployment.release') };
 }
 
-/** The system that the machine records: the stored name of the image with its kernel, or for an installer the distribution of its release. */
+/**
+ * The system that the machine records: the stored name of the image with its kernel, or for an
+ * installer the distribution of its release.
+ */
 async function systemFor(
   call: ApiCall,
   machine: Machine,

@@ -1,13 +1,15 @@
-// Devices: hosts that Rackboot does not start or deploy. It keeps their names and addresses, so nobody else gets them, and the racks serve them
-// by DHCP and DNS.
+// Devices: hosts that Rackboot does not start or deploy. It keeps their names and addresses, so
+// nobody else gets them, and the racks serve them by DHCP and DNS.
 //
-// Source: MAAS's `devices/`, and create_physical of a node's interfaces, by which clients add interfaces to a device.
+// Source: MAAS's `devices/`, and create_physical of a node's interfaces, by which clients add
+// interfaces to a device.
 //
-// 1. A device is stored as a machine that is always Deployed, so its claims and those of machines are one. No list of machines has it, and no
-//    command to a machine takes it.
+// 1. A device is stored as a machine that is always Deployed, so its claims and those of machines
+//    are one. No list of machines has it, and no command to a machine takes it.
 // 2. It belongs to the user who added it. Only they and administrators change or delete it; all users see it.
-// 3. A device of an ordinary user keeps no machine out: one that boots from an interface of it is enlisted, and the device removed
-//    (`identity/enlistment.ts`). A device of an administrator boots its own disk.
+// 3. A device of an ordinary user keeps no machine out: one that boots from an interface of it is
+//    enlisted, and the device removed (`identity/enlistment.ts`). A device of an administrator
+//    boots its own disk.
 // 4. An ordinary user adds devices only to the default domain, as machines.
 
 import { z } from 'zod';

@@ -1,6 +1,7 @@
 // The operations that add a machine: it enlists itself from a managed network, or a user adds it.
 //
-// Sources: the enlistment forms of MAAS 1.x (`nodes/?op=new`) and 2.x (`machines/`); our own agent's `hardware_facts`.
+// Sources: the enlistment forms of MAAS 1.x (`nodes/?op=new`) and 2.x (`machines/`); our own
+// agent's `hardware_facts`.
 //
 // 1. An anonymous caller learns only its own identity.
 
@@ -88,7 +89,10 @@ export const ARCHITECTURES: ReadonlySet<string> = new Set([
 ]);
 const SUBARCHITECTURE = /^[a-z0-9]([a-z0-9_.-]{0,30}[a-z0-9])?$/;
 
-/** Parses `amd64/generic`, or `amd64` with a separate subarchitecture. `undefined`: it is malformed, or there is no such architecture. */
+/**
+ * Parses `amd64/generic`, or `amd64` with a separate subarchitecture. `undefined`: it is malformed,
+ * or there is no such architecture.
+ */
 export function parseArchitecture(
   text: string,
   subarchitecture: string | undefined,
@@ -151,7 +155,10 @@ function parseReportedFacts(text: string | undefined) {
   return refuseFields({ hardware_facts: facts.problems });
 }
 
-/** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
+/**
+ * The names of a new machine. Those that a machine reports are not used if they are unfit, and its
+ * domain never is.
+ */
 function parseReportedNames(
   call: ApiCall,
   input: GivenNames,
@@ -177,7 +184,8 @@ function parseReportedPower(call: ApiCall, input: z.output<typeof allParameters>
       'Only an administrator may set this: give power_type manual, or ipmi with a numeric address.',
     );
   }
-  // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
+  // A machine's own values are not checked: only harmless ones are kept, and the user who accepts
+  // the machine sees if they work.
   return (call.caller.kind === 'user' ? refusePower(call, power, input, undefined) : undefined) ?? power;
 }
 
@@ -269,7 +277,10 @@ async function isRegistered(call: ApiCall, input: z.output<typeof registration>)
   return json(chosenRacks(call, { macs }).length > 0);
 }
 
-/** The lists of nodes in which clients ask whether one is known: in MAAS, too, the answer is about nodes of all kinds. */
+/**
+ * The lists of nodes in which clients ask whether one is known: in MAAS, too, the answer is about
+ * nodes of all kinds.
+ */
 const ASKED = [
   { versions: ['1.0', '2.0'], path: 'nodes', handler: 'NodesHandler' },
   { versions: ['2.0'], path: 'machines', handler: 'MachinesHandler' },

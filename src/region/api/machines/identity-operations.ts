@@ -1,4 +1,5 @@
-// Operations on the identity of machines, which MAAS does not have: show the evidence, merge, split, keep apart, move to another rack.
+// Operations on the identity of machines, which MAAS does not have: show the evidence, merge,
+// split, keep apart, move to another rack.
 
 import { z } from 'zod';
 import { formatMac } from '../../../ground/address.ts';

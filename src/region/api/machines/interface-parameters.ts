@@ -1,6 +1,7 @@
 // The parameters of interfaces of machines.
 //
-// Source: MAAS's forms of bonds and bridges, with their defaults; the kernel's Documentation/networking/bonding.rst for the accepted values.
+// Source: MAAS's forms of bonds and bridges, with their defaults; the kernel's
+// Documentation/networking/bonding.rst for the accepted values.
 
 import { z } from 'zod';
 import { INTERFACE_NAME, INTERFACE_NAME_FORM } from '../../layout/interface-changes.ts';
@@ -95,7 +96,10 @@ const DEFAULTS = {
   bridge: { bridge_type: 'standard', bridge_stp: false, bridge_fd: 15 },
 } as const satisfies Readonly<Record<string, LaidInterface['params']>>;
 
-/** The settings of a bond or a bridge among parameters. @param made the kind of a new interface, which has the others by default */
+/**
+ * The settings of a bond or a bridge among parameters. @param made the kind of a new interface,
+ * which has the others by default
+ */
 export function parseInterfaceParams(
   input: Readonly<Record<string, unknown>>,
   made?: keyof typeof DEFAULTS,

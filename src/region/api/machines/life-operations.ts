@@ -1,7 +1,8 @@
 // The operations that move a machine through its life cycle, under the names of each MAAS API version.
 //
-// Sources: MAAS API 1.0 (`nodes/`: start, release, accept, abort_operation …) and 2.0 (`machines/`: deploy, release, abort …). Allocation is
-// in `allocate-operation.ts`, the parameters of a deployment in `deploy-calls.ts`.
+// Sources: MAAS API 1.0 (`nodes/`: start, release, accept, abort_operation …) and 2.0 (`machines/`:
+// deploy, release, abort …). Allocation is in `allocate-operation.ts`, the parameters of a
+// deployment in `deploy-calls.ts`.
 //
 // 1. An operation answers at once with the machine in its new state; power is switched afterwards.
 // 2. `life/commands.ts` decides whether a command is allowed, and to whom. This file only translates.
@@ -210,7 +211,10 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-/** Machines whose commissioning has overrun its time. @param ends true: ends it, and lists those that have failed by that */
+/**
+ * Machines whose commissioning has overrun its time. @param ends true: ends it, and lists those
+ * that have failed by that
+ */
 async function checkCommissioning(call: ApiCall, ends: boolean) {
   const { region } = call;
   const overdueMachines = await region.transact(() => region.store.listOverdue(region.clock.wallTimeMs(), MANY_MAX));

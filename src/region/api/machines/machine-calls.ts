@@ -91,7 +91,10 @@ export const readDescription = (text: string | undefined): Pick<MachineEdit, 'de
 
 const REPORTED = 'Machines report this themselves: omit it, and commission the machine again after a change.';
 
-/** What MAAS's clients may say of a machine that is added or changed, and machines report themselves; and a swap file, which none has. */
+/**
+ * What MAAS's clients may say of a machine that is added or changed, and machines report
+ * themselves; and a swap file, which none has.
+ */
 export const reportedFields = {
   cpu_count: value(z.literal('', REPORTED)).optional().describe('Refused: a machine reports its processors.'),
   memory: value(z.literal('', REPORTED)).optional().describe('Refused: a machine reports its memory.'),
@@ -129,7 +132,10 @@ export const oldNodeFields = {
     ),
 };
 
-/** States in which a machine keeps the system of its next deployment. In others it has one, or loses it when it becomes Ready. */
+/**
+ * States in which a machine keeps the system of its next deployment. In others it has one, or loses
+ * it when it becomes Ready.
+ */
 const CHOOSING: ReadonlySet<MachineStatus> = new Set(['ready', 'reserved', 'allocated', 'failed-deployment']);
 
 /** The refusal of an `osystem` that contradicts that of `distro_series`. */
@@ -210,7 +216,10 @@ export function getUserActor({ caller }: ApiCall, why?: string): Actor {
 /** User data, which a system runs at its first start, in bytes. */
 export const USER_DATA_MAX = 512 * 1024;
 
-/** The bytes; `undefined` if none are given. Refuses too many bytes, text that is not Base64, and data that cloud-init cannot read. */
+/**
+ * The bytes; `undefined` if none are given. Refuses too many bytes, text that is not Base64, and
+ * data that cloud-init cannot read.
+ */
 export function parseUserData(text: string | undefined): Uint8Array | undefined | Refusal {
   if (text === undefined || text === '') return undefined;
   const plain = text.replace(/\s+/g, '');
@@ -221,7 +230,10 @@ export function parseUserData(text: string | undefined): Uint8Array | undefined 
   return judged.ok ? bytes : refuseFields({ user_data: [judged.refusal] });
 }
 
-/** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
+/**
+ * The refusal of a disk that the machine did not report. If the machine reported no disks, or more
+ * than are kept, every disk passes.
+ */
 export function absentDisk(machine: Machine, wanted: string | undefined): Refusal | undefined {
   const disks = listDisks(machine).map(({ facts }) => facts);
   const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
@@ -252,7 +264,8 @@ export interface GivenNames {
 }
 
 /**
- * The hostname and the domain in the parameters, or a refusal: a hostname may have its domain after it, and the domain must exist.
+ * The hostname and the domain in the parameters, or a refusal: a hostname may have its domain after
+ * it, and the domain must exist.
  *
  * @param inForce the settings in the transaction of the change
  * @param before the names that the machine has; undefined: the machine is new

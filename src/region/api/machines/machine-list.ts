@@ -12,7 +12,10 @@ import type { ApiCall } from '../call/operation.ts';
 import { type MachineText, MachineTexts, renderListEntry } from '../json/machine-texts.ts';
 import { showMachine } from '../json/shown-machine.ts';
 
-/** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
+/**
+ * Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of
+ * facts each.
+ */
 export const LIST_CHUNK = 50;
 
 type IsWanted = (machine: Machine, where: MachinePlacement) => boolean;

@@ -200,7 +200,10 @@ export async function removeMachine(call: ApiCall, input: z.output<typeof remove
   }
 }
 
-/** Shown by the API, which has a parameter for it, on the command line, and on the page, whose form has a checkbox. */
+/**
+ * Shown by the API, which has a parameter for it, on the command line, and on the page, whose form
+ * has a checkbox.
+ */
 const byForce = (machine: string) =>
   `delete it by force (force=true, or \`rackboot machines remove ${machine} --force\`)`;
 

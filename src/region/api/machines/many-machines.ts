@@ -1,9 +1,11 @@
 // One command for several machines, applied to all of them or to none.
 //
-// Source: MAAS's `machines/?op=release` and `op=accept`: an unknown id is a bad request, a machine that is already done is not an error.
+// Source: MAAS's `machines/?op=release` and `op=accept`: an unknown id is a bad request, a machine
+// that is already done is not an error.
 //
-// 1. A machine that is named several times counts once. Nothing is written, and no machine is read whole, before all are known to exist and
-//    their outlines allow the command: a refused request costs one query.
+// 1. A machine that is named several times counts once. Nothing is written, and no machine is read
+//    whole, before all are known to exist and their outlines allow the command: a refused request
+//    costs one query.
 
 import { type Actor, type CommandRefusal, refuseCommand } from '../../life/commands.ts';
 import type { MachineLife } from '../../life/machine-life.ts';
@@ -17,7 +19,8 @@ import type { ApiCall } from '../call/operation.ts';
 const ANSWERED_AT_ONCE = 50;
 
 /**
- * Gives one command to several machines, to all of them or to none. Lists the changed machines, rendered by `answer`.
+ * Gives one command to several machines, to all of them or to none. Lists the changed machines,
+ * rendered by `answer`.
  */
 export async function giveMany(
   call: ApiCall,

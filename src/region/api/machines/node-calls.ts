@@ -14,7 +14,10 @@ import { chosenRacks, controllerJson, readController } from '../racks/controller
 import { findNodeInPath } from './machine-calls.ts';
 import { machineEntries } from './machine-list.ts';
 
-/** The nodes that pass the filter. Racks have an id, a name, a zone and hardware addresses, and no pool or agent name. */
+/**
+ * The nodes that pass the filter. Racks have an id, a name, a zone and hardware addresses, and no
+ * pool or agent name.
+ */
 export const listNodes = (call: ApiCall, filter: MachineFilter): Answer => listFor(call, entries(call, filter));
 
 async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {

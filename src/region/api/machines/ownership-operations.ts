@@ -1,7 +1,7 @@
 // Operations for the owner of a machine: data that clients store with it, and its lock.
 //
-// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock, unlock. Juju stores there which of
-// its units run.
+// Sources: MAAS API 2.0, `machines/{system_id}/` op=set_owner_data, set_workload_annotations, lock,
+// unlock. Juju stores there which of its units run.
 
 import { z } from 'zod';
 import type { CommandRefusal } from '../../life/commands.ts';
@@ -18,7 +18,10 @@ import { comment, findNodeInPath, getSystemId, getUserActor, machinePaths } from
 const common = { ...machinePaths('2.0').one, method: 'POST', access: 'user' } as const;
 const ofDevices = { ...common, path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
 
-/** The data: every parameter but the `op` that names the operation. One in the body is data, too, if the query names the operation. */
+/**
+ * The data: every parameter but the `op` that names the operation. One in the body is data, too, if
+ * the query names the operation.
+ */
 function dataIn({ query }: ApiCall, fields: Fields): ReadonlyMap<string, string> {
   const data = new Map([...fields].map(([key, list]) => [key, list.at(-1) ?? ''] as const));
   const ofQuery = query.get('op') ?? [];

@@ -1,7 +1,8 @@
-// The power fields of a request: a driver and its parameters, together as JSON or one by one. The driver checks them before they are
-// stored.
+// The power fields of a request: a driver and its parameters, together as JSON or one by one. The
+// driver checks them before they are stored.
 //
-// Sources: MAAS's API (`power_type`, `power_parameters`, `power_parameters_NAME`, `power_parameters_skip_check`).
+// Sources: MAAS's API (`power_type`, `power_parameters`, `power_parameters_NAME`,
+// `power_parameters_skip_check`).
 //
 // 1. A refusal names parameters, but never the value of a secret one.
 // 2. A parameter given alone changes only itself; another driver drops the parameters of the previous one.

@@ -1,13 +1,14 @@
 // Operations on the power of machines: switch it, query it, read its parameters.
 //
-// Sources: MAAS API 1.0 (`nodes/`: start, stop, query_power_state, power_parameters), 2.0 (`machines/`: power_on, power_off,
-// query_power_state, power_parameters).
+// Sources: MAAS API 1.0 (`nodes/`: start, stop, query_power_state, power_parameters), 2.0
+// (`machines/`: power_on, power_off, query_power_state, power_parameters).
 //
 // 1. A switching request is answered at once; the power follows. A query waits at most ASK_MS_MAX.
 // 2. A machine that is being switched is not queried: 503, so that clients try again.
 // 3. Only administrators see what a controller answered, and its address.
-// 4. The answer to a switching request names the newest event of the machine (`event_id`; the outcome is in a later one), and says whether the
-//    machine will be told to switch off once it has started (`switches_itself_off`).
+// 4. The answer to a switching request names the newest event of the machine (`event_id`; the
+//    outcome is in a later one), and says whether the machine will be told to switch off once it
+//    has started (`switches_itself_off`).
 
 import { z } from 'zod';
 import { within } from '../../../ground/clock.ts';

@@ -2,8 +2,9 @@
 //
 // Source: MAAS's `tags/`, in 1.0 with `op=list` and `op=new`.
 //
-// 1. A tag with a definition is assigned by it: to machines that have been commissioned, when they report their hardware; and to all of them when the
-//    definition changes, or by `op=rebuild`. People may assign it, too, until the definition is next evaluated.
+// 1. A tag with a definition is assigned by it: to machines that have been commissioned, when they
+//    report their hardware; and to all of them when the definition changes, or by `op=rebuild`.
+//    People may assign it, too, until the definition is next evaluated.
 
 import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';

@@ -1,6 +1,7 @@
 // Evaluates the definition of a tag on all machines, a few in each step.
 //
-// 1. The tag may change meanwhile. Then nothing more is assigned by the definition that was read: the later change assigns its own.
+// 1. The tag may change meanwhile. Then nothing more is assigned by the definition that was read:
+//    the later change assigns its own.
 
 import { changeFor } from '../../life/tagging.ts';
 import { machineChunks } from '../../records/machine-chunks.ts';
@@ -14,7 +15,10 @@ import type { ApiCall } from '../call/operation.ts';
 /** Machines that are evaluated in one step. */
 const EVALUATED_AT_ONCE = 20;
 
-/** Assigns a tag by its definition, then answers with `done`. A tag without one stays as people assigned it. */
+/**
+ * Assigns a tag by its definition, then answers with `done`. A tag without one stays as people
+ * assigned it.
+ */
 export async function rebuildTag(
   call: ApiCall,
   tag: { readonly name: string; readonly definition?: string | undefined },

@@ -1,14 +1,17 @@
-// Domains, names and records as the objects of MAAS's API, made of the settings `dns.domain`, `dns.domains` and `dns.records`, which every rack
-// serves at once.
+// Domains, names and records as the objects of MAAS's API, made of the settings `dns.domain`,
+// `dns.domains` and `dns.records`, which every rack serves at once.
 //
 // Sources: MAAS's domains, dnsresources and dnsresourcerecords.
 //
 // 1. The settings are the only store: a record that somebody adds to `dns.records` is an object here, too.
-// 2. The API numbers each record (`id`). A record without one, as people write it, is shown with a number of its text.
+// 2. The API numbers each record (`id`). A record without one, as people write it, is shown with a
+//    number of its text.
 // 3. A name has the number of its first record, and so keeps it while its other records change.
-// 4. A name with a CNAME has no other records, and no machine has it (RFC 1034 §3.6.2, RFC 2181 §10.1). The settings refuse records that no rack
-//    would serve; names of machines and of reserved addresses are judged here.
-// 5. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
+// 4. A name with a CNAME has no other records, and no machine has it (RFC 1034 §3.6.2, RFC 2181
+//    §10.1). The settings refuse records that no rack would serve; names of machines and of
+//    reserved addresses are judged here.
+// 5. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only
+//    with their address.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
@@ -110,7 +113,10 @@ export const domainUnknownText = (domains: readonly string[]): string =>
 export const domainIn = (call: ApiCall, text: string): string | Refusal =>
   namedDomain(currentDomainIds(call), text) ?? refuseField('domain', domainUnknownText(currentDomains(call)));
 
-/** The refusal of addresses, or of their TTL, that a name cannot have. @param own its present addresses. @param list undefined: they stay */
+/**
+ * The refusal of addresses, or of their TTL, that a name cannot have. @param own its present
+ * addresses. @param list undefined: they stay
+ */
 export function refuseAddresses(
   name: string,
   own: readonly NamedRecord[],
@@ -157,7 +163,10 @@ function listDomains(ids: DomainIds): Domains {
   return [byDefault, ...further];
 }
 
-/** The ids of the domains after a change: a domain keeps its id, and a new one gets a free one. @param names the default one first */
+/**
+ * The ids of the domains after a change: a domain keeps its id, and a new one gets a free one.
+ * @param names the default one first
+ */
 function idsAfter(before: DomainIds, names: readonly string[], renamed: NameChange['renamed']): DomainIds {
   const ids = new Map<string, number>();
   const taken = new Set(before.values());
@@ -199,8 +208,9 @@ async function refuseMachineNames({ region }: ApiCall, changed: readonly NamedRe
 }
 
 /**
- * True for a name that the operator gave: that of a rack, which has it in every domain, or one in `hosts` of a cluster interface, which
- * administrators may give to a machine or device, and the host of the entry may report when it boots.
+ * True for a name that the operator gave: that of a rack, which has it in every domain, or one in
+ * `hosts` of a cluster interface, which administrators may give to a machine or device, and the
+ * host of the entry may report when it boots.
  */
 export function isOperatorsName({ region, caller, peer }: ApiCall, hostname: string): boolean {
   const racks = region.racks.list();
@@ -215,8 +225,10 @@ export const isAlias = (call: ApiCall, fqdn: string, inForce: SettingsReader): b
   currentRecords(call, inForce).some(({ name, type }) => type === 'CNAME' && name === fqdn);
 
 /**
- * Changes the records. @param revise makes the new list of the records in the transaction, or refuses; perhaps more than once
- * @param field the parameter to which a refusal because of a machine's name belongs; `undefined`: they are not judged, because the name is not known
+ * Changes the records. @param revise makes the new list of the records in the transaction, or
+ * refuses; perhaps more than once
+ * @param field the parameter to which a refusal because of a machine's name belongs; `undefined`:
+ * they are not judged, because the name is not known
  * @param then what else is stored in the same transaction; its refusal undoes the change
  * @returns the refusal: of `revise`, or the file has the records, or they do not fit
  */
@@ -243,7 +255,10 @@ export function changeRecords(
   return reviseSettings(call, '', [revision], also);
 }
 
-/** A refusal of the settings by the parameters of an operation, whose texts do not name the keys. @param names the parameters by key */
+/**
+ * A refusal of the settings by the parameters of an operation, whose texts do not name the keys.
+ * @param names the parameters by key
+ */
 function underParameters(names: Readonly<Record<string, string>>, refused: Refusal) {
   if (refused.fields === undefined || refused.name !== 'setting-invalid') return refused;
   const entries = Object.entries(refused.fields).map(

@@ -2,9 +2,11 @@
 //
 // Source: MAAS's `dnsresources/` and `dnsresourcerecords/`.
 //
-// 1. A name is the group of all records of one fully qualified name (`dns-records.ts`). Its addresses are its A records.
+// 1. A name is the group of all records of one fully qualified name (`dns-records.ts`). Its
+//    addresses are its A records.
 // 2. Their addresses are reserved for the caller, if nobody has them (`name-reservation.ts`).
-// 3. A change of records takes effect at once. Where the file has them, it is refused, with the file and the key.
+// 3. A change of records takes effect at once. Where the file has them, it is refused, with the
+//    file and the key.
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../../ground/address.ts';

@@ -4,8 +4,8 @@
 //
 // 1. The default domain is that of new machines; it is neither deleted nor renamed here.
 // 2. A domain keeps its id when it is renamed or becomes the default.
-// 3. The machines, devices, records and reserved addresses of a domain are renamed with it, in one transaction. A domain that has any of them is
-//    not deleted.
+// 3. The machines, devices, records and reserved addresses of a domain are renamed with it, in one
+//    transaction. A domain that has any of them is not deleted.
 
 import { z } from 'zod';
 import { counted } from '../../../ground/counted.ts';
@@ -93,7 +93,10 @@ async function moveReserved({ region }: ApiCall, before: string, after: string) 
   });
 }
 
-/** Moves the machines and devices of a domain to another one, or refuses if the name of one would be too long. */
+/**
+ * Moves the machines and devices of a domain to another one, or refuses if the name of one would be
+ * too long.
+ */
 async function moveMachines(call: ApiCall, before: string, after: string) {
   const { store } = call.region;
   const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: [] } });

@@ -3,7 +3,8 @@
 // Source: MAAS's implicit DNS records: without an id of their own (-1), and with the addresses as records.
 //
 // 1. A machine or a device is listed once it has an address. NODES_CHUNK of them are read at a time.
-// 2. It is left out if a user has reserved its name with an address of another host: the racks then do not name it either.
+// 2. It is left out if a user has reserved its name with an address of another host: the racks then
+//    do not name it either.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import { readPlacement } from '../../life/machine-placement.ts';

@@ -1,10 +1,13 @@
-// Hosts that racks heard on the wire and that are not machines or devices: by a lease, or by their neighbours' entries.
+// Hosts that racks heard on the wire and that are not machines or devices: by a lease, or by their
+// neighbours' entries.
 //
 // Source: MAAS's `discovery/` with its filters.
 //
-// 1. A discovery is made of the event log: the newest report of a hardware address. It is gone once the log has forgotten it, or once a machine
-//    or a device has the address, or once an administrator clears the hosts heard so far.
-// 2. Clients read a number as the id of the interface. Interfaces of racks are not objects here, so that number is a digest of names.
+// 1. A discovery is made of the event log: the newest report of a hardware address. It is gone once
+//    the log has forgotten it, or once a machine or a device has the address, or once an
+//    administrator clears the hosts heard so far.
+// 2. Clients read a number as the id of the interface. Interfaces of racks are not objects here, so
+//    that number is a digest of names.
 // 3. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';

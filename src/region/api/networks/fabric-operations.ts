@@ -1,11 +1,14 @@
 // Fabrics, and the VLANs in them.
 //
-// Sources: MAAS API 2.0, `fabrics/`, `fabrics/<id>/vlans/`, `vlans/<id>/` (the URI that MAAS shows of a VLAN).
+// Sources: MAAS API 2.0, `fabrics/`, `fabrics/<id>/vlans/`, `vlans/<id>/` (the URI that MAAS shows
+// of a VLAN).
 //
-// 1. Every fabric has an untagged VLAN, which is deleted with it. `networks/networks.ts` refuses to remove what machines use.
-// 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster interfaces of its racks. A change of one changes
-//    those cluster interfaces (`vlan-service.ts`), or makes the one that a dynamic range of the VLAN waits for. A new VLAN has neither, so
-//    its DHCP is off.
+// 1. Every fabric has an untagged VLAN, which is deleted with it. `networks/networks.ts` refuses to
+//    remove what machines use.
+// 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster
+//    interfaces of its racks. A change of one changes those cluster interfaces (`vlan-service.ts`),
+//    or makes the one that a dynamic range of the VLAN waits for. A new VLAN has neither, so its
+//    DHCP is off.
 
 import { z } from 'zod';
 import { type NetworkView, specified, type VlanView } from '../../networks/network-view.ts';

@@ -1,5 +1,6 @@
-// The addresses that hosts have by the operator's word or by a lease, and that an ordinary user does not change: neither by a reservation nor by
-// the link of a device, because the host may be anybody's.
+// The addresses that hosts have by the operator's word or by a lease, and that an ordinary user
+// does not change: neither by a reservation nor by the link of a device, because the host may be
+// anybody's.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
 import { ownersOf } from '../../networks/address-owners.ts';
@@ -10,7 +11,10 @@ import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import type { ApiCall } from '../call/operation.ts';
 import { isAdmin, look } from './network-calls.ts';
 
-/** How many hosts count as running, the ones heard last, and how long after they were heard, in milliseconds. */
+/**
+ * How many hosts count as running, the ones heard last, and how long after they were heard, in
+ * milliseconds.
+ */
 const HEARD_MAX = 16_384;
 const HEARD_WITHIN_MS = 7 * 86_400_000;
 
@@ -31,7 +35,10 @@ export async function findNode({ region }: ApiCall, filter: MachineFilter): Prom
 const hostLeasedText = (address: string, mac: string, until: string | undefined): string =>
   `The host ${mac} has ${address} by a lease${until === undefined ? '' : ` until ${until} UTC`}: only an administrator may give it another address.`;
 
-/** The addresses that hosts with these hardware addresses have, for a caller without an administrator's rights; for others none. */
+/**
+ * The addresses that hosts with these hardware addresses have, for a caller without an
+ * administrator's rights; for others none.
+ */
 export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Promise<readonly HostPlace[]> {
   if (isAdmin(call) || macs.length === 0) return [];
   const { store, clock } = call.region;

@@ -1,16 +1,23 @@
 // Addresses that users reserve, for hosts that need not be machines of the region.
 //
-// Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has four keys, and its parameters have other names.
+// Sources: MAAS API 1.0 and 2.0, `ipaddresses/` (list, reserve, release). In 1.0 an address has
+// four keys, and its parameters have other names.
 //
-// 1. A reserved address is outside the dynamic ranges, and neither a host (by a running lease) nor a machine has it. It belongs to the user, who releases it.
-// 2. Without `ip` the first free address is reserved: for administrators of the static ranges, or else of the rest of the subnet; for users of
-//    that rest alone. A refusal names the users who have reserved.
-// 3. `force` releases the address of another user. Addresses of machines end with their allocation (release of the machine), not here.
-// 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one reserved address, and none besides one that it was given.
-//    MAAS refuses hosts that are interfaces of machines; here their owners and administrators may reserve for them. Only administrators give
-//    a host that runs with a lease, or that `hosts` names, another address (`host-places.ts`): it may be anybody's.
+// 1. A reserved address is outside the dynamic ranges, and neither a host (by a running lease) nor
+//    a machine has it. It belongs to the user, who releases it.
+// 2. Without `ip` the first free address is reserved: for administrators of the static ranges, or
+//    else of the rest of the subnet; for users of that rest alone. A refusal names the users who
+//    have reserved.
+// 3. `force` releases the address of another user. Addresses of machines end with their allocation
+//    (release of the machine), not here.
+// 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one
+//    reserved address, and none besides one that it was given. MAAS refuses hosts that are
+//    interfaces of machines; here their owners and administrators may reserve for them. Only
+//    administrators give a host that runs with a lease, or that `hosts` names, another address
+//    (`host-places.ts`): it may be anybody's.
 // 5. Adding a name with an address (`dnsresources/`) reserves it, too (`name-reservation.ts`).
-// 6. With `hostname` the racks resolve the name until the address is released. It is neither the name of another machine nor of a record.
+// 6. With `hostname` the racks resolve the name until the address is released. It is neither the
+//    name of another machine nor of a record.
 
 import { z } from 'zod';
 import {
@@ -163,7 +170,10 @@ function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], want
   return refused(`it is in use (${purposesOf(owners).join(', ')})${held}`);
 }
 
-/** The first free address: for an administrator of the static ranges, or else of the rest of the subnet; for a user of that rest alone. */
+/**
+ * The first free address: for an administrator of the static ranges, or else of the rest of the
+ * subnet; for a user of that rest alone.
+ */
 function firstFree(call: ApiCall, { network, served }: SubnetView, barring: readonly Owner[]): Ipv4 | undefined {
   const fixed = served.flatMap((one) => one.fixed ?? []).toSorted((a, b) => a.low - b.low);
   const free = freeParts(
@@ -261,7 +271,10 @@ async function refuseName(
   return isOwn ? undefined : refuseField('hostname', hostnameTakenText(hostname));
 }
 
-/** The refusal of a host that has an address in the subnet, or of a name that another reserved address has. */
+/**
+ * The refusal of a host that has an address in the subnet, or of a name that another reserved
+ * address has.
+ */
 function refuseHost(
   { records, used }: NetworkDraft,
   { subnet }: SubnetView,

@@ -1,18 +1,26 @@
-// Ranges of addresses: dynamic ones, which racks give to unknown machines, and reserved ones, which nobody gets.
+// Ranges of addresses: dynamic ones, which racks give to unknown machines, and reserved ones, which
+// nobody gets.
 //
-// Sources: MAAS API 2.0, `ipranges/`. `static`, the range from which machines get their own addresses (1.0), is a type of ours.
+// Sources: MAAS API 2.0, `ipranges/`. `static`, the range from which machines get their own
+// addresses (1.0), is a type of ours.
 //
-// 1. The dynamic and the static range are keys of a rack's cluster interface: a change changes them there, after the check of its whole
-//    configuration, and takes effect at once. Where the rack's file has them, the refusal names file and key. A dynamic range in a subnet
-//    without a cluster interface is kept until `dhcp_on` of its VLAN makes one (`vlan-service.ts`).
-// 2. Ranges of one subnet are inside it and disjoint, except that a reserved range may be inside the static one. A dynamic range holds neither the router nor an address of a rack, a user or a machine.
+// 1. The dynamic and the static range are keys of a rack's cluster interface: a change changes them
+//    there, after the check of its whole configuration, and takes effect at once. Where the rack's
+//    file has them, the refusal names file and key. A dynamic range in a subnet without a cluster
+//    interface is kept until `dhcp_on` of its VLAN makes one (`vlan-service.ts`).
+// 2. Ranges of one subnet are inside it and disjoint, except that a reserved range may be inside
+//    the static one. A dynamic range holds neither the router nor an address of a rack, a user or a
+//    machine.
 // 3. Users reserve ranges, and change and delete their own. Only administrators change the others.
-// 4. What users without administrator's rights reserve cannot keep machines from their addresses: nothing of theirs is in a static range, and
-//    each user reserves at most RESERVED_PER_USER_MAX addresses.
-// 5. A new dynamic range that a rack has already *is* that one, and it replaces the one that `rackboot init` proposed, while nobody has an
-//    address of it: the scripts that people have for MAAS begin with a range of their own.
-// 6. Lists leave out the static ranges: MAAS 2 has no such type, and python-libmaas ends with an error at one. There, what is in no range is
-//    static. They are listed by `type=static`, and read, changed and deleted as the others.
+// 4. What users without administrator's rights reserve cannot keep machines from their addresses:
+//    nothing of theirs is in a static range, and each user reserves at most RESERVED_PER_USER_MAX
+//    addresses.
+// 5. A new dynamic range that a rack has already *is* that one, and it replaces the one that
+//    `rackboot init` proposed, while nobody has an address of it: the scripts that people have for
+//    MAAS begin with a range of their own.
+// 6. Lists leave out the static ranges: MAAS 2 has no such type, and python-libmaas ends with an
+//    error at one. There, what is in no range is static. They are listed by `type=static`, and
+//    read, changed and deleted as the others.
 
 import { z } from 'zod';
 import { formatIpv4, type Ipv4Range, networkContains, rangeContains, rangesOverlap } from '../../../ground/address.ts';
@@ -139,7 +147,8 @@ function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refu
 }
 
 /**
- * Why bounds do not fit into a subnet; `undefined`: they do. What the range has of others already does not count.
+ * Why bounds do not fit into a subnet; `undefined`: they do. What the range has of others already
+ * does not count.
  * @param changed the range that gets them, and others that move
  * @param served the cluster interface that gets them
  */
@@ -207,7 +216,10 @@ const spanOf = (one: Ipv4Range, other: Ipv4Range): Ipv4Range => ({
 });
 const isSame = (one: Ipv4Range, other: Ipv4Range): boolean => one.low === other.low && one.high === other.high;
 
-/** The change of the range that `init` proposed into another one; `undefined`: a person chose it, or a machine has an address of it. */
+/**
+ * The change of the range that `init` proposed into another one; `undefined`: a person chose it, or
+ * a machine has an address of it.
+ */
 function replacement(
   view: NetworkDraft,
   own: RangeView | undefined,

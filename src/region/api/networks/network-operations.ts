@@ -1,10 +1,12 @@
 // The networks of API 1.0: the subnets of 2.0 under their names.
 //
-// Sources: MAAS API 1.0, `networks/` (list, create, read, update, delete, connect_macs, disconnect_macs, list_connected_macs): eight keys, null
-// for what is not set, DNS servers as one text.
+// Sources: MAAS API 1.0, `networks/` (list, create, read, update, delete, connect_macs,
+// disconnect_macs, list_connected_macs): eight keys, null for what is not set, DNS servers as one
+// text.
 //
 // 1. The tag of a network is that of its VLAN. A tag without a VLAN in the fabric gets one.
-// 2. A connection records that a person knows a machine's interface to be in the network. Only administrators make connections.
+// 2. A connection records that a person knows a machine's interface to be in the network. Only
+//    administrators make connections.
 
 import { z } from 'zod';
 import {

@@ -2,9 +2,10 @@
 //
 // Source: MAAS's `discovery/?op=scan` with the fields of its answer.
 //
-// 1. Only networks that this rack serves on an interface of its own are scanned, each at most a /22. A remote rack cannot be asked: the answer
-//    names it.
-// 2. The answer comes at the start. The hosts that it finds are reported as events, of which discoveries are made.
+// 1. Only networks that this rack serves on an interface of its own are scanned, each at most a
+//    /22. A remote rack cannot be asked: the answer names it.
+// 2. The answer comes at the start. The hosts that it finds are reported as events, of which
+//    discoveries are made.
 
 import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '../../../ground/address.ts';
 import type { ServedNetwork } from '../../networks/served-networks.ts';

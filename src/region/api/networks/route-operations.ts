@@ -1,12 +1,15 @@
 // Static routes: from one subnet to another, through a router of the first.
 //
-// Sources: MAAS API 2.0, `static-routes/`; RFC 3442 (option 121), by which racks hand the routes of a served subnet to its machines.
+// Sources: MAAS API 2.0, `static-routes/`; RFC 3442 (option 121), by which racks hand the routes of
+// a served subnet to its machines.
 //
-// 1. The store has the routes. They become option 121 of the source subnet's cluster interfaces, without the metric, for which the option has no
-//    field. A rack adds the default route through its router (RFC 3442: clients of option 121 ignore the router option). Deployed machines get
+// 1. The store has the routes. They become option 121 of the source subnet's cluster interfaces,
+//    without the metric, for which the option has no field. A rack adds the default route through
+//    its router (RFC 3442: clients of option 121 ignore the router option). Deployed machines get
 //    the routes with the metric in the files of their network (`layout/network-config.ts`).
 // 2. Their routers are given to nobody, as those of subnets.
-// 3. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
+// 3. Where a rack's file has the cluster interface of the source, the refusal names file and key:
+//    its option 121 is written there.
 
 import { z } from 'zod';
 import { formatIpv4, networkContains } from '../../../ground/address.ts';

@@ -112,7 +112,10 @@ export function routerIn({ gateway_ip: text = '' }: GivenSubnet): Ipv4Range | un
   return router === undefined ? undefined : { low: router, high: router };
 }
 
-/** Checks parameters. @param view asked for the address of `routerIn` @param before `undefined`: the subnet is new */
+/**
+ * Checks parameters. @param view asked for the address of `routerIn` @param before `undefined`: the
+ * subnet is new
+ */
 export function wantedSubnet(
   view: NetworkDraft,
   given: GivenSubnet,

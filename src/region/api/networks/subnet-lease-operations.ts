@@ -1,6 +1,8 @@
-// Changes of leases in a subnet, made by the racks that serve it: a running lease is ended, an address that was set aside is cleared.
+// Changes of leases in a subnet, made by the racks that serve it: a running lease is ended, an
+// address that was set aside is cleared.
 //
-// 1. Every rack that serves the subnet is asked: each has leases of its own. One that makes the change is enough.
+// 1. Every rack that serves the subnet is asked: each has leases of its own. One that makes the
+//    change is enough.
 // 2. The rack's own report of the change follows, and changes what the lists of addresses show.
 
 import { z } from 'zod';

@@ -2,9 +2,10 @@
 //
 // Sources: MAAS API 2.0, `subnets/`.
 //
-// 1. Of a served subnet, `gateway_ip`, `dns_servers` and `allow_dns` are keys of its cluster interfaces, which a change changes at the rack at
-//    once; where the rack's file has them, the refusal names file and key. A served subnet is not deleted, unless its
-//    cluster interface was made for its range and is switched off: then both go.
+// 1. Of a served subnet, `gateway_ip`, `dns_servers` and `allow_dns` are keys of its cluster
+//    interfaces, which a change changes at the rack at once; where the rack's file has them, the
+//    refusal names file and key. A served subnet is not deleted, unless its cluster interface was
+//    made for its range and is switched off: then both go.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';

@@ -1,9 +1,11 @@
-// The use of a subnet's addresses: the addresses of machines and users, the used and the free ranges, and statistics.
+// The use of a subnet's addresses: the addresses of machines and users, the used and the free
+// ranges, and statistics.
 //
-// Sources: MAAS API 2.0, `subnets/<id>/` with `ip_addresses`, `reserved_ip_ranges`, `unreserved_ip_ranges`, `statistics`; the numbers of its
-// kinds of allocation.
+// Sources: MAAS API 2.0, `subnets/<id>/` with `ip_addresses`, `reserved_ip_ranges`,
+// `unreserved_ip_ranges`, `statistics`; the numbers of its kinds of allocation.
 //
-// 1. An address that a machine was only seen to use (a lease, or one heard on the wire) has the kind DISCOVERED.
+// 1. An address that a machine was only seen to use (a lease, or one heard on the wire) has the
+//    kind DISCOVERED.
 
 import { z } from 'zod';
 import { formatIpv4, type Ipv4Range, networkContains, rangeSize } from '../../../ground/address.ts';

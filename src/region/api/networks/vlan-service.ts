@@ -1,14 +1,18 @@
-// The services of racks in a VLAN: DHCP, and the MTU that they hand out. Both are keys of their cluster interfaces.
+// The services of racks in a VLAN: DHCP, and the MTU that they hand out. Both are keys of their
+// cluster interfaces.
 //
 //   dhcp_on, primary_rack ─┬─ the rack has a cluster interface there ── with a dynamic range ─► switched on
 //                          │                                        └─ without one ──────────► completed by the kept range, switched on
 //                          └─ it has none ─ an address of its host in the subnet of a kept range? ─┬─ yes ─► made for that range
 //                                                                                                 └─ no ──► refused, with its addresses
 //
-// Sources: RFC 2132 §5.1 (option 26); MAAS API 2.0, where a dynamic range is made before `dhcp_on`, and belongs to its subnet.
+// Sources: RFC 2132 §5.1 (option 26); MAAS API 2.0, where a dynamic range is made before `dhcp_on`,
+// and belongs to its subnet.
 //
-// 1. A change of a VLAN and those of all cluster interfaces in it are stored together, or none (`networks/networks.ts`).
-// 2. A cluster interface is made only where no other rack has one, and where nobody would have to agree to its network.
+// 1. A change of a VLAN and those of all cluster interfaces in it are stored together, or none
+//    (`networks/networks.ts`).
+// 2. A cluster interface is made only where no other rack has one, and where nobody would have to
+//    agree to its network.
 // 3. One that was made for a range goes with the range or its subnet, once it is switched off.
 
 import {
@@ -159,7 +163,10 @@ const nameOf = (uuid: string, { racks }: KnownRacks): string => racks.find((one)
 
 const managementIn = (subnet: SubnetView | undefined): 1 | 2 => (subnet?.allowsDns === false ? 1 : 2);
 
-/** Switches DHCP on where it is wanted, and off elsewhere. @param isLeft cluster interfaces that another change switches */
+/**
+ * Switches DHCP on where it is wanted, and off elsewhere. @param isLeft cluster interfaces that
+ * another change switches
+ */
 function switchEdits(
   view: NetworkView,
   { served: all }: VlanView,
@@ -208,7 +215,10 @@ export function boundsKeys(type: RangeType, bounds: Ipv4Range | undefined): Serv
   };
 }
 
-/** Completes the rack's cluster interface in the subnet, which has no dynamic range; `undefined`: there is none. */
+/**
+ * Completes the rack's cluster interface in the subnet, which has no dynamic range; `undefined`:
+ * there is none.
+ */
 function completion(range: RangeView, rack: string): ServiceEdit | undefined {
   const served = range.subnet.served.find((one) => one.rack === rack && one.dynamic === undefined);
   if (served === undefined) return undefined;
@@ -253,7 +263,10 @@ function addition(
 
 const keyOf = (name: string): string => `${INTERFACES_KEY}.${name}`;
 
-/** The key of a new cluster interface: by its network interface, as MAAS names it, and with a number if the name is taken. */
+/**
+ * The key of a new cluster interface: by its network interface, as MAAS names it, and with a number
+ * if the name is taken.
+ */
 function freeKey(nic: string, taken: readonly string[]): string {
   // A dot in a key would separate a field.
   const name = [...nic].map((one) => (/[\w-]/.test(one) ? one : '-')).join('');
@@ -344,8 +357,9 @@ function ownPlace(
 }
 
 /**
- * The removal of a switched off cluster interface that was made for a range, when the range goes. The subnet keeps the router and the DNS
- * servers. `undefined`: the cluster interface was not made for the range, or still serves.
+ * The removal of a switched off cluster interface that was made for a range, when the range goes.
+ * The subnet keeps the router and the DNS servers. `undefined`: the cluster interface was not made
+ * for the range, or still serves.
  */
 export function withoutMade({
   range,
@@ -358,7 +372,10 @@ export function withoutMade({
   return { service: [{ served, fields: {}, whole: 'removed' }], subnets: [{ ...subnet.subnet, gateway, dnsServers }] };
 }
 
-/** The refusal to take the dynamic range from a cluster interface that gives addresses from it. A file that has it is named by another check. */
+/**
+ * The refusal to take the dynamic range from a cluster interface that gives addresses from it. A
+ * file that has it is named by another check.
+ */
 export function refuseServed(
   { region }: ApiCall,
   { range, served, subnet: { subnet } }: RangeView,

@@ -1,8 +1,10 @@
 // Files that users store in the region: Juju keeps there which machine it bootstrapped.
 //
-// Sources: MAAS's `files/`: in 1.0 with `op=add` and `op=list`; `get`, and `get_by_key` for callers without an account.
+// Sources: MAAS's `files/`: in 1.0 with `op=add` and `op=list`; `get`, and `get_by_key` for callers
+// without an account.
 //
-// 1. Users reach only their own files; whoever has the key of a file, 192 random bits, may read it: MAAS's clients hand out such URLs.
+// 1. Users reach only their own files; whoever has the key of a file, 192 random bits, may read it:
+//    MAAS's clients hand out such URLs.
 // 2. The content is stored as its bytes were sent: in a part of a multipart body, or as the text of a field.
 
 import { z } from 'zod';

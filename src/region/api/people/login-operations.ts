@@ -1,4 +1,5 @@
-// Operations for logins to machines that run the boot environment: open or close the debug login, and list the possible logins.
+// Operations for logins to machines that run the boot environment: open or close the debug login,
+// and list the possible logins.
 
 import { z } from 'zod';
 import {

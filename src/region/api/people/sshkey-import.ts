@@ -17,7 +17,10 @@ const parseSourceOrRefuse = (text: string) =>
 
 export const SSH_KEYS_LIMIT = `A user may have at most ${SSH_KEYS_PER_USER_MAX} keys: remove one.`;
 
-/** Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added keys, or a refusal */
+/**
+ * Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added
+ * keys, or a refusal
+ */
 export async function importSshKeys(
   call: ApiCall,
   username: string,

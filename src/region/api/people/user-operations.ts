@@ -1,10 +1,12 @@
 // User accounts: users read them, administrators change them, and users change their own password.
 //
-// Sources: MAAS API 2.0, `users/` (create, read, delete). Rackboot's own: PUT grants or revokes administrator rights, and changes the e-mail
-// address; `change_password`.
+// Sources: MAAS API 2.0, `users/` (create, read, delete). Rackboot's own: PUT grants or revokes
+// administrator rights, and changes the e-mail address; `change_password`.
 //
-// 1. Users can neither remove their own account nor revoke their own rights, and the last administrator stays one.
-// 2. A machine never loses its owner because an account is removed: another user gets it, or the account stays.
+// 1. Users can neither remove their own account nor revoke their own rights, and the last
+//    administrator stays one.
+// 2. A machine never loses its owner because an account is removed: another user gets it, or the
+//    account stays.
 
 import { z } from 'zod';
 import { counted } from '../../../ground/counted.ts';
@@ -61,7 +63,10 @@ const requiredFlag = () => value(flagWord);
 const noUser = () => refuse('not-found', 'No account has this name.');
 const findUserInPath = async (call: ApiCall) => await call.region.store.accounts.findUser(call.path.username ?? '');
 
-/** Hashes a password, then answers with `then`. Refuses if the caller sets too many, or if too many are being hashed. */
+/**
+ * Hashes a password, then answers with `then`. Refuses if the caller sets too many, or if too many
+ * are being hashed.
+ */
 async function withHash(
   call: ApiCall,
   password: string,
@@ -134,7 +139,10 @@ async function refuseLoss(call: ApiCall, { username, isAdmin }: User, own: strin
   return username === getCallerUsername(call) ? refuse('not-allowed', own) : undefined;
 }
 
-/** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
+/**
+ * The event that names the racks with an API key of this user, who loses the rights; undefined:
+ * there are none.
+ */
 const findLostRacks = (call: ApiCall, { username }: User) =>
   ownerLostEvent(call.region.racks, username, {
     username: getCallerUsername(call),

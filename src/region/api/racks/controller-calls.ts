@@ -2,8 +2,8 @@
 //
 // Sources: the keys of MAAS's rack controllers; its `describe_power_types` and `list_boot_images`.
 //
-// 1. Every object has every key of a node. Of the hardware of racks the region knows only the network interfaces (`rack-interfaces.ts`);
-//    the other values are empty.
+// 1. Every object has every key of a node. Of the hardware of racks the region knows only the
+//    network interfaces (`rack-interfaces.ts`); the other values are empty.
 
 import { type MachinePlacement, readPlacement } from '../../life/machine-placement.ts';
 import type { MachineFilter } from '../../records/filters.ts';
@@ -98,7 +98,10 @@ interface Filtered {
   readonly rack: Rack | undefined;
 }
 
-/** True if a controller passes a filter of nodes. It has no pool or agent name by which the filter could choose it. */
+/**
+ * True if a controller passes a filter of nodes. It has no pool or agent name by which the filter
+ * could choose it.
+ */
 function isChosen(call: ApiCall, { id, name, zoneId = 0, rack }: Filtered, filter: MachineFilter): boolean {
   const { systemIds, hostnames, zoneIds, domains, macs, poolIds, agentNames } = filter;
   return (

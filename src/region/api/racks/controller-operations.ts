@@ -1,8 +1,10 @@
 // Racks and the region as MAAS 2.x has them: `rackcontrollers/` and `regioncontrollers/`.
 //
-// Source: MAAS's handlers of both. `nodegroups/` (`rack-operations.ts`) has the racks with their state and their cluster interfaces.
+// Source: MAAS's handlers of both. `nodegroups/` (`rack-operations.ts`) has the racks with their
+// state and their cluster interfaces.
 //
-// 1. Only accepted racks are shown. Lists take the filters of all nodes; racks have no pool or agent name that they could meet.
+// 1. Only accepted racks are shown. Lists take the filters of all nodes; racks have no pool or
+//    agent name that they could meet.
 
 import { z } from 'zod';
 import { cleanNote } from '../../records/text-json.ts';

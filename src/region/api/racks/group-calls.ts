@@ -1,6 +1,7 @@
 // One rack for clients of API 1.0: its machines, its boot images, its name and state.
 //
-// Sources: MAAS 1.x, `nodegroups/<uuid>/` (PUT, list_nodes) and `nodegroups/<uuid>/boot-images/` with the keys of 1.7.
+// Sources: MAAS 1.x, `nodegroups/<uuid>/` (PUT, list_nodes) and `nodegroups/<uuid>/boot-images/`
+// with the keys of 1.7.
 
 import { readPlacement } from '../../life/machine-placement.ts';
 import { hashFnv1a } from '../../records/digest.ts';

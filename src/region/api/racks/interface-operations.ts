@@ -1,9 +1,10 @@
 // The cluster interfaces of a rack over API 1.0, in the words of MAAS.
 //
-// Sources: MAAS 1.x `nodegroups/<uuid>/interfaces/`: paths, parameters, keys of the answer (`router_ip` is accepted but not returned), 204 on
-// deletion.
+// Sources: MAAS 1.x `nodegroups/<uuid>/interfaces/`: paths, parameters, keys of the answer
+// (`router_ip` is accepted but not returned), 204 on deletion.
 //
-// 1. A network from the rack's configuration file is shown but cannot be changed here; the refusal says where it is written.
+// 1. A network from the rack's configuration file is shown but cannot be changed here; the refusal
+//    says where it is written.
 
 import { z } from 'zod';
 import { broadcastAddress, formatIpv4, formatNetwork, prefixToMask } from '../../../ground/address.ts';
@@ -39,8 +40,9 @@ const ADDRESS_FIELDS = [
 ] as const;
 
 /**
- * A cluster interface as MAAS shows it; unset fields are null. `foreign_dhcp_ip`, which MAAS knows but does not return, is present
- * while another DHCP server is seen: `foreign`; our own `mode`, in proxy mode.
+ * A cluster interface as MAAS shows it; unset fields are null. `foreign_dhcp_ip`, which MAAS knows
+ * but does not return, is present while another DHCP server is seen: `foreign`; our own `mode`, in
+ * proxy mode.
  */
 function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
   const network = networkIn(entry);
@@ -89,7 +91,10 @@ function findEntry(call: ApiCall, rack: string, inForce: SettingsReader = call.r
   return inForce.interfacesOf(rack).find(({ name }) => name === call.path.name);
 }
 
-/** The refusal if a file has the cluster interface of the path, so that it can neither go nor get another name. */
+/**
+ * The refusal if a file has the cluster interface of the path, so that it can neither go nor get
+ * another name.
+ */
 function findPinRefusal(call: ApiCall, rack: string): Refusal | undefined {
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
   const pin = call.region.settings.pinnedBy(key, rack);

@@ -1,9 +1,12 @@
 // The network interfaces of a rack's host, as those of a machine are shown.
 //
-// Sources: the `interface_set` of MAAS's rack controllers; its `nodes/{system_id}/interfaces/`, which has no changes for controllers.
+// Sources: the `interface_set` of MAAS's rack controllers; its `nodes/{system_id}/interfaces/`,
+// which has no changes for controllers.
 //
-// 1. These are the interfaces with an address that the rack reports, and those that its cluster interfaces name. An address is a static link.
-// 2. An id comes from the rack and the name, so it stays when the rack or the region starts again. Those of machines are below ID_MIN.
+// 1. These are the interfaces with an address that the rack reports, and those that its cluster
+//    interfaces name. An address is a static link.
+// 2. An id comes from the rack and the name, so it stays when the rack or the region starts again.
+//    Those of machines are below ID_MIN.
 // 3. Everything comes from what the region has in memory.
 
 import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../../ground/address.ts';

@@ -1,6 +1,7 @@
 // Racks over the API: racks register, administrators accept or reject them, users read them.
 //
-// Source: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`). `controller-operations.ts` has `rackcontrollers/`.
+// Source: MAAS 1.x `nodegroups/` (register, accept, reject, list, the numbers of `status`).
+// `controller-operations.ts` has `rackcontrollers/`.
 //
 // 1. Anyone may register a rack; that alone gives it no rights.
 // 2. A cluster of MAAS 1.x, which speaks another protocol, is refused by name.
@@ -221,7 +222,10 @@ const registering = defineOperation({
   run: register,
 });
 
-/** True for a registration by a cluster of MAAS 1.x, which says neither its version nor that of its link. Every rack of Rackboot says both. */
+/**
+ * True for a registration by a cluster of MAAS 1.x, which says neither its version nor that of its
+ * link. Every rack of Rackboot says both.
+ */
 const isOfMaas = (fields: Fields): boolean => fields.has('uuid') && !fields.has('version') && !fields.has('uplink');
 const MAAS_CLUSTER = refuse(
   'bad-request',

@@ -1,6 +1,7 @@
 // Operations that commission and test machines, and the results of the checks and scripts, with their output.
 //
-// Sources: MAAS's operations `commissionMachine` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
+// Sources: MAAS's operations `commissionMachine` and `test`, and `nodes/{system_id}/results/` of
+// API 2.0 with its numbers of states and types.
 //
 // 1. Output is Base64 in JSON, as MAAS's clients expect; `op=download` returns it as it is.
 
@@ -160,7 +161,10 @@ function refuseForms(input: GivenForms) {
   return isRefusal(checked) ? checked : undefined;
 }
 
-/** The test for the results that a request chooses. A check of Rackboot itself, and a script that is gone, has no tag. */
+/**
+ * The test for the results that a request chooses. A check of Rackboot itself, and a script that is
+ * gone, has no tag.
+ */
 async function resultFilter(
   { region }: ApiCall,
   input: { readonly filters?: readonly string[] | undefined; readonly hardware_type?: string | undefined },

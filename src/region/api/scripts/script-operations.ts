@@ -1,6 +1,7 @@
 // The scripts of operators: list, add, change, remove, download.
 //
-// Sources: MAAS's `scripts/` of API 2.0, and `commissioning-scripts/` of 1.0, which older clients of 2.0 use too.
+// Sources: MAAS's `scripts/` of API 2.0, and `commissioning-scripts/` of 1.0, which older clients
+// of 2.0 use too.
 //
 // 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 

@@ -1,5 +1,5 @@
-// Resources of MAAS that Rackboot does not have: their lists are empty, so that tools which list everything go on; reading, adding, changing or
-// removing one of them is refused by its name.
+// Resources of MAAS that Rackboot does not have: their lists are empty, so that tools which list
+// everything go on; reading, adding, changing or removing one of them is refused by its name.
 //
 // Source: the paths and the handlers of MAAS's descriptions, from which its command makes commands.
 

@@ -105,8 +105,8 @@ async function parseEventChoice(
 }
 
 /**
- * Whether the account and the API key of a stream are still there; without a key also the password, whose change ends sessions. An operator
- * of this host always has both.
+ * Whether the account and the API key of a stream are still there; without a key also the password,
+ * whose change ends sessions. An operator of this host always has both.
  */
 async function watchAccount({ caller, peer, region }: ApiCall): Promise<() => Promise<boolean>> {
   if (peer.isOperator || caller.kind !== 'user') return async () => peer.isOperator;

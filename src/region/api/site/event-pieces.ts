@@ -1,6 +1,7 @@
 // Reads the event log in pieces of bounded work: a filter that few events pass reads the whole log.
 //
-// 1. A gap of ids without events takes one query, however long it is, because a row made by hand may have any id.
+// 1. A gap of ids without events takes one query, however long it is, because a row made by hand
+//    may have any id.
 
 import type { EventFilter } from '../../records/filters.ts';
 import type { EventRange, MachineEvent } from '../../records/machine-event.ts';
@@ -12,8 +13,8 @@ export const PIECE_IDS = 4000;
 export const EXAMINED_IDS = 400;
 
 /**
- * The events that pass a filter, newest first: with `after` the oldest ones after it, otherwise the newest ones. Each step of the generator is
- * a piece.
+ * The events that pass a filter, newest first: with `after` the oldest ones after it, otherwise the
+ * newest ones. Each step of the generator is a piece.
  */
 export async function* readEvents(
   store: Pick<RegionStore, 'listEvents' | 'nearestEvent'>,
@@ -48,7 +49,8 @@ export interface FoundEvents {
 }
 
 /**
- * The newest events below `before` that pass a filter and an examination. Each step of the generator is a piece.
+ * The newest events below `before` that pass a filter and an examination. Each step of the
+ * generator is a piece.
  * @param piecesMax it then ends with what it has found
  */
 export async function* searchEvents(

@@ -3,8 +3,9 @@
 // Source: MAAS's `maas/?op=get_config` and `set_config`, 1.7 to 3.6.
 //
 // 1. A name has a key only if its value changes what Rackboot does.
-// 2. A name whose value here is always the same is read as that value. Setting it to that value is done, and any other value is refused with
-//    the function that is missing. Names without such a value are refused altogether.
+// 2. A name whose value here is always the same is read as that value. Setting it to that value is
+//    done, and any other value is refused with the function that is missing. Names without such a
+//    value are refused altogether.
 
 import { NTP_SERVERS } from '../../general-options.ts';
 

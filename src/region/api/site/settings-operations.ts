@@ -1,6 +1,8 @@
-// The configuration in the store, over the API: by its own keys, and by the names of MAAS's `get_config` and `set_config`.
+// The configuration in the store, over the API: by its own keys, and by the names of MAAS's
+// `get_config` and `set_config`.
 //
-// Sources: MAAS `maas/?op=get_config` (a JSON value) and `op=set_config` (answers `OK`); the refusal of an unknown name.
+// Sources: MAAS `maas/?op=get_config` (a JSON value) and `op=set_config` (answers `OK`); the
+// refusal of an unknown name.
 //
 // 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
 
@@ -96,7 +98,10 @@ async function getConfig(call: ApiCall, { name }: z.output<typeof named>): Promi
   return json(Array.isArray(shownValue) ? (shownValue.length === 0 ? null : shownValue.join(' ')) : shownValue);
 }
 
-/** The value to store for a text; `undefined` removes the key. Refuses a text that is not a value of its kind. */
+/**
+ * The value to store for a text; `undefined` removes the key. Refuses a text that is not a value of
+ * its kind.
+ */
 function valueFor(
   call: ApiCall,
   configName: ConfigName,
@@ -231,7 +236,10 @@ const findInterfaceOwner = (call: ApiCall, name: string | undefined) =>
 
 const unknownRack = (name = ''): Answer => refuse('not-found', noRackText(name.slice(0, 64)));
 
-/** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
+/**
+ * @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this
+ * process's rack
+ */
 async function changeSetting(
   call: ApiCall,
   name: string | undefined,

@@ -1,4 +1,5 @@
-// A value over the last day as SVG: a line on a filled ground, from a day ago at the left edge to now at the right one. Pure.
+// A value over the last day as SVG: a line on a filled ground, from a day ago at the left edge to
+// now at the right one. Pure.
 //
 // 1. An unknown value is a gap. Without a known value there is no chart.
 // 2. The height is the largest value, or what the caller says is full. Colours are classes of `page.css`.

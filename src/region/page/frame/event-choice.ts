@@ -1,7 +1,7 @@
 // What the pages of events share: the level, the text and the place in the log that a URL chooses.
 //
-// 1. `at` names an event by its id: the page begins with the events shortly after it. Ids increase in the order of storing, so they also
-//    divide the log into pages.
+// 1. `at` names an event by its id: the page begins with the events shortly after it. Ids increase
+//    in the order of storing, so they also divide the log into pages.
 
 import { type Html, html } from '../../../ground/html.ts';
 import type { EventFilter } from '../../records/filters.ts';

@@ -3,7 +3,8 @@
 // 1. Values that a form returns go through `verbatim`, so they come back unchanged.
 // 2. Every form that changes something carries the session's `csrf`; a viewer without one gets no form.
 // 3. After a refusal the values are shown again, except passwords, and each error next to its field.
-// 4. A control of a form that changes what exists also sends a sign of the value that it shows now (`touched.ts`).
+// 4. A control of a form that changes what exists also sends a sign of the value that it shows now
+//    (`touched.ts`).
 
 import { type Html, html, nothing, verbatim } from '../../../ground/html.ts';
 import { PASSWORD_ADVISED, PASSWORD_MAX, PASSWORD_MIN } from '../../accounts/accounts.ts';
@@ -48,7 +49,10 @@ const currentValue = (view: View, { name, value }: Control) =>
 /** The controls in a form that changes what exists. */
 export const changing = (view: View): View => ({ ...view, isChange: true });
 
-/** Says what a control shows; nothing in a form that adds something. @param fields what the form sends of it untouched */
+/**
+ * Says what a control shows; nothing in a form that adds something. @param fields what the form
+ * sends of it untouched
+ */
 export function shownSign(view: View, name: string, fields: Fields): Html {
   if (view.isChange !== true) return nothing;
   view.shown?.set(name, fields);
@@ -139,7 +143,10 @@ const LISTED_CHARACTERS_MAX = 26;
 /** The most options that become radio buttons if one of them has a longer text. */
 export const CHOICES_SHOWN_MAX = 8;
 
-/** A drop-down list. A few options with long texts become radio buttons instead, because their texts can wrap. */
+/**
+ * A drop-down list. A few options with long texts become radio buttons instead, because their texts
+ * can wrap.
+ */
 export function choiceField(view: View, control: Control & { readonly choices: readonly Choice[] }): Html {
   const { name, label, choices } = control;
   const offered = (wanted = '') => (choices.some(([value]) => value === wanted) ? wanted : (choices[0]?.[0] ?? ''));

@@ -2,11 +2,14 @@
 //
 // Sources: RFC 7617 (Basic).
 //
-// 1. Every password check counts towards the limits of its address and network, whether by form or by header (`passwords.ts`).
-// 2. A correct password is remembered for REMEMBERED_MS as a keyed digest, for the address that sent it. So a page that refreshes itself
-//    costs no check, and a guesser behind the same address cannot lock its user out.
+// 1. Every password check counts towards the limits of its address and network, whether by form or
+//    by header (`passwords.ts`).
+// 2. A correct password is remembered for REMEMBERED_MS as a keyed digest, for the address that
+//    sent it. So a page that refreshes itself costs no check, and a guesser behind the same address
+//    cannot lock its user out.
 // 3. A password forwarded by a remote rack is never checked.
-// 4. The event of a wrong password leaves out the name of an account that does not exist: people type their passwords there.
+// 4. The event of a wrong password leaves out the name of an account that does not exist: people
+//    type their passwords there.
 
 import { createHmac } from 'node:crypto';
 import { BoundedMap } from '../../../ground/bounded-map.ts';
@@ -19,7 +22,10 @@ import type { User } from '../../records/user.ts';
 import type { Region } from '../../region.ts';
 import { BUSY } from './view.ts';
 
-/** Remembered passwords. Only correct passwords fill it; the one confirmed longest ago is evicted, and checked in full next time. */
+/**
+ * Remembered passwords. Only correct passwords fill it; the one confirmed longest ago is evicted,
+ * and checked in full next time.
+ */
 export const REMEMBERED_MAX = 256;
 const REMEMBERED_MS = 300_000;
 /** Wrong guesses at one remembered password. Beyond them even the correct one is checked in full. */
@@ -27,7 +33,10 @@ export const REMEMBERED_RATE = { perSecond: 2, burst: 60 } as const;
 /** The hash checked for unknown users, so the duration does not reveal that they are unknown. */
 const NOBODY = `scrypt$32768$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
-/** The user of a correct password, or a refusal: `address` and `network` name the limit exceeded; `by-rack`: a remote rack forwarded it. */
+/**
+ * The user of a correct password, or a refusal: `address` and `network` name the limit exceeded;
+ * `by-rack`: a remote rack forwarded it.
+ */
 type PasswordVerdict = User | 'wrong' | 'busy' | 'by-rack' | PasswordExcess;
 
 const RETRY_FIELD = { 'Retry-After': '5' };
@@ -64,7 +73,8 @@ export async function checkPassword(
   password: string,
   user: User | undefined,
 ): Promise<PasswordVerdict> {
-  // The rack chooses the address it names, so limits by address would not hold; and the rack could read the password.
+  // The rack chooses the address it names, so limits by address would not hold; and the rack could
+  // read the password.
   if (peer.isByRack) return 'by-rack';
   const permit = await region.passwords.take(peer.share);
   if (typeof permit === 'string') return permit;

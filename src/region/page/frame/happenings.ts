@@ -1,7 +1,9 @@
-// Sentences of events and of remarks about machines in Japanese and Traditional Chinese that are computed, by code; the others are in
-// `lang/*.json`. The English ones, which others read too, are those of the records (`records/events.ts`).
+// Sentences of events and of remarks about machines in Japanese and Traditional Chinese that are
+// computed, by code; the others are in `lang/*.json`. The English ones, which others read too, are
+// those of the records (`records/events.ts`).
 //
-// 1. What a machine, a power controller or a rack says stays as it is; so do the reasons of imports and the mistakes in preseeds.
+// 1. What a machine, a power controller or a rack says stays as it is; so do the reasons of imports
+//    and the mistakes in preseeds.
 
 import { type Writers, write } from '../../../ground/event.ts';
 import { formatBytes } from '../../../ground/quantity.ts';

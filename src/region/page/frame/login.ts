@@ -1,6 +1,7 @@
 // Signing in and out: redirect targets, form origins and the session cookie; API keys for passwords.
 //
-// Source of the last: MAAS's `/MAAS/accounts/authenticate/`, with which clients that know the capability `authenticate-api` log in.
+// Source of the last: MAAS's `/MAAS/accounts/authenticate/`, with which clients that know the
+// capability `authenticate-api` log in.
 //
 // 1. A form from another origin cannot sign a user in (`isOwnOrigin`).
 // 2. After signing in, a browser is redirected only to one of our own pages.
@@ -34,8 +35,9 @@ export function isOwnOrigin({ origin, site, host }: FormOrigin): boolean {
 }
 
 /**
- * The cookie's name. It contains a port, because browsers share cookies between the ports of a host. It is the port that the browser named:
- * behind a load balancer, one browser reaches processes with different ports.
+ * The cookie's name. It contains a port, because browsers share cookies between the ports of a
+ * host. It is the port that the browser named: behind a load balancer, one browser reaches
+ * processes with different ports.
  */
 export const cookieName = (host: string | undefined): string => `rackboot-${/:(\d{1,5})$/.exec(host ?? '')?.[1] ?? 0}`;
 

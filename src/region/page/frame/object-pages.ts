@@ -1,7 +1,9 @@
-// The pages of objects of one kind, made of its five operations (`resource` in `api/call/operation.ts`): a list with a form that adds one, and a
-// page of each with forms that change and delete it.
+// The pages of objects of one kind, made of its five operations (`resource` in
+// `api/call/operation.ts`): a list with a form that adds one, and a page of each with forms that
+// change and delete it.
 //
-// 1. The objects are those that the operations answer, so a page shows what the API shows, to whom it shows it.
+// 1. The objects are those that the operations answer, so a page shows what the API shows, to whom
+//    it shows it.
 // 2. A list shows LISTED_MAX objects at a time; a search and pages lead to the others.
 
 import { type Html, html, nothing, type Part } from '../../../ground/html.ts';

@@ -1,9 +1,12 @@
 // Forms made from the parameters of an operation: their controls, and the values of a sent form.
 //
-// 1. Every parameter of a form has exactly one control, of the same name, so that a refusal is shown at its field.
-// 2. Its kind and its words are declared beside its type (`Control` in `api/call/operation.ts`). A parameter that accepts one value only has no control.
-// 3. In a form that adds something, an empty field is absent: its default applies. In a form that changes something it is sent, which removes the
-//    value where the operation allows it, and otherwise leaves it as it is (`api/operations.ts`, 2). A box without a tick is sent as false.
+// 1. Every parameter of a form has exactly one control, of the same name, so that a refusal is
+//    shown at its field.
+// 2. Its kind and its words are declared beside its type (`Control` in `api/call/operation.ts`). A
+//    parameter that accepts one value only has no control.
+// 3. In a form that adds something, an empty field is absent: its default applies. In a form that
+//    changes something it is sent, which removes the value where the operation allows it, and
+//    otherwise leaves it as it is (`api/operations.ts`, 2). A box without a tick is sent as false.
 
 import { z } from 'zod';
 import type { Html } from '../../../ground/html.ts';
@@ -90,7 +93,10 @@ export function listFormParameters(wanted: WantedOperation, names?: readonly str
 
 const CAPITALS = /\b(?:bmc|cidr|dhcp|dns|id|ip|ipmi|ips|mac|mtu|raid|ssh|ttl|url|uuid|vid|vlan)\b/g;
 
-/** The label of a parameter: its name as words. @param name as in the API, or as in a record (`kernelParams`, `vlanId`) */
+/**
+ * The label of a parameter: its name as words. @param name as in the API, or as in a record
+ * (`kernelParams`, `vlanId`)
+ */
 export function formatParameterLabel(parameter: string): string {
   const name = parameter.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
   const text = name.replaceAll('_', ' ').replace(CAPITALS, (word) => word.toUpperCase());

@@ -1,4 +1,5 @@
-// A list of DHCP options as rows that a person fills, changes and empties, with the names of all known options to choose from.
+// A list of DHCP options as rows that a person fills, changes and empties, with the names of all
+// known options to choose from.
 //
 //   entries of the configuration ── buildOptionRow ─► a row of texts ── buildOptionEntry ─► entries
 //

@@ -1,4 +1,5 @@
-// Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
+// Common to all pages: the document's frame with the navigation bar, table cells, and the pages for
+// errors and signing in.
 
 import { asSentence } from '../../../ground/counted.ts';
 import { type Html, html, nothing, type Part, verbatim } from '../../../ground/html.ts';
@@ -26,7 +27,10 @@ interface PageParts {
   readonly isLive?: boolean;
 }
 
-/** The entries of the navigation, in order. An entry is shown if `PAGES` has its page, to those who may open it. */
+/**
+ * The entries of the navigation, in order. An entry is shown if `PAGES` has its page, to those who
+ * may open it.
+ */
 const PLACES = [
   ['overview', '/MAAS/'],
   ['machines', '/MAAS/machines/'],
@@ -133,8 +137,8 @@ export const breakable = (text: string): readonly Html[] =>
   text.split(/(?<=[^/:]\/)(?=.)/).map((part, index) => (index === 0 ? html`${part}` : html`<wbr>${part}`));
 
 /**
- * A cell's class; `nearer` cells are hidden on a phone, because the linked page shows them. There, adjacent `fact` cells share a line, and
- * a `way` has the whole width, both without their labels.
+ * A cell's class; `nearer` cells are hidden on a phone, because the linked page shows them. There,
+ * adjacent `fact` cells share a line, and a `way` has the whole width, both without their labels.
  */
 type CellStyle =
   | 'nearer'
@@ -235,7 +239,10 @@ interface FailedSignIn {
   readonly username?: string | undefined;
 }
 
-/** The sign-in page. @param to the page to open afterwards @param failed the last attempt; `undefined` before the first */
+/**
+ * The sign-in page. @param to the page to open afterwards @param failed the last attempt;
+ * `undefined` before the first
+ */
 export function renderSignIn(config: SignInConfig, to: string, failed?: FailedSignIn): Html {
   const { username } = failed ?? {};
   const alert =

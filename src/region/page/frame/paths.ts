@@ -1,9 +1,12 @@
-// The addresses of MAAS's own pages, which lead to the nearest page here, so that bookmarks, documents and habits keep working.
+// The addresses of MAAS's own pages, which lead to the nearest page here, so that bookmarks,
+// documents and habits keep working.
 //
 // Source: the addresses that the web pages of MAAS 1.5 to 3.6 show in a browser.
 //
-// 1. Only an address that names nothing here is looked up, so no page is hidden by an old address of the same name.
-// 2. An address leads to a page that exists: without the page itself to the next one above it, at last to the overview.
+// 1. Only an address that names nothing here is looked up, so no page is hidden by an old address
+//    of the same name.
+// 2. An address leads to a page that exists: without the page itself to the next one above it, at
+//    last to the overview.
 
 /** `:id` is one segment and becomes the same segment; `*` is any further ones. */
 type Row = readonly [from: string, to: string];

@@ -13,7 +13,10 @@ export type PlaceField = (typeof PLACE_FIELDS)[number];
 const areaChoices = async (view: View, kind: AreaKind): Promise<readonly Choice[]> =>
   (await listAreas(view, kind)).map(({ name }): Choice => [name, name]);
 
-/** The default one of each first. @param own a domain that the machine has, even if none is called so any more */
+/**
+ * The default one of each first. @param own a domain that the machine has, even if none is called
+ * so any more
+ */
 export async function placeChoices(view: View, own?: string): Promise<Readonly<Record<PlaceField, readonly Choice[]>>> {
   const domains = new Set([...currentDomains(view), ...(own === undefined ? [] : [own])]);
   return {

@@ -1,4 +1,5 @@
-// The page that helps after a refusal, by its name. What the refusal says itself, often with a command, stays.
+// The page that helps after a refusal, by its name. What the refusal says itself, often with a
+// command, stays.
 //
 // 1. A page is named only to those who may open it.
 

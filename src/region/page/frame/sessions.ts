@@ -1,15 +1,18 @@
-// The sessions of the pages: each browser has a cookie with a random token, and the store has the session of the token, for all processes of
-// a region.
+// The sessions of the pages: each browser has a cookie with a random token, and the store has the
+// session of the token, for all processes of a region.
 //
 // Sources: RFC 6265 (cookies); OWASP's cheat sheets on session management and cross-site request forgery.
 //
 // 1. Only a token's digest is stored, so no file can leak a session.
-// 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, when its account is removed, and when its password
-//    changes. A page's own refresh requests do not count as use.
-// 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one unused for longest.
+// 2. A session ends after SESSION_IDLE_MS without use, after SESSION_MS_MAX in any case, when its
+//    account is removed, and when its password changes. A page's own refresh requests do not count
+//    as use.
+// 3. At most SESSIONS_MAX exist, shared fairly between users; the user with the most loses the one
+//    unused for longest.
 // 4. Every form carries the session's `csrf`, derived from its token: other sites can read neither.
 // 5. Signed-in people stay signed in while the store cannot write, for instance because its disk is full.
-// 6. A link of `rackboot page` is a session that no cookie can name (its digest is of another text) and whose first use removes it.
+// 6. A link of `rackboot page` is a session that no cookie can name (its digest is of another text)
+//    and whose first use removes it.
 
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../../../ground/clock.ts';
@@ -20,15 +23,19 @@ import type { SessionStore, StoredSession } from '../../records/session-store.ts
 import type { User } from '../../records/user.ts';
 
 /**
- * Sessions at a time. Only people with an account can fill this bound. At the bound the user with the most sessions loses the one unused for
- * longest, so other users notice nothing. It empties as people sign out and sessions expire.
+ * Sessions at a time. Only people with an account can fill this bound. At the bound the user with
+ * the most sessions loses the one unused for longest, so other users notice nothing. It empties as
+ * people sign out and sessions expire.
  */
 export const SESSIONS_MAX = 500;
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MS_MAX = 7 * 86_400_000;
 /** How long a link signs in, in milliseconds. */
 export const LINK_MS_MAX = 600_000;
-/** A use is stored only if the last stored one is older than this, in milliseconds, so most pages cost no write. */
+/**
+ * A use is stored only if the last stored one is older than this, in milliseconds, so most pages
+ * cost no write.
+ */
 export const USE_STORED_MS = 60_000;
 const TOKEN_BYTES = 24;
 
@@ -114,7 +121,10 @@ export class Sessions {
   }
 }
 
-/** True if a session has ended. A last use in the future shows that the wall clock was set back; the same limit applies to it. */
+/**
+ * True if a session has ended. A last use in the future shows that the wall clock was set back; the
+ * same limit applies to it.
+ */
 const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number) =>
   Math.abs(nowMs - usedMs) > SESSION_IDLE_MS || nowMs - begunMs > SESSION_MS_MAX;
 

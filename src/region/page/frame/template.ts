@@ -1,5 +1,6 @@
-// Texts with places for values: `{machine} is deployed`. English ones are functions of these values, in the order in which their names
-// first appear; a translation names the same, in any order.
+// Texts with places for values: `{machine} is deployed`. English ones are functions of these
+// values, in the order in which their names first appear; a translation names the same, in any
+// order.
 
 type Names<
   Text extends string,

@@ -1,11 +1,12 @@
-// Two persons, or two tabs, with one form: what a person did not touch stays as it is now, and a field that both changed is shown with both
-// values.
+// Two persons, or two tabs, with one form: what a person did not touch stays as it is now, and a
+// field that both changed is shown with both values.
 //
 //   page as shown ── a sign of each control's value, hidden ──► sent form ─┬─ value has its sign: untouched ──► the value of now
 //   page as it is now, rendered again ── the values of now ────────────────┼─ touched, and now as it was shown ─► the value sent
 //                                                                          └─ touched, and changed meanwhile ──► refused with both
 //
-// 1. The page is the only one that knows the present values: it is rendered once more. A control that it no longer has is not compared.
+// 1. The page is the only one that knows the present values: it is rendered once more. A control
+//    that it no longer has is not compared.
 // 2. A refused form has the signs of now: sent again, it replaces what the other wrote.
 
 import { type Refusal, refuseFields } from '../../api/call/answer.ts';

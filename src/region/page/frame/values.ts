@@ -48,7 +48,10 @@ function chooseStatusColour(status: MachineStatus) {
   return COLOURS[status] ?? (statusRow(status).failed === undefined ? 'grey' : 'amber');
 }
 
-/** An event's text. The region's own texts are capitalised here; those of racks already are, unless they begin with a name. */
+/**
+ * An event's text. The region's own texts are capitalised here; those of racks already are, unless
+ * they begin with a name.
+ */
 export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): string {
   const sentence = loggedSentence(event, words.happenings);
   const isReady = event.code === 'rack' || isReported(event);
@@ -70,8 +73,8 @@ const withoutBareAnswer = (text: string) => text.replace(BARE_ANSWER, '');
 const SHORT_CHARACTERS_MAX = 40;
 
 /**
- * A text for a cell, in plain words. The style sheet shows two lines of it, or three of a reason. A click shows all of it, or a power
- * controller's raw answer.
+ * A text for a cell, in plain words. The style sheet shows two lines of it, or three of a reason. A
+ * click shows all of it, or a power controller's raw answer.
  * @param tone a class
  */
 export function cellText(text: string, tone = ''): Html {
@@ -85,7 +88,10 @@ export function cellText(text: string, tone = ''): Html {
   return html`<details class="words ${tone}"><summary title="${message}">${message}${more}</summary>${rest}</details>`;
 }
 
-/** A whole text for a log line, in plain words; a click opens a power controller's raw answer. @param more markup after it */
+/**
+ * A whole text for a log line, in plain words; a click opens a power controller's raw answer.
+ * @param more markup after it
+ */
 export function logLine(text: string, tone: string, more: Html = nothing): Html {
   const plain = plainWords(text);
   if (plain === withoutBareAnswer(text)) return html`<span class="${tone}">${plain}${more}</span>`;

@@ -1,4 +1,5 @@
-// The input of a page (region, viewer, request), the outcomes of a form, and the API operations that forms run.
+// The input of a page (region, viewer, request), the outcomes of a form, and the API operations
+// that forms run.
 
 import { asSentence } from '../../../ground/counted.ts';
 import type { Html } from '../../../ground/html.ts';
@@ -18,7 +19,10 @@ export interface Viewer {
   readonly username: string;
   readonly email: string;
   readonly isAdmin: boolean;
-  /** The secret in their forms; empty if they cannot send forms, because the password came with the request. */
+  /**
+   * The secret in their forms; empty if they cannot send forms, because the password came with the
+   * request.
+   */
   readonly csrf: string;
 }
 
@@ -58,8 +62,8 @@ export const findMachineInPath = async (view: View): Promise<Machine | undefined
   await view.region.store.findMachine(view.path.machine ?? '');
 
 /**
- * The outcome of a form: the next page with a notice, the same page with a secret that the form made, or a refusal; `undefined` if the path names
- * nothing that exists.
+ * The outcome of a form: the next page with a notice, the same page with a secret that the form
+ * made, or a refusal; `undefined` if the path names nothing that exists.
  */
 export type Outcome =
   | {
@@ -129,7 +133,10 @@ export function findWanted(wanted: WantedOperation): Operation {
   return operation;
 }
 
-/** True if the viewer may call this operation in general; the operation itself checks the right to a single machine, tag or script. */
+/**
+ * True if the viewer may call this operation in general; the operation itself checks the right to a
+ * single machine, tag or script.
+ */
 export const mayCall = (viewer: Viewer, wanted: WantedOperation): boolean =>
   findWanted(wanted).access !== 'admin' || viewer.isAdmin;
 
@@ -209,6 +216,9 @@ export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, strin
   return { ...outcome, fields };
 }
 
-/** The view for one of several forms on a page: only the submitted form shows the refusal and the submitted values. */
+/**
+ * The view for one of several forms on a page: only the submitted form shows the refusal and the
+ * submitted values.
+ */
 export const ofForm = (view: View, isSent: boolean): View =>
   isSent ? view : { ...view, refusal: undefined, faults: undefined, form: new Map() };

@@ -1,7 +1,9 @@
-// The page's words in Japanese that are computed; the others are in `lang/ja.json`. A word that both lack is English (`words.ts`).
+// The page's words in Japanese that are computed; the others are in `lang/ja.json`. A word that
+// both lack is English (`words.ts`).
 //
-// 1. Terms: マシン machine, ラック rack, リージョン region, エンリスト enlist, コミッショニング commission, デプロイ deploy, 割り当て allocate,
-//    解放 release, 予約 reservation, 動的範囲 and 静的範囲 ranges, 取得元 image source, MACアドレス hardware address.
+// 1. Terms: マシン machine, ラック rack, リージョン region, エンリスト enlist, コミッショニング commission, デプロイ deploy,
+//    割り当て allocate, 解放 release, 予約 reservation, 動的範囲 and 静的範囲 ranges, 取得元 image source, MACアドレス
+//    hardware address.
 // 2. Commands, keys of the configuration, and values that people type stay as they are.
 
 import { html } from '../../../ground/html.ts';

@@ -1,7 +1,9 @@
-// The page's words in Traditional Chinese that are computed; the others are in `lang/zh-Hant.json`. A word that both lack is English (`words.ts`).
+// The page's words in Traditional Chinese that are computed; the others are in `lang/zh-Hant.json`.
+// A word that both lack is English (`words.ts`).
 //
-// Terms: 驗收 commissioning, 登錄 enlistment, 部署 deployment, 釋出 release, 抹除 erasing; 區域控制器 region, 機架控制器 rack; 分區 zone,
-// 資源池 pool, 租約 lease, 保留 reservation. Names that people type (proxy, amd64, cloud-init) stay as they are.
+// Terms: 驗收 commissioning, 登錄 enlistment, 部署 deployment, 釋出 release, 抹除 erasing; 區域控制器 region,
+// 機架控制器 rack; 分區 zone, 資源池 pool, 租約 lease, 保留 reservation. Names that people type (proxy, amd64,
+// cloud-init) stay as they are.
 
 import { html } from '../../../ground/html.ts';
 import { formatAge, formatDuration, formatSize } from '../../../ground/quantity.ts';

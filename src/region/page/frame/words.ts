@@ -1,6 +1,7 @@
 // The page's own words, by part of the page, and the language in which a request gets them.
 //
-// 1. `words` are those of the request at hand, so they are read inside functions. Elsewhere, and while a module loads, they are English.
+// 1. `words` are those of the request at hand, so they are read inside functions. Elsewhere, and
+//    while a module loads, they are English.
 // 2. A word that a translation lacks is English.
 
 import { AsyncLocalStorage } from 'node:async_hooks';

@@ -3,7 +3,8 @@
 //   sign-in ─► list of the steps ─► first open step ─► next open step … ─► the same list, with what was skipped
 //                                        └─ skip ───────────▲
 //
-// 1. A step is a form of operations that other pages have, too; it needs no account of its own, because somebody is signed in.
+// 1. A step is a form of operations that other pages have, too; it needs no account of its own,
+//    because somebody is signed in.
 // 2. A step that is done can be opened again. What a file sets is shown with the file and the key.
 // 3. The heading has the focus, so that the next tab leads into the step and not through the navigation.
 

@@ -1,4 +1,5 @@
-// The page at /MAAS/, where a person arrives: what needs them, the machines by state, and what is happening now.
+// The page at /MAAS/, where a person arrives: what needs them, the machines by state, and what is
+// happening now.
 //
 // 1. It reads a bounded number of machines and images, however many there are; links lead to the rest.
 // 2. Without machines it says what to do first, instead.
@@ -30,7 +31,10 @@ import { type ListedMachines, listNeeds, moreLine, renderNeeds } from './needs.t
 
 /** Machines with a problem, or at work, that are listed one by one. */
 const LISTED_MAX = 10;
-/** Of machines that boot, the boots of so many are judged: of those that have been silent for the longest time. */
+/**
+ * Of machines that boot, the boots of so many are judged: of those that have been silent for the
+ * longest time.
+ */
 const BOOTS_READ_MAX = 40;
 
 const renderMachineLink = (machine: Machine) =>

@@ -1,12 +1,15 @@
-// The page that offers the images of all sources to be ticked. What is ticked is what the selections of the API name.
+// The page that offers the images of all sources to be ticked. What is ticked is what the
+// selections of the API name.
 //
 //   sources asked ─▶ "asking", live, without a form ─▶ all have answered, or some are late ─▶ the list with its form
 //
-// 1. A form sends what was ticked before and what is ticked now, and only the difference counts: rows that a filter hides stay as they are, and
-//    so does what another person changed meanwhile.
-// 2. A tick stands for all kernels and labels of a release and an architecture. Selections that name less, or more, are changed on the page of
-//    their source; so are those of a file, which can be changed only there.
-// 3. A row that has no selection of its own, but is covered by one for all, is ticked and cannot be changed here.
+// 1. A form sends what was ticked before and what is ticked now, and only the difference counts:
+//    rows that a filter hides stay as they are, and so does what another person changed meanwhile.
+// 2. A tick stands for all kernels and labels of a release and an architecture. Selections that
+//    name less, or more, are changed on the page of their source; so are those of a file, which can
+//    be changed only there.
+// 3. A row that has no selection of its own, but is covered by one for all, is ticked and cannot be
+//    changed here.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { formatSize } from '../../../ground/quantity.ts';
@@ -35,9 +38,15 @@ const SELECT = 'POST boot-sources/{boot_source_id}/selections';
 const CHANGE = 'PUT boot-sources/{boot_source_id}/selections/{id}';
 const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
 
-/** How long the page waits for sources that have never answered, before it says that it asks them, in milliseconds. */
+/**
+ * How long the page waits for sources that have never answered, before it says that it asks them,
+ * in milliseconds.
+ */
 const WAIT_MS = 1500;
-/** After this time the page shows what has come, and names the sources that are still asked, in milliseconds. */
+/**
+ * After this time the page shows what has come, and names the sources that are still asked, in
+ * milliseconds.
+ */
 const LATE_MS = 10_000;
 /** Of an import request's form, at most 1000 fields are read: two of each row may be sent. */
 const ROWS_MAX = 300;
@@ -51,7 +60,10 @@ interface Row extends OfferedImage {
   readonly isTicked: boolean;
   /** True for the tick that the page proposes while nothing is selected. */
   readonly isProposed?: boolean;
-  /** The selection for which it cannot be changed here; undefined: a tick changes a selection of its own, or makes one. */
+  /**
+   * The selection for which it cannot be changed here; undefined: a tick changes a selection of its
+   * own, or makes one.
+   */
   readonly fixedBy: RegionSelection | undefined;
   /** The image that the region has of it, or imports. */
   readonly resource: ListedResource | undefined;
@@ -264,7 +276,10 @@ function sourcesPart(view: View, offered: readonly Offered[]): Html {
   return foldedSources(offered, view.nowMs, html`<div class="note">${again}</div>`);
 }
 
-/** While sources are asked for the first time: no form, so that nobody's ticks are lost when the list comes. */
+/**
+ * While sources are asked for the first time: no form, so that nobody's ticks are lost when the
+ * list comes.
+ */
 function renderAsking(view: View, path: string, offered: readonly Offered[]) {
   const { choose } = words;
   return html`
@@ -286,7 +301,10 @@ function leadText(rows: readonly Row[], hasSelections: boolean): Html {
   return html`<div class="alert blue" id="teach"><b>${rows.some(({ isProposed }) => isProposed) ? proposed : none}</b>${how}${example}</div>`;
 }
 
-/** How many are ticked, what they download, and the room for it. The script of the page counts again with each tick. */
+/**
+ * How many are ticked, what they download, and the room for it. The script of the page counts again
+ * with each tick.
+ */
 function sumPart(all: readonly Row[], rows: readonly Row[], free: number | undefined): Html {
   const { sum, free: freeText, noRoom } = words.choose;
   const ticked = all.filter(({ isTicked }) => isTicked);
@@ -308,7 +326,10 @@ interface Offer {
   readonly content: Html;
 }
 
-/** @param path of the page that has it @param isProposing true to tick an example while nothing is selected */
+/**
+ * @param path of the page that has it @param isProposing true to tick an example while nothing is
+ * selected
+ */
 export async function offerImages(view: View, path: string, isProposing = false): Promise<Offer> {
   const { choose } = words;
   const { bootImages } = view.region;
@@ -373,7 +394,10 @@ async function renderChoosePage(view: View) {
   });
 }
 
-/** The architectures of a release of a source that were ticked and are not any more, and the other way round. */
+/**
+ * The architectures of a release of a source that were ticked and are not any more, and the other
+ * way round.
+ */
 interface Change {
   readonly sourceId: string;
   readonly os: string;
@@ -426,7 +450,10 @@ async function offeredArches(view: View, sourceId: string, { os, release }: Pick
   return images.filter((image) => image.os === os && image.release === release).map(({ architecture }) => architecture);
 }
 
-/** Does what the form of an offer asks for. @param path of its page @param next the pages after saving, and after beginning an import */
+/**
+ * Does what the form of an offer asks for. @param path of its page @param next the pages after
+ * saving, and after beginning an import
+ */
 export async function chooseImages(
   view: View,
   path: string,

@@ -1,5 +1,5 @@
-// The page of one image: its versions and files, its import, the machines that use it, and its deletion. The list of images shows
-// some of these parts, too.
+// The page of one image: its versions and files, its import, the machines that use it, and its
+// deletion. The list of images shows some of these parts, too.
 
 import { type Html, html, nothing, type Part } from '../../../ground/html.ts';
 import { formatSize } from '../../../ground/quantity.ts';
@@ -56,7 +56,10 @@ export function statePill(resource: ListedResource): Html {
 export const progressBar = (label: string, bytes: number, total: number): Html =>
   html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
 
-/** When an import that was stopped or cancelled continues; empty if it was not. @param nextMs the next run; undefined: none is scheduled */
+/**
+ * When an import that was stopped or cancelled continues; empty if it was not. @param nextMs the
+ * next run; undefined: none is scheduled
+ */
 function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number) {
   if (state === 'cancelled' && nextMs === undefined) return words.images.untilAsked;
   if (state !== 'stopped') return nextMs === undefined ? '' : renderTime(nextMs, words.images.nextTry(nextMs - nowMs));
@@ -136,7 +139,10 @@ export function renderImageButtons(view: View, resource: ListedResource): Html {
 export const sumImageBytes = ({ bytes, system }: ListedImage): number =>
   (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
 
-/** Has an image imported alone, as a form asks. @param to the page to show then @returns undefined if it asks for something else */
+/**
+ * Has an image imported alone, as a form asks. @param to the page to show then @returns undefined
+ * if it asks for something else
+ */
 export async function resume(view: View, { id, name }: { id: string; name: string }, to: string): Promise<Outcome> {
   if (fieldValue(view, 'do') !== 'resume') return undefined;
   return submit(view, RESUME, { id }, {}, to, words.images.done.resume(resourceTitle(name)));

@@ -1,4 +1,5 @@
-// The page of images: deployable images, imports with their progress, skipped images with the reasons, and the buttons that control imports.
+// The page of images: deployable images, imports with their progress, skipped images with the
+// reasons, and the buttons that control imports.
 //
 // 1. Everybody who may view the page sees the images; only administrators import and delete them.
 
@@ -103,7 +104,10 @@ function renderImageTable(
   return html`<div class="sheet" id="images"><table class="images"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** The region's reason if no source has a selection: then nothing can be imported, and no image was skipped. */
+/**
+ * The region's reason if no source has a selection: then nothing can be imported, and no image was
+ * skipped.
+ */
 const isNothingSelected = ({ reason }: ImportRun['skipped'][number]) => reason.code === 'nothing-selected';
 /** True if an image comes from an earlier source: then nothing is missing. */
 const isElsewhere = ({ reason }: ImportRun['skipped'][number]) => reason.code === 'earlier-source';
@@ -179,7 +183,10 @@ function installersPart({ region }: View, resources: readonly ListedResource[]) 
   return html`<div class="stacked" id="installers"><h2>${words.images.installers}</h2><div class="sheet">${items}</div></div>`;
 }
 
-/** Why the last import found no image for a selection of a source; undefined: it found one, or has not looked. */
+/**
+ * Why the last import found no image for a selection of a source; undefined: it found one, or has
+ * not looked.
+ */
 export const findSelectionFailure = (
   { skipped }: ImportRun,
   source: RegionSource,

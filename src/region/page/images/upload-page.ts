@@ -1,4 +1,5 @@
-// The page that uploads the file of an image: the operation of the API with the file as `content`, which is written to the disk while it arrives.
+// The page that uploads the file of an image: the operation of the API with the file as `content`,
+// which is written to the disk while it arrives.
 //
 // 1. The browser sends the form without a script; with one, the page shows how much has gone.
 

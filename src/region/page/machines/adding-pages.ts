@@ -1,4 +1,5 @@
-// The pages on which people add a machine by hand, or a device. A machine then gets its power driver, whose form is another page.
+// The pages on which people add a machine by hand, or a device. A machine then gets its power
+// driver, whose form is another page.
 
 import { ARCHITECTURES } from '../../api/machines/enlistment-operations.ts';
 import type { Choice } from '../frame/forms.ts';

@@ -1,5 +1,6 @@
-// The boots of one machine at /MAAS/machines/SYSTEM-ID/boot/: one as a picture, the last good one beside it if it did not go well, and links to the
-// others. The same picture of a host that is not enlisted.
+// The boots of one machine at /MAAS/machines/SYSTEM-ID/boot/: one as a picture, the last good one
+// beside it if it did not go well, and links to the others. The same picture of a host that is not
+// enlisted.
 //
 // 1. All boots of a page come from one reading of the log.
 
@@ -27,8 +28,10 @@ function renderBootPicture(boot: DrawnBoot, spanMs: number, log: string, title: 
 }
 
 /**
- * The picture of a boot. One that did not go well has the sentence why above it, and the last good one beside it.
- * @param events the newest first @param machine undefined: it is not enlisted @param path the address of this page
+ * The picture of a boot. One that did not go well has the sentence why above it, and the last good
+ * one beside it.
+ * @param events the newest first @param machine undefined: it is not enlisted @param path the
+ * address of this page
  */
 export function renderBoots(
   view: View,

@@ -1,5 +1,5 @@
-// The fields for deploying a machine. Only images and installers that fit the machine are offered; without any, the form names the commands
-// that add one.
+// The fields for deploying a machine. Only images and installers that fit the machine are offered;
+// without any, the form names the commands that add one.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { formatSize } from '../../../ground/quantity.ts';
@@ -77,7 +77,10 @@ function kernelField(view: View, images: readonly ListedImage[], machine: Machin
   return html`<div class="imaged">${field}</div>`;
 }
 
-/** @param isOfMany true for a machine that stands for several, which cannot have the same address, and may have different disks */
+/**
+ * @param isOfMany true for a machine that stands for several, which cannot have the same address,
+ * and may have different disks
+ */
 export async function deployFields(view: View, machine: Machine, isOfMany = false): Promise<Html> {
   const all = (await view.region.images?.()) ?? [];
   const images = imagesFor(all, machine);

@@ -1,4 +1,5 @@
-// The page of a device: what it has, its interfaces with the forms that address it, and the forms that change and delete it.
+// The page of a device: what it has, its interfaces with the forms that address it, and the forms
+// that change and delete it.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import { type Html, html } from '../../../ground/html.ts';

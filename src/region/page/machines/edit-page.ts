@@ -1,6 +1,7 @@
 // The form in which an administrator edits a machine.
 //
-// 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
+// 1. Several API operations save the form, one after the other. The first refusal is shown; the
+//    changes before it are kept.
 
 import { html, nothing } from '../../../ground/html.ts';
 import { lastingJson } from '../../api/json/machine-json.ts';

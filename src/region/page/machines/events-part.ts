@@ -16,13 +16,17 @@ export const EVENTS_PATH = '/MAAS/events/';
 const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
 
-/** The rack that reported an event, or that the event is about. @param ownRack the name of the rack in the region's process */
+/**
+ * The rack that reported an event, or that the event is about. @param ownRack the name of the rack
+ * in the region's process
+ */
 export const getEventRack = ({ rack, kind, params }: MachineEvent, ownRack: string | undefined): unknown =>
   rack ?? (kind === undefined ? Reflect.get(params, 'rack') : ownRack);
 
 /**
- * Splits an event into its subject and its text. The subject is a link to the machine, or to the hardware address at the start of the text.
- * A remote rack's name is the subject of its own events, and follows the text of events about machines.
+ * Splits an event into its subject and its text. The subject is a link to the machine, or to the
+ * hardware address at the start of the text. A remote rack's name is the subject of its own events,
+ * and follows the text of events about machines.
  */
 function splitEventSubject(
   event: MachineEvent,
@@ -67,7 +71,10 @@ export function eventItem(event: MachineEvent, nowMs: number, ownRack?: string):
     ${logLine(what, `what ${event.level}`)}</li>`;
 }
 
-/** Hosts that boot from the network and have not enlisted, with their last event, for an operator who waits for one. */
+/**
+ * Hosts that boot from the network and have not enlisted, with their last event, for an operator
+ * who waits for one.
+ */
 export async function renderStrangers({ region, nowMs }: View): Promise<Html> {
   const seen = await region.store.listStrangers(nowMs - STRANGER_AGE_MS, PAGE_STRANGERS);
   if (seen.length === 0) return nothing;

@@ -1,5 +1,5 @@
-// The page on which a person decides which hardware a machine is: its evidence, the machines that may be the same, and the forms that merge, keep
-// apart, split and move.
+// The page on which a person decides which hardware a machine is: its evidence, the machines that
+// may be the same, and the forms that merge, keep apart, split and move.
 //
 // 1. Every form is an operation of `identity-operations.ts`, which decides.
 

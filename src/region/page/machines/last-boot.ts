@@ -1,4 +1,5 @@
-// The boots of machines with their verdicts, and of each machine whether its last boot failed: for its page, its row in the list and the overview.
+// The boots of machines with their verdicts, and of each machine whether its last boot failed: for
+// its page, its row in the list and the overview.
 //
 //   machines ─ their newest events ─ drawBoots ─ boots with verdicts ─ of the newest one, why it failed
 //
@@ -32,7 +33,10 @@ export const BOOT_COLOURS: Readonly<Record<BootVerdict['kind'], string>> = {
   stopped: 'amber',
 };
 
-/** The boots among events, the newest first. @param events the newest first @param max no further ones are drawn */
+/**
+ * The boots among events, the newest first. @param events the newest first @param max no further
+ * ones are drawn
+ */
 export function drawBoots(
   { region, nowMs, viewer }: View,
   events: readonly MachineEvent[],
@@ -56,11 +60,17 @@ export function drawBoots(
   return drawn;
 }
 
-/** Before it, nothing is a boot of what the machine does now: it came into its state, or was restarted. A failed state says how its work ended. */
+/**
+ * Before it, nothing is a boot of what the machine does now: it came into its state, or was
+ * restarted. A failed state says how its work ended.
+ */
 const getBootsSinceMs = ({ status, statusSinceMs, work }: Machine): number =>
   status.startsWith('failed') ? 0 : Math.max(statusSinceMs, work?.bootMs ?? 0);
 
-/** The verdicts of the last boots that failed, by system id; a machine whose last boot went well or goes on has no entry. */
+/**
+ * The verdicts of the last boots that failed, by system id; a machine whose last boot went well or
+ * goes on has no entry.
+ */
 export async function findFailedBoots(
   view: View,
   machines: readonly Machine[],

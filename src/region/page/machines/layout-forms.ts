@@ -1,7 +1,9 @@
-// The forms that change the network and the disks with which a machine will be deployed, at /MAAS/machines/SYSTEM-ID/layout/TASK/. Each is made of
-// its operation: its controls, and the sentence above them.
+// The forms that change the network and the disks with which a machine will be deployed, at
+// /MAAS/machines/SYSTEM-ID/layout/TASK/. Each is made of its operation: its controls, and the
+// sentence above them.
 //
-// 1. The query names the object of the path of the operation: `id`, `device_id`. What else it names is sent as it is (`fixed`).
+// 1. The query names the object of the path of the operation: `id`, `device_id`. What else it names
+//    is sent as it is (`fixed`).
 // 2. A form without controls is a question with one button: nothing is changed by following a link.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';

@@ -1,7 +1,8 @@
-// The network and the disks of one machine, at /MAAS/machines/SYSTEM-ID/network/ and …/storage/: as they are, and as they will be deployed, with
-// links to the forms that change them.
+// The network and the disks of one machine, at /MAAS/machines/SYSTEM-ID/network/ and …/storage/: as
+// they are, and as they will be deployed, with links to the forms that change them.
 //
-// 1. While a system uses the layout, nothing can be changed, and the page says so instead of offering it (`refuseState`).
+// 1. While a system uses the layout, nothing can be changed, and the page says so instead of
+//    offering it (`refuseState`).
 
 import { formatIpv4, formatMac } from '../../../ground/address.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';

@@ -1,4 +1,5 @@
-// How to log in to a machine: to its deployed system, in rescue mode, or by a debug login, which this page also opens and closes.
+// How to log in to a machine: to its deployed system, in rescue mode, or by a debug login, which
+// this page also opens and closes.
 //
 // 1. Only people with an account see it. Keys and fingerprints are public; there are no passwords.
 
@@ -19,14 +20,18 @@ const DEBUG = 'POST machines/{system_id} debug_login';
 /** Shown for a simulated machine of the lab, whose address accepts no logins. */
 const simulated = () => html`<span class="soft">${words.logins.simulated}</span>`;
 
-/** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off holds none. */
+/**
+ * True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine
+ * that is off holds none.
+ */
 const isSimulated = (machine: Machine, held: Ipv4 | undefined) =>
   [held, ...machine.interfaces.map(({ address }) => address)].some(
     (address) => address !== undefined && isLoopback(address),
   );
 
 /**
- * How to log in to the deployed system, or why it is not possible; empty in rescue mode, which `renderLogins` describes.
+ * How to log in to the deployed system, or why it is not possible; empty in rescue mode, which
+ * `renderLogins` describes.
  * @param address the machine's current address
  */
 export function systemLogin(machine: Machine, address: Ipv4 | undefined): Html {

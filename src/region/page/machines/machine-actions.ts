@@ -1,7 +1,8 @@
-// What can be done with machines and devices: with one on its page, with many from the list. One row each: the commands
-// (`records/machine-commands.ts`), power, locks, places and deletion.
+// What can be done with machines and devices: with one on its page, with many from the list. One
+// row each: the commands (`records/machine-commands.ts`), power, locks, places and deletion.
 //
-// 1. An action is offered if the command table allows it in the machine's state and the person may give it; the operation decides.
+// 1. An action is offered if the command table allows it in the machine's state and the person may
+//    give it; the operation decides.
 // 2. An action that cannot be undone says so in its form.
 
 import { z } from 'zod';
@@ -42,7 +43,10 @@ interface ActionTexts {
 export interface MachineAction {
   readonly name: string;
   readonly command?: CommandName;
-  /** Among the buttons of a machine's page: always visible, or in the menu of rare actions; absent: the page has it elsewhere. */
+  /**
+   * Among the buttons of a machine's page: always visible, or in the menu of rare actions; absent:
+   * the page has it elsewhere.
+   */
   readonly where?: 'main' | 'more';
   readonly isDangerous?: boolean;
   /** It asks for an object of the path `system_id`, unless its parameters name the machine. */
@@ -51,7 +55,10 @@ export interface MachineAction {
   /** Sentences on what it does to a machine now. */
   readonly effects: (machine: Machine, power: Pick<Affected, 'isSwitched' | 'isOff'>) => readonly string[];
   readonly form: ActionForm;
-  /** Why it is not done to this machine with others; a person can do it: undefined; absent: never with others. */
+  /**
+   * Why it is not done to this machine with others; a person can do it: undefined; absent: never
+   * with others.
+   */
   readonly leavesOut?: (machine: Outline, viewer: Viewer) => string | undefined;
 }
 

@@ -1,6 +1,7 @@
 // The log of one machine at /MAAS/machines/SYSTEM-ID/events/: by level, searched, in pages, and at a moment.
 //
-// 1. A page reads at most SEARCHED_MAX events in one statement, also to search: a sentence exists only once it is written.
+// 1. A page reads at most SEARCHED_MAX events in one statement, also to search: a sentence exists
+//    only once it is written.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { shownTo } from '../../records/events.ts';

@@ -1,4 +1,5 @@
-// Above the list of machines: the counts by state, the filters, the choice of columns, and the way to the next page.
+// Above the list of machines: the counts by state, the filters, the choice of columns, and the way
+// to the next page.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { readPlacement } from '../../life/machine-placement.ts';
@@ -125,7 +126,10 @@ export function columnsForm(view: View, query: MachineQuery, columns: readonly C
   return html`<details class="drop" id="columns"><summary class="button plain small-button">${choose}</summary>${renderForm(view, { to: LIST_PATH, body, submit: show, tone: 'plain' })}</details>`;
 }
 
-/** Which machines are shown, and links to the others. @param isEnd true below the list, where there are more of them */
+/**
+ * Which machines are shown, and links to the others. @param isEnd true below the list, where there
+ * are more of them
+ */
 export function renderPager(query: MachineQuery, count: number, isEnd: boolean): Html {
   const { pager } = words.machines;
   const pages = Math.max(1, Math.ceil(count / query.size));

@@ -6,10 +6,12 @@
 //
 // A walk reads the stamps of all machines, and with them the machines whose stamp is another.
 //
-// 1. The index only chooses and orders machines. What a page says of a machine is read from the store for that page.
-// 2. A walk finds what any process changed. Its result is used for REUSED_SHARE times as long as it took: however many people look, walks take
-//    about a tenth of the time. Nobody waits for a walk of more than QUICK_MS, unless the last one is older than OLD_MS: a list may lack the
-//    changes of that time, and its rows do not.
+// 1. The index only chooses and orders machines. What a page says of a machine is read from the
+//    store for that page.
+// 2. A walk finds what any process changed. Its result is used for REUSED_SHARE times as long as it
+//    took: however many people look, walks take about a tenth of the time. Nobody waits for a walk
+//    of more than QUICK_MS, unless the last one is older than OLD_MS: a list may lack the changes
+//    of that time, and its rows do not.
 // 3. An index that nobody used for KEPT_MS is forgotten.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';

@@ -1,6 +1,8 @@
-// The list of machines or devices on its page: chosen by the index, read from the store a few at a time, and the form of actions on many.
+// The list of machines or devices on its page: chosen by the index, read from the store a few at a
+// time, and the form of actions on many.
 //
-// 1. A page costs statements for the machines that it shows, and those of the index (`machine-index.ts`), not for all that match.
+// 1. A page costs statements for the machines that it shows, and those of the index
+//    (`machine-index.ts`), not for all that match.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Html, html, nothing } from '../../../ground/html.ts';

@@ -1,5 +1,6 @@
-// The first section of a machine's page at /MAAS/machines/SYSTEM-ID/: its state, what it waits for and the remedy, actions, power, what it is
-// used for, and its last events of importance. A host that is not enlisted has a page under its hardware address.
+// The first section of a machine's page at /MAAS/machines/SYSTEM-ID/: its state, what it waits for
+// and the remedy, actions, power, what it is used for, and its last events of importance. A host
+// that is not enlisted has a page under its hardware address.
 //
 // 1. Power parameters are not shown: they contain passwords.
 // 2. Each part has an id, so the browser refreshes it separately.

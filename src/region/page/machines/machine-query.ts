@@ -1,8 +1,10 @@
-// What a person asks of the list of machines, as its URL has it: filters, order, page and columns; and the machines that it chooses.
+// What a person asks of the list of machines, as its URL has it: filters, order, page and columns;
+// and the machines that it chooses.
 //
 //   /MAAS/machines/?status=ready&zone=hall-2&sort=-memory&page=3&size=100
 //
-// 1. Everything is in the URL, so a list can be sent to somebody; only the columns are also remembered by the browser.
+// 1. Everything is in the URL, so a list can be sent to somebody; only the columns are also
+//    remembered by the browser.
 // 2. A value that the list does not know counts as none: an old link shows more, never an error.
 // 3. Filters have the names that they have in the API and in commands.
 

@@ -1,4 +1,5 @@
-// The sections of a machine's page that only show what it reported: its hardware, and the results of its scripts, live.
+// The sections of a machine's page that only show what it reported: its hardware, and the results
+// of its scripts, live.
 //
 // 1. The output of scripts is shown only to people with an account.
 

@@ -36,7 +36,10 @@ export async function renderPage(view: View): Promise<Html> {
   });
 }
 
-/** The form of columns, which the browser then remembers, or else the button that accepts all New machines. */
+/**
+ * The form of columns, which the browser then remembers, or else the button that accepts all New
+ * machines.
+ */
 async function actOnMachines(view: View): Promise<Outcome> {
   if (!view.form.has('query')) return submit(view, ACCEPT_ALL, {}, {}, LIST_PATH, words.machines.accepted);
   const columns = parseColumns(view.form.get('columns') ?? []) ?? [];

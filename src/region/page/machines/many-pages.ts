@@ -1,4 +1,5 @@
-// Actions on many machines: what will happen to which of them, the form, and then the progress with its result.
+// Actions on many machines: what will happen to which of them, the form, and then the progress with
+// its result.
 //
 //   the list's form ── GET ──► preview ── POST ──► run (`many-runs.ts`) ──► its page, live
 //

@@ -1,10 +1,12 @@
-// Actions on many machines under way, and those that ended lately: one operation after the other, in this process.
+// Actions on many machines under way, and those that ended lately: one operation after the other,
+// in this process.
 //
 //   start ──► under way: done and refused grow ──► ended
 //
 // 1. A run goes on without its page. It ends with its process: what it has not reached then stays as it was.
 // 2. Each machine is its own transaction with its own rights; a refused one stops nothing.
-// 3. A user has at most RUNS_MAX runs. A further one replaces their oldest that has ended, and is refused while all are under way.
+// 3. A user has at most RUNS_MAX runs. A further one replaces their oldest that has ended, and is
+//    refused while all are under way.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorText } from '../../../ground/errors.ts';

@@ -1,6 +1,8 @@
-// The files that one machine would get for its installation and first start, at /MAAS/machines/SYSTEM-ID/preseed/, rendered as for the machine.
+// The files that one machine would get for its installation and first start, at
+// /MAAS/machines/SYSTEM-ID/preseed/, rendered as for the machine.
 //
-// 1. Only administrators see them, as over the API, with words in place of the machine's key and of its rack's address.
+// 1. Only administrators see them, as over the API, with words in place of the machine's key and of
+//    its rack's address.
 // 2. User data is not shown: it may contain secrets, and the API shows it to nobody.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';

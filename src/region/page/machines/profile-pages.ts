@@ -61,7 +61,10 @@ const leaveForm = (view: View, { systemId }: Machine, isInline = false): Html =>
       })
     : nothing;
 
-/** What a machine boots instead of what its life asks for, with the way back; nothing if it boots no profile. */
+/**
+ * What a machine boots instead of what its life asks for, with the way back; nothing if it boots no
+ * profile.
+ */
 export function renderProfile(view: View, machine: Machine): Html {
   const bound = readPlacement(view.region).profileOf(machine);
   if (bound === undefined) return nothing;

@@ -1,4 +1,5 @@
-// The script results on a machine's page: the newest run with its output, live, and a summary of earlier runs.
+// The script results on a machine's page: the newest run with its output, live, and a summary of
+// earlier runs.
 //
 // 1. Script output is shown only to people with an account.
 // 2. The output of earlier runs is not read from the store.

@@ -12,7 +12,10 @@ export const PAGE_STEPS_MAX = 300;
 /** An offer to firmware after a longer silence begins a new boot. */
 const QUIET_MS = 120_000;
 
-/** True for a machine's report that the region accepted. They come every few seconds; the log and the progress bar show their content. */
+/**
+ * True for a machine's report that the region accepted. They come every few seconds; the log and
+ * the progress bar show their content.
+ */
 const isTakenReport = (event: MachineEvent): boolean =>
   event.kind === 'http.posted' && !isRefused(getReportFields(event));
 
@@ -39,7 +42,8 @@ export function splitBoots(events: readonly MachineEvent[]): readonly Boot[] {
 const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 
 /**
- * True for the first offer to firmware, and for one after something was loaded or after a long silence. iPXE continues the boot that loaded it.
+ * True for the first offer to firmware, and for one after something was loaded or after a long
+ * silence. iPXE continues the boot that loaded it.
  */
 function startsBoot(event: MachineEvent, current: Boot) {
   const fields = getReportFields(event);

@@ -1,12 +1,14 @@
-// One boot of a machine as a picture: each exchange, transfer and report as a bar on one line of time, from the first DISCOVER to the last byte.
-// Pure.
+// One boot of a machine as a picture: each exchange, transfer and report as a bar on one line of
+// time, from the first DISCOVER to the last byte. Pure.
 //
 //   events of a boot ─ buildBootRows ─ rows ─┬─ renderWaterfall ─ a list with one SVG for each row
 //                                     └─ judgeBoot ─ whether it went well, and the sentence why not
 //
 // 1. An event of a transfer is published at its end and has its duration, from which its beginning follows.
-// 2. Renewals and probes are no steps of a boot, nor is what a person does with the machine once the boot came to something. Equal steps in sequence are one row with a count.
-// 3. Places and widths are shares of the whole width, and the texts are outside the drawing: it fits every screen, and needs no style attribute.
+// 2. Renewals and probes are no steps of a boot, nor is what a person does with the machine once
+//    the boot came to something. Equal steps in sequence are one row with a count.
+// 3. Places and widths are shares of the whole width, and the texts are outside the drawing: it
+//    fits every screen, and needs no style attribute.
 // 4. Values come from machines: rows and shares are bounded whatever they say.
 
 import { PURPOSE_PROBLEMS, planText, purposeText } from '../../../boot/boot-words.ts';
@@ -26,7 +28,10 @@ const LAST_ROWS = 20;
 const SILENCE_MS = 900_000;
 /** Within this time after its last step a boot is going on, in milliseconds. */
 const GOING_ON_MS = 180_000;
-/** The longest time before the first DISCOVER that is drawn, in milliseconds: the client says how long it has been asking. */
+/**
+ * The longest time before the first DISCOVER that is drawn, in milliseconds: the client says how
+ * long it has been asking.
+ */
 const ASKED_MAX_MS = 60_000;
 /** The narrowest bar, in per cent of the width. */
 const WIDTH_MIN = 0.4;
@@ -67,7 +72,10 @@ type Fields = Readonly<Partial<Record<'bytes' | 'milliseconds' | 'repeatedBlocks
 interface BootContext {
   /** The name of the region's own rack; empty: it has none. */
   readonly ownRack: string;
-  /** The machine's state before the boot; undefined: the region did not know it, or its log does not say it any more. */
+  /**
+   * The machine's state before the boot; undefined: the region did not know it, or its log does not
+   * say it any more.
+   */
   readonly state: string | undefined;
 }
 
@@ -217,7 +225,10 @@ function buildFailureRow(event: MachineEvent) {
   return { ...computeSpan(event), bytes, key: `failure ${name}`, name, tone: 'bad' as const, why: eventText(event) };
 }
 
-/** A row with the next step, if both are one: an exchange of DHCP, parts of a file, reports, names that a loader tries. */
+/**
+ * A row with the next step, if both are one: an exchange of DHCP, parts of a file, reports, names
+ * that a loader tries.
+ */
 function join(last: BootRow, next: BootRow, event: MachineEvent): BootRow | undefined {
   if (event.code === 'dhcp.ack') {
     return last.key.startsWith('dhcp ') ? { ...last, endMs: next.endMs, key: `${last.key} ack` } : undefined;
@@ -237,7 +248,10 @@ export interface BootVerdict {
   readonly isState?: boolean;
 }
 
-/** Whether a boot went well: by what the region says of its machine, by what the machine reported and loaded, and by its last step. */
+/**
+ * Whether a boot went well: by what the region says of its machine, by what the machine reported
+ * and loaded, and by its last step.
+ */
 export function judgeBoot(boot: readonly MachineEvent[], rows: readonly BootRow[], nowMs: number): BootVerdict {
   const hint = boot.findLast(({ code }) => code === 'boot.hint');
   const failed = rows.findLast(({ tone, key }) => tone === 'bad' && key.startsWith('state '));
@@ -258,7 +272,10 @@ export function judgeBoot(boot: readonly MachineEvent[], rows: readonly BootRow[
   return { kind: 'stopped', why: last === undefined ? '' : words.waterfall.stopped(last.name) };
 }
 
-/** What a boot is for: a decision after which nothing need follow, a report that the region accepted, or a state that follows. */
+/**
+ * What a boot is for: a decision after which nothing need follow, a report that the region
+ * accepted, or a state that follows.
+ */
 const isReached = ({ key, tone }: BootRow) =>
   key === 'config local' ||
   key === 'config poweroff' ||

@@ -37,7 +37,10 @@ function deadlineText({ statusDeadlineMs }: Machine, nowMs: number) {
   return renderTime(statusDeadlineMs, minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes));
 }
 
-/** How often it was restarted, when it reported last, and when it fails without a report; empty: none is known. */
+/**
+ * How often it was restarted, when it reported last, and when it fails without a report; empty:
+ * none is known.
+ */
 export function workNotes(machine: Machine, nowMs: number): Html {
   const { attempts = 0, reportedMs } = machine.work ?? {};
   return dotted([

@@ -3,9 +3,10 @@
 //   uses (ranges, leases, machines, routers …) ─ buildAddressRuns ─► disjoint runs of addresses ─ renderAddressMap ─► squares in rows
 //
 // 1. Of the uses of an address the strongest is shown: the later one in ADDRESS_KINDS.
-// 2. At most CELLS_MAX squares. In a network with more addresses a square stands for several: its ground is what most of them are for, and it
-//    is filled as far as they are taken.
-// 3. Neighbouring squares of one run are one rectangle, so an empty network costs a few hundred bytes. Colours are classes of `page.css`.
+// 2. At most CELLS_MAX squares. In a network with more addresses a square stands for several: its
+//    ground is what most of them are for, and it is filled as far as they are taken.
+// 3. Neighbouring squares of one run are one rectangle, so an empty network costs a few hundred
+//    bytes. Colours are classes of `page.css`.
 
 import {
   broadcastAddress,
@@ -79,7 +80,10 @@ export function buildAddressRuns(network: Ipv4Network, uses: readonly AddressUse
   return runs;
 }
 
-/** How many addresses of each kind there are, in the order of ADDRESS_KINDS; a kind without addresses is left out. */
+/**
+ * How many addresses of each kind there are, in the order of ADDRESS_KINDS; a kind without
+ * addresses is left out.
+ */
 export function countKinds(runs: readonly AddressUse[]): ReadonlyMap<AddressKind, number> {
   const counts = new Map<AddressKind, number>();
   for (const kind of ADDRESS_KINDS) {

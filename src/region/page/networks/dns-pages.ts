@@ -1,4 +1,5 @@
-// The pages of DNS: the domains with the upstream servers, the names of a domain and where each comes from, and forms for records.
+// The pages of DNS: the domains with the upstream servers, the names of a domain and where each
+// comes from, and forms for records.
 //
 //   dns.records (settings) ─┬─► records, which the forms change
 //   ipaddresses, hosts ─────┤   names of reserved addresses
@@ -129,7 +130,10 @@ interface NamePage {
   readonly pages: Html;
 }
 
-/** Machines and devices in the order of the store, from the one after `after` on; a search finds one by its name. */
+/**
+ * Machines and devices in the order of the store, from the one after `after` on; a search finds one
+ * by its name.
+ */
 async function listMachineNames(view: View, domain: string): Promise<NamePage> {
   const { region } = view;
   const wanted = queryValue(view, 'q').trim().toLowerCase().split('.')[0] ?? '';

@@ -1,10 +1,11 @@
-// The cluster interfaces of racks: the list, the form that enables DHCP in a network, and the page of one with all its fields.
+// The cluster interfaces of racks: the list, the form that enables DHCP in a network, and the page
+// of one with all its fields.
 //
 //   add/ ── a network of a rack's host is chosen ─► the form, with ranges proposed in the free part of the network
 //        └─ none yet ─► the networks of all racks' hosts, and relay agents
 //
-// 1. Fields are keys of the rack's configuration (`cluster_interfaces.NAME.FIELD`), so the settings check and store them together, and a refusal
-//    has the name of the field.
+// 1. Fields are keys of the rack's configuration (`cluster_interfaces.NAME.FIELD`), so the settings
+//    check and store them together, and a refusal has the name of the field.
 // 2. One that a file has is shown, and says which file; only that file changes it.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -328,7 +329,10 @@ async function checked(view: View): Promise<View> {
   return { ...written, refusal: formatRefusal(refusal), faults: formatFieldFaults(refusal) };
 }
 
-/** What the script of the page replaces while a person writes: the picture with the ranges of the form, and whether they fit. */
+/**
+ * What the script of the page replaces while a person writes: the picture with the ranges of the
+ * form, and whether they fit.
+ */
 async function checkPart(view: View, place: DhcpPlace, runs: readonly AddressUse[], values: Settings): Promise<Html> {
   const { network } = place;
   const text =
@@ -359,7 +363,10 @@ async function renderAdd(view: View): Promise<Html> {
   });
 }
 
-/** A name that no cluster interface of the rack has: that of the network interface, with a number if it is taken. */
+/**
+ * A name that no cluster interface of the rack has: that of the network interface, with a number if
+ * it is taken.
+ */
 function freeName(taken: ReadonlySet<string>, place: DhcpPlace): string {
   const wanted = place.interface === '' ? 'relayed' : place.interface.replaceAll(/[^\w-]/g, '-');
   let name = wanted;
@@ -417,7 +424,10 @@ async function requestOf(view: View): Promise<DhcpRequest | Refusal | undefined>
 
 const FIELD_OF_INTERFACE = /^cluster_interfaces\.[^.]+\.(\w+)/;
 
-/** A refusal of settings in the words of the form: at its fields, which it names by their labels and not as keys. */
+/**
+ * A refusal of settings in the words of the form: at its fields, which it names by their labels and
+ * not as keys.
+ */
 function inWords(refusal: Refusal): Refusal {
   const labels: Readonly<Record<string, { readonly label: string }>> = words.interfaces.fields;
   const named = (text: string) => text.replace(/\b[a-z]+(?:_[a-z]+)+\b/g, (name) => labels[name]?.label ?? name);

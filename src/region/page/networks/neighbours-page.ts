@@ -1,4 +1,5 @@
-// The hosts that racks heard and that are not machines: by name and address, with where and when; a scan, and forgetting them.
+// The hosts that racks heard and that are not machines: by name and address, with where and when; a
+// scan, and forgetting them.
 
 import { formatMac, parseIpv4 } from '../../../ground/address.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';

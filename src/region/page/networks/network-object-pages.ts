@@ -1,4 +1,5 @@
-// The pages that make, change and delete subnets, ranges, static routes, fabrics and spaces, made of their operations.
+// The pages that make, change and delete subnets, ranges, static routes, fabrics and spaces, made
+// of their operations.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import { type Html, html } from '../../../ground/html.ts';

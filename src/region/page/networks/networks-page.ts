@@ -1,4 +1,5 @@
-// All networks in one table: fabrics, their VLANs and subnets, who offers DHCP there, and how full the ranges are.
+// All networks in one table: fabrics, their VLANs and subnets, who offers DHCP there, and how full
+// the ranges are.
 //
 // 1. Everything is read with a fixed number of statements, however many subnets there are.
 // 2. However often live pages refresh, reading which addresses are taken uses a fiftieth of the time at most.
@@ -29,7 +30,10 @@ export const interfacePath = ({ rack, name }: Pick<ServedNetwork, 'rack' | 'name
 const SHOWN_MAX = 300;
 /** A range is nearly full from this share on. */
 const NEARLY_FULL = 0.9;
-/** For this many times as long as the reading of all taken addresses took, they are used again: some 6 s with 10 000 machines and 10 000 leases. */
+/**
+ * For this many times as long as the reading of all taken addresses took, they are used again: some
+ * 6 s with 10 000 machines and 10 000 leases.
+ */
 const REUSED_SHARE = 50;
 const EVERYTHING: Ipv4Range = { low: ipv4(0), high: ipv4(0xffff_ffff) };
 
@@ -86,7 +90,10 @@ function useBar(label: string, taken: number, total: number): Html {
     <progress${tone} value="${taken}" max="${Math.max(1, total)}" aria-label="${label}"></progress></div>`;
 }
 
-/** The ranges that are nearly full: of each the network, the kind, and how many of how many addresses are taken. */
+/**
+ * The ranges that are nearly full: of each the network, the kind, and how many of how many
+ * addresses are taken.
+ */
 export async function findNearlyFull(region: Region): Promise<readonly FilledRange[]> {
   const view = await region.networks.look();
   const ranges = view.ranges.filter(({ type }) => type !== 'reserved');

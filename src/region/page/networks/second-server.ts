@@ -1,10 +1,12 @@
-// Keeps a person from enabling a second DHCP server in a network unknowingly: the rack searches the interface before it gives addresses there.
+// Keeps a person from enabling a second DHCP server in a network unknowingly: the rack searches the
+// interface before it gives addresses there.
 //
 //   form ─► the rack searches ─┬─ a server answers ─► refused at the mode; the form then has a tick for both servers
 //                              ├─ none ─► stored
 //                              └─ no answer of the rack in time, or it cannot search ─► stored; the notice says that it was not checked
 //
-// 1. Only a change that begins to give addresses is checked: not proxy mode, nor a network behind relay agents.
+// 1. Only a change that begins to give addresses is checked: not proxy mode, nor a network behind
+//    relay agents.
 
 import { type Html, nothing } from '../../../ground/html.ts';
 import type { SettingValue } from '../../../machines/settings.ts';

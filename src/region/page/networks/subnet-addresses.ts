@@ -1,4 +1,5 @@
-// Who has which address of a subnet: machines and devices, reservations, leases, and hosts that racks heard. Each address is one entry.
+// Who has which address of a subnet: machines and devices, reservations, leases, and hosts that
+// racks heard. Each address is one entry.
 //
 //   store ─┬─ usedBetween ─────► addresses of machines and devices: given, or seen on them
 //          ├─ listLeases ──────► what other hosts leased last, by the reports of racks
@@ -8,7 +9,8 @@
 //   settings, objects ─────────► reservations
 //
 // 1. At most ADDRESSES_MAX of each list are read; a fixed number of statements reads them.
-// 2. A reservation is an address of a user (`ipaddresses`), or an entry of `hosts` of a cluster interface, which may be in its dynamic range.
+// 2. A reservation is an address of a user (`ipaddresses`), or an entry of `hosts` of a cluster
+//    interface, which may be in its dynamic range.
 
 import {
   formatIpv4,
@@ -46,7 +48,10 @@ export interface AddressEntry {
   readonly username: string;
   /** The cluster interface whose `hosts` reserves it. */
   readonly held: ServedNetwork | undefined;
-  /** The end of the running lease, or of the time for which the address is set aside; wall time in milliseconds. */
+  /**
+   * The end of the running lease, or of the time for which the address is set aside; wall time in
+   * milliseconds.
+   */
   readonly untilMs: number | undefined;
   /** When it was heard, wall time in milliseconds. */
   readonly heardMs: number | undefined;

@@ -1,6 +1,8 @@
-// One subnet: the picture of its addresses, what is set for it, its ranges, who has which address, and its static routes.
+// One subnet: the picture of its addresses, what is set for it, its ranges, who has which address,
+// and its static routes.
 //
-// 1. A reservation in a dynamic range is an entry of `hosts` of the cluster interface, because `ipaddresses` keeps only addresses outside it.
+// 1. A reservation in a dynamic range is an entry of `hosts` of the cluster interface, because
+//    `ipaddresses` keeps only addresses outside it.
 // 2. The list of addresses is filtered and cut into pages (`listing.ts`); the query says which.
 
 import { formatIpv4, formatMac, parseIpv4, rangeContains, rangeSize } from '../../../ground/address.ts';

@@ -1,4 +1,5 @@
-// One VLAN: its subnets, the racks that offer DHCP there, and forms that switch that, change the VLAN and delete it; and the form of a new one.
+// One VLAN: its subnets, the racks that offer DHCP there, and forms that switch that, change the
+// VLAN and delete it; and the form of a new one.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { dhcpRacks, type VlanView, vlanWithId } from '../../networks/network-view.ts';

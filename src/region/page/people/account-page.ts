@@ -1,7 +1,9 @@
-// The viewer's own account: the SSH keys for logging in to machines, the API keys of programs, and the password.
+// The viewer's own account: the SSH keys for logging in to machines, the API keys of programs, and
+// the password.
 //
 // 1. A key is shown by its kind, fingerprint and comment, which is enough to recognise it.
-// 2. A new password or API key needs the present password, checked as for signing in, so that nobody takes over a browser left open.
+// 2. A new password or API key needs the present password, checked as for signing in, so that
+//    nobody takes over a browser left open.
 // 3. An API key is shown in the answer to the form that made it, and nowhere else.
 
 import { z } from 'zod';

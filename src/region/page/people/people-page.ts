@@ -1,4 +1,5 @@
-// The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
+// The accounts. Administrators also add them, remove them and change their roles;
+// `user-operations.ts` has the rules.
 
 import { html, nothing } from '../../../ground/html.ts';
 import type { User } from '../../records/user.ts';

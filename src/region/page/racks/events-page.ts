@@ -1,6 +1,8 @@
-// All events at /MAAS/events/: by level, kind, machine, rack, user, time and text; in pages, at a moment, live, and as a file.
+// All events at /MAAS/events/: by level, kind, machine, rack, user, time and text; in pages, at a
+// moment, live, and as a file.
 //
-// 1. A page searches at most PIECES_MAX pieces of the log, as one of the region's bounded searches; a link searches on from there.
+// 1. A page searches at most PIECES_MAX pieces of the log, as one of the region's bounded searches;
+//    a link searches on from there.
 // 2. The newest page is live if its search was short. A page in the past never changes.
 // 3. The text of an event may come from any host: a cell of the CSV never begins a formula.
 
@@ -191,8 +193,8 @@ const EXPORT_PATH = `${EVENTS_PATH}export/`;
 const COLUMNS = ['time', 'level', 'type', 'kind', 'rack', 'hostname', 'node', 'username', 'description'] as const;
 
 /**
- * A cell of RFC 4180. A spreadsheet takes a text that begins like a formula for one, so such a text gets an apostrophe. In many countries it
- * begins a cell at each semicolon, too.
+ * A cell of RFC 4180. A spreadsheet takes a text that begins like a formula for one, so such a text
+ * gets an apostrophe. In many countries it begins a cell at each semicolon, too.
  */
 function csvCell(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value);

@@ -1,10 +1,12 @@
-// What is wrong with racks and the region, and where a person mends it: for the overview, the pages of racks, and the page of health.
+// What is wrong with racks and the region, and where a person mends it: for the overview, the pages
+// of racks, and the page of health.
 //
 //   state of the racks ────── listRackRemarks ───┐ (everybody)
 //   measures of their hosts ─ listHostFindings ──┼─► findings, each with a text, a page or a command
 //   the region itself ─────── listRegionFindings ┘ (administrators)
 //
-// 1. Nothing is examined for this: racks report what `rackboot status` says on their hosts, with their measures.
+// 1. Nothing is examined for this: racks report what `rackboot status` says on their hosts, with
+//    their measures.
 // 2. A rack is another host: its texts are cleaned and bounded where they are read (`records/heartbeat.ts`).
 // 3. A page is named only to those who may change something there.
 
@@ -68,7 +70,10 @@ const goTo = (path: string, page: keyof typeof words.frame.pages): Way => ({
 
 const toRack = (rack: Rack): Way => ({ path: rackPath(rack), label: words.overview.open });
 
-/** How far the clock of a rack is ahead of the region's, when its newest measures came; `undefined`: it did not say. */
+/**
+ * How far the clock of a rack is ahead of the region's, when its newest measures came; `undefined`:
+ * it did not say.
+ */
 export function clockAhead({ racks }: Region, { uuid, isEmbedded }: Rack): number | undefined {
   const newest = racks.samplesOf(uuid).at(-1);
   const host = newest?.measures.host;
@@ -171,7 +176,10 @@ const hostFinding = (rack: Rack, { check, text, isNote, fix }: HostFinding): Fin
   way: wayTo(rack, check),
 });
 
-/** What an administrator sees of a rack that is not away: what it reports of its host, and how it differs from the region. */
+/**
+ * What an administrator sees of a rack that is not away: what it reports of its host, and how it
+ * differs from the region.
+ */
 function listHostFindings({ region }: View, rack: Rack): readonly Finding[] {
   const { health } = words;
   const { checks } = health;

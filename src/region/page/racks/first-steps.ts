@@ -1,7 +1,8 @@
 // What a region needs before its first machine, and which of it is done: the steps of the first run.
 //
-// 1. What is done follows from the state: a value that a file or the store has, an SSH key, an image, boot files, a served network. Only that nobody wants
-//    to be reminded any more is stored (`region.first_run_done`).
+// 1. What is done follows from the state: a value that a file or the store has, an SSH key, an
+//    image, boot files, a served network. Only that nobody wants to be reminded any more is stored
+//    (`region.first_run_done`).
 // 2. Only administrators are reminded, and only they take the steps.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';
@@ -135,8 +136,9 @@ export async function readSteps(view: Reader): Promise<readonly Step[]> {
 const isDismissed = ({ region }: Pick<View, 'region'>): boolean => region.settings.valueOf(DISMISSED_KEY) === true;
 
 /**
- * True if this person is to be led through the steps when they sign in: an administrator of a region that has no machines, and could boot none,
- * because it has no image or no boot files, or offers no DHCP.
+ * True if this person is to be led through the steps when they sign in: an administrator of a
+ * region that has no machines, and could boot none, because it has no image or no boot files, or
+ * offers no DHCP.
  */
 export async function needsFirstRun(view: Pick<View, 'region'> & { readonly viewer: { readonly isAdmin: boolean } }) {
   const { region, viewer } = view;

@@ -1,5 +1,5 @@
-// What is wrong at /MAAS/health/, each with its remedy (`findings.ts`). Below it what runs: versions, memory, disks, clocks, queues, the
-// database, the certificate, and threads.
+// What is wrong at /MAAS/health/, each with its remedy (`findings.ts`). Below it what runs:
+// versions, memory, disks, clocks, queues, the database, the certificate, and threads.
 
 import { type Html, html, nothing, type Part } from '../../../ground/html.ts';
 import { formatSize, formatSpan } from '../../../ground/quantity.ts';
@@ -78,7 +78,10 @@ function racksTable(view: View, racks: readonly Rack[]) {
   return html`<div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** The threads of the racks that report them, and how long their event loops made others wait in the last minute. */
+/**
+ * The threads of the racks that report them, and how long their event loops made others wait in the
+ * last minute.
+ */
 function threadsTable({ region }: View, racks: readonly Rack[]) {
   const { title, name, busy, delay, share } = words.health.threads;
   const rows = racks.flatMap((rack) => {

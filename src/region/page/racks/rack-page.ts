@@ -1,7 +1,9 @@
-// One rack at /MAAS/racks/RACK/: what it serves and where, since when, what is wrong and what to do, a day in charts, and its last events;
-// with the pages that accept, reject and forget it, and change its zone and its note.
+// One rack at /MAAS/racks/RACK/: what it serves and where, since when, what is wrong and what to
+// do, a day in charts, and its last events; with the pages that accept, reject and forget it, and
+// change its zone and its note.
 //
-// 1. The charts show what the rack measured, and nothing else: of an older rack, or one that just began, there are none.
+// 1. The charts show what the rack measured, and nothing else: of an older rack, or one that just
+//    began, there are none.
 
 import { type Html, html, nothing, type Part } from '../../../ground/html.ts';
 import { formatSize } from '../../../ground/quantity.ts';

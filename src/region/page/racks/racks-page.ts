@@ -1,4 +1,5 @@
-// All racks at /MAAS/racks/: the networks of each, what is wrong with it and where that is mended, and how another one joins.
+// All racks at /MAAS/racks/: the networks of each, what is wrong with it and where that is mended,
+// and how another one joins.
 
 import { type Html, html, nothing, type Part } from '../../../ground/html.ts';
 import { pageUrl } from '../../page-url.ts';

@@ -1,7 +1,10 @@
-// Every key of the configuration, in groups: its value, where that comes from, and forms for those that the store may own.
+// Every key of the configuration, in groups: its value, where that comes from, and forms for those
+// that the store may own.
 //
-// 1. A key that a file has is read-only here, and shown with the file and the key; so is one that only a file may have.
-// 2. A group is one form. It stores the keys whose text differs from the one in force, all or none, as one change with one event.
+// 1. A key that a file has is read-only here, and shown with the file and the key; so is one that
+//    only a file may have.
+// 2. A group is one form. It stores the keys whose text differs from the one in force, all or none,
+//    as one change with one event.
 // 3. An empty field removes its key from the store: the default applies. A box is stored as it is ticked.
 // 4. Spaces and lines separate the entries of a list: none contains any.
 // 5. A list or mapping of several values is written as YAML, as in the file.
@@ -94,7 +97,8 @@ export function findSettings(
 ): readonly Setting[] {
   const { settings } = region;
   const own = findOwnFile(region);
-  // A key that only a file may have is not pinned: nothing could overrule it. Where it is written is of interest all the same.
+  // A key that only a file may have is not pinned: nothing could overrule it. Where it is written
+  // is of interest all the same.
   const pinOf = ({ key, owner }: SettingShape): Pin | undefined =>
     owner === 'file' && findSetting(own?.values ?? {}, key) !== undefined
       ? { kind: 'own', file: own?.file ?? '' }
@@ -216,7 +220,10 @@ function fixedRow(view: View, setting: Setting): Html {
     ${hint === '' ? nothing : html`<p class="hint">${hint}</p>`}</div>`;
 }
 
-/** A setting as a field, or, if it cannot be changed here, as its value with the reason. @param proposal the text of a key that nobody has set */
+/**
+ * A setting as a field, or, if it cannot be changed here, as its value with the reason. @param
+ * proposal the text of a key that nobody has set
+ */
 export const settingRow = (view: View, setting: Setting, proposal?: string): Html =>
   isEditable(setting) ? renderSettingControl(view, setting, proposal) : fixedRow(view, setting);
 
@@ -252,7 +259,10 @@ async function changeSettings(view: View): Promise<Outcome> {
   return storeSettings(view, settingsIn(view, group[0]), PATH);
 }
 
-/** Stores what a form with these settings changes. @param whenEmpty the text that an empty field stands for @param to the page to show then */
+/**
+ * Stores what a form with these settings changes. @param whenEmpty the text that an empty field
+ * stands for @param to the page to show then
+ */
 export async function storeSettings(
   view: View,
   settings: readonly Setting[],
