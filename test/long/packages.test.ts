@@ -67,7 +67,7 @@ const LIFE_MS_MAX = 900_000;
 const EMULATED_MS_MAX = 180_000;
 /** Files of dpkg, apt, systemd and passwd(5) themselves, which every package changes. */
 const OTHERS =
-  /^\/(?:var\/lib\/(?:dpkg|apt|systemd)|var\/cache\/(?:apt|debconf|ldconfig|man)|var\/log\/(?:apt|journal|dpkg\.log)|etc\/(?:\.pwd\.lock|.*-$)|tmp|root\/\.)/;
+  /^\/(?:var\/lib\/(?:dpkg|apt|systemd)|var\/cache\/(?:apt|debconf|ldconfig|man)|var\/log\/(?:apt|journal|(?:alternatives|dpkg)\.log)|etc\/(?:\.pwd\.lock|.*-$)|tmp|root\/\.)/;
 
 /** Packages the commit from a clone of `source` in `directory`. @returns the directory with the packages */
 function packageIn(directory: string, source: string, words: readonly string[] = [], env = {}): string {

@@ -47,7 +47,7 @@ async function checkUnchanged(store: RegionStore): Promise<void> {
   const settings = await store.listSettings();
   assert.deepEqual(
     settings.map((one) => ('value' in one ? one.value : one)),
-    [LAB],
+    [{ ...LAB, management: 2 }],
   );
   const events = await store.listEvents({ level: 'audit', limit: 9 });
   assert.deepEqual(
