@@ -34,8 +34,8 @@ class Rig {
   }
 
   /** The file that DHCP names. */
-  given(client: BootClient, of: MacAddress = MAC, asker: Owner | undefined = KNOWN): string | undefined {
-    const query = { client, mac: of, serverAddress: RACK, sharedNetwork: 'eth1', asker };
+  given(client: BootClient, of: MacAddress = MAC, owner: Owner | undefined = KNOWN): string | undefined {
+    const query = { client, mac: of, serverAddress: RACK, sharedNetwork: 'eth1', owner };
     const plan = planBoot(query, this.#config);
     if (plan === undefined) return undefined;
     const foreseen = this.loops.forecast(query, plan, this.#config, this.now).file;
