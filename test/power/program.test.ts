@@ -28,7 +28,7 @@ test('a program ends at its limit even if the process that started it has died',
   const late = join(directory, 'late');
   const module = join(import.meta.dirname, '../../src');
   const script = `
-    const { systemClock } = await import('${module}/clock.ts');
+    const { systemClock } = await import('${module}/ground/clock.ts');
     const { runProgram } = await import('${module}/power/program.ts');
     const run = { clock: systemClock, signal: new AbortController().signal, timeMs: 1000 };
     void runProgram('sh', ['-c', 'echo begun >&2; sleep 5; touch "$1"', 'sh', '${late}'], run);

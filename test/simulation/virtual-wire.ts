@@ -48,7 +48,7 @@ export class VirtualWire {
   }
 
   /** The rack's end of the wire. */
-  rackEnd(): { readonly network: HostNetwork; readonly carrier: MakeTransferRunner } {
+  rackEnd(): { readonly network: HostNetwork; readonly makeTransferRunner: MakeTransferRunner } {
     const network: HostNetwork = {
       notes: [],
       received: 0,
@@ -60,7 +60,7 @@ export class VirtualWire {
       },
       interfacesChanged: () => undefined,
     };
-    return { network, carrier: ownTransferRunner(network, this.#clock) };
+    return { network, makeTransferRunner: ownTransferRunner(network, this.#clock) };
   }
 
   /** Broadcasts from a machine. */
