@@ -285,6 +285,7 @@ export const OPERATIONS: Operations = {
     result: undefined,
   })),
   ...call('networks', 'list'),
+  ...call('networks', 'rows'),
   ...call('networks', 'leasedBetween', ipv4(0x0a140000), ipv4(0x0a14ffff), 1),
   ...call('networks', 'heldBy', 'ann', 1),
   ...call('networks', 'firstUse', {

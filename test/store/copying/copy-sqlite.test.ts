@@ -94,7 +94,7 @@ describe('a full disk', { skip: missing('linux', 'root') }, () => {
   beforeEach(() => {
     small = join(directory, 'small');
     mkdirSync(small);
-    assert.equal(run('mount', '-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', small).status, 0);
+    assert.equal(run('mount', '-t', 'tmpfs', '-o', 'size=1000k', 'tmpfs', small).status, 0);
   });
   afterEach(() => void run('umount', small));
 
