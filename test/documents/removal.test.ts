@@ -38,7 +38,7 @@ function made(): string[] {
 test('the removal removes every file, directory and user that the installation made', () => {
   const files = installed(commandsOfSection('docs/first-machine.md', 'Install the rack'));
   assert.equal(files.length, 4, files.join(' '));
-  const removal = commandsOfSection('docs/upgrade.md', 'Remove');
+  const removal = commandsOfSection('docs/upgrade.md', 'Uninstall');
   const removed = removal.flatMap((command) => (/^sudo rm (?:-rf )?(.*)$/.exec(command)?.[1] ?? '').split(' '));
   const left = [...files, ...made(), '/var/cache/rackboot'].filter(
     (path) => !removed.some((one) => one !== '' && (path === one || path.startsWith(`${one}/`))),
