@@ -178,7 +178,8 @@ const vlanFinder =
     const known = vlans.find((vlan) => vlan.fabricId === DEFAULT_FABRIC_ID && vlan.vid === vid);
     if (known !== undefined) return known.id;
     if (vlans.length >= VLANS_MAX) return DEFAULT_VLAN_ID;
-    const made = newVlan(takeId(), DEFAULT_FABRIC_ID, vid);
+    // Layouts name it by its id, which is the same again after its interface was away.
+    const made = newVlan(vlans.some(({ id }) => id === vid) ? takeId() : vid, DEFAULT_FABRIC_ID, vid);
     vlans.push(made);
     return made.id;
   };

@@ -12,8 +12,8 @@
 //    come from the rack (`region/networks/`). A dynamic range that no cluster interface has yet has
 //    bounds of its own.
 // 3. One counter gives all ids, and never repeats one, except: the default fabric and VLAN have
-//    MAAS's ids, and a served subnet has its first address, so that its id stays as racks come and
-//    go.
+//    MAAS's ids, a served subnet has its first address, and a VLAN of a rack's tagged interface its
+//    VID, so that their ids stay as racks and interfaces come and go.
 // 4. A reserved address, single or in a range, is never allocated to a machine: the store reports
 //    it as taken.
 // 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other.

@@ -122,6 +122,24 @@ test('the network of a tagged interface is in its VLAN, which goes with it unles
     assert.ok(await isSettled(region));
   }, {}));
 
+test('a VLAN has the same id again after its interface was away, and another if somebody has its id elsewhere', () =>
+  withNetworks(async (ask, { region }) => {
+    const tagged = at('eth1.100', '10.30.0.1/24');
+    const idOf = async () => Object(await read(ask)).vlan.id;
+    await report(region, tagged);
+    const id = await idOf();
+    assert.equal(id, 100);
+    await report(region);
+    assert.deepEqual(await listed(ask), []);
+    await report(region, tagged);
+    assert.equal(await idOf(), id);
+    await assertStatus(ask('PUT', `2.0/vlans/${id}/`, { vid: '200' }), 200);
+    await report(region);
+    await report(region, tagged);
+    assert.ok((await idOf()) > 5001);
+    assert.ok(await isSettled(region));
+  }, {}));
+
 test('a VLAN of a tagged interface stays with what somebody makes in it', () =>
   withNetworks(async (ask, { region }) => {
     await report(region, at('eth1.100', '10.30.0.1/24', ROUTER));

@@ -17,7 +17,7 @@ import {
   type SubnetView,
   type VlanView,
 } from '../../networks/network-view.ts';
-import type { Fabric, Space, StaticRoute } from '../../records/network-store.ts';
+import { type Fabric, type Space, type StaticRoute, UNTAGGED_VID } from '../../records/network-store.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 
 /** The space of VLANs that have none. */
@@ -50,6 +50,12 @@ export function vlanJson(view: VlanView): AnswerOf<'vlan'> {
   };
 }
 
+/** The VLANs of a fabric: clients take the first for the default one, so the untagged one precedes. */
+export const vlansOf = (view: NetworkView, { id }: Fabric): readonly VlanView[] => {
+  const rank = ({ vlan }: VlanView): number => Number(vlan.vid !== UNTAGGED_VID);
+  return view.vlans.filter(({ vlan }) => vlan.fabricId === id).toSorted((a, b) => rank(a) - rank(b));
+};
+
 export function fabricJson(view: NetworkView, fabric: Fabric): AnswerOf<'fabric'> {
   const { id, name, description, classType } = fabric;
   return {
@@ -57,7 +63,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): AnswerOf<'fabric'
     name,
     description,
     class_type: classType === '' ? null : classType,
-    vlans: view.vlans.filter(({ vlan }) => vlan.fabricId === id).map((vlan) => vlanJson(vlan)),
+    vlans: vlansOf(view, fabric).map((vlan) => vlanJson(vlan)),
     resource_uri: uri(`fabrics/${id}`),
   };
 }
