@@ -140,10 +140,11 @@ interface OptionId {
   readonly name: string;
 }
 
+/** False for one that only some clients get. */
 const isOption = (option: unknown, { code, name }: OptionId): boolean =>
-  isFields(option) && (option.code === code || option.name === name);
+  isFields(option) && option.when === undefined && (option.code === code || option.name === name);
 
-/** The MTU that options hand out. */
+/** The MTU that options hand out to all clients. */
 export function findMtu(options: readonly unknown[]): number | undefined {
   const option = options.find((entry) => isOption(entry, { code: 26, name: 'interface-mtu' }));
   const value = isFields(option) ? option.value : undefined;

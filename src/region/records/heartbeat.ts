@@ -72,6 +72,9 @@ const hostAddress = z.string().refine((text) => {
   return rest.length === 0 && parseIpv4(address) !== undefined && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
 }, RACK_ADDRESS);
 
+/** The smallest that is legal (RFC 2132 §5.1). */
+const HOST_MTU_MIN = 68;
+
 const hardwareAddress = z.string().refine((text) => parseMac(text) !== undefined, 'is not a MAC address');
 
 const DOMAIN = /^(?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}$/;
@@ -98,7 +101,12 @@ export const rackInterfaces = z
       /** As its file has them; absent: it does not, or the rack is older. */
       domain: z.string().max(DOMAIN_LENGTH_MAX).regex(DOMAIN).optional(),
       dns_servers: z.array(z.ipv4()).max(INTERFACE_SERVERS_MAX).optional(),
-      mtu: z.int().min(0).max(65_535).optional(),
+      mtu: z
+        .int()
+        .min(0)
+        .max(65_535)
+        .transform((mtu) => Math.max(mtu, HOST_MTU_MIN))
+        .optional(),
       /**
        * Interfaces with the same name share a network. Absent: the shared network of its host's
        * interface.

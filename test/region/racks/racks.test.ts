@@ -320,6 +320,11 @@ const INTERFACES: readonly (readonly [name: string, change: object, isGood: bool
   ['an MTU that no datagram has', { mtu: 65_536 }, false],
   ['an interface name that is too long', { interface: 'x'.repeat(16) }, false],
 ];
+test('an MTU below the smallest legal one counts as that', () => {
+  const mtusOf = (mtu: number) => rackInterfaces.parse([{ ...rackInterface(), mtu }]).map((one) => one.mtu);
+  assert.deepEqual([mtusOf(0), mtusOf(68), mtusOf(1400)], [[68], [68], [1400]]);
+});
+
 for (const [name, change, isGood] of INTERFACES) {
   test(`${name} is ${isGood ? 'taken' : 'refused'}`, () => {
     assert.equal(check(rackInterfaces, [{ ...rackInterface(), ...change }]).ok, isGood);
