@@ -47,7 +47,8 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   const inside = (key: string, address: Ipv4 | undefined, who: 'machine' | 'client'): void => {
     if (address === undefined) return;
     if (!networkContains(network, address)) {
-      report(key, `${formatIpv4(address)} is not inside ${formatNetwork(network)}`);
+      const remedy = key === 'ip' ? '; to move the network, set network or subnet_mask with it' : '';
+      report(key, `${formatIpv4(address)} is not inside ${formatNetwork(network)}${remedy}`);
       return;
     }
     const edge = findNetworkEdge(network, address);

@@ -29,6 +29,7 @@ import { generalOption, NTP_SERVERS } from './general-options.ts';
 import { type EntriesEdit, editEntries } from './list-entries.ts';
 import { findTaken } from './networks/range-check.ts';
 import { type RackNetworks, readRackNetworks } from './networks/served-networks.ts';
+import { withMask } from './racks/cluster-interface.ts';
 import { findForeignAddresses } from './racks/rack-addresses.ts';
 import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
@@ -311,7 +312,7 @@ export class RegionSettings {
         const value = given.revise === undefined ? given.value : given.revise(stored, inForce);
         if (given.revise !== undefined && value === undefined) continue;
         const edit: SettingEdit = { ...given, value };
-        const change = this.#decide(owner, edit, list);
+        const change = this.#decide(owner, edit, list, edits);
         if ('text' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);
         changes.push(change);
@@ -342,7 +343,12 @@ export class RegionSettings {
     return { served: served.filter(isOther), reported: reported.filter(isOther), rackHosts };
   }
 
-  #decide(owner: string, edit: SettingEdit, list: readonly StoredSetting[]): SettingChange | SettingsRefusal {
+  #decide(
+    owner: string,
+    edit: SettingEdit,
+    list: readonly StoredSetting[],
+    edits: readonly SettingEdit[],
+  ): SettingChange | SettingsRefusal {
     const { interfaceFields } = this.rules;
     const { interfaceName, field } = splitKey(edit.key, interfaceFields);
     const key = interfaceName === undefined ? edit.key : `${INTERFACES_KEY}.${interfaceName}`;
@@ -376,7 +382,12 @@ export class RegionSettings {
       if ('fault' in edited) return refuseSettings([{ key: edit.key, message: edited.fault }]);
       value = edited.list;
     }
-    if (value === undefined && before === undefined) {
+    const fields = isSettings(before) ? before : {};
+    const isNetworkSet = edits.some((other) => other.key === `${key}.network` && other.value !== undefined);
+    const isMask = field === 'subnet_mask' && !isNetworkSet;
+    // `network` has the mask.
+    const isMissing = before === undefined || (isMask && fields[field] === undefined);
+    if (value === undefined && isMissing) {
       const near = this.rules.nearestKey(edit.key) ?? this.#nearestInterface(owner, edit.key);
       return refusal(
         'setting-unknown',
@@ -384,7 +395,7 @@ export class RegionSettings {
       );
     }
     if (field === undefined) return refuseUnknownField(edit.key, value, interfaceFields) ?? { rack, key, value };
-    const fields = isSettings(before) ? before : {};
+    if (isMask && value !== undefined) return { rack, key, value: withMask(fields, value) };
     return { rack, key, value: withValue(fields, field, value) };
   }
 

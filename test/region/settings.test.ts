@@ -490,6 +490,38 @@ test('several keys change together, or none of them', async () => {
   });
 });
 
+test('a mask that is set takes the place of the network, which moves with its address, unless the change sets both', async () => {
+  await withSettings({}, async (call) => {
+    const key = 'cluster_interfaces.lab';
+    const change = (fields: object, more = {}) => {
+      const changes = Object.entries(fields).map(([field, value]) => ({ key: `${key}.${field}`, value }));
+      return call('POST', '2.0/settings/?op=change', { changes: JSON.stringify(changes), ...more });
+    };
+    const networkOf = async () => {
+      const listed = (await call('GET', '2.0/settings/')).json() as readonly { readonly value: Settings }[];
+      return [listed[0]?.value.network, listed[0]?.value.ip];
+    };
+    const { network: _, ...others } = LAB;
+    await well(set(call, key, JSON.stringify({ ...others, subnet_mask: '255.255.255.0' })));
+    await well(set(call, `${key}.subnet_mask`, '"255.255.0.0"'));
+    assert.deepEqual(await networkOf(), ['10.20.0.0/16', '10.20.0.1']);
+    await assertRefused(set(call, `${key}.ip`, '"10.21.0.1"'), 400, /not inside .*set network or subnet_mask with it/);
+    const bounds = { ip_range_low: '10.21.0.100', ip_range_high: '10.21.0.199' };
+    await well(change({ ip: '10.21.0.1', subnet_mask: '255.255.255.0', ...bounds }));
+    assert.deepEqual(await networkOf(), ['10.21.0.0/24', '10.21.0.1']);
+    await well(change({ subnet_mask: '255.255.0.0', network: '10.21.0.0/16' }));
+    assert.deepEqual(await networkOf(), ['10.21.0.0/16', '10.21.0.1']);
+    const both = change({ network: '10.21.0.0/24', subnet_mask: '255.255.0.0' });
+    await assertRefused(both, 400, /contradicts network/);
+    await assertRefused(
+      call('POST', '2.0/settings/?op=unset', { key: `${key}.subnet_mask` }),
+      400,
+      /nothing to remove/,
+    );
+    assert.deepEqual(await networkOf(), ['10.21.0.0/16', '10.21.0.1']);
+  });
+});
+
 test('entries are added to a list and removed from it in the transaction of the change', async () => {
   await withSettings({ dns: { records: [] } }, async (call) => {
     const change = async (change: object) => {

@@ -97,6 +97,12 @@ export function networkIn(entry: Settings): Ipv4Network | undefined {
   return address === undefined || prefix === undefined ? undefined : networkWithPrefix(address, prefix);
 }
 
+/** The entry with another mask, from which its network follows unless the rack has no address there. */
+export function withMask(entry: Settings, mask: SettingValue): Settings {
+  const { network: _, ...others } = entry;
+  return { ...(entry.relayed === true ? entry : others), subnet_mask: mask };
+}
+
 function textIn(entry: Settings, field: string): string {
   const value = entry[field];
   return typeof value === 'string' ? value.trim() : '';

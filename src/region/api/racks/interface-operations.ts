@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { broadcastAddress, formatIpv4, formatNetwork, prefixToMask } from '../../../ground/address.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../../machines/settings.ts';
-import { networkIn } from '../../racks/cluster-interface.ts';
+import { networkIn, withMask } from '../../racks/cluster-interface.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import { pinnedText } from '../../records/settings-refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
@@ -124,30 +124,29 @@ async function answerClusterInterface(call: ApiCall, rack: string): Promise<Answ
 }
 
 function amendEntry(entry: Settings, input: ClusterInterfaceInput): Settings {
-  const next: Record<string, SettingValue> = { ...entry };
+  const edited: Record<string, SettingValue> = { ...entry };
   const put = (name: string, written: SettingValue | undefined): void => {
     if (written === undefined) return;
-    if (written === '') delete next[name];
-    else next[name] = written;
+    if (written === '') delete edited[name];
+    else edited[name] = written;
   };
   for (const name of ADDRESS_FIELDS) put(name, input[name]?.trim());
   put('interface', input.interface?.trim());
   put('management', input.management === undefined ? undefined : Number(input.management));
   const before = networkIn(entry);
+  // MAAS has no `network`: the network follows from the address and the mask, so a new address moves it.
+  const own =
+    input.ip === undefined || before === undefined || entry.relayed === true
+      ? undefined
+      : formatIpv4(prefixToMask(before.prefix));
   // Every network has a mask: there is none to remove.
-  const mask = input.subnet_mask?.trim() || undefined;
-  if (mask !== undefined) {
-    delete next.network;
-    put('subnet_mask', mask);
-  } else if (input.ip !== undefined && before !== undefined && entry.relayed !== true) {
-    // MAAS has no `network`: the network follows from the address and the mask, so a new address moves it.
-    delete next.network;
-    next.subnet_mask = formatIpv4(prefixToMask(before.prefix));
-  }
+  const mask = input.subnet_mask?.trim() || own;
+  const next = mask === undefined ? edited : withMask(edited, mask);
   const after = networkIn(next);
   const hasMoved = before !== undefined && after !== undefined && formatNetwork(before) !== formatNetwork(after);
-  if (hasMoved && input.broadcast_ip === undefined) delete next.broadcast_ip;
-  return next;
+  if (!hasMoved || input.broadcast_ip !== undefined) return next;
+  const { broadcast_ip: _, ...moved } = next;
+  return moved;
 }
 
 async function createClusterInterface(call: ApiCall, rack: string, input: ClusterInterfaceInput): Promise<Answer> {
