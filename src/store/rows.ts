@@ -102,6 +102,9 @@ export const insertInto = (table: string, names: readonly string[]): string =>
 export const assigned = (names: readonly string[]): string => names.map((name) => `${name} = ?`).join(', ');
 /** A value of one row of `FROM rows(?) AS one`. @param index of the value in the row */
 export const fromRow = ({ type }: Column<unknown>, index: number): string => `CAST(one.value ->> ${index} AS ${type})`;
+/** True for a row whose texts in these columns are listed: the values of a row of JSON. */
+export const isListed = (...names: readonly string[]): string =>
+  `(${names.join(', ')}) IN (SELECT ${names.map((_, index) => `one.value ->> ${index}`).join(', ')} FROM rows(?) AS one)`;
 /** Replaces these columns of the row with the same key. */
 export const orReplace = (key: string, names: readonly string[]): string =>
   ` ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`;

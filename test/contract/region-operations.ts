@@ -89,6 +89,15 @@ const FIRST = 'm00000';
 const NEW_ID = 'n00000';
 const STRANGER = mac(0x525400ffff01);
 
+const clusterInterfaceAt = (index: number) => ({
+  interface: `eth${index}`,
+  ip: `10.90.${index}.1`,
+  network: `10.90.${index}.0/24`,
+  router_ip: `10.90.${index}.254`,
+  ip_range_low: `10.90.${index}.100`,
+  ip_range_high: `10.90.${index}.199`,
+});
+
 type Operations = Readonly<Record<string, (place: FilledRegion) => Steps<unknown>>>;
 type Arguments<Method> = Method extends (...given: infer Given) => unknown ? Given : never;
 
@@ -294,6 +303,16 @@ export const OPERATIONS: Operations = {
     ranges: [{ low: ipv4(0x0a140000), high: ipv4(0x0a14ffff) }],
   }),
   ...call('networks', 'usedBetween', ipv4(0x0a140000), ipv4(0x0a14ffff), 1e6),
+  'settings.changeSettings of cluster interfaces': ({ tables, machines }) =>
+    tables.settings.changeSettings(1, () => ({
+      kind: 'change',
+      events: [],
+      changes: ids(machines).flatMap((name, index) => [
+        { rack: 'x', key: `cluster_interfaces.${name}`, value: clusterInterfaceAt(index) },
+        { rack: 'x', key: `cluster_interfaces.unfinished-${name}`, value: {} },
+        { rack: 'x', key: `cluster_interfaces.unknown-${name}`, value: undefined },
+      ]),
+    })),
   'sessionTable.open': () => sessionTable.open('ann', SESSION, 1, 0),
   'sessionTable.open at the bound': () => sessionTable.open('ann', { ...SESSION, digest: 'e' }, 1, 0),
   'sessionTable.find': () => sessionTable.find('e'),

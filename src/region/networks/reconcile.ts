@@ -106,12 +106,17 @@ export function reconcile(
   };
 }
 
-function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
+/** The objects that are new or changed. */
+export function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
   const known = new Set(before);
   return after.filter((one) => !known.has(one));
 }
 
-function goneFrom<T extends { readonly id: number }>(before: readonly T[], after: readonly T[]): readonly number[] {
+/** The ids of those that are left. */
+export function goneFrom<T extends { readonly id: number }>(
+  before: readonly T[],
+  after: readonly T[],
+): readonly number[] {
   const left = new Set(after.map(({ id }) => id));
   return before.flatMap(({ id }) => (left.has(id) ? [] : [id]));
 }

@@ -8,15 +8,16 @@
 
 import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
 import { putEntry } from '../../region/networks/service-form.ts';
-import { codec, json, number, text } from '../rows.ts';
+import { codec, isListed, json, number, text } from '../rows.ts';
 import { all, run, type Steps } from '../steps.ts';
-import { nextObjectId, readObjects, writeObjects } from './network-objects.ts';
+import { nextObjectId, readObjects, rowsBetween, withRows, writeObjects } from './network-objects.ts';
 import { countVersion, drawVersion } from './region-versions.ts';
 
 const PREFIX = `${INTERFACES_KEY}.`;
 const COLUMNS = 'rack, key, value, position, changed_ms';
 const STORED_SQL = `SELECT ${COLUMNS} FROM setting WHERE rack <> '' ORDER BY position, rack, key`;
-const KEEP_SQL = `INSERT INTO former_setting (${COLUMNS}) SELECT ${COLUMNS} FROM setting WHERE rack = ? AND key = ?`;
+const KEEP_SQL = `INSERT INTO former_setting (${COLUMNS}) SELECT ${COLUMNS} FROM setting WHERE ${isListed('rack', 'key')}`;
+const DELETE_SQL = `DELETE FROM setting WHERE ${isListed('rack', 'key')}`;
 
 const readStored = codec({
   rack: text('rack'),
@@ -34,16 +35,25 @@ export function* moveServices(): Steps<void> {
     terms.set(written, value);
     return value;
   };
+  if (stored.length === 0) return;
+  const before = yield* readObjects(parse);
+  let after = before;
+  let nextId = yield* nextObjectId();
+  const moved: (readonly [rack: string, key: string])[] = [];
   for (const { rack, key, value, position, changedMs } of stored) {
     if (!isSettings(value)) continue;
     const entry = { rack, name: key.slice(PREFIX.length), value, position, changedMs };
-    const rows = putEntry(yield* readObjects(parse), entry, yield* nextObjectId());
+    const rows = putEntry(after, entry, nextId);
     if (rows === undefined) continue;
-    yield* writeObjects(rows);
-    yield run(KEEP_SQL, rack, key);
-    yield run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);
+    after = withRows(after, rows);
+    nextId = rows.nextId;
+    moved.push([rack, key]);
   }
-  if (stored.length === 0) return;
+  if (moved.length > 0) {
+    yield* writeObjects({ ...rowsBetween(before, after), nextId });
+    yield run(KEEP_SQL, JSON.stringify(moved));
+    yield run(DELETE_SQL, JSON.stringify(moved));
+  }
   yield drawVersion('networks-version');
   yield* countVersion([]);
 }

@@ -1,7 +1,8 @@
 // Reads and writes the rows of networks as objects, without their events, which a migration has
-// none of (`steps.ts`).
+// none of (`steps.ts`). A statement writes all rows of a kind.
 
 import type { Settings } from '../../machines/settings.ts';
+import { goneFrom, notIn } from '../../region/networks/reconcile.ts';
 import {
   FIRST_NETWORK_ID,
   NETWORK_KINDS,
@@ -10,7 +11,7 @@ import {
   type NetworkRecords,
   NO_RECORDS,
 } from '../../region/records/network-store.ts';
-import { insertInto, orReplace } from '../rows.ts';
+import { fromRow, insertInto, orReplace } from '../rows.ts';
 import { all, numberIn, one, run, type Steps } from '../steps.ts';
 import { NETWORK_TABLES } from './network-rows.ts';
 
@@ -47,8 +48,40 @@ export function* writeObjects({
 }
 
 function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
-  const table: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
-  const sql = insertInto(table.name, table.names) + orReplace('id', table.names);
+  const { name, columns, values }: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
   const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];
-  for (const object of objects) yield run(sql, ...table.values(object));
+  if (objects.length === 0) return;
+  // PostgreSQL refuses a statement that has a row twice.
+  const last = new Map(objects.map((object) => [object.id, object])).values();
+  const names = columns.map((column) => column.name);
+  const sql =
+    `INSERT INTO ${name} (${names.join(', ')}) SELECT ${columns.map(fromRow).join(', ')} FROM rows(?) AS one WHERE true` +
+    orReplace('id', names);
+  yield run(sql, JSON.stringify(Array.from(last, values)));
+}
+
+type Rows = Pick<NetworkChange<unknown>, 'put' | 'remove'>;
+
+/** The records after a change. */
+export function withRows(records: NetworkRecords, { put = {}, remove = {} }: Rows): NetworkRecords {
+  let after = records;
+  for (const kind of NETWORK_KINDS) {
+    const [added, gone] = [put[kind] ?? [], remove[kind] ?? []];
+    if (added.length + gone.length === 0) continue;
+    const rows = new Map(records[kind].map((row: { readonly id: number }) => [row.id, row]));
+    for (const id of gone) rows.delete(id);
+    for (const row of added) rows.set(row.id, row);
+    after = { ...after, [kind]: [...rows.values()].toSorted((a, b) => a.id - b.id) };
+  }
+  return after;
+}
+
+/** The change between two states of records. */
+export function rowsBetween(before: NetworkRecords, after: NetworkRecords): Required<Rows> {
+  const entriesOf = <T>(of: (kind: NetworkKind) => T) =>
+    Object.fromEntries(NETWORK_KINDS.map((kind) => [kind, of(kind)]));
+  return {
+    put: entriesOf((kind) => notIn<object>(before[kind], after[kind])),
+    remove: entriesOf((kind) => goneFrom<{ readonly id: number }>(before[kind], after[kind])),
+  };
 }

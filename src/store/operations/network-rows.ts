@@ -36,7 +36,7 @@ import {
 /** Parses JSON; the text that it parsed last gives the same value again. */
 type Parse = (text: string) => Settings;
 
-interface Table<T> extends Pick<Codec<T>, 'names' | 'values'> {
+interface Table<T> extends Pick<Codec<T>, 'columns' | 'values'> {
   readonly name: string;
   readonly read: (row: Row, parse: Parse) => T;
 }
@@ -118,13 +118,13 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
   },
   services: {
     name: 'subnet_service',
-    names: [...SERVICE.names, terms.name],
+    columns: [...SERVICE.columns, terms],
     read: (row, parse) => ({ ...SERVICE.read(row), terms: parse(terms.read(row)) }),
     values: (service) => [...SERVICE.values(service), JSON.stringify(service.terms)],
   },
   ranges: {
     name: 'address_range',
-    names: RANGE.names,
+    columns: RANGE.columns,
     read: readRange,
     values: (range) =>
       RANGE.values({ low: undefined, high: undefined, rack: '', clusterInterface: '', serviceId: undefined, ...range }),

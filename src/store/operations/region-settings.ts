@@ -7,6 +7,7 @@
 //    all settings, among which may be 65 536 entries of `hosts`.
 // 3. A change of domains or records runs alone: the names of machines, devices and reserved
 //    addresses depend on them, and are in other tables.
+// 4. A statement writes all keys of a change.
 
 import { INTERFACES_KEY, isSettings, type SettingValue } from '../../machines/settings.ts';
 import { putEntry, removeEntry, renderServices } from '../../region/networks/service-form.ts';
@@ -17,14 +18,23 @@ import type {
   SettingsOutcome,
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
-import { codec, text } from '../rows.ts';
+import { codec, isListed, text } from '../rows.ts';
 import { ALONE, all, run, type Steps } from '../steps.ts';
+import { rowsBetween, withRows } from './network-objects.ts';
 import { type EventTable, LoggedTable } from './region-events.ts';
 import type { NetworkTables } from './region-networks.ts';
 import { countVersion } from './region-versions.ts';
 
 /** On which names depend. */
 const NAME_KEYS: ReadonlySet<string> = new Set(['dns.domain', 'dns.domains', 'dns.records']);
+
+const DELETE_SQL = `DELETE FROM setting WHERE ${isListed('rack', 'key')}`;
+/** The position follows all others. */
+const PUT_SQL =
+  'INSERT INTO setting (rack, key, value, position, changed_ms) SELECT one.value ->> 0, one.value ->> 1, one.value ->> 2, ' +
+  '(SELECT coalesce(max(position), 0) FROM setting) + CAST(one.value ->> 3 AS BIGINT), CAST(one.value ->> 4 AS BIGINT) ' +
+  'FROM rows(?) AS one WHERE true ' +
+  'ON CONFLICT (rack, key) DO UPDATE SET value = excluded.value, changed_ms = excluded.changed_ms';
 
 export class SettingTable extends LoggedTable {
   /** The values that were read last, by their texts. */
@@ -61,7 +71,7 @@ export class SettingTable extends LoggedTable {
     const decision = decide(before);
     if (decision.kind === 'refuse') return decision;
     if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
-    for (const change of lastOfEach(decision.changes)) yield* this.#apply(change, atMs);
+    yield* this.#apply(lastOfEach(decision.changes), atMs);
     const settings = yield* this.listSettings();
     const valuesIn = (list: readonly StoredSetting[]) =>
       Object.fromEntries(
@@ -76,31 +86,33 @@ export class SettingTable extends LoggedTable {
   }
 
   /** An existing key keeps its position. */
-  *#apply(change: SettingChange, atMs: number): Steps<void> {
-    const { rack, key, value } = change;
-    const isInRows = key.startsWith(`${INTERFACES_KEY}.`) && (yield* this.#applyToRows(change, atMs));
-    if (value === undefined || isInRows) {
-      yield run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);
-      return;
-    }
-    yield run(
-      'INSERT INTO setting (rack, key, value, position, changed_ms) ' +
-        'VALUES (?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM setting), ?) ' +
-        'ON CONFLICT (rack, key) DO UPDATE SET value = excluded.value, changed_ms = excluded.changed_ms',
-      rack,
-      key,
-      JSON.stringify(value),
-      atMs,
-    );
+  *#apply(changes: readonly SettingChange[], atMs: number): Steps<void> {
+    const isInRows = yield* this.#applyToRows(changes, atMs);
+    const isGone = (change: SettingChange): boolean => change.value === undefined || isInRows.has(change);
+    const gone = changes.filter(isGone).map(({ rack, key }) => [rack, key]);
+    const put = changes
+      .filter((change) => !isGone(change))
+      .map(({ rack, key, value }, index) => [rack, key, JSON.stringify(value), index + 1, atMs]);
+    if (gone.length > 0) yield run(DELETE_SQL, JSON.stringify(gone));
+    if (put.length > 0) yield run(PUT_SQL, JSON.stringify(put));
   }
 
-  /** @returns false if the cluster interface names no network, so that no row can have it */
-  *#applyToRows({ rack, key, value }: SettingChange, changedMs: number): Steps<boolean> {
-    const name = key.slice(INTERFACES_KEY.length + 1);
-    return yield* this.#networks.change((records, nextId) => {
-      const entry = isSettings(value) ? { rack, name, value, changedMs } : undefined;
-      const rows = entry && putEntry(records, entry, nextId);
-      return { ...(rows ?? removeEntry(records, rack, name)), result: rows !== undefined };
+  /** @returns the changes of cluster interfaces that rows have; no row can have one that names no network */
+  *#applyToRows(changes: readonly SettingChange[], changedMs: number): Steps<ReadonlySet<SettingChange>> {
+    const ofInterfaces = changes.filter(({ key }) => key.startsWith(`${INTERFACES_KEY}.`));
+    if (ofInterfaces.length === 0) return new Set();
+    return yield* this.#networks.change((before, firstId) => {
+      const inRows = new Set<SettingChange>();
+      let [after, nextId] = [before, firstId];
+      for (const change of ofInterfaces) {
+        const { rack, key, value } = change;
+        const name = key.slice(INTERFACES_KEY.length + 1);
+        const rows = isSettings(value) ? putEntry(after, { rack, name, value, changedMs }, nextId) : undefined;
+        after = withRows(after, rows ?? removeEntry(after, rack, name) ?? {});
+        nextId = rows?.nextId ?? nextId;
+        if (rows !== undefined) inRows.add(change);
+      }
+      return { ...rowsBetween(before, after), nextId, result: inRows };
     });
   }
 }

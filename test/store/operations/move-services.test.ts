@@ -55,6 +55,16 @@ class Region {
     return runSteps(steps, (statement) => answerOn(this.#statements, statement));
   }
 
+  /** How many statements an operation takes. */
+  count(steps: Steps<unknown>): number {
+    let statements = 0;
+    runSteps(steps, (statement) => {
+      statements += 1;
+      return answerOn(this.#statements, statement);
+    });
+    return statements;
+  }
+
   records(): NetworkRecords {
     return this.do(readObjects((text) => JSON.parse(text)));
   }
@@ -237,6 +247,27 @@ test('a router that a service did not name stays the gateway of its subnet alone
   const [{ gateway }] = [region.records().subnets[0] ?? assert.fail('a subnet')];
   assert.equal(gateway && formatIpv4(gateway), '10.9.0.150');
   region.close();
+});
+
+test('many cluster interfaces are moved with as many statements as few', () => {
+  const counts = [2, 40].map((many) => {
+    const region = new Region(FORMER);
+    region.exec(SQL);
+    const entries = Array.from({ length: many }, (_, index): Setting => {
+      const at = (host: number): string => `10.9.${index}.${host}`;
+      const bounds = { ip_range_low: at(100), ip_range_high: at(199) };
+      const value = { interface: 'eth0', ip: at(1), network: `10.9.${index}.0/24`, router_ip: at(254), ...bounds };
+      return [`rack-${index % 2}`, `cluster_interfaces.n${index}`, value];
+    });
+    region.store(...entries);
+    const statements = region.count(moveServices());
+    assert.equal(region.records().services.length, many);
+    region.close();
+    rmSync(path);
+    return statements;
+  });
+  const [few, all] = counts;
+  assert.equal(all, few);
 });
 
 test('a new database gets no row', () => {
