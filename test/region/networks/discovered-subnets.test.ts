@@ -154,6 +154,20 @@ test('a VLAN of a tagged interface stays with what somebody makes in it', () =>
     assert.deepEqual([served.id, served.vlan.vid, served.vlan.dhcp_on], [id, 100, true]);
   }, {}));
 
+test('a VLAN stays with a cluster interface that is not in force', () =>
+  withNetworks(async (ask, { region }) => {
+    await report(region, at('eth1.100', '10.30.0.1/24'));
+    const { vlan } = Object(await read(ask));
+    const value = { interface: 'eth1', ip: '10.30.0.2', network: CIDR, management: 0 };
+    const edits = [{ key: 'cluster_interfaces.far', value }];
+    assert.equal(await region.settings.change(OTHER_UUID, edits, 'admin'), undefined);
+    await report(region);
+    assert.deepEqual(await listed(ask), []);
+    await assertStatus(ask('DELETE', `2.0/vlans/${vlan.id}/`), 409);
+    await region.settings.load();
+    assert.deepEqual(region.settings.stored(OTHER_UUID, 'cluster_interfaces.far.ip'), '10.30.0.2');
+  }, {}));
+
 test("MAAS 2's usual script runs: a range in the discovered subnet, then dhcp_on", () =>
   withNetworks(async (ask, { region }) => {
     await report(region, at('eth0', '192.0.2.5/24'), at('eth1', '10.30.0.1/24', ROUTER));

@@ -113,6 +113,29 @@ test('a cluster interface with another name or of a rack that is gone: its range
     assert.equal(region.settings.stored(OTHER_UUID, 'cluster_interfaces.far'), undefined);
   }));
 
+/** Of a rack that is gone. */
+const FAR = {
+  interface: 'eth1',
+  management: 2,
+  ip: '10.29.0.1',
+  network: '10.29.0.0/24',
+  router_ip: '10.29.0.254',
+  ip_range_low: '10.29.0.100',
+  ip_range_high: '10.29.0.199',
+  dns_servers: ['10.29.0.53'],
+};
+const FAR_KEY = 'cluster_interfaces.far';
+
+test('the network of a cluster interface that is not in force is not changed', () =>
+  withNetworks(async (ask, { region }) => {
+    assert.equal(await region.settings.change(OTHER_UUID, [{ key: FAR_KEY, value: FAR }], 'admin'), undefined);
+    const { id } = (await ask('POST', '2.0/subnets/', { cidr: '10.29.0.0/24' })).json;
+    const refused = await ask('PUT', `2.0/subnets/${id}/`, { cidr: '10.31.0.0/24' });
+    assert.deepEqual([refused.status, /far of the rack 1{8}-/.test(refused.text)], [409, true], refused.text);
+    const edits = [{ key: 'dns.domain', value: 'lab.example' }];
+    assert.equal(await region.settings.change('', edits, 'admin'), undefined);
+  }));
+
 test('a subnet of a person is created, changed and removed', () =>
   withNetworks(async (ask) => {
     await ask('POST', '2.0/fabrics/', { name: 'core' });

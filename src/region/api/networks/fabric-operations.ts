@@ -41,6 +41,7 @@ import {
   networkObjects,
   noteField,
   refusalIn,
+  refuseStored,
   textField,
   VID,
   VLAN_NO_RANGE,
@@ -258,6 +259,8 @@ const removeVlan = (call: ApiCall): Promise<Answer> =>
     const used = view.subnets.find(({ subnet }) => subnet.vlanId === vlan.id);
     if (used !== undefined)
       return refuse('in-use', `The VLAN has the subnet ${used.subnet.cidr}: remove or move it first.`);
+    const stored = refuseStored(view, ({ vlanId }) => vlanId === vlan.id);
+    if (stored !== undefined) return stored;
     return changeOf('removed', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { remove: { vlans: [vlan.id] } });
   });
 

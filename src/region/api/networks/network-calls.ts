@@ -6,6 +6,7 @@ import { cleanText } from '../../../ground/clean-text.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import type { BootChange, NetworkNoun } from '../../records/events.ts';
+import type { Subnet } from '../../records/network-store.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import {
@@ -98,6 +99,22 @@ export const networkIdIn = (text: string | undefined): number => idIn(text, -1);
 
 export const absent = (what: NetworkNoun, id: string | undefined): Refusal =>
   refuse('not-found', `There is no ${what} ${(id ?? '').slice(0, SHOWN_MAX)}.`);
+
+/** The refusal of a change that a cluster interface which may not be in force would not outlast. */
+export function refuseStored(
+  { records: { subnets, services } }: NetworkView,
+  isChanged: (subnet: Subnet) => boolean,
+): Refusal | undefined {
+  const found = new Map(subnets.flatMap((subnet) => (isChanged(subnet) ? [[subnet.id, subnet.cidr]] : [])));
+  const service = services.find(({ subnetId }) => found.has(subnetId));
+  return (
+    service &&
+    refuse(
+      'in-use',
+      `The region stores the cluster interface ${service.name} of the rack ${service.rack} in ${found.get(service.subnetId)}: remove it or this subnet first.`,
+    )
+  );
+}
 
 export const look = (call: ApiCall): Promise<NetworkView> => call.region.networks.look();
 

@@ -32,6 +32,7 @@ import {
   flagField,
   networkIdIn,
   noteField,
+  refuseStored,
   subnetNameField,
   subnetOutsideText,
   textField,
@@ -166,6 +167,8 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
         'cidr',
         `The rack ${serves.rackName} serves this network: its cluster interface ${serves.name} decides the addresses.`,
       );
+    const stored = refuseStored(view, ({ id }) => id === before?.subnet.id);
+    if (stored !== undefined) return stored;
     const holder = before && view.records.subnets.find((subnet) => subnet.cidr === cidr);
     if (holder !== undefined) return refuseField('cidr', holderText(holder.id, cidr));
     for (const { subnet, network: other, isDiscovered } of view.subnets) {
