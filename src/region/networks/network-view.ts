@@ -2,8 +2,9 @@
 //
 // 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from
 //    the cluster interfaces; several racks may serve it, and the first one that has a router or
-//    servers gives them. Where none has a router, that of the subnet is in force. A dynamic range
-//    without a cluster interface has bounds of its own.
+//    servers gives them. Where none has a router, that of the subnet is in force, unless it is that
+//    of a cluster interface which is not. A dynamic range without a cluster interface has bounds of
+//    its own.
 // 2. A VLAN offers DHCP if a cluster interface of one of its subnets does.
 // 3. Of static routes with the same destination and metric, which a machine cannot tell apart, a
 //    subnet has the oldest one only.
@@ -27,7 +28,7 @@ import {
   type Subnet,
   type Vlan,
 } from '../records/network-store.ts';
-import { defaultPlace, idleSubnets, servedDns, usedSubnets } from './reconcile.ts';
+import { defaultPlace, followedSubnets, idleSubnets, servedDns, usedSubnets } from './reconcile.ts';
 import type { RackNetworks, ServedNetwork } from './served-networks.ts';
 
 export interface VlanView {
@@ -151,12 +152,14 @@ export function viewOf(
   const routes = routesBySource(records);
   const used = usedSubnets(records);
   const idle = idleSubnets(records, { served, rackHosts });
+  const followed = followedSubnets(records);
   const vlanViews = new Map(vlans.map((one) => [one.vlan.id, one]));
   const subnets = records.subnets.flatMap((subnet): readonly SubnetView[] => {
     const vlan = vlanViews.get(subnet.vlanId);
     const network = parseNetwork(subnet.cidr);
     if (vlan === undefined || network === undefined || idle.has(subnet.id)) return [];
     const own = byCidr.get(subnet.cidr) ?? [];
+    const isOfPerson = !followed.has(subnet.id) || (own.length === 0 && subnet.isTouched);
     const servers = own.find(({ dnsServers }) => dnsServers.length > 0)?.dnsServers ?? [];
     return [
       {
@@ -165,7 +168,7 @@ export function viewOf(
         vlan,
         served: own,
         isDiscovered: own.length === 0 && !subnet.isTouched && !used.has(subnet.id),
-        gateway: own.find(({ router }) => router !== undefined)?.router ?? subnet.gateway,
+        gateway: own.find(({ router }) => router !== undefined)?.router ?? (isOfPerson ? subnet.gateway : undefined),
         mtu: own.find(({ reportedMtu }) => reportedMtu !== undefined)?.reportedMtu ?? vlan.mtu,
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
         allowsDns: servedDns(own) ?? subnet.allowsDns,

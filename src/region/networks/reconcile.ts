@@ -150,6 +150,10 @@ export const usedSubnets = ({
     ...routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
   ]);
 
+/** The subnets of which services have the router, so that it is theirs. */
+export const followedSubnets = ({ services }: NetworkRecords): ReadonlySet<number> =>
+  new Set(services.flatMap(({ subnetId, router }) => (router === undefined ? [subnetId] : [])));
+
 /** The subnets of which there is nothing but services that are not in force; nobody sees them. */
 export function idleSubnets(
   records: NetworkRecords,
@@ -226,14 +230,15 @@ function reconciledSubnets(
   const used = usedSubnets(records);
   const hosts = hostNetworks(rackHosts);
   const stored = new Set(records.services.map(({ subnetId }) => subnetId));
+  const followed = followedSubnets(records);
   const after = records.subnets.flatMap((subnet): Subnet[] => {
     const serving = byCidr.get(subnet.cidr) ?? [];
     const [first] = serving;
     if (first === undefined && !subnet.isTouched && !used.has(subnet.id) && !stored.has(subnet.id)) return [];
     const allowsDns = servedDns(serving) ?? subnet.allowsDns;
     if (subnet.isTouched) return [allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns }];
-    const ofRacks = stored.has(subnet.id) ? subnet.gateway : undefined;
-    const gateway = first === undefined && !stored.has(subnet.id) ? hosts.get(subnet.cidr)?.router : ofRacks;
+    const ofHost = first === undefined ? hosts.get(subnet.cidr)?.router : undefined;
+    const gateway = followed.has(subnet.id) ? subnet.gateway : ofHost;
     const texts = first !== undefined && subnet.name === subnet.cidr ? textsOf(first) : {};
     return [sameOr(subnet, { ...subnet, ...texts, allowsDns, gateway })];
   });

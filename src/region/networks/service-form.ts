@@ -8,7 +8,8 @@
 //    that follow from it.
 // 2. A value that no column can hold stays in `terms` as it is written, so nothing is lost, and a
 //    mistake stays one.
-// 3. Router and DNS servers are the subnet's. A service has its own only where racks of one subnet differ.
+// 3. Router and DNS servers are the subnet's. A service has its own only where racks of one subnet
+//    differ, or a person gave the subnet others while it was not in force.
 // 4. A range takes the row of the former range of its kind and rack in the subnet, or of the
 //    dynamic range that waits there, so that ids stay.
 
@@ -84,7 +85,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     'router',
   );
   const servers = inherit(
-    inherited.dnsServers.length === 0 ? undefined : inherited.dnsServers,
+    serversOf(inherited),
     parsed.dnsServers?.length === 0 ? undefined : parsed.dnsServers,
     follows?.dnsServers === undefined && !isMoved,
     router.present,
@@ -110,21 +111,25 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     madeBy: before?.madeBy,
     changedMs: entry.changedMs,
   };
+  const left = isMoved && before !== undefined ? leaveSubnet(records, before) : NOTHING;
   const ranges = RANGE_KINDS.flatMap((kind): readonly ServiceRange[] => {
     const bounds = parsed[kind];
     return bounds === undefined ? [] : [placeRange(records, service, kind, bounds, takeId)];
   });
   const { fabric, vlan } = defaultPlace(records.fabrics);
   const isPlaced = records.vlans.some(({ id }) => id === DEFAULT_VLAN_ID);
-  const left = new Set(ranges.map(({ id }) => id));
+  const taken = new Set(ranges.map(({ id }) => id));
   return {
     put: {
       ...(isPlaced ? {} : { fabrics: [fabric], vlans: [vlan] }),
-      subnets: records.subnets.includes(former) && isDeepStrictEqual(former, subnet) ? [] : [subnet],
-      services: [service, ...servers.present.filter((other) => !present.includes(other))],
+      subnets: [
+        ...left.subnets,
+        ...(records.subnets.includes(former) && isDeepStrictEqual(former, subnet) ? [] : [subnet]),
+      ],
+      services: [service, ...left.services, ...servers.present.filter((other) => !present.includes(other))],
       ranges,
     },
-    remove: { ranges: rangeIds(records, before).filter((id) => !left.has(id)) },
+    remove: { ranges: rangeIds(records, before).filter((id) => !taken.has(id)) },
     nextId: next,
   };
 }
@@ -134,10 +139,54 @@ export function removeEntry(
   records: NetworkRecords,
   rack: string,
   name: string,
-): Pick<ServiceRows, 'remove'> | undefined {
+): Omit<ServiceRows, 'nextId'> | undefined {
   const service = findService(records, rack, name);
-  return service && { remove: { services: [service.id], ranges: rangeIds(records, service) } };
+  return (
+    service && {
+      put: leaveSubnet(records, service),
+      remove: { services: [service.id], ranges: rangeIds(records, service) },
+    }
+  );
 }
+
+const NOTHING = { subnets: [], services: [] } as const;
+
+/**
+ * What changes in a subnet when a service leaves it: a router that none of the others has gives way
+ * to that of the first one.
+ */
+function leaveSubnet(records: NetworkRecords, service: SubnetService): Pick<NetworkRecords, 'subnets' | 'services'> {
+  const subnet = records.subnets.find(({ id }) => id === service.subnetId);
+  const others = records.services.filter(({ id, subnetId }) => subnetId === service.subnetId && id !== service.id);
+  const [heir] = others;
+  if (subnet === undefined || heir === undefined || service.router !== undefined) return NOTHING;
+  const wanted = heir.router ?? subnet.gateway;
+  const { ofSubnet, present } = inherit(
+    subnet.gateway,
+    wanted === NO_ROUTER ? undefined : wanted,
+    true,
+    others,
+    'router',
+  );
+  return {
+    subnets: ofSubnet === subnet.gateway ? [] : [{ ...subnet, gateway: ofSubnet }],
+    services: present.filter((other) => !others.includes(other)),
+  };
+}
+
+/** The services of a subnet that changes, as they must be put to keep their routers and DNS servers. */
+export function keepServices(records: NetworkRecords, before: Subnet, after: Subnet): readonly SubnetService[] {
+  const [formerServers, servers] = [before, after].map(serversOf);
+  return records.services.flatMap((service) => {
+    if (service.subnetId !== before.id) return [];
+    const withRouter = keepField(service, 'router', before.gateway, after.gateway);
+    const kept = keepField(withRouter, 'dnsServers', formerServers, servers);
+    return kept === service ? [] : [kept];
+  });
+}
+
+const serversOf = ({ dnsServers }: Pick<Subnet, 'dnsServers'>): readonly string[] | undefined =>
+  dnsServers.length === 0 ? undefined : dnsServers;
 
 const findService = ({ services }: NetworkRecords, rack: string, name: string): SubnetService | undefined =>
   services.find((one) => one.rack === rack && one.name === name);
@@ -169,23 +218,27 @@ function inherit<K extends 'router' | 'dnsServers', T extends SubnetService[K] &
   readonly own: T | null | undefined;
   readonly present: readonly SubnetService[];
 } {
-  const none = field === 'router' ? NO_ROUTER : null;
   const isAlone = ofSubnet === undefined || present.every((other) => other[field] !== undefined);
   const isMoved = isAlone && (wanted !== undefined || isFollower);
   const now = isMoved ? wanted : ofSubnet;
-  const fieldOf = (other: SubnetService) => {
-    const had = other[field];
-    if (had === undefined) return isDeepStrictEqual(now, ofSubnet) ? undefined : none;
-    return isDeepStrictEqual(had, now ?? none) ? undefined : had;
-  };
   return {
     ofSubnet: now,
     own: isDeepStrictEqual(wanted, now) ? undefined : (wanted ?? null),
-    present: present.map((other) => {
-      const value = fieldOf(other);
-      return isDeepStrictEqual(value, other[field]) ? other : { ...other, [field]: value };
-    }),
+    present: present.map((other) => keepField(other, field, ofSubnet, now)),
   };
+}
+
+/** A service that has the same when the value of its subnet changes. */
+function keepField<K extends 'router' | 'dnsServers'>(
+  service: SubnetService,
+  field: K,
+  before: SubnetService[K],
+  now: SubnetService[K],
+): SubnetService {
+  const none = field === 'router' ? NO_ROUTER : null;
+  const had = service[field] === undefined ? (before ?? none) : service[field];
+  const value = isDeepStrictEqual(had, now ?? none) ? undefined : had;
+  return isDeepStrictEqual(value, service[field]) ? service : { ...service, [field]: value };
 }
 
 function placeRange(

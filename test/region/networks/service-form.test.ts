@@ -30,7 +30,7 @@ class MemoryRows {
   remove(rack: string, name: string): void {
     const rows = removeEntry(this.records, rack, name);
     assert.ok(rows, 'there is such a service');
-    this.#write({}, rows.remove);
+    this.#write(rows.put, rows.remove);
   }
 
   /** The entries of a rack. */
@@ -142,6 +142,28 @@ test('racks of one subnet share its router until they differ', () => {
   rows.put('a', 'lab', LAB);
   rows.put('b', 'lab', other);
   assert.deepEqual(routers(), ['0.0.0.0', 'shared', 'shared', undefined, undefined]);
+});
+
+test('a router goes with the last service that has it, and the first of the others gives its own', () => {
+  const other = { interface: 'eth1', ip: '10.20.0.2', network: '10.20.0.0/24', router_ip: '10.20.0.253' };
+  for (const [name, leave] of [
+    ['it is removed', (rows: MemoryRows) => rows.remove('a', 'lab')],
+    ['it has another network', (rows: MemoryRows) => rows.put('a', 'lab', { network: '10.21.0.0/24' })],
+  ] as const) {
+    const rows = new MemoryRows();
+    rows.put('a', 'lab', { ...LAB, router_ip: '10.20.0.254' });
+    rows.put('b', 'lab', other);
+    rows.put('c', 'lab', { ...other, ip: '10.20.0.3', router_ip: '10.20.0.252' });
+    const routers = () => [
+      formatIpv4(rows.records.subnets.find(({ cidr }) => cidr === LAB.network)?.gateway ?? NO_ROUTER),
+      rows.entry('b', 'lab')?.router_ip,
+      rows.entry('c', 'lab')?.router_ip,
+    ];
+    leave(rows);
+    assert.deepEqual(routers(), ['10.20.0.253', '10.20.0.253', '10.20.0.252'], name);
+    rows.remove('b', 'lab');
+    assert.deepEqual(routers(), ['10.20.0.252', undefined, '10.20.0.252'], name);
+  }
 });
 
 test('a service without a router leaves the subnet that of a person', () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseIpv4 } from '../../../src/ground/address.ts';
+import type { Settings } from '../../../src/machines/settings.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
 import { LAB, machineAt, OWN_FILE, OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
 
@@ -135,6 +136,68 @@ test('the network of a cluster interface that is not in force is not changed', (
     const edits = [{ key: 'dns.domain', value: 'lab.example' }];
     assert.equal(await region.settings.change('', edits, 'admin'), undefined);
   }));
+
+test('a cluster interface that is not in force keeps router and DNS servers while a person changes its subnet', () =>
+  withNetworks(async (ask, { region }) => {
+    assert.equal(await region.settings.change(OTHER_UUID, [{ key: FAR_KEY, value: FAR }], 'admin'), undefined);
+    const stored = async () => {
+      await region.settings.load();
+      return region.settings.stored(OTHER_UUID, FAR_KEY);
+    };
+    const { id, gateway_ip } = (await ask('POST', '2.0/subnets/', { cidr: '10.29.0.0/24' })).json;
+    assert.equal(gateway_ip, null);
+    assert.deepEqual(await stored(), FAR);
+    for (const [gateway, servers] of [
+      ['10.29.0.2', '10.29.0.3'],
+      ['10.29.0.254', '10.29.0.53'],
+      ['', ''],
+    ] as const) {
+      const { json } = await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: gateway, dns_servers: servers });
+      assert.deepEqual([json.gateway_ip ?? '', json.dns_servers.join()], [gateway, servers]);
+      assert.deepEqual(await stored(), FAR);
+    }
+  }));
+
+const NO_ROUTER_LAB = { interface: 'eth1', ip: '10.20.0.1', network: '10.20.0.0/24', management: 0 };
+
+test('the router of a person goes although no cluster interface there has it', () =>
+  withNetworks(async (ask, { region }) => {
+    const { id } = (await ask('POST', '2.0/subnets/', { cidr: '10.20.0.0/24', gateway_ip: '10.20.0.254' })).json;
+    const edits = [{ key: 'cluster_interfaces.lab', value: NO_ROUTER_LAB }];
+    assert.equal(await region.settings.change(OWN_UUID, edits, 'admin'), undefined);
+    assert.equal((await ask('GET', `2.0/subnets/${id}/`)).json.gateway_ip, '10.20.0.254');
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '' })).json.gateway_ip, null);
+  }, {}));
+
+test('a router goes with the last cluster interface that has it, under another name, too', () =>
+  withNetworks(async (ask, { region }) => {
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    const gateway = async () => (await ask('GET', `2.0/subnets/${id}/`)).json.gateway_ip;
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { gateway_ip: '10.20.0.253' })).status, 200);
+    const renamed = await ask('PUT', `1.0/nodegroups/${OWN_UUID}/interfaces/lab/`, {
+      name: 'yard',
+      router_ip: '10.20.0.252',
+    });
+    assert.equal(renamed.status, 200, renamed.text);
+    assert.equal(await gateway(), '10.20.0.252');
+    const edits = [{ key: 'cluster_interfaces.yard.router_ip', value: undefined }];
+    assert.equal(await region.settings.change(OWN_UUID, edits, 'admin'), undefined);
+    assert.equal(await gateway(), null);
+  }));
+
+for (const isTouched of [true, false])
+  test(`the router of a rack that is gone is no gateway of ${isTouched ? 'the subnet of a person' : 'a subnet'} that another rack serves`, () =>
+    withNetworks(async (ask, { region }) => {
+      const put = (rack: string, value: Settings | undefined) =>
+        region.settings.change(rack, [{ key: 'cluster_interfaces.lab', value }], 'admin');
+      assert.equal(await put(OTHER_UUID, { ...NO_ROUTER_LAB, ip: '10.20.0.2', router_ip: '10.20.0.254' }), undefined);
+      assert.equal(await put(OWN_UUID, NO_ROUTER_LAB), undefined);
+      const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+      if (isTouched) assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { name: 'near' })).status, 200);
+      assert.equal((await ask('GET', `2.0/subnets/${id}/`)).json.gateway_ip, null);
+      assert.equal(await put(OTHER_UUID, undefined), undefined);
+      assert.equal((await ask('GET', `2.0/subnets/${id}/`)).json.gateway_ip, null);
+    }, {}));
 
 test('a subnet of a person is created, changed and removed', () =>
   withNetworks(async (ask) => {

@@ -6,11 +6,14 @@
 //    interfaces, which a change changes at the rack at once; where the rack's file has them, the
 //    refusal names file and key. A served subnet is not deleted, unless its cluster interface was
 //    made for its range and is switched off: then both go.
+// 2. A cluster interface that is not in force, such as that of a rack that is gone, keeps its
+//    values while its subnet changes.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
+import { keepServices } from '../../networks/service-form.ts';
 import { DEFAULT_VLAN_ID, type Subnet } from '../../records/network-store.ts';
 import { type Answer, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
@@ -34,7 +37,8 @@ export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedCh
   if ('kind' in wanted) return wanted;
   const cidr = wanted.cidr ?? '';
   // Of the discovered or idle subnet of which it takes the place.
-  const id = view.records.subnets.find((other) => other.cidr === cidr)?.id ?? view.nextId;
+  const former = view.records.subnets.find((other) => other.cidr === cidr);
+  const id = former?.id ?? view.nextId;
   const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
   const isThere = view.vlans.some(({ vlan }) => vlan.id === home);
   const { fabric, vlan } = defaultPlace(view.records.fabrics);
@@ -49,7 +53,8 @@ export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedCh
     allowsDns: given.allow_dns ?? true,
     isTouched: true,
   };
-  const put = { ...(isThere ? {} : { fabrics: [fabric], vlans: [vlan] }), subnets: [subnet] };
+  const services = former === undefined ? [] : keepServices(view.records, former, subnet);
+  const put = { ...(isThere ? {} : { fabrics: [fabric], vlans: [vlan] }), subnets: [subnet], services };
   return changeOf('added', 'subnet', cidr, id, { put, nextId: view.nextId + 1 });
 }
 
@@ -72,13 +77,14 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
     name: given.name ?? subnet.name,
     description: given.description ?? subnet.description,
     vlanId: wanted.vlanId ?? subnet.vlanId,
-    gateway: !isOfRacks ? gateway : isStored ? subnet.gateway : undefined,
+    gateway: !isOfRacks ? gateway : isStored && wanted.gateway !== null ? subnet.gateway : undefined,
     dnsServers: !isServed ? (wanted.dnsServers ?? subnet.dnsServers) : isStored ? subnet.dnsServers : [],
     allowsDns: given.allow_dns ?? before.allowsDns,
     isTouched: true,
   };
   const service = serviceOf(before, given, wanted);
-  return changeOf('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed] }, service });
+  const services = keepServices(view.records, subnet, changed);
+  return changeOf('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed], services }, service });
 }
 
 const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
