@@ -102,6 +102,10 @@ export const insertInto = (table: string, names: readonly string[]): string =>
 export const assigned = (names: readonly string[]): string => names.map((name) => `${name} = ?`).join(', ');
 /** A value of one row of `FROM rows(?) AS one`. @param index of the value in the row */
 export const fromRow = ({ type }: Column<unknown>, index: number): string => `CAST(one.value ->> ${index} AS ${type})`;
+/** Inserts the rows of a JSON list, each with the values of all these columns. */
+export const insertRows = (table: string, columns: readonly Column<unknown>[]): string =>
+  `INSERT INTO ${table} (${columns.map(({ name }) => name).join(', ')}) ` +
+  `SELECT ${columns.map(fromRow).join(', ')} FROM rows(?) AS one WHERE true`;
 /** True for a row whose texts in these columns are listed: the values of a row of JSON. */
 export const isListed = (...names: readonly string[]): string =>
   `(${names.join(', ')}) IN (SELECT ${names.map((_, index) => `one.value ->> ${index}`).join(', ')} FROM rows(?) AS one)`;

@@ -1,4 +1,4 @@
-// What the carriage of transfers (`transfer-engine.ts`) and the server, perhaps in two threads,
+// What the engine of transfers (`transfer-engine.ts`) and the server, perhaps in two threads,
 // know together: numbers in shared memory, so that no block costs a message.
 //
 // 1. The engine writes, the server reads. The server writes only to a slot that it has not handed over yet.

@@ -1,7 +1,7 @@
 // The boot images of a region: the sources and selections that people chose, and their requests to
 // the importing process.
 //
-//   API, page ─► askImport, stopImport, wish ─► store ─► onImportAsked ─► the importing process (region-thread/imports/) ─► progress in the store
+//   API, page ─► askImport, stopImport, wish ─► store ─► onImportAsked ─► the importing process (region-host/imports/) ─► progress in the store
 //
 // 1. Requests are stored first, so that they survive a killed process, and another process can
 //    carry them out.

@@ -37,7 +37,9 @@ import {
   isHeldRange,
   isOfService,
   MTU_DEFAULT,
+  NETWORK_KINDS,
   type NetworkChange,
+  type NetworkKind,
   type NetworkRecords,
   RANGES_MAX,
   type ServedRange,
@@ -74,49 +76,44 @@ export function reconcile(
     next += 1;
     return next - 1;
   };
-  const { fabric, vlan } = defaultPlace(before.fabrics);
-  const isPlaced = before.vlans.some(({ id }) => id === DEFAULT_VLAN_ID);
-  const place = isPlaced ? { fabrics: [], vlans: [] } : { fabrics: [fabric], vlans: [vlan] };
+  const place = missingPlace(before);
   const placed = [...before.vlans, ...place.vlans];
   const findVlan = vlanFinder(placed, takeId);
   const subnets = reconciledSubnets(before, { served, rackHosts, takeId, findVlan });
   const vlans = placed.filter(isInUse(before.subnets, subnets));
   const ranges = reconciledRanges(before, subnets, served, takeId);
-  const put = {
-    fabrics: place.fabrics,
-    vlans: notIn(before.vlans, vlans),
-    subnets: notIn(before.subnets, subnets),
-    ranges: notIn(before.ranges, ranges),
-  };
-  const remove = {
-    vlans: goneFrom(before.vlans, vlans),
-    subnets: goneFrom(before.subnets, subnets),
-    ranges: goneFrom(before.ranges, ranges),
-  };
+  const records = { ...before, fabrics: [...before.fabrics, ...place.fabrics], vlans, subnets, ranges };
+  const { put, remove } = rowsBetween(before, records);
   const isChanged = [...Object.values(put), ...Object.values(remove)].some(({ length }) => length > 0);
   return {
-    records: {
-      ...before,
-      fabrics: [...before.fabrics, ...place.fabrics],
-      vlans,
-      subnets,
-      ranges,
-    },
+    records,
     change: isChanged ? { put, remove, nextId: next, result: undefined } : undefined,
   };
 }
 
+export interface ChangedRows {
+  readonly put: NonNullable<NetworkChange<unknown>['put']>;
+  readonly remove: NonNullable<NetworkChange<unknown>['remove']>;
+}
+
+/** The change between two states of records. */
+export function rowsBetween(before: NetworkRecords, after: NetworkRecords): ChangedRows {
+  const kinds = NETWORK_KINDS.filter((kind) => before[kind] !== after[kind]);
+  const entriesOf = <T>(of: (kind: NetworkKind) => T) => Object.fromEntries(kinds.map((kind) => [kind, of(kind)]));
+  return {
+    put: entriesOf((kind) => notIn<object>(before[kind], after[kind])),
+    remove: entriesOf((kind) => goneFrom<{ readonly id: number }>(before[kind], after[kind])),
+  };
+}
+
 /** The objects that are new or changed. */
-export function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
+function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
   const known = new Set(before);
   return after.filter((one) => !known.has(one));
 }
 
 /** The ids of those that are left. */
-export function goneFrom<T extends { readonly id: number }>(
-  before: readonly T[],
-  after: readonly T[],
-): readonly number[] {
+function goneFrom<T extends { readonly id: number }>(before: readonly T[], after: readonly T[]): readonly number[] {
   const left = new Set(after.map(({ id }) => id));
   return before.flatMap(({ id }) => (left.has(id) ? [] : [id]));
 }
@@ -298,6 +295,13 @@ function reconciledRanges(
   return [...ranges.filter((one) => (isHeldRange(one) || isOfService(one)) && !ids.has(one.id)), ...ofRacks]
     .toSorted((a, b) => a.id - b.id)
     .filter((one, index) => index < RANGES_MAX || isOfService(one));
+}
+
+/** The default fabric and its VLAN, if they are not stored yet. */
+export function missingPlace({ fabrics, vlans }: NetworkRecords): Pick<NetworkRecords, 'fabrics' | 'vlans'> {
+  if (vlans.some(({ id }) => id === DEFAULT_VLAN_ID)) return { fabrics: [], vlans: [] };
+  const { fabric, vlan } = defaultPlace(fabrics);
+  return { fabrics: [fabric], vlans: [vlan] };
 }
 
 export const defaultPlace = (fabrics: readonly Fabric[]): { readonly fabric: Fabric; readonly vlan: Vlan } => ({

@@ -27,17 +27,15 @@ import {
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
 import { addressIn, networkIn, rangeIn } from '../racks/cluster-interface.ts';
 import {
-  DEFAULT_VLAN_ID,
   isHeldRange,
   isOfService,
-  type NetworkChange,
   type NetworkRecords,
   type ServiceRange,
   type Subnet,
 } from '../records/network-store.ts';
 import type { StoredSetting } from '../records/stored-setting.ts';
 import { NO_ROUTER, type SubnetService } from '../records/subnet-service.ts';
-import { defaultPlace, newSubnet } from './reconcile.ts';
+import { type ChangedRows, missingPlace, newSubnet } from './reconcile.ts';
 
 /** An entry of `cluster_interfaces`. */
 interface ServiceEntry {
@@ -52,9 +50,7 @@ interface ServiceEntry {
   readonly position?: number | undefined;
 }
 
-interface ServiceRows {
-  readonly put: NonNullable<NetworkChange<unknown>['put']>;
-  readonly remove: NonNullable<NetworkChange<unknown>['remove']>;
+interface ServiceRows extends ChangedRows {
   readonly nextId: number;
 }
 
@@ -116,12 +112,10 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     const bounds = parsed[kind];
     return bounds === undefined ? [] : [placeRange(records, service, kind, bounds, takeId)];
   });
-  const { fabric, vlan } = defaultPlace(records.fabrics);
-  const isPlaced = records.vlans.some(({ id }) => id === DEFAULT_VLAN_ID);
   const taken = new Set(ranges.map(({ id }) => id));
   return {
     put: {
-      ...(isPlaced ? {} : { fabrics: [fabric], vlans: [vlan] }),
+      ...missingPlace(records),
       subnets: [
         ...left.subnets,
         ...(records.subnets.includes(former) && isDeepStrictEqual(former, subnet) ? [] : [subnet]),
@@ -135,11 +129,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
 }
 
 /** The rows without an entry; `undefined`: no row has it. */
-export function removeEntry(
-  records: NetworkRecords,
-  rack: string,
-  name: string,
-): Omit<ServiceRows, 'nextId'> | undefined {
+export function removeEntry(records: NetworkRecords, rack: string, name: string): ChangedRows | undefined {
   const service = findService(records, rack, name);
   return (
     service && {

@@ -2,7 +2,7 @@
 // progress of each import.
 //
 //   file of sources ─┐
-//   API ─────────────┴─► source ─► selections ─► run: one process imports (region-thread/imports/) ─► resources and their progress
+//   API ─────────────┴─► source ─► selections ─► run: one process imports (region-host/imports/) ─► resources and their progress
 //
 // Sources: MAAS's boot sources, their selections, and boot resources.
 //

@@ -12,7 +12,7 @@ import {
   type MachineEventType,
   type NewMachineEvent,
 } from '../../region/records/machine-event.ts';
-import { codec, fromRow, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
+import { codec, insertRows, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Whom an event concerns while the region knows no machine for it. */
@@ -42,7 +42,7 @@ const EVENT = codec({
   address: optional(ipv4In('address')),
   rackId: optional(number('rack_id')),
 });
-export const INSERT_ALL_SQL = `INSERT INTO event (${EVENT.names.join(', ')}) SELECT ${EVENT.columns.map(fromRow).join(', ')} FROM rows(?) AS one`;
+export const INSERT_ALL_SQL = insertRows('event', EVENT.columns);
 
 /** `machineId` is undefined if it concerns no known machine. */
 export interface AddedEvent {

@@ -6,11 +6,12 @@
 //
 // 1. A database without cluster interfaces, such as a new one, gets no row: it may be the target of a copy.
 
-import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
+import { INTERFACES_KEY, isSettings, type SettingValue } from '../../machines/settings.ts';
+import { rowsBetween } from '../../region/networks/reconcile.ts';
 import { putEntry } from '../../region/networks/service-form.ts';
 import { codec, isListed, json, number, text } from '../rows.ts';
 import { all, run, type Steps } from '../steps.ts';
-import { nextObjectId, readObjects, rowsBetween, withRows, writeObjects } from './network-objects.ts';
+import { nextObjectId, readObjects, withRows, writeObjects } from './network-objects.ts';
 import { countVersion, drawVersion } from './region-versions.ts';
 
 const PREFIX = `${INTERFACES_KEY}.`;
@@ -29,14 +30,8 @@ const readStored = codec({
 
 export function* moveServices(): Steps<void> {
   const stored = (yield all(STORED_SQL)).rows.map(readStored).filter(({ key }) => key.startsWith(PREFIX));
-  const terms = new Map<string, Settings>();
-  const parse = (written: string): Settings => {
-    const value = terms.get(written) ?? JSON.parse(written);
-    terms.set(written, value);
-    return value;
-  };
   if (stored.length === 0) return;
-  const before = yield* readObjects(parse);
+  const before = yield* readObjects(JSON.parse);
   let after = before;
   let nextId = yield* nextObjectId();
   const moved: (readonly [rack: string, key: string])[] = [];

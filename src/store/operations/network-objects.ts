@@ -2,7 +2,6 @@
 // none of (`steps.ts`). A statement writes all rows of a kind.
 
 import type { Settings } from '../../machines/settings.ts';
-import { goneFrom, notIn } from '../../region/networks/reconcile.ts';
 import {
   FIRST_NETWORK_ID,
   NETWORK_KINDS,
@@ -11,7 +10,7 @@ import {
   type NetworkRecords,
   NO_RECORDS,
 } from '../../region/records/network-store.ts';
-import { fromRow, insertInto, orReplace } from '../rows.ts';
+import { insertInto, insertRows, orReplace } from '../rows.ts';
 import { all, numberIn, one, run, type Steps } from '../steps.ts';
 import { NETWORK_TABLES } from './network-rows.ts';
 
@@ -54,9 +53,7 @@ function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): 
   // PostgreSQL refuses a statement that has a row twice.
   const last = new Map(objects.map((object) => [object.id, object])).values();
   const names = columns.map((column) => column.name);
-  const sql =
-    `INSERT INTO ${name} (${names.join(', ')}) SELECT ${columns.map(fromRow).join(', ')} FROM rows(?) AS one WHERE true` +
-    orReplace('id', names);
+  const sql = insertRows(name, columns) + orReplace('id', names);
   yield run(sql, JSON.stringify(Array.from(last, values)));
 }
 
@@ -74,14 +71,4 @@ export function withRows(records: NetworkRecords, { put = {}, remove = {} }: Row
     after = { ...after, [kind]: [...rows.values()].toSorted((a, b) => a.id - b.id) };
   }
   return after;
-}
-
-/** The change between two states of records. */
-export function rowsBetween(before: NetworkRecords, after: NetworkRecords): Required<Rows> {
-  const entriesOf = <T>(of: (kind: NetworkKind) => T) =>
-    Object.fromEntries(NETWORK_KINDS.map((kind) => [kind, of(kind)]));
-  return {
-    put: entriesOf((kind) => notIn<object>(before[kind], after[kind])),
-    remove: entriesOf((kind) => goneFrom<{ readonly id: number }>(before[kind], after[kind])),
-  };
 }
