@@ -81,6 +81,34 @@ describe('the networks of a rack', { skip }, () => {
     assert.deepEqual(await served(), ['br0', 'br1', 'br2']);
   });
 
+  test('networks change sets fields of the running rack, and proxy mode asks before reservations go', async () => {
+    const fieldsOf = async (wanted: string) =>
+      JSON.parse(await rack.well('networks', 'list', '--json')).find(
+        ({ name }: { readonly name: string }) => name === wanted,
+      );
+    const change = (...words: readonly string[]) => rack.rackboot('networks', 'change', ...words);
+    await well(change('br1', '--router', '10.77.15.9', '--dns-servers', '192.0.2.53', '--low', '10.77.15.200'));
+    const { router_ip: router, dns_servers: servers, ip_range_low: low, ip_range_high: high } = await fieldsOf('br1');
+    assert.deepEqual({ router, servers, low }, { router: '10.77.15.9', servers: ['192.0.2.53'], low: '10.77.15.200' });
+    await well(change('br1', '--router', '-'));
+    assert.equal((await fieldsOf('br1')).router_ip, undefined);
+    await well(change('br1', '--mode', 'proxy'));
+    const { mode, ip_range_low: dropped } = await fieldsOf('br1');
+    assert.deepEqual({ mode, dropped }, { mode: 'proxy', dropped: undefined });
+    assert.match(await rack.well('status'), /^br1 10\.77\.15\.0\/24 +br1 +.*proxy/m);
+    await well(change('br1', '--mode', 'server'));
+    assert.equal((await fieldsOf('br1')).ip_range_high, high, 'as networks add proposed it');
+    const unasked = await change('br0', '--mode', 'proxy');
+    assert.equal(unasked.code, 2);
+    assert.match(unasked.out, /^Removes {2}hosts: .*52:54:00:77:13:99/m);
+    assert.equal((await fieldsOf('br0')).mode, undefined);
+    const wrong = await change('br1', '--low', '10.99.0.1');
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /br1\.ip_range_low/);
+    const nothing = await change('br1');
+    assert.match(nothing.err, /--router/);
+  });
+
   test('networks remove says what goes, and needs a confirmation', async () => {
     const unasked = await rack.rackboot('networks', 'remove', 'br0');
     assert.equal(unasked.code, 2);

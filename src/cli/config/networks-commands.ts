@@ -1,7 +1,7 @@
-// The table of `rackboot networks list|add|remove`.
+// The table of `rackboot networks list|add|change|remove`.
 
 import { group, row } from '../terminal/command-table.ts';
-import { config, json, named, option, yes } from '../terminal/shared-options.ts';
+import { config, json, named, numberNamed, option, repeated, yes } from '../terminal/shared-options.ts';
 import { NETWORK_OPTIONS } from './network-options.ts';
 
 const networks = () => import('./networks.ts');
@@ -26,6 +26,25 @@ export const NETWORK_COMMANDS = group('networks', 'The networks that this rack s
     },
     networks,
     'addNetwork',
+  ),
+  row(
+    'change <name>',
+    'Change a network, also while the rack runs; - removes a value',
+    {
+      name: named('A network of `networks list`'),
+      config,
+      ...NETWORK_OPTIONS,
+      'dns-servers': repeated('DNS server offered to machines'),
+      domain: option('Domain of the names of its hosts'),
+      management: {
+        ...numberNamed('--management'),
+        requiresArg: true,
+        describe: 'What this rack gives: 0 nothing, 1 DHCP, 2 DHCP and names',
+      },
+      yes,
+    },
+    networks,
+    'changeNetwork',
   ),
   row(
     'remove <name>',

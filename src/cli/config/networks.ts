@@ -1,23 +1,40 @@
 // `rackboot networks`: the networks that this rack serves. `add` proposes and asks as `init` does,
-// `remove` says what goes with a network.
+// `change` sets single fields of one, `remove` says what goes with a network.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { mergeSettings } from '../../config/merge.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
-import { formatNetwork, type Ipv4, networkContains, networksOverlap, parseNetwork } from '../../ground/address.ts';
+import {
+  formatNetwork,
+  type Ipv4,
+  networkContains,
+  networksOverlap,
+  parseIpv4,
+  parseNetwork,
+} from '../../ground/address.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings, valueAt } from '../../machines/settings.ts';
+import {
+  INTERFACES_KEY,
+  interfacesOf,
+  isSettings,
+  nameOf,
+  type Settings,
+  type SettingValue,
+  valueAt,
+} from '../../machines/settings.ts';
 import { parseListEntries } from '../../region/list-entries.ts';
+import { proposeAlongside } from '../../region/networks/range-proposal.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { datedLeases } from '../leases/source.ts';
-import { runningLeases } from '../leases/stranded.ts';
+import { runningLeases, strandedBy } from '../leases/stranded.ts';
 import { tell, type Where } from '../terminal/asking.ts';
 import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { cachedSettings, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
@@ -30,7 +47,7 @@ import { buildSettings, domainLines, findFormerDomain } from './init-proposal.ts
 import type { Answers } from './init-questions.ts';
 import { findLocalServers, rightfulFor } from './local-dhcp.ts';
 import { networkText } from './reset-networks.ts';
-import { awaitApplied, refuseElsewhere, submitEdits } from './store.ts';
+import { awaitApplied, listLosses, refuseElsewhere, submitEdits } from './store.ts';
 
 /** A network of the file or of the store. */
 export interface NetworkOfRack {
@@ -205,14 +222,9 @@ const outcome = ({ uuid }: FoundConfig): string =>
     ? 'is stored. No daemon runs here; the next one serves it.'
     : 'is in force: `rackboot networks list`.';
 
-/** @throws RackError `not-found`, `bad-argument` for a network of the file, `cancelled` */
-export async function removeNetwork({
-  config: file,
-  name,
-  yes,
-}: Where & { readonly name: string; readonly yes: boolean }): Promise<number> {
-  const before = await findConfig(file);
-  const all = buildNetworkList(before.file.values, before.stored);
+/** The network of the store with this name. @throws RackError `not-found`, `bad-argument` for one of the file */
+function findStored({ file, stored, path }: FoundConfig, name: string): NetworkOfRack {
+  const all = buildNetworkList(file.values, stored);
   const network = all.find((network) => network.name === name);
   if (network === undefined)
     throw new RackError(
@@ -220,17 +232,105 @@ export async function removeNetwork({
       `${name}: this rack has no such network: ${all.map(({ text }) => text).join(', ') || 'it has none'}`,
     );
   if (network.isOfFile)
-    throw new RackError(
-      'bad-argument',
-      `${name}: ${before.path} has this network: remove it from cluster_interfaces there`,
-    );
-  const edits: readonly SettingEdit[] = [{ key: `${INTERFACES_KEY}.${name}`, value: undefined }];
-  refuseElsewhere(before, { config: file }, 'unset', edits);
-  const losses = await networkLosses([network], before.config.stateDir);
+    throw new RackError('bad-argument', `${name}: ${path} has this network: change it in cluster_interfaces there`);
+  return network;
+}
+
+/** Prints what goes, and asks. @throws RackError `bad-argument` without a terminal, `cancelled` */
+async function confirmLosses(losses: readonly string[], question: string, yes: boolean): Promise<void> {
   for (const line of losses) print(`Removes  ${line}`);
   if (!yes && process.stdin.isTTY !== true)
     throw new RackError('bad-argument', 'there is no terminal to ask for confirmation: add --yes; nothing was changed');
-  await confirmOnTerminal(`Remove the network ${name}?`, yes);
+  await confirmOnTerminal(question, yes);
+}
+
+interface ChangeFlags extends Omit<Answers, 'interface' | 'upstream'> {
+  readonly config: string;
+  readonly name: string;
+  readonly management?: number | undefined;
+  readonly domain?: string | undefined;
+  readonly dnsServers?: readonly string[] | undefined;
+  readonly yes: boolean;
+}
+
+/** The field of a network that an option sets; `-` removes it. */
+const FIELD_BY_OPTION = {
+  low: 'ip_range_low',
+  high: 'ip_range_high',
+  staticLow: 'static_ip_range_low',
+  staticHigh: 'static_ip_range_high',
+  router: 'router_ip',
+  dnsServers: 'dns_servers',
+  domain: 'domain',
+  management: 'management',
+  mode: 'mode',
+} as const;
+const OPTION_NAMES = Object.keys(FIELD_BY_OPTION) as readonly (keyof typeof FIELD_BY_OPTION)[];
+const { low, high, staticLow, staticHigh } = FIELD_BY_OPTION;
+/** What another server gives in proxy mode. */
+const DROPPED_BY_PROXY = [low, high, staticLow, staticHigh, 'hosts', 'options'] as const;
+
+/** The fields of a network after a change; `undefined`: removed. */
+function changedFields(entry: Settings, flags: ChangeFlags): Record<string, SettingValue | undefined> {
+  const typed = Object.fromEntries(
+    OPTION_NAMES.flatMap((option) => (flags[option] === undefined ? [] : [[option, flags[option]]])),
+  );
+  const proposed = flags.mode === 'server' && entry.mode === 'proxy' ? proposeRanges(entry, flags) : {};
+  const wanted: Partial<ChangeFlags> = { ...proposed, ...typed };
+  const isNone = (value: unknown): boolean => [value].flat().includes('-') || value === 'server';
+  return Object.fromEntries([
+    ...(flags.mode === 'proxy' ? DROPPED_BY_PROXY.map((field) => [field, undefined]) : []),
+    ...OPTION_NAMES.filter((option) => wanted[option] !== undefined).map((option) => [
+      FIELD_BY_OPTION[option],
+      isNone(wanted[option]) ? undefined : wanted[option],
+    ]),
+  ]);
+}
+
+/** The ranges of a network in which this rack begins to give addresses, as `networks add` proposes them. */
+function proposeRanges(entry: Settings, { router, ...typed }: ChangeFlags): Answers {
+  const [address, network] = [parseIpv4(String(entry.ip)), parseNetwork(networkText(entry))];
+  if (address === undefined || network === undefined) return {};
+  const offered = parseIpv4(String(router ?? entry.router_ip ?? ''));
+  return proposeAlongside({ name: nameOf(entry), address, network }, offered, typed);
+}
+
+/**
+ * Changes fields of a network of the store. Proxy mode drops ranges, reservations and options, after
+ * a question if a person wrote any. @throws RackError `not-found`, `bad-argument`, `cancelled`
+ */
+export async function changeNetwork(flags: ChangeFlags): Promise<number> {
+  const { config: file, name, yes } = flags;
+  const before = await findConfig(file);
+  const { entry, text } = findStored(before, name);
+  const wanted = Object.entries(changedFields(entry, flags));
+  if (wanted.length === 0)
+    throw new RackError('bad-argument', `${name}: name what to change, such as --router; --help lists all`);
+  const edits = wanted
+    .filter(([field, value]) => !isDeepStrictEqual(entry[field], value))
+    .map(([field, value]) => ({ key: `${INTERFACES_KEY}.${name}.${field}`, value }));
+  refuseElsewhere(before, { config: file }, 'set', edits);
+  const losses = ['hosts', 'options'].flatMap((field) =>
+    flags.mode === 'proxy' ? listLosses(field, entry[field], undefined) : [],
+  );
+  if (losses.length > 0) await confirmLosses(losses, `Change the network ${name}?`, yes);
+  if (edits.length > 0) await store(file, before, edits);
+  for (const line of await strandedBy(before.config, (await findConfig(file)).config)) print(line);
+  print(`${text} ${outcome(before)}`);
+  return 0;
+}
+
+/** @throws RackError `not-found`, `bad-argument` for a network of the file, `cancelled` */
+export async function removeNetwork({
+  config: file,
+  name,
+  yes,
+}: Where & { readonly name: string; readonly yes: boolean }): Promise<number> {
+  const before = await findConfig(file);
+  const network = findStored(before, name);
+  const edits: readonly SettingEdit[] = [{ key: `${INTERFACES_KEY}.${name}`, value: undefined }];
+  refuseElsewhere(before, { config: file }, 'unset', edits);
+  await confirmLosses(await networkLosses([network], before.config.stateDir), `Remove the network ${name}?`, yes);
   await store(file, before, edits);
   print(`${network.text} is no longer served.`);
   return 0;

@@ -34,26 +34,6 @@ import { print, printError, printTable } from '../terminal/output.ts';
 import { withStoredSettings } from './settings-store.ts';
 import { findShownConfig, type ShownConfig } from './shown-config.ts';
 
-// Builds the one command that puts a served network into proxy mode: keys without effect in that
-// mode must be removed at the same time.
-
-/**
- * @returns undefined if the key was not a network's `mode`, or the refusal names no other key of the network
- * @param refused has a line for each key
- */
-function proxyCommand(key: string, value: unknown, refused: string, stored: Settings): string | undefined {
-  const name = key.startsWith(`${INTERFACES_KEY}.`) ? key.slice(INTERFACES_KEY.length + 1).replace(/\.mode$/, '') : '';
-  const place = `${INTERFACES_KEY}.${name}`;
-  const entry = findSetting(stored, place);
-  if (key !== `${place}.mode` || value !== 'proxy' || entry === null || typeof entry !== 'object') return undefined;
-  const lines = refused.split('\n').filter((line) => line.startsWith(`${place}.`));
-  const gone = new Set(lines.map((line) => /^\w+/.exec(line.slice(place.length + 1))?.[0] ?? ''));
-  const rest = Object.entries(entry).filter(([field]) => !gone.has(field) && field !== 'mode');
-  if (gone.size === 0 || gone.has('mode')) return undefined;
-  const fields = JSON.stringify(Object.fromEntries([...rest, ['mode', value]]));
-  return `Without ${[...gone].join(', ')}, in one command: rackboot config set --replace ${place} ${shellWord(fields)}`;
-}
-
 /** How long a command waits for the rack to apply a stored value. */
 const APPLY_MS_MAX = 3000;
 const POLL_MS = 50;
@@ -149,14 +129,7 @@ export async function setConfig(
   refuseElsewhere(before, flags, 'set', edits);
   const stored = flags.rack === undefined ? before.stored : await fetchStored(before, flags.rack);
   if (!flags.replace) refuseLosses(edits, stored);
-  try {
-    await change(before, flags, edits);
-  } catch (error) {
-    const [edit] = edits;
-    if (!(error instanceof RackError) || flags.rack !== undefined || edit === undefined) throw error;
-    const command = proxyCommand(edit.key, edit.value, error.message, before.stored);
-    throw command === undefined ? error : new RackError(error.code, `${error.message}\n${command}`, { cause: error });
-  }
+  await change(before, flags, edits);
   for (const { key, value } of edits) {
     const lost = shownLosses(key, findSetting(stored, key), value);
     if (lost.length > 0) print([`${key}: dropped:`, ...lost].join('\n'));
