@@ -79,6 +79,8 @@ interface UnlistedKind {
   readonly one: string;
   readonly words: () => OneWords;
   readonly nameOf: (object: ApiObject) => string;
+  /** What `nameOf` gives, where that is not called its name. */
+  readonly nameLabel?: () => string;
   /** Its segment in the path of its operations. */
   readonly keyOf: (object: ApiObject) => string;
   /** The present values need not be among these options. `undefined`: it cannot be changed. */
@@ -214,7 +216,9 @@ async function renderList(view: View, kind: ObjectKind) {
     const cells = columns.map(({ label, content }) => cell(label, content(object)));
     return html`<tr><td class="first"><div class="name">${link}</div></td>${cells}</tr>`;
   });
-  const head = [words.forms.name, ...columns.map(({ label }) => label)].map((label) => html`<th>${label}</th>`);
+  const head = [kind.nameLabel?.() ?? words.forms.name, ...columns.map(({ label }) => label)].map(
+    (label) => html`<th>${label}</th>`,
+  );
   const table =
     objects.length === 0
       ? html`<div class="sheet empty soft">${empty}</div>`

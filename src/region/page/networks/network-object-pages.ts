@@ -40,6 +40,7 @@ const SUBNETS = objectPages({
   one: 'subnets/{id}',
   words: () => words.networkObjects.subnets,
   nameOf: (subnet) => getPropertyText(subnet, 'cidr'),
+  nameLabel: () => words.networks.columns.subnet,
   keyOf: (subnet) => getPropertyText(subnet, 'id'),
   formsAt: 'edit/',
   home: (subnet) => subnetPath(Number(getPropertyText(subnet, 'id'))),
