@@ -5,7 +5,7 @@
 // DHCP_OPTION97); the PXE specification 2.1 §2.4 for the tags of option 43; the IANA registry
 // "Processor Architecture Types"; EDK2's PxeBcDhcp4.c.
 //
-// 1. A Raspberry Pi is known by its option 97 or hardware address (firmware-prefixes.ts). The
+// 1. A Raspberry Pi is known by its option 97 or hardware address (FIRMWARE_PREFIXES). The
 //    operator's rules (`boot.quirks`) come first, the longest address prefix before others; `none`
 //    turns a quirk off.
 // 2. A machine has at most one quirk.
@@ -13,7 +13,19 @@
 
 import type { MacAddress } from '../ground/address.ts';
 import { type BootClient, isRaspberryPiUuid, RPIBOOT } from './client.ts';
-import { FIRMWARE_PREFIXES } from './firmware-prefixes.ts';
+
+/**
+ * The first three octets of hardware addresses by which firmware with a quirk is recognised. A site
+ * adds its own to `boot.quirks`. Source: the IEEE's registers. MA-L of Raspberry Pi Foundation,
+ * Raspberry Pi (Trading) Ltd and Raspberry Pi Ltd; 3a:35:41 is the company identifier (CID) of
+ * addresses that are given locally.
+ */
+const FIRMWARE_PREFIXES: ReadonlyMap<number, 'raspberry-pi'> = new Map(
+  [0x28cdc1, 0x2ccf67, 0x88a29e, 0xb827eb, 0xd83add, 0xdca632, 0xe45f01, 0x3a3541].map((prefix) => [
+    prefix,
+    'raspberry-pi',
+  ]),
+);
 
 /**
  * How a client in proxy mode learns its boot file.
