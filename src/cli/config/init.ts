@@ -10,6 +10,8 @@
 // 2. `init` never chooses the interface of the default route unasked, nor sets up a second DHCP
 //    server where one answers: either would disturb every host on the network.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadPlace } from '../../config/config-file.ts';
@@ -46,7 +48,6 @@ import { askPerson, type Draft, type DraftTerms, judgeAnswers, pickOptions, take
 import { findInitFile } from './init-file.ts';
 import { buildSettings, domainLines, findFormerDomain, type InitAnswers, renderConfig } from './init-proposal.ts';
 import { type Answers, FIELDS } from './init-questions.ts';
-import { prepareServiceOffer } from './init-service.ts';
 import { formatFlag } from './init-words.ts';
 import { findLocalServers, type LocalServer, rightfulFor } from './local-dhcp.ts';
 import { type NetworkOfRack, networkLosses, networksIn } from './networks.ts';
@@ -463,4 +464,26 @@ function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: 
 function pageHost(proposal: InitAnswers['proposal']): string {
   const address = proposal?.address ?? outwardAddress();
   return address === undefined ? 'localhost' : formatIpv4(address);
+}
+
+/**
+ * Prepares the offer to start the service, which nothing else starts or enables, while this process is root's: storing the network makes it the service user's,
+ * who may start nothing.
+ * @returns asks the person; true if the service runs then
+ */
+function prepareServiceOffer(): () => Promise<boolean> {
+  const units = unitsToEnable();
+  const backup = units.includes('backup') ? ', with a backup each night' : '';
+  // It waits for a line. Without one it ends with this process.
+  const child = spawn('sh', ['-c', `read -r line && exec systemctl enable --now ${units}`], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
+  child.unref();
+  return async () => {
+    if (!(await agrees(`Start the service now and at each boot${backup}?`))) return false;
+    child.ref();
+    child.stdin.end('\n');
+    const [code] = await once(child, 'exit');
+    return code === 0;
+  };
 }
