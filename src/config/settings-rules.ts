@@ -1,21 +1,21 @@
 // Implements the port of `region/settings.ts`: judges configurations by merging and resolving them
-// as a rack does.
+// as a rack does, and says, from the schema, how a person writes each key.
 
+import { z } from 'zod';
 import { NAMED_OPTIONS } from '../dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES } from '../dhcp/wire/option-value.ts';
 import { valueIn } from '../ground/fields.ts';
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
-import type { SettingsRules } from '../region/settings.ts';
+import type { SettingShape, SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';
 import type { ConfigFile } from './config-file.ts';
 import { findHostOverlaps, type HostAddresses } from './host-check.ts';
-import { findKeyRule, isSectionOfFile } from './keys.ts';
+import { findKeyRule, hasRuleBelow, isSectionOfFile, KEYS } from './keys.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
 import { profile } from './profile-list.ts';
 import { findRecordFaults } from './record-faults.ts';
 import { resolveFile, type UsableConfig } from './resolve-file.ts';
-import { settingShapes } from './setting-shapes.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
 const asConfigFile = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });
@@ -70,4 +70,58 @@ function findDefault(key: string): SettingValue | undefined {
   const value = valueIn(DEFAULTS, key.split('.'));
   if (Array.isArray(value)) return value.length === 0 ? [] : undefined;
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+}
+
+type Schema = z.core.JSONSchema.JSONSchema | boolean | undefined;
+
+/** The alternatives of a schema: itself, if it has no others. */
+function listAlternatives(schema: Schema): readonly z.core.JSONSchema.BaseSchema[] {
+  if (typeof schema !== 'object') return [];
+  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(listAlternatives);
+}
+
+const isPlainText = ({ type, enum: values, const: value }: z.core.JSONSchema.BaseSchema) =>
+  type === 'string' && values === undefined && value === undefined;
+
+function chooseShapeKind(schema: Schema): SettingShape['kind'] {
+  const all = listAlternatives(schema);
+  const items = all.flatMap((alternative) =>
+    typeof alternative.items === 'object' && !Array.isArray(alternative.items) ? [alternative.items] : [],
+  );
+  const isStructure =
+    all.some(({ type }) => type === 'object') || items.some((item) => !listAlternatives(item).every(isPlainText));
+  if (isStructure) return 'structure';
+  if (items.length > 0) return 'list';
+  if (all.every(({ enum: values, const: value }) => values !== undefined || value !== undefined)) return 'choice';
+  if (all.every(({ type }) => type === 'boolean')) return 'check';
+  return 'text';
+}
+
+function buildShape(key: string, schema: Schema): SettingShape {
+  const all = listAlternatives(schema);
+  return {
+    key,
+    owner: findKeyRule(key)?.owner ?? 'file',
+    kind: chooseShapeKind(schema),
+    choices: all
+      .flatMap(({ enum: values, const: value }) => values ?? [value])
+      .filter((value) => typeof value === 'string'),
+    isNumeric: all.some(({ type }) => type === 'integer' || type === 'number'),
+  };
+}
+
+function schemaAt(schema: Schema, key: string): Schema {
+  let inner = schema;
+  for (const part of key.split('.')) inner = typeof inner === 'object' ? inner.properties?.[part] : undefined;
+  return inner;
+}
+
+let shapes: readonly SettingShape[] | undefined;
+
+/** The control that a form has for each key that holds a value, in the order of the file. */
+export function settingShapes(): readonly SettingShape[] {
+  if (shapes !== undefined) return shapes;
+  const whole = z.toJSONSchema(writtenConfigSchema, { io: 'input', unrepresentable: 'any' });
+  shapes = KEYS.filter((key) => !hasRuleBelow(key)).map((key) => buildShape(key, schemaAt(whole, key)));
+  return shapes;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { settingShapes } from '../../../../src/config/setting-shapes.ts';
+import { settingShapes } from '../../../../src/config/settings-rules.ts';
 import { formatRefusal, type Outcome } from '../../../../src/region/page/frame/view.ts';
 import { words } from '../../../../src/region/page/frame/words.ts';
 import { SETTINGS_PAGE } from '../../../../src/region/page/settings/settings-page.ts';
