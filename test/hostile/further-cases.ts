@@ -23,7 +23,7 @@ export const FURTHER_CASES: readonly HostileCase[] = [
     bites: grown(94, 'rackboot_region_api_answers_total', { class: '2xx' }),
     keeps: {
       what: 'the memory of the daemon is bounded',
-      // Of the region's thread, the heap alone is bounded by 512 MiB (`daemon/rack/region-thread.ts`).
+      // Of the region's thread, the heap alone is bounded by 512 MiB (`daemon/rack/region-side.ts`).
       isTrue: (now, _before, attackers) =>
         now.sum('process_resident_memory_bytes') < (attackers === 1 ? 600 : 900) * 2 ** 20,
     },

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { startRegionThread } from '../../src/daemon/rack/region-thread.ts';
+import { startRegionThread } from '../../src/daemon/rack/region-side.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from '../../src/uplink/messages.ts';

@@ -4,7 +4,8 @@
 // 1. A problem with the rack's identity, its key or a certificate file is reported before anything is served.
 // 2. The region starts after the rack answers and never delays it. Events from before that reach it too.
 // 3. A region database that is damaged or cannot be used does not stop the rack, at start or later:
-//    leases, names and boots of known machines continue, and the region is restarted.
+//    leases, names and boots of known machines continue, and the region is restarted. The memory of
+//    its thread is bounded: a region that exceeds it ends, and the rack continues.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,7 +46,6 @@ import type { KnownHosts } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
 import type { Rack } from './rack.ts';
 import { checkRegion } from './region-preflight.ts';
-import { startRegionThread } from './region-thread.ts';
 import { usedTime } from './threads.ts';
 
 /** How long the region may take to store its data and end, in milliseconds. */
@@ -374,4 +374,18 @@ function readRegionAuthorities(path: string): string {
     if (!(error instanceof RackError)) throw error;
     throw new RackError(error.code, `region.ca_file: ${error.message}`, { cause: error.cause });
   }
+}
+
+/**
+ * Memory of the region's thread, old and young generation, in MiB. `--max-semi-space-size`
+ * overrides the latter in every thread.
+ */
+const REGION_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 } as const;
+
+export function startRegionThread(config: RegionConfig): Worker {
+  return new Worker(threadFile('region'), {
+    name: 'region',
+    workerData: config,
+    resourceLimits: REGION_LIMITS,
+  });
 }
