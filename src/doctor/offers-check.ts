@@ -11,10 +11,23 @@ import { openNetwork } from '../net/datagrams/udp-linux.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
-import { FIRMWARE } from './firmware.ts';
 import { buildCommand, isLoaderAbsent } from './loader-check.ts';
 import { judgeSilence, lackOfRoom } from './silence.ts';
 import { readImages } from './tree-check.ts';
+
+interface Firmware {
+  readonly label: string;
+  /** Option 93. */
+  readonly architecture: number;
+}
+
+/** The kinds of firmware that the doctor imitates, each as a machine of its own. */
+const FIRMWARE: readonly Firmware[] = [
+  { label: 'BIOS', architecture: 0 },
+  { label: 'UEFI amd64', architecture: 7 },
+  { label: 'UEFI amd64 by HTTP', architecture: 16 },
+  { label: 'UEFI arm64', architecture: 11 },
+];
 
 /** The architecture that is built by default. */
 const USUAL_CPU: Cpu = 'amd64';
