@@ -23,7 +23,6 @@ import type { BuildReports } from './build-reports.ts';
 import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
-import { deployToolPackages, hasDeployTools, makeDeployTools } from './deploy-tools.ts';
 import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
 import {
@@ -43,22 +42,39 @@ import {
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
 import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
 
-// The programs for logging in to the ephemeral environment: dropbear's server and the generator of
-// its host key. A separate archive, which a machine fetches only if a login is allowed.
-
-const PACKAGE = 'dropbear-bin';
-
-const loginToolPackages = (apt: Apt): Promise<string[]> => toolPackages(apt, [PACKAGE]);
-
-const hasLoginTools = (names: readonly string[]): boolean => names.includes(PACKAGE);
+/**
+ * The programs that a deployment needs and busybox lacks, each with its package. They form an
+ * archive next to the initrd, which only machines that are deployed or rescued fetch.
+ */
+const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
+  ['zstd', 'zstd'],
+  ['sfdisk', 'fdisk'],
+  ['mke2fs', 'e2fsprogs'],
+  ['e2fsck', 'e2fsprogs'],
+  ['resize2fs', 'e2fsprogs'],
+];
+/**
+ * Further ones, each included if its package is given. Without them, xfs cannot grow, and archives
+ * and squashfs with the roots of systems, and laid-out disks cannot be deployed.
+ */
+const OPTIONAL_PROGRAMS: typeof PROGRAMS = [
+  ['xfs_growfs', 'xfsprogs'],
+  ['tar', 'tar'],
+  ['unsquashfs', 'squashfs-tools'],
+  ['lvm', 'lvm2'],
+  ['mdadm', 'mdadm'],
+  ['mkfs.xfs', 'xfsprogs'],
+  ['mkfs.btrfs', 'btrfs-progs'],
+  ['grep', 'grep'],
+];
+const listPackages = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
+const PACKAGES = listPackages(PROGRAMS);
 
 /**
- * The archive, and the initrd entry that names it.
- * @param unpacked where the packages of `loginToolPackages` were unpacked
- * @param directory of the archive, relative to the boot tree
+ * Has the programs for logging in to the ephemeral environment: dropbear's server and the generator
+ * of its host key. A separate archive, which a machine fetches only if a login is allowed.
  */
-const makeLoginTools = (unpacked: string, directory: string): Promise<ToolArchive> =>
-  makeToolArchive({ unpacked, directory, name: 'login', programs: ['dropbear', 'dropbearkey'] });
+const LOGIN_PACKAGE = 'dropbear-bin';
 
 export interface EnvironmentRequest extends BuildReports {
   readonly tree: string;
@@ -152,10 +168,14 @@ async function makeTools(
 ): Promise<readonly ToolArchive[]> {
   const names = packages.map(({ name }) => name);
   const tools: ToolArchive[] = [];
-  if (hasDeployTools(names)) tools.push(await makeDeployTools(unpacked, directory, names));
-  else onProgress('Omitting the tools for deploying: zstd, fdisk or e2fsprogs is missing');
-  if (hasLoginTools(names)) tools.push(await makeLoginTools(unpacked, directory));
-  else onProgress('Omitting logins to machines in rescue mode: the package dropbear-bin is missing');
+  if (PACKAGES.every((name) => names.includes(name))) {
+    const optional = OPTIONAL_PROGRAMS.filter(([, name]) => names.includes(name));
+    const programs = [...PROGRAMS, ...optional].map(([program]) => program);
+    tools.push(await makeToolArchive({ unpacked, directory, name: 'tools', programs }));
+  } else onProgress('Omitting the tools for deploying: zstd, fdisk or e2fsprogs is missing');
+  if (names.includes(LOGIN_PACKAGE))
+    tools.push(await makeToolArchive({ unpacked, directory, name: 'login', programs: ['dropbear', 'dropbearkey'] }));
+  else onProgress(`Omitting logins to machines in rescue mode: the package ${LOGIN_PACKAGE} is missing`);
   return tools;
 }
 
@@ -206,8 +226,7 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
     'busybox-static',
     ...new Set([
       ...(await ipmiToolPackages(apt)),
-      ...(await deployToolPackages(apt)),
-      ...(await loginToolPackages(apt)),
+      ...(await toolPackages(apt, [...PACKAGES, ...listPackages(OPTIONAL_PROGRAMS), LOGIN_PACKAGE])),
     ]),
   ]);
 }
