@@ -1,11 +1,11 @@
-// Reads which interfaces this host has now. `watch/interfaces.ts` follows their changes.
+// Reads which interfaces this host has now. `watch/interfaces.ts` follows their changes. Sources:
+// proc(5) on /proc/net/route; /proc/net/fib_trie as Linux prints it.
 
 import { readdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { parseIpv4, parseMac } from '../ground/address.ts';
-import { withDefaultRouters } from './default-route.ts';
+import { type Ipv4, networkContains, networkWithPrefix, parseIpv4, parseMac } from '../ground/address.ts';
+import { type HostRoute, readRoutes, withDefaultRouters } from './default-route.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
-import { readIdleAddresses } from './idle-addresses.ts';
 import { readHostText } from './kernel-text.ts';
 
 /**
@@ -20,7 +20,7 @@ export function readHostInterfaces(): readonly HostInterface[] {
       parseInterfaceAddresses(nodeAddresses ?? []).map(({ address }) => address),
     ),
   );
-  const idle = readIdleAddresses(listed);
+  const idle = findIdleAddresses(readRoutes(), readHostText('/proc/net/fib_trie') ?? '', listed);
   const names = new Set([...listDevices(), ...Object.keys(byNode), ...idle.keys()]);
   const interfaces: HostInterface[] = [];
   for (const name of names) {
@@ -63,3 +63,38 @@ function listDevices(): readonly string[] {
 /** A line from a device's directory. */
 const readDeviceFile = (device: string, file: string): string | undefined =>
   readHostText(`/sys/class/net/${device}/${file}`)?.trim();
+
+/**
+ * The IPv4 addresses of interfaces without a carrier (no cable, or the other side is off), by the
+ * interface's name. Quirk: Node lists only interfaces with a carrier (libuv asks for IFF_RUNNING),
+ * but an address stays when the cable goes. The kernel's tables show it: a connected route names
+ * the interface and the network, the local table names the addresses.
+ * @param trie the text of the local table @param listed the addresses that Node lists
+ */
+export function findIdleAddresses(
+  routes: readonly HostRoute[],
+  trie: string,
+  listed: ReadonlySet<Ipv4>,
+): ReadonlyMap<string, readonly InterfaceAddress[]> {
+  const byInterface = new Map<string, InterfaceAddress[]>();
+  const idle = [...new Set(localAddresses(trie))].filter((address) => !listed.has(address));
+  for (const { name, destination, router, prefix } of routes) {
+    if (router !== undefined || prefix === 0) continue;
+    const network = networkWithPrefix(destination, prefix);
+    for (const address of idle) {
+      if (networkContains(network, address))
+        byInterface.set(name, [...(byInterface.get(name) ?? []), { address, prefix }]);
+    }
+  }
+  return byInterface;
+}
+
+/** An address is on its own line, before the line that marks it as local. */
+function* localAddresses(trie: string): Generator<Ipv4> {
+  let last: Ipv4 | undefined;
+  for (const line of trie.split('\n')) {
+    const leaf = /\|-- (\S+)$/.exec(line)?.[1];
+    if (leaf !== undefined) last = parseIpv4(leaf);
+    else if (last !== undefined && line.trim() === '/32 host LOCAL') yield last;
+  }
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../src/ground/address.ts';
 import { parseRoutes } from '../../src/net/default-route.ts';
-import { findIdleAddresses } from '../../src/net/idle-addresses.ts';
+import { findIdleAddresses } from '../../src/net/present-interfaces.ts';
 
 // As Linux 6.1 prints them on a little-endian host: eth1 has 10.20.0.1/24 and no carrier, eth0 192.0.2.9/25 and a default route.
 const ROUTES = parseRoutes(`Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT

@@ -4,14 +4,17 @@
 // 1. `current()` is complete at once, and replaced whole.
 // 2. Listeners are called only after `current()` has changed.
 // 3. A thread that has failed starts again after AGAIN_MS; at its end the interfaces are read once.
+// 4. After its first list the thread does not keep the process alive, unless it is being stopped.
 
 import type { Clock, Timer } from '../../ground/clock.ts';
 import { errorText } from '../../ground/errors.ts';
+import { threadFile } from '../../ground/thread-file.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { HostNote } from '../host-note.ts';
+import { KernelThread } from '../linux/kernel-thread.ts';
 import { readHostInterfaces } from '../present-interfaces.ts';
 import { sameInterfaces } from './interface-table.ts';
-import { NetThread } from './net-thread.ts';
+import type { FromNetWorker, ToNetWorker } from './net-message.ts';
 import { ThreadWire, type Wire } from './wire.ts';
 
 /** How long a thread that has failed rests, in milliseconds. */
@@ -131,5 +134,27 @@ class HostWatch implements InterfaceWatch {
     this.#current = interfaces;
     this.wire.interfacesChanged(interfaces);
     for (const listener of this.#listeners) listener(interfaces);
+  }
+}
+
+interface NetThreadListener {
+  onMessage(message: FromNetWorker): void;
+  /** Called when the thread ended unexpectedly; no more messages follow. */
+  onFailure(reason: unknown): void;
+}
+
+/** The main thread's side of the net worker. */
+export class NetThread extends KernelThread<ToNetWorker, FromNetWorker> {
+  /** Throws if the C library cannot be called. */
+  constructor(listener: NetThreadListener) {
+    super({
+      name: 'net',
+      file: threadFile('network'),
+      onMessage: (message) => {
+        if (message.kind === 'interfaces') this.unref();
+        listener.onMessage(message);
+      },
+      onFailure: (reason) => listener.onFailure(reason),
+    });
   }
 }

@@ -1,6 +1,6 @@
 // Stops a net thread whose first list of interfaces is on its way; prints `stopped` then.
 
-import { NetThread } from '../../../src/net/watch/net-thread.ts';
+import { NetThread } from '../../../src/net/watch/interfaces.ts';
 
 const LIST_MS = 100;
 
