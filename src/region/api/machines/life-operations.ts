@@ -6,17 +6,33 @@
 //
 // 1. An operation answers at once with the machine in its new state; power is switched afterwards.
 // 2. `life/commands.ts` decides whether a command is allowed, and to whom. This file only translates.
+// 3. A command for several machines is applied to all of them or to none. An unknown id is a bad
+//    request, a machine that is already done is not an error. A machine that is named several times
+//    counts once. Nothing is written, and no machine is read whole, before all are known to exist
+//    and their outlines allow the command: a refused request costs one query.
 
 import { z } from 'zod';
-import type { CommandRefusal, MachineCommand } from '../../life/commands.ts';
-import type { CommandOptions } from '../../life/machine-life.ts';
+import { type Actor, type CommandRefusal, type MachineCommand, refuseCommand } from '../../life/commands.ts';
+import type { CommandOptions, MachineLife } from '../../life/machine-life.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../../records/machine.ts';
 import { COMMAND_NAMES, COMMANDS, operationName } from '../../records/machine-commands.ts';
+import { transactOrUndo } from '../../records/undo.ts';
 import { type Answer, combineOrRefuse, isRefusal, json, refuseFor, refuseMachines } from '../call/answer.ts';
-import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
-import { flagParameter, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
+import { listFor } from '../call/long-answers.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  flagParameter,
+  isTrue,
+  nothing,
+  type Operation,
+  operation,
+  optionalList,
+  ownTransaction,
+  values,
+} from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import {
   acquiredBridges,
@@ -35,7 +51,6 @@ import {
   withMachine,
 } from './machine-calls.ts';
 import { answerMachineList } from './machine-list.ts';
-import { giveMany } from './many-machines.ts';
 import { switchPower } from './power-operations.ts';
 
 /** Machines of one command. */
@@ -284,3 +299,56 @@ export const LIFE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).f
   ...defineBulkLifeOperations(version),
   ...(version === '1.0' ? oldOnly() : []),
 ]);
+
+/** Changed machines that are read at a time. */
+const ANSWERED_AT_ONCE = 50;
+
+/**
+ * Gives one command to several machines, to all of them or to none. Lists the changed machines,
+ * rendered by `answer`.
+ */
+async function giveMany(
+  call: ApiCall,
+  systemIds: readonly string[],
+  { field, command, by, isDone = () => false }: ManyTerms,
+  answer: (machine: Machine) => unknown,
+): Promise<Answer> {
+  const { store } = call.region;
+  const named = [...new Set(systemIds)];
+  const machinesById = new Map((await store.outlineMachines(named)).map((machine) => [machine.systemId, machine]));
+  const missing = named.filter((systemId) => !machinesById.has(systemId));
+  if (missing.length > 0) return refuseMachines(field, missing);
+  const wanted = named.flatMap((systemId) => machinesById.get(systemId) ?? []).filter((machine) => !isDone(machine));
+  const done: string[] = [];
+  const early = wanted.flatMap((machine) => refuseCommand(machine, command.name, by) ?? []);
+  const [first, ...others] = early.length > 0 ? early : await commandAll();
+  if (first !== undefined) return refuseFor([first, ...others]);
+  return listFor(call, answers());
+
+  function commandAll() {
+    return transactOrUndo<readonly CommandRefusal[]>(call.region, async (undo) => {
+      const systemIds = wanted.map(({ systemId }) => systemId);
+      const outcomes = await call.region.life.commandAll(systemIds, command, by);
+      const refused = outcomes.flatMap((outcome) => (outcome.kind === 'refuse' ? [outcome.refusal] : []));
+      if (refused.length > 0) throw undo(refused);
+      done.splice(0, done.length, ...systemIds.filter((_, index) => outcomes[index]?.kind === 'changed'));
+      return [];
+    });
+  }
+
+  // A few at a time: hundreds of whole machines would take much memory.
+  async function* answers(): AsyncGenerator<unknown, void> {
+    for (let index = 0; index < done.length; index += ANSWERED_AT_ONCE) {
+      const systemIds = done.slice(index, index + ANSWERED_AT_ONCE);
+      for (const machine of await store.listMachines({ systemIds }, 0, ANSWERED_AT_ONCE)) yield await answer(machine);
+    }
+  }
+}
+
+interface ManyTerms {
+  readonly field: 'machines' | 'nodes';
+  readonly command: Parameters<MachineLife['commandAll']>[1];
+  readonly by: Actor;
+  /** True for a machine on which the command has already taken effect. Default: none. */
+  readonly isDone?: (machine: MachineOutline) => boolean;
+}

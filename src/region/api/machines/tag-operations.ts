@@ -5,13 +5,18 @@
 // 1. A tag with a definition is assigned by it: to machines that have been commissioned, when they
 //    report their hardware; and to all of them when the definition changes, or by `op=rebuild`.
 //    People may assign it, too, until the definition is next evaluated.
+// 2. A definition is evaluated on all machines a few in each step. If the tag changes meanwhile,
+//    nothing more is assigned by the definition that was read: the later change assigns its own.
 
 import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
 import { cleanText } from '../../../ground/clean-text.ts';
 import { readPlacement } from '../../life/machine-placement.ts';
+import { changeFor } from '../../life/tagging.ts';
 import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
+import { machineChunks } from '../../records/machine-chunks.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
@@ -26,6 +31,7 @@ import {
   refuse,
   refuseField,
 } from '../call/answer.ts';
+import { searchFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -41,7 +47,6 @@ import {
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { answerMachineList } from './machine-list.ts';
-import { rebuildTag } from './tag-rebuild.ts';
 
 const COMMENT_MAX = 1000;
 
@@ -275,3 +280,45 @@ function defineTagOperations(version: ApiVersion): readonly Operation[] {
 }
 
 export const TAG_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(defineTagOperations);
+
+/** Machines that are evaluated in one step. */
+const EVALUATED_AT_ONCE = 20;
+
+/**
+ * Assigns a tag by its definition, then answers with `done`. A tag without one stays as people
+ * assigned it.
+ */
+async function rebuildTag(
+  call: ApiCall,
+  tag: { readonly name: string; readonly definition?: string | undefined },
+  event: NewMachineEvent,
+  done: () => Answer,
+): Promise<Answer> {
+  const parsed = parseXpath(tag.definition ?? '');
+  if (parsed.kind === 'fault') return done();
+  const { store } = call.region;
+  return await searchFor(call, steps());
+
+  async function* steps(): AsyncGenerator<undefined, Answer> {
+    const changes: { readonly add: string[]; readonly remove: string[] } = { add: [], remove: [] };
+    for await (const machines of machineChunks(store, {}, EVALUATED_AT_ONCE)) {
+      for (const machine of machines) {
+        const change = parsed.kind === 'xpath' ? changeFor(machine, tag.name, parsed.matches) : undefined;
+        if (change !== undefined) changes[change].push(machine.systemId);
+      }
+      yield;
+    }
+    while (changes.add.length + changes.remove.length > 0) {
+      const [add, remove] = [changes.add.splice(0, TAGGED_MAX), changes.remove.splice(0, TAGGED_MAX)];
+      const isCurrent = await store.transact(async () => {
+        const now = (await store.life.listTags()).find(({ name }) => name === tag.name);
+        if (now === undefined || (now.definition ?? '') !== (tag.definition ?? '')) return false;
+        return (await store.life.tagMachines(tag.name, add, remove, event)) !== undefined;
+      });
+      if (!isCurrent) break;
+      yield;
+    }
+    await call.region.machinesChanged();
+    return done();
+  }
+}

@@ -1,17 +1,23 @@
-// The SSH keys with which users log in to machines: list, add, remove.
+// The SSH keys with which users log in to machines: list, add, remove, and import as published
+// at Launchpad or GitHub.
 //
-// Source: MAAS's `account/prefs/sshkeys/`, in 1.0 with `op=list` and `op=new`.
+// Source: MAAS's `account/prefs/sshkeys/`, in 1.0 with `op=list` and `op=new`; `op=import` answers
+// with the keys that it added.
 //
 // 1. Users see and change only their own keys; administrators choose another user with `username`.
+// 2. All keys of a published list are added, or none. A key that the user has already is not a fault.
 
 import { z } from 'zod';
 import { nearestName } from '../../../ground/nearest-name.ts';
+import { formatKeySource, keysFaultText, parseKeySource } from '../../accounts/key-sources.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
+import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import { transactOrUndo } from '../../records/undo.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, EMPTY, json, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, EMPTY, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -23,8 +29,8 @@ import {
   ownTransaction,
   requiredText,
 } from '../call/operation.ts';
-import { importSshKeys, SSH_KEYS_LIMIT } from './sshkey-import.ts';
 
+const SSH_KEYS_LIMIT = `A user may have at most ${SSH_KEYS_PER_USER_MAX} keys: remove one.`;
 const PATH = 'account/prefs/sshkeys';
 
 const username = optionalText(150, 'For administrators: the user who has the keys. Default: the caller.');
@@ -124,3 +130,52 @@ function defineSshKeyOperations(version: ApiVersion): readonly Operation[] {
 }
 
 export const SSHKEY_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(defineSshKeyOperations);
+
+/**
+ * Adds the keys of a list to those of a user. @param text `lp:NAME` or `gh:NAME` @returns the added
+ * keys, or a refusal
+ */
+async function importSshKeys(
+  call: ApiCall,
+  username: string,
+  text: string,
+  event: NewMachineEvent,
+): Promise<readonly SshKey[] | Refusal> {
+  const { region } = call;
+  const source = parseKeySource(text);
+  if (source === undefined) return refuseField('keysource', 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.');
+  if (region.fetchKeys === undefined)
+    return refuseField('keysource', 'This region does not fetch published keys: add your keys one by one.');
+  const named = formatKeySource(source);
+  const fetched = await region.fetchKeys(source, region.config().install?.httpProxy ?? '');
+  switch (fetched.kind) {
+    case 'busy':
+      return refuse('rate-limit', 'Other published keys are being fetched: try again in a moment.', {
+        'Retry-After': '5',
+      });
+    case 'nobody':
+      return refuseField('keysource', `${named} does not exist: check the name.`);
+    case 'fault':
+      return refuseField(
+        'keysource',
+        `The keys of ${named} could not be read: ${keysFaultText(fetched.fault)}. If the region has no internet access, set http_proxy, or add the keys one by one.`,
+      );
+    case 'keys':
+      break;
+  }
+  const keys = fetched.lines.flatMap((line) => {
+    const parsed = parseSshKey(line);
+    return parsed.kind === 'key' ? [parsed.key] : [];
+  });
+  if (keys.length === 0) return refuseField('keysource', `${named} has published no key of a supported type.`);
+  return await transactOrUndo(region, async (undo) => {
+    const added: SshKey[] = [];
+    for (const key of new Set(keys)) {
+      const sshKey = { username, key, source: named, createdMs: event.atMs };
+      const outcome = await region.store.life.addSshKey(sshKey, SSH_KEYS_PER_USER_MAX, event);
+      if (outcome === 'limit') throw undo(refuseField('keysource', SSH_KEYS_LIMIT));
+      if (outcome !== 'exists') added.push(outcome);
+    }
+    return added;
+  });
+}

@@ -6,16 +6,29 @@
 // 1. Every user may read them. Only administrators may change them, because they run as root on machines.
 
 import { z } from 'zod';
-import { SCRIPT_HARDWARE, SCRIPT_PARALLEL, type Script, type ScriptKind } from '../../records/script-store.ts';
+import {
+  SCRIPT_HARDWARE,
+  SCRIPT_PARALLEL,
+  type Script,
+  type ScriptKind,
+  type WrittenScript,
+} from '../../records/script-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { passes } from '../../scripts/script-run.ts';
 import {
+  HARDWARE_FORM,
+  PARALLEL_FORM,
   POSITION_DEFAULT,
+  parseHardware,
   parseKind,
+  parseParallel,
+  parseScript,
+  parseTimeout,
   SCRIPT_BYTES_MAX,
   SCRIPT_TAG,
   SCRIPT_TAGS_LIMIT,
   SCRIPT_TAGS_MAX,
+  SCRIPT_TYPE_FORM,
   SCRIPTS_MAX,
   scriptTagText,
   TIMEOUT_SECONDS_DEFAULT,
@@ -28,8 +41,10 @@ import {
   isRefusal,
   json,
   plainText,
+  type Refusal,
   refuse,
   refuseField,
+  refuseFields,
 } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -49,7 +64,6 @@ import {
 import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 import { parseHardwareType } from './result-operations.ts';
-import { buildScript } from './script-fields.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
 const HARDWARE_TITLES = {
@@ -377,3 +391,40 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     removeScript,
   ),
 ];
+
+/** The script made from the parameters and the script before, if any; or a refusal. */
+function buildScript(call: ApiCall, input: ScriptInput, before: WrittenScript | undefined): WrittenScript | Refusal {
+  const { type, timeout: time, hardware_type: device, parallel: partners, destructive } = input;
+  const kind = type === undefined ? undefined : parseKind(type);
+  const timeout = time === undefined ? undefined : parseTimeout(time);
+  const hardware = device === undefined ? undefined : parseHardware(device);
+  const parallel = partners === undefined ? undefined : parseParallel(partners);
+  const parsed = parseScript({
+    before,
+    content: input.script,
+    name: input.name,
+    kind,
+    title: input.title,
+    description: input.description,
+    timeoutSeconds: timeout,
+    position: input.position === undefined ? undefined : Number(input.position),
+    tags: input.tags,
+    hardware,
+    parallel,
+    isDestructive: destructive === undefined ? undefined : isTrue(destructive),
+  });
+  const checked = combineOrRefuse(
+    parsed.kind === 'fault' ? refuseFields(parsed.problems) : parsed,
+    input.packages ? refuseField('packages', 'Nothing is installed before a script: it runs with busybox.') : undefined,
+    isTrue(input.may_reboot) ? refuseField('may_reboot', 'A script may not restart its machine.') : undefined,
+    type !== undefined && kind === undefined ? refuseField('type', SCRIPT_TYPE_FORM) : undefined,
+    time !== undefined && timeout === undefined
+      ? refuseField('timeout', 'Give seconds, or a time such as 01:30:00.')
+      : undefined,
+    device !== undefined && hardware === undefined ? refuseField('hardware_type', HARDWARE_FORM) : undefined,
+    partners !== undefined && parallel === undefined ? refuseField('parallel', PARALLEL_FORM) : undefined,
+  );
+  if (isRefusal(checked)) return checked;
+  const [whole] = checked;
+  return { ...whole.script, changedMs: call.region.clock.wallTimeMs() };
+}
