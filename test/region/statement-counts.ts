@@ -18,7 +18,7 @@ import { OPERATIONS } from '../../src/region/api/operations.ts';
 import { REPORTS_AT_ONCE } from '../../src/region/http/rack-batch.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { cookieName } from '../../src/region/page/frame/login.ts';
-import { TURN_MACHINES } from '../../src/region/page/machines/machine-list.ts';
+import { TURN_MACHINES } from '../../src/region/page/machines/machines-page.ts';
 import { PAGES } from '../../src/region/page/routes.ts';
 import { DEFAULT_VLAN_ID } from '../../src/region/records/network-store.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
