@@ -48,7 +48,7 @@ const stateMessage = z.lazy(() =>
   z.object(
     {
       schema: z.literal(SCHEMA, `${SCHEMA}; rack and region must have the same version`),
-      version: wholeNumber(Number.MAX_SAFE_INTEGER),
+      version: wholeNumber<number>(Number.MAX_SAFE_INTEGER),
       machines: machineList,
       settings: z.unknown().optional(),
       reserved: boundedList(reservedHost, RESERVED_HOSTS_MAX).optional(),

@@ -3,7 +3,7 @@
 // ends: what it lacks, the region cannot send.
 
 import { z } from 'zod';
-import { ipv4, mac } from '../ground/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { cleanText } from '../ground/clean-text.ts';
 import type { Frozen } from '../ground/fields.ts';
 import type { Settings } from './settings.ts';
@@ -24,19 +24,24 @@ const IPV4_MAX = 0xffffffff;
 const TEXT = `a text of at most ${MACHINE_TEXT_MAX} characters`;
 export const boundedText = z.string(TEXT).max(MACHINE_TEXT_MAX, TEXT);
 
-export function wholeNumber(max: number) {
-  const words = `a whole number from 0 to ${max}`;
-  return z.int(words).min(0, words).max(max, words);
-}
+/** One check, because a state has hundreds of thousands of numbers. */
+export const wholeNumber = <Value extends number>(max: number) =>
+  z.custom<Value>(
+    (value) => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max,
+    `a whole number from 0 to ${max}`,
+  );
 
 /** Of a longer list no entry is read. */
-export function boundedList<Entry extends z.ZodType>(entry: Entry, countMax: number) {
-  const isShort = (value: unknown): boolean => Array.isArray(value) && value.length <= countMax;
-  return z.custom<readonly unknown[]>(isShort, `a list of at most ${countMax}`).pipe(z.array(entry));
-}
+export const boundedList = <Entry extends z.ZodType>(entry: Entry, countMax: number) =>
+  z
+    .custom<readonly unknown[]>(
+      (value) => Array.isArray(value) && value.length <= countMax,
+      `a list of at most ${countMax}`,
+    )
+    .pipe(z.array(entry));
 
-const macNumber = wholeNumber(MAC_MAX).transform(mac);
-const ipv4Number = wholeNumber(IPV4_MAX).transform(ipv4);
+const macNumber = wholeNumber<MacAddress>(MAC_MAX);
+const ipv4Number = wholeNumber<Ipv4>(IPV4_MAX);
 
 const OBJECT = 'an object';
 const UUID = 'a UUID in lower case';
