@@ -13,6 +13,7 @@
 import { cleanText } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
+import { MAAS_HOST_COMMANDS } from '../terminal/named-commands.ts';
 import { print, printError } from '../terminal/output.ts';
 import { printAnswer } from './answer-output.ts';
 import { buildRegionRequest } from './call.ts';
@@ -37,8 +38,6 @@ Commands:
 KEY@=FILE sends the content of a file. --debug (-d) shows the status and the headers of each answer on standard error; --insecure (-k)
 accepts any certificate, so that another host may read the key. Exit codes: 0 done, 1 no answer, 2 refused or wrong usage.`;
 
-/** Commands for this host that MAAS's client has as well. */
-const OF_THIS_HOST: ReadonlySet<string> = new Set(['status', 'config', 'createadmin', 'apikey']);
 const HELP_OPTIONS: ReadonlySet<string> = new Set(['--help', '-h']);
 const DEBUG_OPTIONS: ReadonlySet<string> = new Set(['--debug', '-d']);
 const INSECURE_OPTIONS: ReadonlySet<string> = new Set(['--insecure', '-k']);
@@ -92,7 +91,7 @@ export async function runMaas(
     case 'init':
       throw new RackError('bad-argument', '`rackboot init` sets up a rack');
   }
-  if (OF_THIS_HOST.has(first))
+  if (MAAS_HOST_COMMANDS.includes(first))
     return await runOther(first === 'config' && rest.length === 0 ? ['config', 'show'] : words);
   return await runNoun(first, rest);
 }

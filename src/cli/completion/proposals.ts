@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { findNamed, listParameters, type Noun } from '../clients/description.ts';
 import { listProfiles } from '../clients/profiles.ts';
 import { isOwnCommand, mayBeOperation, OPERATION_OPTIONS, untaken, withOwnNoun } from '../operations/commands.ts';
+import { MAAS_HOST_COMMANDS } from '../terminal/named-commands.ts';
 import { proposeNames } from './names.ts';
 
 interface Proposals {
@@ -17,8 +18,6 @@ interface Proposals {
 
 const NOTHING: Proposals = { words: [] };
 const MAAS_WORDS = ['list', 'login', 'logout', 'refresh'];
-/** Commands for this host, which `rackboot maas` has as well. */
-const OF_THIS_HOST = ['status', 'config', 'createadmin', 'apikey'];
 
 /** The words after `rackboot`, or after its alias `maas`. */
 export const dropProgram = (typed: readonly string[]): readonly string[] =>
@@ -44,8 +43,8 @@ export async function proposalsFor(typed: readonly string[]): Promise<Proposals>
 
 async function proposeAsMaas(line: readonly string[]): Promise<Proposals> {
   const [first = ''] = line;
-  if (line.length === 1) return { words: [...listProfiles(), ...MAAS_WORDS, ...OF_THIS_HOST] };
-  if (OF_THIS_HOST.includes(first)) return await proposalsFor(line);
+  if (line.length === 1) return { words: [...listProfiles(), ...MAAS_WORDS, ...MAAS_HOST_COMMANDS] };
+  if (MAAS_HOST_COMMANDS.includes(first)) return await proposalsFor(line);
   if (first === 'logout') return proposeProfile(line);
   if (MAAS_WORDS.includes(first)) return NOTHING;
   return { words: await proposeOperations(line.slice(1), OF_MAAS) };

@@ -59,6 +59,9 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   why: '',
 };
 
+/** Commands for this host that MAAS's client has as well. */
+export const MAAS_HOST_COMMANDS = ['status', 'config', 'createadmin', 'apikey'];
+
 /** Commands that read no configuration. */
 export const WITHOUT_CONFIG: ReadonlySet<string> = new Set([
   'boot',

@@ -7,7 +7,7 @@
 
 import { formatMac, type MacAddress } from '../../ground/address.ts';
 import type { EnlistmentEffects } from '../records/decisions.ts';
-import type { Doubt, EventParams, Happening, MachineName } from '../records/events.ts';
+import { type Doubt, type EventParams, type Happening, pickMachineName } from '../records/events.ts';
 import type { EnlistmentKnowledge, PairVerdict } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -47,7 +47,7 @@ export function decideEffects(
     const moved = other.weighing.macs.filter((mac) => isMoved(mac, other, weighed));
     taken.push(...moved);
     const macs = other.weighing.macs.filter((mac) => !moved.includes(mac));
-    const machine = pickMachineName(other);
+    const machine = pickMachineName(other.machine);
     const differs = other.weighing.other;
     if (isMereClaim(other))
       notes.push({ code: 'interface-claimed', params: { macs: formatMacs(moved), machine, own: ownId } });
@@ -66,13 +66,13 @@ export function decideEffects(
     const { macs, same } = candidate.weighing;
     const why: Doubt = {
       code: 'maybe-one',
-      params: { machine: pickMachineName(candidate), macs: formatMacs(macs), same, own: ownId },
+      params: { machine: pickMachineName(candidate.machine), macs: formatMacs(macs), same, own: ownId },
     };
     conflicts.push({ with: candidate.machine.systemId, why });
     if (verdict === undefined) notes.push(why);
   }
   for (const other of recognition.others.filter(isMereClaim)) {
-    const params = { macs: formatMacs(other.weighing.macs), machine: pickMachineName(other), own: ownId };
+    const params = { macs: formatMacs(other.weighing.macs), machine: pickMachineName(other.machine), own: ownId };
     conflicts.push({ with: other.machine.systemId, why: { code: 'interface-claimed', params } });
   }
   // An established machine loses nothing to an unproven report, or to a report through a rack
@@ -138,7 +138,7 @@ export function creationEvents(
     .slice(0, CONFLICTS_MAX)
     .map((other): Happening => {
       const { same, other: differs } = other.weighing;
-      return { code: 'shown-of-another', params: { machine: pickMachineName(other), same, differs } };
+      return { code: 'shown-of-another', params: { machine: pickMachineName(other.machine), same, differs } };
     });
   const isAdded = report.username === undefined ? {} : { isAdded: true };
   return [
@@ -147,5 +147,4 @@ export function creationEvents(
   ];
 }
 
-const pickMachineName = ({ machine: { hostname, systemId } }: Candidate): MachineName => ({ hostname, systemId });
 const formatMacs = (macs: readonly MacAddress[]): readonly string[] => macs.map((mac) => formatMac(mac));

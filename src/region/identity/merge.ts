@@ -11,7 +11,7 @@ import { formatMac, type MacAddress, parseMac } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import type { MergeDecision, SplitDecision } from '../records/decisions.ts';
-import type { Happening, MachineName } from '../records/events.ts';
+import { type Happening, pickMachineName } from '../records/events.ts';
 import type { NameQuestion, SplitKnowledge } from '../records/knowledge.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { BLANK_MACHINE, type Machine, type MachineFields } from '../records/machine.ts';
@@ -44,7 +44,6 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
-const pickMachineName = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
 const formatName = (machine: Machine) => formatNameAndId({ name: machine.hostname, systemId: machine.systemId });
 const inState = (machine: Machine) => `${formatName(machine)} is ${statusRow(machine.status).name}`;
 

@@ -32,6 +32,8 @@ export interface MachineName {
   readonly systemId: string;
 }
 
+export const pickMachineName = ({ hostname, systemId }: MachineName): MachineName => ({ hostname, systemId });
+
 interface RackName {
   readonly rack: string;
   readonly uuid: string;
