@@ -16,13 +16,15 @@ const NO_MESSAGE = 'received invalid response';
 
 const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
 
-/**
- * Serialisation failure, deadlock, an unseen key, and a reference whose row another transaction
- * removed or added.
- */
-const REPEATED: ReadonlySet<string> = new Set(['40001', '40P01', '23505', '23503']);
-
 const UNIQUE_VIOLATION = '23505';
+
+/** Serialisation failure, deadlock. */
+const COLLISIONS: ReadonlySet<string> = new Set(['40001', '40P01']);
+/**
+ * An unseen key, and a reference whose row another transaction removed or added. Of a transaction
+ * that runs alone, our own bug.
+ */
+const VIOLATIONS: ReadonlySet<string> = new Set([UNIQUE_VIOLATION, '23503']);
 
 /** A COMMIT without confirmation: its connection must not be used again. */
 export class Unconfirmed extends StoreOutage {}
@@ -78,7 +80,11 @@ const NO_TLS_TEXT = /^The server does not support SSL connections/;
 const databaseErrorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
-export const isRepeatable = (error: unknown): boolean => REPEATED.has(databaseErrorCode(error)) || isStale(error);
+/** @param isAlone true: no other transaction wrote during this one */
+export function isRepeatable(error: unknown, isAlone: boolean): boolean {
+  const code = databaseErrorCode(error);
+  return COLLISIONS.has(code) || (VIOLATIONS.has(code) && !isAlone) || isStale(error);
+}
 
 export const isLockTimeout = (error: unknown): boolean => databaseErrorCode(error) === '55P03';
 

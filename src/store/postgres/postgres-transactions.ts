@@ -14,7 +14,7 @@
 // 3. After TOGETHER_MS_MAX of failed runs a transaction runs alone, so that small changes do not
 //    starve a large one: every writing transaction shares a lock on a table, which this one takes
 //    exclusively before its view of the data. So does one with a statement `ALONE`, from its second
-//    run on.
+//    run on. A key or a reference that is broken alone stays so: it does not run again.
 // 4. If the connection is lost during COMMIT, its mark shows whether the transaction was stored,
 //    even after a crash or on a standby that takes over. Until then the transaction neither runs
 //    again nor is said to have failed; meanwhile it holds no connection, so that a pool that lost
@@ -153,13 +153,14 @@ export class PostgresTransactions implements RegionDriver {
     let losses = 0;
     let needsAlone = false;
     for (let tries = 1; ; tries += 1) {
+      const isAlone = needsAlone || passedMs() > TOGETHER_MS_MAX;
       try {
-        return await this.#context.exit(() => work(needsAlone || passedMs() > TOGETHER_MS_MAX));
+        return await this.#context.exit(() => work(isAlone));
       } catch (error) {
         if (isLost(error)) losses += 1;
         needsAlone ||= error instanceof NotAlone;
         const mayRepeat =
-          error instanceof NotStored || error instanceof NotAlone || isRepeatable(error) || isLost(error);
+          error instanceof NotStored || error instanceof NotAlone || isRepeatable(error, isAlone) || isLost(error);
         // The lock may be that of a transaction whose COMMIT waits.
         if (isLockTimeout(error) && (await this.#confirmation.isMissing())) this.#confirmation.check();
         if (!mayRepeat || losses > LOSSES_MAX || passedMs() > REPEATED_MS_MAX) {

@@ -22,9 +22,20 @@ function meaningOf(error: Error): Outage {
 
 test('a plan that no longer fits is run again, in whatever language the database says so', () => {
   const said = coded('0A000', 'gecachter Plan darf den Ergebnistyp nicht ändern');
-  assert.equal(isRepeatable(said), false);
-  assert.equal(isRepeatable(Object.assign(said, { routine: 'RevalidateCachedQuery' })), true);
+  assert.equal(isRepeatable(said, false), false);
+  assert.equal(isRepeatable(Object.assign(said, { routine: 'RevalidateCachedQuery' }), true), true);
 });
+
+for (const [code, isAlone, isRepeated] of [
+  ['40001', true, true],
+  ['40P01', true, true],
+  ['23505', false, true],
+  ['23503', false, true],
+  ['23505', true, false],
+  ['23503', true, false],
+] as const)
+  test(`a transaction that ends with ${code} ${isAlone ? 'alone' : 'among others'} ${isRepeated ? 'runs' : 'does not run'} again`, () =>
+    assert.equal(isRepeatable(coded(code, 'x'), isAlone), isRepeated));
 
 type Case = readonly [error: Error, outage: Outage, sentence: RegExp];
 const unusable = (fault: string, said: string): Outage => ({ note: 'database-unusable', fault, said });

@@ -58,4 +58,26 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
       await databases.server.removeDatabase(name);
     }
   });
+
+  test('a reference to a row that nobody adds is refused as soon as its transaction has run alone', async () => {
+    const name = await databases.make();
+    const place = databases.server.placeOf(name);
+    await (await openPostgresRegion(place)).close();
+    const driver = new PostgresTransactions(new PostgresConnections(place), new PostgresConfirmation(place));
+    const orphan = "INSERT INTO session VALUES ('x', 7, 'x', 0, 0, '')";
+    const begunAt = performance.now();
+    try {
+      await assert.rejects(
+        driver.write(function* (): Steps<Answer> {
+          return yield all(orphan);
+        }),
+        { code: '23503' },
+      );
+      // It runs among others for a second, and would run again for ten.
+      assert.ok(performance.now() - begunAt < 5000);
+    } finally {
+      await driver.close();
+      await databases.server.removeDatabase(name);
+    }
+  });
 });
