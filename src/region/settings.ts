@@ -142,7 +142,7 @@ export interface SettingEdit {
 }
 
 /** Reads the settings in force. */
-export type SettingsReader = Pick<RegionSettings, 'rules' | 'valueOf' | 'interfacesOf' | 'pinnedBy'>;
+export type SettingsReader = Pick<RegionSettings, 'rules' | 'list' | 'valueOf' | 'interfacesOf' | 'pinnedBy'>;
 
 interface SettingsParts {
   readonly store: RegionStore;
@@ -189,6 +189,7 @@ export class RegionSettings {
     const own = this.#parts.ownRack()?.uuid;
     return {
       rules: this.rules,
+      list: () => list,
       valueOf: (key) => this.rules.valueOf(key, this.#fileOf(undefined), this.#settingsFor(own ?? '', list)),
       interfacesOf: (rack) => {
         const listed = this.rules.interfacesOf(this.#fileOf(rack), this.#settingsFor(rack, list));
@@ -327,12 +328,45 @@ export class RegionSettings {
       };
     });
     if (outcome.kind === 'refuse') return { outcome, problems: [] };
-    const interfaces = (list: readonly StoredSetting[]): readonly Settings[] =>
-      this.rules.interfacesOf(this.#fileOf(owner), this.#settingsFor(owner, list));
-    const [former, next] = [interfaces(before), interfaces(outcome.settings)];
-    const foreign = findForeignAddresses(this.#parts.racks.find(owner), former, next);
-    const others = () => this.#networksBeside(owner, outcome.settings.map(withoutUserOf));
-    return { outcome, problems: [...foreign, ...(await findTaken(store, former, next, others))] };
+    return { outcome, problems: await this.#findConflicts(owner, before, outcome.settings.map(withoutUserOf)) };
+  }
+
+  /**
+   * Judges changed cluster interfaces as `change` does; they are listed once they are on disk. Call
+   * it in the transaction that stores them.
+   * @param former the settings before it
+   * @returns the refusal, at which the transaction must be undone
+   */
+  async adoptInterfaces(
+    former: readonly StoredSetting[],
+    changes: readonly SettingChange[],
+  ): Promise<SettingsRefusal | undefined> {
+    if (changes.length === 0) return undefined;
+    const next = changes.reduce(withChange, former);
+    const misfit = this.#check(former, next, changes);
+    if (misfit !== undefined) return misfit;
+    const problems: SettingProblem[] = [];
+    for (const rack of new Set(changes.map((change) => change.rack)))
+      problems.push(...(await this.#findConflicts(rack, former, next)));
+    if (problems.length > 0) return refuseSettings(problems);
+    await this.#parts.store.afterCommit(() => {
+      this.#list = next;
+    });
+    return undefined;
+  }
+
+  /** The addresses of a rack's cluster interfaces after a change that its host lacks, or that are not free. */
+  async #findConflicts(
+    rack: string,
+    before: readonly StoredSetting[],
+    after: readonly StoredSetting[],
+  ): Promise<readonly SettingProblem[]> {
+    const interfacesIn = (list: readonly StoredSetting[]): readonly Settings[] =>
+      this.rules.interfacesOf(this.#fileOf(rack), this.#settingsFor(rack, list));
+    const [former, next] = [interfacesIn(before), interfacesIn(after)];
+    const foreign = findForeignAddresses(this.#parts.racks.find(rack), former, next);
+    const others = () => this.#networksBeside(rack, after);
+    return [...foreign, ...(await findTaken(this.#parts.store, former, next, others))];
   }
 
   /** Those of all other racks. */

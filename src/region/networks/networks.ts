@@ -10,13 +10,14 @@
 //    The store has everything else.
 // 2. Every change sees all objects and all cluster interfaces in its transaction, each time it
 //    runs, so no two of them overlap unseen. The bounds of all lists are checked there.
-// 3. Changes of racks' services are settings, which are stored in the transaction of the change:
-//    both, or neither.
+// 3. A change is of rows alone. Where racks then get other cluster interfaces, the same checks as of
+//    settings judge them, in the transaction of the change.
 // 4. A removal of a fabric, a VLAN or a subnet is refused while a machine uses it, in its layout or
 //    by an address that it was given.
 // 5. Machines are shown with the view that is known: every change by a person counts a version, at
 //    which each process reads the objects again.
 
+import { isDeepStrictEqual } from 'node:util';
 import { broadcastAddress, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { reachesStore } from '../../ground/errors.ts';
@@ -28,7 +29,6 @@ import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
   type HostLease,
-  isOfService,
   NETWORK_KINDS,
   type NetworkChange,
   type NetworkKind,
@@ -45,20 +45,24 @@ import {
   VLANS_MAX,
 } from '../records/network-store.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
-import type { SettingsRefusal } from '../records/settings-refusal.ts';
+import { pinnedText, type SettingsRefusal } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
+import type { SettingChange } from '../records/stored-setting.ts';
+import type { SubnetService } from '../records/subnet-service.ts';
 import { transactOrUndo } from '../records/undo.ts';
 import { USED_MAX } from './address-use.ts';
+import { type ChangedRows, withRows } from './changed-rows.ts';
 import { type NamedAddress, type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
 import { reconcile } from './reconcile.ts';
 import {
+  type FormerSettings,
   type InterfaceSettings,
   type NetworkSettings,
   type RackNetworks,
   readRackNetworks,
-  type ServiceEdit,
-  settingsOf,
+  type ServedNetwork,
 } from './served-networks.ts';
+import { renderServices } from './service-form.ts';
 
 /** The bound on the objects of each kind, with their name for people. */
 const BOUNDS: Readonly<Record<NetworkKind, readonly [max: number, names: string]>> = {
@@ -91,7 +95,6 @@ export interface WantedChange extends Pick<NetworkChange<unknown>, 'put' | 'remo
   readonly id: number;
   /** Objects that it adds besides, for their events; `undefined`: none. */
   readonly added?: readonly { readonly what: NetworkNoun; readonly name: string }[] | undefined;
-  readonly service?: readonly ServiceEdit[] | undefined;
 }
 
 /** The networks in the transaction of a change. */
@@ -103,6 +106,8 @@ export interface NetworkDraft extends NetworkView {
   readonly leased: readonly HostLease[];
   /** How many addresses the user's released reservations still keep from others. */
   readonly held: number;
+  /** The row of a cluster interface, for a change of it; the refusal if a rack's file has it. */
+  readonly findService: (served: ServedNetwork) => SubnetService | SettingsRefusal;
 }
 
 export class Networks {
@@ -169,8 +174,8 @@ export class Networks {
   }
 
   /**
-   * Decides on a change with all objects, and stores it in one transaction with its audit event and
-   * its changes of racks' services.
+   * Decides on a change with all objects, and stores its rows in one transaction with its audit
+   * events.
    * @param decide runs perhaps more than once
    * @param among the range of addresses of which `decide` gets those in use
    * @param guard the refusal of every change, in its transaction
@@ -183,54 +188,48 @@ export class Networks {
   ): Promise<WantedChange | R | SettingsRefusal> {
     await this.look();
     const atMs = this.#parts.clock.wallTimeMs();
-    const { store } = this.#parts;
+    const { store, settings } = this.#parts;
     return await transactOrUndo<WantedChange | R | SettingsRefusal>(store, async (undo) => {
       const refused = await guard?.();
       if (refused !== undefined) return refused;
-      const ofRacks = this.#ofRacks(await this.#parts.settings.read());
+      const former = await settings.read();
+      const ofRacks = this.#ofRacks(former);
       const uses = {
         used: among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX),
         leased: among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs),
         held: await store.networks.heldBy(username, atMs),
       };
       let question: NetworkUseQuestion | undefined;
+      let entries: readonly ChangedEntry[] = [];
       const outcome = await store.networks.change<WantedChange | R | SettingsRefusal>((records, nextId) => {
-        const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId });
+        const findService = serviceFinder(records, former);
+        const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId, findService });
         if (wanted.kind === 'refusal') return { result: wanted };
         const excess = excessOf(records, wanted);
         if (excess !== undefined) return { result: excess };
-        const { put, nextId: after } = wanted;
         question = questionOf(records, wanted.remove);
-        const remove = isServedFirst(wanted) ? {} : removalOf(records, wanted.remove);
+        const rows = completeRows(records, wanted, question, atMs);
+        entries = listChangedEntries(records, withRows(records, rows));
         const events = eventsOf(wanted, atMs, username);
-        return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };
+        const edits = settingsEdits(entries, atMs, username);
+        return { ...rows, nextId: wanted.nextId, events, edits, isClaim: among !== undefined, result: wanted };
       });
       if (!('change' in outcome)) return outcome;
       const use = question === undefined ? undefined : await store.networks.firstUse(question);
-      const refusedUse =
-        use === undefined ? await this.#serve(outcome.service ?? [], username) : refuseUse(use, outcome);
-      if (refusedUse !== undefined) throw undo(refusedUse);
-      if (isServedFirst(outcome))
-        await store.networks.change((records) => ({ remove: removalOf(records, outcome.remove), result: undefined }));
+      const misfit =
+        use === undefined
+          ? await settings.adoptInterfaces(
+              former.list(),
+              entries.map(({ change }) => change),
+            )
+          : refuseUse(use, outcome);
+      if (misfit !== undefined) throw undo(misfit);
       await store.afterCommit(async () => {
         await this.look();
         this.#parts.onChange();
       });
       return outcome;
     });
-  }
-
-  /**
-   * Changes cluster interfaces. @returns the refusal if a rack's configuration would be wrong:
-   * those before are changed then
-   */
-  async #serve(edits: readonly ServiceEdit[], username: string): Promise<SettingsRefusal | undefined> {
-    for (const rack of new Set(edits.map(({ served }) => served.rack))) {
-      const own = edits.filter(({ served }) => served.rack === rack);
-      const refused = await this.#parts.settings.change(rack, own.flatMap(settingsOf), username);
-      if (refused !== undefined) return refused;
-    }
-    return undefined;
   }
 
   #ofRacks(settings: InterfaceSettings = this.#parts.settings): RackNetworks {
@@ -269,27 +268,70 @@ function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalW
   return undefined;
 }
 
-/** The services of a subnet are changed while it is there. */
-const isServedFirst = ({ remove, service = [] }: WantedChange): boolean =>
-  service.length > 0 && (remove?.subnets ?? []).length > 0;
-
-/**
- * With the services of subnets that go, of which none is in force. A range of a service goes by an
- * edit of the service.
- */
-function removalOf(records: NetworkRecords, remove: WantedChange['remove'] = {}): NonNullable<WantedChange['remove']> {
-  const subnetIds = new Set(questionOf(records, remove)?.subnetIds);
-  const services = new Set(records.services.flatMap(({ id, subnetId }) => (subnetIds.has(subnetId) ? [id] : [])));
-  const ofServices = records.ranges.filter(isOfService);
-  const held = new Set(ofServices.map(({ id }) => id));
-  return {
-    ...remove,
-    services: [...services],
-    ranges: [
-      ...(remove.ranges ?? []).filter((id) => !held.has(id)),
-      ...ofServices.flatMap(({ id, serviceId }) => (services.has(serviceId) ? [id] : [])),
-    ],
+/** The row of a cluster interface, unless a rack's file has it, which then has all its values. */
+const serviceFinder =
+  ({ services }: NetworkRecords, settings: FormerSettings): NetworkDraft['findService'] =>
+  ({ rack, rackName, name, key }) => {
+    const pin = settings.pinnedBy(key, rack);
+    const service = services.find((row) => row.rack === rack && row.name === name);
+    return pin === undefined && service !== undefined
+      ? service
+      : refusal('setting-read-only', pinnedText(key, pin ?? { kind: 'rack', rack: rackName }));
   };
+
+/** With the services of subnets that go, of which none is in force. */
+function completeRows(
+  { services }: NetworkRecords,
+  { put = {}, remove = {} }: WantedChange,
+  question: NetworkUseQuestion | undefined,
+  changedMs: number,
+): ChangedRows {
+  const gone = new Set(question?.subnetIds);
+  const left = services.flatMap(({ id, subnetId }) => (gone.has(subnetId) ? [id] : []));
+  return {
+    put: { ...put, services: put.services?.map((service) => ({ ...service, changedMs })) ?? [] },
+    remove: { ...remove, services: [...(remove.services ?? []), ...left] },
+  };
+}
+
+interface ChangedEntry {
+  readonly change: SettingChange;
+  readonly before: SettingValue | undefined;
+}
+
+/** The kinds of rows from which racks get their cluster interfaces. */
+const RENDERED = ['vlans', 'subnets', 'services', 'ranges', 'routes'] as const satisfies readonly NetworkKind[];
+
+/** The cluster interfaces that racks get in another form. */
+function listChangedEntries(before: NetworkRecords, after: NetworkRecords): readonly ChangedEntry[] {
+  if (RENDERED.every((kind) => before[kind] === after[kind])) return [];
+  const byName = (records: NetworkRecords) =>
+    new Map(renderServices(records).map((entry) => [`${entry.rack} ${entry.key}`, entry]));
+  const [former, next] = [byName(before), byName(after)];
+  return [...new Map([...former, ...next])].flatMap(([name, { rack, key }]): readonly ChangedEntry[] => {
+    const [had, value] = [former.get(name)?.value, next.get(name)?.value];
+    return isDeepStrictEqual(had, value) ? [] : [{ change: { rack, key, value }, before: had }];
+  });
+}
+
+/** An event for each rack. */
+function settingsEdits(entries: readonly ChangedEntry[], atMs: number, username: string) {
+  const byRack = Map.groupBy(entries, ({ change }) => change.rack);
+  return [...byRack.values()].map((ofRack) => {
+    const changes = ofRack.map(({ change: { key, value } }) => ({ key, isRemoved: value === undefined }));
+    const event: NewMachineEvent = {
+      type: 'SETTINGS',
+      code: 'settings-changed',
+      params: { changes },
+      atMs,
+      username,
+    };
+    return {
+      event,
+      before: Object.fromEntries(ofRack.map(({ change, before }) => [change.key, before])),
+      after: Object.fromEntries(ofRack.map(({ change }) => [change.key, change.value])),
+    };
+  });
 }
 
 function questionOf(

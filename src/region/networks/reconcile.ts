@@ -37,9 +37,7 @@ import {
   isHeldRange,
   isOfService,
   MTU_DEFAULT,
-  NETWORK_KINDS,
   type NetworkChange,
-  type NetworkKind,
   type NetworkRecords,
   RANGES_MAX,
   type ServedRange,
@@ -51,6 +49,7 @@ import {
   VLANS_MAX,
   type Vlan,
 } from '../records/network-store.ts';
+import { rowsBetween } from './changed-rows.ts';
 import { parseTagged, type RackHostAddress } from './rack-hosts.ts';
 import type { RackNetworks, ServedNetwork } from './served-networks.ts';
 
@@ -89,33 +88,6 @@ export function reconcile(
     records,
     change: isChanged ? { put, remove, nextId: next, result: undefined } : undefined,
   };
-}
-
-export interface ChangedRows {
-  readonly put: NonNullable<NetworkChange<unknown>['put']>;
-  readonly remove: NonNullable<NetworkChange<unknown>['remove']>;
-}
-
-/** The change between two states of records. */
-export function rowsBetween(before: NetworkRecords, after: NetworkRecords): ChangedRows {
-  const kinds = NETWORK_KINDS.filter((kind) => before[kind] !== after[kind]);
-  const entriesOf = <T>(of: (kind: NetworkKind) => T) => Object.fromEntries(kinds.map((kind) => [kind, of(kind)]));
-  return {
-    put: entriesOf((kind) => notIn<object>(before[kind], after[kind])),
-    remove: entriesOf((kind) => goneFrom<{ readonly id: number }>(before[kind], after[kind])),
-  };
-}
-
-/** The objects that are new or changed. */
-function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
-  const known = new Set(before);
-  return after.filter((one) => !known.has(one));
-}
-
-/** The ids of those that are left. */
-function goneFrom<T extends { readonly id: number }>(before: readonly T[], after: readonly T[]): readonly number[] {
-  const left = new Set(after.map(({ id }) => id));
-  return before.flatMap(({ id }) => (left.has(id) ? [] : [id]));
 }
 
 /**

@@ -12,7 +12,8 @@ import type { Settings, SettingValue } from '../../machines/settings.ts';
 import { type ClusterInterface, parseClusterInterfaces } from '../racks/cluster-interface.ts';
 import { findNetworkDoubt, type ReportedNetwork, reportedNetworks } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
-import type { SettingsRefusal } from '../records/settings-refusal.ts';
+import type { Pin, SettingsRefusal } from '../records/settings-refusal.ts';
+import type { SettingChange, StoredSetting } from '../records/stored-setting.ts';
 import { judgeHosts, type RackHostAddress } from './rack-hosts.ts';
 
 export interface InterfaceSettings {
@@ -20,17 +21,27 @@ export interface InterfaceSettings {
   interfacesOf(rack: string): readonly Settings[];
 }
 
+/** The settings before a change of networks. */
+export interface FormerSettings extends InterfaceSettings {
+  list(): readonly StoredSetting[];
+  /** The file that has a cluster interface; `undefined`: none has it. */
+  pinnedBy(key: string, rack: string): Pin | undefined;
+}
+
 export interface NetworkSettings extends InterfaceSettings {
   load(): Promise<void>;
   /** Another list after each change that was read. */
-  list(): readonly unknown[];
+  list(): readonly StoredSetting[];
   /** Those that the store has in the caller's transaction. */
-  read(): Promise<InterfaceSettings>;
+  read(): Promise<FormerSettings>;
   valueOf(key: string): SettingValue | undefined;
-  change(
-    rack: string,
-    edits: readonly { readonly key: string; readonly value: SettingValue | undefined }[],
-    username: string,
+  /**
+   * Judges changed cluster interfaces in the transaction that stores them. @returns the refusal, at
+   * which it must be undone
+   */
+  adoptInterfaces(
+    former: readonly StoredSetting[],
+    changes: readonly SettingChange[],
   ): Promise<SettingsRefusal | undefined>;
 }
 
@@ -47,23 +58,6 @@ export interface RackNetworks {
   readonly reported: readonly ReportedNetwork[];
   /** Of accepted racks, those that take something. */
   readonly rackHosts: readonly RackHostAddress[];
-}
-
-/** New values of fields of one cluster interface; `undefined` removes a field. */
-export interface ServiceEdit {
-  readonly served: Pick<ServedNetwork, 'rack' | 'key'>;
-  readonly fields: Readonly<Record<string, SettingValue | undefined>>;
-  /**
-   * The whole cluster interface is added with these fields, or removed; `undefined`: its other
-   * fields stay.
-   */
-  readonly whole?: 'added' | 'removed' | undefined;
-}
-
-export function settingsOf({ served: { key }, fields, whole }: ServiceEdit) {
-  if (whole === undefined) return Object.entries(fields).map(([field, value]) => ({ key: `${key}.${field}`, value }));
-  const given = Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [[field, value]]));
-  return [{ key, value: whole === 'added' ? Object.fromEntries(given) : undefined }];
 }
 
 /**

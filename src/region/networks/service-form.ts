@@ -11,7 +11,10 @@
 // 3. Router and DNS servers are the subnet's. A service has its own only where racks of one subnet
 //    differ, or a person gave the subnet others while it was not in force.
 // 4. A range takes the row of the former range of its kind and rack in the subnet, or of the
-//    dynamic range that waits there, so that ids stay.
+//    dynamic range that waits there, so that ids stay. A service that goes leaves its rows to the
+//    other one of its rack.
+// 5. The MTU of a VLAN and the static routes of a subnet are rendered as options 26 and 121. An
+//    entry that has others for all clients keeps them in `terms`, and they win.
 
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -25,17 +28,28 @@ import {
   parseIpv4,
 } from '../../ground/address.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
-import { addressIn, networkIn, rangeIn } from '../racks/cluster-interface.ts';
+import {
+  addressIn,
+  hasOption,
+  isOption,
+  MTU_OPTION,
+  networkIn,
+  type OptionId,
+  ROUTES_OPTION,
+  rangeIn,
+} from '../racks/cluster-interface.ts';
 import {
   isHeldRange,
   isOfService,
+  MTU_DEFAULT,
   type NetworkRecords,
   type ServiceRange,
   type Subnet,
 } from '../records/network-store.ts';
 import type { StoredSetting } from '../records/stored-setting.ts';
 import { NO_ROUTER, type SubnetService } from '../records/subnet-service.ts';
-import { type ChangedRows, missingPlace, newSubnet } from './reconcile.ts';
+import type { ChangedRows } from './changed-rows.ts';
+import { missingPlace, newSubnet } from './reconcile.ts';
 
 /** An entry of `cluster_interfaces`. */
 interface ServiceEntry {
@@ -88,22 +102,23 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     'dnsServers',
   );
   const subnet: Subnet = { ...inherited, gateway: router.ofSubnet, dnsServers: servers.ofSubnet ?? [] };
-  const service: SubnetService = {
-    // Clients know no ids of services, so these need not be unique for ever.
-    id: before?.id ?? Math.max(0, ...records.services.map(({ id }) => id)) + 1,
+  const made = newService(records, {
     subnetId: subnet.id,
     rack: entry.rack,
     name: entry.name,
-    position:
-      before?.position ?? entry.position ?? Math.max(0, ...records.services.map(({ position }) => position)) + 1,
     interface: parsed.interface,
     ip: parsed.ip,
-    isOn: parsed.isOn,
     isDns: parsed.isDns ?? before?.isDns ?? subnet.allowsDns,
+  });
+  const service: SubnetService = {
+    ...made,
+    id: before?.id ?? made.id,
+    position: before?.position ?? entry.position ?? made.position,
+    isOn: parsed.isOn,
     isProxy: parsed.isProxy,
     router: router.own === null ? NO_ROUTER : router.own,
     dnsServers: parsed.dnsServers?.length === 0 ? [] : servers.own,
-    terms: parsed.terms,
+    terms: withoutRendered(parsed.terms, renderOptions(records, subnet, parsed)),
     madeBy: before?.madeBy,
     changedMs: entry.changedMs,
   };
@@ -131,45 +146,86 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
 /** The rows without an entry; `undefined`: no row has it. */
 export function removeEntry(records: NetworkRecords, rack: string, name: string): ChangedRows | undefined {
   const service = findService(records, rack, name);
-  return (
-    service && {
-      put: leaveSubnet(records, service),
-      remove: { services: [service.id], ranges: rangeIds(records, service) },
-    }
-  );
+  if (service === undefined) return undefined;
+  const isOfRack = ({ id, subnetId, rack: other }: SubnetService): boolean =>
+    id !== service.id && subnetId === service.subnetId && other === rack;
+  const heir = records.services.find(isOfRack);
+  const rangesOf = (of: SubnetService | undefined): readonly ServiceRange[] =>
+    records.ranges.filter(isOfService).filter(({ serviceId }) => serviceId === of?.id);
+  const former = rangesOf(service);
+  const inherited = rangesOf(heir).flatMap((range) => {
+    const { id, username, comment } = former.find(({ kind }) => kind === range.kind) ?? range;
+    return id === range.id ? [] : [{ range, row: { ...range, id, username, comment } }];
+  });
+  const left = new Set(inherited.map(({ row }) => row.id));
+  return {
+    put: { ...leaveSubnet(records, service), ranges: inherited.map(({ row }) => row) },
+    remove: {
+      services: [service.id],
+      ranges: [...former.map(({ id }) => id).filter((id) => !left.has(id)), ...inherited.map(({ range }) => range.id)],
+    },
+  };
+}
+
+/** A service with what its subnet has, after all others. */
+export function newService(
+  { services }: NetworkRecords,
+  parts: Pick<SubnetService, 'subnetId' | 'rack' | 'name' | 'interface' | 'ip' | 'isDns'>,
+): SubnetService {
+  return {
+    ...parts,
+    // Clients know no ids of services, so these need not be unique for ever.
+    id: Math.max(0, ...services.map(({ id }) => id)) + 1,
+    position: Math.max(0, ...services.map(({ position }) => position)) + 1,
+    isOn: true,
+    isProxy: false,
+    router: undefined,
+    dnsServers: undefined,
+    terms: {},
+    madeBy: undefined,
+    changedMs: 0,
+  };
 }
 
 const NOTHING = { subnets: [], services: [] } as const;
 
 /**
- * What changes in a subnet when a service leaves it: a router that none of the others has gives way
- * to that of the first one.
+ * What changes in a subnet when a service leaves it: a router or DNS servers that none of the
+ * others has give way to those of the first one.
  */
 function leaveSubnet(records: NetworkRecords, service: SubnetService): Pick<NetworkRecords, 'subnets' | 'services'> {
   const subnet = records.subnets.find(({ id }) => id === service.subnetId);
   const others = records.services.filter(({ id, subnetId }) => subnetId === service.subnetId && id !== service.id);
   const [heir] = others;
-  if (subnet === undefined || heir === undefined || service.router !== undefined) return NOTHING;
-  const wanted = heir.router ?? subnet.gateway;
-  const { ofSubnet, present } = inherit(
-    subnet.gateway,
-    wanted === NO_ROUTER ? undefined : wanted,
-    true,
-    others,
-    'router',
-  );
+  if (subnet === undefined || heir === undefined) return NOTHING;
+  const router = heir.router ?? subnet.gateway;
+  const servers = heir.dnsServers === undefined ? serversOf(subnet) : (heir.dnsServers ?? undefined);
+  const after = {
+    ...subnet,
+    ...(service.router === undefined ? { gateway: router === NO_ROUTER ? undefined : router } : {}),
+    ...(service.dnsServers === undefined ? { dnsServers: servers ?? [] } : {}),
+  };
   return {
-    subnets: ofSubnet === subnet.gateway ? [] : [{ ...subnet, gateway: ofSubnet }],
-    services: present.filter((other) => !others.includes(other)),
+    subnets: isDeepStrictEqual(after, subnet) ? [] : [after],
+    services: keepServices({ services: others }, subnet, after),
   };
 }
 
-/** The services of a subnet that changes, as they must be put to keep their routers and DNS servers. */
-export function keepServices(records: NetworkRecords, before: Subnet, after: Subnet): readonly SubnetService[] {
+/**
+ * The services of a subnet that changes, as they must be put to keep their routers and DNS servers.
+ * @param edited some of them, with others
+ */
+export function keepServices(
+  { services }: Pick<NetworkRecords, 'services'>,
+  before: Subnet,
+  after: Subnet,
+  edited: readonly SubnetService[] = [],
+): readonly SubnetService[] {
   const [formerServers, servers] = [before, after].map(serversOf);
-  return records.services.flatMap((service) => {
+  return services.flatMap((service) => {
     if (service.subnetId !== before.id) return [];
-    const withRouter = keepField(service, 'router', before.gateway, after.gateway);
+    const wanted = edited.find(({ id }) => id === service.id) ?? service;
+    const withRouter = keepField(wanted, 'router', before.gateway, after.gateway);
     const kept = keepField(withRouter, 'dnsServers', formerServers, servers);
     return kept === service ? [] : [kept];
   });
@@ -231,17 +287,28 @@ function keepField<K extends 'router' | 'dnsServers'>(
   return isDeepStrictEqual(value, service[field]) ? service : { ...service, [field]: value };
 }
 
-function placeRange(
-  { ranges }: NetworkRecords,
+/** The row of a range of a service. @param row its id and texts, as they are or will be */
+export const serviceRange = (
   { id: serviceId, subnetId, rack }: SubnetService,
   kind: 'dynamic' | 'static',
   { low, high }: Ipv4Range,
+  { id, username, comment }: Pick<ServiceRange, 'id' | 'username' | 'comment'>,
+): ServiceRange => ({ kind, id, subnetId, rack, username, comment, serviceId, low, high });
+
+function placeRange(
+  { ranges }: NetworkRecords,
+  service: SubnetService,
+  kind: 'dynamic' | 'static',
+  bounds: Ipv4Range,
   takeId: () => number,
 ): ServiceRange {
+  const { id: serviceId, subnetId, rack } = service;
   const alike = ranges.filter((one) => one.subnetId === subnetId && one.kind === kind);
-  const former = alike.find((one) => !isHeldRange(one) && one.rack === rack);
+  const former =
+    alike.find((one) => isOfService(one) && one.serviceId === serviceId) ??
+    alike.find((one) => !isHeldRange(one) && !isOfService(one) && one.rack === rack);
   const { id, comment } = former ?? alike.find(isHeldRange) ?? { id: takeId(), comment: '' };
-  return { kind, id, subnetId, rack, username: former?.username ?? '', comment, serviceId, low, high };
+  return serviceRange(service, kind, bounds, { id, username: former?.username ?? '', comment });
 }
 
 /** A service as its entry has it. */
@@ -310,7 +377,8 @@ function addressAt<T>(entry: Settings, field: string, read: (address: Ipv4) => T
 }
 
 /** The stored services as settings, in the order of racks. */
-export function renderServices({ services, subnets, ranges }: NetworkRecords): readonly StoredSetting[] {
+export function renderServices(records: NetworkRecords): readonly StoredSetting[] {
+  const { services, subnets, ranges } = records;
   const subnetOf = new Map(subnets.map((subnet) => [subnet.id, subnet]));
   const rangesOf = Map.groupBy(ranges.filter(isOfService), ({ serviceId }) => serviceId);
   return services
@@ -318,7 +386,8 @@ export function renderServices({ services, subnets, ranges }: NetworkRecords): r
     .flatMap((service): readonly StoredSetting[] => {
       const subnet = subnetOf.get(service.subnetId);
       if (subnet === undefined) return [];
-      const value = renderService(service, subnet, rangesOf.get(service.id) ?? []);
+      const options = withRendered(service.terms.options, renderOptions(records, subnet, service));
+      const value = { ...renderService(service, subnet, rangesOf.get(service.id) ?? []), ...options };
       return [{ rack: service.rack, key: `${INTERFACES_KEY}.${service.name}`, value }];
     });
 }
@@ -349,4 +418,64 @@ function renderService(service: SubnetService, subnet: Subnet, ranges: readonly 
     ...(service.isProxy ? { mode: 'proxy' } : {}),
     ...service.terms,
   };
+}
+
+interface RenderedOption extends OptionId {
+  readonly value: SettingValue;
+}
+
+/** The options that racks hand out in a subnet because of its VLAN and its static routes. */
+function renderOptions(
+  { vlans, subnets, routes }: NetworkRecords,
+  subnet: Subnet,
+  { isProxy }: Pick<SubnetService, 'isProxy'>,
+): readonly RenderedOption[] {
+  // The other DHCP server gives the options.
+  if (isProxy) return [];
+  const mtu = vlans.find(({ id }) => id === subnet.vlanId)?.mtu ?? MTU_DEFAULT;
+  const value = routes
+    .filter(({ sourceId }) => sourceId === subnet.id)
+    .toSorted((a, b) => a.metric - b.metric)
+    .flatMap(({ destinationId, gateway }) => {
+      const destination = subnets.find(({ id }) => id === destinationId);
+      return destination === undefined ? [] : [[destination.cidr, formatIpv4(gateway)]];
+    });
+  return [
+    ...(mtu === MTU_DEFAULT ? [] : [{ ...MTU_OPTION, value: mtu }]),
+    ...(value.length === 0 ? [] : [{ ...ROUTES_OPTION, value }]),
+  ];
+}
+
+/** The options of an entry with those that are rendered, unless it has its own. */
+function withRendered(own: SettingValue | undefined, rendered: readonly RenderedOption[]): Settings {
+  const written = Array.isArray(own) ? own : [];
+  if (own !== written && own !== undefined) return {};
+  const further = rendered.filter((option) => !hasOption(written, option)).map(({ code, value }) => ({ code, value }));
+  return further.length === 0 ? {} : { options: [...written, ...further] };
+}
+
+/** The terms of an entry without the options that are rendered anyway. */
+function withoutRendered(terms: Settings, rendered: readonly RenderedOption[]): Settings {
+  return withOptions(terms, (option) =>
+    rendered.every(
+      ({ code, name, value }) =>
+        ![
+          { code, value },
+          { name, value },
+        ].some((equal) => isDeepStrictEqual(option, equal)),
+    ),
+  );
+}
+
+/** A service without an option of its own for all clients. */
+export function withoutOption(service: SubnetService, id: OptionId): SubnetService {
+  return { ...service, terms: withOptions(service.terms, (option) => !isOption(option, id)) };
+}
+
+function withOptions(terms: Settings, isLeft: (option: SettingValue) => boolean): Settings {
+  const { options, ...others } = terms;
+  if (!Array.isArray(options)) return terms;
+  const left = options.filter(isLeft);
+  if (left.length === options.length) return terms;
+  return left.length === 0 ? others : { ...others, options: left };
 }

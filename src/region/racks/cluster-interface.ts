@@ -141,28 +141,27 @@ const hostsIn = ({ hosts }: Settings): readonly ConfiguredHost[] =>
 
 const NO_HOSTS: readonly SettingValue[] = [];
 
-interface OptionId {
+export interface OptionId {
   readonly code: number;
   readonly name: string;
 }
 
+/** RFC 2132 §5.1. */
+export const MTU_OPTION: OptionId = { code: 26, name: 'interface-mtu' };
+/** RFC 3442. */
+export const ROUTES_OPTION: OptionId = { code: 121, name: 'classless-static-routes' };
+
 /** False for one that only some clients get. */
-const isOption = (option: unknown, { code, name }: OptionId): boolean =>
+export const isOption = (option: unknown, { code, name }: OptionId): boolean =>
   isFields(option) && option.when === undefined && (option.code === code || option.name === name);
+
+/** True if all clients get it. */
+export const hasOption = (options: readonly unknown[], id: OptionId): boolean =>
+  options.some((option) => isOption(option, id));
 
 /** The MTU that options hand out to all clients. */
 export function findMtu(options: readonly unknown[]): number | undefined {
-  const option = options.find((entry) => isOption(entry, { code: 26, name: 'interface-mtu' }));
+  const option = options.find((entry) => isOption(entry, MTU_OPTION));
   const value = isFields(option) ? option.value : undefined;
   return typeof value === 'number' ? value : undefined;
-}
-
-export function withOption(
-  { options }: Pick<ClusterInterface, 'options'>,
-  option: OptionId,
-  value: SettingValue | undefined,
-): readonly SettingValue[] | undefined {
-  const others = options.filter((entry) => !isOption(entry, option));
-  const all = value === undefined ? others : [...others, { code: option.code, value }];
-  return all.length === 0 ? undefined : all;
 }

@@ -248,6 +248,13 @@ export const NO_RECORDS: NetworkRecords = {
   linked: [],
 };
 
+interface ValueEdit {
+  readonly event: NewMachineEvent;
+  /** By their names. */
+  readonly before: object;
+  readonly after: object;
+}
+
 export interface NetworkChange<R> {
   /** To add or replace, by id. */
   readonly put?: Partial<NetworkRecords> | undefined;
@@ -256,6 +263,8 @@ export interface NetworkChange<R> {
   /** `undefined`: it used no new id. */
   readonly nextId?: number | undefined;
   readonly events?: readonly NewMachineEvent[];
+  /** Events of what follows from it, with the values that differ; without a difference, none is added. */
+  readonly edits?: readonly ValueEdit[];
   /** The decision relies on free addresses (invariant 5), as every reservation does. */
   readonly isClaim?: boolean | undefined;
   readonly result: R;

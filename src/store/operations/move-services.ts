@@ -7,11 +7,11 @@
 // 1. A database without cluster interfaces, such as a new one, gets no row: it may be the target of a copy.
 
 import { INTERFACES_KEY, isSettings, type SettingValue } from '../../machines/settings.ts';
-import { rowsBetween } from '../../region/networks/reconcile.ts';
+import { rowsBetween, withRows } from '../../region/networks/changed-rows.ts';
 import { putEntry } from '../../region/networks/service-form.ts';
 import { codec, isListed, json, number, text } from '../rows.ts';
 import { all, run, type Steps } from '../steps.ts';
-import { nextObjectId, readObjects, withRows, writeObjects } from './network-objects.ts';
+import { nextObjectId, readObjects, writeObjects } from './network-objects.ts';
 import { countVersion, drawVersion } from './region-versions.ts';
 
 const PREFIX = `${INTERFACES_KEY}.`;

@@ -56,19 +56,3 @@ function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): 
   const sql = insertRows(name, columns) + orReplace('id', names);
   yield run(sql, JSON.stringify(Array.from(last, values)));
 }
-
-type Rows = Pick<NetworkChange<unknown>, 'put' | 'remove'>;
-
-/** The records after a change. */
-export function withRows(records: NetworkRecords, { put = {}, remove = {} }: Rows): NetworkRecords {
-  let after = records;
-  for (const kind of NETWORK_KINDS) {
-    const [added, gone] = [put[kind] ?? [], remove[kind] ?? []];
-    if (added.length + gone.length === 0) continue;
-    const rows = new Map(records[kind].map((row: { readonly id: number }) => [row.id, row]));
-    for (const id of gone) rows.delete(id);
-    for (const row of added) rows.set(row.id, row);
-    after = { ...after, [kind]: [...rows.values()].toSorted((a, b) => a.id - b.id) };
-  }
-  return after;
-}

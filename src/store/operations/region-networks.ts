@@ -91,7 +91,7 @@ export class NetworkTables extends LoggedTable {
     const records = yield* this.list();
     const nextId = yield* nextObjectId();
     const change = decide(records, nextId);
-    const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = change;
+    const { put = {}, remove = {}, nextId: given = nextId, events = [], edits = [], result } = change;
     if (change.isClaim === true || reserves(put)) yield claimAddresses();
     // Names of machines and of reserved addresses are in different tables: no unique key keeps them apart.
     if (put.reserved?.some(({ hostname }) => hostname !== undefined) === true) yield ALONE;
@@ -103,6 +103,7 @@ export class NetworkTables extends LoggedTable {
       if (isEdit(event)) yield* this.addChange(event, namedRows(records, put), namedRows(put, put));
       else yield* this.events.add(event);
     }
+    for (const { event, before, after } of edits) yield* this.addChange(event, before, after);
     if (hasObjects(put) || hasObjects(remove)) {
       yield drawVersion('networks-version');
       if (events.length > 0) yield* countVersion([]);
@@ -150,9 +151,12 @@ const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): bool
 const isEdit = (event: NewMachineEvent): boolean =>
   event.code === 'network-changed' && event.params.change === 'changed';
 
-/** The rows of `all` with the ids of these: the fields of a single one, or the rows by id. */
+/**
+ * The rows of `all` with the ids of these: the fields of a single one, or the rows by id. Services
+ * are named as settings.
+ */
 function namedRows(all: Partial<NetworkRecords>, put: Partial<NetworkRecords>): object {
-  const rows = NETWORK_KINDS.flatMap((kind) => {
+  const rows = NETWORK_KINDS.filter((kind) => kind !== 'services').flatMap((kind) => {
     const ids = new Set<number>((put[kind] ?? []).map(({ id }: { readonly id: number }) => id));
     return (all[kind] ?? []).filter(({ id }: { readonly id: number }) => ids.has(id));
   });

@@ -10,7 +10,7 @@
 // 4. A statement writes all keys of a change.
 
 import { INTERFACES_KEY, isSettings, type SettingValue } from '../../machines/settings.ts';
-import { rowsBetween } from '../../region/networks/reconcile.ts';
+import { rowsBetween, withRows } from '../../region/networks/changed-rows.ts';
 import { putEntry, removeEntry, renderServices } from '../../region/networks/service-form.ts';
 import type { NetworkRecords } from '../../region/records/network-store.ts';
 import type {
@@ -21,7 +21,6 @@ import type {
 } from '../../region/records/stored-setting.ts';
 import { codec, isListed, text } from '../rows.ts';
 import { ALONE, all, run, type Steps } from '../steps.ts';
-import { withRows } from './network-objects.ts';
 import { type EventTable, LoggedTable } from './region-events.ts';
 import type { NetworkTables } from './region-networks.ts';
 import { countVersion } from './region-versions.ts';

@@ -164,6 +164,11 @@ test('DHCP and MTU of a VLAN are switched at the rack that serves it, at once', 
     assert.deepEqual(entry()?.options, [{ code: 26, value: 9000 }]);
     assert.equal((await ask('PUT', at, { mtu: 1500 })).json.mtu, 1500);
     assert.equal(entry()?.options, undefined);
+    const own = { key: 'cluster_interfaces.lab.options', value: [{ code: 26, value: 1400 }] };
+    assert.equal(await region.settings.change(OWN_UUID, [own], 'admin'), undefined);
+    assert.equal((await ask('PUT', at, { name: 'plain' })).json.mtu, 1400, 'a person wrote it');
+    assert.equal((await ask('PUT', at, { mtu: 1450 })).json.mtu, 1450);
+    assert.deepEqual(entry()?.options, [{ code: 26, value: 1450 }]);
     await refusesEach(ask, 'PUT', at, [
       [{ dhcp_on: 'true', primary_rack: 'elsewhere' }, 'primary_rack'],
       [{ dhcp_on: 'true', primary_rack: 'maas', secondary_rack: OWN_UUID }, 'secondary_rack'],

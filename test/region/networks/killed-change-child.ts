@@ -1,5 +1,5 @@
-// Changes a subnet, a VLAN, a range and a route by the API, and is killed within the change: after its objects and its settings were written,
-// before the transaction ends. Arguments: the path of the request, its fields as JSON, and where the store is.
+// Changes a subnet, a VLAN, a range and a route by the API, and is killed within the change: after its rows were written, before the
+// transaction ends. Arguments: the path of the request, its fields as JSON, and where the store is.
 
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
@@ -12,11 +12,12 @@ const store = place.startsWith('postgres')
   : openRegionStore({ stateDir: place });
 await withNetworks(
   async (ask) => {
-    const changeSettings = store.changeSettings.bind(store);
-    Object.assign(store, {
-      changeSettings: async (...given: Parameters<typeof changeSettings>) => {
-        const outcome = await changeSettings(...given);
-        if (outcome.kind === 'changed') process.kill(process.pid, 'SIGKILL');
+    const { networks } = store;
+    const change = networks.change.bind(networks);
+    Object.assign(networks, {
+      change: async (decide: Parameters<typeof networks.change<unknown>>[0]) => {
+        const outcome = await change(decide);
+        if (Object.hasOwn(Object(outcome), 'change')) process.kill(process.pid, 'SIGKILL');
         return outcome;
       },
     });

@@ -166,6 +166,71 @@ test('a router goes with the last service that has it, and the first of the othe
   }
 });
 
+test('DNS servers go with the last service that has them, as a router does', () => {
+  const rows = new MemoryRows();
+  const other = { interface: 'eth1', ip: '10.20.0.2', network: '10.20.0.0/24', dns_servers: ['10.20.0.54'] };
+  rows.put('a', 'lab', { ...LAB, dns_servers: ['10.20.0.53'] });
+  rows.put('b', 'lab', other);
+  rows.remove('a', 'lab');
+  assert.deepEqual(rows.records.subnets[0]?.dnsServers, ['10.20.0.54']);
+  assert.equal(rows.records.services[0]?.dnsServers, undefined, 'they are the subnet’s');
+  assert.deepEqual(rows.entry('b', 'lab')?.dns_servers, ['10.20.0.54']);
+});
+
+test('the MTU of a VLAN and the routes of a subnet are options, which an entry may replace', () => {
+  const rows = new MemoryRows();
+  const MTU = { code: 26, value: 9000 };
+  const ROUTES = { code: 121, value: [['10.21.0.0/24', '10.20.0.253']] };
+  const SOME = { code: 26, value: 1400, when: { architecture: 'uefi-amd64' } };
+  const options = () => rows.entry('a', 'lab')?.options;
+  const terms = () => rows.records.services.find(({ rack }) => rack === 'a')?.terms;
+  rows.put('a', 'lab', LAB);
+  rows.put('b', 'far', { network: '10.21.0.0/24' });
+  const [subnet, far] = rows.records.subnets;
+  assert.ok(subnet && far);
+  const route = { id: 7, sourceId: subnet.id, destinationId: far.id, gateway: ipv4(subnet.id + 253), metric: 0 };
+  const vlans = rows.records.vlans.map((vlan) => ({ ...vlan, mtu: 9000 }));
+  rows.records = { ...rows.records, vlans, routes: [route] };
+  assert.deepEqual(options(), [MTU, ROUTES]);
+  assert.deepEqual(rows.entry('b', 'far')?.options, [MTU]);
+  for (const [name, written, rendered, left] of [
+    ['equal ones', [MTU, ROUTES], [MTU, ROUTES], undefined],
+    [
+      'an equal one by its name, and one of others',
+      [
+        { name: 'interface-mtu', value: 9000 },
+        { code: 42, value: 'x' },
+      ],
+      [{ code: 42, value: 'x' }, MTU, ROUTES],
+      [{ code: 42, value: 'x' }],
+    ],
+    ['its own MTU', [{ code: 26, value: 1500 }], [{ code: 26, value: 1500 }, ROUTES], [{ code: 26, value: 1500 }]],
+    ['that of some clients', [SOME], [SOME, MTU, ROUTES], [SOME]],
+    ['none', undefined, [MTU, ROUTES], undefined],
+  ] as const) {
+    rows.put('a', 'lab', { ...LAB, ...(written === undefined ? {} : { options: [...written] }) });
+    assert.deepEqual(options(), rendered, name);
+    assert.deepEqual(terms()?.options, left, name);
+  }
+  rows.put('a', 'lab', { interface: 'eth1', ip: '10.20.0.1', network: '10.20.0.0/24', mode: 'proxy' });
+  assert.equal(options(), undefined, 'the other DHCP server gives the options');
+});
+
+test('a service takes no range of another one that stays', () => {
+  const rows = new MemoryRows();
+  rows.put('a', 'lab', LAB);
+  const [range] = rows.records.ranges;
+  rows.put('a', 'other', { ...LAB, ip_range_high: '10.20.0.150' });
+  assert.equal(rows.entry('a', 'lab')?.ip_range_high, LAB.ip_range_high);
+  rows.remove('a', 'lab');
+  assert.deepEqual(
+    rows.records.ranges.map(({ id }) => id),
+    [range?.id],
+    'it has the row of the one that went',
+  );
+  assert.equal(rows.entry('a', 'other')?.ip_range_high, '10.20.0.150');
+});
+
 test('a service without a router leaves the subnet that of a person', () => {
   const rows = new MemoryRows();
   rows.put('a', 'lab', LAB);

@@ -5,10 +5,10 @@
 //
 // 1. Every fabric has an untagged VLAN, which is deleted with it. `networks/networks.ts` refuses to
 //    remove what machines use.
-// 2. `dhcp_on`, `primary_rack`, `secondary_rack` and `mtu` of a VLAN come from the cluster
-//    interfaces of its racks. A change of one changes those cluster interfaces (`vlan-service.ts`),
-//    or makes the one that a dynamic range of the VLAN waits for. A new VLAN has neither, so its
-//    DHCP is off.
+// 2. `dhcp_on`, `primary_rack` and `secondary_rack` of a VLAN come from the cluster interfaces of
+//    its racks, and so does `mtu` where these have their own. A change of one changes those cluster
+//    interfaces (`vlan-service.ts`), or makes the one that a dynamic range of the VLAN waits for. A
+//    new VLAN has neither, so its DHCP is off.
 
 import { z } from 'zod';
 import { type NetworkView, specified, type VlanView } from '../../networks/network-view.ts';
@@ -47,7 +47,7 @@ import {
   VLAN_NO_RANGE,
   wordsField,
 } from './network-calls.ts';
-import { serviceIn } from './vlan-service.ts';
+import { vlanRows } from './vlan-service.ts';
 
 const fabricFields = z.object({
   name: nameField.optional().describe('Its name. Default: fabric-N.'),
@@ -239,15 +239,14 @@ const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
 async function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
   const { racks, settings } = call.region;
   const changed = await vlans.changeOne(call, (before, view) => {
-    const service = serviceIn(view, before, given, { racks: racks.list(), settings });
+    const service = vlanRows(view, before, given, { racks: racks.list(), settings });
     if ('kind' in service) return service;
     if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
       return refuseField('vid', 'The default VLAN of a fabric stays untagged.');
     const vlan = vlanOf(view, given, before.vlan, before.fabric);
     if ('kind' in vlan) return vlan;
-    const { edits, ranges } = service;
-    const put = { vlans: [vlan], ranges };
-    return changeOf('changed', 'VLAN', vlanTitle(vlan, before.fabric), vlan.id, { put, service: edits });
+    const put = { vlans: [vlan], ...service };
+    return changeOf('changed', 'VLAN', vlanTitle(vlan, before.fabric), vlan.id, { put });
   });
   return refusalIn(FIELDS, changed);
 }

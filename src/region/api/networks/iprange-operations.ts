@@ -4,8 +4,8 @@
 // Sources: MAAS API 2.0, `ipranges/`. `static`, the range from which machines get their own
 // addresses (1.0), is a type of ours.
 //
-// 1. The dynamic and the static range are keys of a rack's cluster interface: a change changes them
-//    there, after the check of its whole configuration, and takes effect at once. Where the rack's
+// 1. The dynamic and the static range are those of a rack's cluster interface: a change is checked
+//    with its whole configuration, and takes effect there at once. Where the rack's
 //    file has them, the refusal names file and key. A dynamic range in a subnet without a cluster
 //    interface is kept until `dhcp_on` of its VLAN makes one (`vlan-service.ts`).
 // 2. Ranges of one subnet are inside it and disjoint, except that a reserved range may be inside
@@ -37,7 +37,8 @@ import {
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { refuseRange } from '../../networks/range-check.ts';
 import { replaceProposed } from '../../networks/range-proposal.ts';
-import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
+import type { ServedNetwork } from '../../networks/served-networks.ts';
+import { serviceRange } from '../../networks/service-form.ts';
 import { isHeldRange, type StoredRange } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
@@ -75,11 +76,12 @@ import {
   noteField,
   refusalIn,
   refuseSubnet,
+  serviceRow,
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
 import { runningLeases } from './running-leases.ts';
-import { boundsKeys, refuseServed, withoutMade } from './vlan-service.ts';
+import { isMade, refuseServed, withoutMade } from './vlan-service.ts';
 
 const rangeTypes = z.enum(['dynamic', 'reserved', 'static'], 'Give dynamic, reserved or static.');
 const changedRange = z.object({
@@ -240,9 +242,10 @@ function replacement(
   const moved = fixed === undefined ? [] : view.ranges.filter(isMoved);
   const misfit = findMisfit(view, own.subnet, 'dynamic', bounds, [own, ...moved]);
   if (misfit !== undefined) return misfit;
-  const fields = { ...boundsKeys('dynamic', bounds), ...(fixed === undefined ? {} : boundsKeys('static', fixed)) };
-  const put = { ranges: [{ ...own.range, comment }] };
-  return changeOf('changed', 'dynamic range', rangeName(bounds), own.range.id, { put, service: [{ served, fields }] });
+  const service = serviceRow(view, served);
+  if (isRefusal(service)) return service;
+  const ranges = [{ ...own.range, ...bounds, comment }, ...moved.map(({ range }) => ({ ...range, ...fixed }))];
+  return changeOf('changed', 'dynamic range', rangeName(bounds), own.range.id, { put: { ranges } });
 }
 
 /** @param former the dynamic range of the subnet, of which nobody leases an address */
@@ -265,8 +268,8 @@ function rangeAddition(
   if (misfit !== undefined) return misfit;
   const { cidr: network, id: subnetId } = subnet.subnet;
   const username = getCallerUsername(call);
-  const added = (range: StoredRange, service?: readonly ServiceEdit[]): WantedChange =>
-    changeOf('added', `${type} range`, rangeName(bounds), id, { put: { ranges: [range] }, service });
+  const added = (range: StoredRange): WantedChange =>
+    changeOf('added', `${type} range`, rangeName(bounds), id, { put: { ranges: [range] } });
   if (type === 'reserved') return added({ kind: type, id, subnetId, ...bounds, username, comment });
   const waiting = view.ranges.find((one) => isWaiting(one) && one.range.subnetId === subnetId);
   if (type === 'dynamic' && waiting !== undefined)
@@ -281,8 +284,9 @@ function rangeAddition(
     );
   if (free === undefined)
     return refuseField('start_ip', `The rack ${first.rackName} has its ${type} range in ${network}: change that one.`);
-  const range = { kind: type, id, subnetId, rack: free.rack, username: '', comment };
-  return added(range, [{ served: free, fields: boundsKeys(type, bounds) }]);
+  const service = serviceRow(view, free);
+  if (isRefusal(service)) return service;
+  return added(serviceRange(service, type, bounds, { id, username: '', comment }));
 }
 
 const DYNAMIC = 'Only an administrator may create or change a dynamic or static range.';
@@ -349,9 +353,10 @@ function amendment(call: ApiCall, view: NetworkDraft, id: number, given: Given):
   const comment = given.comment ?? range.comment;
   const { low, high } = bounds;
   const hasMoved = low !== found.low || high !== found.high;
-  const changed = isHeldRange(range) ? { ...range, low, high, comment } : { ...range, comment };
-  const service = served !== undefined && hasMoved ? [{ served, fields: boundsKeys(type, bounds) }] : [];
-  return changeOf('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] }, service });
+  const service = served !== undefined && hasMoved ? serviceRow(view, served) : undefined;
+  if (isRefusal(service)) return service;
+  const changed = 'low' in range && hasMoved ? { ...range, low, high, comment } : { ...range, comment };
+  return changeOf('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] } });
 }
 
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
@@ -369,16 +374,15 @@ const remove = (call: ApiCall): Promise<Answer> =>
     const found = findRange(view, call);
     if (found === undefined) return noRange(call);
     const { range, type, served } = found;
-    const made = withoutMade(found);
-    return (
-      refuseForeign(call, found) ??
-      refuseServed(call, found) ??
-      changeOf('removed', `${type} range`, rangeName(found), range.id, {
-        remove: { ranges: [range.id] },
-        put: { subnets: made?.subnets ?? [] },
-        service: made?.service ?? (served && [{ served, fields: boundsKeys(type, undefined) }]),
-      })
-    );
+    const refused = refuseForeign(call, found) ?? refuseServed(call, found);
+    if (refused !== undefined) return refused;
+    const service = served && serviceRow(view, served);
+    if (isRefusal(service)) return service;
+    const made = service !== undefined && isMade(found) ? withoutMade(view, found, service) : {};
+    return changeOf('removed', `${type} range`, rangeName(found), range.id, {
+      remove: { ranges: [range.id] },
+      ...made,
+    });
   });
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;

@@ -5,12 +5,15 @@ import { type Ipv4Range, parseIpv4 } from '../../../ground/address.ts';
 import { cleanText } from '../../../ground/clean-text.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
+import type { ServedNetwork } from '../../networks/served-networks.ts';
 import type { BootChange, NetworkNoun } from '../../records/events.ts';
 import type { Subnet } from '../../records/network-store.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
+import type { SubnetService } from '../../records/subnet-service.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import {
   type Answer,
+  isRefusal,
   json,
   type Refusal,
   refuse,
@@ -116,6 +119,21 @@ export function refuseStored(
   );
 }
 
+/** The row of a cluster interface, for a change of it; the refusal if a rack's file has it. */
+export function serviceRow({ findService }: Pick<NetworkDraft, 'findService'>, served: ServedNetwork) {
+  const row = findService(served);
+  return 'text' in row ? refuseSetting(row) : row;
+}
+
+/** The rows of all these cluster interfaces, or the first refusal. */
+export function serviceRows(
+  draft: Pick<NetworkDraft, 'findService'>,
+  all: readonly ServedNetwork[],
+): readonly SubnetService[] | Refusal {
+  const rows = all.map((served) => serviceRow(draft, served));
+  return rows.find(isRefusal) ?? rows.flatMap((row) => (isRefusal(row) ? [] : [row]));
+}
+
 export const look = (call: ApiCall): Promise<NetworkView> => call.region.networks.look();
 
 /** A list, rendered one entry at a time. */
@@ -187,7 +205,7 @@ export const changeOf = (
   what: NetworkNoun,
   name: string,
   id: number,
-  parts: Pick<WantedChange, 'put' | 'remove' | 'service' | 'nextId'>,
+  parts: Pick<WantedChange, 'put' | 'remove' | 'nextId'>,
 ): WantedChange => ({
   kind: 'change',
   change,

@@ -3,8 +3,8 @@
 // Sources: MAAS API 2.0, `static-routes/`; RFC 3442 (option 121), by which racks hand the routes of
 // a served subnet to its machines.
 //
-// 1. The store has the routes. They become option 121 of the source subnet's cluster interfaces,
-//    without the metric, for which the option has no field. A rack adds the default route through
+// 1. The store has the routes. They are rendered as option 121 of the source subnet's cluster
+//    interfaces, without the metric, for which the option has no field. A rack adds the default route through
 //    its router (RFC 3442: clients of option 121 ignore the router option). Deployed machines get
 //    the routes with the metric in the files of their network (`layout/network-config.ts`).
 // 2. Their routers are given to nobody, as those of subnets.
@@ -15,12 +15,13 @@ import { z } from 'zod';
 import { formatIpv4, networkContains } from '../../../ground/address.ts';
 import { findBar, ownersOf } from '../../networks/address-owners.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
-import type { WantedChange } from '../../networks/networks.ts';
+import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { addressBarText } from '../../networks/range-check.ts';
-import type { ServiceEdit } from '../../networks/served-networks.ts';
-import { withOption } from '../../racks/cluster-interface.ts';
+import { withoutOption } from '../../networks/service-form.ts';
+import { ROUTES_OPTION } from '../../racks/cluster-interface.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
+import type { SubnetService } from '../../records/subnet-service.ts';
 import { type Answer, combineOrRefuse, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, ipv4Field, nothing, type Operation, resource } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
@@ -33,12 +34,12 @@ import {
   networkIdIn,
   networkObjects,
   noSubnetText,
+  serviceRows,
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
 
 const METRIC_MAX = 0xffff_ffff;
-export const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
 
 const changedRoute = z.object({
   source: textField.optional().describe('The subnet of the machines that get the route: its id or network.'),
@@ -91,31 +92,14 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
   return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
 }
 
-/** The value of option 121 for the routes from a subnet; `undefined`: there are none. */
-export function routesFrom(
-  view: NetworkView,
-  routes: readonly StaticRoute[],
-  subnetId: number,
-): readonly (readonly string[])[] | undefined {
-  const own = routes.filter(({ sourceId }) => sourceId === subnetId).toSorted((a, b) => a.metric - b.metric);
-  const value = own.flatMap(({ destinationId, gateway }) => {
-    const to = view.subnets.find((one) => one.subnet.id === destinationId);
-    return to === undefined ? [] : [[to.subnet.cidr, formatIpv4(gateway)]];
-  });
-  return value.length === 0 ? undefined : value;
-}
-
-/** Option 121 of the cluster interfaces of these subnets, made from the routes that will be there. */
-function optionsFor(
-  view: NetworkView,
-  routes: readonly StaticRoute[],
-  sourceIds: readonly number[],
-): readonly ServiceEdit[] {
+/** The cluster interfaces of these subnets, without an option 121 of their own. */
+function followRoutes(view: NetworkDraft, sourceIds: readonly number[]): readonly SubnetService[] | Refusal {
   const sources = view.subnets.filter(({ subnet }) => sourceIds.includes(subnet.id));
-  return sources.flatMap(({ subnet, served }) => {
-    const option = routesFrom(view, routes, subnet.id);
-    return served.map((one) => ({ served: one, fields: { options: withOption(one, ROUTES_OPTION, option) } }));
-  });
+  const rows = serviceRows(
+    view,
+    sources.flatMap(({ served }) => served),
+  );
+  return isRefusal(rows) ? rows : rows.map((row) => withoutOption(row, ROUTES_OPTION));
 }
 
 const titleOf = (view: NetworkView, { sourceId, destinationId, gateway }: StaticRoute): string => {
@@ -124,18 +108,17 @@ const titleOf = (view: NetworkView, { sourceId, destinationId, gateway }: Static
 };
 
 function routeChange(
-  view: NetworkView,
+  view: NetworkDraft,
   given: Given,
   id: number,
   before: StaticRoute | undefined,
 ): WantedChange | Refusal {
   const route = routeOf(view, given, id, before);
   if ('kind' in route) return route;
-  const others = view.records.routes.filter((one) => one.id !== id);
-  const sources = [...new Set([route.sourceId, before?.sourceId ?? route.sourceId])];
+  const services = followRoutes(view, [route.sourceId, before?.sourceId ?? route.sourceId]);
+  if (isRefusal(services)) return services;
   return changeOf(before === undefined ? 'added' : 'changed', 'static route', titleOf(view, route), id, {
-    put: { routes: [route] },
-    service: optionsFor(view, [...others, route], sources),
+    put: { routes: [route], services },
   });
 }
 
@@ -150,9 +133,12 @@ const amend = (call: ApiCall, given: Given): Promise<Answer> =>
 const remove = (call: ApiCall): Promise<Answer> =>
   routesShown.changeOne(call, (found, view) => {
     const { id, sourceId } = found;
-    const others = view.records.routes.filter((one) => one.id !== id);
-    const service = optionsFor(view, others, [sourceId]);
-    return changeOf('removed', 'static route', titleOf(view, found), id, { remove: { routes: [id] }, service });
+    const services = followRoutes(view, [sourceId]);
+    if (isRefusal(services)) return services;
+    return changeOf('removed', 'static route', titleOf(view, found), id, {
+      put: { services },
+      remove: { routes: [id] },
+    });
   });
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;

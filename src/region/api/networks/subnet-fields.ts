@@ -19,7 +19,6 @@ import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
 import { addressBarText, refuseServer } from '../../networks/range-check.ts';
-import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/heartbeat-bounds.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { combineOrRefuse, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
@@ -234,24 +233,4 @@ function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Ref
 function gatewayIn({ gateway_ip: text }: GivenSubnet): Ipv4 | null | undefined | Refusal {
   if (text === undefined) return undefined;
   return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', IP_ADDRESS));
-}
-
-export function serviceOf(before: SubnetView, given: GivenSubnet, wanted: WantedSubnet): readonly ServiceEdit[] {
-  const dns = wanted.dnsServers;
-  return before.served.flatMap((served): readonly ServiceEdit[] => {
-    const { router, dnsServers, management } = served;
-    const gateway = wanted.gateway ?? undefined;
-    const fields = {
-      ...(wanted.gateway === undefined || gateway === router
-        ? {}
-        : { router_ip: gateway === undefined ? undefined : formatIpv4(gateway) }),
-      ...(dns === undefined || dns.join() === dnsServers.join()
-        ? {}
-        : { dns_servers: dns.length === 0 ? undefined : dns }),
-      ...(given.allow_dns === undefined || management === 0 || given.allow_dns === before.allowsDns
-        ? {}
-        : { management: given.allow_dns ? 2 : 1 }),
-    };
-    return Object.keys(fields).length === 0 ? [] : [{ served, fields }];
-  });
 }

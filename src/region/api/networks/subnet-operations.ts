@@ -2,8 +2,8 @@
 //
 // Sources: MAAS API 2.0, `subnets/`.
 //
-// 1. Of a served subnet, `gateway_ip`, `dns_servers` and `allow_dns` are keys of its cluster
-//    interfaces, which a change changes at the rack at once; where the rack's file has them, the
+// 1. Of a served subnet, `gateway_ip`, `dns_servers` and `allow_dns` are also those of its cluster
+//    interfaces, which a change changes at the rack at once; where the rack's file has others, the
 //    refusal names file and key. A served subnet is not deleted, unless its cluster interface was
 //    made for its range and is switched off: then both go.
 // 2. A cluster interface that is not in force, such as that of a rack that is gone, keeps its
@@ -13,14 +13,16 @@ import { formatIpv4 } from '../../../ground/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';
+import type { ServedNetwork } from '../../networks/served-networks.ts';
 import { keepServices } from '../../networks/service-form.ts';
 import { DEFAULT_VLAN_ID, type Subnet } from '../../records/network-store.ts';
-import { type Answer, type Refusal, refuse } from '../call/answer.ts';
+import { NO_ROUTER, type SubnetService } from '../../records/subnet-service.ts';
+import { type Answer, isRefusal, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { absent, change, changeOf, findSubnet, networkObjects } from './network-calls.ts';
-import { changedSubnet, type GivenSubnet, newSubnet, routerIn, serviceOf, wantedSubnet } from './subnet-fields.ts';
-import { withoutMade } from './vlan-service.ts';
+import { absent, change, changeOf, findSubnet, networkObjects, serviceRows } from './network-calls.ts';
+import { changedSubnet, type GivenSubnet, newSubnet, routerIn, wantedSubnet } from './subnet-fields.ts';
+import { isMade } from './vlan-service.ts';
 
 export const noSubnet = ({ id }: ApiCall['path']): Refusal => absent('subnet', id);
 
@@ -64,27 +66,38 @@ const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
 export function subnetChange(view: NetworkDraft, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
   const wanted = wantedSubnet(view, given, before);
   if ('kind' in wanted) return wanted;
-  const { subnet } = before;
-  const isServed = before.served.length > 0;
-  // Edits of stored services change those of the subnet.
-  const isStored = view.records.services.some(({ subnetId }) => subnetId === subnet.id);
-  const isOfRacks =
-    isServed && (wanted.gateway !== undefined || before.served.some(({ router }) => router !== undefined));
-  const gateway = wanted.gateway === undefined ? subnet.gateway : (wanted.gateway ?? undefined);
+  const { subnet, served } = before;
+  const { dnsServers, gateway } = wanted;
+  const { allow_dns: allowsDns = before.allowsDns } = given;
+  const isAffected = (one: ServedNetwork): boolean =>
+    (gateway !== undefined && gateway !== (one.router ?? null)) ||
+    (dnsServers !== undefined && dnsServers.join() !== one.dnsServers.join()) ||
+    (one.management > 0 && allowsDns !== before.allowsDns);
+  const affected = serviceRows(view, served.filter(isAffected));
+  if (isRefusal(affected)) return affected;
+  const isAsServed = served.length > 0 && affected.length === 0;
+  const isGatewayLeft = gateway === undefined || (isAsServed && gateway === before.gateway);
   const changed: Subnet = {
     id: subnet.id,
     cidr: wanted.cidr ?? subnet.cidr,
     name: given.name ?? subnet.name,
     description: given.description ?? subnet.description,
     vlanId: wanted.vlanId ?? subnet.vlanId,
-    gateway: !isOfRacks ? gateway : isStored && wanted.gateway !== null ? subnet.gateway : undefined,
-    dnsServers: !isServed ? (wanted.dnsServers ?? subnet.dnsServers) : isStored ? subnet.dnsServers : [],
-    allowsDns: given.allow_dns ?? before.allowsDns,
+    gateway: isGatewayLeft ? subnet.gateway : (gateway ?? undefined),
+    dnsServers: dnsServers === undefined || isAsServed ? subnet.dnsServers : dnsServers,
+    allowsDns,
     isTouched: true,
   };
-  const service = serviceOf(before, given, wanted);
-  const services = keepServices(view.records, subnet, changed);
-  return changeOf('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed], services }, service });
+  const edited = affected.map(
+    (row): SubnetService => ({
+      ...row,
+      router: gateway === undefined ? row.router : (gateway ?? NO_ROUTER),
+      dnsServers: dnsServers === undefined ? row.dnsServers : dnsServers.length === 0 ? null : dnsServers,
+      isDns: row.isOn ? allowsDns : row.isDns,
+    }),
+  );
+  const services = keepServices(view.records, subnet, changed, edited);
+  return changeOf('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed], services } });
 }
 
 const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
@@ -93,10 +106,8 @@ const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
 /** The change that removes a subnet with all that is in it. */
 export function subnetRemoval(view: NetworkView, found: SubnetView): WantedChange | Refusal {
   const { id, cidr: name } = found.subnet;
-  const made = view.ranges.flatMap((range) =>
-    range.subnet.subnet.id === id ? (withoutMade(range)?.service ?? []) : [],
-  );
-  const served = found.served.find((one) => made.every((edit) => edit.served !== one));
+  const made = view.ranges.filter((range) => range.subnet.subnet.id === id && isMade(range));
+  const served = found.served.find((one) => made.every((range) => range.served !== one));
   if (served !== undefined)
     return refuse(
       'in-use',
@@ -107,7 +118,7 @@ export function subnetRemoval(view: NetworkView, found: SubnetView): WantedChang
     return refuse('in-use', `${formatIpv4(reserved.address)} of ${name} is reserved: release it first.`);
   const isOnRoute = view.records.routes.some(({ sourceId, destinationId }) => sourceId === id || destinationId === id);
   if (isOnRoute) return refuse('in-use', `A static route leads from or to ${name}: delete it first.`);
-  return changeOf('removed', 'subnet', name, id, { remove: { subnets: [id] }, service: made });
+  return changeOf('removed', 'subnet', name, id, { remove: { subnets: [id] } });
 }
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;

@@ -1,13 +1,11 @@
-// The services of racks in a VLAN: DHCP, and the MTU that they hand out. Both are keys of their
-// cluster interfaces.
+// The services of racks in a VLAN: DHCP, and the MTU that they hand out.
 //
 //   dhcp_on, primary_rack ─┬─ the rack has a cluster interface there ── with a dynamic range ─► switched on
 //                          │                                        └─ without one ──────────► completed by the kept range, switched on
 //                          └─ it has none ─ an address of its host in the subnet of a kept range? ─┬─ yes ─► made for that range
 //                                                                                                 └─ no ──► refused, with its addresses
 //
-// Sources: RFC 2132 §5.1 (option 26); MAAS API 2.0, where a dynamic range is made before `dhcp_on`,
-// and belongs to its subnet.
+// Sources: MAAS API 2.0, where a dynamic range is made before `dhcp_on`, and belongs to its subnet.
 //
 // 1. A change of a VLAN and those of all cluster interfaces in it are stored together, or none
 //    (`networks/networks.ts`).
@@ -16,40 +14,32 @@
 // 3. One that was made for a range goes with the range or its subnet, once it is switched off.
 
 import {
-  broadcastAddress,
-  formatIpv4,
   formatNetwork,
+  type Ipv4,
   type Ipv4Network,
-  type Ipv4Range,
   networksOverlap,
   networkWithPrefix,
   parseIpv4,
-  prefixToMask,
 } from '../../../ground/address.ts';
 import { listed } from '../../../ground/counted.ts';
 import { INTERFACES_KEY } from '../../../machines/settings.ts';
-import {
-  dhcpRacks,
-  isWaiting,
-  type NetworkView,
-  type RangeType,
-  type RangeView,
-  type SubnetView,
-  type VlanView,
-} from '../../networks/network-view.ts';
-import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
-import { networkIn, withOption } from '../../racks/cluster-interface.ts';
+import { withRows } from '../../networks/changed-rows.ts';
+import { dhcpRacks, isWaiting, type RangeView, type SubnetView, type VlanView } from '../../networks/network-view.ts';
+import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
+import type { ServedNetwork } from '../../networks/served-networks.ts';
+import { keepServices, newService, serviceRange, withoutOption } from '../../networks/service-form.ts';
+import { MTU_OPTION, networkIn } from '../../racks/cluster-interface.ts';
 import { ADDRESSES_NAMED_MAX } from '../../racks/rack-addresses.ts';
 import { findNetworkDoubt } from '../../racks/rack-networks.ts';
-import { MTU_DEFAULT, type ServedRange, type Subnet } from '../../records/network-store.ts';
+import { MTU_DEFAULT, type NetworkRecords } from '../../records/network-store.ts';
 import type { Rack } from '../../records/rack.ts';
 import type { HostAddress } from '../../records/rack-description.ts';
 import { pinnedText } from '../../records/settings-refusal.ts';
+import type { SubnetService } from '../../records/subnet-service.ts';
 import type { RegionSettings } from '../../settings.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { VLAN_NO_RANGE } from './network-calls.ts';
-import { ROUTES_OPTION, routesFrom } from './route-operations.ts';
+import { serviceRow, VLAN_NO_RANGE } from './network-calls.ts';
 
 interface WantedService {
   readonly dhcp_on?: boolean | undefined;
@@ -63,10 +53,16 @@ interface KnownRacks {
   readonly settings: Pick<RegionSettings, 'findRack' | 'interfacesOf' | 'pinnedBy'>;
 }
 
-/** Changes of cluster interfaces, and of the rows of their ranges. */
-interface VlanService {
-  readonly edits: readonly ServiceEdit[];
-  readonly ranges: readonly ServedRange[];
+/** The rows that change. */
+type VlanRows = Pick<NetworkRecords, 'subnets' | 'services' | 'ranges'>;
+
+/** What racks should do in a VLAN. */
+interface WantedDhcp {
+  readonly isOn: (served: ServedNetwork) => boolean;
+  /** The waiting ranges that cluster interfaces get. */
+  readonly completed: ReadonlyMap<ServedNetwork, RangeView>;
+  /** The rows of further cluster interfaces. */
+  readonly added: VlanRows;
 }
 
 /** Racks that offer DHCP, by UUID. `primary` is undefined if none was named. */
@@ -76,34 +72,57 @@ interface WantedRacks {
   readonly secondary: string | undefined;
 }
 
-const NO_CHANGE: VlanService = { edits: [], ranges: [] };
-const MTU_OPTION = { code: 26, name: 'interface-mtu' } as const;
+const NO_ROWS: VlanRows = { subnets: [], services: [], ranges: [] };
+const isServing = ({ management }: ServedNetwork): boolean => management > 0;
 const SHOWN_MAX = 64;
 
-export function serviceIn(
-  view: NetworkView,
+/** The rows with what is wanted of the racks in a VLAN. */
+export function vlanRows(
+  view: NetworkDraft,
   vlan: VlanView,
-  given: WantedService,
+  wanted: WantedService,
   known: KnownRacks,
-): VlanService | Refusal {
-  const dhcp = dhcpIn(view, vlan, given, known);
-  if ('kind' in dhcp || given.mtu === undefined) return dhcp;
-  return { ...dhcp, edits: [...dhcp.edits, ...mtuEdits(vlan, given.mtu)] };
+): VlanRows | Refusal {
+  const dhcp = wantedDhcp(view, vlan, wanted, known);
+  if (isRefusal(dhcp)) return dhcp;
+  const { isOn, completed, added } = dhcp;
+  const { mtu } = wanted;
+  const affected = vlan.served.filter(
+    (served) =>
+      isOn(served) !== isServing(served) ||
+      completed.has(served) ||
+      (mtu !== undefined && (served.mtu ?? MTU_DEFAULT) !== mtu),
+  );
+  const services = [...added.services];
+  const ranges = [...added.ranges];
+  for (const served of affected) {
+    const row = serviceRow(view, served);
+    if (isRefusal(row)) return row;
+    const subnet = view.subnets.find(({ subnet: { cidr } }) => cidr === served.cidr);
+    const isDns = isServing(served) ? row.isDns : subnet?.allowsDns !== false;
+    const switched = isOn(served) ? { ...row, isOn: true, isDns } : { ...row, isOn: false };
+    services.push(mtu === undefined ? switched : withoutOption(switched, MTU_OPTION));
+    const range = completed.get(served);
+    if (range !== undefined) ranges.push(serviceRange(row, 'dynamic', range, { ...range.range, username: '' }));
+  }
+  return { ...added, services, ranges };
 }
 
-function dhcpIn(view: NetworkView, vlan: VlanView, given: WantedService, known: KnownRacks): VlanService | Refusal {
-  if ([given.dhcp_on, given.primary_rack, given.secondary_rack].every((one) => one === undefined)) return NO_CHANGE;
+function wantedDhcp(view: NetworkDraft, vlan: VlanView, given: WantedService, known: KnownRacks): WantedDhcp | Refusal {
+  const unchanged = { isOn: isServing, completed: new Map(), added: NO_ROWS };
+  if ([given.dhcp_on, given.primary_rack, given.secondary_rack].every((one) => one === undefined)) return unchanged;
   const wanted = wantedRacks(vlan, given, known);
   if ('kind' in wanted) return wanted;
   const { isOn, primary, secondary } = wanted;
-  if (!isOn) return { edits: switchEdits(view, vlan, () => false), ranges: [] };
-  const completed = keptService(view, vlan, wanted, given, known);
-  if ('kind' in completed) return completed;
+  if (!isOn) return { ...unchanged, isOn: () => false };
+  const placed = placeWaiting(view, vlan, wanted, known);
+  if (isRefusal(placed)) return placed;
+  const { completed, added } = placed;
   for (const [field, rack] of [
     ['primary_rack', primary],
     ['secondary_rack', secondary],
   ] as const) {
-    const serves = [...vlan.served, ...completed.edits.map(({ served }) => served)].some((one) => one.rack === rack);
+    const serves = [...vlan.served, ...added.services].some((one) => one.rack === rack);
     if (rack === undefined || serves) continue;
     return vlan.served.length === 0 && field === 'primary_rack'
       ? refuseField(field, VLAN_NO_RANGE)
@@ -113,13 +132,10 @@ function dhcpIn(view: NetworkView, vlan: VlanView, given: WantedService, known: 
         );
   }
   const racks = new Set([primary, secondary]);
-  const isServing = dhcpRacks(vlan).length > 0;
-  const isWanted = ({ rack, management }: ServedNetwork): boolean =>
-    primary === undefined ? management > 0 || !isServing : racks.has(rack);
-  const isCompleted = ({ rack, key }: ServedNetwork): boolean =>
-    completed.edits.some(({ served }) => served.rack === rack && served.key === key);
-  const switched = switchEdits(view, vlan, isWanted, isCompleted);
-  return { edits: [...completed.edits, ...switched], ranges: completed.ranges };
+  const hasDhcp = dhcpRacks(vlan).length > 0;
+  const isWanted = (served: ServedNetwork): boolean =>
+    completed.has(served) || (primary === undefined ? isServing(served) || !hasDhcp : racks.has(served.rack));
+  return { isOn: isWanted, completed, added };
 }
 
 function wantedRacks(vlan: VlanView, given: WantedService, known: KnownRacks): WantedRacks | Refusal {
@@ -161,123 +177,77 @@ function findRack({ served }: VlanView, name: string, { racks, settings }: Known
 
 const nameOf = (uuid: string, { racks }: KnownRacks): string => racks.find((one) => one.uuid === uuid)?.name ?? uuid;
 
-const managementIn = (subnet: SubnetView | undefined): 1 | 2 => (subnet?.allowsDns === false ? 1 : 2);
-
-/**
- * Switches DHCP on where it is wanted, and off elsewhere. @param isLeft cluster interfaces that
- * another change switches
- */
-function switchEdits(
-  view: NetworkView,
-  { served: all }: VlanView,
-  isWanted: (served: ServedNetwork) => boolean,
-  isLeft: (served: ServedNetwork) => boolean = () => false,
-): readonly ServiceEdit[] {
-  return all.flatMap((served): readonly ServiceEdit[] => {
-    const isServing = served.management > 0;
-    if (isLeft(served) || isWanted(served) === isServing) return [];
-    const subnet = view.subnets.find(({ subnet: { cidr } }) => cidr === served.cidr);
-    return [{ served, fields: { management: isServing ? 0 : managementIn(subnet) } }];
-  });
-}
-
-function keptService(
-  view: NetworkView,
+/** The cluster interfaces that get the waiting ranges of a VLAN: those of a rack that have none, and new ones. */
+function placeWaiting(
+  view: NetworkDraft,
   vlan: VlanView,
   { primary }: WantedRacks,
-  given: WantedService,
   known: KnownRacks,
-): VlanService | Refusal {
-  const kept = view.ranges.filter((one) => isWaiting(one) && one.subnet.vlan === vlan);
+): Pick<WantedDhcp, 'completed' | 'added'> | Refusal {
+  const completed = new Map<ServedNetwork, RangeView>();
+  let added = NO_ROWS;
   const rack = primary ?? dhcpRacks(vlan)[0]?.rack ?? vlan.served[0]?.rack;
-  if (rack === undefined) return NO_CHANGE;
-  const edits: ServiceEdit[] = [];
-  const ranges: ServedRange[] = [];
-  for (const one of kept) {
-    const made = edits.map(({ served }) => served.key);
-    const edit = completion(one, rack) ?? addition(view, one, rack, given, { ...known, made });
-    if (isRefusal(edit)) return edit;
-    const { id, subnetId, username, comment } = one.range;
-    const isMade = edit.whole === 'added';
-    const range: ServedRange = { kind: 'dynamic', id, subnetId, rack, username: '', comment };
-    edits.push(edit);
-    ranges.push(isMade ? { ...range, username } : range);
+  if (rack === undefined) return { completed, added };
+  for (const range of view.ranges) {
+    if (!isWaiting(range) || range.subnet.vlan !== vlan) continue;
+    const served = range.subnet.served.find((one) => one.rack === rack && one.dynamic === undefined);
+    const rows = served === undefined ? addition(view, range, rack, added, known) : NO_ROWS;
+    if (isRefusal(rows)) return rows;
+    if (served !== undefined) completed.set(served, range);
+    added = {
+      subnets: [...added.subnets, ...rows.subnets],
+      services: [...added.services, ...rows.services],
+      ranges: [...added.ranges, ...rows.ranges],
+    };
   }
-  return { edits, ranges };
+  return { completed, added };
 }
 
-/** The keys of a cluster interface that hold the bounds of a range. @param bounds `undefined`: none */
-export function boundsKeys(type: RangeType, bounds: Ipv4Range | undefined): ServiceEdit['fields'] {
-  const field = type === 'dynamic' ? 'ip_range' : 'static_ip_range';
-  return {
-    [`${field}_low`]: bounds && formatIpv4(bounds.low),
-    [`${field}_high`]: bounds && formatIpv4(bounds.high),
-  };
-}
-
-/**
- * Completes the rack's cluster interface in the subnet, which has no dynamic range; `undefined`:
- * there is none.
- */
-function completion(range: RangeView, rack: string): ServiceEdit | undefined {
-  const served = range.subnet.served.find((one) => one.rack === rack && one.dynamic === undefined);
-  if (served === undefined) return undefined;
-  const management = served.management === 0 ? managementIn(range.subnet) : served.management;
-  return { served, fields: { ...boundsKeys('dynamic', range), management } };
-}
-
+/** The rows of a new cluster interface for a waiting range. @param added those before */
 function addition(
-  view: NetworkView,
+  { records }: NetworkDraft,
   range: RangeView,
   rack: string,
-  given: WantedService,
-  known: KnownRacks & { readonly made: readonly string[] },
-): ServiceEdit | Refusal {
-  const { settings, made } = known;
-  const { subnet, network, gateway, dnsServers } = range.subnet;
+  added: VlanRows,
+  known: KnownRacks,
+): VlanRows | Refusal {
+  const { subnet, gateway, dnsServers, allowsDns } = range.subnet;
   const place = placeIn(range.subnet, rack, known);
   if ('kind' in place) return place;
-  const key = freeKey(place.interface, [
-    ...settings.interfacesOf(rack).map(({ name }) => keyOf(String(name))),
-    ...made,
-  ]);
-  const routes = routesFrom(view, view.records.routes, subnet.id);
-  const mtu = given.mtu ?? range.subnet.vlan.vlan.mtu;
-  const withMtu = withOption({ options: [] }, MTU_OPTION, mtu === MTU_DEFAULT ? undefined : mtu) ?? [];
+  const taken = known.settings.interfacesOf(rack).map(({ name }) => String(name));
+  const service = newService(withRows(records, { put: added }), {
+    subnetId: subnet.id,
+    rack,
+    name: freeName(place.interface, [...taken, ...added.services.map(({ name }) => name)]),
+    interface: place.interface,
+    ip: place.ip,
+    isDns: allowsDns,
+  });
+  const after = { ...subnet, gateway, dnsServers };
   return {
-    served: { rack, key },
-    whole: 'added',
-    fields: {
-      interface: place.interface,
-      ip: place.ip,
-      subnet_mask: formatIpv4(prefixToMask(network.prefix)),
-      broadcast_ip: formatIpv4(broadcastAddress(network)),
-      management: managementIn(range.subnet),
-      ...boundsKeys('dynamic', range),
-      router_ip: gateway === undefined ? undefined : formatIpv4(gateway),
-      dns_servers: dnsServers.length === 0 ? undefined : dnsServers,
-      options: withOption({ options: withMtu }, ROUTES_OPTION, routes),
-    },
+    subnets: [after],
+    services: [...keepServices(records, subnet, after), service],
+    ranges: [serviceRange(service, 'dynamic', range, range.range)],
   };
 }
 
 const keyOf = (name: string): string => `${INTERFACES_KEY}.${name}`;
 
 /**
- * The key of a new cluster interface: by its network interface, as MAAS names it, and with a number
- * if the name is taken.
+ * The name of a new cluster interface: that of its network interface, as in MAAS, and with a number
+ * if it is taken.
  */
-function freeKey(nic: string, taken: readonly string[]): string {
+function freeName(nic: string, taken: readonly string[]): string {
   // A dot in a key would separate a field.
-  const name = [...nic].map((one) => (/[\w-]/.test(one) ? one : '-')).join('');
-  let key = keyOf(name);
-  for (let number = 2; taken.includes(key); number += 1) key = keyOf(`${name}-${number}`);
-  return key;
+  const base = [...nic].map((letter) => (/[\w-]/.test(letter) ? letter : '-')).join('');
+  let name = base;
+  for (let number = 2; taken.includes(name); number += 1) name = `${base}-${number}`;
+  return name;
 }
 
 interface Place {
   readonly interface: string;
-  readonly ip: string;
+  readonly ip: Ipv4;
 }
 
 /** The network interface of the rack that is in the subnet, or why the rack cannot serve the subnet there. */
@@ -321,21 +291,18 @@ function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks):
       );
 }
 
-function networkAt({ address: text }: HostAddress): Ipv4Network | undefined {
-  const [address = '', prefix] = text.split('/');
-  const parsed = parseIpv4(address);
-  return parsed === undefined ? undefined : networkWithPrefix(parsed, Number(prefix));
-}
-
 /** The one network interface of a host with exactly this network. A host route (/32) counts as no network. */
 function ownPlace(
   addresses: readonly HostAddress[],
   network: Ipv4Network,
   words: { readonly network: string; readonly rack: string },
 ): Place | Refusal {
-  const near = addresses.filter((one) => {
-    const at = networkAt(one);
-    return at !== undefined && at.prefix < 32 && networksOverlap(at, network);
+  const near = addresses.flatMap((host) => {
+    const [text = '', prefix] = host.address.split('/');
+    const ip = parseIpv4(text);
+    if (ip === undefined) return [];
+    const own = networkWithPrefix(ip, Number(prefix));
+    return own.prefix < 32 && networksOverlap(own, network) ? [{ ...host, ip, network: own }] : [];
   });
   const [own] = near;
   const shown = (near.length === 0 ? addresses : near).map((one) => `${one.interface} ${one.address}`);
@@ -344,32 +311,34 @@ function ownPlace(
       'primary_rack',
       `The rack ${words.rack} has no address in ${words.network}. Its network interfaces have ${shown.length === 0 ? 'no IPv4 address' : listed(shown, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${words.network}, or name a rack that has one.`,
     );
-  const isOne = near.every((one) => {
-    const at = networkAt(one);
-    return one.interface === own.interface && at !== undefined && formatNetwork(at) === words.network;
-  });
+  const isOne = near.every((host) => host.interface === own.interface && formatNetwork(host.network) === words.network);
   if (!isOne)
     return refuseField(
       'primary_rack',
       `The rack ${words.rack} has ${listed(shown, ADDRESSES_NAMED_MAX)}, which overlap ${words.network}. Leave one network interface in ${words.network}, with the prefix of the subnet.`,
     );
-  return { interface: own.interface, ip: own.address.slice(0, own.address.indexOf('/')) };
+  return { interface: own.interface, ip: own.ip };
 }
 
+/** True for the range of a switched off cluster interface that was made for it. */
+export const isMade = ({ range, served }: RangeView): boolean =>
+  range.kind === 'dynamic' && range.username !== '' && served?.management === 0 && served.fixed === undefined;
+
 /**
- * The removal of a switched off cluster interface that was made for a range, when the range goes.
- * The subnet keeps the router and the DNS servers. `undefined`: the cluster interface was not made
- * for the range, or still serves.
+ * The removal of a range with the cluster interface that was made for it. The subnet keeps the
+ * router and the DNS servers.
  */
-export function withoutMade({
-  range,
-  served,
-  subnet,
-}: RangeView): { readonly service: readonly ServiceEdit[]; readonly subnets: readonly Subnet[] } | undefined {
-  const isMade = range.kind === 'dynamic' && range.username !== '';
-  if (!isMade || served === undefined || served.management > 0 || served.fixed !== undefined) return undefined;
-  const { gateway, dnsServers } = subnet;
-  return { service: [{ served, fields: {}, whole: 'removed' }], subnets: [{ ...subnet.subnet, gateway, dnsServers }] };
+export function withoutMade(
+  { records }: NetworkDraft,
+  { range, subnet: { subnet, gateway, dnsServers } }: RangeView,
+  service: SubnetService,
+): Pick<WantedChange, 'put' | 'remove'> {
+  const after = { ...subnet, gateway, dnsServers };
+  const services = records.services.filter(({ id }) => id !== service.id);
+  return {
+    put: { subnets: [after], services: keepServices({ services }, subnet, after) },
+    remove: { services: [service.id], ranges: [range.id] },
+  };
 }
 
 /**
@@ -386,11 +355,4 @@ export function refuseServed(
     'in-use',
     `${subnet.cidr} has DHCP with this range by the cluster interface ${served.name} of the rack ${served.rackName}: switch DHCP off first (dhcp_on=false of the VLAN, or management=0).`,
   );
-}
-
-function mtuEdits({ served }: VlanView, mtu: number): readonly ServiceEdit[] {
-  return served.flatMap((one): readonly ServiceEdit[] => {
-    if ((one.mtu ?? MTU_DEFAULT) === mtu) return [];
-    return [{ served: one, fields: { options: withOption(one, MTU_OPTION, mtu === MTU_DEFAULT ? undefined : mtu) } }];
-  });
 }
