@@ -22,16 +22,7 @@ import {
 import type { Settings } from '../../machines/settings.ts';
 import { type ClusterInterface, type ConfiguredHost, parseClusterInterfaces } from '../racks/cluster-interface.ts';
 import type { RegionStore } from '../records/store.ts';
-import {
-  type AddressOwners,
-  type Claim,
-  findBar,
-  type Owner,
-  type OwnerKind,
-  ownersOf,
-  ownersUsing,
-  serversOf,
-} from './address-owners.ts';
+import { type Claim, findBar, type Owner, type OwnerKind, ownersOf, ownersUsing, serversOf } from './address-owners.ts';
 import { spanText } from './address-use.ts';
 import { viewOf } from './network-view.ts';
 import type { RackNetworks } from './served-networks.ts';
@@ -207,16 +198,16 @@ export async function findTaken(
   const dynamic = dynamicIn(former);
   const wasDynamic = (owner: Ipv4Range): boolean => dynamic.some((one) => rangesOverlap(one, owner));
   const problems: RangeProblem[] = [];
-  const barAt = async (address: Ipv4, claim: Claim): Promise<Owner | undefined> => {
-    const used = await store.networks.usedBetween(address, address, PIECE);
-    return findBar([...owners.at(address), ...ownersUsing({ used })], claim);
-  };
   for (const { key, router, address, range, hosts, servers } of added) {
-    const bar = router === undefined ? undefined : await barAt(router, { kind: 'router' });
+    const singles = [router ?? [], address ?? [], hosts.map((host) => host.address)].flat();
+    const machines = await machinesAt(store, singles);
+    const barAt = (single: Ipv4, claim: Claim): Owner | undefined =>
+      findBar([...owners.at(single), ...(machines.get(single) ?? [])], claim);
+    const bar = router === undefined ? undefined : barAt(router, { kind: 'router' });
     if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: addressBarText(bar) });
     if (address !== undefined) {
       const { mac } = networks.rackHosts.find((one) => one.address === address) ?? {};
-      const rival = await barAt(address, { kind: 'rack', mac });
+      const rival = barAt(address, { kind: 'rack', mac });
       if (rival !== undefined) problems.push({ key: `${key}.ip`, message: addressBarText(rival, 'the rack another') });
     }
     if (range !== undefined) {
@@ -226,7 +217,12 @@ export async function findTaken(
       const message = refuseRange([...all, ...machine], { kind: 'dynamic', service: key });
       if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
     }
-    problems.push(...(await findTakenHosts(store, owners, key, hosts)));
+    for (const { mac, address: at, index } of hosts) {
+      const all = [...owners.at(at), ...(machines.get(at) ?? [])].filter((owner) => !isAdopted(owner));
+      const rival = findBar(all, { kind: 'configured', mac });
+      if (rival !== undefined)
+        problems.push({ key: `${key}.hosts[${index}].ip`, message: addressBarText(rival, 'the entry another') });
+    }
     for (const server of servers) {
       const message = refuseServer(server, [...owners.at(server.low), ...ownWithin(server, next)]);
       if (message !== undefined) problems.push({ key: `${key}.dns_servers`, message });
@@ -248,31 +244,21 @@ const ownWithin = (span: Ipv4Range, interfaces: readonly ClusterInterface[]): re
     return all.filter((owner) => rangesOverlap(owner, span));
   });
 
-async function findTakenHosts(
+/** The machines that have these addresses, by address. */
+async function machinesAt(
   store: RegionStore,
-  owners: AddressOwners,
-  key: string,
-  hosts: readonly AddedHost[],
-): Promise<readonly RangeProblem[]> {
-  const [first, ...others] = hosts;
-  if (first === undefined) return [];
-  const span = others.reduce(
-    ({ low, high }, { address }) => ({ low: address < low ? address : low, high: address > high ? address : high }),
-    { low: first.address, high: first.address },
-  );
-  const machines = new Map<Ipv4, Owner>();
-  for await (const machine of allocatedIn(store, span)) machines.set(machine.low, machine);
-  return hosts.flatMap(({ mac, address, index }): readonly RangeProblem[] => {
-    const machine = machines.get(address);
-    const all = machine === undefined ? owners.at(address) : [...owners.at(address), machine];
-    const bar = findBar(
-      all.filter((owner) => !isAdopted(owner)),
-      { kind: 'configured', mac },
-    );
-    return bar === undefined
-      ? []
-      : [{ key: `${key}.hosts[${index}].ip`, message: addressBarText(bar, 'the entry another') }];
-  });
+  addresses: readonly Ipv4[],
+): Promise<ReadonlyMap<Ipv4, readonly Owner[]>> {
+  const machines = new Map<Ipv4, readonly Owner[]>();
+  const [first, ...others] = addresses;
+  if (first === undefined) return machines;
+  let { low, high } = { low: first, high: first };
+  for (const address of others) {
+    if (address < low) low = address;
+    if (address > high) high = address;
+  }
+  for await (const machine of allocatedIn(store, { low, high })) machines.set(machine.low, [machine]);
+  return machines;
 }
 
 /** The machines that have addresses of a range, a piece at a time. */
