@@ -157,11 +157,9 @@ export class RegionLink {
   /** Answers to the region's requests that no heartbeat has carried yet. */
   #answers: readonly RackAnswer[] = [];
   #applied = 0;
-  /**
-   * Suspended while the region uses another version; its answers to heartbeats show when that
-   * changes.
-   */
-  #phase: 'registering' | 'linked' | 'suspended' = 'registering';
+  #linked = false;
+  /** True while the region uses another version; its answers to heartbeats show when that changes. */
+  #suspended = false;
   #beatsRefused = 0;
   #relinking: Timer | undefined;
   #closed = false;
@@ -319,7 +317,7 @@ export class RegionLink {
       return undefined;
     }
     this.#status.contacted();
-    if (this.#phase === 'registering' || !request.path.startsWith('/uplink/')) return answer;
+    if (!(this.#linked || this.#suspended) || !request.path.startsWith('/uplink/')) return answer;
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
       this.#become('registering', { note: 'link-ended', status: answer.status, said: parseAnswerText(answer.body) });
@@ -327,11 +325,11 @@ export class RegionLink {
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
     }
-    if (this.#phase === 'linked' && answer.status !== UNAVAILABLE) this.#become('up');
+    if (this.#linked && answer.status !== UNAVAILABLE) this.#become('up');
     // A heartbeat shows whether the region refuses this request or all.
     if (answer.status === UNAVAILABLE && request.path !== this.#heartbeatPath) this.#heartbeat.poke();
     // Ignore late answers to requests sent before the region changed its version.
-    return this.#phase === 'linked' || request.path === this.#heartbeatPath ? answer : undefined;
+    return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
   }
 
   get #heartbeatPath(): string {
@@ -367,7 +365,8 @@ export class RegionLink {
 
   #link(): void {
     this.#registering.stop();
-    this.#phase = 'linked';
+    this.#linked = true;
+    this.#suspended = false;
     this.#images.forget();
     this.#copies.forget();
     this.#become('up');
@@ -377,19 +376,21 @@ export class RegionLink {
   }
 
   #unlink(): void {
-    this.#endLink('registering');
+    this.#suspended = false;
+    this.#endLink();
     this.#heartbeat.stop();
   }
 
-  #endLink(phase: 'registering' | 'suspended'): void {
-    this.#phase = phase;
+  #endLink(): void {
+    this.#linked = false;
     this.#carrying.stop();
     this.#follower.stop();
   }
 
   /** Stops all exchange but heartbeats while the region uses another version. */
   #suspend(version: number): void {
-    this.#endLink('suspended');
+    this.#suspended = true;
+    this.#endLink();
     this.#become('incompatible', { note: 'link-versions', ownVersion: UPLINK_VERSION, otherVersion: version });
   }
 
@@ -431,7 +432,7 @@ export class RegionLink {
       this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };
     }
-    if (this.#phase === 'suspended') this.#link();
+    if (this.#suspended) this.#link();
     this.#status.beat(parsed.version, Math.round(clock.now() - sentAt));
     return { kind: 'rest', ms: HEARTBEAT_MS };
   }

@@ -40,8 +40,8 @@ type FileFlags = Omit<ImportFlags, 'image'> & { readonly file: string };
 async function importDisc(content: GivenContent, flags: FileFlags): Promise<number> {
   const { file: fileName, json: isSilent } = flags;
   const place = await enterImageTree(flags);
-  const terms = { fileName, arch: flags.arch, release: flags.release };
-  const { directory, files, title, arch, release } = await haveDone(place, 'disc', terms, { isSilent, content });
+  const options = { fileName, arch: flags.arch, release: flags.release };
+  const { directory, files, title, arch, release } = await haveDone(place, 'disc', options, { isSilent, content });
   if (isSilent) printJson({ directory, files, title, arch, release });
   else {
     print(`${title} for ${arch}: deploy it as ubuntu/${release} with --by installer`);
@@ -139,10 +139,7 @@ export async function importByName(flags: ImportFlags & { readonly image: string
   const place = await enterImageTree(flags);
   const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
-  const named =
-    flags.source === undefined
-      ? all.filter((source) => source.kind !== 'simplestreams' || !source.isByName)
-      : sourceNamed(all, flags.source);
+  const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);
   const sources = findSourcesOfSystem(named, os).map((source) => ({ ...source, ...mirror }));
   const kind = isInstaller ? 'installer' : os === LOADER ? 'loader' : 'image';
   const results: unknown[] = [];
@@ -163,14 +160,11 @@ export async function importFrom(
   { bytesPerSecondMax, packages, json }: ImportOptions,
 ): Promise<Imported> {
   const { config } = place;
-  const means = { configured: configuredMirrors(config), proxy: configuredProxy(config), bytesPerSecondMax };
-  return await haveDone(
-    place,
-    'import',
-    { wanted, sources, ...means, packages },
-    { isSilent: json, isStoppable: true },
-  );
+  const deps = { configured: configuredMirrors(config), proxy: configuredProxy(config), bytesPerSecondMax };
+  return await haveDone(place, 'import', { wanted, sources, ...deps, packages }, { isSilent: json, isStoppable: true });
 }
+
+const isUnnamed = (source: ImageSource): boolean => source.kind !== 'simplestreams' || !source.isByName;
 
 /** Prints what was imported, and removes older images. @returns the result for JSON */
 async function show(imported: Imported, place: ImageTree, { json }: ImportFlags): Promise<unknown> {

@@ -4,7 +4,7 @@
 //    after its removal.
 
 import { assertOutside, RackError } from '../../ground/errors.ts';
-import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/run/older-images.ts';
+import { KEPT_VERSIONS, type RemovalDeps, removeOlder, removeUnused } from '../../images/run/older-images.ts';
 import { listTreeParts } from '../../images/run/tree-parts.ts';
 import type { ImageUse } from '../../images/store/image-removal.ts';
 import { formatImageName, type ImageName, readImages } from '../../images/store/image-store.ts';
@@ -20,7 +20,7 @@ interface HostTree {
   readonly images: Pick<ImageThread, 'do'>;
 }
 
-export const removal = ({ region, tree, images }: HostTree): RemovalTerms => ({
+export const removal = ({ region, tree, images }: HostTree): RemovalDeps => ({
   tree,
   keptVersions: region.config().importKeptVersions ?? KEPT_VERSIONS,
   use: () => readImageUse(region),
@@ -43,7 +43,7 @@ async function removeWhere(host: HostTree, isMeant: (image: ImageName) => boolea
   const { region, tree, images } = host;
   await removeUnused(readImages(tree).images.filter(isMeant), removal(host));
   for (const part of listTreeParts(tree).filter(isMeant)) {
-    const [user] = part.kind === 'installer' ? among(await deploying(region), part) : [];
+    const [user] = part.kind === 'installer' ? await listImageUsers(region, part) : [];
     if (user !== undefined) throw new RackError('bad-argument', `${user} is being deployed and may need it`);
     await images.do('remove', tree, { parts: [part] });
   }
@@ -84,6 +84,9 @@ async function readImageUse(region: Region): Promise<ImageUse> {
   const uses = await deploying(region);
   return { isKnown: true, usersOf: (image) => among(uses, image) };
 }
+
+const listImageUsers = async (region: Region, name: ImageName): Promise<readonly string[]> =>
+  among(await deploying(region), name);
 
 const deploying = async ({ store }: Region): Promise<readonly Use[]> =>
   (await store.boot.listUses()).filter((use) => use.deploying > 0);

@@ -86,6 +86,8 @@ interface Door {
   readonly isSecure: boolean;
 }
 
+const getListenSetting = ({ isSecure }: Door) => (isSecure ? 'region.tls.listen' : 'region.listen');
+
 const formatListenAddress = ({ host, port, isSecure }: Door) =>
   `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
 
@@ -261,7 +263,7 @@ export class ListeningApi implements RegionApi {
 
   #listenError(door: Door, name: string, cause: unknown): unknown {
     const where = formatEndpoint(door.host, door.port);
-    const setting = door.isSecure ? 'region.tls.listen' : 'region.listen';
+    const setting = getListenSetting(door);
     switch (osErrorCode(cause)) {
       case 'EADDRNOTAVAIL': {
         const text = `${name} is not an address of this host yet; the API will listen there once it is. Give it to an interface, or change ${setting}`;

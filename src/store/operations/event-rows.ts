@@ -9,6 +9,7 @@ import {
   isEventType,
   type MachineEvent,
   type MachineEventLevel,
+  type MachineEventType,
   type NewMachineEvent,
 } from '../../region/records/machine-event.ts';
 import { codec, insertRows, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
@@ -81,7 +82,7 @@ export const readEvent = (row: Row): MachineEvent => {
     ...unpackHappening(code, params),
     ...event,
     atMs,
-    type: isEventType(type) ? type : 'NODE_STATUS_EVENT',
+    type: asEventType(type),
     level: decodeEventLevel(level),
     username,
     stranger: event.systemId === undefined ? mac : undefined,
@@ -89,6 +90,10 @@ export const readEvent = (row: Row): MachineEvent => {
     ...(rackId === undefined ? {} : { rack: optional(text('rack_name')).read(row) ?? '' }),
   };
 };
+
+function asEventType(name: string): MachineEventType {
+  return isEventType(name) ? name : 'NODE_STATUS_EVENT';
+}
 
 function decodeEventLevel(value: number): MachineEventLevel {
   const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];

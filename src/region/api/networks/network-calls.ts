@@ -216,66 +216,50 @@ export const changeOf = (
   ...parts,
 });
 
-/** The operations on one kind of object: what they list, read, find by the path and render. */
+/** The operations on one kind of object: what they list, read, find by the path and show. */
 export function networkObjects<T>({
   all,
   idOf,
   find,
   noneAt,
-  render,
-  fields = {},
+  jsonOf,
 }: {
   readonly all: (view: NetworkView) => readonly T[];
-  readonly idOf: (object: T) => number;
+  readonly idOf: (one: T) => number;
   readonly find: (view: NetworkView, path: ApiCall['path']) => T | undefined;
   /** The refusal of a path that names none. */
   readonly noneAt: (path: ApiCall['path']) => Refusal;
-  readonly render: (call: ApiCall) => Renderer<T> | Promise<Renderer<T>>;
-  /** The names of the parameters, by the fields that refusals name. */
-  readonly fields?: Readonly<Record<string, string>>;
+  readonly jsonOf: (view: NetworkView, one: T) => unknown;
 }) {
-  /** Stores a change, and answers with the object. @param among as in `change` */
-  async function store(
-    call: ApiCall,
-    decide: (draft: NetworkDraft) => WantedChange | Refusal,
-    among?: Ipv4Range,
-  ): Promise<Answer> {
-    const renderObject = await render(call);
-    const show = (view: NetworkView, id: number): unknown => {
-      const object = all(view).find((candidate) => idOf(candidate) === id);
-      return object && renderObject(view, object);
-    };
-    return refusalIn(fields, await change(call, decide, show, among));
-  }
-  async function listWhere(call: ApiCall, isListed: (object: T) => boolean): Promise<Answer> {
-    const view = await look(call);
-    const renderObject = await render(call);
-    return listed(call, all(view).filter(isListed), (object) => renderObject(view, object));
-  }
+  const show = (view: NetworkView, id: number): unknown => {
+    const found = all(view).find((one) => idOf(one) === id);
+    return found && jsonOf(view, found);
+  };
   return {
-    store,
-    listWhere,
-    list: (call: ApiCall): Promise<Answer> => listWhere(call, () => true),
+    show,
+    async list(call: ApiCall): Promise<Answer> {
+      const view = await look(call);
+      return listed(call, all(view), (one) => jsonOf(view, one));
+    },
     async read(call: ApiCall): Promise<Answer> {
       const view = await look(call);
-      const object = find(view, call.path);
-      return object === undefined ? noneAt(call.path) : json((await render(call))(view, object));
+      const found = find(view, call.path);
+      return found === undefined ? noneAt(call.path) : json(jsonOf(view, found));
     },
-    /** Stores a change of the object in the path. */
+    /** Stores a change of the object in the path. @param among as in `change` */
     changeOne: (
       call: ApiCall,
-      decide: (object: T, draft: NetworkDraft) => WantedChange | Refusal,
+      decide: (found: T, draft: NetworkDraft) => WantedChange | Refusal,
       among?: Ipv4Range,
     ): Promise<Answer> =>
-      store(
+      change(
         call,
         (draft) => {
-          const object = find(draft, call.path);
-          return object === undefined ? noneAt(call.path) : decide(object, draft);
+          const found = find(draft, call.path);
+          return found === undefined ? noneAt(call.path) : decide(found, draft);
         },
+        show,
         among,
       ),
   };
 }
-
-type Renderer<T> = (view: NetworkView, object: T) => unknown;

@@ -27,6 +27,7 @@ import { type ApiCall, ipv4Field, nothing, type Operation, resource } from '../c
 import { routeJson } from '../json/subnet-json.ts';
 import {
   absent,
+  change,
   changeOf,
   countField,
   findSubnet,
@@ -54,12 +55,12 @@ const changedRoute = z.object({
 const newRoute = changedRoute.required({ source: true, destination: true, gateway_ip: true });
 type Given = z.output<typeof changedRoute>;
 
-const staticRoutes = networkObjects<StaticRoute>({
+const routesShown = networkObjects<StaticRoute>({
   all: ({ records }) => records.routes,
   idOf: ({ id }) => id,
   find: ({ records }, { id: named }) => records.routes.find(({ id }) => id === networkIdIn(named)),
   noneAt: ({ id }) => absent('static route', id),
-  render: () => routeJson,
+  jsonOf: routeJson,
 });
 
 function routeOf(view: NetworkView, given: Given, id: number, before: StaticRoute | undefined): StaticRoute | Refusal {
@@ -124,13 +125,13 @@ function routeChange(
 const routerOf = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
 
 const add = (call: ApiCall, given: Given): Promise<Answer> =>
-  staticRoutes.store(call, (view) => routeChange(view, given, view.nextId, undefined), routerOf(given));
+  change(call, (view) => routeChange(view, given, view.nextId, undefined), routesShown.show, routerOf(given));
 
 const amend = (call: ApiCall, given: Given): Promise<Answer> =>
-  staticRoutes.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerOf(given));
+  routesShown.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerOf(given));
 
 const remove = (call: ApiCall): Promise<Answer> =>
-  staticRoutes.changeOne(call, (found, view) => {
+  routesShown.changeOne(call, (found, view) => {
     const { id, sourceId } = found;
     const services = followRoutes(view, [sourceId]);
     if (isRefusal(services)) return services;
@@ -149,13 +150,13 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     many: routes,
     one: route,
     answers: 'staticRoute',
-    list: ['List the static routes.', nothing, staticRoutes.list],
+    list: ['List the static routes.', nothing, routesShown.list],
     add: [
       'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
       newRoute,
       add,
     ],
-    read: ['Read a static route.', nothing, staticRoutes.read],
+    read: ['Read a static route.', nothing, routesShown.read],
     change: ['Change a static route.', changedRoute, amend],
     remove: ['Delete a static route.', nothing, remove],
   }),
