@@ -51,13 +51,21 @@ function shownValue(field: string, value: unknown): string | undefined {
   return words.length > VALUE_CHARACTERS_MAX ? undefined : words;
 }
 
+/** The same text for equal values: a list may have 65 536, too many to compare each with each. */
+const sortedJson = (value: unknown): string | undefined =>
+  JSON.stringify(value, (_, part: unknown) =>
+    isFields(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );
+
 function differencesAt(field: string, from: unknown, to: unknown): readonly Difference[] {
   if (isDeepStrictEqual(from, to) || (isNone(from) && isNone(to))) return [];
   if (!SECRET.test(field) && isFields(from) && isFields(to)) return differencesIn(from, to, `${field}.`);
   if (!Array.isArray(from) || !Array.isArray(to))
     return [{ field, from: shownValue(field, from), to: shownValue(field, to) }];
-  const without = (list: readonly unknown[], other: readonly unknown[]) =>
-    list.filter((entry) => !other.some((candidate) => isDeepStrictEqual(candidate, entry)));
+  const without = (list: readonly unknown[], other: readonly unknown[]) => {
+    const present = new Set(other.map(sortedJson));
+    return list.filter((entry) => !present.has(sortedJson(entry)));
+  };
   const [gone, added] = [without(from, to), without(to, from)];
   const isReordered = gone.length === 0 && added.length === 0;
   return [isReordered ? { field } : { field, from: shownValue(field, gone), to: shownValue(field, added) }];
