@@ -29,7 +29,7 @@ import { generalOption, NTP_SERVERS } from './general-options.ts';
 import { type EntriesEdit, editEntries } from './list-entries.ts';
 import { findTaken } from './networks/range-check.ts';
 import { type RackNetworks, readRackNetworks } from './networks/served-networks.ts';
-import { withMask } from './racks/cluster-interface.ts';
+import { hostsIn, withMask } from './racks/cluster-interface.ts';
 import { findForeignAddresses } from './racks/rack-addresses.ts';
 import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
@@ -155,6 +155,8 @@ interface SettingsParts {
   /** Called after each change. */
   readonly onChange: () => void;
 }
+
+const countHosts = (value: SettingValue | undefined): number => (isSettings(value) ? hostsIn(value).length : 0);
 
 const fileText = (key: string, file: string | undefined): string =>
   `${key} is read-only: only the configuration file can set it${file === undefined ? '' : ` (${file})`}`;
@@ -282,9 +284,9 @@ export class RegionSettings {
     const { store } = this.#parts;
     const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
     return await transactOrUndo<SettingsRefusal | undefined>(store, async (undo) => {
-      const { outcome, problems } = await this.#change(owner, edits, username);
+      const { outcome, misfit } = await this.#change(owner, edits, username);
       if (outcome.kind === 'refuse') return outcome.refusal;
-      if (problems.length > 0) throw undo(refuseSettings(problems));
+      if (misfit !== undefined) throw undo(misfit);
       if (isTrial) throw undo(undefined);
       await store.afterCommit(() => {
         this.#list = outcome.settings.map(withoutUserOf);
@@ -294,18 +296,19 @@ export class RegionSettings {
     });
   }
 
-  /** @returns `problems` if a range would have addresses that are not free: the change must be undone */
+  /** @returns `misfit` if what is stored does not fit: the change must be undone */
   async #change(
     owner: string,
     edits: readonly SettingEdit[],
     username: string,
-  ): Promise<{ readonly outcome: SettingsOutcome<SettingsRefusal>; readonly problems: readonly SettingProblem[] }> {
+  ): Promise<{ readonly outcome: SettingsOutcome<SettingsRefusal>; readonly misfit?: SettingsRefusal | undefined }> {
     const { store, clock } = this.#parts;
     const atMs = clock.wallTimeMs();
     let before: readonly StoredSetting[] = [];
+    let changes: SettingChange[] = [];
     const outcome = await store.changeSettings<SettingsRefusal>(atMs, (current) => {
       before = current.map(withoutUserOf);
-      const changes: SettingChange[] = [];
+      changes = [];
       let list = before;
       const inForce = this.#readerOf(before);
       for (const given of edits) {
@@ -327,8 +330,16 @@ export class RegionSettings {
         events: [{ type: 'SETTINGS', code: 'settings-changed', params, atMs, username }],
       };
     });
-    if (outcome.kind === 'refuse') return { outcome, problems: [] };
-    return { outcome, problems: await this.#findConflicts(owner, before, outcome.settings.map(withoutUserOf)) };
+    if (outcome.kind === 'refuse') return { outcome };
+    const after = outcome.settings.map(withoutUserOf);
+    const isLarger = ({ rack, key, value }: SettingChange): boolean =>
+      countHosts(after.find((one) => one.rack === rack && one.key === key)?.value) > countHosts(value);
+    // A cluster interface also gets the hosts of its subnet.
+    const larger = changes.filter(isLarger);
+    const misfit = larger.length === 0 ? undefined : this.#check(before, after, larger);
+    if (misfit !== undefined) return { outcome, misfit };
+    const problems = await this.#findConflicts(owner, before, after);
+    return { outcome, misfit: problems.length === 0 ? undefined : refuseSettings(problems) };
   }
 
   /**

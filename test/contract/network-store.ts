@@ -18,12 +18,28 @@ const at = (text: string) => parseIpv4(text) ?? ipv4(0);
 
 /** One object of each kind, and two subnets and ranges, with ids from `nextId` on. */
 export function fullNetworks(nextId: number): { readonly put: NetworkRecords; readonly nextId: number } {
-  const [space, fabric, vlan, subnet, other, range, served, reserved, route, connection, kept, service, far, of] =
-    Array.from({ length: 14 }, (_, index) => nextId + index);
+  const [
+    space,
+    fabric,
+    vlan,
+    subnet,
+    other,
+    range,
+    served,
+    reserved,
+    route,
+    connection,
+    kept,
+    service,
+    far,
+    of,
+    host,
+    idle,
+  ] = Array.from({ length: 16 }, (_, index) => nextId + index);
   const id = (value: number | undefined): number => value ?? 0;
   const inSubnet = { subnetId: id(subnet) };
   return {
-    nextId: nextId + 14,
+    nextId: nextId + 16,
     put: {
       linked: [],
       spaces: [{ id: id(space), name: `space-${space}`, description: 'für Kunden' }],
@@ -78,7 +94,7 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           isProxy: true,
           router: NO_ROUTER,
           dnsServers: null,
-          terms: { hosts: [{ mac: '52:54:00:00:00:01', ip: '10.20.0.9', hostname: 'größe' }], lease_time: '10m' },
+          terms: { hosts: [], lease_time: '10m' },
           madeBy: 'ann',
           changedMs: 1_800_000_000_000,
         },
@@ -98,6 +114,26 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           terms: {},
           madeBy: undefined,
           changedMs: 1,
+        },
+      ],
+      hosts: [
+        {
+          id: id(host),
+          ...inSubnet,
+          serviceId: id(service),
+          position: 3,
+          address: at('10.20.0.9'),
+          entry: { mac: '52:54:00:00:00:01', ip: '10.20.0.9', hostname: 'größe', options: [{ code: 26, value: 1400 }] },
+          comment: '',
+        },
+        {
+          id: id(idle),
+          subnetId: id(other),
+          serviceId: undefined,
+          position: 1,
+          address: at('10.20.0.9'),
+          entry: { ip: '10.20.0.9', duid: '0x0001' },
+          comment: 'the printer',
         },
       ],
       ranges: [
@@ -188,15 +224,15 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       const other = await place.open();
       try {
         assert.deepEqual(await other.networks.list(), first);
-        assert.equal(await add(other), FIRST + 14);
+        assert.equal(await add(other), FIRST + 16);
       } finally {
         await other.close();
       }
       await store.networks.change(() => ({
-        remove: { services: [FIRST + 11, FIRST + 12, FIRST + 25, FIRST + 26], fabrics: [FIRST + 1, FIRST + 15] },
+        remove: { services: [FIRST + 11, FIRST + 12, FIRST + 27, FIRST + 28], fabrics: [FIRST + 1, FIRST + 17] },
         result: undefined,
       }));
-      assert.equal(await store.networks.change((_records, nextId) => ({ result: nextId })), FIRST + 28);
+      assert.equal(await store.networks.change((_records, nextId) => ({ result: nextId })), FIRST + 32);
       assert.equal((await store.listEvents({ limit: 9 })).length, 2);
     },
   );
@@ -223,26 +259,35 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
     const fewer = await store.networks.list();
     assert.deepEqual(
       NETWORK_KINDS.map((kind) => fewer[kind].length),
-      [1, 1, 1, 1, 1, 0, 0, 0, 0],
+      [1, 1, 1, 1, 1, 1, 0, 0, 0, 0],
     );
     const remove = { services: [FIRST + 12], fabrics: [FIRST + 1] };
     await store.networks.change(() => ({ remove, result: undefined }));
     assert.deepEqual(await store.networks.list(), { ...NO_RECORDS, spaces: fewer.spaces });
   });
 
-  check('terms that nobody changed are the same object again, for they may have many hosts', async (store) => {
+  check('hosts that nobody changed are the same objects again, for there may be many', async (store) => {
     await add(store);
-    const termsOf = async () => (await store.networks.list()).services.map(({ terms }) => terms);
-    const [lab, far] = await termsOf();
-    await store.networks.change(({ services }) => ({
-      put: {
-        services: services.map((one) => (one.name === 'far' ? { ...one, terms: { authoritative: 'yes' } } : one)),
-      },
+    const { hosts: before } = await store.networks.list();
+    const [first, second] = before;
+    assert.ok(first && second);
+    const comment = 'the plotter';
+    await store.networks.change(({ spaces }) => ({
+      put: { spaces: spaces.map((space) => ({ ...space, description: 'x' })) },
       result: undefined,
     }));
-    const changed = await termsOf();
-    assert.deepEqual(changed, [lab, { authoritative: 'yes' }]);
-    assert.ok(changed[0] === lab && changed[1] !== far);
+    assert.equal((await store.networks.list()).hosts, before);
+    await store.networks.change(() => ({ put: { hosts: [{ ...second, comment }] }, result: undefined }));
+    const { hosts: after } = await store.networks.list();
+    assert.deepEqual(after, [first, { ...second, comment }]);
+    assert.equal(after[0], first);
+    const undone = store.transact(async () => {
+      await store.networks.change(() => ({ remove: { hosts: [first.id] }, result: undefined }));
+      assert.equal((await store.networks.list()).hosts.length, 1);
+      throw new Error('undone');
+    });
+    await assert.rejects(undone, /undone/);
+    assert.equal((await store.networks.list()).hosts, after);
   });
 
   check('a change counts a version, and a decision that changes nothing counts none', async (store) => {
@@ -267,7 +312,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       /no/,
     );
     const seen = await store.networks.change((records, nextId) => ({ result: { records, nextId } }));
-    assert.deepEqual(seen, { records: fullNetworks(FIRST).put, nextId: FIRST + 14 });
+    assert.deepEqual(seen, { records: fullNetworks(FIRST).put, nextId: FIRST + 16 });
   });
 
   check('the addresses that machines have are found between two addresses', async (store) => {

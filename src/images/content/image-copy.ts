@@ -147,7 +147,7 @@ async function expandHead(file: ImageBytes, compression: Compression, signal?: A
   return copyBytes(Buffer.concat(parts), 0, FILE_HEAD_BYTES);
 }
 
-interface TransferOptions {
+interface TransferTerms {
   readonly part: string;
   readonly given: GivenFormat | 'packed';
   readonly format: ImageFormat;
@@ -155,7 +155,7 @@ interface TransferOptions {
 
 async function transfer(
   request: CopyRequest,
-  { part, given, format }: TransferOptions,
+  { part, given, format }: TransferTerms,
   disk: DiskCounter,
 ): Promise<Pick<Copy, 'sha256' | 'bytes'>> {
   const out = await BlobFile.create(part);

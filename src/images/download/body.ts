@@ -44,13 +44,13 @@ export class Bandwidth {
   }
 }
 
-export interface BodyDeps {
+export interface BodyMeans {
   readonly clock: Clock;
   readonly bandwidth: Bandwidth;
   readonly settings: DownloadSettings;
 }
 
-interface BodyOptions {
+interface BodyTerms {
   /** How many bytes of the file precede the body. */
   readonly at: number;
   /** Of the whole file; undefined: unknown. */
@@ -65,8 +65,8 @@ interface BodyOptions {
 /** Reads a body. @returns false if the signal came first @throws DownloadError; the error of `take` */
 export async function readBody(
   answer: WebAnswer,
-  { clock, bandwidth, settings }: BodyDeps,
-  { at, total, bytesMax, wholeMs = Number.POSITIVE_INFINITY, take }: BodyOptions,
+  { clock, bandwidth, settings }: BodyMeans,
+  { at, total, bytesMax, wholeMs = Number.POSITIVE_INFINITY, take }: BodyTerms,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { host } = answer.url;

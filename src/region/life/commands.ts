@@ -48,7 +48,7 @@ export interface Actor {
   readonly comment: string;
 }
 
-export interface CommandOptions {
+export interface CommandTerms {
   readonly atMs: number;
   readonly clock: Clock;
   readonly by: Actor;

@@ -30,7 +30,7 @@ import {
   rangeContains,
 } from '../../ground/address.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import { findBar, type Owner, ownersKnown, ownersOf } from '../networks/address-owners.ts';
+import { configuredBy, findBar, type Owner, ownersKnown, ownersOf } from '../networks/address-owners.ts';
 import { freeParts, hostRange, reservedText, spanText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
@@ -73,9 +73,9 @@ export function chooseAddresses(
   view: NetworkView,
 ): AddressChoice {
   const networks = view.reported.filter(({ management }) => management > 0);
-  const options = { view, known: knowledge, had: machine.addresses.map(({ address }) => address) };
+  const terms = { view, known: knowledge, had: machine.addresses.map(({ address }) => address) };
   if (requested !== undefined) {
-    const choice = takeAsked(machine, networks, requested, options);
+    const choice = takeAsked(machine, networks, requested, terms);
     const isOpen = ({ fixed, hosts }: ReportedNetwork): boolean =>
       (fixed !== undefined && rangeContains(fixed, requested)) || hosts.some(({ address }) => address === requested);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOpen)) return choice;
@@ -92,7 +92,7 @@ export function chooseAddresses(
     .ofHost(mac)
     .find(({ low }) => isServed(low))?.low;
   if (own !== undefined) {
-    const choice = takeAsked(machine, networks, own, options);
+    const choice = takeAsked(machine, networks, own, terms);
     if (choice.kind !== 'refuse') return choice;
   }
   const ranges = served.flatMap(({ fixed }) => fixed ?? []);
@@ -101,7 +101,7 @@ export function chooseAddresses(
     (candidate) => candidate.mac === mac && ranges.some((range) => rangeContains(range, candidate.address)),
   );
   if (fixedAddress !== undefined) return { kind: 'given', addresses: [fixedAddress] };
-  return giveFree({ ...options, mac }, ranges) ?? exhausted(ranges, view.records);
+  return giveFree({ ...terms, mac }, ranges) ?? exhausted(ranges, view.records);
 }
 
 /** With the reservations that keep some from machines. */
@@ -175,7 +175,7 @@ function takeAsked(
   machine: Machine,
   networks: readonly ReportedNetwork[],
   requested: Ipv4,
-  options: Omit<Search, 'mac'>,
+  terms: Omit<Search, 'mac'>,
 ): AddressChoice {
   const served = networks.filter(({ network }) => networkContains(network, requested));
   if (served.length === 0)
@@ -185,7 +185,7 @@ function takeAsked(
     );
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
   if (mac === undefined) return decideRefusal('address-refused', `${machine.hostname} has no network interface`);
-  return takeFor({ ...options, mac }, requested);
+  return takeFor({ ...terms, mac }, requested);
 }
 
 function takeFor({ view, known, mac, had }: Search, requested: Ipv4): AddressChoice {
@@ -210,7 +210,7 @@ function barText(bar: Owner, requested: Ipv4, records: NetworkRecords): string {
     case 'dynamic':
       return `${address} is in the dynamic range`;
     case 'configured':
-      return `${address} is reserved for ${bar.mac === undefined ? 'another client' : formatMac(bar.mac)} in the configuration of the rack ${bar.rackName}`;
+      return `${address} is reserved for ${bar.mac === undefined ? 'another client' : formatMac(bar.mac)} in ${configuredBy(bar)}`;
     case 'lease': {
       const { mac: host, until } = leaseText(bar);
       return `the host ${host} has ${address} by a lease until ${until} UTC`;

@@ -21,10 +21,11 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../../ground/address.ts';
-import type { ClusterInterface, ConfiguredHost } from '../racks/cluster-interface.ts';
+import { type ClusterInterface, type ConfiguredHost, hostsIn } from '../racks/cluster-interface.ts';
 import type { ReportedNetwork } from '../racks/rack-networks.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import { type HostLease, isHeldRange, type NetworkRecords, type UsedAddress } from '../records/network-store.ts';
+import { listHosts } from '../records/subnet-service.ts';
 import type { NetworkView } from './network-view.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
@@ -71,13 +72,17 @@ interface Owned extends Ipv4Range {
   readonly id?: number | undefined;
   /** The cluster interface that has it, as `serviceName` names it. */
   readonly service?: string | undefined;
-  /** Of an entry of `hosts`: the name of the rack that has it. */
+  /** Of an entry of `hosts`: the name of the rack that has it; `undefined`: the subnet, for racks to come. */
   readonly rackName?: string | undefined;
 }
 
 type UnleasedKind = Exclude<OwnerKind, 'lease'>;
 
 export type Owner = (Owned & { readonly kind: UnleasedKind }) | (Owned & HostLease & { readonly kind: 'lease' });
+
+/** What gives an address to a host, for people. */
+export const configuredBy = ({ rackName }: Pick<Owned, 'rackName'>): string =>
+  rackName === undefined ? 'the list of reserved IPs' : `the configuration of the rack ${rackName}`;
 
 export const serviceName = ({ rack, key }: { readonly rack: string; readonly key: string }): string => `${rack} ${key}`;
 
@@ -210,27 +215,38 @@ const edgesOf = (network: Ipv4Network): readonly Owner[] =>
 export const serversOf = ({ dnsServers }: Pick<ClusterInterface, 'dnsServers'>): readonly Owner[] =>
   dnsServers.flatMap((server) => single('dns-server', parseIpv4(server), ''));
 
+/** Hosts of a subnet that are in no `hosts`, because the region stores no cluster interface there. */
+function unservedHosts(records: NetworkRecords): readonly ConfiguredHost[] {
+  const shared = listHosts(records, undefined);
+  if (shared.length === 0) return [];
+  const served = new Set(records.services.map(({ subnetId }) => subnetId));
+  return hostsIn({ hosts: shared.flatMap(({ subnetId, entry }) => (served.has(subnetId) ? [] : [entry])) });
+}
+
 /** What people have put into the store. */
-const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly Owner[] => [
-  ...ranges.flatMap((range): readonly Owner[] => {
+const ownersOfRecords = (records: NetworkRecords): readonly Owner[] => [
+  ...unservedHosts(records).flatMap(({ address, mac, hostname = '' }) =>
+    single('configured', address, hostname, { mac }),
+  ),
+  ...records.ranges.flatMap((range): readonly Owner[] => {
     if (!isHeldRange(range) || range.kind !== 'reserved') return [];
     const { id, low, high, username } = range;
     return [{ kind: 'reserved-range', low, high, name: username, id }];
   }),
-  ...reserved.flatMap(({ id, address, mac, username }) => single('reserved', address, username, { id, mac })),
-  ...routes.flatMap(({ id, gateway }) => single('route', gateway, '', { id })),
+  ...records.reserved.flatMap(({ id, address, mac, username }) => single('reserved', address, username, { id, mac })),
+  ...records.routes.flatMap(({ id, gateway }) => single('route', gateway, '', { id })),
 ];
 
 /** Entries of `hosts` count once they are stored, and until their rack no longer reports them. */
 const configuredIn = ({ served, reported }: OwningView): readonly SingleOwners[] => [
-  ...served.map((one) => configuredBy(one, one.writtenHosts())),
-  ...reported.map((one) => configuredBy(one, one.hosts)),
+  ...served.map((one) => configuredOwners(one, one.writtenHosts())),
+  ...reported.map((one) => configuredOwners(one, one.hosts)),
 ];
 
 /** By the entries of a cluster interface, which are the same list until they change: there may be 65 536. */
 const CONFIGURED = new WeakMap<readonly ConfiguredHost[], Map<string, SingleOwners>>();
 
-function configuredBy(by: ServedNetwork | ReportedNetwork, hosts: readonly ConfiguredHost[]): SingleOwners {
+function configuredOwners(by: ServedNetwork | ReportedNetwork, hosts: readonly ConfiguredHost[]): SingleOwners {
   const { rackName } = by;
   const service = serviceName(by);
   const key = `${service} ${rackName}`;

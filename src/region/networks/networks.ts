@@ -28,6 +28,7 @@ import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
+  HOSTS_MAX,
   type HostLease,
   NETWORK_KINDS,
   type NetworkChange,
@@ -71,6 +72,7 @@ const BOUNDS: Readonly<Record<NetworkKind, readonly [max: number, names: string]
   vlans: [VLANS_MAX, 'VLANs'],
   subnets: [SUBNETS_MAX, 'subnets'],
   services: [SUBNETS_MAX, 'cluster interfaces'],
+  hosts: [HOSTS_MAX, 'hosts with an address of their own'],
   ranges: [RANGES_MAX, 'ranges'],
   reserved: [RESERVED_MAX, 'reserved addresses'],
   routes: [ROUTES_MAX, 'static routes'],
@@ -300,7 +302,14 @@ interface ChangedEntry {
 }
 
 /** The kinds of rows from which racks get their cluster interfaces. */
-const RENDERED = ['vlans', 'subnets', 'services', 'ranges', 'routes'] as const satisfies readonly NetworkKind[];
+const RENDERED = [
+  'vlans',
+  'subnets',
+  'services',
+  'hosts',
+  'ranges',
+  'routes',
+] as const satisfies readonly NetworkKind[];
 
 /** The cluster interfaces that racks get in another form. */
 function listChangedEntries(before: NetworkRecords, after: NetworkRecords): readonly ChangedEntry[] {

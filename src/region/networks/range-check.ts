@@ -22,7 +22,16 @@ import {
 import type { Settings } from '../../machines/settings.ts';
 import { type ClusterInterface, type ConfiguredHost, parseClusterInterfaces } from '../racks/cluster-interface.ts';
 import type { RegionStore } from '../records/store.ts';
-import { type Claim, findBar, type Owner, type OwnerKind, ownersOf, ownersUsing, serversOf } from './address-owners.ts';
+import {
+  type Claim,
+  configuredBy,
+  findBar,
+  type Owner,
+  type OwnerKind,
+  ownersOf,
+  ownersUsing,
+  serversOf,
+} from './address-owners.ts';
 import { spanText } from './address-use.ts';
 import { viewOf } from './network-view.ts';
 import type { RackNetworks } from './served-networks.ts';
@@ -43,8 +52,8 @@ const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && s
 const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
   interfaces.flatMap(({ dynamic }) => dynamic ?? []);
 
-const configuredText = ({ mac, rackName }: Owner): string =>
-  `kept for ${mac === undefined ? 'another client' : `the host ${formatMac(mac)}`} by the configuration of the rack ${rackName}`;
+const configuredText = (owner: Owner): string =>
+  `kept for ${owner.mac === undefined ? 'another client' : `the host ${formatMac(owner.mac)}`} by ${configuredBy(owner)}`;
 
 /** Why a router, an entry of `hosts` or a rack may not have its address. @param instead what else to give */
 export function addressBarText(

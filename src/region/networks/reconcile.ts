@@ -49,6 +49,7 @@ import {
   VLANS_MAX,
   type Vlan,
 } from '../records/network-store.ts';
+import { listHosts } from '../records/subnet-service.ts';
 import { rowsBetween } from './changed-rows.ts';
 import { parseTagged, type RackHostAddress } from './rack-hosts.ts';
 import type { RackNetworks, ServedNetwork } from './served-networks.ts';
@@ -109,13 +110,16 @@ export function freeFabricName(fabrics: readonly Fabric[]): string {
 
 /** The subnets into which a person put something. */
 export const usedSubnets = ({
+  hosts,
   ranges,
   reserved,
   connections,
   routes,
-}: Pick<NetworkRecords, 'ranges' | 'reserved' | 'connections' | 'routes'>): ReadonlySet<number> =>
+}: Pick<NetworkRecords, 'hosts' | 'ranges' | 'reserved' | 'connections' | 'routes'>): ReadonlySet<number> =>
   new Set([
-    ...[...ranges.filter(isHeldRange), ...reserved, ...connections].map(({ subnetId }) => subnetId),
+    ...[...listHosts({ hosts }, undefined), ...ranges.filter(isHeldRange), ...reserved, ...connections].map(
+      ({ subnetId }) => subnetId,
+    ),
     ...routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
   ]);
 

@@ -1,7 +1,7 @@
 // The rows of a cluster interface, and the same in the form of a configuration file, in which
 // people edit it and racks get it. Pure.
 //
-//   entry of cluster_interfaces ── putEntry ──► service, subnet, ranges ── renderServices ──► entry
+//   entry of cluster_interfaces ── putEntry ──► service, subnet, hosts, ranges ── renderServices ──► entry
 //
 // 1. A rack serves the same with the entry that is rendered as with the one that was put: only
 //    spellings differ. It is rendered with `network`, never with the mask and the broadcast address
@@ -15,6 +15,10 @@
 //    other one of its rack.
 // 5. The MTU of a VLAN and the static routes of a subnet are rendered as options 26 and 121. An
 //    entry that has others for all clients keeps them in `terms`, and they win.
+// 6. Each entry of `hosts` is a row of its service, by its address, as it is written and in its
+//    order; those without an address of the network, or with that of one before, stay in `terms` and
+//    follow. Hosts of the subnet itself are rendered with every service there. One that an entry
+//    changes or leaves out is that service's from then on, and each other service keeps its own copy.
 
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -25,12 +29,14 @@ import {
   type Ipv4Network,
   type Ipv4Range,
   maskToPrefix,
+  networkContains,
   parseIpv4,
 } from '../../ground/address.ts';
-import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
+import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
 import {
   addressIn,
   hasOption,
+  hostsIn,
   isOption,
   MTU_OPTION,
   networkIn,
@@ -47,7 +53,7 @@ import {
   type Subnet,
 } from '../records/network-store.ts';
 import type { StoredSetting } from '../records/stored-setting.ts';
-import { NO_ROUTER, type SubnetService } from '../records/subnet-service.ts';
+import { listHosts, NO_HOSTS, NO_ROUTER, type SubnetHost, type SubnetService } from '../records/subnet-service.ts';
 import type { ChangedRows } from './changed-rows.ts';
 import { missingPlace, newSubnet } from './reconcile.ts';
 
@@ -128,6 +134,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     return bounds === undefined ? [] : [placeRange(records, service, kind, bounds, takeId)];
   });
   const taken = new Set(ranges.map(({ id }) => id));
+  const hosts = placeHosts(records, before, service, parsed.hosts, takeId);
   return {
     put: {
       ...missingPlace(records),
@@ -136,9 +143,10 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
         ...(records.subnets.includes(former) && isDeepStrictEqual(former, subnet) ? [] : [subnet]),
       ],
       services: [service, ...left.services, ...servers.present.filter((other) => !present.includes(other))],
+      hosts: hosts.put,
       ranges,
     },
-    remove: { ranges: rangeIds(records, before).filter((id) => !taken.has(id)) },
+    remove: { hosts: hosts.remove, ranges: rangeIds(records, before).filter((id) => !taken.has(id)) },
     nextId: next,
   };
 }
@@ -162,6 +170,7 @@ export function removeEntry(records: NetworkRecords, rack: string, name: string)
     put: { ...leaveSubnet(records, service), ranges: inherited.map(({ row }) => row) },
     remove: {
       services: [service.id],
+      hosts: listHosts(records, service.id).map(({ id }) => id),
       ranges: [...former.map(({ id }) => id).filter((id) => !left.has(id)), ...inherited.map(({ range }) => range.id)],
     },
   };
@@ -311,11 +320,75 @@ function placeRange(
   return serviceRange(service, kind, bounds, { id, username: former?.username ?? '', comment });
 }
 
+/** The rows of the hosts of a service (rule 6). @param written its entries, in their order */
+function placeHosts(
+  records: NetworkRecords,
+  before: SubnetService | undefined,
+  { id: serviceId, subnetId }: SubnetService,
+  written: ReadonlyMap<Ipv4, Settings>,
+  takeId: () => number,
+): { readonly put: readonly SubnetHost[]; readonly remove: readonly number[] } {
+  const isMoved = before?.subnetId !== subnetId;
+  const shared = listHosts(records, undefined).filter((host) => host.subnetId === subnetId);
+  const own = before === undefined ? NO_HOSTS : listHosts(records, serviceId);
+  const former = byAddress([...shared, ...own]);
+  const put: SubnetHost[] = [];
+  const left = new Set<number>();
+  let ids: ReadonlySet<number> | undefined;
+  const idFor = (address: Ipv4): number => {
+    ids ??= new Set(records.hosts.map(({ id }) => id));
+    return ids.has(address) ? takeId() : address;
+  };
+  let last = 0;
+  for (const [address, entry] of written) {
+    const row = former.get(address);
+    const isSame = row?.subnetId === subnetId && isDeepStrictEqual(row.entry, entry);
+    if (row !== undefined) left.add(row.id);
+    if (isSame && row.serviceId === undefined) continue;
+    const isPlaced = row?.serviceId === serviceId && row.position > last;
+    const position = isPlaced ? row.position : last + 1;
+    last = position;
+    if (isSame && isPlaced) continue;
+    const { id, comment } = row ?? { id: idFor(address), comment: '' };
+    put.push({ id, subnetId, serviceId, position, address, entry, comment });
+  }
+  const gone = [...own, ...(isMoved ? [] : shared)].filter(({ id }) => !left.has(id));
+  const taken = new Set([...gone, ...put].map(({ id }) => id));
+  const others = records.services.filter((other) => other.subnetId === subnetId && other.id !== serviceId);
+  const copies = shared
+    .filter(({ id }) => taken.has(id))
+    .flatMap((host) => others.map((other) => ({ ...host, id: takeId(), serviceId: other.id })));
+  return { put: [...put, ...copies], remove: gone.map(({ id }) => id) };
+}
+
+const byAddress = (hosts: readonly SubnetHost[]): ReadonlyMap<Ipv4, SubnetHost> =>
+  new Map(hosts.map((host) => [host.address, host]));
+
+/** Divides `hosts` between rows and `terms` (rule 6). */
+function divideHosts(
+  entry: Settings,
+  network: Ipv4Network,
+): { readonly written: ReadonlyMap<Ipv4, Settings>; readonly others: SettingValue } {
+  const written = new Map<Ipv4, Settings>();
+  const { hosts = [] } = entry;
+  if (!Array.isArray(hosts)) return { written, others: hosts };
+  const addresses = hostsIn(entry).map(({ address }) => address);
+  const others = hosts.filter((host: SettingValue, index) => {
+    const address = addresses[index];
+    const isRow = address !== undefined && networkContains(network, address) && !written.has(address);
+    if (!isRow || !isSettings(host)) return true;
+    written.set(address, host);
+    return false;
+  });
+  return { written, others };
+}
+
 /** A service as its entry has it. */
 interface ParsedService
   extends Pick<SubnetService, 'interface' | 'ip' | 'isOn' | 'isProxy' | 'terms'>,
     Partial<Record<'dynamic' | 'static', Ipv4Range>> {
   readonly network: Ipv4Network;
+  readonly hosts: ReadonlyMap<Ipv4, Settings>;
   /** `undefined`: it is off. */
   readonly isDns: boolean | undefined;
   readonly router: Ipv4 | undefined;
@@ -334,6 +407,7 @@ function parseService(entry: Settings): ParsedService | undefined {
   const dynamic = rangeIn(entry, network, RANGE_FIELDS.dynamic);
   const fixed = rangeIn(entry, network, RANGE_FIELDS.static);
   const isPlaced = device !== '' || ip !== undefined;
+  const { written: hosts, others } = divideHosts(entry, network);
   const held: Readonly<Record<string, boolean>> = {
     network: true,
     subnet_mask: addressAt(entry, 'subnet_mask', maskToPrefix) === network.prefix,
@@ -352,6 +426,7 @@ function parseService(entry: Settings): ParsedService | undefined {
   };
   return {
     network,
+    hosts,
     interface: device === '' ? undefined : device,
     ip,
     isOn: management !== 0,
@@ -364,7 +439,9 @@ function parseService(entry: Settings): ParsedService | undefined {
     terms: Object.fromEntries([
       // Without an interface and an address it would be rendered as relayed.
       ...(isPlaced || relayed !== undefined ? [] : [['relayed', false] as const]),
-      ...Object.entries(entry).filter(([field]) => held[field] !== true),
+      ...Object.entries(entry).flatMap(([field, value]) =>
+        held[field] === true ? [] : [[field, field === 'hosts' ? others : value] as const],
+      ),
     ]),
   };
 }
@@ -387,9 +464,26 @@ export function renderServices(records: NetworkRecords): readonly StoredSetting[
       const subnet = subnetOf.get(service.subnetId);
       if (subnet === undefined) return [];
       const options = withRendered(service.terms.options, renderOptions(records, subnet, service));
-      const value = { ...renderService(service, subnet, rangesOf.get(service.id) ?? []), ...options };
+      const hosts = renderHosts(records, service);
+      const value = { ...renderService(service, subnet, rangesOf.get(service.id) ?? []), ...hosts, ...options };
       return [{ rack: service.rack, key: `${INTERFACES_KEY}.${service.name}`, value }];
     });
+}
+
+/** The entries of all hosts of a service; the same list for the same hosts: readers keep what they make of it. */
+const ENTRIES = new WeakMap<readonly SubnetHost[], readonly Settings[]>();
+
+function renderHosts(records: NetworkRecords, { id, subnetId, terms }: SubnetService): Settings {
+  const own = listHosts(records, id);
+  const entries = ENTRIES.get(own) ?? own.map(({ entry }) => entry);
+  ENTRIES.set(own, entries);
+  const shared = listHosts(records, undefined).filter((host) => host.subnetId === subnetId);
+  const others = Array.isArray(terms.hosts) ? terms.hosts : [];
+  if (entries.length + shared.length === 0) return {};
+  if (shared.length + others.length === 0) return { hosts: entries };
+  const addresses = new Set(own.map(({ address }) => address));
+  const further = shared.flatMap(({ address, entry }) => (addresses.has(address) ? [] : [entry]));
+  return { hosts: [...entries, ...further, ...others] };
 }
 
 function renderService(service: SubnetService, subnet: Subnet, ranges: readonly ServiceRange[]): Settings {

@@ -129,7 +129,8 @@ export function readHosts<T>(list: readonly T[], read: (entry: T) => ConfiguredH
   return hosts;
 }
 
-const hostsIn = ({ hosts }: Settings): readonly ConfiguredHost[] =>
+/** The entries of `hosts`, in their order. */
+export const hostsIn = ({ hosts }: Settings): readonly ConfiguredHost[] =>
   readHosts(Array.isArray(hosts) ? hosts : NO_HOSTS, (host) => {
     const { mac, ip, hostname } = isSettings(host) ? host : NO_SETTINGS;
     return {

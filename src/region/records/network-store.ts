@@ -2,18 +2,19 @@
 //
 //   space ◄── VLAN ──► fabric      a subnet is in one VLAN, a VLAN in one fabric and at most one space
 //               ▲
-//   range, reserved address, connection ──► subnet ◄── static route (its source and its destination)
+//   range, host, reserved address, connection ──► subnet ◄── static route (its source and its destination)
 //
 // Sources: the objects of MAAS 2.0's API.
 //
 // 1. One method is one transaction, as in `store.ts`.
 // 2. A cluster interface that the region stores is a service of its subnet, and its router, its DNS
-//    servers and the bounds of its ranges are in the rows of these. Those of one in a rack's file
-//    come from the rack (`region/networks/`). A dynamic range that no cluster interface has yet has
-//    bounds of its own.
+//    servers, its hosts and the bounds of its ranges are in the rows of these. Those of one in a
+//    rack's file come from the rack (`region/networks/`). A dynamic range that no cluster interface
+//    has yet has bounds of its own.
 // 3. One counter gives all ids, and never repeats one, except: the default fabric and VLAN have
-//    MAAS's ids, a served subnet has its first address, and a VLAN of a rack's tagged interface its
-//    VID, so that their ids stay as racks and interfaces come and go.
+//    MAAS's ids, a served subnet has its first address, a host its address (that of a further
+//    service comes from the counter), and a VLAN of a rack's tagged interface its VID, so that their
+//    ids stay as racks and interfaces come and go.
 // 4. A reserved address, single or in a range, is never allocated to a machine: the store reports
 //    it as taken.
 // 5. Transactions that allocate or reserve addresses, or rely on free ones, take effect one after the other.
@@ -23,7 +24,7 @@
 import { z } from 'zod';
 import { formatMac, type Ipv4, type Ipv4Range, type MacAddress } from '../../ground/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
-import type { SubnetService } from './subnet-service.ts';
+import type { SubnetHost, SubnetService } from './subnet-service.ts';
 
 export const FABRICS_MAX = 1000;
 export const SPACES_MAX = 1000;
@@ -34,6 +35,8 @@ export const VLANS_MAX = 4096;
  */
 export const SUBNETS_MAX = 4096;
 export const RANGES_MAX = 8192;
+/** With those of all services: adding to the `hosts` of a service goes on beyond it. */
+export const HOSTS_MAX = 4 * 65_536;
 /**
  * Addresses that all users together reserve, and one ordinary user: reserved, linked with devices,
  * or still kept from others by leases of hosts for which they were reserved.
@@ -212,6 +215,7 @@ export interface NetworkRecords {
   readonly vlans: readonly Vlan[];
   readonly subnets: readonly Subnet[];
   readonly services: readonly SubnetService[];
+  readonly hosts: readonly SubnetHost[];
   readonly ranges: readonly StoredRange[];
   readonly reserved: readonly ReservedAddress[];
   readonly routes: readonly StaticRoute[];
@@ -229,6 +233,7 @@ export const NETWORK_KINDS = [
   'vlans',
   'subnets',
   'services',
+  'hosts',
   'ranges',
   'reserved',
   'routes',
@@ -241,6 +246,7 @@ export const NO_RECORDS: NetworkRecords = {
   vlans: [],
   subnets: [],
   services: [],
+  hosts: [],
   ranges: [],
   reserved: [],
   routes: [],

@@ -1,5 +1,5 @@
-// The work of one rack in one subnet: MAAS 1's cluster interface, as a row. The subnet and its
-// ranges have the addresses.
+// The work of one rack in one subnet: MAAS 1's cluster interface, as a row. The subnet, its ranges
+// and its hosts have the addresses.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import { ipv4 } from '../../ground/address.ts';
@@ -30,10 +30,49 @@ export interface SubnetService {
   readonly router: Ipv4 | undefined;
   /** `undefined`: those of the subnet; `null`: none are named, so the rack itself. */
   readonly dnsServers: readonly string[] | null | undefined;
-  /** Its other fields, in the form of a configuration file. */
+  /**
+   * Its other fields, in the form of a configuration file. `hosts` has the entries that no
+   * `SubnetHost` can hold, mostly none.
+   */
   readonly terms: Settings;
   /** Who made the range for which it was made; `undefined`: it was made by itself. */
   readonly madeBy: string | undefined;
   /** Wall time in milliseconds. */
   readonly changedMs: number;
+}
+
+/** An entry of `hosts`: an address that one client alone gets in the subnet. */
+export interface SubnetHost {
+  readonly id: number;
+  readonly subnetId: number;
+  /** `undefined`: every service of the subnet has it, also those to come. */
+  readonly serviceId: number | undefined;
+  /** Racks get theirs in this order. */
+  readonly position: number;
+  /** Unique in its service. */
+  readonly address: Ipv4;
+  /** As a configuration file has it, with its address. */
+  readonly entry: Settings;
+  readonly comment: string;
+}
+
+type HostGroups = ReadonlyMap<number | undefined, readonly SubnetHost[]>;
+
+/** By the lists of all hosts, which change less often than they are asked. */
+const GROUPS = new WeakMap<readonly SubnetHost[], HostGroups>();
+
+export const NO_HOSTS: readonly SubnetHost[] = [];
+
+/** The hosts of a service, in their order. @param serviceId `undefined`: those of subnets themselves */
+export function listHosts(
+  { hosts }: { readonly hosts: readonly SubnetHost[] },
+  serviceId: number | undefined,
+): readonly SubnetHost[] {
+  let groups = GROUPS.get(hosts);
+  if (groups === undefined) {
+    const ordered = hosts.toSorted((a, b) => a.position - b.position);
+    groups = Map.groupBy(ordered, (host) => host.serviceId);
+    GROUPS.set(hosts, groups);
+  }
+  return groups.get(serviceId) ?? NO_HOSTS;
 }

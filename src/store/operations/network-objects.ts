@@ -1,7 +1,6 @@
 // Reads and writes the rows of networks as objects, without their events, which a migration has
 // none of (`steps.ts`). A statement writes all rows of a kind.
 
-import type { Settings } from '../../machines/settings.ts';
 import {
   FIRST_NETWORK_ID,
   NETWORK_KINDS,
@@ -17,15 +16,19 @@ import { NETWORK_TABLES } from './network-rows.ts';
 const NEXT_ID_SQL = "SELECT value FROM counter WHERE name = 'network-object'";
 const CONTINUE_SQL = insertInto('counter', ['value', 'name']) + orReplace('name', ['value']);
 
-/** Without addresses of devices. @param parse reads the terms of services */
-export function* readObjects(parse: (text: string) => Settings): Steps<NetworkRecords> {
-  let records = NO_RECORDS;
+/** Without addresses of devices. @param known what need not be read */
+export function* readObjects(known: Partial<NetworkRecords> = {}): Steps<NetworkRecords> {
+  let records: NetworkRecords = { ...NO_RECORDS, ...known };
   for (const kind of NETWORK_KINDS) {
-    const { name, read } = NETWORK_TABLES[kind];
-    const { rows } = yield all(`SELECT * FROM ${name} ORDER BY id`);
-    records = { ...records, [kind]: rows.map((row) => read(row, parse)) };
+    if (known[kind] !== undefined) continue;
+    records = { ...records, [kind]: yield* readKind(kind) };
   }
   return records;
+}
+
+export function* readKind<K extends NetworkKind>(kind: K): Steps<readonly NetworkRecords[K][number][]> {
+  const { name, read }: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
+  return (yield all(`SELECT * FROM ${name} ORDER BY id`)).rows.map(read);
 }
 
 export function* nextObjectId(): Steps<number> {

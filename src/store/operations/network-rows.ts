@@ -16,7 +16,7 @@ import type {
   UsedAddress,
   Vlan,
 } from '../../region/records/network-store.ts';
-import type { SubnetService } from '../../region/records/subnet-service.ts';
+import type { SubnetHost, SubnetService } from '../../region/records/subnet-service.ts';
 import {
   type Codec,
   type Column,
@@ -33,12 +33,8 @@ import {
   text,
 } from '../rows.ts';
 
-/** Parses JSON; the text that it parsed last gives the same value again. */
-type Parse = (text: string) => Settings;
-
-interface Table<T> extends Pick<Codec<T>, 'columns' | 'values'> {
+interface Table<T> extends Omit<Codec<T>, 'names'> {
   readonly name: string;
-  readonly read: (row: Row, parse: Parse) => T;
 }
 
 const RANGE_KINDS = ['reserved', 'dynamic', 'static'] as const;
@@ -68,24 +64,6 @@ function readRange(row: Row): StoredRange {
     ? { ...both, kind, low, high }
     : { ...both, kind: kind === 'dynamic' ? kind : 'static', rack };
 }
-
-const SERVICE = codec<Omit<SubnetService, 'terms'>>({
-  id,
-  subnetId: number('subnet_id'),
-  rack: text('rack'),
-  name: text('name'),
-  position: number('position'),
-  interface: optional(text('interface')),
-  ip: optional(ipv4In('ip')),
-  isOn: flag('is_on'),
-  isDns: flag('is_dns'),
-  isProxy: flag('is_proxy'),
-  router: optional(ipv4In('router')),
-  dnsServers: optional(json<readonly string[] | null>('dns_servers')),
-  madeBy: optional(text('made_by')),
-  changedMs: number('changed_ms'),
-});
-const terms = text('terms');
 
 export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords[K][number]> } = {
   spaces: { name: 'network_space', ...codec<Space>(named) },
@@ -118,9 +96,35 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
   },
   services: {
     name: 'subnet_service',
-    columns: [...SERVICE.columns, terms],
-    read: (row, parse) => ({ ...SERVICE.read(row), terms: parse(terms.read(row)) }),
-    values: (service) => [...SERVICE.values(service), JSON.stringify(service.terms)],
+    ...codec<SubnetService>({
+      id,
+      subnetId: number('subnet_id'),
+      rack: text('rack'),
+      name: text('name'),
+      position: number('position'),
+      interface: optional(text('interface')),
+      ip: optional(ipv4In('ip')),
+      isOn: flag('is_on'),
+      isDns: flag('is_dns'),
+      isProxy: flag('is_proxy'),
+      router: optional(ipv4In('router')),
+      dnsServers: optional(json<readonly string[] | null>('dns_servers')),
+      terms: json<Settings>('terms'),
+      madeBy: optional(text('made_by')),
+      changedMs: number('changed_ms'),
+    }),
+  },
+  hosts: {
+    name: 'subnet_host',
+    ...codec<SubnetHost>({
+      id,
+      subnetId: number('subnet_id'),
+      serviceId: optional(number('service_id')),
+      position: number('position'),
+      address: ipv4In('address'),
+      entry: json<Settings>('entry'),
+      comment: text('comment'),
+    }),
   },
   ranges: {
     name: 'address_range',

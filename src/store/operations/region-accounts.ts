@@ -46,7 +46,7 @@ export class AccountTables extends LoggedTable {
       'WHERE username = ?';
     yield run(sql, passwordHash ?? null, isAdmin === undefined ? null : isAdmin ? 1 : 0, email ?? null, username);
     yield* this.addChange(event, before, (yield* this.findUser(username)) ?? before);
-    if (isAdmin !== undefined) yield drawVersion('racks-version');
+    if (isAdmin !== undefined) yield* drawVersion('racks-version');
     return true;
   }
 
@@ -55,7 +55,7 @@ export class AccountTables extends LoggedTable {
     yield ALONE;
     yield run('DELETE FROM ssh_key WHERE username = ?', username);
     if (!(yield* this.changed(run('DELETE FROM account WHERE username = ?', username), event))) return false;
-    yield drawVersion('racks-version');
+    yield* drawVersion('racks-version');
     return true;
   }
 
@@ -102,7 +102,7 @@ export class AccountTables extends LoggedTable {
   *removeKey(username: string, tokenKey: string): Steps<boolean> {
     const sql = 'DELETE FROM api_key WHERE token_key = ? AND account_id = (SELECT id FROM account WHERE username = ?)';
     if ((yield run(sql, tokenKey, username)).changes === 0) return false;
-    yield drawVersion('racks-version');
+    yield* drawVersion('racks-version');
     return true;
   }
 }

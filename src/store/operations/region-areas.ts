@@ -48,7 +48,7 @@ export class AreaTable extends LoggedTable {
     yield run(`UPDATE machine SET ${column} = NULL WHERE ${column} = ?`, id);
     if (kind === 'zone') {
       yield run('UPDATE rack SET zone_id = NULL, revision = ? WHERE zone_id = ?', newRevision(), id);
-      yield drawVersion('racks-version');
+      yield* drawVersion('racks-version');
     }
     yield* this.events.add(event);
     return true;
@@ -80,7 +80,7 @@ export class AreaTable extends LoggedTable {
       );
     if (racks.length > 0) {
       yield run('UPDATE rack SET zone_id = ?, revision = ? WHERE id IN numbers(?)', zone, newRevision(), ids(racks));
-      yield drawVersion('racks-version');
+      yield* drawVersion('racks-version');
     }
     const told = (row: Row) =>
       event.code === 'zone-set' ? { ...event, params: { ...event.params, ...readMoved(row) } } : event;

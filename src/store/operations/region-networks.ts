@@ -6,7 +6,7 @@
 //    objects that every process also derives in memory.
 
 import type { Ipv4 } from '../../ground/address.ts';
-import type { Settings } from '../../machines/settings.ts';
+import { withRows } from '../../region/networks/changed-rows.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
   type HostLease,
@@ -21,7 +21,7 @@ import {
 import { number } from '../rows.ts';
 import { ALONE, all, one, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
-import { nextObjectId, readObjects, writeObjects } from './network-objects.ts';
+import { nextObjectId, readKind, readObjects, writeObjects } from './network-objects.ts';
 import { readGivenUse, readLayoutUse, readLinked, readNamed, readUsed } from './network-rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
@@ -59,11 +59,21 @@ const LINKED_SQL =
   'JOIN allocation ON allocation.machine_id = machine.id ' +
   'WHERE machine.added_by IS NOT NULL AND machine.vouched_mac IS NULL AND machine.device IS NOT NULL ORDER BY allocation.address';
 
+interface KnownHosts extends Pick<NetworkRecords, 'hosts'> {
+  readonly version: number;
+}
+
+/** Kinds whose rows take hosts along. */
+const HOST_PARENTS = ['fabrics', 'vlans', 'subnets', 'services'] as const;
+
 /** The tables of `network-schema.ts`. */
 export class NetworkTables extends LoggedTable {
   #known: { readonly version: number; readonly records: NetworkRecords } | undefined;
-  /** Of the services that were read last, by their texts: among them may be 65 536 entries of `hosts`. */
-  #terms: ReadonlyMap<string, Settings> = new Map();
+  /**
+   * The hosts that were read or written last, and those before, to which an undone transaction
+   * returns: there may be 65 536.
+   */
+  #hosts: readonly KnownHosts[] = [];
 
   *list(): Steps<NetworkRecords> {
     return { ...(yield* this.rows()), linked: (yield all(LINKED_SQL)).rows.map(readLinked) };
@@ -72,19 +82,29 @@ export class NetworkTables extends LoggedTable {
   /** Without addresses of devices. The same again unless they have changed. */
   *rows(): Steps<NetworkRecords> {
     const version = yield* drawnVersion('networks-version');
-    if (this.#known?.version !== version) this.#known = { version, records: yield* this.#read() };
+    if (this.#known?.version !== version)
+      this.#known = { version, records: yield* readObjects({ hosts: yield* this.#listHosts() }) };
     return this.#known.records;
   }
 
-  *#read(): Steps<NetworkRecords> {
-    const values = new Map<string, Settings>();
-    const records = yield* readObjects((text) => {
-      const value = this.#terms.get(text) ?? JSON.parse(text);
-      values.set(text, value);
-      return value;
-    });
-    this.#terms = values;
-    return records;
+  *#listHosts(): Steps<NetworkRecords['hosts']> {
+    const version = yield* drawnVersion('hosts-version');
+    const known = this.#hosts.find((one) => one.version === version);
+    return known?.hosts ?? this.#keepHosts({ version, hosts: yield* readKind('hosts') });
+  }
+
+  #keepHosts(read: KnownHosts): NetworkRecords['hosts'] {
+    this.#hosts = [read, ...this.#hosts].slice(0, 2);
+    return read.hosts;
+  }
+
+  /** Counts a version of the hosts if the rows that were written may have changed them. */
+  *#noteHosts(records: NetworkRecords, { put = {}, remove = {} }: Pick<NetworkChange<unknown>, 'put' | 'remove'>) {
+    const hosts = { put: { hosts: put.hosts ?? [] }, remove: { hosts: remove.hosts ?? [] } };
+    const isCascade = HOST_PARENTS.some((kind) => (remove[kind] ?? []).length > 0);
+    if (!isCascade && !hasObjects(hosts.put) && !hasObjects(hosts.remove)) return;
+    const version = yield* drawVersion('hosts-version');
+    if (!isCascade) this.#keepHosts({ version, hosts: withRows(records, hosts).hosts });
   }
 
   *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
@@ -105,7 +125,8 @@ export class NetworkTables extends LoggedTable {
     }
     for (const { event, before, after } of edits) yield* this.addChange(event, before, after);
     if (hasObjects(put) || hasObjects(remove)) {
-      yield drawVersion('networks-version');
+      yield* drawVersion('networks-version');
+      yield* this.#noteHosts(records, { put, remove });
       if (events.length > 0) yield* countVersion([]);
     }
     return result;

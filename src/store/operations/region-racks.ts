@@ -92,7 +92,7 @@ export class RackTable extends LoggedTable {
     if (row === undefined) return false;
     yield run('UPDATE rack SET description = ?, revision = ? WHERE uuid = ?', description || null, newRevision(), uuid);
     yield* this.addChange(event, row, { description });
-    yield drawVersion('racks-version');
+    yield* drawVersion('racks-version');
     return true;
   }
 
@@ -130,7 +130,7 @@ export class RackTable extends LoggedTable {
       yield run('DELETE FROM rack WHERE uuid = ?', uuid);
     }
     for (const event of events) yield* this.events.add(event);
-    if (put.length > 0 || remove.length > 0) yield drawVersion('racks-version');
+    if (put.length > 0 || remove.length > 0) yield* drawVersion('racks-version');
     return result;
   }
 

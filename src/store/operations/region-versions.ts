@@ -8,17 +8,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
 import { insertInto, orReplace, text } from '../rows.ts';
-import {
-  all,
-  newNumber,
-  numberIn,
-  one,
-  run,
-  SETTLED_VERSION,
-  type Statement,
-  type Steps,
-  usedVersions,
-} from '../steps.ts';
+import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Steps, usedVersions } from '../steps.ts';
 
 const REVISION_BYTES = 8;
 const DRAWN_END = 2 ** 48 - 1;
@@ -66,14 +56,18 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
 
 /**
  * Read again only when its version changes: the racks, with the accounts whose keys they may use;
- * and the objects of networks.
+ * the objects of networks; and of these the hosts, which may be many.
  */
-type Kept = 'racks-version' | 'networks-version';
+type Kept = 'racks-version' | 'networks-version' | 'hosts-version';
 
 const DRAW_SQL = insertInto('counter', ['name', 'value']) + orReplace('name', ['value']);
 
 /** Random, so it differs in every history and after a rollback. */
-export const drawVersion = (of: Kept): Statement => run(DRAW_SQL, of, randomInt(1, DRAWN_END));
+export function* drawVersion(of: Kept): Steps<number> {
+  const version = randomInt(1, DRAWN_END);
+  yield run(DRAW_SQL, of, version);
+  return version;
+}
 
 export function* drawnVersion(of: Kept): Steps<number> {
   return numberIn(yield one('SELECT value FROM counter WHERE name = ?', of));

@@ -122,6 +122,25 @@ CREATE TABLE former_setting (
 `;
 
 /**
+ * An entry of `hosts` (`region/records/subnet-service.ts`). service_id: null: every service of the
+ * subnet has it. position: the order for racks. entry: as JSON, in the form of a configuration file;
+ * no other row refers to its further fields.
+ */
+export const SUBNET_HOSTS = `
+CREATE TABLE subnet_host (
+  id INTEGER PRIMARY KEY,
+  subnet_id INTEGER NOT NULL REFERENCES subnet (id) ON DELETE CASCADE,
+  service_id INTEGER REFERENCES subnet_service (id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  address INTEGER NOT NULL,
+  entry TEXT NOT NULL,
+  comment TEXT NOT NULL,
+  UNIQUE (service_id, address)
+) STRICT;
+CREATE INDEX subnet_host_subnet ON subnet_host (subnet_id);
+`;
+
+/**
  * address, mac: the last lease of an address that a rack reported. ends_ms: when it ends. rack: the
  * id of the rack; 0: the region's own; -1: no lease, but the hold of a released reservation.
  * released_by: the user who had reserved the address for the host, until it was released; null:

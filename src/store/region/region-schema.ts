@@ -8,7 +8,7 @@
 import type { DatabaseKind } from '../database-file.ts';
 import { moveServices } from '../operations/move-services.ts';
 import { BOOT_IMAGES, SOURCE_TRUST } from './boot-schema.ts';
-import { HOST_LEASES, NETWORKS, SUBNET_SERVICES } from './network-schema.ts';
+import { HOST_LEASES, NETWORKS, SUBNET_HOSTS, SUBNET_SERVICES } from './network-schema.ts';
 import { FILES, PEOPLE } from './people-schema.ts';
 
 const AREAS = `
@@ -391,6 +391,9 @@ const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, ARE
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
+  // An operation of a migration writes with the codecs of today, which know the tables of today: it
+  // stands beside the last SQL alone, whatever the version that it comes from. Who adds a version
+  // moves it there, and makes it able to start from every earlier one.
   migrations: [
     TABLES.join(''),
     KERNELS,
@@ -399,6 +402,7 @@ export const REGION_DATABASE: DatabaseKind = {
     SUBNET_DNS_AND_RUNS,
     SCRIPT_MARKS,
     HOST_LEASES,
-    [SUBNET_SERVICES, moveServices],
+    SUBNET_SERVICES,
+    [SUBNET_HOSTS, moveServices],
   ],
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
-import { formatIpv4, ipv4 } from '../../../src/ground/address.ts';
+import { formatIpv4, ipv4, parseIpv4 } from '../../../src/ground/address.ts';
 import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../../src/machines/settings.ts';
 import { putEntry, removeEntry, renderServices } from '../../../src/region/networks/service-form.ts';
 import {
@@ -260,6 +260,110 @@ test('ranges keep their ids over changes, other names and removals of the other 
   );
   rows.put('a', 'other', { ...LAB, ip_range_low: '10.20.0.120', network: '10.20.0.0/25' });
   assert.deepEqual(rows.records.ranges, [], 'the range is not inside the network');
+});
+
+/** The hosts as [id, rack, last number of the address, comment]. */
+const placed = ({ records }: MemoryRows) =>
+  records.hosts
+    .map(({ id, serviceId, address, comment }) => [
+      id === address ? 'address' : id,
+      records.services.find((service) => service.id === serviceId)?.rack,
+      address % 256,
+      comment,
+    ])
+    .sort(([, , a], [, , b]) => Number(a) - Number(b));
+const hostAt = (last: number, more: Settings = {}): Settings => ({
+  mac: `52:54:00:00:00:${last}`,
+  ip: `10.20.0.${last}`,
+  ...more,
+});
+
+test('entries of hosts are rows, as they are written and in their order', () => {
+  const rows = new MemoryRows();
+  const odd = [
+    { ...hostAt(30), mac: '52-54-00-00-00-AA', options: [{ code: 26, value: 1400 }] },
+    { circuit_id: 'port 7', ip: '10.20.0.20' },
+    hostAt(11, { hostname: 'nas' }),
+  ];
+  rows.put('a', 'lab', { ...LAB, hosts: odd, domain: 'lab' });
+  assert.deepEqual(rows.entry('a', 'lab'), { name: 'lab', ...LAB, hosts: odd, domain: 'lab' });
+  assert.deepEqual(
+    placed(rows).map(([id, , last]) => [id, last]),
+    [
+      ['address', 11],
+      ['address', 20],
+      ['address', 30],
+    ],
+  );
+  const [first, second, third] = rows.records.hosts;
+  const changed = [odd[0] ?? {}, hostAt(12), odd[1] ?? {}, hostAt(11, { hostname: 'disk' })];
+  rows.put('a', 'lab', { ...LAB, hosts: changed });
+  assert.deepEqual(rows.entry('a', 'lab')?.hosts, changed);
+  assert.ok(rows.records.hosts.includes(first ?? assert.fail('a host')), 'it has not changed');
+  rows.put('a', 'lab', { ...LAB, hosts: changed.slice(1) });
+  assert.deepEqual(rows.entry('a', 'lab')?.hosts, changed.slice(1));
+  assert.deepEqual(
+    [second?.id, third?.id].map((id) => rows.records.hosts.some((host) => host.id === id)),
+    [true, true],
+  );
+  rows.put('a', 'lab', LAB);
+  assert.deepEqual([rows.records.hosts, rows.entry('a', 'lab')?.hosts], [[], undefined]);
+});
+
+test('entries of hosts that no row can hold stay as they are written, after the others', () => {
+  const wrong = [
+    hostAt(10),
+    { ...hostAt(12), ip: '10.20.0.10' },
+    'text',
+    { mac: 'x' },
+    hostAt(13, { ip: '10.99.0.1' }),
+  ];
+  const rows = new MemoryRows();
+  rows.put('a', 'lab', { ...LAB, hosts: [...wrong, hostAt(14)] });
+  assert.deepEqual(rows.entry('a', 'lab')?.hosts, [hostAt(10), hostAt(14), ...wrong.slice(1)]);
+  rows.put('a', 'lab', { ...LAB, hosts: 'text' });
+  assert.deepEqual([rows.entry('a', 'lab')?.hosts, rows.records.hosts], ['text', []]);
+});
+
+test('a host of a subnet goes to every service there, and an edit of one leaves it to the others', () => {
+  const rows = new MemoryRows();
+  rows.put('a', 'lab', { ...LAB, hosts: [hostAt(20)] });
+  const [{ subnetId }] = [rows.records.services[0] ?? assert.fail('a service')];
+  const shared = [10, 11].map((last, index) => {
+    const address = parseIpv4(`10.20.0.${last}`) ?? assert.fail('an address');
+    return {
+      id: address,
+      subnetId,
+      serviceId: undefined,
+      position: index + 1,
+      address,
+      entry: hostAt(last),
+      comment: 'x',
+    };
+  });
+  rows.records = { ...rows.records, hosts: [...shared, ...rows.records.hosts] };
+  const all = [hostAt(20), hostAt(10), hostAt(11)];
+  assert.deepEqual(rows.entry('a', 'lab')?.hosts, all);
+  rows.put('a', 'lab', { ...LAB, hosts: all, domain: 'lab' });
+  rows.put('b', 'far', { ...LAB, ip: '10.20.0.2' });
+  const before = [
+    ['address', undefined, 10, 'x'],
+    ['address', undefined, 11, 'x'],
+    ['address', 'a', 20, ''],
+  ];
+  assert.deepEqual([placed(rows), rows.entry('b', 'far')?.hosts], [before, all.slice(1)]);
+  const edited = [hostAt(20), hostAt(10, { hostname: 'nas' })];
+  rows.put('a', 'lab', { ...LAB, hosts: edited });
+  assert.deepEqual([rows.entry('a', 'lab')?.hosts, rows.entry('b', 'far')?.hosts], [edited, all.slice(1)]);
+  assert.deepEqual(
+    rows.records.hosts.filter(({ serviceId }) => serviceId === undefined),
+    [],
+  );
+  rows.remove('b', 'far');
+  assert.deepEqual(placed(rows), [
+    ['address', 'a', 10, 'x'],
+    ['address', 'a', 20, ''],
+  ]);
 });
 
 test('what racks serve is the same with the rendered entries', () => {

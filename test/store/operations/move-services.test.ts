@@ -37,9 +37,8 @@ type Setting = readonly [rack: string, key: string, value: SettingValue];
 
 /** The last version that has them as settings. */
 const BEFORE = 7;
-const [SQL] = readMigration(REGION_DATABASE.migrations[BEFORE] ?? '');
+const LATER = REGION_DATABASE.migrations.slice(BEFORE).map((step) => readMigration(step)[0]);
 const FORMER = { ...REGION_DATABASE, migrations: REGION_DATABASE.migrations.slice(0, BEFORE) };
-const MOVED: DatabaseKind = { ...FORMER, migrations: [...FORMER.migrations, [SQL, moveServices]] };
 
 /** A region's file. */
 class Region {
@@ -66,7 +65,7 @@ class Region {
   }
 
   records(): NetworkRecords {
-    return this.do(readObjects((text) => JSON.parse(text)));
+    return this.do(readObjects());
   }
 
   settings(table = 'setting'): readonly Setting[] {
@@ -110,7 +109,7 @@ function move(): { readonly region: Region; readonly before: readonly Setting[] 
   const rows = older.prepare('SELECT rack, key, value FROM setting ORDER BY position, rack, key').all();
   older.close();
   const before = rows.map(({ rack, key, value }): Setting => [String(rack), String(key), JSON.parse(String(value))]);
-  const region = new Region(MOVED);
+  const region = new Region(REGION_DATABASE);
   const after = [...region.settings(), ...rendered(region.records())];
   assert.deepEqual(
     after.map(([rack, key]) => `${rack} ${key}`).sort(),
@@ -227,6 +226,37 @@ test('a network without rows gets them; what names no network stays a setting; r
   region.close();
 });
 
+test('hosts that version 8 kept in the terms of services become rows', () => {
+  const middle = { ...REGION_DATABASE, migrations: REGION_DATABASE.migrations.slice(0, BEFORE + 1) };
+  const older = new Region(middle);
+  const hosts = [
+    { mac: '52:54:00:00:00:01', ip: '10.9.0.9' },
+    { mac: 'x', ip: 'y' },
+    { duid: '0x0001', ip: '10.9.0.8' },
+  ];
+  older.exec(`INSERT INTO fabric VALUES (0, 'fabric-0', '', '', 0); INSERT INTO vlan VALUES (5001, 0, 0, 'untagged', '', 1500, NULL, 0);
+    INSERT INTO subnet VALUES (5002, '10.9.0.0/24', 'mine', '', 5001, NULL, '[]', 1, 1, 4);
+    INSERT INTO subnet_service VALUES (3, 5002, 'one', 'lab', 7, 'eth0', ${ipv4At('10.9.0.1')}, 1, 1, 0, NULL, NULL,
+      '${JSON.stringify({ lease_time: '1h', hosts, domain: 'lab' })}', 'ann', 5)`);
+  older.close();
+  const region = new Region(REGION_DATABASE);
+  const { services, hosts: rows } = region.records();
+  assert.deepEqual(
+    rows.map(({ id, serviceId, address, entry }) => [id === address, serviceId, formatIpv4(address), entry]),
+    [
+      [true, 3, '10.9.0.8', hosts[2]],
+      [true, 3, '10.9.0.9', hosts[0]],
+    ],
+  );
+  assert.deepEqual(
+    services.map(({ position, madeBy, changedMs, terms }) => [position, madeBy, changedMs, terms]),
+    [[7, 'ann', 5, { lease_time: '1h', hosts: [hosts[1]], domain: 'lab' }]],
+  );
+  const [[, , value] = []] = rendered(region.records());
+  assert.deepEqual(isSettings(value) && value.hosts, [hosts[0], hosts[2], hosts[1]]);
+  region.close();
+});
+
 test('a router that a service did not name stays the gateway of its subnet alone', () => {
   const older = new Region(FORMER);
   older.exec(`INSERT INTO fabric VALUES (0, 'fabric-0', '', '', 0); INSERT INTO vlan VALUES (5001, 0, 0, 'untagged', '', 1500, NULL, 0);
@@ -252,7 +282,7 @@ test('a router that a service did not name stays the gateway of its subnet alone
 test('many cluster interfaces are moved with as many statements as few', () => {
   const counts = [2, 40].map((many) => {
     const region = new Region(FORMER);
-    region.exec(SQL);
+    region.exec(LATER.join(''));
     const entries = Array.from({ length: many }, (_, index): Setting => {
       const at = (host: number): string => `10.9.${index}.${host}`;
       const bounds = { ip_range_low: at(100), ip_range_high: at(199) };
@@ -271,10 +301,10 @@ test('many cluster interfaces are moved with as many statements as few', () => {
 });
 
 test('a new database gets no row', () => {
-  const region = new Region(MOVED);
+  const region = new Region(REGION_DATABASE);
   assert.deepEqual([region.records(), region.do(nextObjectId())], [NO_RECORDS, FIRST_NETWORK_ID]);
   region.close();
-  checkCopy(path, MOVED);
+  checkCopy(path, REGION_DATABASE);
 });
 
 const ipv4At = (text: string): number => parseIpv4(text) ?? assert.fail(text);

@@ -3,7 +3,8 @@
 // anybody's.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
-import { ownersOf } from '../../networks/address-owners.ts';
+import { asSentence } from '../../../ground/counted.ts';
+import { configuredBy, ownersOf } from '../../networks/address-owners.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { leaseText } from '../../records/network-store.ts';
@@ -44,9 +45,12 @@ export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Pr
   const { store, clock } = call.region;
   const owners = ownersOf(await look(call));
   const configured = macs.flatMap((mac) =>
-    owners.ofHost(mac).flatMap(({ kind, low: address, rackName }): readonly HostPlace[] => {
+    owners.ofHost(mac).flatMap((owner): readonly HostPlace[] => {
+      const { kind, low: address } = owner;
       if (kind !== 'configured') return [];
-      const text = `The configuration of the rack ${rackName} gives ${formatIpv4(address)} to the host ${formatMac(mac)}: only an administrator may give it another address.`;
+      const text = asSentence(
+        `${configuredBy(owner)} gives ${formatIpv4(address)} to the host ${formatMac(mac)}: only an administrator may give it another address.`,
+      );
       return [{ mac, address, word: refusal('in-use', text) }];
     }),
   );

@@ -32,7 +32,7 @@ import {
   rangesOverlap,
 } from '../../../ground/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import { bars, findBar, type Owner, ownersOf, ownersUsing } from '../../networks/address-owners.ts';
+import { bars, configuredBy, findBar, type Owner, ownersOf, ownersUsing } from '../../networks/address-owners.ts';
 import { freeParts, hostRange, purposesOf, reservedText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
@@ -163,7 +163,7 @@ function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], want
   }
   if (bar.kind === 'configured') {
     const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
-    return refused(`the configuration of the rack ${bar.rackName} gives it to ${host}`);
+    return refused(`${configuredBy(bar)} gives it to ${host}`);
   }
   if (bar.kind === 'name') return refused(`it is the address of the name ${bar.name}`);
   const held = reservedText(view.records, [{ low: wanted, high: wanted }]);
