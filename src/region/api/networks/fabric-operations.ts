@@ -29,7 +29,6 @@ import { type ApiCall, defineOperation, nothing, type Operation, resource, value
 import { fabricJson, NO_SPACE, vlanJson, vlansOf } from '../json/subnet-json.ts';
 import {
   absent,
-  change,
   changeOf,
   countField,
   flagField,
@@ -40,7 +39,6 @@ import {
   networkNameTakenText,
   networkObjects,
   noteField,
-  refusalIn,
   refuseStored,
   textField,
   VID,
@@ -91,8 +89,24 @@ const fabrics = networkObjects<Fabric>({
   idOf: ({ id }) => id,
   find: findFabric,
   noneAt: noFabric,
-  jsonOf: fabricJson,
+  render: () => fabricJson,
 });
+
+/** Fields of VLANs by those of cluster interfaces. */
+const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    'interface',
+    'ip',
+    'network',
+    'subnet_mask',
+    'broadcast_ip',
+    'router_ip',
+    'dns_servers',
+    'management',
+    'ip_range_low',
+    'ip_range_high',
+  ].map((field) => [field, 'dhcp_on']),
+);
 
 const vlans = networkObjects<VlanView>({
   all: (view) => view.vlans,
@@ -105,7 +119,8 @@ const vlans = networkObjects<VlanView>({
     return view.vlans.find(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
   },
   noneAt: ({ vid, id }) => absent('VLAN', vid ?? id),
-  jsonOf: (_view, one) => vlanJson(one),
+  render: () => (_view, vlan) => vlanJson(vlan),
+  fields: FIELDS,
 });
 
 function refuseFabricName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
@@ -114,20 +129,16 @@ function refuseFabricName(view: NetworkView, name: string, otherThan: number): R
 }
 
 const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
-  change(
-    call,
-    (view) => {
-      const id = view.nextId;
-      const name = given.name ?? freeFabricName(view.records.fabrics);
-      const refused = refuseFabricName(view, name, id);
-      if (refused !== undefined) return refused;
-      const { description = '', class_type: classType = '' } = given;
-      const fabric: Fabric = { id, name, description, classType, isTouched: true };
-      const vlan = { ...newVlan(id + 1, id, UNTAGGED_VID), isTouched: true };
-      return changeOf('added', 'fabric', name, id, { put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 });
-    },
-    fabrics.show,
-  );
+  fabrics.store(call, (view) => {
+    const id = view.nextId;
+    const name = given.name ?? freeFabricName(view.records.fabrics);
+    const refused = refuseFabricName(view, name, id);
+    if (refused !== undefined) return refused;
+    const { description = '', class_type: classType = '' } = given;
+    const fabric: Fabric = { id, name, description, classType, isTouched: true };
+    const vlan = { ...newVlan(id + 1, id, UNTAGGED_VID), isTouched: true };
+    return changeOf('added', 'fabric', name, id, { put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 });
+  });
 
 const changeFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
   fabrics.changeOne(call, (before, view) => {
@@ -199,46 +210,26 @@ function refuseService(given: GivenVlan): Refusal | undefined {
 }
 
 const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
-  change(
-    call,
-    (view) => {
-      const fabric = findFabric(view, call.path);
-      if (fabric === undefined) return noFabric(call.path);
-      const refused = refuseService(given);
-      if (refused !== undefined) return refused;
-      // That of a discovered subnet becomes the caller's.
-      const found = view.vlans.find(
-        ({ vlan: { id, fabricId, vid, isTouched } }) =>
-          fabricId === fabric.id && vid === given.vid && !isTouched && id !== DEFAULT_VLAN_ID,
-      );
-      const nextId = found === undefined ? view.nextId + 1 : undefined;
-      const before = found?.vlan ?? newVlan(view.nextId, fabric.id, given.vid ?? UNTAGGED_VID);
-      const vlan = vlanOf(view, given, { ...before, isTouched: true }, fabric);
-      if ('kind' in vlan) return vlan;
-      return changeOf('added', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { put: { vlans: [vlan] }, nextId });
-    },
-    vlans.show,
-  );
+  vlans.store(call, (view) => {
+    const fabric = findFabric(view, call.path);
+    if (fabric === undefined) return noFabric(call.path);
+    const refused = refuseService(given);
+    if (refused !== undefined) return refused;
+    // That of a discovered subnet becomes the caller's.
+    const found = view.vlans.find(
+      ({ vlan: { id, fabricId, vid, isTouched } }) =>
+        fabricId === fabric.id && vid === given.vid && !isTouched && id !== DEFAULT_VLAN_ID,
+    );
+    const nextId = found === undefined ? view.nextId + 1 : undefined;
+    const before = found?.vlan ?? newVlan(view.nextId, fabric.id, given.vid ?? UNTAGGED_VID);
+    const vlan = vlanOf(view, given, { ...before, isTouched: true }, fabric);
+    if ('kind' in vlan) return vlan;
+    return changeOf('added', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { put: { vlans: [vlan] }, nextId });
+  });
 
-/** Fields of VLANs by those of cluster interfaces. */
-const FIELDS: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    'interface',
-    'ip',
-    'network',
-    'subnet_mask',
-    'broadcast_ip',
-    'router_ip',
-    'dns_servers',
-    'management',
-    'ip_range_low',
-    'ip_range_high',
-  ].map((field) => [field, 'dhcp_on']),
-);
-
-async function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
+function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
   const { racks, settings } = call.region;
-  const changed = await vlans.changeOne(call, (before, view) => {
+  return vlans.changeOne(call, (before, view) => {
     const service = vlanRows(view, before, given, { racks: racks.list(), settings });
     if ('kind' in service) return service;
     if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
@@ -248,7 +239,6 @@ async function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
     const put = { vlans: [vlan], ...service };
     return changeOf('changed', 'VLAN', vlanTitle(vlan, before.fabric), vlan.id, { put });
   });
-  return refusalIn(FIELDS, changed);
 }
 
 const removeVlan = (call: ApiCall): Promise<Answer> =>

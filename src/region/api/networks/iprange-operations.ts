@@ -41,12 +41,10 @@ import type { ServedNetwork } from '../../networks/served-networks.ts';
 import { serviceRange } from '../../networks/service-form.ts';
 import { isHeldRange, type StoredRange } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
-import type { User } from '../../records/user.ts';
 import {
   type Answer,
   combineOrRefuse,
   isRefusal,
-  json,
   type Refusal,
   refuse,
   refuseField,
@@ -65,16 +63,14 @@ import { rangeJson } from '../json/subnet-json.ts';
 import { userJson } from '../people/user-operations.ts';
 import {
   absent,
-  change,
   changeOf,
   findSubnet,
   isAdmin,
-  listed,
   look,
   networkIdIn,
+  networkObjects,
   noSubnetText,
   noteField,
-  refusalIn,
   refuseSubnet,
   serviceRow,
   subnetOutsideText,
@@ -105,38 +101,35 @@ type NewRange = z.output<typeof newRange>;
 /** The name of a range in events. */
 const rangeName = ({ low, high }: Ipv4Range): string => `${formatIpv4(low)}-${formatIpv4(high)}`;
 
-const noRange = ({ path }: ApiCall): Refusal => absent('reserved range', path.id);
-
 const rangeWithId = (view: NetworkView, id: number): RangeView | undefined =>
   view.ranges.find(({ range }) => range.id === id);
-const findRange = (view: NetworkView, { path }: ApiCall): RangeView | undefined =>
-  rangeWithId(view, networkIdIn(path.id));
-
-function shown(call: ApiCall, view: RangeView, users: readonly User[]): unknown {
-  const { range } = view;
-  const user = range.kind === 'reserved' ? users.find(({ username }) => username === range.username) : undefined;
-  return rangeJson(view, user === undefined ? null : userJson(call, user));
-}
-
-const showRange = (call: ApiCall, users: readonly User[]) => (view: NetworkView, id: number) => {
-  const found = rangeWithId(view, id);
-  return found === undefined ? undefined : shown(call, found, users);
-};
-
 const filter = z.object({
   type: value(rangeTypes).optional().describe('Ranges of this type. Default: dynamic and reserved ones.'),
 });
 
-async function list(call: ApiCall, given: z.output<typeof filter>): Promise<Answer> {
-  const [{ ranges }, users] = [await look(call), await call.region.store.accounts.listUsers()];
-  const wanted = ranges.filter(({ type }) => (given.type === undefined ? type !== 'static' : type === given.type));
-  return listed(call, wanted, (one) => shown(call, one, users));
-}
+const ipRanges = networkObjects<RangeView>({
+  all: ({ ranges }) => ranges,
+  idOf: ({ range }) => range.id,
+  find: (view, { id }) => rangeWithId(view, networkIdIn(id)),
+  noneAt: ({ id }) => absent('reserved range', id),
+  async render(call) {
+    const users = await call.region.store.accounts.listUsers();
+    return (_view, shown) => {
+      const { range } = shown;
+      const user = range.kind === 'reserved' ? users.find(({ username }) => username === range.username) : undefined;
+      return rangeJson(shown, user === undefined ? null : userJson(call, user));
+    };
+  },
+  fields: {
+    ip_range_low: 'start_ip',
+    ip_range_high: 'end_ip',
+    static_ip_range_low: 'start_ip',
+    static_ip_range_high: 'end_ip',
+  },
+});
 
-async function read(call: ApiCall): Promise<Answer> {
-  const found = findRange(await look(call), call);
-  return found === undefined ? noRange(call) : json(shown(call, found, await call.region.store.accounts.listUsers()));
-}
+const list = (call: ApiCall, { type: wanted }: z.output<typeof filter>): Promise<Answer> =>
+  ipRanges.listWhere(call, ({ type }) => (wanted === undefined ? type !== 'static' : type === wanted));
 
 function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
   const found = combineOrRefuse(
@@ -185,15 +178,6 @@ function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range
   const found = subnetOfAddress(view, bounds.low);
   return found ?? refuseField('subnet', noSubnetText(formatIpv4(bounds.low)));
 }
-
-const FIELDS: Readonly<Record<string, string>> = {
-  ip_range_low: 'start_ip',
-  ip_range_high: 'end_ip',
-  static_ip_range_low: 'start_ip',
-  static_ip_range_high: 'end_ip',
-};
-
-const ofRange = async (answer: Promise<Answer>): Promise<Answer> => refusalIn(FIELDS, await answer);
 
 /**
  * The refusal of addresses that the caller, who is not an administrator, may not reserve.
@@ -297,21 +281,19 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const [bounds] = found;
   const { type, comment } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed', DYNAMIC);
-  const users = await call.region.store.accounts.listUsers();
-  const show = showRange(call, users);
-  if (type !== 'dynamic') return await ofRange(change(call, (view) => rangeAddition(call, view, given, bounds), show));
+  if (type !== 'dynamic') return await ipRanges.store(call, (view) => rangeAddition(call, view, given, bounds));
   const view = await look(call);
   const subnet = subnetOf(view, given.subnet, bounds);
   const own = view.ranges.find((one) => one.type === type && !isRefusal(subnet) && one.subnet === subnet);
   if (own !== undefined && isSame(own, bounds)) {
-    if (!comment || comment === own.range.comment) return json(shown(call, own, users));
-    return await ofRange(change(call, (draft) => amendment(call, draft, own.range.id, { comment }), show));
+    const ofOwn = { ...call, path: { ...call.path, id: String(own.range.id) } };
+    return !comment || comment === own.range.comment ? await ipRanges.read(ofOwn) : await amend(ofOwn, { comment });
   }
   const isLeased =
     own !== undefined && (await runningLeases(call.region)).some((one) => rangeContains(own, one.address));
   const former = isLeased ? undefined : own?.range.id;
   const among = own === undefined ? bounds : spanOf(own, bounds);
-  return await ofRange(change(call, (draft) => rangeAddition(call, draft, given, bounds, former), show, among));
+  return await ipRanges.store(call, (draft) => rangeAddition(call, draft, given, bounds, former), among);
 }
 
 function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined {
@@ -336,9 +318,7 @@ function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: o
   );
 }
 
-function amendment(call: ApiCall, view: NetworkDraft, id: number, given: Given): WantedChange | Refusal {
-  const found = rangeWithId(view, id);
-  if (found === undefined) return noRange(call);
+function amendment(call: ApiCall, view: NetworkDraft, found: RangeView, given: Given): WantedChange | Refusal {
   const all = combineOrRefuse(boundsOf(given, found), refuseType(given, found), refuseMove(view, given, found));
   if (isRefusal(all)) return all;
   const [bounds] = all;
@@ -360,19 +340,14 @@ function amendment(call: ApiCall, view: NetworkDraft, id: number, given: Given):
 }
 
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
-  const users = await call.region.store.accounts.listUsers();
-  const found = findRange(await look(call), call);
-  const bounds = found !== undefined && isWaiting(found) ? boundsOf(given, found) : undefined;
+  const before = rangeWithId(await look(call), networkIdIn(call.path.id));
+  const bounds = before !== undefined && isWaiting(before) ? boundsOf(given, before) : undefined;
   const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
-  return await ofRange(
-    change(call, (view) => amendment(call, view, networkIdIn(call.path.id), given), showRange(call, users), among),
-  );
+  return await ipRanges.changeOne(call, (range, view) => amendment(call, view, range, given), among);
 }
 
 const remove = (call: ApiCall): Promise<Answer> =>
-  change(call, (view) => {
-    const found = findRange(view, call);
-    if (found === undefined) return noRange(call);
+  ipRanges.changeOne(call, (found, view) => {
     const { range, type, served } = found;
     const refused = refuseForeign(call, found) ?? refuseServed(call, found);
     if (refused !== undefined) return refused;
@@ -401,7 +376,7 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
       newRange,
       add,
     ],
-    read: ['Read a range.', nothing, read],
+    read: ['Read a range.', nothing, ipRanges.read],
     change: [
       'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
       amendedRange,

@@ -216,50 +216,66 @@ export const changeOf = (
   ...parts,
 });
 
-/** The operations on one kind of object: what they list, read, find by the path and show. */
+/** The operations on one kind of object: what they list, read, find by the path and render. */
 export function networkObjects<T>({
   all,
   idOf,
   find,
   noneAt,
-  jsonOf,
+  render,
+  fields = {},
 }: {
   readonly all: (view: NetworkView) => readonly T[];
-  readonly idOf: (one: T) => number;
+  readonly idOf: (object: T) => number;
   readonly find: (view: NetworkView, path: ApiCall['path']) => T | undefined;
   /** The refusal of a path that names none. */
   readonly noneAt: (path: ApiCall['path']) => Refusal;
-  readonly jsonOf: (view: NetworkView, one: T) => unknown;
+  readonly render: (call: ApiCall) => Renderer<T> | Promise<Renderer<T>>;
+  /** The names of the parameters, by the fields that refusals name. */
+  readonly fields?: Readonly<Record<string, string>>;
 }) {
-  const show = (view: NetworkView, id: number): unknown => {
-    const found = all(view).find((one) => idOf(one) === id);
-    return found && jsonOf(view, found);
-  };
+  /** Stores a change, and answers with the object. @param among as in `change` */
+  async function store(
+    call: ApiCall,
+    decide: (draft: NetworkDraft) => WantedChange | Refusal,
+    among?: Ipv4Range,
+  ): Promise<Answer> {
+    const renderObject = await render(call);
+    const show = (view: NetworkView, id: number): unknown => {
+      const object = all(view).find((candidate) => idOf(candidate) === id);
+      return object && renderObject(view, object);
+    };
+    return refusalIn(fields, await change(call, decide, show, among));
+  }
+  async function listWhere(call: ApiCall, isListed: (object: T) => boolean): Promise<Answer> {
+    const view = await look(call);
+    const renderObject = await render(call);
+    return listed(call, all(view).filter(isListed), (object) => renderObject(view, object));
+  }
   return {
-    show,
-    async list(call: ApiCall): Promise<Answer> {
-      const view = await look(call);
-      return listed(call, all(view), (one) => jsonOf(view, one));
-    },
+    store,
+    listWhere,
+    list: (call: ApiCall): Promise<Answer> => listWhere(call, () => true),
     async read(call: ApiCall): Promise<Answer> {
       const view = await look(call);
-      const found = find(view, call.path);
-      return found === undefined ? noneAt(call.path) : json(jsonOf(view, found));
+      const object = find(view, call.path);
+      return object === undefined ? noneAt(call.path) : json((await render(call))(view, object));
     },
-    /** Stores a change of the object in the path. @param among as in `change` */
+    /** Stores a change of the object in the path. */
     changeOne: (
       call: ApiCall,
-      decide: (found: T, draft: NetworkDraft) => WantedChange | Refusal,
+      decide: (object: T, draft: NetworkDraft) => WantedChange | Refusal,
       among?: Ipv4Range,
     ): Promise<Answer> =>
-      change(
+      store(
         call,
         (draft) => {
-          const found = find(draft, call.path);
-          return found === undefined ? noneAt(call.path) : decide(found, draft);
+          const object = find(draft, call.path);
+          return object === undefined ? noneAt(call.path) : decide(object, draft);
         },
-        show,
         among,
       ),
   };
 }
+
+type Renderer<T> = (view: NetworkView, object: T) => unknown;

@@ -64,7 +64,6 @@ import {
   networkNameTakenText,
   networkObjects,
   noteField,
-  refusalIn,
   VID,
 } from './network-calls.ts';
 import { areServers, type GivenSubnet, routerIn } from './subnet-fields.ts';
@@ -135,12 +134,13 @@ function networkJson(view: SubnetView): AnswerOf<'network'> {
   };
 }
 
-const { read, show, changeOne } = networkObjects<SubnetView>({
+const { read, store, changeOne } = networkObjects<SubnetView>({
   all: (view) => view.subnets,
   idOf: ({ subnet }) => subnet.id,
   find: findNetwork,
   noneAt: noNetwork,
-  jsonOf: (_view, one) => networkJson(one),
+  render: () => (_view, subnet) => networkJson(subnet),
+  fields: { cidr: 'ip', gateway_ip: 'default_gateway', router_ip: 'default_gateway', vid: 'vlan_tag' },
 });
 
 const listing = z.object({
@@ -181,10 +181,6 @@ function subnetsOf(view: NetworkView, machine: Machine): readonly number[] {
   ]);
   return [...noted.map(({ subnetId }) => subnetId), ...used.flatMap((one) => one?.subnet.id ?? [])];
 }
-
-const FIELDS: Readonly<Record<string, string>> = { cidr: 'ip', gateway_ip: 'default_gateway', vid: 'vlan_tag' };
-
-const inOldFields = (answer: Answer): Answer => refusalIn(FIELDS, answer);
 
 function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
   if (ip === undefined && netmask === undefined) return undefined;
@@ -261,11 +257,11 @@ function networkChange(view: NetworkDraft, given: Given, before: SubnetView | un
 
 const routerOf = ({ default_gateway: gateway }: Given) => routerIn({ gateway_ip: gateway });
 
-const add = async (call: ApiCall, given: Given): Promise<Answer> =>
-  inOldFields(await change(call, (view) => networkChange(view, given, undefined), show, routerOf(given)));
+const add = (call: ApiCall, given: Given): Promise<Answer> =>
+  store(call, (view) => networkChange(view, given, undefined), routerOf(given));
 
-const amend = async (call: ApiCall, given: Given): Promise<Answer> =>
-  inOldFields(await changeOne(call, (before, view) => networkChange(view, given, before), routerOf(given)));
+const amend = (call: ApiCall, given: Given): Promise<Answer> =>
+  changeOne(call, (before, view) => networkChange(view, given, before), routerOf(given));
 
 const remove = (call: ApiCall): Promise<Answer> => changeOne(call, (found, view) => subnetRemoval(view, found));
 

@@ -27,7 +27,6 @@ import { type ApiCall, ipv4Field, nothing, type Operation, resource } from '../c
 import { routeJson } from '../json/subnet-json.ts';
 import {
   absent,
-  change,
   changeOf,
   countField,
   findSubnet,
@@ -55,12 +54,12 @@ const changedRoute = z.object({
 const newRoute = changedRoute.required({ source: true, destination: true, gateway_ip: true });
 type Given = z.output<typeof changedRoute>;
 
-const routesShown = networkObjects<StaticRoute>({
+const staticRoutes = networkObjects<StaticRoute>({
   all: ({ records }) => records.routes,
   idOf: ({ id }) => id,
   find: ({ records }, { id: named }) => records.routes.find(({ id }) => id === networkIdIn(named)),
   noneAt: ({ id }) => absent('static route', id),
-  jsonOf: routeJson,
+  render: () => routeJson,
 });
 
 function routeOf(view: NetworkView, given: Given, id: number, before: StaticRoute | undefined): StaticRoute | Refusal {
@@ -125,13 +124,13 @@ function routeChange(
 const routerOf = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
 
 const add = (call: ApiCall, given: Given): Promise<Answer> =>
-  change(call, (view) => routeChange(view, given, view.nextId, undefined), routesShown.show, routerOf(given));
+  staticRoutes.store(call, (view) => routeChange(view, given, view.nextId, undefined), routerOf(given));
 
 const amend = (call: ApiCall, given: Given): Promise<Answer> =>
-  routesShown.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerOf(given));
+  staticRoutes.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerOf(given));
 
 const remove = (call: ApiCall): Promise<Answer> =>
-  routesShown.changeOne(call, (found, view) => {
+  staticRoutes.changeOne(call, (found, view) => {
     const { id, sourceId } = found;
     const services = followRoutes(view, [sourceId]);
     if (isRefusal(services)) return services;
@@ -150,13 +149,13 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     many: routes,
     one: route,
     answers: 'staticRoute',
-    list: ['List the static routes.', nothing, routesShown.list],
+    list: ['List the static routes.', nothing, staticRoutes.list],
     add: [
       'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
       newRoute,
       add,
     ],
-    read: ['Read a static route.', nothing, routesShown.read],
+    read: ['Read a static route.', nothing, staticRoutes.read],
     change: ['Change a static route.', changedRoute, amend],
     remove: ['Delete a static route.', nothing, remove],
   }),

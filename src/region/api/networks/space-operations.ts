@@ -9,15 +9,7 @@ import type { Space } from '../../records/network-store.ts';
 import { type Answer, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
-import {
-  absent,
-  change,
-  changeOf,
-  nameField,
-  networkNameTakenText,
-  networkObjects,
-  noteField,
-} from './network-calls.ts';
+import { absent, changeOf, nameField, networkNameTakenText, networkObjects, noteField } from './network-calls.ts';
 
 const newSpace = z.object({
   name: nameField.optional().describe('Its name. Default: space-N.'),
@@ -32,7 +24,7 @@ interface Shown {
 
 const isUndefined = ({ id }: ApiCall['path']): boolean => id === NO_SPACE || id === '-1';
 
-const { list, read, show } = networkObjects<Shown>({
+const { list, read, store } = networkObjects<Shown>({
   all: (view) => [
     ...(view.vlans.some(({ space }) => space === undefined) ? [{ space: undefined }] : []),
     ...view.records.spaces.map((space) => ({ space })),
@@ -43,24 +35,23 @@ const { list, read, show } = networkObjects<Shown>({
     return space === undefined && !isUndefined(path) ? undefined : { space };
   },
   noneAt: ({ id }) => absent('space', id),
-  jsonOf: (view, { space }) => spaceJson(view, space),
+  render:
+    () =>
+    (view, { space }) =>
+      spaceJson(view, space),
 });
 
 const changeStored = (call: ApiCall, decide: (view: NetworkView, space: Space) => WantedChange | Refusal) =>
-  change(
-    call,
-    (view) => {
-      const space = specified(view.records.spaces, call.path.id ?? '');
-      if (space !== undefined) return decide(view, space);
-      return isUndefined(call.path)
-        ? refuse(
-            'in-use',
-            'The space undefined has the VLANs that are in no space, and cannot be changed or deleted: give its VLANs a space instead.',
-          )
-        : absent('space', call.path.id);
-    },
-    show,
-  );
+  store(call, (view) => {
+    const space = specified(view.records.spaces, call.path.id ?? '');
+    if (space !== undefined) return decide(view, space);
+    return isUndefined(call.path)
+      ? refuse(
+          'in-use',
+          'The space undefined has the VLANs that are in no space, and cannot be changed or deleted: give its VLANs a space instead.',
+        )
+      : absent('space', call.path.id);
+  });
 
 function refuseName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
   if (name === NO_SPACE) return refuseField('name', 'The name undefined stands for no space: choose another.');
@@ -69,16 +60,12 @@ function refuseName(view: NetworkView, name: string, otherThan: number): Refusal
 }
 
 const add = (call: ApiCall, { name: given, description = '' }: Given): Promise<Answer> =>
-  change(
-    call,
-    (view) => {
-      const id = view.nextId;
-      const name = given ?? `space-${id}`;
-      const put = { spaces: [{ id, name, description }] };
-      return refuseName(view, name, id) ?? changeOf('added', 'space', name, id, { put });
-    },
-    show,
-  );
+  store(call, (view) => {
+    const id = view.nextId;
+    const name = given ?? `space-${id}`;
+    const put = { spaces: [{ id, name, description }] };
+    return refuseName(view, name, id) ?? changeOf('added', 'space', name, id, { put });
+  });
 
 const amend = (call: ApiCall, given: Given): Promise<Answer> =>
   changeStored(call, (view, before) => {

@@ -95,10 +95,10 @@ export const changedSubnet = z.object({
 });
 export type GivenSubnet = z.output<typeof changedSubnet>;
 
-export const newSubnet = changedSubnet.required({ cidr: true });
+export const newSubnetFields = changedSubnet.required({ cidr: true });
 
 /** A subnet's fields that parameters change; `undefined`: left as it is. */
-interface WantedSubnet {
+export interface WantedSubnet {
   readonly cidr: string | undefined;
   readonly vlanId: number | undefined;
   /** `null`: none. */

@@ -12,26 +12,44 @@
 import { formatIpv4 } from '../../../ground/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
-import { defaultPlace } from '../../networks/reconcile.ts';
+import { missingPlace, newSubnet } from '../../networks/reconcile.ts';
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import { keepServices } from '../../networks/service-form.ts';
-import { DEFAULT_VLAN_ID, type Subnet } from '../../records/network-store.ts';
+import type { Subnet } from '../../records/network-store.ts';
 import { NO_ROUTER, type SubnetService } from '../../records/subnet-service.ts';
 import { type Answer, isRefusal, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { absent, change, changeOf, findSubnet, networkObjects, serviceRows } from './network-calls.ts';
-import { changedSubnet, type GivenSubnet, newSubnet, routerIn, wantedSubnet } from './subnet-fields.ts';
+import { absent, changeOf, findSubnet, networkObjects, serviceRows } from './network-calls.ts';
+import {
+  changedSubnet,
+  type GivenSubnet,
+  newSubnetFields,
+  routerIn,
+  type WantedSubnet,
+  wantedSubnet,
+} from './subnet-fields.ts';
 import { isMade } from './vlan-service.ts';
 
 export const noSubnet = ({ id }: ApiCall['path']): Refusal => absent('subnet', id);
 
-const { list, read, show, changeOne } = networkObjects<SubnetView>({
+const { list, read, store, changeOne } = networkObjects<SubnetView>({
   all: (view) => view.subnets,
   idOf: ({ subnet }) => subnet.id,
   find: (view, { id = '' }) => findSubnet(view, id),
   noneAt: noSubnet,
-  jsonOf: (_view, one) => subnetJson(one),
+  render: () => (_view, subnet) => subnetJson(subnet),
+  fields: { router_ip: 'gateway_ip' },
+});
+
+/** A subnet with its new network, texts and VLAN. */
+const changedRow = (subnet: Subnet, { name, description }: GivenSubnet, { cidr, vlanId }: WantedSubnet): Subnet => ({
+  ...subnet,
+  cidr: cidr ?? subnet.cidr,
+  name: name ?? subnet.name,
+  description: description ?? subnet.description,
+  vlanId: vlanId ?? subnet.vlanId,
+  isTouched: true,
 });
 
 export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedChange | Refusal {
@@ -41,27 +59,19 @@ export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedCh
   // Of the discovered or idle subnet of which it takes the place.
   const former = view.records.subnets.find((other) => other.cidr === cidr);
   const id = former?.id ?? view.nextId;
-  const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
-  const isThere = view.vlans.some(({ vlan }) => vlan.id === home);
-  const { fabric, vlan } = defaultPlace(view.records.fabrics);
   const subnet: Subnet = {
-    id,
-    cidr,
-    name: given.name ?? cidr,
-    description: given.description ?? '',
-    vlanId: home,
+    ...changedRow(newSubnet(id, cidr), given, wanted),
     gateway: wanted.gateway ?? undefined,
     dnsServers: wanted.dnsServers ?? [],
     allowsDns: given.allow_dns ?? true,
-    isTouched: true,
   };
   const services = former === undefined ? [] : keepServices(view.records, former, subnet);
-  const put = { ...(isThere ? {} : { fabrics: [fabric], vlans: [vlan] }), subnets: [subnet], services };
+  const put = { ...missingPlace(view.records), subnets: [subnet], services };
   return changeOf('added', 'subnet', cidr, id, { put, nextId: view.nextId + 1 });
 }
 
 const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  change(call, (view) => subnetAddition(view, given), show, routerIn(given));
+  store(call, (view) => subnetAddition(view, given), routerIn(given));
 
 export function subnetChange(view: NetworkDraft, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
   const wanted = wantedSubnet(view, given, before);
@@ -78,15 +88,10 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
   const isAsServed = served.length > 0 && affected.length === 0;
   const isGatewayLeft = gateway === undefined || (isAsServed && gateway === before.gateway);
   const changed: Subnet = {
-    id: subnet.id,
-    cidr: wanted.cidr ?? subnet.cidr,
-    name: given.name ?? subnet.name,
-    description: given.description ?? subnet.description,
-    vlanId: wanted.vlanId ?? subnet.vlanId,
+    ...changedRow(subnet, given, wanted),
     gateway: isGatewayLeft ? subnet.gateway : (gateway ?? undefined),
     dnsServers: dnsServers === undefined || isAsServed ? subnet.dnsServers : dnsServers,
     allowsDns,
-    isTouched: true,
   };
   const edited = affected.map(
     (row): SubnetService => ({
@@ -131,7 +136,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     one: subnet,
     answers: 'subnet',
     list: ['List the subnets.', nothing, list],
-    add: ['Create a subnet. The subnets that racks serve exist already.', newSubnet, add],
+    add: ['Create a subnet. The subnets that racks serve exist already.', newSubnetFields, add],
     read: ['Read a subnet by its id, its network (cidr:10.20.0.0/24) or its name.', nothing, read],
     change: [
       'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
