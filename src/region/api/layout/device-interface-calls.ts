@@ -14,7 +14,7 @@ import type { Machine } from '../../records/machine.ts';
 import { type Answer, isRefusal, refuseFor } from '../call/answer.ts';
 import { type ApiCall, getCallerUsername } from '../call/operation.ts';
 import { hostPlaces } from '../networks/host-places.ts';
-import { isAdmin, look } from '../networks/network-calls.ts';
+import { isAdmin, readNetworks } from '../networks/network-calls.ts';
 import { changeNetwork, changeOne, putInterfaces, shows } from './interface-calls.ts';
 
 export async function changeMac(
@@ -27,7 +27,9 @@ export async function changeMac(
   const after = interfaces.map((nic) => (nic.id === id ? { mac, formerMac, name: nic.name, source: nic.source } : nic));
   const judged = await putInterfaces(call, systemId, after, mac, true);
   if (isRefusal(judged)) return judged;
-  const reservedFault = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, getCallerUsername(call));
+  const reservedFault = isAdmin(call)
+    ? undefined
+    : refuseReserved(await readNetworks(call), mac, getCallerUsername(call));
   if (reservedFault !== undefined) return refuseFor([reservedFault]);
   const places = links.some(({ address }) => address !== undefined) ? await hostPlaces(call, [mac]) : [];
   const moved = places.find((place) => !addresses.some(({ address }) => address === place.address));

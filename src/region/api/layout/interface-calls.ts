@@ -41,7 +41,7 @@ import {
 import { type ApiCall, eventBy, getCallerUsername } from '../call/operation.ts';
 import { interfaceJson } from '../json/node-interface-json.ts';
 import { findNodeInPath, getSystemId } from '../machines/machine-calls.ts';
-import { isAdmin, look } from '../networks/network-calls.ts';
+import { isAdmin, readNetworks } from '../networks/network-calls.ts';
 import { changeLayout, type LayoutChange, shownName } from './layout-calls.ts';
 
 /** A change of a draft: the draft, and the id of the interface to show; undefined: none is left to show. */
@@ -80,7 +80,7 @@ export async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined
 export async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' | 'tags' = 'network'): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
-  const networks = await look(call);
+  const networks = await readNetworks(call);
   let shownId: number | undefined;
   const decide = (machine: Machine, knowledge: ChangeKnowledge): LayoutChange | LayoutRefusal | ChangeQuestion => {
     const edited = edit(beginDraft(machine, networks), knowledge);

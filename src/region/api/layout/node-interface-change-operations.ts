@@ -63,7 +63,7 @@ import {
 } from '../machines/interface-parameters.ts';
 import { findNodeInPath } from '../machines/machine-calls.ts';
 import { type HostPlace, hostPlaces } from '../networks/host-places.ts';
-import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
+import { findSubnet, isAdmin, readNetworks, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
 import { changeMac, removeOne } from './device-interface-calls.ts';
 import {
   addPhysical,
@@ -149,7 +149,7 @@ async function updateInterface(call: ApiCall, input: z.output<typeof updateParam
   const own =
     node?.device === undefined
       ? undefined
-      : findInterface(buildNetInterfaces(node, await look(call)), call.path.id ?? '');
+      : findInterface(buildNetInterfaces(node, await readNetworks(call)), call.path.id ?? '');
   if (node === undefined || mac === undefined || own?.nic === undefined || own.mac === mac)
     return await changeGiven(call, input, wish);
   if (!isHostMac(mac)) return refuseField('mac_address', MACS);
@@ -186,7 +186,7 @@ const linkParameters = z.object({
 });
 
 async function link(call: ApiCall, input: z.output<typeof linkParameters>): Promise<Answer> {
-  const view = await look(call);
+  const view = await readNetworks(call);
   const unknown = refuseSubnet(view, 'subnet', input.subnet);
   if (unknown !== undefined) return unknown;
   const { mode } = input;
@@ -334,7 +334,7 @@ async function makePhysical(call: ApiCall, input: z.output<typeof physicalParame
     speeds: speedsIn(others),
   };
   const isMore = Object.values(others).some((value) => value !== undefined);
-  const view = await look(call);
+  const view = await readNetworks(call);
   if (typeof vlan === 'number' && vlanWithId(view, vlan) === undefined)
     return refuseField('vlan', noSuchVlanText(vlan));
   const misfit = isMore ? refuseMore(node, view, wish) : undefined;

@@ -41,34 +41,34 @@ const HEARD_WITHIN_MS = 7 * 86_400_000;
 const TEXT_MAX = 64;
 
 /** A field of a rack's report, as text; empty: it has none. */
-export function fieldOf({ event }: HeardHost, name: string): string {
+export function readField({ event }: HeardHost, name: string): string {
   const field: unknown = Reflect.get(event.params, name);
   return typeof field === 'string' ? cleanWords(field, TEXT_MAX) : '';
 }
 
 /** The id of a host, as in MAAS: its address and its hardware address, in a form that a path can have. */
-const idOf = (host: HeardHost): string =>
-  Buffer.from(`${fieldOf(host, 'address')},${formatMac(host.mac)}`).toString('base64url');
+const discoveryId = (host: HeardHost): string =>
+  Buffer.from(`${readField(host, 'address')},${formatMac(host.mac)}`).toString('base64url');
 
 function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): AnswerOf<'discovery'> {
   const { event, firstMs, mac } = host;
-  const ip = fieldOf(host, 'address');
+  const ip = readField(host, 'address');
   const address = parseIpv4(ip);
   const subnet = address === undefined ? undefined : subnetOfAddress(networks, address);
   const vlan = subnet?.vlan ?? networks.defaultVlan;
   // A report of the rack of this process has no name.
   const own = call.region.config().ownRack;
   const rack = event.rack === undefined ? own : call.region.racks.list().find(({ name }) => name === event.rack);
-  const id = idOf(host);
+  const id = discoveryId(host);
   const observer = { system_id: rack?.uuid ?? '', hostname: event.rack ?? rack?.name ?? '' };
-  const nic = fieldOf(host, 'interface');
+  const nic = readField(host, 'interface');
   return {
     discovery_id: id,
     ip,
     mac_address: formatMac(mac),
     mac_organization: null,
     mdns: [],
-    hostname: fieldOf(host, 'hostname') || null,
+    hostname: readField(host, 'hostname') || null,
     first_seen: new Date(firstMs).toISOString(),
     last_seen: new Date(event.atMs).toISOString(),
     fabric: vlan.fabric.id,
@@ -85,7 +85,7 @@ function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): A
 export async function heard({ region }: Pick<ApiCall, 'region'>): Promise<readonly HeardHost[]> {
   const { store, clock } = region;
   const hosts = await store.listHeard(clock.wallTimeMs() - HEARD_WITHIN_MS, LISTED_MAX);
-  return hosts.filter((host) => fieldOf(host, 'address') !== '');
+  return hosts.filter((host) => readField(host, 'address') !== '');
 }
 
 async function list(call: ApiCall): Promise<Answer> {
@@ -96,24 +96,24 @@ async function list(call: ApiCall): Promise<Answer> {
 async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
   const { store } = call.region;
   const hosts = await heard(call);
-  const addresses = hosts.flatMap((host) => parseIpv4(fieldOf(host, 'address')) ?? []);
+  const addresses = hosts.flatMap((host) => parseIpv4(readField(host, 'address')) ?? []);
   const machines = [
     ...(await store.listMachines({ seenAt: addresses }, 0, LISTED_MAX)),
     ...(await store.listMachines({ seenAt: addresses, isDevice: true }, 0, LISTED_MAX)),
   ];
   const where = readPlacement(call.region);
-  const known = new Set(machines.flatMap((machine) => where.addressesOf(machine)));
-  const isKnown = (text: string): boolean => [...known].some((one) => one === parseIpv4(text));
-  const unknown = hosts.filter((host) => !isKnown(fieldOf(host, 'address')));
+  const addressesInUse = new Set(machines.flatMap((machine) => where.addressesOf(machine)));
+  const isKnown = (text: string): boolean => [...addressesInUse].some((address) => address === parseIpv4(text));
+  const unknown = hosts.filter((host) => !isKnown(readField(host, 'address')));
   return json(unknown.map((host) => discoveryJson(call, host, where.networks)));
 }
 
 const NO_DISCOVERY = 'No discovered host has this id.';
 
 async function read(call: ApiCall): Promise<Answer> {
-  const found = (await heard(call)).find((host) => idOf(host) === call.path.discovery_id);
-  if (found === undefined) return refuse('not-found', NO_DISCOVERY);
-  return json(discoveryJson(call, found, call.region.networks.known));
+  const host = (await heard(call)).find((host) => discoveryId(host) === call.path.discovery_id);
+  if (host === undefined) return refuse('not-found', NO_DISCOVERY);
+  return json(discoveryJson(call, host, call.region.networks.known));
 }
 
 const clearing = z.object({
@@ -146,7 +146,7 @@ const clearingOne = z.object({
 
 async function clearOne(call: ApiCall, given: z.output<typeof clearingOne>): Promise<Answer> {
   const host = (await heard(call)).find(
-    (one) => one.mac === given.mac && parseIpv4(fieldOf(one, 'address')) === given.ip,
+    (candidate) => candidate.mac === given.mac && parseIpv4(readField(candidate, 'address')) === given.ip,
   );
   return host === undefined ? refuse('not-found', NO_DISCOVERY) : await forget(call, host.mac);
 }

@@ -29,16 +29,16 @@ import { type ApiCall, defineOperation, nothing, type Operation, resource, value
 import { fabricJson, NO_SPACE, vlanJson, vlansOf } from '../json/subnet-json.ts';
 import {
   absent,
-  changeOf,
   countField,
   flagField,
   listed,
-  look,
+  makeChange,
   nameField,
   networkIdIn,
   networkNameTakenText,
   networkObjects,
   noteField,
+  readNetworks,
   refuseStored,
   textField,
   VID,
@@ -124,34 +124,34 @@ const vlans = networkObjects<VlanView>({
 });
 
 function refuseFabricName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
-  const isTaken = view.records.fabrics.some((one) => one.name === name && one.id !== otherThan);
+  const isTaken = view.records.fabrics.some((fabric) => fabric.name === name && fabric.id !== otherThan);
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
-const addFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
+const addFabric = (call: ApiCall, input: GivenFabric): Promise<Answer> =>
   fabrics.store(call, (view) => {
     const id = view.nextId;
-    const name = given.name ?? freeFabricName(view.records.fabrics);
+    const name = input.name ?? freeFabricName(view.records.fabrics);
     const refused = refuseFabricName(view, name, id);
     if (refused !== undefined) return refused;
-    const { description = '', class_type: classType = '' } = given;
+    const { description = '', class_type: classType = '' } = input;
     const fabric: Fabric = { id, name, description, classType, isTouched: true };
     const vlan = { ...newVlan(id + 1, id, UNTAGGED_VID), isTouched: true };
-    return changeOf('added', 'fabric', name, id, { put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 });
+    return makeChange('added', 'fabric', name, id, { put: { fabrics: [fabric], vlans: [vlan] }, nextId: id + 2 });
   });
 
-const changeFabric = (call: ApiCall, given: GivenFabric): Promise<Answer> =>
+const changeFabric = (call: ApiCall, input: GivenFabric): Promise<Answer> =>
   fabrics.changeOne(call, (before, view) => {
     const { id } = before;
-    const { name = before.name, description = before.description, class_type: classType = before.classType } = given;
+    const { name = before.name, description = before.description, class_type: classType = before.classType } = input;
     const put = { fabrics: [{ id, name, description, classType, isTouched: true }] };
-    return refuseFabricName(view, name, id) ?? changeOf('changed', 'fabric', name, id, { put });
+    return refuseFabricName(view, name, id) ?? makeChange('changed', 'fabric', name, id, { put });
   });
 
 const removeFabric = (call: ApiCall): Promise<Answer> =>
   fabrics.changeOne(call, ({ id, name }, view) => {
     const subnets = view.subnets.filter(({ vlan }) => vlan.vlan.fabricId === id);
-    const served = subnets.find((one) => one.served.length > 0);
+    const served = subnets.find((subnet) => subnet.served.length > 0);
     if (served !== undefined)
       return refuse(
         'in-use',
@@ -163,24 +163,24 @@ const removeFabric = (call: ApiCall): Promise<Answer> =>
         'in-use',
         `${name} is the default fabric, in which the networks of racks appear: change it instead.`,
       );
-    return changeOf('removed', 'fabric', name, id, { remove: { fabrics: [id] } });
+    return makeChange('removed', 'fabric', name, id, { remove: { fabrics: [id] } });
   });
 
 async function listVlans(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
+  const view = await readNetworks(call);
   const fabric = findFabric(view, call.path);
   if (fabric === undefined) return noFabric(call.path);
   return listed(call, vlansOf(view, fabric), vlanJson);
 }
 
-function spaceOf(view: NetworkView, text: string): number | undefined | Refusal {
+function findSpace(view: NetworkView, text: string): number | undefined | Refusal {
   if (text === '' || text === NO_SPACE) return undefined;
   return specified(view.records.spaces, text)?.id ?? refuseField('space', `There is no space ${text.slice(0, 64)}.`);
 }
 
-function vlanOf(view: NetworkView, given: GivenVlan, before: Vlan, fabric: Fabric): Vlan | Refusal {
+function changedVlanRow(view: NetworkView, given: GivenVlan, before: Vlan, fabric: Fabric): Vlan | Refusal {
   const vid = given.vid ?? before.vid;
-  const spaceId = given.space === undefined ? before.spaceId : spaceOf(view, given.space);
+  const spaceId = given.space === undefined ? before.spaceId : findSpace(view, given.space);
   if (typeof spaceId === 'object') return spaceId;
   if (view.vlans.some(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid && vlan.id !== before.id))
     return refuseField('vid', `The fabric ${fabric.name} already has a VLAN ${vid}.`);
@@ -209,22 +209,22 @@ function refuseService(given: GivenVlan): Refusal | undefined {
   return refuseFields(Object.fromEntries(names.map((name) => [name, [fieldRefusal(VLAN_NO_RANGE)]])));
 }
 
-const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
+const addVlan = (call: ApiCall, input: GivenVlan): Promise<Answer> =>
   vlans.store(call, (view) => {
     const fabric = findFabric(view, call.path);
     if (fabric === undefined) return noFabric(call.path);
-    const refused = refuseService(given);
+    const refused = refuseService(input);
     if (refused !== undefined) return refused;
     // That of a discovered subnet becomes the caller's.
-    const found = view.vlans.find(
+    const discovered = view.vlans.find(
       ({ vlan: { id, fabricId, vid, isTouched } }) =>
-        fabricId === fabric.id && vid === given.vid && !isTouched && id !== DEFAULT_VLAN_ID,
+        fabricId === fabric.id && vid === input.vid && !isTouched && id !== DEFAULT_VLAN_ID,
     );
-    const nextId = found === undefined ? view.nextId + 1 : undefined;
-    const before = found?.vlan ?? newVlan(view.nextId, fabric.id, given.vid ?? UNTAGGED_VID);
-    const vlan = vlanOf(view, given, { ...before, isTouched: true }, fabric);
+    const nextId = discovered === undefined ? view.nextId + 1 : undefined;
+    const before = discovered?.vlan ?? newVlan(view.nextId, fabric.id, input.vid ?? UNTAGGED_VID);
+    const vlan = changedVlanRow(view, input, { ...before, isTouched: true }, fabric);
     if ('kind' in vlan) return vlan;
-    return changeOf('added', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { put: { vlans: [vlan] }, nextId });
+    return makeChange('added', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { put: { vlans: [vlan] }, nextId });
   });
 
 function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
@@ -234,10 +234,10 @@ function changeVlan(call: ApiCall, given: GivenVlan): Promise<Answer> {
     if ('kind' in service) return service;
     if (before.vlan.vid === UNTAGGED_VID && (given.vid ?? UNTAGGED_VID) !== UNTAGGED_VID)
       return refuseField('vid', 'The default VLAN of a fabric stays untagged.');
-    const vlan = vlanOf(view, given, before.vlan, before.fabric);
+    const vlan = changedVlanRow(view, given, before.vlan, before.fabric);
     if ('kind' in vlan) return vlan;
     const put = { vlans: [vlan], ...service };
-    return changeOf('changed', 'VLAN', vlanTitle(vlan, before.fabric), vlan.id, { put });
+    return makeChange('changed', 'VLAN', vlanTitle(vlan, before.fabric), vlan.id, { put });
   });
 }
 
@@ -250,7 +250,7 @@ const removeVlan = (call: ApiCall): Promise<Answer> =>
       return refuse('in-use', `The VLAN has the subnet ${used.subnet.cidr}: remove or move it first.`);
     const stored = refuseStored(view, ({ vlanId }) => vlanId === vlan.id);
     if (stored !== undefined) return stored;
-    return changeOf('removed', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { remove: { vlans: [vlan.id] } });
+    return makeChange('removed', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { remove: { vlans: [vlan.id] } });
   });
 
 const newVlanFields = changedVlan.required({ vid: true });

@@ -10,7 +10,7 @@ import type { Machine } from '../../records/machine.ts';
 import { leaseText } from '../../records/network-store.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { isAdmin, look } from './network-calls.ts';
+import { isAdmin, readNetworks } from './network-calls.ts';
 
 /**
  * How many hosts count as running, the ones heard last, and how long after they were heard, in
@@ -43,7 +43,7 @@ const hostLeasedText = (address: string, mac: string, until: string | undefined)
 export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Promise<readonly HostPlace[]> {
   if (isAdmin(call) || macs.length === 0) return [];
   const { store, clock } = call.region;
-  const owners = ownersOf(await look(call));
+  const owners = ownersOf(await readNetworks(call));
   const configured = macs.flatMap((mac) =>
     owners.ofHost(mac).flatMap((owner): readonly HostPlace[] => {
       const { kind, low: address } = owner;

@@ -72,20 +72,20 @@ import { findNode, hostPlaces } from './host-places.ts';
 import { refuseReserving } from './iprange-operations.ts';
 import {
   change,
-  changeOf,
   findSubnet,
   flagField,
   isAdmin,
   listed,
-  look,
+  makeChange,
   noSubnetText,
+  readNetworks,
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
 import { ALLOC_TYPES } from './subnet-use-operations.ts';
 
 type Users = ReadonlyMap<string, AnswerOf<'user'>>;
-const usersOf = async (call: ApiCall): Promise<Users> =>
+const readUsers = async (call: ApiCall): Promise<Users> =>
   new Map((await call.region.store.accounts.listUsers()).map((user) => [user.username, userJson(call, user)]));
 
 function addressJson(
@@ -124,11 +124,12 @@ async function list(call: ApiCall, { all, owner, ip }: z.output<typeof listing>)
   const username = getCallerUsername(call);
   if ((all === true || (owner ?? username) !== username) && !isAdmin(call))
     return refuse('not-allowed', ONLY_ADMINISTRATORS);
-  const [view, users] = [await look(call), await usersOf(call)];
-  const found = view.records.reserved.filter(
-    (one) => (all === true || one.username === (owner ?? username)) && (ip === undefined || one.address === ip),
+  const [view, users] = [await readNetworks(call), await readUsers(call)];
+  const matching = view.records.reserved.filter(
+    (reserved) =>
+      (all === true || reserved.username === (owner ?? username)) && (ip === undefined || reserved.address === ip),
   );
-  return listed(call, found, (one) => addressJson(call, view, one, users));
+  return listed(call, matching, (reserved) => addressJson(call, view, reserved, users));
 }
 
 const reserving = z.object({
@@ -175,14 +176,14 @@ function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], want
  * subnet; for a user of that rest alone.
  */
 function firstFree(call: ApiCall, { network, served }: SubnetView, barring: readonly Owner[]): Ipv4 | undefined {
-  const fixed = served.flatMap((one) => one.fixed ?? []).toSorted((a, b) => a.low - b.low);
+  const fixed = served.flatMap((service) => service.fixed ?? []).toSorted((a, b) => a.low - b.low);
   const free = freeParts(
     network,
     barring.toSorted((a, b) => a.low - b.low),
   );
   const places = [...(isAdmin(call) ? fixed : []), ...freeParts(network, fixed)];
   for (const place of places) {
-    const part = free.find((one) => rangesOverlap(one, place));
+    const part = free.find((range) => rangesOverlap(range, place));
     if (part !== undefined) return ipv4(Math.max(part.low, place.low));
   }
   return undefined;
@@ -197,23 +198,23 @@ function subnetFor(
   const text = given.subnet || given.network || '';
   const place = !given.subnet && given.network ? 'network' : 'subnet';
   if (text === '') {
-    const found = address === undefined ? undefined : subnetOfAddress(view, address);
-    if (found !== undefined) return found;
+    const subnet = address === undefined ? undefined : subnetOfAddress(view, address);
+    if (subnet !== undefined) return subnet;
     return address === undefined
       ? refuseField('subnet', 'Give ip or subnet.')
       : refuseField(field, noSubnetText(formatIpv4(address)));
   }
-  const found = findSubnet(view, text);
-  if (found === undefined) return refuseField(place, noSubnetText(text.slice(0, 64)));
-  if (address === undefined || networkContains(found.network, address)) return found;
-  return refuseField(field, subnetOutsideText(found.subnet.cidr));
+  const subnet = findSubnet(view, text);
+  if (subnet === undefined) return refuseField(place, noSubnetText(text.slice(0, 64)));
+  if (address === undefined || networkContains(subnet.network, address)) return subnet;
+  return refuseField(field, subnetOutsideText(subnet.subnet.cidr));
 }
 
 type Host = Pick<ReservedAddress, 'mac' | 'hostname' | 'domain'>;
 
-async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise<Host | Refusal> {
+async function readHost(call: ApiCall, given: z.output<typeof reserving>): Promise<Host | Refusal> {
   const inForce = await call.region.settings.read();
-  const named = nameOf(call, given.hostname, inForce);
+  const named = readHostname(call, given.hostname, inForce);
   if (isRefusal(named)) return named;
   const { mac } = given;
   const host = { mac, ...named };
@@ -226,7 +227,11 @@ async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise
 }
 
 /** An ordinary user gives names in the default domain only, as to machines. */
-function nameOf(call: ApiCall, hostname = '', inForce: SettingsReader): Pick<Host, 'hostname' | 'domain'> | Refusal {
+function readHostname(
+  call: ApiCall,
+  hostname = '',
+  inForce: SettingsReader,
+): Pick<Host, 'hostname' | 'domain'> | Refusal {
   if (hostname === '') return {};
   const [byDefault] = currentDomains(call, inForce);
   const named = readNames(call, { hostname }, inForce);
@@ -280,10 +285,10 @@ function refuseHost(
   { subnet }: SubnetView,
   { mac, hostname, domain }: Host,
 ): Refusal | undefined {
-  const other = records.reserved.find((one) => one.mac === mac && one.subnetId === subnet.id);
-  const given = used.find((one) => one.kind === 'allocated' && one.mac === mac);
-  const had = mac === undefined ? undefined : (other ?? given);
-  const namesake = records.reserved.find((one) => one.hostname === hostname && one.domain === domain);
+  const other = records.reserved.find((reserved) => reserved.mac === mac && reserved.subnetId === subnet.id);
+  const allocated = used.find((candidate) => candidate.kind === 'allocated' && candidate.mac === mac);
+  const had = mac === undefined ? undefined : (other ?? allocated);
+  const namesake = records.reserved.find((reserved) => reserved.hostname === hostname && reserved.domain === domain);
   const refused = combineOrRefuse(
     had === undefined
       ? undefined
@@ -303,16 +308,16 @@ function refuseHost(
 
 async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promise<Answer> {
   const field = (['ip', 'ip_address', 'requested_address'] as const).find((name) => given[name] !== undefined) ?? 'ip';
-  const view = await look(call);
+  const view = await readNetworks(call);
   const wanted = given[field];
-  const found = combineOrRefuse(subnetFor(view, given, wanted, field), await hostOf(call, given));
-  if (isRefusal(found)) return found;
-  const [subnet] = found;
-  let [, host] = found;
-  const users = await usersOf(call);
+  const checked = combineOrRefuse(subnetFor(view, given, wanted, field), await readHost(call, given));
+  if (isRefusal(checked)) return checked;
+  const [subnet] = checked;
+  let [, host] = checked;
+  const users = await readUsers(call);
   /** Reads the host again in the transaction: its name may have been given away, or its domain deleted. */
   const renew = async (): Promise<Refusal | undefined> => {
-    const now = await hostOf(call, given);
+    const now = await readHost(call, given);
     if (isRefusal(now)) return now;
     host = now;
     return undefined;
@@ -322,10 +327,10 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
     (view) => {
       const added = decideReserving(call, view, subnet, isRefusal(wanted) ? undefined : wanted, host, field);
       if ('kind' in added) return added;
-      return changeOf('added', 'address', formatIpv4(added.address), added.id, { put: { reserved: [added] } });
+      return makeChange('added', 'address', formatIpv4(added.address), added.id, { put: { reserved: [added] } });
     },
     (after, id) => {
-      const added = after.records.reserved.find((one) => one.id === id);
+      const added = after.records.reserved.find((reserved) => reserved.id === id);
       return added === undefined ? undefined : addressJson(call, after, added, users);
     },
     hostRange(subnet.network),
@@ -379,12 +384,12 @@ function release(call: ApiCall, { ip, ip_address, force }: z.output<typeof relea
   if (address === undefined) return refuseField('ip', REQUIRED);
   if (force === true && !isAdmin(call)) return refuse('not-allowed', ONLY_ADMINISTRATORS);
   return change(call, (view) => {
-    const found = view.records.reserved.find((one) => one.address === address);
-    const mayRelease = found !== undefined && (force === true || found.username === getCallerUsername(call));
+    const reserved = view.records.reserved.find((candidate) => candidate.address === address);
+    const mayRelease = reserved !== undefined && (force === true || reserved.username === getCallerUsername(call));
     const name = formatIpv4(address);
     if (!mayRelease)
       return refuse('not-found', `A reservation of ${name} by you does not exist: ipaddresses lists your addresses.`);
-    return changeOf('removed', 'address', name, found.id, { remove: { reserved: [found.id] } });
+    return makeChange('removed', 'address', name, reserved.id, { remove: { reserved: [reserved.id] } });
   });
 }
 

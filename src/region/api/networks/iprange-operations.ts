@@ -63,14 +63,14 @@ import { rangeJson } from '../json/subnet-json.ts';
 import { userJson } from '../people/user-operations.ts';
 import {
   absent,
-  changeOf,
   findSubnet,
   isAdmin,
-  look,
+  makeChange,
   networkIdIn,
   networkObjects,
   noSubnetText,
   noteField,
+  readNetworks,
   refuseSubnet,
   serviceRow,
   subnetOutsideText,
@@ -114,10 +114,10 @@ const ipRanges = networkObjects<RangeView>({
   noneAt: ({ id }) => absent('reserved range', id),
   async render(call) {
     const users = await call.region.store.accounts.listUsers();
-    return (_view, shown) => {
-      const { range } = shown;
+    return (_view, ipRange) => {
+      const { range } = ipRange;
       const user = range.kind === 'reserved' ? users.find(({ username }) => username === range.username) : undefined;
-      return rangeJson(shown, user === undefined ? null : userJson(call, user));
+      return rangeJson(ipRange, user === undefined ? null : userJson(call, user));
     };
   },
   fields: {
@@ -131,13 +131,13 @@ const ipRanges = networkObjects<RangeView>({
 const list = (call: ApiCall, { type: wanted }: z.output<typeof filter>): Promise<Answer> =>
   ipRanges.listWhere(call, ({ type }) => (wanted === undefined ? type !== 'static' : type === wanted));
 
-function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
-  const found = combineOrRefuse(
+function readBounds(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
+  const checked = combineOrRefuse(
     given.start_ip ?? before?.low ?? refuseField('start_ip', REQUIRED),
     given.end_ip ?? before?.high ?? refuseField('end_ip', REQUIRED),
   );
-  if (isRefusal(found)) return found;
-  const [low, high] = found;
+  if (isRefusal(checked)) return checked;
+  const [low, high] = checked;
   return low > high ? refuseField('end_ip', 'The last address comes before the first one.') : { low, high };
 }
 
@@ -166,17 +166,17 @@ function findMisfit(
     service: served && serviceName(served),
   } as const;
   const using = ownersUsing(view).filter((owner) => rangesOverlap(owner, bounds));
-  const had = changed.filter((one) => one.type === type);
+  const had = changed.filter((other) => other.type === type);
   const isNew = (owner: Owner): boolean => !had.some((range) => rangesOverlap(range, owner));
   const text = refuseRange([...ownersOf(view).within(bounds), ...using].filter(isNew), claim);
   return text === undefined ? undefined : refuseField('start_ip', text);
 }
 
-function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
+function findHome(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
   if (text !== undefined && text !== '')
     return findSubnet(view, text) ?? refuseField('subnet', noSubnetText(text.slice(0, 64)));
-  const found = subnetOfAddress(view, bounds.low);
-  return found ?? refuseField('subnet', noSubnetText(formatIpv4(bounds.low)));
+  const home = subnetOfAddress(view, bounds.low);
+  return home ?? refuseField('subnet', noSubnetText(formatIpv4(bounds.low)));
 }
 
 /**
@@ -196,11 +196,11 @@ export function refuseReserving(
   return word && refuseFields({ [field]: [word] });
 }
 
-const spanOf = (one: Ipv4Range, other: Ipv4Range): Ipv4Range => ({
-  low: one.low < other.low ? one.low : other.low,
-  high: one.high > other.high ? one.high : other.high,
+const spanAround = (a: Ipv4Range, b: Ipv4Range): Ipv4Range => ({
+  low: a.low < b.low ? a.low : b.low,
+  high: a.high > b.high ? a.high : b.high,
 });
-const isSame = (one: Ipv4Range, other: Ipv4Range): boolean => one.low === other.low && one.high === other.high;
+const isSame = (a: Ipv4Range, b: Ipv4Range): boolean => a.low === b.low && a.high === b.high;
 
 /**
  * The change of the range that `init` proposed into another one; `undefined`: a person chose it, or
@@ -229,7 +229,7 @@ function replacement(
   const service = serviceRow(view, served);
   if (isRefusal(service)) return service;
   const ranges = [{ ...own.range, ...bounds, comment }, ...moved.map(({ range }) => ({ ...range, ...fixed }))];
-  return changeOf('changed', 'dynamic range', rangeName(bounds), own.range.id, { put: { ranges } });
+  return makeChange('changed', 'dynamic range', rangeName(bounds), own.range.id, { put: { ranges } });
 }
 
 /** @param former the dynamic range of the subnet, of which nobody leases an address */
@@ -241,11 +241,11 @@ function rangeAddition(
   former?: number,
 ): WantedChange | Refusal {
   const id = view.nextId;
-  const subnet = subnetOf(view, text, bounds);
+  const subnet = findHome(view, text, bounds);
   if ('kind' in subnet) return subnet;
   const replaced = former === undefined ? undefined : replacement(view, rangeWithId(view, former), bounds, comment);
   if (replaced !== undefined) return replaced;
-  const free = subnet.served.find((one) => (type === 'dynamic' ? one.dynamic : one.fixed) === undefined);
+  const free = subnet.served.find((served) => (type === 'dynamic' ? served.dynamic : served.fixed) === undefined);
   const misfit =
     findMisfit(view, subnet, type, bounds, [], free) ??
     (type === 'reserved' ? refuseReserving(call, view, subnet, bounds, 'start_ip') : undefined);
@@ -253,9 +253,9 @@ function rangeAddition(
   const { cidr: network, id: subnetId } = subnet.subnet;
   const username = getCallerUsername(call);
   const added = (range: StoredRange): WantedChange =>
-    changeOf('added', `${type} range`, rangeName(bounds), id, { put: { ranges: [range] } });
+    makeChange('added', `${type} range`, rangeName(bounds), id, { put: { ranges: [range] } });
   if (type === 'reserved') return added({ kind: type, id, subnetId, ...bounds, username, comment });
-  const waiting = view.ranges.find((one) => isWaiting(one) && one.range.subnetId === subnetId);
+  const waiting = view.ranges.find((range) => isWaiting(range) && range.range.subnetId === subnetId);
   if (type === 'dynamic' && waiting !== undefined)
     return refuseField('start_ip', `${network} has its dynamic range ${spanText(waiting)}: change that one.`);
   const [first] = subnet.served;
@@ -276,23 +276,26 @@ function rangeAddition(
 const DYNAMIC = 'Only an administrator may create or change a dynamic or static range.';
 
 async function add(call: ApiCall, given: NewRange): Promise<Answer> {
-  const found = combineOrRefuse(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
-  if (isRefusal(found)) return found;
-  const [bounds] = found;
+  const checked = combineOrRefuse(
+    readBounds(given, undefined),
+    refuseSubnet(await readNetworks(call), 'subnet', given.subnet),
+  );
+  if (isRefusal(checked)) return checked;
+  const [bounds] = checked;
   const { type, comment } = given;
   if (type !== 'reserved' && !isAdmin(call)) return refuse('not-allowed', DYNAMIC);
   if (type !== 'dynamic') return await ipRanges.store(call, (view) => rangeAddition(call, view, given, bounds));
-  const view = await look(call);
-  const subnet = subnetOf(view, given.subnet, bounds);
-  const own = view.ranges.find((one) => one.type === type && !isRefusal(subnet) && one.subnet === subnet);
+  const view = await readNetworks(call);
+  const subnet = findHome(view, given.subnet, bounds);
+  const own = view.ranges.find((range) => range.type === type && !isRefusal(subnet) && range.subnet === subnet);
   if (own !== undefined && isSame(own, bounds)) {
     const ofOwn = { ...call, path: { ...call.path, id: String(own.range.id) } };
     return !comment || comment === own.range.comment ? await ipRanges.read(ofOwn) : await amend(ofOwn, { comment });
   }
   const isLeased =
-    own !== undefined && (await runningLeases(call.region)).some((one) => rangeContains(own, one.address));
+    own !== undefined && (await runningLeases(call.region)).some((lease) => rangeContains(own, lease.address));
   const former = isLeased ? undefined : own?.range.id;
-  const among = own === undefined ? bounds : spanOf(own, bounds);
+  const among = own === undefined ? bounds : spanAround(own, bounds);
   return await ipRanges.store(call, (draft) => rangeAddition(call, draft, given, bounds, former), among);
 }
 
@@ -319,7 +322,7 @@ function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: o
 }
 
 function amendment(call: ApiCall, view: NetworkDraft, found: RangeView, given: Given): WantedChange | Refusal {
-  const all = combineOrRefuse(boundsOf(given, found), refuseType(given, found), refuseMove(view, given, found));
+  const all = combineOrRefuse(readBounds(given, found), refuseType(given, found), refuseMove(view, given, found));
   if (isRefusal(all)) return all;
   const [bounds] = all;
   const { range, type, served } = found;
@@ -336,25 +339,25 @@ function amendment(call: ApiCall, view: NetworkDraft, found: RangeView, given: G
   const service = served !== undefined && hasMoved ? serviceRow(view, served) : undefined;
   if (isRefusal(service)) return service;
   const changed = 'low' in range && hasMoved ? { ...range, low, high, comment } : { ...range, comment };
-  return changeOf('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] } });
+  return makeChange('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] } });
 }
 
 async function amend(call: ApiCall, given: Given): Promise<Answer> {
-  const before = rangeWithId(await look(call), networkIdIn(call.path.id));
-  const bounds = before !== undefined && isWaiting(before) ? boundsOf(given, before) : undefined;
+  const before = rangeWithId(await readNetworks(call), networkIdIn(call.path.id));
+  const bounds = before !== undefined && isWaiting(before) ? readBounds(given, before) : undefined;
   const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
   return await ipRanges.changeOne(call, (range, view) => amendment(call, view, range, given), among);
 }
 
 const remove = (call: ApiCall): Promise<Answer> =>
-  ipRanges.changeOne(call, (found, view) => {
-    const { range, type, served } = found;
-    const refused = refuseForeign(call, found) ?? refuseServed(call, found);
+  ipRanges.changeOne(call, (ipRange, view) => {
+    const { range, type, served } = ipRange;
+    const refused = refuseForeign(call, ipRange) ?? refuseServed(call, ipRange);
     if (refused !== undefined) return refused;
     const service = served && serviceRow(view, served);
     if (isRefusal(service)) return service;
-    const made = service !== undefined && isMade(found) ? withoutMade(view, found, service) : {};
-    return changeOf('removed', `${type} range`, rangeName(found), range.id, {
+    const made = service !== undefined && isMade(ipRange) ? withoutMade(view, ipRange, service) : {};
+    return makeChange('removed', `${type} range`, rangeName(ipRange), range.id, {
       remove: { ranges: [range.id] },
       ...made,
     });

@@ -108,13 +108,13 @@ export function refuseStored(
   { records: { subnets, services } }: NetworkView,
   isChanged: (subnet: Subnet) => boolean,
 ): Refusal | undefined {
-  const found = new Map(subnets.flatMap((subnet) => (isChanged(subnet) ? [[subnet.id, subnet.cidr]] : [])));
-  const service = services.find(({ subnetId }) => found.has(subnetId));
+  const changed = new Map(subnets.flatMap((subnet) => (isChanged(subnet) ? [[subnet.id, subnet.cidr]] : [])));
+  const service = services.find(({ subnetId }) => changed.has(subnetId));
   return (
     service &&
     refuse(
       'in-use',
-      `The region stores the cluster interface ${service.name} of the rack ${service.rack} in ${found.get(service.subnetId)}: remove it or this subnet first.`,
+      `The region stores the cluster interface ${service.name} of the rack ${service.rack} in ${changed.get(service.subnetId)}: remove it or this subnet first.`,
     )
   );
 }
@@ -134,7 +134,7 @@ export function serviceRows(
   return rows.find(isRefusal) ?? rows.flatMap((row) => (isRefusal(row) ? [] : [row]));
 }
 
-export const look = (call: ApiCall): Promise<NetworkView> => call.region.networks.look();
+export const readNetworks = (call: ApiCall): Promise<NetworkView> => call.region.networks.look();
 
 /** A list, rendered one entry at a time. */
 export function listed<T>(call: ApiCall, items: readonly T[], show: (item: T) => unknown): Answer {
@@ -163,9 +163,9 @@ export async function change(
   }
   if (outcome.kind === 'refusal') return outcome;
   if (outcome.change === 'removed' || show === undefined) return { kind: 'empty' };
-  const shown = show(call.region.networks.known, outcome.id);
+  const body = show(call.region.networks.known, outcome.id);
   // Somebody else may have removed it already.
-  return shown === undefined ? absent(outcome.what, String(outcome.id)) : json(shown);
+  return body === undefined ? absent(outcome.what, String(outcome.id)) : json(body);
 }
 
 export function refusalIn(names: Readonly<Record<string, string>>, answer: Answer): Answer {
@@ -200,7 +200,7 @@ export const refuseSubnet = (view: NetworkView, field: string, text: string | un
     : refuseField(field, noSubnetText(text.slice(0, SHOWN_MAX)));
 
 /** A change of one object. Without `nextId`, one that is added has taken one new id. */
-export const changeOf = (
+export const makeChange = (
   change: BootChange,
   what: NetworkNoun,
   name: string,
@@ -248,7 +248,7 @@ export function networkObjects<T>({
     return refusalIn(fields, await change(call, decide, show, among));
   }
   async function listWhere(call: ApiCall, isListed: (object: T) => boolean): Promise<Answer> {
-    const view = await look(call);
+    const view = await readNetworks(call);
     const renderObject = await render(call);
     return listed(call, all(view).filter(isListed), (object) => renderObject(view, object));
   }
@@ -257,7 +257,7 @@ export function networkObjects<T>({
     listWhere,
     list: (call: ApiCall): Promise<Answer> => listWhere(call, () => true),
     async read(call: ApiCall): Promise<Answer> {
-      const view = await look(call);
+      const view = await readNetworks(call);
       const object = find(view, call.path);
       return object === undefined ? noneAt(call.path) : json((await render(call))(view, object));
     },

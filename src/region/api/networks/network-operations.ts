@@ -56,14 +56,14 @@ import {
 import {
   addressOrNone,
   change,
-  changeOf,
   DNS_SERVERS,
   listed,
-  look,
+  makeChange,
   nameField,
   networkNameTakenText,
   networkObjects,
   noteField,
+  readNetworks,
   VID,
 } from './network-calls.ts';
 import { areServers, type GivenSubnet, routerIn } from './subnet-fields.ts';
@@ -114,7 +114,7 @@ type Given = z.output<typeof changedNetwork>;
 const someMacs = z.object({ macs: macFields(REQUEST_MACS_MAX).describe('Hardware addresses of machines.') });
 
 const findNetwork = (view: NetworkView, { name }: ApiCall['path']): SubnetView | undefined =>
-  view.subnets.find((one) => oldNetworkName(one) === name);
+  view.subnets.find((subnet) => oldNetworkName(subnet) === name);
 
 const noNetwork = ({ name = '' }: ApiCall['path']): Refusal =>
   refuse('not-found', `There is no network ${name.slice(0, 64)}: networks lists them.`);
@@ -150,11 +150,11 @@ const listing = z.object({
 });
 
 async function list(call: ApiCall, { node = [] }: z.output<typeof listing>): Promise<Answer> {
-  const view = await look(call);
+  const view = await readNetworks(call);
   const common = node.length === 0 ? undefined : await commonTo(call, view, [...new Set(node)]);
   if (common !== undefined && 'kind' in common) return common;
-  const shown = view.subnets.filter(({ subnet }) => common === undefined || common.has(subnet.id));
-  return listed(call, shown, networkJson);
+  const matching = view.subnets.filter(({ subnet }) => common === undefined || common.has(subnet.id));
+  return listed(call, matching, networkJson);
 }
 
 async function commonTo(
@@ -163,35 +163,37 @@ async function commonTo(
   systemIds: readonly string[],
 ): Promise<ReadonlySet<number> | Refusal> {
   const { store } = call.region;
-  const found = [
+  const machines = [
     ...(await store.listMachines({ systemIds }, 0, NODES_MAX)),
     ...(await store.listMachines({ systemIds, isDevice: true }, 0, NODES_MAX)),
   ];
-  const missing = systemIds.filter((systemId) => found.every((one) => one.systemId !== systemId));
+  const missing = systemIds.filter((systemId) => machines.every((machine) => machine.systemId !== systemId));
   if (missing.length > 0) return refuseMachines('node', missing);
-  const homes = found.map((machine) => new Set(subnetsOf(view, machine)));
+  const homes = machines.map((machine) => new Set(listSubnetIds(view, machine)));
   return new Set(view.subnets.map(({ subnet }) => subnet.id).filter((id) => homes.every((home) => home.has(id))));
 }
 
-function subnetsOf(view: NetworkView, machine: Machine): readonly number[] {
-  const noted = view.records.connections.filter((one) => machine.interfaces.some(({ mac }) => mac === one.mac));
+function listSubnetIds(view: NetworkView, machine: Machine): readonly number[] {
+  const recorded = view.records.connections.filter((connection) =>
+    machine.interfaces.some(({ mac }) => mac === connection.mac),
+  );
   const used = buildNetInterfaces(machine, view).flatMap(({ links, seenIn }) => [
     ...links.map(({ subnet }) => subnet),
     seenIn,
   ]);
-  return [...noted.map(({ subnetId }) => subnetId), ...used.flatMap((one) => one?.subnet.id ?? [])];
+  return [...recorded.map(({ subnetId }) => subnetId), ...used.flatMap((home) => home?.subnet.id ?? [])];
 }
 
-function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
+function readCidr({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
   if (ip === undefined && netmask === undefined) return undefined;
   const mask = netmask === undefined ? undefined : parseIpv4(netmask);
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     (ip === undefined ? before?.network.address : ip) ?? refuseField('ip', REQUIRED),
     (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : maskToPrefix(mask)) ??
       refuseField('netmask', NETMASK),
   );
-  if (isRefusal(found)) return found;
-  const [address, prefix] = found;
+  if (isRefusal(checked)) return checked;
+  const [address, prefix] = checked;
   return formatNetwork(networkWithPrefix(address, prefix));
 }
 
@@ -199,9 +201,9 @@ function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet
   const { name, description, default_gateway: gateway, dns_servers: servers, vlan_tag: tag } = given;
   const vid = tag === undefined ? undefined : tag === '' ? UNTAGGED_VID : Number(tag);
   const isVid = vid === undefined || (Number.isInteger(vid) && vid >= UNTAGGED_VID && vid <= VID_MAX);
-  const found = combineOrRefuse(cidrOf(given, before), isVid ? undefined : refuseField('vlan_tag', VID));
-  if (isRefusal(found)) return found;
-  const [cidr] = found;
+  const checked = combineOrRefuse(readCidr(given, before), isVid ? undefined : refuseField('vlan_tag', VID));
+  if (isRefusal(checked)) return checked;
+  const [cidr] = checked;
   return {
     ...(cidr === undefined ? {} : { cidr }),
     ...(name === undefined ? {} : { name }),
@@ -241,57 +243,58 @@ function withVlan(
 
 function refuseName(view: NetworkView, name: string | undefined, otherThan: number | undefined): Refusal | undefined {
   const isTaken =
-    name !== undefined && view.subnets.some((one) => oldNetworkName(one) === name && one.subnet.id !== otherThan);
+    name !== undefined &&
+    view.subnets.some((subnet) => oldNetworkName(subnet) === name && subnet.subnet.id !== otherThan);
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
 function networkChange(view: NetworkDraft, given: Given, before: SubnetView | undefined): WantedChange | Refusal {
-  const found = combineOrRefuse(subnetFields(given, before), refuseName(view, given.name, before?.subnet.id));
-  if (isRefusal(found)) return found;
-  const [fields] = found;
+  const checked = combineOrRefuse(subnetFields(given, before), refuseName(view, given.name, before?.subnet.id));
+  if (isRefusal(checked)) return checked;
+  const [fields] = checked;
   return withVlan(view, fields.vid, before?.vlan.fabric.id, (now) => {
-    const known = subnetWithId(now, before?.subnet.id);
-    return known === undefined ? subnetAddition(now, fields) : subnetChange(now, known, fields);
+    const current = subnetWithId(now, before?.subnet.id);
+    return current === undefined ? subnetAddition(now, fields) : subnetChange(now, current, fields);
   });
 }
 
-const routerOf = ({ default_gateway: gateway }: Given) => routerIn({ gateway_ip: gateway });
+const readRouter = ({ default_gateway: gateway }: Given) => routerIn({ gateway_ip: gateway });
 
-const add = (call: ApiCall, given: Given): Promise<Answer> =>
-  store(call, (view) => networkChange(view, given, undefined), routerOf(given));
+const add = (call: ApiCall, input: Given): Promise<Answer> =>
+  store(call, (view) => networkChange(view, input, undefined), readRouter(input));
 
-const amend = (call: ApiCall, given: Given): Promise<Answer> =>
-  changeOne(call, (before, view) => networkChange(view, given, before), routerOf(given));
+const amend = (call: ApiCall, input: Given): Promise<Answer> =>
+  changeOne(call, (before, view) => networkChange(view, input, before), readRouter(input));
 
-const remove = (call: ApiCall): Promise<Answer> => changeOne(call, (found, view) => subnetRemoval(view, found));
+const remove = (call: ApiCall): Promise<Answer> => changeOne(call, (subnet, view) => subnetRemoval(view, subnet));
 
-async function ownersOf(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlyMap<MacAddress, string>> {
+async function findOwners(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlyMap<MacAddress, string>> {
   const homes = macs.length === 0 ? [] : await call.region.store.racks.findHomes(macs.map((mac) => ({ mac })));
   const owners = macs.map((mac, index) => [mac, homes[index]] as const);
   return new Map(owners.flatMap(([mac, home]) => (typeof home === 'object' ? [[mac, home.systemId] as const] : [])));
 }
 
-async function machinesOf(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlySet<MacAddress> | Refusal> {
-  const owners = await ownersOf(call, macs);
+async function readMacs(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlySet<MacAddress> | Refusal> {
+  const owners = await findOwners(call, macs);
   const isFit = macs.length > 0 && macs.every((mac) => owners.has(mac));
   return isFit ? new Set(macs) : refuseField('macs', 'Give hardware addresses of machines, such as 52:54:00:12:34:56.');
 }
 
 const ofNetwork = (view: NetworkView, id: number, macs: ReadonlySet<MacAddress>): readonly Connection[] =>
-  view.records.connections.filter((one) => one.subnetId === id && macs.has(one.mac));
+  view.records.connections.filter((connection) => connection.subnetId === id && macs.has(connection.mac));
 
 async function connect(call: ApiCall, given: z.output<typeof someMacs>): Promise<Answer> {
-  const macs = await machinesOf(call, given.macs);
+  const macs = await readMacs(call, given.macs);
   if ('kind' in macs) return macs;
   return await change(call, (view) => {
     const { nextId } = view;
-    const found = findNetwork(view, call.path);
-    if (found === undefined) return noNetwork(call.path);
-    const { id: subnetId, cidr: name } = found.subnet;
+    const subnet = findNetwork(view, call.path);
+    if (subnet === undefined) return noNetwork(call.path);
+    const { id: subnetId, cidr: name } = subnet.subnet;
     const there = new Set(ofNetwork(view, subnetId, macs).map(({ mac }) => mac));
     const missing = [...macs].filter((mac) => !there.has(mac));
     const connections = missing.map((mac, index) => ({ id: nextId + index, subnetId, mac }));
-    return changeOf('added', 'connection', name, subnetId, {
+    return makeChange('added', 'connection', name, subnetId, {
       put: { connections },
       nextId: nextId + connections.length,
     });
@@ -299,25 +302,25 @@ async function connect(call: ApiCall, given: z.output<typeof someMacs>): Promise
 }
 
 async function disconnect(call: ApiCall, given: z.output<typeof someMacs>): Promise<Answer> {
-  const macs = await machinesOf(call, given.macs);
+  const macs = await readMacs(call, given.macs);
   if ('kind' in macs) return macs;
   return await change(call, (view) => {
-    const found = findNetwork(view, call.path);
-    if (found === undefined) return noNetwork(call.path);
-    const { id, cidr: name } = found.subnet;
-    const connections = ofNetwork(view, id, macs).map((one) => one.id);
-    return changeOf('removed', 'connection', name, id, { remove: { connections } });
+    const subnet = findNetwork(view, call.path);
+    if (subnet === undefined) return noNetwork(call.path);
+    const { id, cidr: name } = subnet.subnet;
+    const connections = ofNetwork(view, id, macs).map((connection) => connection.id);
+    return makeChange('removed', 'connection', name, id, { remove: { connections } });
   });
 }
 
 async function listConnected(call: ApiCall): Promise<Answer> {
-  const view = await look(call);
-  const found = findNetwork(view, call.path);
-  if (found === undefined) return noNetwork(call.path);
-  const macs = view.records.connections.filter(({ subnetId }) => subnetId === found.subnet.id).map(({ mac }) => mac);
-  const owners = await ownersOf(call, macs);
-  const known = macs.filter((mac) => owners.has(mac));
-  return listed(call, known, (mac) => ({
+  const view = await readNetworks(call);
+  const subnet = findNetwork(view, call.path);
+  if (subnet === undefined) return noNetwork(call.path);
+  const macs = view.records.connections.filter(({ subnetId }) => subnetId === subnet.subnet.id).map(({ mac }) => mac);
+  const owners = await findOwners(call, macs);
+  const owned = macs.filter((mac) => owners.has(mac));
+  return listed(call, owned, (mac) => ({
     mac_address: formatMac(mac),
     resource_uri: `/MAAS/api/1.0/nodes/${owners.get(mac)}/macs/${encodeURIComponent(formatMac(mac))}/`,
   }));

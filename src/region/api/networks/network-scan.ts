@@ -13,7 +13,7 @@ import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, combineOrRefuse, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, eventBy, isTrue } from '../call/operation.ts';
-import { CIDR, look } from './network-calls.ts';
+import { CIDR, readNetworks } from './network-calls.ts';
 
 /** The outcome of a scan of networks. */
 const scanned = {
@@ -55,7 +55,7 @@ function chooseNamed(
     const network = parseNetwork(text);
     if (network === undefined) return refuseField('cidr', CIDR);
     const name = formatNetwork(network);
-    const serving = served.filter((one) => covers(one, network));
+    const serving = served.filter((service) => covers(service, network));
     const here = serving.filter(({ rack }) => rack === own);
     const [other] = serving;
     if (other === undefined) return refuseField('cidr', `No rack serves a network that contains ${name}.`);
@@ -82,7 +82,7 @@ function chooseAll(served: readonly ServedNetwork[], own: string | undefined): C
       'bad-request',
       'The rack in the process of this region serves no network of at most 1024 addresses on an interface of its own.',
     );
-  const leftOut = served.filter((one) => !isFit(one)).map(({ cidr, rackName }) => `${cidr} (${rackName})`);
+  const leftOut = served.filter((service) => !isFit(service)).map(({ cidr, rackName }) => `${cidr} (${rackName})`);
   return { networks, leftOut: [...new Set(leftOut)] };
 }
 
@@ -106,9 +106,9 @@ export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
   const { cidr = [], threads = AT_ONCE_DEFAULT } = given;
   const { region } = call;
   const own = region.scan === undefined ? undefined : region.config().ownRack?.uuid;
-  const served = (await look(call)).served.filter(({ management }) => management > 0);
+  const served = (await readNetworks(call)).served.filter(({ management }) => management > 0);
   const isAll = cidr.length === 0;
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     isAll && !isTrue(given.force)
       ? refuseField('cidr', 'Give the networks to scan, or force=true to scan all.')
       : isAll
@@ -119,8 +119,8 @@ export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
       : undefined,
     threads < 1 || threads > AT_ONCE_MAX ? refuseField('threads', 'Give 1 to 32.') : undefined,
   );
-  if (isRefusal(found)) return found;
-  const [chosen] = found;
+  if (isRefusal(checked)) return checked;
+  const [chosen] = checked;
   const wanted: NetworkScan = { networks: chosen.networks, atOnce: threads, isSlow: isTrue(given.slow) };
   const outcome = (await region.scan?.(wanted)) ?? 'unheard';
   if (outcome === 'started') {

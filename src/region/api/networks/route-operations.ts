@@ -27,9 +27,9 @@ import { type ApiCall, ipv4Field, nothing, type Operation, resource } from '../c
 import { routeJson } from '../json/subnet-json.ts';
 import {
   absent,
-  changeOf,
   countField,
   findSubnet,
+  makeChange,
   networkIdIn,
   networkObjects,
   noSubnetText,
@@ -62,18 +62,23 @@ const staticRoutes = networkObjects<StaticRoute>({
   render: () => routeJson,
 });
 
-function routeOf(view: NetworkView, given: Given, id: number, before: StaticRoute | undefined): StaticRoute | Refusal {
-  const at = (field: 'source' | 'destination', kept: number | undefined): SubnetView | Refusal => {
-    const text = given[field] ?? String(kept);
+function readRoute(
+  view: NetworkView,
+  given: Given,
+  id: number,
+  before: StaticRoute | undefined,
+): StaticRoute | Refusal {
+  const at = (field: 'source' | 'destination', former: number | undefined): SubnetView | Refusal => {
+    const text = given[field] ?? String(former);
     return findSubnet(view, text) ?? refuseField(field, noSubnetText(text.slice(0, 64)));
   };
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     at('source', before?.sourceId),
     at('destination', before?.destinationId),
     given.gateway_ip ?? before?.gateway ?? refuseField('gateway_ip', REQUIRED),
   );
-  if (isRefusal(found)) return found;
-  const [source, destination, gateway] = found;
+  if (isRefusal(checked)) return checked;
+  const [source, destination, gateway] = checked;
   if (source.subnet.id === destination.subnet.id)
     return refuseField('destination', 'Source and destination are the same subnet.');
   if (!networkContains(source.network, gateway))
@@ -84,8 +89,11 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
     if (bar !== undefined) return refuseField('gateway_ip', addressBarText(bar));
   }
   const isTaken = view.records.routes.some(
-    (one) =>
-      one.id !== id && one.sourceId === sourceId && one.destinationId === destinationId && one.gateway === gateway,
+    (other) =>
+      other.id !== id &&
+      other.sourceId === sourceId &&
+      other.destinationId === destinationId &&
+      other.gateway === gateway,
   );
   if (isTaken) return refuseField('gateway_ip', `This route through ${formatIpv4(gateway)} exists already.`);
   return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
@@ -101,7 +109,7 @@ function followRoutes(view: NetworkDraft, sourceIds: readonly number[]): readonl
   return isRefusal(rows) ? rows : rows.map((row) => withoutOption(row, ROUTES_OPTION));
 }
 
-const titleOf = (view: NetworkView, { sourceId, destinationId, gateway }: StaticRoute): string => {
+const routeTitle = (view: NetworkView, { sourceId, destinationId, gateway }: StaticRoute): string => {
   const cidr = (id: number): string => view.subnets.find(({ subnet }) => subnet.id === id)?.subnet.cidr ?? '';
   return [cidr(sourceId), formatIpv4(gateway), cidr(destinationId)].join(' → ');
 };
@@ -112,29 +120,29 @@ function routeChange(
   id: number,
   before: StaticRoute | undefined,
 ): WantedChange | Refusal {
-  const route = routeOf(view, given, id, before);
+  const route = readRoute(view, given, id, before);
   if ('kind' in route) return route;
   const services = followRoutes(view, [route.sourceId, before?.sourceId ?? route.sourceId]);
   if (isRefusal(services)) return services;
-  return changeOf(before === undefined ? 'added' : 'changed', 'static route', titleOf(view, route), id, {
+  return makeChange(before === undefined ? 'added' : 'changed', 'static route', routeTitle(view, route), id, {
     put: { routes: [route], services },
   });
 }
 
-const routerOf = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
+const readRouter = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
 
-const add = (call: ApiCall, given: Given): Promise<Answer> =>
-  staticRoutes.store(call, (view) => routeChange(view, given, view.nextId, undefined), routerOf(given));
+const add = (call: ApiCall, input: Given): Promise<Answer> =>
+  staticRoutes.store(call, (view) => routeChange(view, input, view.nextId, undefined), readRouter(input));
 
-const amend = (call: ApiCall, given: Given): Promise<Answer> =>
-  staticRoutes.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerOf(given));
+const amend = (call: ApiCall, input: Given): Promise<Answer> =>
+  staticRoutes.changeOne(call, (before, view) => routeChange(view, input, before.id, before), readRouter(input));
 
 const remove = (call: ApiCall): Promise<Answer> =>
-  staticRoutes.changeOne(call, (found, view) => {
-    const { id, sourceId } = found;
+  staticRoutes.changeOne(call, (before, view) => {
+    const { id, sourceId } = before;
     const services = followRoutes(view, [sourceId]);
     if (isRefusal(services)) return services;
-    return changeOf('removed', 'static route', titleOf(view, found), id, {
+    return makeChange('removed', 'static route', routeTitle(view, before), id, {
       put: { services },
       remove: { routes: [id] },
     });

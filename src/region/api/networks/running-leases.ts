@@ -2,7 +2,7 @@
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
 import type { Region } from '../../region.ts';
-import { fieldOf } from './discovery-operations.ts';
+import { readField } from './discovery-operations.ts';
 
 /** The latest of them are read. */
 const LEASES_MAX = 16_384;
@@ -23,11 +23,11 @@ export async function runningLeases({ store, clock }: Region): Promise<readonly 
   const nowMs = clock.wallTimeMs();
   return (await store.listLeases(nowMs - LEASES_WITHIN_MS, LEASES_MAX)).flatMap((host): readonly RunningLease[] => {
     const { mac, event } = host;
-    const address = parseIpv4(fieldOf(host, 'address'));
+    const address = parseIpv4(readField(host, 'address'));
     const seconds = event.code === 'dhcp.ack' ? (event.params.leaseSeconds ?? 0) : 0;
     const endsMs = event.atMs + seconds * 1000;
     return address === undefined || endsMs <= nowMs
       ? []
-      : [{ address, mac, hostname: fieldOf(host, 'hostname'), endsMs }];
+      : [{ address, mac, hostname: readField(host, 'hostname'), endsMs }];
   });
 }

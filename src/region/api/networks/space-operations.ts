@@ -9,7 +9,7 @@ import type { Space } from '../../records/network-store.ts';
 import { type Answer, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { NO_SPACE, spaceJson } from '../json/subnet-json.ts';
-import { absent, changeOf, nameField, networkNameTakenText, networkObjects, noteField } from './network-calls.ts';
+import { absent, makeChange, nameField, networkNameTakenText, networkObjects, noteField } from './network-calls.ts';
 
 const newSpace = z.object({
   name: nameField.optional().describe('Its name. Default: space-N.'),
@@ -55,7 +55,7 @@ const changeStored = (call: ApiCall, decide: (view: NetworkView, space: Space) =
 
 function refuseName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
   if (name === NO_SPACE) return refuseField('name', 'The name undefined stands for no space: choose another.');
-  const isTaken = view.records.spaces.some((one) => one.name === name && one.id !== otherThan);
+  const isTaken = view.records.spaces.some((space) => space.name === name && space.id !== otherThan);
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
@@ -64,22 +64,22 @@ const add = (call: ApiCall, { name: given, description = '' }: Given): Promise<A
     const id = view.nextId;
     const name = given ?? `space-${id}`;
     const put = { spaces: [{ id, name, description }] };
-    return refuseName(view, name, id) ?? changeOf('added', 'space', name, id, { put });
+    return refuseName(view, name, id) ?? makeChange('added', 'space', name, id, { put });
   });
 
-const amend = (call: ApiCall, given: Given): Promise<Answer> =>
+const amend = (call: ApiCall, input: Given): Promise<Answer> =>
   changeStored(call, (view, before) => {
     const { id } = before;
-    const { name = before.name, description = before.description } = given;
+    const { name = before.name, description = before.description } = input;
     const put = { spaces: [{ id, name, description }] };
-    return refuseName(view, name, id) ?? changeOf('changed', 'space', name, id, { put });
+    return refuseName(view, name, id) ?? makeChange('changed', 'space', name, id, { put });
   });
 
 const remove = (call: ApiCall): Promise<Answer> =>
   changeStored(call, (view, { id, name }) =>
     view.vlans.some(({ space }) => space?.id === id)
       ? refuse('in-use', `The space ${name} has VLANs: move them to another space first.`)
-      : changeOf('removed', 'space', name, id, { remove: { spaces: [id] } }),
+      : makeChange('removed', 'space', name, id, { remove: { spaces: [id] } }),
   );
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;

@@ -121,15 +121,15 @@ export function wantedSubnet(
   given: GivenSubnet,
   before: SubnetView | undefined,
 ): WantedSubnet | Refusal {
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     networkIn(view, given, before),
     vlanIn(view, given),
     gatewayIn(given),
     given.dns_servers === undefined ? undefined : serversIn(given.dns_servers),
     ...refuseFixed(view, given),
   );
-  if (isRefusal(found)) return found;
-  const [network, vlanId, gateway, dnsServers] = found;
+  if (isRefusal(checked)) return checked;
+  const [network, vlanId, gateway, dnsServers] = checked;
   const cidr = formatNetwork(network);
   const router = gateway === undefined ? before?.subnet.gateway : gateway;
   if (typeof router === 'number' && !networkContains(network, router))
@@ -202,7 +202,8 @@ function contentOutside(view: NetworkView, before: SubnetView | undefined, netwo
   if (before === undefined) return undefined;
   const { id } = before.subnet;
   const range = view.ranges.find(
-    (one) => one.range.subnetId === id && !(networkContains(network, one.low) && networkContains(network, one.high)),
+    (range) =>
+      range.range.subnetId === id && !(networkContains(network, range.low) && networkContains(network, range.high)),
   );
   if (range !== undefined)
     return refuseField('cidr', `It would not contain the range ${spanText(range)} of the subnet.`);
@@ -217,8 +218,8 @@ const noVlanText = (name: string): string => `There is no VLAN ${name}: give its
 
 function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Refusal {
   if (given.vlan !== undefined && given.vlan !== '') {
-    const found = view.vlans.find(({ vlan }) => vlan.id === networkIdIn(given.vlan));
-    return found?.vlan.id ?? refuseField('vlan', noVlanText(given.vlan.slice(0, 64)));
+    const named = view.vlans.find(({ vlan }) => vlan.id === networkIdIn(given.vlan));
+    return named?.vlan.id ?? refuseField('vlan', noVlanText(given.vlan.slice(0, 64)));
   }
   if (given.fabric === undefined && given.vid === undefined) return undefined;
   const { fabrics } = view.records;
@@ -226,8 +227,8 @@ function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Ref
   const fabric = name === '' ? fabrics[0] : specified(fabrics, name);
   if (fabric === undefined) return refuseField('fabric', `There is no fabric ${name.slice(0, 64)}.`);
   const vid = given.vid ?? UNTAGGED_VID;
-  const found = view.vlans.find(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid);
-  return found?.vlan.id ?? refuseField('vid', noVlanText(String(vid)));
+  const tagged = view.vlans.find(({ vlan }) => vlan.fabricId === fabric.id && vlan.vid === vid);
+  return tagged?.vlan.id ?? refuseField('vid', noVlanText(String(vid)));
 }
 
 function gatewayIn({ gateway_ip: text }: GivenSubnet): Ipv4 | null | undefined | Refusal {

@@ -10,7 +10,7 @@ import { formatIpv4, type Ipv4, networkContains } from '../../../ground/address.
 import type { LeaseChange } from '../../records/rack-request.ts';
 import { type Answer, EMPTY, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, eventBy, ipv4Field, type Operation } from '../call/operation.ts';
-import { findSubnet, look, subnetOutsideText } from './network-calls.ts';
+import { findSubnet, readNetworks, subnetOutsideText } from './network-calls.ts';
 import { noSubnet } from './subnet-operations.ts';
 
 /** Why no rack made the change; names are those of racks. */
@@ -26,17 +26,17 @@ const notChanged = {
 
 async function changeLease(call: ApiCall, kind: LeaseChange['kind'], address: Ipv4): Promise<Answer> {
   const { region, path } = call;
-  const found = findSubnet(await look(call), path.id ?? '');
-  if (found === undefined) return noSubnet(path);
-  const { subnet, network, served } = found;
+  const home = findSubnet(await readNetworks(call), path.id ?? '');
+  if (home === undefined) return noSubnet(path);
+  const { subnet, network, served } = home;
   if (!networkContains(network, address)) return refuseField('ip', subnetOutsideText(subnet.cidr));
   const racks = new Map(served.map(({ rack, rackName }) => [rack, rackName]));
   if (racks.size === 0) return refuseField('ip', notChanged.unserved(subnet.cidr));
-  const asked = [...racks].map(async ([rack, name]) => ({
+  const requests = [...racks].map(async ([rack, name]) => ({
     name,
     outcome: (await region.racks.requests.ask(rack, { kind, address })).outcome,
   }));
-  const answers = await Promise.all(asked);
+  const answers = await Promise.all(requests);
   const namesOf = (wanted: string): string =>
     answers.flatMap(({ name, outcome }) => (outcome === wanted ? [name] : [])).join(', ');
   if (namesOf('done') === '') {

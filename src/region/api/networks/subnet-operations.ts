@@ -20,7 +20,7 @@ import { NO_ROUTER, type SubnetService } from '../../records/subnet-service.ts';
 import { type Answer, isRefusal, type Refusal, refuse } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
-import { absent, changeOf, findSubnet, networkObjects, serviceRows } from './network-calls.ts';
+import { absent, findSubnet, makeChange, networkObjects, serviceRows } from './network-calls.ts';
 import {
   changedSubnet,
   type GivenSubnet,
@@ -67,11 +67,11 @@ export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedCh
   };
   const services = former === undefined ? [] : keepServices(view.records, former, subnet);
   const put = { ...missingPlace(view.records), subnets: [subnet], services };
-  return changeOf('added', 'subnet', cidr, id, { put, nextId: view.nextId + 1 });
+  return makeChange('added', 'subnet', cidr, id, { put, nextId: view.nextId + 1 });
 }
 
-const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  store(call, (view) => subnetAddition(view, given), routerIn(given));
+const add = (call: ApiCall, input: GivenSubnet): Promise<Answer> =>
+  store(call, (view) => subnetAddition(view, input), routerIn(input));
 
 export function subnetChange(view: NetworkDraft, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
   const wanted = wantedSubnet(view, given, before);
@@ -79,10 +79,10 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
   const { subnet, served } = before;
   const { dnsServers, gateway } = wanted;
   const { allow_dns: allowsDns = before.allowsDns } = given;
-  const isAffected = (one: ServedNetwork): boolean =>
-    (gateway !== undefined && gateway !== (one.router ?? null)) ||
-    (dnsServers !== undefined && dnsServers.join() !== one.dnsServers.join()) ||
-    (one.management > 0 && allowsDns !== before.allowsDns);
+  const isAffected = (service: ServedNetwork): boolean =>
+    (gateway !== undefined && gateway !== (service.router ?? null)) ||
+    (dnsServers !== undefined && dnsServers.join() !== service.dnsServers.join()) ||
+    (service.management > 0 && allowsDns !== before.allowsDns);
   const affected = serviceRows(view, served.filter(isAffected));
   if (isRefusal(affected)) return affected;
   const isAsServed = served.length > 0 && affected.length === 0;
@@ -102,17 +102,17 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
     }),
   );
   const services = keepServices(view.records, subnet, changed, edited);
-  return changeOf('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed], services } });
+  return makeChange('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed], services } });
 }
 
-const amend = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
-  changeOne(call, (found, view) => subnetChange(view, found, given), routerIn(given));
+const amend = (call: ApiCall, input: GivenSubnet): Promise<Answer> =>
+  changeOne(call, (before, view) => subnetChange(view, before, input), routerIn(input));
 
 /** The change that removes a subnet with all that is in it. */
 export function subnetRemoval(view: NetworkView, found: SubnetView): WantedChange | Refusal {
   const { id, cidr: name } = found.subnet;
   const made = view.ranges.filter((range) => range.subnet.subnet.id === id && isMade(range));
-  const served = found.served.find((one) => made.every((range) => range.served !== one));
+  const served = found.served.find((service) => made.every((range) => range.served !== service));
   if (served !== undefined)
     return refuse(
       'in-use',
@@ -123,7 +123,7 @@ export function subnetRemoval(view: NetworkView, found: SubnetView): WantedChang
     return refuse('in-use', `${formatIpv4(reserved.address)} of ${name} is reserved: release it first.`);
   const isOnRoute = view.records.routes.some(({ sourceId, destinationId }) => sourceId === id || destinationId === id);
   if (isOnRoute) return refuse('in-use', `A static route leads from or to ${name}: delete it first.`);
-  return changeOf('removed', 'subnet', name, id, { remove: { subnets: [id] } });
+  return makeChange('removed', 'subnet', name, id, { remove: { subnets: [id] } });
 }
 
 const base = { versions: ['2.0'], ownTransaction: true } as const;
@@ -146,7 +146,7 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     remove: [
       'Delete a subnet that no rack serves, with its ranges. Refused while a machine is linked to it or has an address in it.',
       nothing,
-      (call) => changeOne(call, (found, view) => subnetRemoval(view, found)),
+      (call) => changeOne(call, (before, view) => subnetRemoval(view, before)),
     ],
   }),
 ];

@@ -17,7 +17,7 @@ import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
-import { findSubnet, flagField, listed, look } from './network-calls.ts';
+import { findSubnet, flagField, listed, readNetworks } from './network-calls.ts';
 import { noSubnet } from './subnet-operations.ts';
 
 export const ALLOC_TYPES = {
@@ -32,7 +32,7 @@ async function withUses(
   call: ApiCall,
   run: (subnet: SubnetView, view: NetworkView, used: readonly UsedAddress[]) => Answer,
 ): Promise<Answer> {
-  const view = await look(call);
+  const view = await readNetworks(call);
   const subnet = findSubnet(view, call.path.id ?? '');
   if (subnet === undefined) return noSubnet(call.path);
   const { low, high } = hostRange(subnet.network);
@@ -44,7 +44,7 @@ interface Shown {
   readonly with_node_summary?: boolean | undefined;
 }
 
-function allocOf({ kind, isStatic }: UsedAddress): keyof typeof ALLOC_TYPES {
+function allocationType({ kind, isStatic }: UsedAddress): keyof typeof ALLOC_TYPES {
   if (kind === 'seen') return 'DISCOVERED';
   return isStatic ? 'STICKY' : 'AUTO';
 }
@@ -53,7 +53,7 @@ function machineAddressJson(one: UsedAddress, { with_username, with_node_summary
   const at = maasTime(one.atMs);
   return {
     ip: formatIpv4(one.address),
-    alloc_type: ALLOC_TYPES[allocOf(one)].number,
+    alloc_type: ALLOC_TYPES[allocationType(one)].number,
     created: at,
     updated: at,
     ...(with_username === false ? {} : { user: one.owner }),
@@ -83,7 +83,7 @@ const userAddressJson = (
   ...(with_username === false ? {} : { user: username }),
 });
 
-const addresses = (call: ApiCall, shown: Shown): Promise<Answer> =>
+const addresses = (call: ApiCall, choice: Shown): Promise<Answer> =>
   withUses(call, ({ subnet, network }, { records }, used) => {
     const allocated = new Set(used.filter(({ kind }) => kind === 'allocated').map(({ address }) => address));
     const reserved = records.reserved.filter(({ subnetId }) => subnetId === subnet.id);
@@ -94,7 +94,9 @@ const addresses = (call: ApiCall, shown: Shown): Promise<Answer> =>
       ),
       ...reserved,
     ].toSorted((a, b) => a.address - b.address);
-    return listed(call, all, (one) => ('kind' in one ? machineAddressJson(one, shown) : userAddressJson(one, shown)));
+    return listed(call, all, (address) =>
+      'kind' in address ? machineAddressJson(address, choice) : userAddressJson(address, choice),
+    );
   });
 
 const rangeJson = (range: Ipv4Range): AnswerOf<'freeRange'> => ({
@@ -162,7 +164,7 @@ export const SUBNET_USE_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     answers: ['usedRange'],
     doc: 'List the ranges of the subnet that are in use, each with its purposes.',
-    run: (call) => withUses(call, (one, view, used) => listed(call, usedParts(view, one, { used }), partJson)),
+    run: (call) => withUses(call, (home, view, used) => listed(call, usedParts(view, home, { used }), partJson)),
   }),
   defineOperation({
     ...subnet,
@@ -171,8 +173,8 @@ export const SUBNET_USE_OPERATIONS: readonly Operation[] = [
     answers: ['freeRange'],
     doc: 'List the free ranges of the subnet.',
     run: (call) =>
-      withUses(call, (one, view, used) =>
-        listed(call, freeParts(one.network, usedParts(view, one, { used })), rangeJson),
+      withUses(call, (home, view, used) =>
+        listed(call, freeParts(home.network, usedParts(view, home, { used })), rangeJson),
       ),
   }),
   defineOperation({

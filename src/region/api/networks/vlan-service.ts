@@ -110,7 +110,7 @@ export function vlanRows(
 
 function wantedDhcp(view: NetworkDraft, vlan: VlanView, given: WantedService, known: KnownRacks): WantedDhcp | Refusal {
   const unchanged = { isOn: isServing, completed: new Map(), added: NO_ROWS };
-  if ([given.dhcp_on, given.primary_rack, given.secondary_rack].every((one) => one === undefined)) return unchanged;
+  if ([given.dhcp_on, given.primary_rack, given.secondary_rack].every((value) => value === undefined)) return unchanged;
   const wanted = wantedRacks(vlan, given, known);
   if ('kind' in wanted) return wanted;
   const { isOn, primary, secondary } = wanted;
@@ -122,13 +122,13 @@ function wantedDhcp(view: NetworkDraft, vlan: VlanView, given: WantedService, kn
     ['primary_rack', primary],
     ['secondary_rack', secondary],
   ] as const) {
-    const serves = [...vlan.served, ...added.services].some((one) => one.rack === rack);
+    const serves = [...vlan.served, ...added.services].some((service) => service.rack === rack);
     if (rack === undefined || serves) continue;
     return vlan.served.length === 0 && field === 'primary_rack'
       ? refuseField(field, VLAN_NO_RANGE)
       : refuseField(
           field,
-          `The rack ${nameOf(rack, known)} serves no subnet of this VLAN: give it a cluster interface with a dynamic range of its own first (nodegroups/UUID/interfaces).`,
+          `The rack ${rackName(rack, known)} serves no subnet of this VLAN: give it a cluster interface with a dynamic range of its own first (nodegroups/UUID/interfaces).`,
         );
   }
   const racks = new Set([primary, secondary]);
@@ -141,7 +141,7 @@ function wantedDhcp(view: NetworkDraft, vlan: VlanView, given: WantedService, kn
 function wantedRacks(vlan: VlanView, given: WantedService, known: KnownRacks): WantedRacks | Refusal {
   const serving = dhcpRacks(vlan);
   const isOn = given.dhcp_on ?? serving.length > 0;
-  const found: Partial<Record<'primary_rack' | 'secondary_rack', string>> = {};
+  const named: Partial<Record<'primary_rack' | 'secondary_rack', string>> = {};
   for (const field of ['primary_rack', 'secondary_rack'] as const) {
     const name = given[field] ?? '';
     if (name === '') continue;
@@ -152,9 +152,9 @@ function wantedRacks(vlan: VlanView, given: WantedService, known: KnownRacks): W
         `There is no accepted rack ${name.slice(0, SHOWN_MAX)}: give the system id or the name of one (rackcontrollers lists them).`,
       );
     if (!isOn) return refuseField(field, 'DHCP is off in this VLAN: give dhcp_on=true too.');
-    found[field] = rack;
+    named[field] = rack;
   }
-  const { primary_rack: primary, secondary_rack: secondary } = found;
+  const { primary_rack: primary, secondary_rack: secondary } = named;
   if (secondary !== undefined && (primary === undefined || primary === secondary))
     return refuseField('secondary_rack', 'Give different racks, and a primary one.');
   if (isOn && given.primary_rack === '')
@@ -169,13 +169,13 @@ function wantedRacks(vlan: VlanView, given: WantedService, known: KnownRacks): W
 }
 
 function findRack({ served }: VlanView, name: string, { racks, settings }: KnownRacks): string | undefined {
-  const serving = served.find((one) => one.rack === name || one.rackName === name)?.rack;
+  const serving = served.find((service) => service.rack === name || service.rackName === name)?.rack;
   const uuid = serving ?? settings.findRack(name);
-  const rack = racks.find((one) => one.uuid === uuid);
+  const rack = racks.find((candidate) => candidate.uuid === uuid);
   return rack === undefined || rack.state === 'accepted' ? uuid : undefined;
 }
 
-const nameOf = (uuid: string, { racks }: KnownRacks): string => racks.find((one) => one.uuid === uuid)?.name ?? uuid;
+const rackName = (uuid: string, { racks }: KnownRacks): string => racks.find((one) => one.uuid === uuid)?.name ?? uuid;
 
 /** The cluster interfaces that get the waiting ranges of a VLAN: those of a rack that have none, and new ones. */
 function placeWaiting(
@@ -190,7 +190,7 @@ function placeWaiting(
   if (rack === undefined) return { completed, added };
   for (const range of view.ranges) {
     if (!isWaiting(range) || range.subnet.vlan !== vlan) continue;
-    const served = range.subnet.served.find((one) => one.rack === rack && one.dynamic === undefined);
+    const served = range.subnet.served.find((service) => service.rack === rack && service.dynamic === undefined);
     const rows = served === undefined ? addition(view, range, rack, added, known) : NO_ROWS;
     if (isRefusal(rows)) return rows;
     if (served !== undefined) completed.set(served, range);
@@ -231,7 +231,7 @@ function addition(
   };
 }
 
-const keyOf = (name: string): string => `${INTERFACES_KEY}.${name}`;
+const interfaceKey = (name: string): string => `${INTERFACES_KEY}.${name}`;
 
 /**
  * The name of a new cluster interface: that of its network interface, as in MAAS, and with a number
@@ -254,13 +254,13 @@ interface Place {
 function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks): Place | Refusal {
   const { network, served } = of;
   const { cidr } = of.subnet;
-  const other = served.find((one) => one.rack !== uuid);
+  const other = served.find((service) => service.rack !== uuid);
   if (other !== undefined)
     return refuseField(
       'primary_rack',
       `The rack ${other.rackName} has the cluster interface ${other.name} in ${cidr}: name ${other.rackName}, or remove that cluster interface first.`,
     );
-  const rack = racks.find((one) => one.uuid === uuid);
+  const rack = racks.find((candidate) => candidate.uuid === uuid);
   const addresses = rack?.pulse?.addresses;
   if (rack === undefined || addresses === undefined)
     return refuseField(
@@ -273,8 +273,8 @@ function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks):
     const taken = networkIn(entry);
     if (taken === undefined || !networksOverlap(taken, network)) continue;
     const name = String(entry.name);
-    const pin = settings.pinnedBy(keyOf(name), uuid);
-    if (pin !== undefined) return refuse('setting-read-only', pinnedText(keyOf(name), pin));
+    const pin = settings.pinnedBy(interfaceKey(name), uuid);
+    if (pin !== undefined) return refuse('setting-read-only', pinnedText(interfaceKey(name), pin));
     return refuseField(
       'primary_rack',
       `The cluster interface ${name} of the rack ${rack.name} has ${formatNetwork(taken)}, which overlaps ${cidr}: remove it first, or choose another network.`,
@@ -305,17 +305,17 @@ function ownPlace(
     return own.prefix < 32 && networksOverlap(own, network) ? [{ ...host, ip, network: own }] : [];
   });
   const [own] = near;
-  const shown = (near.length === 0 ? addresses : near).map((one) => `${one.interface} ${one.address}`);
+  const listing = (near.length === 0 ? addresses : near).map((host) => `${host.interface} ${host.address}`);
   if (own === undefined)
     return refuseField(
       'primary_rack',
-      `The rack ${words.rack} has no address in ${words.network}. Its network interfaces have ${shown.length === 0 ? 'no IPv4 address' : listed(shown, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${words.network}, or name a rack that has one.`,
+      `The rack ${words.rack} has no address in ${words.network}. Its network interfaces have ${listing.length === 0 ? 'no IPv4 address' : listed(listing, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${words.network}, or name a rack that has one.`,
     );
   const isOne = near.every((host) => host.interface === own.interface && formatNetwork(host.network) === words.network);
   if (!isOne)
     return refuseField(
       'primary_rack',
-      `The rack ${words.rack} has ${listed(shown, ADDRESSES_NAMED_MAX)}, which overlap ${words.network}. Leave one network interface in ${words.network}, with the prefix of the subnet.`,
+      `The rack ${words.rack} has ${listed(listing, ADDRESSES_NAMED_MAX)}, which overlap ${words.network}. Leave one network interface in ${words.network}, with the prefix of the subnet.`,
     );
   return { interface: own.interface, ip: own.ip };
 }

@@ -3,7 +3,7 @@
 
 import { formatMac, parseIpv4 } from '../../../ground/address.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';
-import { fieldOf, heard } from '../../api/networks/discovery-operations.ts';
+import { heard, readField } from '../../api/networks/discovery-operations.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { hiddenField, renderForm } from '../frame/forms.ts';
@@ -20,7 +20,7 @@ const CLEAR = 'POST discovery clear';
 const FORGET = 'POST discovery clear_by_mac_and_ip';
 
 const formatSearchText = (host: HeardHost): string =>
-  [fieldOf(host, 'address'), fieldOf(host, 'hostname'), formatMac(host.mac)].join(' ');
+  [readField(host, 'address'), readField(host, 'hostname'), formatMac(host.mac)].join(' ');
 
 function button(view: View, what: string, label: string, more: readonly Html[] = []): Html {
   if (!mayCall(view.viewer, CLEAR)) return nothing;
@@ -30,17 +30,17 @@ function button(view: View, what: string, label: string, more: readonly Html[] =
 function renderNeighbourRow(view: View, host: HeardHost): Html {
   const { columns } = words.neighbours;
   const { mac, event, firstMs } = host;
-  const ip = fieldOf(host, 'address');
+  const ip = readField(host, 'address');
   const address = parseIpv4(ip);
   const subnet = address === undefined ? undefined : subnetOfAddress(view.region.networks.known, address)?.subnet;
   const rack = event.rack ?? view.region.config().ownRack?.name ?? '';
-  const heardBy = [rack, fieldOf(host, 'interface')].filter((text) => text !== '').join(' · ');
+  const heardBy = [rack, readField(host, 'interface')].filter((text) => text !== '').join(' · ');
   const forget = button(view, 'forget', words.networks.forget, [
     hiddenField('ip', ip),
     hiddenField('mac', formatMac(mac)),
   ]);
   return html`
-    <tr><td class="first"><div><div>${copyable(ip)}</div><div>${orNone(fieldOf(host, 'hostname'))}</div></div></td>
+    <tr><td class="first"><div><div>${copyable(ip)}</div><div>${orNone(readField(host, 'hostname'))}</div></div></td>
     ${cell(words.networks.columns.mac, copyable(formatMac(mac)))}
     ${cell(columns.subnet, subnet === undefined ? none : html`<a href="${subnetPath(subnet.id)}">${subnet.cidr}</a>`)}
     ${cell(columns.rack, orNone(heardBy))}

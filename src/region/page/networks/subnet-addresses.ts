@@ -22,7 +22,7 @@ import {
   parseIpv4,
   rangeContains,
 } from '../../../ground/address.ts';
-import { fieldOf, heard } from '../../api/networks/discovery-operations.ts';
+import { heard, readField } from '../../api/networks/discovery-operations.ts';
 import { type RunningLease, runningLeases } from '../../api/networks/running-leases.ts';
 import { type Owner, ownersOf, serviceName } from '../../networks/address-owners.ts';
 import { hostRange } from '../../networks/address-use.ts';
@@ -92,10 +92,10 @@ export async function readEntries(
   const leases = await networks.leasedBetween(low, high, region.clock.wallTimeMs());
   const leased: readonly Omit<RunningLease, 'hostname'>[] = [...running, ...leases.slice(0, ADDRESSES_MAX)];
   const hosts = (await heard({ region })).flatMap((host): readonly AddressEntry[] => {
-    const address = parseIpv4(fieldOf(host, 'address'));
+    const address = parseIpv4(readField(host, 'address'));
     if (address === undefined || !networkContains(network, address)) return [];
     const { mac, event } = host;
-    return [{ ...NOBODY, address, kind: 'heard', name: fieldOf(host, 'hostname'), mac, heardMs: event.atMs }];
+    return [{ ...NOBODY, address, kind: 'heard', name: readField(host, 'hostname'), mac, heardMs: event.atMs }];
   });
   const setAside = region.setAside
     .list(region.clock.wallTimeMs())
