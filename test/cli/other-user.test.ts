@@ -69,11 +69,8 @@ async function asStranger(
 
 test('check judges the file alone if it may not read the store, and says so with the remedy', async () => {
   const said = await asStranger((config) => checkFile(config, false));
-  assert.match(said, /rackboot\.yaml alone is fine: it names no network; the store may add to it\.\n/);
-  assert.match(
-    said,
-    /Note {4}the region's store was not checked: \S.* may not read \S+desired-state\.json: .*run this with sudo$/m,
-  );
+  assert.match(said, /rackboot\.yaml alone is fine: it names no network/);
+  assert.match(said, /Note {4}the region's store was not checked: .*\S+desired-state\.json: .*sudo$/m);
   assert.doesNotMatch(said, /it serves no network/);
 });
 
@@ -96,8 +93,7 @@ async function withComplaints(action: () => unknown): Promise<unknown> {
   }
 }
 
-const IGNORED =
-  /^Note: the region's store is ignored: \S.* may not read \S+desired-state\.json: .*run this with sudo$/gm;
+const IGNORED = /^Note: the region's store is ignored: .*\S+desired-state\.json: .*sudo$/gm;
 
 for (const [name, closed, command] of [
   ['why, if no daemon runs', 'file', why],

@@ -85,8 +85,8 @@ after(async () => {
   rmSync(stateDir, { recursive: true });
 });
 
-const STATE = /^rackboot: calm-ibis is in the state New: allocate is not possible\. Possible: accept, /;
-const USER = /^rackboot: The user admin exists already: choose another name, or .*rackboot password admin/;
+const STATE = /^rackboot: calm-ibis is in the state New: .*Possible: accept, /;
+const USER = /^rackboot: The user admin exists already: .*rackboot password admin/;
 const NO_MATCH = /^rackboot: No Ready machine meets these conditions/;
 const DEVICE = /^rackboot: dev2 is a device: .*rackboot devices read.* shows all/;
 
@@ -121,17 +121,13 @@ const CASES: readonly (readonly [words: string, code: number, complaint: RegExp]
   ['tags set fast --kernel-opts a=\u0007', 2, /^rackboot: --kernel-opts: /],
   ['tags set fats --comment slow', 1, /^rackboot: there is no tag fats: did you mean fast\?/],
   // The next step.
-  ['sshkeys list --username amin', 1, /^rackboot: There is no user amin\. Did you mean admin\? .*rackboot users list/],
+  ['sshkeys list --username amin', 1, /no user amin\. Did you mean admin\? .*rackboot users list/],
   ['sshkeys remove 77', 1, /^rackboot: No SSH key has this id: .*rackboot sshkeys list\b.* shows all\.$/m],
   ['sshkeys remove 77 --username admin', 1, /rackboot sshkeys list --username admin\b.* shows all\.$/m],
   ['sshkeys remove first', 2, /^rackboot: ID first is not a number$/m],
   ['scripts remove nosuch', 1, /^rackboot: No script has this name: .*rackboot scripts list\b.* shows all\.$/m],
   ['scripts results calm-ibis nosuch', 1, /calm-ibis has no result of nosuch: .*rackboot scripts results calm-ibis/],
-  [
-    'machines allocate --tag fats',
-    2,
-    /^rackboot: --tag: No tag is called 'fats'\. Did you mean fast\? .*rackboot tags list/,
-  ],
+  ['machines allocate --tag fats', 2, /^rackboot: --tag: .*'fats'\. Did you mean fast\? .*rackboot tags list/],
   ['machines keep-apart calm-ibis calm-ibis', 2, /calm-ibis \(\w{6}\) cannot be kept apart from itself$/m],
   // Devices.
   ['machines show dev2', 1, DEVICE],

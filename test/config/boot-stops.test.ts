@@ -67,7 +67,7 @@ test('each architecture that has an environment and would lose it is reported, a
     assert.equal(lost?.key, 'boot.release');
     assert.match(
       lost?.message ?? '',
-      /no environment of trixie for amd64, so no amd64 machine could .*; the tree has the environment of bookworm for amd64\. First: rackboot images build --release trixie --arch amd64; or,.* remove \S+\/amd64$/,
+      /no environment of trixie for amd64, .*bookworm for amd64\. First: rackboot images build --release trixie --arch amd64; or,.* remove \S+\/amd64$/,
     );
     assert.deepEqual(
       findBootStops(boot('bookworm'), boot('trixie')),
@@ -84,10 +84,7 @@ test('each architecture that has an environment and would lose it is reported, a
       installer.map(({ key }) => key),
       ['boot.release', 'boot.enlist_with'],
     );
-    assert.match(
-      installer[1]?.message ?? '',
-      /no installer of trixie for amd64, so no new amd64 machine would enlist; the tree has no other installer for amd64/,
-    );
+    assert.match(installer[1]?.message ?? '', /no installer of trixie for amd64, .*no other installer for amd64/);
   } finally {
     rmSync(tree, { recursive: true });
   }
@@ -115,14 +112,11 @@ test('an imported system that is missing is reported with the others, and the ar
     assert.deepEqual([missing?.key, others], ['boot.enlist_with', []]);
     assert.match(
       missing?.message ?? '',
-      /no imported system ubuntu\/noble, so no new machine would enlist; the tree has the imported system ubuntu\/jammy\. First: rackboot images import ubuntu\/noble --source maas$/,
+      /no imported system ubuntu\/noble, .*ubuntu\/jammy\. First: rackboot images import ubuntu\/noble --source maas$/,
     );
     put('ubuntu/amd64/generic/noble/stable', ...system);
     const [losing] = findBootStops(boot(noble), boot('environment'));
-    assert.match(
-      losing?.message ?? '',
-      /no imported system ubuntu\/noble for arm64, so no new arm64 machine would enlist/,
-    );
+    assert.match(losing?.message ?? '', /no imported system ubuntu\/noble for arm64, .*arm64 machine/);
     assert.deepEqual(findBootStops(boot(noble), boot(noble)), []);
     assert.deepEqual(findBootStops(boot(noble)), [], 'jammy is there to be deployed');
     put('ubuntu/arm64/generic/noble/stable', ...system);

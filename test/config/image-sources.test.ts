@@ -44,8 +44,7 @@ describe('the sources of a site', () => {
 
   test('with a release of an unknown source are refused by path, and the region keeps the shipped ones', async () => {
     write('releases: { x: { source: ubuntu, title: X } }\n');
-    const message =
-      /releases\.x\.source: ubuntu is not a source of installers; there are debian-installer, ubuntu-installer$/;
+    const message = /releases\.x\.source: ubuntu is not .* debian-installer, ubuntu-installer$/;
     assert.throws(() => readImageSources({ config }), { code: 'config-invalid', message });
     const { sources, problem } = await fileSourcesReader(config)();
     assert.match(problem ?? '', message);

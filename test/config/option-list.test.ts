@@ -175,7 +175,7 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     'an unknown name',
     'options: [{ name: ntp-server, value: 10.20.0.9 }]',
     '',
-    /f:9: dhcp\.options\[0\]\.name: "ntp-server" is not a known option: did you mean ntp-servers\? docs\/reference\/dhcp-options\.md lists/,
+    /f:9: dhcp\.options\[0\]\.name: .*did you mean ntp-servers\?/,
   ],
   [
     'text in another server’s syntax',
@@ -237,7 +237,7 @@ const REFUSED: readonly (readonly [string, string, string, RegExp])[] = [
     'an empty condition',
     'options: [{ code: 17, value: a, when: {} }]',
     '',
-    /\[0\]\.when: is empty: name hostname, mac, .* or circuit_id, or leave it out/,
+    /\[0\]\.when: is empty: name hostname, mac, .* or circuit_id/,
   ],
   ['an unknown condition', 'options: [{ code: 17, value: a, when: { vendor: x } }]', '', /when\.vendor: unknown key/],
   [

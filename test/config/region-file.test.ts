@@ -109,17 +109,14 @@ test('each fault of region.store is named with its remedy', () => {
       '{ kind: postgresql, url: "postgresql:///r?host=/run&host=db.example" }',
       /^region\.store\.url: has the option host more than once: keep one/,
     ],
-    [
-      '{ kind: postgresql, url: "postgresql://one,two/r" }',
-      /^region\.store\.url: names several hosts: name only the primary, by a name or an address that moves/,
-    ],
+    ['{ kind: postgresql, url: "postgresql://one,two/r" }', /^region\.store\.url: names several hosts: /],
     [
       '{ kind: postgresql, url: "postgresql:///r?host=/run/postgresql&sslmode=verify-full" }',
-      /^region\.store\.url: has the sslmode verify-full, but PostgreSQL uses no TLS on a Unix-domain socket: remove the sslmode/,
+      /^region\.store\.url: has the sslmode verify-full, .*: remove the sslmode/,
     ],
     [
       '{ kind: postgresql, url: "postgresql:///r?host=/run/postgresql", ca_file: /etc/ca.pem }',
-      /^region\.store\.ca_file: has no use: PostgreSQL uses no TLS on a Unix-domain socket, which region\.store\.url names; remove it/,
+      /^region\.store\.ca_file: has no use: .*region\.store\.url names; remove it/,
     ],
     ['{ kind: postgresql, url: "postgresql:///r?host=" }', /^region\.store\.url: names no host: write it as/],
     [
@@ -217,7 +214,7 @@ test('the file of a rack cannot have region.store', () => {
   if (parsed.ok) return;
   const [problem] = parsed.problems;
   assert.equal(problem?.path, 'region.store');
-  assert.match(problem?.message ?? '', /belongs in the file of a region .*`rackboot region run`.*: remove it, or see/);
+  assert.match(problem?.message ?? '', /belongs in the file of a region .*`rackboot region run`.*: remove it/);
 });
 
 test('settings of the store apply where the file is silent; those of the racks are left to the racks', () => {
@@ -263,10 +260,7 @@ test('a rack whose region is elsewhere has no store of its own: the refusal name
   const file = join(directory, 'rackboot.yaml');
   try {
     for (const [url, where] of [
-      [
-        '"http://one:5240/MAAS"',
-        /^the region of this rack is at http:\/\/one:5240\/MAAS: run the command on .* --config /,
-      ],
+      ['"http://one:5240/MAAS"', /^the region of this rack is at http:\/\/one:5240\/MAAS: .* --config /],
       ['["http://one:5240/MAAS", "http://two:5240/MAAS"]', /at http:\/\/one:5240\/MAAS, http:\/\/two:5240\/MAAS: run/],
       ['5', /is elsewhere: run/],
     ] as const) {

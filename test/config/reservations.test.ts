@@ -58,11 +58,7 @@ test('similar but different reservations are not duplicates', () => {
 
 const MAC = 'mac: "52:54:00:00:00:01"';
 const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp])[] = [
-  [
-    'nobody',
-    '{ ip: 10.20.0.5 }',
-    /hosts\[0\]: names no client and no place: add mac, client_id or duid, or circuit_id/,
-  ],
+  ['nobody', '{ ip: 10.20.0.5 }', /hosts\[0\]: names no client and no place: /],
   [
     'a client at a place',
     `{ ${MAC}, circuit_id: a, ip: 10.20.0.5 }`,
@@ -79,7 +75,7 @@ const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp]
   [
     'a circuit of bytes without quotes',
     '{ circuit_id: 0x67652d302f302f31, ip: 10.20.0.5 }',
-    /hosts\[0\]\.circuit_id: expected a circuit id as sent by the relay: .*bytes in quotes such as "0x0004001a"/,
+    /hosts\[0\]\.circuit_id: expected .*"0x0004001a"/,
   ],
   [
     'a remote id that starts like bytes but is text',
@@ -95,12 +91,12 @@ const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp]
   [
     'a card twice',
     `{ ${MAC}, ip: 10.20.0.5 }, { ${MAC}, ip: 10.20.0.6 }`,
-    /cluster_interfaces\[0\]\.hosts\[1\]\.mac: the hardware address 52:54:00:00:00:01 is also in hosts\[0\]\.mac; in a network each client/,
+    /cluster_interfaces\[0\]\.hosts\[1\]\.mac: .*52:54:00:00:00:01 is also in hosts\[0\]\.mac/,
   ],
   [
     'an identifier twice, as text and as bytes',
     `{ client_id: ab, ip: 10.20.0.5 }, { ${MAC}, client_id: "61:62", ip: 10.20.0.6 }`,
-    /hosts\[1\]\.client_id: the client identifier ab is also in hosts\[0\]\.client_id/,
+    /hosts\[1\]\.client_id: .*\bab is also in hosts\[0\]\.client_id/,
   ],
   [
     'a DUID twice',
@@ -110,17 +106,17 @@ const REFUSED: readonly (readonly [name: string, hosts: string, message: RegExp]
   [
     'a circuit twice',
     '{ circuit_id: "0x6162", ip: 10.20.0.5 }, { circuit_id: ab, ip: 10.20.0.6 }',
-    /hosts\[1\]\.circuit_id: the circuit id ab is also in hosts\[0\]\.circuit_id/,
+    /hosts\[1\]\.circuit_id: .*\bab is also in hosts\[0\]\.circuit_id/,
   ],
   [
     'a remote id twice',
     '{ remote_id: ab, ip: 10.20.0.5 }, { remote_id: ab, ip: 10.20.0.6 }',
-    /hosts\[1\]\.remote_id: the remote id ab is also in hosts\[0\]\.remote_id/,
+    /hosts\[1\]\.remote_id: .*\bab is also in hosts\[0\]\.remote_id/,
   ],
   [
     'a port twice',
     '{ circuit_id: a, remote_id: b, ip: 10.20.0.5 }, { circuit_id: a, remote_id: b, ip: 10.20.0.6 }',
-    /hosts\[1\]\.circuit_id: the circuit id a with the remote id b is also in hosts\[0\]\.circuit_id/,
+    /hosts\[1\]\.circuit_id: .*\ba with the remote id b is also in hosts\[0\]\.circuit_id/,
   ],
   [
     'an address twice',

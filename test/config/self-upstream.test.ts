@@ -28,6 +28,5 @@ for (const [name, dns, paths] of CASES)
       paths,
       JSON.stringify(problems),
     );
-    for (const { message } of problems)
-      assert.match(message, /^[\d.]+:53 is this rack's own name server, which would ask itself; name a server that /);
+    for (const { message } of problems) assert.match(message, /^[\d.]+:53 is this rack's own name server/);
   });

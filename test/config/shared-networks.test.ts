@@ -59,7 +59,7 @@ const BAD: readonly (readonly [name: string, text: string, problem: RegExp])[] =
   [
     'two interfaces of one shared network',
     file(['eth1', 'shared: hall'], ['eth2', 'shared: hall']),
-    /cluster_interfaces\[1\]\.shared: "hall" is the shared network of eth1 according to cluster_interfaces\[0\], but eth2 is another/,
+    /cluster_interfaces\[1\]\.shared: "hall" .*eth1 according to cluster_interfaces\[0\], but eth2/,
   ],
   [
     'two shared networks on one interface',
@@ -69,12 +69,12 @@ const BAD: readonly (readonly [name: string, text: string, problem: RegExp])[] =
   [
     'addresses from this rack and from another on one shared network',
     file(['relayed', 'shared: hall, mode: proxy'], ['relayed', 'shared: hall']),
-    /cluster_interfaces\[1\]\.mode: server contradicts proxy of cluster_interfaces\[0\], which also shares "hall"/,
+    /cluster_interfaces\[1\]\.mode: server contradicts proxy of cluster_interfaces\[0\], .*"hall"/,
   ],
   [
     'a mode that contradicts the shared network that another network gives its interface',
     file(['eth1'], ['relayed', 'shared: hall, mode: proxy'], ['eth1', 'shared: hall']),
-    /cluster_interfaces\[1\]\.mode: proxy contradicts server of cluster_interfaces\[0\], which also shares "hall"/,
+    /cluster_interfaces\[1\]\.mode: proxy contradicts server of cluster_interfaces\[0\], .*"hall"/,
   ],
   [
     'one address in two networks of a shared network',

@@ -6,7 +6,7 @@ import { judgeSilence, lackOfRoom, type RangeUse } from '../../src/doctor/silenc
 
 const COMMANDS = { start: 'sudo systemctl start rackboot', config: ' --config F' };
 const range = (network: string, used: number, usable: number): RangeUse => ({ network, used, usable });
-const UNKNOWN = /^no offer; is Rackboot running, and is the interface up\? See `rackboot status --config F`$/;
+const UNKNOWN = /^no offer; .*`rackboot status --config F`$/;
 
 const CASES: readonly (readonly [name: string, ranges: readonly RangeUse[], text: RegExp])[] = [
   ['no range is known', [], UNKNOWN],
@@ -14,11 +14,7 @@ const CASES: readonly (readonly [name: string, ranges: readonly RangeUse[], text
   ['another network is full', [range('far', 2, 2), range('lab', 0, 2)], UNKNOWN],
   ['one of two ranges is full', [range('lab', 2, 2), range('lab', 0, 2)], UNKNOWN],
   ['the range is empty', [range('lab', 0, 0)], UNKNOWN],
-  [
-    'the range is full',
-    [range('lab', 1, 1)],
-    /^no offer: no address is free: 1 of 1 address of the dynamic range in use; /,
-  ],
+  ['the range is full', [range('lab', 1, 1)], /^no offer: .*1 of 1 address of the dynamic range in use; /],
   [
     'both ranges are full',
     [range('lab', 1, 1), range('lab', 2, 2)],

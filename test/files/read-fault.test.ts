@@ -23,7 +23,7 @@ const CASES: readonly (readonly [name: string, path: string, code: string, text:
     'a misspelt name',
     join(place, 'id_ed2519.pub'),
     'not-found',
-    /^there is no file \S+id_ed2519\.pub; did you mean \S+id_ed25519\.pub\? `ls \S+` lists the files there$/,
+    /^there is no file \S+id_ed2519\.pub; did you mean \S+id_ed25519\.pub\?/,
   ],
   [
     'a name similar to none',
@@ -38,12 +38,7 @@ const CASES: readonly (readonly [name: string, path: string, code: string, text:
     'not-found',
     /is a file, not a directory; correct the path$/,
   ],
-  [
-    'a relative name',
-    'no-such-file',
-    'not-found',
-    /^there is no file no-such-file in \S+; `ls \S+` lists the files there$/,
-  ],
+  ['a relative name', 'no-such-file', 'not-found', /^there is no file no-such-file in \S+; `ls \S+`/],
   ['a ~ that the shell kept', '~/id.pub', 'not-found', /the shell did not replace ~; write the whole path$/],
   ['a directory', place, 'bad-argument', /is a directory: name a file in it$/],
   ['a link to nothing', join(place, 'link'), 'not-found', /is a link to a file that is missing; name the file itself$/],
@@ -104,10 +99,7 @@ test('a service, and a command that has given up root, is told to let its user r
       { encoding: 'utf8' },
     );
   assert.match(adviceTo('process.setuid(1)'), /may not read \S+: it belongs to root; let \w+ read it: mode 644/);
-  assert.match(
-    adviceTo('becomeUser(65534, 65534)'),
-    /nobody may not read \S+: it belongs to root; let nobody read it: mode 644/,
-  );
+  assert.match(adviceTo('becomeUser(65534, 65534)'), /nobody may not read \S+: it belongs to root; .*mode 644/);
   assert.match(adviceTo('process.setuid(65534)'), /run this with sudo/);
 });
 

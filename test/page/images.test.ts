@@ -87,10 +87,7 @@ test('the page shows many images within its width, the failed ones first, and th
       const pills = await list('#images .pill');
       assert.deepEqual(pills.slice(0, 3), ['Failed', 'Failed', 'Queued']);
       assert.ok(pills.slice(10).every((pill) => pill === 'Ready'));
-      assert.match(
-        (await list('#run')).join(),
-        /^An import is under way\. 2 images have failed\. "Not imported" lists 2 sources or selections\.$/,
-      );
+      assert.match((await list('#run')).join(), /2 images have failed\. "Not imported" lists 2 /);
       assert.deepEqual(await list('#reported b'), [...RACKS].reverse(), 'each rack once');
       const box = async (selector: string): Promise<{ x: number; y: number; width: number; height: number }> =>
         (await browser.evaluate(`document.querySelector('${selector}').getBoundingClientRect()`)) as never;

@@ -24,7 +24,7 @@ test('any other text is refused with the form of an address', () => {
   for (const [written, said] of [
     ['rack:5240/MAAS', /write it as http:\/\/rack:5240\/MAAS/],
     ['', /write it as http:\/\/rack:5240\/MAAS/],
-    ['ftp://x/MAAS', /"ftp:\/\/x\/MAAS" is not an address of a region: write it as http:\/\/x\/MAAS$/],
+    ['ftp://x/MAAS', /"ftp:\/\/x\/MAAS" is not .*http:\/\/x\/MAAS$/],
     ['ftp://ann:secret@x:80/MAAS', /write it as http:\/\/x:80\/MAAS$/],
     ['https//rack/MAAS', /write it as http:\/\/rack\/MAAS$/],
     ['ftp:x', /write it as http:\/\/rack:5240\/MAAS$/],

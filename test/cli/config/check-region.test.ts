@@ -57,16 +57,13 @@ test('an interrupted copy in its state directory is a problem', async () => {
 
 test("a rack's key in it belongs in the file of a rack, and the text names no command of this file", async () => {
   const { complaint } = await checked(`${REGION}\ndhcp: {}`, 'check');
-  assert.match(
-    complaint,
-    /:4: dhcp: belongs in the file of a rack, not in that of a region apart from it: move it there$/m,
-  );
+  assert.match(complaint, /:4: dhcp: belongs in the file of a rack, .*: move it there$/m);
   assert.doesNotMatch(complaint, /rackboot run/);
 });
 
 test("a rack's file that names a store is judged as a rack's", async () => {
   const { complaint } = await checked('region: { mode: embedded, store: { kind: sqlite } }', 'check');
-  assert.match(complaint, /:3: region\.store: belongs in the file of a region that runs apart from its racks/);
+  assert.match(complaint, /:3: region\.store: belongs in the file of a region/);
 });
 
 test('a difference to the running region is refused, with the command that shows its values', async () => {
@@ -76,10 +73,7 @@ test('a difference to the running region is refused, with the command that shows
   ]) {
     const { complaint, result } = await checked(REGION, ...words);
     assert.equal(result, 2);
-    assert.match(
-      complaint,
-      /^rackboot: --diff compares only the file of a rack; `.*config show --config \S+` shows the values in force$/m,
-    );
+    assert.match(complaint, /^rackboot: --diff .*config show --config \S+` shows/m);
   }
 });
 
@@ -104,22 +98,13 @@ test('a file that the store names and that is absent, empty or no certificate is
   writeFileSync(password, '\n');
   writeFileSync(ca, 'no certificate\n');
   const other = await checked(text, 'region', 'check');
-  assert.match(
-    other.complaint,
-    /password_file: the first line of \S+password is empty: write the database's password there$/m,
-  );
-  assert.match(
-    other.complaint,
-    /ca_file: \S+ca\.pem holds no certificate in PEM form: write the authority's into it, from /,
-  );
+  assert.match(other.complaint, /password_file: .*\S+password is empty: /m);
+  assert.match(other.complaint, /ca_file: \S+ca\.pem holds no certificate in PEM form/);
 
   writeFileSync(password, 'hush\n');
   writeFileSync(ca, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
   const damaged = await checked(text, 'check');
-  assert.match(
-    damaged.complaint,
-    /ca_file: the certificate in \S+ca\.pem is damaged \(.*\): copy the authority's file again$/m,
-  );
+  assert.match(damaged.complaint, /ca_file: .*\S+ca\.pem is damaged \(/m);
 
   const words = ['-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=db.example', '-keyout', join(place, 'key'), '-out', ca];
   execFileSync('openssl', ['req', '-x509', ...words], { stdio: 'ignore' });
@@ -155,17 +140,14 @@ test('an interrupted copy into its database is a problem of the URL, but a datab
 
     const refused = await checked(text.replace(name, 'nonesuch'), 'region', 'check');
     assert.deepEqual([refused.result, refused.complaint], [0, '']);
-    assert.match(
-      refused.text,
-      /^Note {4}the region's database refuses .*\. As long as this lasts, a start of the region ends; an interrupted copy was not looked for$/m,
-    );
+    assert.match(refused.text, /^Note {4}the region's database refuses .*; an interrupted copy was not looked for$/m);
 
     await server.end('SIGINT');
     const away = await checked(text, 'region', 'check');
     assert.deepEqual([away.result, away.complaint], [0, '']);
     assert.match(
       away.text,
-      /^Note {4}the region's database cannot be used now .*\. As long as this lasts, a start of the region ends; an interrupted copy was not looked for$/m,
+      /^Note {4}the region's database cannot be used now .*; an interrupted copy was not looked for$/m,
     );
   } finally {
     await databases.close();
@@ -197,7 +179,7 @@ test('the files are read as the user that runs the region, with its groups', { s
   assert.equal(refused.status, 1);
   assert.match(
     refused.said,
-    /password_file: daemon may not read \S+: it belongs to root; let daemon read it: mode 644, or for a secret 640 and a group of that user/,
+    /password_file: daemon may not read \S+: it belongs to root; .*mode 644, or for a secret 640/,
   );
   assert.doesNotMatch(refused.said, /sudo/);
 });
@@ -240,10 +222,7 @@ test('a state directory that is missing and that the user of the service cannot 
   };
   const refused = check(join(place, 'closed', 'state'));
   assert.equal(refused.status, 1, refused.said);
-  assert.match(
-    refused.said,
-    /:1: state_dir: state directory \S+state cannot be created \(EACCES\): create it for .*: sudo install -d -o daemon /,
-  );
+  assert.match(refused.said, /:1: state_dir: .*\S+state cannot be created \(EACCES\): .*sudo install -d -o daemon /);
   for (const state of [join(own, 'new', 'state'), '/var/lib/rackboot-region'])
     assert.equal(check(state).status, 0, check(state).said);
 });

@@ -62,8 +62,7 @@ test('a build says at its beginning which programs are missing, with the package
     });
     await assert.rejects(importInstallerImage({ ...flags, package: [] }), {
       code: 'tool-missing',
-      message:
-        /^Adding drivers to an installer needs (?:depmod and )?dpkg-deb, which this host lacks: sudo apt-get install (?:kmod )?dpkg$/,
+      message: /(?:depmod and )?dpkg-deb, which this host lacks: sudo apt-get install (?:kmod )?dpkg$/,
     });
   } finally {
     process.env.PATH = path;

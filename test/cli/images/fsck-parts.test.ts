@@ -155,10 +155,7 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     for (let time = 0; time < 2; time += 1) {
       const { result, text, complaint } = await images('fsck');
       assert.equal(result, 1);
-      assert.match(
-        complaint,
-        /^bootloader\/pxe\/amd64 was not repaired: no source has its files, and its source maas-/m,
-      );
+      assert.match(complaint, /^bootloader\/pxe\/amd64 was not repaired: .*source maas-/m);
       assert.match(complaint, /^installer\/ubuntu\/precise04\/amd64 was not repaired: /m);
       assert.match(text, /^Checked 3 files: 2 wrong\.$/m);
       assert.deepEqual(readdirSync(at(dirname(LOADER))), ['manifest.json']);
@@ -181,10 +178,7 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     damage('bootloader/uefi/arm64/grubaa64.efi');
     const { result, complaint } = await images('fsck');
     assert.equal(result, 1);
-    assert.match(
-      complaint,
-      /was not repaired: it is a copy from the region; a rack that runs copies it again within 5/,
-    );
+    assert.match(complaint, /was not repaired: it is a copy from the region/);
     assert.deepEqual(readdirSync(at('bootloader/uefi/arm64')).toSorted(), ['bootaa64.efi', 'manifest.json']);
   });
 
@@ -251,14 +245,8 @@ describe('images fsck', { skip: missing('linux', 'gpg') }, () => {
     writeFileSync(at('bootx64.efi'), 'my own');
     const { result, complaint } = await images('fsck');
     assert.equal(result, 1);
-    assert.match(
-      complaint,
-      /^bootx64\.efi of boot loaders for amd64 is damaged: .*; it stays, because you may have put/m,
-    );
-    assert.match(
-      complaint,
-      /if you did not put bootx64\.efi there, remove it; then `.*images build --tree \S+` fetches/,
-    );
+    assert.match(complaint, /^bootx64\.efi of boot loaders for amd64 is damaged: .*; it stays, /m);
+    assert.match(complaint, /remove it; then `.*images build --tree \S+` fetches/);
     assert.deepEqual([existsSync(at('grubx64.efi')), read('bootx64.efi').toString()], [false, 'my own']);
     assert.ok(existsSync(at('.grubx64.efi.damaged')), 'it may be one that a person has signed again');
   });

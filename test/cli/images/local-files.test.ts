@@ -93,10 +93,7 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
             runCommandLine(['images', 'add', path, ...NAMED, '--tree', tree]),
           );
           assert.deepEqual([isActed, result], [true, 2], complaint);
-          assert.match(
-            complaint,
-            /changing changed while it was being read: stop the programs that write it \(sudo fuser/,
-          );
+          assert.match(complaint, /changing changed while it was being read: .*sudo fuser/);
           assert.deepEqual(readImages(tree).images, []);
           assert.deepEqual(parts(), []);
         } finally {
@@ -196,7 +193,7 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
     assert.match(text, /^Packing \S+\nAdded custom\/x\/\S+ from the root of a system \(root-tgz\)/);
     assert.match(
       text,
-      /\nJudging by its content, it has no kernel in \/boot and no boot loader \(GRUB\), so deploying it fails; it has no cloud-init, so user data has no effect\.$/m,
+      /\nJudging by its content, it has no kernel in \/boot and no boot loader \(GRUB\), .*; it has no cloud-init, /m,
     );
     const [image] = stored();
     assert.ok(image !== undefined && image.bytes < 1024 * 1024);
@@ -282,12 +279,8 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
         /if it is the image of a disk, .*: sudo \S.*images add \S+disk\.tar\.gz --os custom --release disk$/m,
       ],
       [load, 'system', /the root of a system.*: sudo \S.*images add \S+system --os custom --release system$/m],
-      [load, 'other', /is a directory, but not the root of a system: it lacks etc\/os-release or usr/],
-      [
-        add,
-        'other',
-        /not the root of a system: it lacks etc\/os-release or usr; name the top directory of a system, or one file$/m,
-      ],
+      [load, 'other', /it lacks etc\/os-release or usr/],
+      [add, 'other', /it lacks etc\/os-release or usr; .* or one file$/m],
       [load, 'site', /serve its directory by a web server.*: sudo \S.*images sources add http:\S+ --keyring \S+$/m],
       [load, 'netboot', /is a network installer: sudo \S.*images import-installer \S+netboot$/m],
       [add, 'netboot.tar.gz', /is a network installer: sudo \S.*images import-installer \S+netboot\.tar\.gz$/m],
@@ -300,7 +293,7 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
       ],
       [add, 'cut.squashfs', /the squashfs was cut short/],
       [add, 'cut.tar.xz', /it is damaged or cut short: copy it again/],
-      [add, 'half.tar', /has no etc\/ and usr\/, so it is not the root of a system: pack the whole system/],
+      [add, 'half.tar', /has no etc\/ and usr\/, .*: pack the whole system/],
     ];
     for (const [command, path, words] of rows) {
       const { result, complaint } = await command(path);

@@ -45,11 +45,7 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
   test('leaves nothing behind if no image matches, or the site does not answer', async () => {
     const inside = join(scratch, 'www/html/images');
     for (const [from, filter, why] of [
-      [
-        url,
-        'release=nobel',
-        /no image of the site matches all filters: correct the filters\n {2}release=nobel matches none: the site has release noble/,
-      ],
+      [url, 'release=nobel', /no image of the site matches all filters: .*\n {2}release=nobel matches none: .*noble/],
       [`${url}absent/`, 'release=noble', /absent\//],
     ] as const) {
       const { result, complaint } = await mirror(from, inside, filter);
@@ -121,7 +117,7 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     assert.deepEqual(files(), names.slice(10));
     for (const name of lost)
       assert.match(complaint, new RegExp(`^(?:rackboot: )?${name} could not be downloaded: .*404`, 'm'));
-    assert.match(complaint, /^fetched 10 of 20 new files; the documents of the mirror stay as they were: /m);
+    assert.match(complaint, /^fetched 10 of 20 new files; /m);
     assert.equal(existsSync(join(directory, 'streams')), false);
     publish(Object.fromEntries(names.map((name) => [name, name])));
     assert.equal((await run()).result, 0);

@@ -30,7 +30,7 @@ before(async () => {
 for (const [wanted, hint] of [
   [
     'debian/jes',
-    /no image "debian\/jes"; did you mean debian\/jessie\/amd64\/generic\/release\/\d{8}\? .*`.*images list --tree \S+` names all/,
+    /no image "debian\/jes"; .*debian\/jessie\/amd64\/generic\/release\/\d{8}\? .*images list --tree \S+`/,
   ],
   ['debian/j', /did you mean debian\/jammy\/amd64\/\S+, debian\/jessie\/amd64\/\S+\? /],
   ['debian/jesie', /did you mean debian\/jessie\? /],
@@ -147,10 +147,7 @@ test('an image whose manifest cannot be used is listed with the command that rem
   for (const words of [['list'], ['fsck', '--report']]) {
     const { result, complaint } = await run(...words);
     assert.equal(result, 1);
-    assert.match(
-      complaint,
-      /is not used: it is longer than 16384 bytes\.\n.*images remove custom\/odd\/amd64\/\S+ --tree /,
-    );
+    assert.match(complaint, /longer than 16384 bytes\.\n.*images remove custom\/odd\/amd64\/\S+ --tree /);
   }
   assert.match(
     (await run('remove', 'custom/od')).complaint,
@@ -173,7 +170,7 @@ test('several parts of a name that together are too long for a file are refused 
   const words = ['--os', long, '--release', long, '--subarch', long];
   const { result, complaint, text } = await images('add', disk, ...words, '--label', 'x'.repeat(63));
   assert.notEqual(result, 0);
-  assert.match(complaint, /cannot be the name of an image: it is 63 characters too long for a file; shorten its parts/);
+  assert.match(complaint, /63 characters too long for a file/);
   assert.equal(text, '');
   // The longest name that passes can really be written.
   const { result: added, complaint: why } = await images('add', disk, ...words.slice(0, 4), '--label', 'x'.repeat(56));

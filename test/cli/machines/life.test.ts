@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { stillOnNote } from '../../../src/cli/machines/life.ts';
 
 const CASES: readonly (readonly [before: string, after: string, power: string, said: RegExp])[] = [
-  ['Deploying', 'Ready', 'manual', /may still be on: .*by hand\. Its disk may hold a half-written system\.$/],
+  ['Deploying', 'Ready', 'manual', /may still be on: .*by hand\. .*half-written system\.$/],
   ['Deploying', 'Allocated', '', /half-written/],
   ['Commissioning', 'New', 'manual', /^It was Commissioning and may still be on.*by hand\.$/],
   ['Deployed', 'Ready', 'manual', /may still be on/],

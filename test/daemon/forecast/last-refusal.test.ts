@@ -30,10 +30,7 @@ function refusalAfter(events: readonly (readonly [number, Omit<DhcpEvent, 'at'>]
 test('a refusal is shown with its age, reason, class and hostname, and its remedy', () => {
   const refused = refusalAfter([[8000, DENIED]]);
   assert.equal(refused?.text, 'was refused 2 s ago: class-denied (guests), as bad-guest');
-  assert.match(
-    refused?.remedy ?? '',
-    /^a configured class denies its clients every answer; if this client should get one, change `when`/,
-  );
+  assert.match(refused?.remedy ?? '', /^a configured class denies its clients every answer; .*`when`/);
   const again = refusalAfter(
     [
       [1000, DENIED],

@@ -212,7 +212,7 @@ test('a remote rack that gets settings without its networks reports that, with t
     );
     assert.match(
       configuration.unserved ?? '',
-      /^has served no network since it was accepted \(2023-11-14T\S+Z\): .*lab 10\.20\.0\.0\/24; add cluster_interfaces to \S+rackboot\.yaml/,
+      /^has served no network since .*\(2023-11-14T\S+Z\): .*lab 10\.20\.0\.0\/24; .*cluster_interfaces to \S+rackboot\.yaml/,
     );
     bench.write(`${remote}cluster_interfaces: [${JSON.stringify(LAB)}]\n`);
     configuration.readFile(bench.ports);

@@ -110,7 +110,7 @@ describe('a job of the agent', { skip: missing('busybox') }, () => {
       { disk: 'serial:GONE' },
       { sda: 8 },
       'partitioning',
-      /no disk has the serial number GONE; disks found: 8388608 sda,; if disks were replaced, commission/,
+      /serial number GONE; disks found: 8388608 sda,/,
     ],
     [
       'a disk that refuses writes',
@@ -160,11 +160,7 @@ mount 12 - /
     ],
     ['a name with characters of a shell', ROOT_PLAN.replaceAll('vg0', 'v;0'), /does not know a line of the plan/],
     ['a place outside of the system', ROOT_PLAN.replace('- /', '- /../x'), /does not know a line of the plan/],
-    [
-      'a root without room for the image',
-      ROOT_PLAN,
-      /root of the layout has 3 MiB, but 6 MiB are needed .* no disk was changed/,
-    ],
+    ['a root without room for the image', ROOT_PLAN, /root of the layout has 3 MiB, .*6 MiB .* no disk was changed/],
     [
       'programs that the image lacks',
       ROOT_PLAN.replace('root 3', 'root 6'),
@@ -207,7 +203,7 @@ written_by() { sed -n 's/^pos:[^0-9]*//p' "/proc/$(cat "$1" 2>/dev/null || echo 
     assert.equal(region.reported().at(-1), 'FAILED writing');
     assert.match(
       region.signals.at(-1)?.message ?? '',
-      /^the download has stalled: 65536 of 3145728 bytes are on sda, and none arrived for 1 seconds \(tried 2 times\)$/,
+      /^the download has stalled: 65536 of 3145728 bytes are on sda, .*\(tried 2 times\)$/,
     );
     assert.ok(region.signals.some(({ message }) => /has stalled.*; trying again$/.test(message ?? '')));
   });

@@ -94,10 +94,7 @@ describe('the system in an image', { skip: missing('linux', 'sfdisk', 'mformat',
     for (let at = noLoader.indexOf('BOOTX64 EFI'); at !== -1; at = noLoader.indexOf('BOOTX64 EFI')) noLoader[at] = 0xe5;
     assert.deepEqual(lookAt(noLoader), { ...WHOLE, startsByUefi: false });
     const neither = Buffer.from(noLoader).fill(0, 0, 440);
-    assert.match(
-      judgeSystem(lookAt(neither), 'amd64') ?? '',
-      /^a machine could not start it: it has no loader for BIOS, and no EFI system partition has EFI\/BOOT\/BOOTX64\.EFI$/,
-    );
+    assert.match(judgeSystem(lookAt(neither), 'amd64') ?? '', /no loader for BIOS, .*EFI\/BOOT\/BOOTX64\.EFI$/);
     assert.match(
       judgeSystem(lookAt(disk, 'arm64'), 'arm64') ?? '',
       /: no EFI system partition has EFI\/BOOT\/BOOTAA64\.EFI$/,
@@ -105,7 +102,7 @@ describe('the system in an image', { skip: missing('linux', 'sfdisk', 'mformat',
     const bare = lookAt(makeRealDisk('gpt', undefined));
     assert.deepEqual(bare, { ...WHOLE, hasCloudInit: false });
     assert.equal(judgeSystem(bare, 'amd64'), undefined);
-    assert.match(describeSystem(bare), /no cloud-init was found in it, so user data has no effect$/);
+    assert.match(describeSystem(bare), /no cloud-init was found/);
   });
 
   test('whose loader stands outside of an EFI system partition does not start by UEFI', () => {

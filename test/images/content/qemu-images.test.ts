@@ -189,7 +189,7 @@ describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeo
       stdout,
       /^Added debian\/bookworm\/amd64\/generic\/release\/\d{8} from a QEMU image \(qcow2\): .* 70\.0 MiB on a disk/m,
     );
-    assert.match(stderr, /^Note: the image was added, but judging by its content, a machine could not start it/m);
+    assert.match(stderr, /^Note: the image was added, .*could not start it/m);
     const packed = JSON.parse((await added('image.qcow2', '--json')).stdout);
     assert.deepEqual([packed.given, packed.added, packed.image.partitionTable], ['qcow2', false, 'gpt']);
     const hash = createHash('sha256')

@@ -74,7 +74,7 @@ describe('a directory', { skip: missing('tar') }, () => {
     const before = readdirSync('/proc/self/fd').length;
     await assert.rejects(openDirectory(at('link')), {
       code: 'bad-argument',
-      message: /link is a link of another user: name the directory itself, if it is the right one: secret$/,
+      message: /link is a link of another user: .*: secret$/,
     });
     assert.equal(readdirSync('/proc/self/fd').length, before);
   });

@@ -135,8 +135,7 @@ test('a disk of one byte, repeated far more often than in any disk, is refused',
   importing(packed(0x41, 500), async (run) => {
     await assert.rejects(run(new AbortController().signal), {
       code: 'bad-argument',
-      message:
-        /^tiny\/one\/amd64 was not imported: disk1\.img cannot be added: its \d+ bytes expand to more than \d+ bytes without an empty part/,
+      message: /^tiny\/one\/amd64 was not imported: disk1\.img .*expand to more than \d+ bytes/,
     });
   }),
 );

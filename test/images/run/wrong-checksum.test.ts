@@ -55,7 +55,7 @@ describe('a file whose checksum is wrong', () => {
       assert.equal(error.code, 'source-failed');
       assert.match(
         error.message,
-        /^tiny\/one\/amd64 could not be downloaded: the file from \S+ has the sha256 [0-9a-f]{64} instead of [0-9a-f]{64}: the site's file does not match its list. Rackboot gave up after 2 attempts; /,
+        /^tiny\/one\/amd64 could not be downloaded: .*sha256 [0-9a-f]{64} instead of [0-9a-f]{64}: .*gave up after 2 attempts; /,
       );
       return true;
     });

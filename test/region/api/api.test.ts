@@ -344,10 +344,7 @@ test('a long list is streamed whole and in order, a filter narrows it', () =>
         assert.equal(JSON.parse(found.text).length, length, query);
       }
       const odd = await assertStatus(client.ask({ url: '/MAAS/api/2.0/machines/?status=odd', headers: admin }), 400);
-      assert.match(
-        odd.text,
-        /'odd' is not a state\. The states are problem, work, new, commissioning, .*, failed-testing/,
-      );
+      assert.match(odd.text, /'odd' is not a state\. .*problem, work, new, commissioning, .*, failed-testing/);
       // A part of a long list in which nothing matches is left out.
       for (const [query, found] of [
         ['q=m24', ['m24', ...Array.from({ length: 10 }, (_, index) => `m${240 + index}`)]],

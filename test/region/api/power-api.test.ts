@@ -334,7 +334,7 @@ test('a query is sent at once, and its answer comes in bounded time', () =>
     assert.deepEqual(await query(100), { state: 'unknown', age: null, text: 'it is switched by hand' });
     const refused = await client.ask('POST', `2.0/machines/${id}/?op=power_on`);
     assert.deepEqual([refused.status, refused.refusal], [409, 'power-by-hand']);
-    assert.match(refused.text, / is switched by hand: press its button; `rackboot power set` gives it a driver\.$/);
+    assert.match(refused.text, / is switched by hand: .*`rackboot power set`/);
     await assertStatus(client.ask('POST', '2.0/machines/nobody/?op=power_on'), 404);
     await assertStatus(client.ask('GET', '2.0/machines/nobody/?op=query_power_state'), 404);
   }));

@@ -371,11 +371,7 @@ test('partitions and members are found by their names, and a refusal says what t
     assert.equal((await post(`${place}?op=unformat`)).json.filesystem, null);
     for (const path of ['blockdevices/sda/partition/sdb-part1', 'blockdevices/sda/partition/sda-part2']) {
       const reasons = [await read(path), await post(`${path}?op=format`, { fstype: 'ext4' })];
-      for (const { status, text } of reasons)
-        assert.match(
-          `${status} ${text}`,
-          /^404 sda has no partition sd\S+: give the id or name of a partition, such as/,
-        );
+      for (const { status, text } of reasons) assert.match(`${status} ${text}`, /^404 sda has no partition sd\S+: /);
     }
     for (const answer of [
       await read('blockdevices/sdz/partition/1'),

@@ -36,7 +36,7 @@ for (const [osystem, release, meant] of CASES) {
   test(`"${osystem}/${release}" is answered with ${meant ?? 'no name'}`, () => {
     const text = refuseImage(MACHINE, osystem, release, IMAGES).text;
     assert.equal(/Did you mean (\S+)\?/.exec(text)?.[1], meant);
-    assert.match(text, /^there is no image of .* for amd64\/generic\. .*`rackboot images list`.*`rackboot images add`/);
+    assert.match(text, /for amd64\/generic\. .*`rackboot images list`.*`rackboot images add`/);
   });
 }
 

@@ -214,7 +214,7 @@ test('a space has its VLANs and subnets; the space undefined has those that are 
       assert.deepEqual((await ask('GET', path)).json, none);
       for (const refused of [await ask('PUT', path, { name: 'other' }), await ask('DELETE', path)]) {
         assert.equal(refused.status, 409);
-        assert.match(refused.text, /^The space undefined has the VLANs that are in no space, and cannot be changed /);
+        assert.match(refused.text, /^The space undefined .*cannot be changed /);
       }
     }
     assert.equal((await ask('DELETE', '2.0/spaces/absent/')).status, 404);

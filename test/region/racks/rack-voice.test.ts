@@ -183,8 +183,7 @@ const doubts = async ({ store }: LinkPlace): Promise<readonly string[]> =>
     .filter(({ type, level }) => type === 'RACK_CHANGED' && level === 'warning')
     .map(sentenceOf)
     .reverse();
-const WIDE_REMEDY =
-  /10\.64\.0\.0\/10 is wider than \/16, so it is not believed.*rackboot racks accept rack-2 --share 10\.64\.0\.0\/10/;
+const WIDE_REMEDY = /10\.64\.0\.0\/10 is wider than \/16, .*rackboot racks accept rack-2 --share 10\.64\.0\.0\/10/;
 const isManaged = async ({ ask }: LinkPlace, address: string): Promise<boolean> => {
   const answer = await ask('GET', 'api/2.0/machines/?op=is_registered&mac_address=52:54:00:00:00:01', {
     headers: spokenFor(address),

@@ -74,7 +74,7 @@ const CASES: readonly Case[] = [
   [
     coded('28P01', 'no'),
     refuses('wrong-password', 'no'),
-    /refuses \(no\): the password is wrong: write .* file region\.store\.password_file, which is read again/,
+    /refuses \(no\): the password is wrong: .*region\.store\.password_file/,
   ],
   [coded('42P01', 'no table'), refuses('table-missing', 'no table'), /a table is missing: see the search_path/],
   ...['EACCES', 'ENOTDIR', 'EAFNOSUPPORT', 'ENETDOWN'].map((code): (typeof CASES)[number] => [
@@ -85,7 +85,7 @@ const CASES: readonly Case[] = [
   [
     new Error('received invalid response: 4a'),
     refuses('another-server', 'received invalid response: 4a'),
-    /does not speak the protocol of PostgreSQL: see the host and the port in region\.store\.url$/,
+    /not speak the protocol of PostgreSQL: .*region\.store\.url$/,
   ],
   [
     coded('INVALID_PURPOSE', 'unsuitable certificate purpose'),
@@ -95,7 +95,7 @@ const CASES: readonly Case[] = [
   [
     new Error('SASL: client password must be a string'),
     { note: 'database-asks-password' },
-    /asks for a password: write it to a file, and name that in region\.store\.password_file$/,
+    /asks for a password: .*region\.store\.password_file$/,
   ],
   [
     coded('SELF_SIGNED_CERT_IN_CHAIN', 'self-signed'),

@@ -115,7 +115,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     [
       'no server',
       () => ({ url: 'postgresql:///x?host=/nonexistent', pool: 1 }),
-      /^store-unavailable: .*ENOENT.*: see whether the database runs and its disk has room, and region\.store\.url$/,
+      /^store-unavailable: .*ENOENT.*: .*region\.store\.url$/,
     ],
     [
       'a wrong password',
@@ -130,12 +130,12 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     [
       'a name that the rules of the server let nobody use',
       () => server.placeOf('forbidden'),
-      /^store-refused: .*pg_hba\.conf rejects .*\): see its pg_hba\.conf, and the user and the name of the database in region\.store\.url$/,
+      /^store-refused: .*pg_hba\.conf rejects .*\): .*region\.store\.url$/,
     ],
     [
       'an account without rights',
       async () => as('poor', server.placeOf(await server.makeDatabase())),
-      /^store-refused: .*permission denied.*: the user lacks the right: make it the owner of the database$/,
+      /^store-refused: .*permission denied.*: .*owner of the database$/,
     ],
     [
       'a database without a schema',
@@ -144,7 +144,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
         await server.query('DROP SCHEMA public', name);
         return server.placeOf(name);
       },
-      /^store-broken: .* has no schema for its tables: make one with CREATE SCHEMA, or set the search_path of its user$/,
+      /^store-broken: .* CREATE SCHEMA, .*search_path/,
     ],
     ...(['LATIN1', 'SQL_ASCII'] as const).map(
       (encoding) =>
@@ -171,7 +171,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
         await server.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
         return server.placeOf(name);
       },
-      /^store-unavailable: .*not currently accepting connections.*: it accepts no connections, .*: see ALLOW_CONNECTIONS, and its log$/,
+      /^store-unavailable: .*not currently accepting connections.*: .*ALLOW_CONNECTIONS/,
     ],
     [
       'set to read only',
@@ -181,12 +181,12 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
     [
       'a certificate that the given authority did not sign',
       () => ({ url: tcp('127.0.0.1'), ca: () => read('stranger.crt'), pool: 1 }),
-      /^store-refused: .*cannot be trusted.*: see region\.store\.ca_file, and the certificate of the database$/,
+      /^store-refused: .*cannot be trusted.*: .*region\.store\.ca_file/,
     ],
     [
       'a certificate of another name',
       () => ({ url: tcp('localhost'), ca: () => read('ca.crt'), pool: 1 }),
-      /^store-refused: .*cannot be trusted.*: see region\.store\.ca_file, and the certificate of the database$/,
+      /^store-refused: .*cannot be trusted.*: .*region\.store\.ca_file/,
     ],
   ];
 
