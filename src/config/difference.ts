@@ -13,9 +13,9 @@ import { counted } from '../ground/counted.ts';
 import { isFields, valueIn } from '../ground/fields.ts';
 import {
   INTERFACES_KEY,
-  interfacesOf,
+  interfaceName,
   isSettings,
-  nameOf,
+  listInterfaces,
   type Settings,
   type SettingValue,
   valueAt,
@@ -71,7 +71,7 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
 }
 
 const listInterfaceNames = ({ merged }: ComparedConfig): ReadonlySet<string> =>
-  new Set(interfacesOf(merged).map(nameOf));
+  new Set(listInterfaces(merged).map(interfaceName));
 
 /** True if the key is a field of one of these cluster interfaces, or not a field of any cluster interface. */
 function concernsInterfaces(key: string, names: ReadonlySet<string>): boolean {
@@ -80,7 +80,7 @@ function concernsInterfaces(key: string, names: ReadonlySet<string>): boolean {
 }
 
 function showInterface({ merged }: ComparedConfig, name: string): string {
-  const entry = interfacesOf(merged).find((candidate) => nameOf(candidate) === name);
+  const entry = listInterfaces(merged).find((candidate) => interfaceName(candidate) === name);
   if (entry === undefined || !isSettings(entry)) return '(none)';
   const fields = Object.entries(entry).filter(([field]) => field !== 'name');
   return cut(fields.map(([field, value]) => `${field} ${showValue(field, value)}`).join(', '));
@@ -152,10 +152,10 @@ function addInterfaces(
   merged: Settings,
   add: (key: string, used: unknown, raw: SettingValue | undefined) => void,
 ): void {
-  const raws = interfacesOf(merged);
+  const raws = listInterfaces(merged);
   used.forEach((entry, index) => {
     const raw = raws[index] ?? null;
-    const prefix = `${INTERFACES_KEY}.${nameOf(raw) || entry.name}`;
+    const prefix = `${INTERFACES_KEY}.${interfaceName(raw) || entry.name}`;
     for (const [field, value] of Object.entries(entry)) {
       if (field !== 'name') add(`${prefix}.${field}`, value, isSettings(raw) ? raw[field] : undefined);
     }

@@ -2,7 +2,7 @@
 // Racks and regions use the same form.
 
 import type { z } from 'zod';
-import { INTERFACES_KEY, interfacesOf, nameOf } from '../machines/settings.ts';
+import { INTERFACES_KEY, interfaceName, listInterfaces } from '../machines/settings.ts';
 import type { ConfigFile } from './config-file.ts';
 import { faultText } from './fault-words.ts';
 import { isSecretKey } from './keys.ts';
@@ -38,7 +38,7 @@ export function reportIssues({ schema, example, elsewhere }: FileKind, error: z.
 export function problemAt(path: ProblemPath, message: string, merge: MergedSettings, file: ConfigFile): ConfigProblem {
   const [first, second, ...rest] = path;
   if (first === INTERFACES_KEY && typeof second === 'number' && second >= merge.fileInterfaces) {
-    const name = nameOf(interfacesOf(merge.merged)[second] ?? null);
+    const name = interfaceName(listInterfaces(merge.merged)[second] ?? null);
     return { path: formatPath([INTERFACES_KEY, name, ...rest]), line: undefined, owner: 'store', message };
   }
   const isStored = path.some((_part, depth) => merge.fromStore.has(path.slice(0, depth + 1).join('.')));

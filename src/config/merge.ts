@@ -8,9 +8,9 @@
 import { type Fields, isFields } from '../ground/fields.ts';
 import {
   INTERFACES_KEY,
-  interfacesOf,
+  interfaceName,
   isSettings,
-  nameOf,
+  listInterfaces,
   type Settings,
   type SettingValue,
   valueAt,
@@ -38,12 +38,12 @@ export function mergeSettings(file: Settings, stored: Settings): MergedSettings 
     merged = withValue(merged, key, value);
     fromStore.add(key);
   }
-  const own = interfacesOf(file);
-  const added = isWritten(file, INTERFACES_KEY) && !Array.isArray(file[INTERFACES_KEY]) ? [] : interfacesOf(stored);
-  const names = new Set(own.map(nameOf));
-  const further = added.filter((entry) => !names.has(nameOf(entry)));
+  const own = listInterfaces(file);
+  const added = isWritten(file, INTERFACES_KEY) && !Array.isArray(file[INTERFACES_KEY]) ? [] : listInterfaces(stored);
+  const names = new Set(own.map(interfaceName));
+  const further = added.filter((entry) => !names.has(interfaceName(entry)));
   if (further.length > 0) merged = { ...merged, [INTERFACES_KEY]: [...own, ...further] };
-  for (const entry of further) fromStore.add(`${INTERFACES_KEY}.${nameOf(entry)}`);
+  for (const entry of further) fromStore.add(`${INTERFACES_KEY}.${interfaceName(entry)}`);
   const notOwnable = leafKeys(stored).filter((key) => findKeyRule(key)?.owner !== 'either');
   return { merged, fromStore, fileInterfaces: own.length, notOwnable };
 }
@@ -54,7 +54,7 @@ export function mergeSettings(file: Settings, stored: Settings): MergedSettings 
  */
 export function pinnedKeys(file: Settings): readonly string[] {
   const keys = STORE_KEYS.filter((key) => key !== INTERFACES_KEY && isWritten(file, key));
-  return [...keys, ...interfacesOf(file).map((entry) => `${INTERFACES_KEY}.${nameOf(entry)}`)];
+  return [...keys, ...listInterfaces(file).map((entry) => `${INTERFACES_KEY}.${interfaceName(entry)}`)];
 }
 
 /**

@@ -1,7 +1,14 @@
 // The owner of each value in force: the file, with the line; the region's store; or, for a default,
 // neither. Pure.
 
-import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type SettingValue, valueAt } from '../machines/settings.ts';
+import {
+  INTERFACES_KEY,
+  interfaceName,
+  isSettings,
+  listInterfaces,
+  type SettingValue,
+  valueAt,
+} from '../machines/settings.ts';
 import { isWritten } from './merge.ts';
 import type { UsableConfig } from './resolve-file.ts';
 
@@ -22,10 +29,12 @@ export function ownerOfValue(config: Pick<UsableConfig, 'file' | 'merged'>, key:
   const [name, field] = [key.slice(INTERFACES_KEY.length + 1, dot), key.slice(dot + 1)];
   const has = (entry: SettingValue | undefined): boolean =>
     isSettings(entry ?? null) && Object.hasOwn(Object(entry), field);
-  const index = interfacesOf(file.values).findIndex((entry) => nameOf(entry) === name);
+  const index = listInterfaces(file.values).findIndex((entry) => interfaceName(entry) === name);
   if (index >= 0) {
-    const isThere = has(interfacesOf(file.values)[index]);
+    const isThere = has(listInterfaces(file.values)[index]);
     return isThere ? { kind: 'file', line: file.lineOf([INTERFACES_KEY, index, field]) } : { kind: 'default' };
   }
-  return has(interfacesOf(merged).find((entry) => nameOf(entry) === name)) ? { kind: 'store' } : { kind: 'default' };
+  return has(listInterfaces(merged).find((entry) => interfaceName(entry) === name))
+    ? { kind: 'store' }
+    : { kind: 'default' };
 }

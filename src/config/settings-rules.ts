@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { NAMED_OPTIONS } from '../dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES } from '../dhcp/wire/option-value.ts';
 import { valueIn } from '../ground/fields.ts';
-import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
+import { isSettings, listInterfaces, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingShape, SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';
 import type { ConfigFile } from './config-file.ts';
@@ -55,7 +55,7 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
   },
   valueOf: (key, file, stored) => valueOrDefault(key, mergeSettings(file, stored).merged),
   profilesIn: (value) => (Array.isArray(value) ? value : []).flatMap((entry) => profile.safeParse(entry).data ?? []),
-  interfacesOf: (file, stored) => interfacesOf(mergeSettings(file, stored).merged).filter(isSettings),
+  interfacesOf: (file, stored) => listInterfaces(mergeSettings(file, stored).merged).filter(isSettings),
 });
 
 /** The value of a key as written, otherwise its default; undefined: it has neither. */

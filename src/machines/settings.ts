@@ -79,13 +79,13 @@ export function parseSettingValue(value: unknown): SettingValue | undefined {
 export const isSettings = (value: SettingValue | undefined): value is Settings => isFields(value);
 
 /** The entries of `cluster_interfaces`; none if it is not a list. */
-export function interfacesOf(settings: Settings): readonly SettingValue[] {
+export function listInterfaces(settings: Settings): readonly SettingValue[] {
   const list = settings[INTERFACES_KEY];
   return Array.isArray(list) ? list : [];
 }
 
 /** A cluster interface's name as the file's schema reads it; empty if it has none. */
-export function nameOf(entry: SettingValue): string {
+export function interfaceName(entry: SettingValue): string {
   const name = isSettings(entry) ? entry.name : undefined;
   return typeof name === 'string' ? name.trim() : '';
 }
@@ -106,8 +106,8 @@ export function valueAt(settings: Settings, key: string): SettingValue | undefin
 export function findSetting(settings: Settings, key: string): SettingValue | undefined {
   if (!key.startsWith(`${INTERFACES_KEY}.`)) return valueAt(settings, key);
   const rest = key.slice(INTERFACES_KEY.length + 1);
-  for (const entry of interfacesOf(settings)) {
-    const name = nameOf(entry);
+  for (const entry of listInterfaces(settings)) {
+    const name = interfaceName(entry);
     if (!isSettings(entry) || !(rest === name || rest.startsWith(`${name}.`))) continue;
     const { name: _name, ...fields } = entry;
     return rest === name ? fields : valueAt(fields, rest.slice(name.length + 1));

@@ -48,10 +48,10 @@ export function refuseUnknownField(
   const last = key.slice(key.lastIndexOf('.') + 1);
   const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
   if (!isField || value === undefined || isSettings(value)) return undefined;
-  const meant = nearestName(last, [...fields]);
+  const nearest = nearestName(last, [...fields]);
   return refusal(
     'setting-unknown',
-    `${key}: unknown key; ${meant === undefined ? 'config/rackboot.yaml explains all keys' : `did you mean ${meant}?`}`,
+    `${key}: unknown key; ${nearest === undefined ? 'config/rackboot.yaml explains all keys' : `did you mean ${nearest}?`}`,
   );
 }
 
@@ -68,8 +68,10 @@ export function nearestInterfaceKey(
 ): string | undefined {
   const { interfaceName, field } = splitKey(key, fields);
   if (interfaceName === undefined || names.includes(interfaceName)) return undefined;
-  const meant = nearestName(interfaceName, names);
-  return meant === undefined ? undefined : [INTERFACES_KEY, meant, ...(field === undefined ? [] : [field])].join('.');
+  const nearest = nearestName(interfaceName, names);
+  return nearest === undefined
+    ? undefined
+    : [INTERFACES_KEY, nearest, ...(field === undefined ? [] : [field])].join('.');
 }
 
 /** The settings after a change of one of them. */
@@ -77,32 +79,32 @@ export function withChange(
   list: readonly StoredSetting[],
   { rack, key, value }: SettingChange,
 ): readonly StoredSetting[] {
-  const isSame = (one: StoredSetting): boolean => one.rack === rack && one.key === key;
-  if (value === undefined) return list.filter((one) => !isSame(one));
+  const isSame = (setting: StoredSetting): boolean => setting.rack === rack && setting.key === key;
+  if (value === undefined) return list.filter((setting) => !isSame(setting));
   const changed = { rack, key, value };
-  return list.some(isSame) ? list.map((one) => (isSame(one) ? changed : one)) : [...list, changed];
+  return list.some(isSame) ? list.map((setting) => (isSame(setting) ? changed : setting)) : [...list, changed];
 }
 
 /** The setting without the user name and password of a URL, which earlier versions accepted. */
-export const withoutUserOf = (one: StoredSetting): StoredSetting => ({
-  ...one,
-  value: withoutStoredUser(one.key, one.value),
+export const withoutUser = (setting: StoredSetting): StoredSetting => ({
+  ...setting,
+  value: withoutStoredUser(setting.key, setting.value),
 });
 
 /**
  * One rack's rows and the shared ones, in the form of a configuration file. @param isOwn true for
  * the rack of the region's host
  */
-export function settingsOf(list: readonly StoredSetting[], rack: string, isOwn: boolean): Settings {
+export function settingsForRack(list: readonly StoredSetting[], rack: string, isOwn: boolean): Settings {
   let settings: Settings = NO_SETTINGS;
   const interfaces: SettingValue[] = [];
-  for (const one of list) {
-    const isOfInterface = one.key.startsWith(`${INTERFACES_KEY}.`);
-    if (isOfInterface && one.rack === rack) {
-      const name = one.key.slice(INTERFACES_KEY.length + 1);
-      interfaces.push({ name, ...(isSettings(one.value) ? one.value : {}) });
-    } else if (!isOfInterface && one.rack === '' && (isOwn || !one.key.startsWith('region.'))) {
-      settings = withValue(settings, one.key, one.value);
+  for (const setting of list) {
+    const isOfInterface = setting.key.startsWith(`${INTERFACES_KEY}.`);
+    if (isOfInterface && setting.rack === rack) {
+      const name = setting.key.slice(INTERFACES_KEY.length + 1);
+      interfaces.push({ name, ...(isSettings(setting.value) ? setting.value : {}) });
+    } else if (!isOfInterface && setting.rack === '' && (isOwn || !setting.key.startsWith('region.'))) {
+      settings = withValue(settings, setting.key, setting.value);
     }
   }
   return interfaces.length === 0 ? settings : { ...settings, [INTERFACES_KEY]: interfaces };

@@ -41,10 +41,10 @@ import { transactOrUndo } from './records/undo.ts';
 import {
   nearestInterfaceKey,
   refuseUnknownField,
-  settingsOf,
+  settingsForRack,
   splitKey,
   withChange,
-  withoutUserOf,
+  withoutUser,
 } from './setting-keys.ts';
 import { LatestRun } from './shares/latest-run.ts';
 
@@ -167,7 +167,7 @@ export class RegionSettings {
   #list: readonly StoredSetting[] = [];
   readonly #reads = new LatestRun(
     async () => {
-      this.#list = (await this.#parts.store.listSettings()).map(withoutUserOf);
+      this.#list = (await this.#parts.store.listSettings()).map(withoutUser);
     },
     () => this.#parts.store.isInTransaction(),
   );
@@ -184,7 +184,7 @@ export class RegionSettings {
 
   /** Reads the settings that the store has in the caller's transaction, for its decision. */
   async read(): Promise<SettingsReader> {
-    return this.#readerOf((await this.#parts.store.listSettings()).map(withoutUserOf));
+    return this.#readerOf((await this.#parts.store.listSettings()).map(withoutUser));
   }
 
   #readerOf(list: readonly StoredSetting[]): SettingsReader {
@@ -289,7 +289,7 @@ export class RegionSettings {
       if (misfit !== undefined) throw undo(misfit);
       if (isTrial) throw undo(undefined);
       await store.afterCommit(() => {
-        this.#list = outcome.settings.map(withoutUserOf);
+        this.#list = outcome.settings.map(withoutUser);
         this.#parts.onChange();
       });
       return undefined;
@@ -307,15 +307,15 @@ export class RegionSettings {
     let before: readonly StoredSetting[] = [];
     let changes: SettingChange[] = [];
     const outcome = await store.changeSettings<SettingsRefusal>(atMs, (current) => {
-      before = current.map(withoutUserOf);
+      before = current.map(withoutUser);
       changes = [];
       let list = before;
       const inForce = this.#readerOf(before);
-      for (const given of edits) {
-        const stored = list.find(({ rack: of, key }) => of === '' && key === given.key)?.value;
-        const value = given.revise === undefined ? given.value : given.revise(stored, inForce);
-        if (given.revise !== undefined && value === undefined) continue;
-        const edit: SettingEdit = { ...given, value };
+      for (const requested of edits) {
+        const stored = list.find(({ rack: of, key }) => of === '' && key === requested.key)?.value;
+        const value = requested.revise === undefined ? requested.value : requested.revise(stored, inForce);
+        if (requested.revise !== undefined && value === undefined) continue;
+        const edit: SettingEdit = { ...requested, value };
         const change = this.#decide(owner, edit, list, edits);
         if ('text' in change) return { kind: 'refuse', refusal: change };
         list = withChange(list, change);
@@ -331,9 +331,9 @@ export class RegionSettings {
       };
     });
     if (outcome.kind === 'refuse') return { outcome };
-    const after = outcome.settings.map(withoutUserOf);
+    const after = outcome.settings.map(withoutUser);
     const isLarger = ({ rack, key, value }: SettingChange): boolean =>
-      countHosts(after.find((one) => one.rack === rack && one.key === key)?.value) > countHosts(value);
+      countHosts(after.find((setting) => setting.rack === rack && setting.key === key)?.value) > countHosts(value);
     // A cluster interface also gets the hosts of its subnet.
     const larger = changes.filter(isLarger);
     const misfit = larger.length === 0 ? undefined : this.#check(before, after, larger);
@@ -384,7 +384,7 @@ export class RegionSettings {
   #networksBeside(rack: string, list: readonly StoredSetting[]): RackNetworks {
     const { racks, ownRack } = this.#parts;
     const { served, reported, rackHosts } = readRackNetworks(racks.list(), ownRack(), this.#readerOf(list));
-    const isOther = (one: { readonly rack: string }): boolean => one.rack !== rack;
+    const isOther = (network: { readonly rack: string }): boolean => network.rack !== rack;
     return { served: served.filter(isOther), reported: reported.filter(isOther), rackHosts };
   }
 
@@ -399,17 +399,17 @@ export class RegionSettings {
     const key = interfaceName === undefined ? edit.key : `${INTERFACES_KEY}.${interfaceName}`;
     const rack = interfaceName === undefined ? '' : owner;
     const rule = edit.key === INTERFACES_KEY ? undefined : this.rules.ownerOf(key);
-    const meant = interfaceName === undefined ? this.rules.nearestKey(edit.key) : undefined;
-    if (rule === undefined || meant !== undefined) {
+    const nearest = interfaceName === undefined ? this.rules.nearestKey(edit.key) : undefined;
+    if (rule === undefined || nearest !== undefined) {
       return edit.key === INTERFACES_KEY
         ? refusal('setting-unknown', `${edit.key}: unknown key; give the name of a network: ${edit.key}.NAME`)
         : refusal(
             'setting-unknown',
-            `${edit.key}: unknown key; ${meant === undefined ? '' : `did you mean ${meant}? `}rackboot config show lists all keys`,
+            `${edit.key}: unknown key; ${nearest === undefined ? '' : `did you mean ${nearest}? `}rackboot config show lists all keys`,
           );
     }
     if (rule === 'file') return refusal('setting-read-only', fileText(key, this.#ownFileOf(rack)?.file));
-    const before = list.find((one) => one.rack === rack && one.key === key)?.value;
+    const before = list.find((setting) => setting.rack === rack && setting.key === key)?.value;
     // What the store has under a key of a file has no effect, and may go.
     if (edit.value !== undefined || edit.entries !== undefined || before === undefined) {
       const pin = this.pinnedBy(key, rack);
@@ -451,11 +451,11 @@ export class RegionSettings {
   #misnamed(owner: string, edits: readonly SettingEdit[]): SettingsRefusal | undefined {
     for (const { key } of edits) {
       const { field } = splitKey(key, this.rules.interfaceFields);
-      const meant = field === undefined ? undefined : this.#nearestInterface(owner, key);
-      if (meant !== undefined)
+      const nearest = field === undefined ? undefined : this.#nearestInterface(owner, key);
+      if (nearest !== undefined)
         return refusal(
           'setting-unknown',
-          `${key}: there is no such network; did you mean ${meant}? To add a network, set all its keys at once: cluster_interfaces.NAME`,
+          `${key}: there is no such network; did you mean ${nearest}? To add a network, set all its keys at once: cluster_interfaces.NAME`,
         );
     }
     return undefined;
@@ -501,7 +501,7 @@ export class RegionSettings {
   }
 
   #settingsFor(rack: string, list: readonly StoredSetting[]): Settings {
-    return settingsOf(list, rack, rack === (this.#parts.ownRack()?.uuid ?? ''));
+    return settingsForRack(list, rack, rack === (this.#parts.ownRack()?.uuid ?? ''));
   }
 
   #fileOf(rack: string | undefined): Settings {

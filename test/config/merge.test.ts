@@ -10,8 +10,8 @@ import { isWritten, mergeSettings, pinnedKeys } from '../../src/config/merge.ts'
 import { ownerOfValue } from '../../src/config/ownership.ts';
 import {
   INTERFACES_KEY,
-  interfacesOf,
-  nameOf,
+  interfaceName,
+  listInterfaces,
   type Settings,
   type SettingValue,
   valueAt,
@@ -231,10 +231,10 @@ test('whatever the store has, every value of the file stays unchanged', () => {
         assert.deepEqual(valueAt(merged, key), valueAt(file, key), key);
         assert.ok(!fromStore.has(key));
       }
-      const own = interfacesOf(file);
-      assert.deepEqual(interfacesOf(merged).slice(0, own.length), own);
-      const names = new Set(own.map(nameOf));
-      for (const added of interfacesOf(merged).slice(own.length)) assert.ok(!names.has(nameOf(added)));
+      const own = listInterfaces(file);
+      assert.deepEqual(listInterfaces(merged).slice(0, own.length), own);
+      const names = new Set(own.map(interfaceName));
+      for (const added of listInterfaces(merged).slice(own.length)) assert.ok(!names.has(interfaceName(added)));
     }),
     { numRuns: 1000 },
   );

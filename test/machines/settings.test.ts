@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   findSetting,
-  interfacesOf,
-  nameOf,
+  interfaceName,
+  listInterfaces,
   parseSettings,
   parseSettingValue,
   SETTINGS_DEPTH_MAX,
@@ -88,6 +88,6 @@ test('a cluster interface is found by its name, which may contain dots, and its 
   assert.equal(findSetting(settings, 'cluster_interfaces.lab.ip'), '1');
   assert.equal(findSetting(settings, 'cluster_interfaces.other'), undefined);
   assert.equal(findSetting({ dns: { domain: 'x' } }, 'dns.domain'), 'x');
-  assert.deepEqual(interfacesOf({ cluster_interfaces: 'none' }), []);
-  assert.deepEqual(interfacesOf(settings).map(nameOf), ['lab', 'eth0.100', '']);
+  assert.deepEqual(listInterfaces({ cluster_interfaces: 'none' }), []);
+  assert.deepEqual(listInterfaces(settings).map(interfaceName), ['lab', 'eth0.100', '']);
 });

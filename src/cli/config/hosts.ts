@@ -17,7 +17,7 @@ import { formatMac, formatNetwork, networkContains, parseIpv4, parseMac } from '
 import { cleanText, shellWord } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings } from '../../machines/settings.ts';
+import { INTERFACES_KEY, interfaceName, isSettings, listInterfaces, type Settings } from '../../machines/settings.ts';
 import { isNamedBy, parseListEntries } from '../../region/list-entries.ts';
 import { tell, type Where } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
@@ -33,9 +33,9 @@ interface Reserved {
 }
 
 const reservedIn = ({ file, stored }: FoundConfig): readonly Reserved[] =>
-  interfacesOf(mergeSettings(file.values, stored).merged).flatMap((network) =>
+  listInterfaces(mergeSettings(file.values, stored).merged).flatMap((network) =>
     (isSettings(network) ? (parseListEntries(network.hosts) ?? []) : []).flatMap((host) =>
-      isSettings(host) ? [{ network: nameOf(network), host }] : [],
+      isSettings(host) ? [{ network: interfaceName(network), host }] : [],
     ),
   );
 

@@ -31,7 +31,7 @@ import { shellWord } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { nameDocuments } from '../../ground/named-documents.ts';
-import { INTERFACES_KEY, interfacesOf, nameOf, type Settings, withValue } from '../../machines/settings.ts';
+import { INTERFACES_KEY, interfaceName, listInterfaces, type Settings, withValue } from '../../machines/settings.ts';
 import { outwardAddress } from '../../net/outward-address.ts';
 import { findPortConflicts, isHarmless } from '../../net/ports/taken-ports.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
@@ -387,7 +387,7 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
   if (running === undefined) await storeStopped(flags, { answers, values }, own);
   else {
     // It would not learn of a change behind its back.
-    const former = interfacesOf(running.stored).map((entry) => `${INTERFACES_KEY}.${nameOf(entry)}`);
+    const former = listInterfaces(running.stored).map((entry) => `${INTERFACES_KEY}.${interfaceName(entry)}`);
     await submitEdits(running, { config: flags.config }, [...removals(former, own), ...buildSettings(answers)]);
   }
   if (answers.proposal === undefined) return;

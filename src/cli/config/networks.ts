@@ -21,9 +21,9 @@ import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import {
   INTERFACES_KEY,
-  interfacesOf,
+  interfaceName,
   isSettings,
-  nameOf,
+  listInterfaces,
   type Settings,
   type SettingValue,
   valueAt,
@@ -59,11 +59,11 @@ export interface NetworkOfRack {
 }
 
 function buildNetworkList(values: Settings, stored: Settings): readonly NetworkOfRack[] {
-  const ofFile = new Set(interfacesOf(values).map(nameOf));
-  return interfacesOf(mergeSettings(values, stored).merged)
+  const ofFile = new Set(listInterfaces(values).map(interfaceName));
+  return listInterfaces(mergeSettings(values, stored).merged)
     .filter(isSettings)
     .map((entry) => {
-      const name = nameOf(entry);
+      const name = interfaceName(entry);
       return { name, text: [name, networkText(entry)].filter(Boolean).join(' '), entry, isOfFile: ofFile.has(name) };
     });
 }
@@ -207,7 +207,7 @@ function makeIn(
     ...Object(value),
   }));
   const text = readConfigText(path);
-  const parsed = parseConfig(text, { ...stored, [INTERFACES_KEY]: [...interfacesOf(stored), ...added] });
+  const parsed = parseConfig(text, { ...stored, [INTERFACES_KEY]: [...listInterfaces(stored), ...added] });
   return { answers, text, parsed, prefix: `${INTERFACES_KEY}.${name}.` };
 }
 
@@ -292,7 +292,7 @@ function proposeRanges(entry: Settings, { router, ...typed }: ChangeFlags): Answ
   const [address, network] = [parseIpv4(String(entry.ip)), parseNetwork(networkText(entry))];
   if (address === undefined || network === undefined) return {};
   const offered = parseIpv4(String(router ?? entry.router_ip ?? ''));
-  return proposeAlongside({ name: nameOf(entry), address, network }, offered, typed);
+  return proposeAlongside({ name: interfaceName(entry), address, network }, offered, typed);
 }
 
 /**

@@ -25,7 +25,7 @@
 //    but its frames are needed.
 
 import { formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../../ground/address.ts';
-import { nameServersOf, type RouteView, type SubnetView } from '../networks/network-view.ts';
+import { listNameServers, type RouteView, type SubnetView } from '../networks/network-view.ts';
 import { MTU_DEFAULT } from '../records/network-store.ts';
 import type { NetInterface, NetLink } from './interfaces.ts';
 
@@ -171,7 +171,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       takesRoute: gateway === undefined || (isLeased && links.includes(gateway)),
       router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,
       routes: listStaticRoutes(netInterface, interfaces),
-      nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : nameServersOf(subnet))))],
+      nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : listNameServers(subnet))))],
       search: fixed.length === 0 ? '' : terms.domain,
       parents: netInterface.parents.map(keyOf),
       master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },

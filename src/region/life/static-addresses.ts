@@ -30,7 +30,7 @@ import {
   rangeContains,
 } from '../../ground/address.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import { configuredBy, findBar, type Owner, ownersKnown, ownersOf } from '../networks/address-owners.ts';
+import { configuredBy, findBar, indexOwners, type Owner, ownersKnown } from '../networks/address-owners.ts';
 import { freeParts, hostRange, reservedText, spanText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
@@ -88,7 +88,7 @@ export function chooseAddresses(
   if (place === undefined) return { kind: 'given', addresses: [] };
   const { served, mac } = place;
   const isServed = (address: Ipv4): boolean => served.some(({ network }) => networkContains(network, address));
-  const own = ownersOf(view)
+  const own = indexOwners(view)
     .ofHost(mac)
     .find(({ low }) => isServed(low))?.low;
   if (own !== undefined) {
@@ -159,7 +159,7 @@ function giveFree({ view, known, mac, had }: Search, ranges: readonly Ipv4Range[
     const used = usedIn(range, known);
     if (used === undefined) return { kind: 'ask', ranges: index === 0 ? [range] : examined.slice(index) };
     const [low, high] = range;
-    for (const [address, verdict] of ownersOf(view).freeFor({ low, high }, claim, used)) {
+    for (const [address, verdict] of indexOwners(view).freeFor({ low, high }, claim, used)) {
       if (had.includes(address)) continue;
       if (verdict === 'yes') return give(mac, address);
       fallback ??= address;
@@ -191,7 +191,7 @@ function takeAsked(
 function takeFor({ view, known, mac, had }: Search, requested: Ipv4): AddressChoice {
   const claim = { kind: 'asked', mac, had } as const;
   const used = usedIn([requested, requested], known);
-  const owners = ownersOf(view).at(requested);
+  const owners = indexOwners(view).at(requested);
   const bar = findBar(used === undefined ? owners : [...owners, ...ownersKnown(requested, used)], claim);
   if (bar !== undefined)
     return decideRefusal('address-refused', `${barText(bar, requested, view.records)}: choose another address`);

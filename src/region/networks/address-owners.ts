@@ -177,9 +177,9 @@ function verdictOn(owner: Owner, claim: Claim): Exclude<Verdict, 'own'> {
   return isOwn(owner, claim) ? 'yes' : 'no';
 }
 
-const rankOf = ({ kind }: Owner): number => OWNER_KINDS.indexOf(kind);
+const ownerRank = ({ kind }: Owner): number => OWNER_KINDS.indexOf(kind);
 
-const byRank = (a: Owner, b: Owner): number => rankOf(a) - rankOf(b);
+const byRank = (a: Owner, b: Owner): number => ownerRank(a) - ownerRank(b);
 
 export const bars = (owner: Owner, claim: Claim): boolean => verdictOn(owner, claim) === 'no';
 
@@ -193,10 +193,10 @@ const INDEXES = new WeakMap<NetworkView['subnets'], AddressOwners>();
  * The owners that the networks know. A view made from another has its owners, unless its subnets
  * are others.
  */
-export function ownersOf(view: OwningView): AddressOwners {
-  const known = INDEXES.get(view.subnets) ?? new AddressOwners(ownersIn(view), configuredIn(view));
-  INDEXES.set(view.subnets, known);
-  return known;
+export function indexOwners(view: OwningView): AddressOwners {
+  const index = INDEXES.get(view.subnets) ?? new AddressOwners(ownersIn(view), configuredIn(view));
+  INDEXES.set(view.subnets, index);
+  return index;
 }
 
 const single = (
@@ -206,13 +206,13 @@ const single = (
   more: Partial<Owned> = {},
 ): readonly Owner[] => (address === undefined ? [] : [{ kind, low: address, high: address, name, ...more }]);
 
-const edgesOf = (network: Ipv4Network): readonly Owner[] =>
+const listEdges = (network: Ipv4Network): readonly Owner[] =>
   network.prefix >= 31
     ? []
     : [network.address, broadcastAddress(network)].flatMap((address) => single('edge', address, ''));
 
 /** The DNS servers of a subnet or a cluster interface. */
-export const serversOf = ({ dnsServers }: Pick<ClusterInterface, 'dnsServers'>): readonly Owner[] =>
+export const listServers = ({ dnsServers }: Pick<ClusterInterface, 'dnsServers'>): readonly Owner[] =>
   dnsServers.flatMap((server) => single('dns-server', parseIpv4(server), ''));
 
 /** Hosts of a subnet that are in no `hosts`, because the region stores no cluster interface there. */
@@ -224,7 +224,7 @@ function unservedHosts(records: NetworkRecords): readonly ConfiguredHost[] {
 }
 
 /** What people have put into the store. */
-const ownersOfRecords = (records: NetworkRecords): readonly Owner[] => [
+const recordOwners = (records: NetworkRecords): readonly Owner[] => [
   ...unservedHosts(records).flatMap(({ address, mac, hostname = '' }) =>
     single('configured', address, hostname, { mac }),
   ),
@@ -239,8 +239,8 @@ const ownersOfRecords = (records: NetworkRecords): readonly Owner[] => [
 
 /** Entries of `hosts` count once they are stored, and until their rack no longer reports them. */
 const configuredIn = ({ served, reported }: OwningView): readonly SingleOwners[] => [
-  ...served.map((one) => configuredOwners(one, one.writtenHosts())),
-  ...reported.map((one) => configuredOwners(one, one.hosts)),
+  ...served.map((service) => configuredOwners(service, service.writtenHosts())),
+  ...reported.map((network) => configuredOwners(network, network.hosts)),
 ];
 
 /** By the entries of a cluster interface, which are the same list until they change: there may be 65 536. */
@@ -250,45 +250,49 @@ function configuredOwners(by: ServedNetwork | ReportedNetwork, hosts: readonly C
   const { rackName } = by;
   const service = serviceName(by);
   const key = `${service} ${rackName}`;
-  const known = CONFIGURED.get(hosts) ?? new Map<string, SingleOwners>();
-  CONFIGURED.set(hosts, known);
+  const indexes = CONFIGURED.get(hosts) ?? new Map<string, SingleOwners>();
+  CONFIGURED.set(hosts, indexes);
   const index =
-    known.get(key) ??
+    indexes.get(key) ??
     new SingleOwners(
       hosts.flatMap(({ address, mac, hostname = '' }) =>
         single('configured', address, hostname, { mac, service, rackName }),
       ),
     );
-  known.set(key, index);
+  indexes.set(key, index);
   return index;
 }
 
 function ownersIn({ subnets, ranges, records, served, reported, rackHosts, named }: OwningView): readonly Owner[] {
   const serving = reported.filter(({ management }) => management > 0);
-  const rangesOf = (one: ServedNetwork | ReportedNetwork, kind: 'dynamic' | 'static'): readonly Owner[] => {
-    const range = kind === 'dynamic' ? one.dynamic : one.fixed;
-    const hasRow = ranges.some(({ type, served: by }) => type === kind && by === one);
-    return range === undefined || hasRow ? [] : [{ kind, ...range, name: '', service: serviceName(one) }];
+  const rangesOf = (service: ServedNetwork | ReportedNetwork, kind: 'dynamic' | 'static'): readonly Owner[] => {
+    const range = kind === 'dynamic' ? service.dynamic : service.fixed;
+    const hasRow = ranges.some(({ type, served: by }) => type === kind && by === service);
+    return range === undefined || hasRow ? [] : [{ kind, ...range, name: '', service: serviceName(service) }];
   };
   return [
-    ...subnets.flatMap((one) => [...edgesOf(one.network), ...single('router', one.gateway, ''), ...serversOf(one)]),
-    ...serving.flatMap(({ network }) => edgesOf(network)),
-    ...[...served, ...serving].flatMap((one) => [
-      ...single('rack', one.address, one.rackName, { service: serviceName(one) }),
-      ...single('router', one.router, '', { service: serviceName(one) }),
-      ...serversOf(one),
+    ...subnets.flatMap((subnet) => [
+      ...listEdges(subnet.network),
+      ...single('router', subnet.gateway, ''),
+      ...listServers(subnet),
+    ]),
+    ...serving.flatMap(({ network }) => listEdges(network)),
+    ...[...served, ...serving].flatMap((service) => [
+      ...single('rack', service.address, service.rackName, { service: serviceName(service) }),
+      ...single('router', service.router, '', { service: serviceName(service) }),
+      ...listServers(service),
     ]),
     ...ranges.flatMap(({ type, low, high, range: { id }, served: by }): readonly Owner[] =>
       type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],
     ),
-    ...ownersOfRecords(records),
+    ...recordOwners(records),
     ...rackHosts.flatMap(({ rackName, address, mac, router }) => [
       ...single('rack-host', address, rackName, { mac }),
       ...single('router', router, ''),
     ]),
     ...named.flatMap(({ name, address }) => single('name', address, name)),
-    ...[...served, ...serving].flatMap((one) => rangesOf(one, 'dynamic')),
-    ...served.flatMap((one) => rangesOf(one, 'static')),
+    ...[...served, ...serving].flatMap((service) => rangesOf(service, 'dynamic')),
+    ...served.flatMap((service) => rangesOf(service, 'static')),
   ];
 }
 
@@ -331,11 +335,11 @@ class SingleOwners {
   ofHost = (mac: MacAddress): readonly Owner[] => this.#byHost.get(mac) ?? NONE;
 
   within(span: Ipv4Range): readonly Owner[] {
-    const found: Owner[] = [];
+    const inside: Owner[] = [];
     const isShort = span.high - span.low < this.#byAddress.size;
-    if (isShort) for (let at: number = span.low; at <= span.high; at += 1) found.push(...this.at(ipv4(at)));
-    else for (const [address, owners] of this.#byAddress) if (rangeContains(span, address)) found.push(...owners);
-    return found;
+    if (isShort) for (let at: number = span.low; at <= span.high; at += 1) inside.push(...this.at(ipv4(at)));
+    else for (const [address, owners] of this.#byAddress) if (rangeContains(span, address)) inside.push(...owners);
+    return inside;
   }
 }
 
@@ -357,11 +361,11 @@ export class AddressOwners {
 
   /** What is configured or reserved for a host, the strongest first. */
   ofHost(mac: MacAddress): readonly Owner[] {
-    return this.#singles.flatMap((one) => one.ofHost(mac)).sort(byRank);
+    return this.#singles.flatMap((index) => index.ofHost(mac)).sort(byRank);
   }
 
   within(span: Ipv4Range): readonly Owner[] {
-    const singles = this.#singles.flatMap((one) => one.within(span));
+    const singles = this.#singles.flatMap((index) => index.within(span));
     return [...singles, ...this.#ranges.filter((range) => rangesOverlap(range, span))];
   }
 
@@ -385,21 +389,21 @@ export class AddressOwners {
   }
 
   #judge(address: Ipv4, claim: Claim, known: AddressKnowledge): Exclude<Verdict, 'own'> {
-    let verdict: 'yes' | 'last' = 'yes';
+    let weakest: 'yes' | 'last' = 'yes';
     for (const owners of [this.#alone(address), ownersKnown(address, known)])
       for (const owner of owners) {
-        const found = verdictOn(owner, claim);
-        if (found === 'no') return found;
-        if (found === 'last') verdict = found;
+        const verdict = verdictOn(owner, claim);
+        if (verdict === 'no') return verdict;
+        if (verdict === 'last') weakest = verdict;
       }
-    return verdict;
+    return weakest;
   }
 
   #alone(address: Ipv4): readonly Owner[] {
     let all = NONE;
-    for (const one of this.#singles) {
-      const found = one.at(address);
-      if (found.length > 0) all = all.length === 0 ? found : [...all, ...found];
+    for (const index of this.#singles) {
+      const owners = index.at(address);
+      if (owners.length > 0) all = all.length === 0 ? owners : [...all, ...owners];
     }
     return all;
   }
@@ -412,10 +416,10 @@ export class AddressOwners {
 export function ownersKnown(address: Ipv4, { taken, seen, leased }: AddressKnowledge): readonly Owner[] {
   const lease = leased?.get(address);
   if (lease === undefined && !taken.has(address) && !seen.has(address)) return NONE;
-  const one = { low: address, high: address, name: '' };
+  const span = { low: address, high: address, name: '' };
   return [
-    ...(taken.has(address) ? [{ ...one, kind: 'machine' } as const] : []),
-    ...(lease === undefined ? [] : [{ ...one, ...lease, kind: 'lease' } as const]),
-    ...(seen.has(address) ? [{ ...one, kind: 'seen' } as const] : []),
+    ...(taken.has(address) ? [{ ...span, kind: 'machine' } as const] : []),
+    ...(lease === undefined ? [] : [{ ...span, ...lease, kind: 'lease' } as const]),
+    ...(seen.has(address) ? [{ ...span, kind: 'seen' } as const] : []),
   ];
 }

@@ -21,7 +21,7 @@ import {
 } from '../../ground/address.ts';
 import { isHeldRange, type NetworkRecords, RESERVED_PER_USER_MAX } from '../records/network-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
-import { type Owner, type OwnerKind, ownersOf, ownersUsing, type StoredUse } from './address-owners.ts';
+import { indexOwners, type Owner, type OwnerKind, ownersUsing, type StoredUse } from './address-owners.ts';
 import type { NetworkView, SubnetView } from './network-view.ts';
 
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
@@ -62,22 +62,22 @@ const PURPOSE_OF: Readonly<Partial<Record<OwnerKind, Purpose>>> = {
 };
 
 /** In the order of the API. */
-export function purposesOf(owners: readonly Owner[]): readonly Purpose[] {
-  const found = new Set(owners.map(({ kind }) => PURPOSE_OF[kind]));
-  return PURPOSES.filter((purpose) => found.has(purpose));
+export function listPurposes(owners: readonly Owner[]): readonly Purpose[] {
+  const purposes = new Set(owners.map(({ kind }) => PURPOSE_OF[kind]));
+  return PURPOSES.filter((purpose) => purposes.has(purpose));
 }
 
 /** The used parts of a subnet. @param use the addresses of machines in it */
 export function usedParts(view: NetworkView, { network }: SubnetView, use: StoredUse): readonly UsedPart[] {
   const within = hostRange(network);
-  const uses = [...ownersOf(view).within(within), ...ownersUsing(use)].flatMap(({ kind, low, high }) => {
+  const uses = [...indexOwners(view).within(within), ...ownersUsing(use)].flatMap(({ kind, low, high }) => {
     const purpose = PURPOSE_OF[kind];
     return purpose === undefined ? [] : [{ low, high, purpose }];
   });
-  return partsOf(uses, within);
+  return divideUses(uses, within);
 }
 
-function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
+function divideUses(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
   const inside = uses
     .map((use) => ({ ...use, low: Math.max(use.low, within.low), high: Math.min(use.high, within.high) }))
     .filter(({ low, high }) => low <= high);
@@ -126,12 +126,12 @@ interface Held extends Ipv4Range {
 }
 
 function heldRanges({ ranges, reserved, linked }: Reserving): readonly Held[] {
-  const known = new Set(reserved.map(({ address }) => address));
+  const addresses = new Set(reserved.map(({ address }) => address));
   return [
     ...ranges.filter(isHeldRange).filter(({ kind }) => kind === 'reserved'),
     ...reserved.map(({ id, address, username }) => ({ id, low: address, high: address, username })),
     ...linked
-      .filter(({ address }) => !known.has(address))
+      .filter(({ address }) => !addresses.has(address))
       .map(({ address, username, device }) => ({ low: address, high: address, username, device })),
   ];
 }
@@ -140,15 +140,15 @@ function heldRanges({ ranges, reserved, linked }: Reserving): readonly Held[] {
 export const spanText = ({ low, high }: Ipv4Range): string => `${formatIpv4(low)} to ${formatIpv4(high)}`;
 
 export function reservedText(records: Reserving, within: readonly Ipv4Range[]): string {
-  const found = heldRanges(records)
-    .filter((one) => within.some((range) => rangesOverlap(range, one)))
+  const texts = heldRanges(records)
+    .filter((held) => within.some((range) => rangesOverlap(range, held)))
     .sort((a, b) => rangeSize(b) - rangeSize(a) || a.low - b.low)
     .slice(0, NAMED_MAX)
     .map(({ low, high, username, device }) => {
       const did = device === undefined ? 'reserved' : `linked the device ${device} with`;
       return `${username} has ${did} ${low === high ? formatIpv4(low) : spanText({ low, high })}`;
     });
-  return found.length === 0 ? '' : ` (${found.join(', ')})`;
+  return texts.length === 0 ? '' : ` (${texts.join(', ')})`;
 }
 
 /**
@@ -165,15 +165,15 @@ export function refuseHolding(
   released = 0,
   except?: number,
 ): RefusalWord | undefined {
-  const fixed = subnet.served.flatMap((one) => one.fixed ?? []).find((one) => rangesOverlap(one, wanted));
+  const fixed = subnet.served.flatMap((service) => service.fixed ?? []).find((range) => rangesOverlap(range, wanted));
   if (fixed !== undefined)
     return fieldRefusal(
       `Only an administrator may reserve addresses of the static range ${spanText(fixed)}, or link a device with one: machines get theirs from it. Choose addresses outside it.`,
     );
   const own = heldRanges(records).filter(
-    (one) => one.username === username && (except === undefined || one.id !== except),
+    (held) => held.username === username && (except === undefined || held.id !== except),
   );
-  const count = own.reduce((sum, one) => sum + rangeSize(one), released) + rangeSize(wanted);
+  const count = own.reduce((sum, held) => sum + rangeSize(held), released) + rangeSize(wanted);
   return count > RESERVED_PER_USER_MAX
     ? fieldRefusal(
         `A user may reserve, and link with devices, at most ${RESERVED_PER_USER_MAX} addresses; a released one counts until its host no longer leases it. Release some, or ask an administrator.`,

@@ -19,8 +19,8 @@ export function rowsBetween(before: NetworkRecords, after: NetworkRecords): Chan
 
 /** The objects that are new or changed. */
 function notIn<T>(before: readonly T[], after: readonly T[]): readonly T[] {
-  const known = new Set(before);
-  return after.filter((one) => !known.has(one));
+  const former = new Set(before);
+  return after.filter((row) => !former.has(row));
 }
 
 /** The ids of those that are left. */

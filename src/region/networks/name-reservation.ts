@@ -6,7 +6,7 @@ import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
-import { findBar, ownersOf, ownersUsing } from './address-owners.ts';
+import { findBar, indexOwners, ownersUsing } from './address-owners.ts';
 import { spanText, USED_MAX } from './address-use.ts';
 import { subnetOfAddress } from './network-view.ts';
 import type { Networks, WantedChange } from './networks.ts';
@@ -34,7 +34,7 @@ export async function reserveNamed(
     used: await store.networks.usedBetween(address, address, USED_MAX),
     leased: await store.networks.leasedBetween(address, address, createdMs),
   };
-  const owners = [...ownersOf(view).at(address), ...ownersUsing(use)];
+  const owners = [...indexOwners(view).at(address), ...ownersUsing(use)];
   const others = owners.filter(({ kind }) => kind !== 'name');
   const bar = findBar(others, { kind: 'reserved' });
   // The view has the names from before the change.

@@ -118,18 +118,19 @@ interface Called {
  * the forms is found by the whole text, if the form finds nothing.
  */
 export function specified<T extends Called>(all: readonly T[], text: string): T | undefined {
-  const withId = (id: string) => (/^\d{1,15}$/.test(id) ? all.find((one) => one.id === Number(id)) : undefined);
+  const withId = (id: string) =>
+    /^\d{1,15}$/.test(id) ? all.find((candidate) => candidate.id === Number(id)) : undefined;
   const withName = (wanted: string) => all.find(({ name }) => name === wanted);
   const [, form, own = ''] = /^(id|name):(.*)$/.exec(text) ?? [];
-  const found = form === undefined ? withId(text) : form === 'id' ? withId(own) : withName(own);
-  return found ?? withName(text);
+  const named = form === undefined ? withId(text) : form === 'id' ? withId(own) : withName(own);
+  return named ?? withName(text);
 }
 
 const byId = <T extends { readonly id: number }>(list: readonly T[]): ReadonlyMap<number, T> =>
-  new Map(list.map((one) => [one.id, one]));
+  new Map(list.map((row) => [row.id, row]));
 
 /** Joins objects and served networks. Objects whose parents are missing are left out. */
-export function viewOf(
+export function makeNetworkView(
   records: NetworkRecords,
   { served, reported, rackHosts }: RackNetworks,
   reverseMode: ReverseMode,
@@ -153,7 +154,7 @@ export function viewOf(
   const used = usedSubnets(records);
   const idle = idleSubnets(records, { served, rackHosts });
   const followed = followedSubnets(records);
-  const vlanViews = new Map(vlans.map((one) => [one.vlan.id, one]));
+  const vlanViews = new Map(vlans.map((vlan) => [vlan.vlan.id, vlan]));
   const subnets = records.subnets.flatMap((subnet): readonly SubnetView[] => {
     const vlan = vlanViews.get(subnet.vlanId);
     const network = parseNetwork(subnet.cidr);
@@ -177,7 +178,7 @@ export function viewOf(
       },
     ];
   });
-  const subnetViews = new Map(subnets.map((one) => [one.subnet.id, one]));
+  const subnetViews = new Map(subnets.map((subnet) => [subnet.subnet.id, subnet]));
   const ranges = records.ranges.flatMap((range) => rangeView(range, subnetViews) ?? []);
   const defaultVlan = vlanViews.get(DEFAULT_VLAN_ID) ?? plainVlan(records);
   return { records, served, reported, rackHosts, named, vlans, subnets, ranges, defaultVlan, reverseMode };
@@ -190,7 +191,7 @@ function routesBySource({ routes, subnets }: NetworkRecords): ReadonlyMap<number
     return destination === undefined ? [] : [{ sourceId, destinationId, destination, gateway, metric }];
   });
   const sorted = own.toSorted((a, b) => a.metric - b.metric);
-  const alike = Map.groupBy(sorted, (one) => [one.sourceId, one.destinationId, one.metric].join(' '));
+  const alike = Map.groupBy(sorted, (route) => [route.sourceId, route.destinationId, route.metric].join(' '));
   return Map.groupBy(
     [...alike.values()].flatMap((routes) => routes.slice(0, 1)),
     ({ sourceId }) => sourceId,
@@ -208,16 +209,16 @@ function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>)
   const { kind } = range;
   if (isHeldRange(range)) return { range, type: kind, subnet, served: undefined, low: range.low, high: range.high };
   const boundsOf = ({ dynamic, fixed }: ServedNetwork) => (kind === 'dynamic' ? dynamic : fixed);
-  const served = subnet.served.find((one) => one.rack === range.rack && boundsOf(one) !== undefined);
+  const served = subnet.served.find((service) => service.rack === range.rack && boundsOf(service) !== undefined);
   const bounds = served && boundsOf(served);
   return bounds && { range, type: kind, subnet, served, ...bounds };
 }
 
 export function subnetOfAddress(view: NetworkView, address: Ipv4): SubnetView | undefined {
   let best: SubnetView | undefined;
-  for (const one of view.subnets) {
-    const isCloser = best === undefined || one.network.prefix > best.network.prefix;
-    if (isCloser && networkContains(one.network, address)) best = one;
+  for (const subnet of view.subnets) {
+    const isCloser = best === undefined || subnet.network.prefix > best.network.prefix;
+    if (isCloser && networkContains(subnet.network, address)) best = subnet;
   }
   return best;
 }
@@ -233,7 +234,7 @@ export const hasStaticRange = ({ served }: SubnetView): boolean =>
   served.some(({ management, fixed }) => management > 0 && fixed !== undefined);
 
 /** The DNS servers of machines in a subnet: those that are named, else the racks that answer there. */
-export function nameServersOf({ dnsServers, served }: SubnetView): readonly string[] {
+export function listNameServers({ dnsServers, served }: SubnetView): readonly string[] {
   if (dnsServers.length > 0) return dnsServers;
   return served.flatMap(({ management, address }) =>
     management === 2 && address !== undefined ? [formatIpv4(address)] : [],
@@ -251,7 +252,8 @@ export function isProxied({ served }: Pick<VlanView, 'served'>): boolean {
 
 export function dhcpRacks({ served }: VlanView): readonly ServedNetwork[] {
   const racks = new Map<string, ServedNetwork>();
-  for (const one of served) if (one.management > 0 && !racks.has(one.rack)) racks.set(one.rack, one);
+  for (const service of served)
+    if (service.management > 0 && !racks.has(service.rack)) racks.set(service.rack, service);
   return [...racks.values()];
 }
 

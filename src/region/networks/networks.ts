@@ -53,7 +53,7 @@ import type { SubnetService } from '../records/subnet-service.ts';
 import { transactOrUndo } from '../records/undo.ts';
 import { USED_MAX } from './address-use.ts';
 import { type ChangedRows, withRows } from './changed-rows.ts';
-import { type NamedAddress, type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
+import { makeNetworkView, type NamedAddress, type NetworkView, type ReverseMode } from './network-view.ts';
 import { reconcile } from './reconcile.ts';
 import {
   type FormerSettings,
@@ -116,7 +116,7 @@ export class Networks {
   readonly #parts: NetworksParts;
   #records: NetworkRecords = NO_RECORDS;
   #madeOf: readonly unknown[] = [];
-  #known: NetworkView = viewOf(NO_RECORDS, { served: [], reported: [], rackHosts: [] }, 0);
+  #known: NetworkView = makeNetworkView(NO_RECORDS, { served: [], reported: [], rackHosts: [] }, 0);
 
   constructor(parts: NetworksParts) {
     this.#parts = parts;
@@ -150,7 +150,7 @@ export class Networks {
   get known(): NetworkView {
     const { racks, settings, config } = this.#parts;
     const now = [this.#records, settings.list(), racks.list(), config()];
-    if (now.some((one, index) => one !== this.#madeOf[index])) {
+    if (now.some((source, index) => source !== this.#madeOf[index])) {
       const ofRacks = this.#ofRacks();
       this.#known = this.#view(reconcile(this.#records, ofRacks).records, ofRacks);
       this.#madeOf = now;
@@ -172,7 +172,7 @@ export class Networks {
   }
 
   #view(records: NetworkRecords, ofRacks: RackNetworks): NetworkView {
-    return viewOf(records, ofRacks, this.#reverseMode(), namedIn(this.#parts.settings.valueOf('dns.records')));
+    return makeNetworkView(records, ofRacks, this.#reverseMode(), namedIn(this.#parts.settings.valueOf('dns.records')));
   }
 
   /**
@@ -207,12 +207,12 @@ export class Networks {
         const findService = serviceFinder(records, former);
         const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId, findService });
         if (wanted.kind === 'refusal') return { result: wanted };
-        const excess = excessOf(records, wanted);
+        const excess = refuseExcess(records, wanted);
         if (excess !== undefined) return { result: excess };
-        question = questionOf(records, wanted.remove);
+        question = removalQuestion(records, wanted.remove);
         const rows = completeRows(records, wanted, question, atMs);
         entries = listChangedEntries(records, withRows(records, rows));
-        const events = eventsOf(wanted, atMs, username);
+        const events = changeEvents(wanted, atMs, username);
         const edits = settingsEdits(entries, atMs, username);
         return { ...rows, nextId: wanted.nextId, events, edits, isClaim: among !== undefined, result: wanted };
       });
@@ -248,8 +248,8 @@ const namedIn = (records: SettingValue | undefined): readonly NamedAddress[] =>
     },
   );
 
-const eventsOf = ({ added = [], ...wanted }: WantedChange, atMs: number, username: string) =>
-  [...added.map((one) => ({ ...one, change: 'added' as const })), wanted].map(
+const changeEvents = ({ added = [], ...wanted }: WantedChange, atMs: number, username: string) =>
+  [...added.map((object) => ({ ...object, change: 'added' as const })), wanted].map(
     ({ change, what, name }): NewMachineEvent => ({
       type: 'NETWORKING',
       code: 'network-changed',
@@ -259,12 +259,12 @@ const eventsOf = ({ added = [], ...wanted }: WantedChange, atMs: number, usernam
     }),
   );
 
-function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalWord | undefined {
+function refuseExcess(records: NetworkRecords, { put = {} }: WantedChange): RefusalWord | undefined {
   for (const kind of NETWORK_KINDS) {
-    const known = new Set<number>(records[kind].map(({ id }: { readonly id: number }) => id));
-    const added = (put[kind] ?? []).filter(({ id }: { readonly id: number }) => !known.has(id)).length;
+    const former = new Set<number>(records[kind].map(({ id }: { readonly id: number }) => id));
+    const added = (put[kind] ?? []).filter(({ id }: { readonly id: number }) => !former.has(id)).length;
     const [max, names] = BOUNDS[kind];
-    if (added > 0 && known.size + added > max)
+    if (added > 0 && former.size + added > max)
       return refusal('networks-limit', `The region has ${max} ${names}, the maximum: remove some.`);
   }
   return undefined;
@@ -343,7 +343,7 @@ function settingsEdits(entries: readonly ChangedEntry[], atMs: number, username:
   });
 }
 
-function questionOf(
+function removalQuestion(
   { vlans, subnets }: NetworkRecords,
   { fabrics: fabricIds = [], vlans: removedVlans = [], subnets: removedSubnets = [] }: WantedChange['remove'] = {},
 ): NetworkUseQuestion | undefined {

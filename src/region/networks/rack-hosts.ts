@@ -131,14 +131,14 @@ function judgeRemote(
   const owned = [...served, ...undoubtedAmong(further, rack, racks)];
   const isOwn = (address: Ipv4): boolean => owned.some((network) => networkContains(network, address));
   let foreign = 0;
-  return addresses.flatMap((found): readonly RackHostAddress[] => {
-    const { address, router, network } = found;
-    const isListed = found.isListed && owned.some((own) => containsNetwork(own, network));
+  return addresses.flatMap((host): readonly RackHostAddress[] => {
+    const { address, router, network } = host;
+    const isListed = host.isListed && owned.some((own) => containsNetwork(own, network));
     if (isOwn(address))
-      return [{ ...found, router: router !== undefined && isOwn(router) ? router : undefined, isListed }];
-    if (!found.isListed || foreign >= FOREIGN_ADDRESSES_MAX) return [];
+      return [{ ...host, router: router !== undefined && isOwn(router) ? router : undefined, isListed }];
+    if (!host.isListed || foreign >= FOREIGN_ADDRESSES_MAX) return [];
     foreign += 1;
-    return [{ ...found, router: undefined, isListed }];
+    return [{ ...host, router: undefined, isListed }];
   });
 }
 

@@ -26,14 +26,14 @@ import {
   type Claim,
   configuredBy,
   findBar,
+  indexOwners,
+  listServers,
   type Owner,
   type OwnerKind,
-  ownersOf,
   ownersUsing,
-  serversOf,
 } from './address-owners.ts';
 import { spanText } from './address-use.ts';
-import { viewOf } from './network-view.ts';
+import { makeNetworkView } from './network-view.ts';
 import type { RackNetworks } from './served-networks.ts';
 
 interface RangeProblem {
@@ -112,7 +112,7 @@ function rangeBarText(bar: Owner): string {
 
 /** True for a DNS server that has its address by an entry of `hosts`, so no range gives it to another. */
 const isKept = ({ kind, low }: Owner, owners: readonly Owner[]): boolean =>
-  kind === 'dns-server' && owners.some((one) => one.kind === 'configured' && one.low === low);
+  kind === 'dns-server' && owners.some((owner) => owner.kind === 'configured' && owner.low === low);
 
 /** Why a network may not name a DNS server; `undefined`: it may. @param owners of the address */
 export function refuseServer(server: Owner, owners: readonly Owner[]): string | undefined {
@@ -164,20 +164,20 @@ function addedHosts(one: ClusterInterface, former: ClusterInterface | undefined)
 
 function addedTo(before: readonly ClusterInterface[], after: readonly ClusterInterface[]): readonly Added[] {
   const dynamic = dynamicIn(before);
-  const isKept = ({ low, high }: Ipv4Range): boolean => dynamic.some((one) => one.low <= low && high <= one.high);
+  const isKept = ({ low, high }: Ipv4Range): boolean => dynamic.some((range) => range.low <= low && high <= range.high);
   const routers = new Set(before.map(({ router }) => router));
   const addresses = new Set(before.map(({ address }) => address));
-  const servers = new Set(before.flatMap(serversOf).map(({ low }) => low));
-  const all = after.map((one) => ({
-    key: one.key,
-    router: routers.has(one.router) ? undefined : one.router,
-    address: addresses.has(one.address) ? undefined : one.address,
-    range: one.dynamic === undefined || isKept(one.dynamic) ? undefined : one.dynamic,
+  const servers = new Set(before.flatMap(listServers).map(({ low }) => low));
+  const all = after.map((service) => ({
+    key: service.key,
+    router: routers.has(service.router) ? undefined : service.router,
+    address: addresses.has(service.address) ? undefined : service.address,
+    range: service.dynamic === undefined || isKept(service.dynamic) ? undefined : service.dynamic,
     hosts: addedHosts(
-      one,
-      before.find(({ name }) => name === one.name),
+      service,
+      before.find(({ name }) => name === service.name),
     ),
-    servers: serversOf(one).filter(({ low }) => !servers.has(low)),
+    servers: listServers(service).filter(({ low }) => !servers.has(low)),
   }));
   return all.filter(
     ({ hosts, servers: named, ...one }) =>
@@ -203,9 +203,9 @@ export async function findTaken(
   if (added.length === 0) return [];
   const records = await store.networks.change((result) => ({ isClaim: true, result }));
   const networks = others();
-  const owners = ownersOf(viewOf(records, networks, 0));
+  const owners = indexOwners(makeNetworkView(records, networks, 0));
   const dynamic = dynamicIn(former);
-  const wasDynamic = (owner: Ipv4Range): boolean => dynamic.some((one) => rangesOverlap(one, owner));
+  const wasDynamic = (owner: Ipv4Range): boolean => dynamic.some((range) => rangesOverlap(range, owner));
   const problems: RangeProblem[] = [];
   for (const { key, router, address, range, hosts, servers } of added) {
     const singles = [router ?? [], address ?? [], hosts.map((host) => host.address)].flat();
@@ -215,12 +215,12 @@ export async function findTaken(
     const bar = router === undefined ? undefined : barAt(router, { kind: 'router' });
     if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: addressBarText(bar) });
     if (address !== undefined) {
-      const { mac } = networks.rackHosts.find((one) => one.address === address) ?? {};
+      const { mac } = networks.rackHosts.find((host) => host.address === address) ?? {};
       const rival = barAt(address, { kind: 'rack', mac });
       if (rival !== undefined) problems.push({ key: `${key}.ip`, message: addressBarText(rival, 'the rack another') });
     }
     if (range !== undefined) {
-      const machine = await firstOf(allocatedIn(store, range), ({ low, high }) => !wasDynamic({ low, high }));
+      const machine = await findFirst(allocatedIn(store, range), ({ low, high }) => !wasDynamic({ low, high }));
       const isRival = (owner: Owner): boolean => !wasDynamic(owner) && !isAdopted(owner);
       const all = [...owners.within(range), ...ownWithin(range, next)].filter(isRival);
       const message = refuseRange([...all, ...machine], { kind: 'dynamic', service: key });
@@ -242,12 +242,12 @@ export async function findTaken(
 
 /** What the rack itself has within a span, as far as its DNS servers are concerned. */
 const ownWithin = (span: Ipv4Range, interfaces: readonly ClusterInterface[]): readonly Owner[] =>
-  interfaces.flatMap((one): readonly Owner[] => {
-    const shared = { name: '', service: one.key };
-    const hosts = one.writtenHosts().flatMap(({ address }) => address ?? []);
+  interfaces.flatMap((service): readonly Owner[] => {
+    const shared = { name: '', service: service.key };
+    const hosts = service.writtenHosts().flatMap(({ address }) => address ?? []);
     const all: readonly Owner[] = [
-      ...serversOf(one),
-      ...dynamicIn([one]).map((range): Owner => ({ ...shared, kind: 'dynamic', ...range })),
+      ...listServers(service),
+      ...dynamicIn([service]).map((range): Owner => ({ ...shared, kind: 'dynamic', ...range })),
       ...hosts.map((address): Owner => ({ ...shared, kind: 'configured', low: address, high: address })),
     ];
     return all.filter((owner) => rangesOverlap(owner, span));
@@ -281,10 +281,10 @@ async function* allocatedIn(store: RegionStore, { low, high }: Ipv4Range): Async
   }
 }
 
-async function firstOf(
+async function findFirst(
   machines: AsyncGenerator<Owner, void>,
-  isMeant: (one: Owner) => boolean,
+  isWanted: (machine: Owner) => boolean,
 ): Promise<readonly Owner[]> {
-  for await (const one of machines) if (isMeant(one)) return [one];
+  for await (const machine of machines) if (isWanted(machine)) return [machine];
   return [];
 }

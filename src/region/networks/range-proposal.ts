@@ -25,30 +25,30 @@ interface Ranges {
   readonly fixed: Ipv4Range | undefined;
 }
 
-const rangeOf = (low: number, high: number): Ipv4Range | undefined =>
+const rangeBetween = (low: number, high: number): Ipv4Range | undefined =>
   low > high ? undefined : { low: ipv4(low), high: ipv4(high) };
 
 /** In the largest free part: its upper half for unknown machines, its lower half for deployed ones. */
 function rangesIn(free: readonly Ipv4Range[]): Ranges {
-  const largest = largestOf(free);
+  const largest = findLargest(free);
   if (largest === undefined) return { dynamic: undefined, fixed: undefined };
   const { low, high } = largest;
   const size = rangeSize(largest);
   const start = size >= QUARTERED_FROM ? low + Math.floor(size / 4) : low;
   const middle = start + Math.floor((high - start + 1) / 2);
   return {
-    dynamic: rangeOf(middle, Math.min(high, middle + DYNAMIC_ADDRESSES_MAX - 1)),
-    fixed: rangeOf(start, middle - 1),
+    dynamic: rangeBetween(middle, Math.min(high, middle + DYNAMIC_ADDRESSES_MAX - 1)),
+    fixed: rangeBetween(start, middle - 1),
   };
 }
 
-const largestOf = ([first, ...others]: readonly Ipv4Range[]): Ipv4Range | undefined =>
+const findLargest = ([first, ...others]: readonly Ipv4Range[]): Ipv4Range | undefined =>
   first && others.reduce((best, part) => (rangeSize(part) > rangeSize(best) ? part : best), first);
 
 /** What fits into the free parts of a network: the first address for a router, and ranges beside it. */
 export function propose(free: readonly Ipv4Range[]): Ranges & { readonly router: Ipv4 | undefined } {
   const router = free[0]?.low;
-  const beside = free.flatMap(({ low, high }) => rangeOf(low === router ? low + 1 : low, high) ?? []);
+  const beside = free.flatMap(({ low, high }) => rangeBetween(low === router ? low + 1 : low, high) ?? []);
   return { router, ...rangesIn(beside) };
 }
 
@@ -68,8 +68,8 @@ interface ProposedRanges {
 }
 
 const takenIn = ({ address, gateway, network }: InterfaceProposal, router: Ipv4 | undefined): readonly Ipv4Range[] =>
-  [address, gateway, router].flatMap((one) =>
-    one === undefined || !networkContains(network, one) ? [] : [{ low: one, high: one }],
+  [address, gateway, router].flatMap((taken) =>
+    taken === undefined || !networkContains(network, taken) ? [] : [{ low: taken, high: taken }],
   );
 
 const freeBeside = ({ network }: InterfaceProposal, taken: readonly Ipv4Range[]): readonly Ipv4Range[] =>
@@ -95,21 +95,21 @@ export function proposeAlongside(
   const high =
     low === undefined || end === undefined ? proposed.dynamic?.high : Math.min(end, low + DYNAMIC_ADDRESSES_MAX - 1);
   const [from, to] = [low ?? proposed.dynamic?.low, of('high') ?? high];
-  const dynamic = from === undefined || to === undefined ? undefined : rangeOf(from, to);
+  const dynamic = from === undefined || to === undefined ? undefined : rangeBetween(from, to);
   const rest = [...taken, ...(dynamic === undefined ? [] : [dynamic])];
   const { fixed: first } = proposed;
   const isApart = first === undefined || dynamic === undefined || !rangesOverlap(first, dynamic);
-  const fixed = isApart ? first : largestOf(freeBeside(place, rest));
+  const fixed = isApart ? first : findLargest(freeBeside(place, rest));
   const staticEnd = staticLow === undefined ? undefined : endOfGap(place, rest, staticLow);
   return {
-    low: textOf(proposed.dynamic?.low),
-    high: textOf(high),
-    staticLow: textOf(fixed?.low),
-    staticHigh: textOf(staticEnd ?? fixed?.high),
+    low: addressText(proposed.dynamic?.low),
+    high: addressText(high),
+    staticLow: addressText(fixed?.low),
+    staticHigh: addressText(staticEnd ?? fixed?.high),
   };
 }
 
-const textOf = (address: number | undefined): string => (address === undefined ? '' : formatIpv4(ipv4(address)));
+const addressText = (address: number | undefined): string => (address === undefined ? '' : formatIpv4(ipv4(address)));
 
 /** The last address before the next taken one; `undefined`: `address` is not in the network. */
 function endOfGap({ network }: InterfaceProposal, taken: readonly Ipv4Range[], address: Ipv4): number | undefined {
@@ -118,8 +118,8 @@ function endOfGap({ network }: InterfaceProposal, taken: readonly Ipv4Range[], a
   return Math.min(last, ...taken.filter(({ low }) => low > address).map(({ low }) => low - 1));
 }
 
-const isSame = (one: Ipv4Range | undefined, other: Ipv4Range | undefined): boolean =>
-  one !== undefined && one.low === other?.low && one.high === other.high;
+const isSame = (a: Ipv4Range | undefined, b: Ipv4Range | undefined): boolean =>
+  a !== undefined && a.low === b?.low && a.high === b.high;
 
 /**
  * The static range that `init` would propose beside a typed dynamic one, where the ranges are those
@@ -138,5 +138,5 @@ export function replaceProposed(
   const typed = { low: formatIpv4(wanted.low), high: formatIpv4(wanted.high) };
   const beside = proposeAlongside(place, router, typed);
   const [low, high] = [parseIpv4(beside.staticLow), parseIpv4(beside.staticHigh)];
-  return { fixed: low === undefined || high === undefined ? undefined : rangeOf(low, high) };
+  return { fixed: low === undefined || high === undefined ? undefined : rangeBetween(low, high) };
 }

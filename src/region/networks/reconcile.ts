@@ -143,12 +143,12 @@ export function idleSubnets(
 
 /** The networks of racks' hosts, by CIDR; of several hosts in one, that which names a router. */
 function hostNetworks(rackHosts: readonly RackHostAddress[]): ReadonlyMap<string, RackHostAddress> {
-  const found = new Map<string, RackHostAddress>();
-  for (const one of rackHosts.filter(({ isListed }) => isListed)) {
-    const cidr = formatNetwork(one.network);
-    if (found.get(cidr)?.router === undefined) found.set(cidr, one);
+  const networks = new Map<string, RackHostAddress>();
+  for (const host of rackHosts.filter(({ isListed }) => isListed)) {
+    const cidr = formatNetwork(host.network);
+    if (networks.get(cidr)?.router === undefined) networks.set(cidr, host);
   }
-  return found;
+  return networks;
 }
 
 /** Finds the VLAN of a network interface in the default fabric, and makes one that is missing. */
@@ -157,8 +157,8 @@ const vlanFinder =
   (nic: string): number => {
     const vid = parseTagged(nic)?.vid ?? UNTAGGED_VID;
     if (vid === UNTAGGED_VID || vid > VID_MAX) return DEFAULT_VLAN_ID;
-    const known = vlans.find((vlan) => vlan.fabricId === DEFAULT_FABRIC_ID && vlan.vid === vid);
-    if (known !== undefined) return known.id;
+    const former = vlans.find((vlan) => vlan.fabricId === DEFAULT_FABRIC_ID && vlan.vid === vid);
+    if (former !== undefined) return former.id;
     if (vlans.length >= VLANS_MAX) return DEFAULT_VLAN_ID;
     // Layouts name it by its id, which is the same again after its interface was away.
     const made = newVlan(vlans.some(({ id }) => id === vid) ? takeId() : vid, DEFAULT_FABRIC_ID, vid);
@@ -185,7 +185,7 @@ export const newSubnet = (id: number, cidr: string): Subnet => ({
   isTouched: false,
 });
 
-const textsOf = ({ rackName, name }: ServedNetwork): Pick<Subnet, 'name' | 'description'> => ({
+const subnetTexts = ({ rackName, name }: ServedNetwork): Pick<Subnet, 'name' | 'description'> => ({
   name: `${rackName}-${name}`,
   description: `Auto created when creating interface ${name} on cluster ${rackName}`,
 });
@@ -212,20 +212,20 @@ function reconciledSubnets(
     if (subnet.isTouched) return [allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns }];
     const ofHost = first === undefined ? hosts.get(subnet.cidr)?.router : undefined;
     const gateway = followed.has(subnet.id) ? subnet.gateway : ofHost;
-    const texts = first !== undefined && subnet.name === subnet.cidr ? textsOf(first) : {};
+    const texts = first !== undefined && subnet.name === subnet.cidr ? subnetTexts(first) : {};
     return [sameOr(subnet, { ...subnet, ...texts, allowsDns, gateway })];
   });
   const idFor = ({ address }: Ipv4Network): number => (after.every(({ id }) => id !== address) ? address : takeId());
-  const known = new Set(after.map(({ cidr }) => cidr));
+  const cidrs = new Set(after.map(({ cidr }) => cidr));
   for (const [cidr, [one]] of byCidr) {
-    if (one === undefined || known.has(cidr) || after.length >= SUBNETS_MAX) continue;
-    after.push({ ...newSubnet(idFor(one.network), cidr), ...textsOf(one), allowsDns: one.management !== 1 });
+    if (one === undefined || cidrs.has(cidr) || after.length >= SUBNETS_MAX) continue;
+    after.push({ ...newSubnet(idFor(one.network), cidr), ...subnetTexts(one), allowsDns: one.management !== 1 });
   }
   const idle = idleSubnets(records, { served, rackHosts });
   const taken = after.flatMap(({ id, cidr }) => (idle.has(id) ? [] : (parseNetwork(cidr) ?? [])));
   for (const [cidr, { network, router: gateway, interface: nic }] of hosts) {
-    if (after.length >= SUBNETS_MAX || taken.some((one) => networksOverlap(one, network))) continue;
-    const former = records.subnets.find((one) => one.cidr === cidr);
+    if (after.length >= SUBNETS_MAX || taken.some((other) => networksOverlap(other, network))) continue;
+    const former = records.subnets.find((subnet) => subnet.cidr === cidr);
     const subnet = { ...newSubnet(former?.id ?? idFor(network), cidr), vlanId: findVlan(nic), gateway };
     after.push(former === undefined ? subnet : sameOr(former, subnet));
     taken.push(network);
@@ -235,7 +235,7 @@ function reconciledSubnets(
 
 const sameOr = (before: Subnet, after: Subnet): Subnet => (isDeepStrictEqual(before, after) ? before : after);
 
-const serviceOf = ({ kind, subnetId, rack }: Pick<ServedRange, 'kind' | 'subnetId' | 'rack'>): string =>
+const rangeKey = ({ kind, subnetId, rack }: Pick<ServedRange, 'kind' | 'subnetId' | 'rack'>): string =>
   [kind, subnetId, rack].join(' ');
 
 function reconciledRanges(
@@ -245,9 +245,9 @@ function reconciledRanges(
   takeId: () => number,
 ): readonly StoredRange[] {
   const idOf = new Map(subnets.map(({ id, cidr }) => [cidr, id]));
-  const known = new Map(ranges.flatMap((one) => (isHeldRange(one) ? [] : [[serviceOf(one), one]])));
+  const stubs = new Map(ranges.flatMap((range) => (isHeldRange(range) ? [] : [[rangeKey(range), range]])));
   const waiting = new Map(
-    ranges.flatMap((one) => (isHeldRange(one) && one.kind === 'dynamic' ? [[one.subnetId, one]] : [])),
+    ranges.flatMap((range) => (isHeldRange(range) && range.kind === 'dynamic' ? [[range.subnetId, range]] : [])),
   );
   const after = new Map<string, ServedRange>();
   for (const { cidr, rack, dynamic, fixed } of served) {
@@ -255,9 +255,9 @@ function reconciledRanges(
     if (subnetId === undefined) continue;
     for (const kind of ['dynamic', 'static'] as const) {
       const service = { kind, subnetId, rack };
-      const key = serviceOf(service);
+      const key = rangeKey(service);
       if ((kind === 'dynamic' ? dynamic : fixed) === undefined || after.has(key)) continue;
-      let range = known.get(key);
+      let range = stubs.get(key);
       if (range === undefined) {
         const before = kind === 'dynamic' ? waiting.get(subnetId) : undefined;
         if (before !== undefined) waiting.delete(subnetId);
@@ -268,9 +268,9 @@ function reconciledRanges(
   }
   const ofRacks = [...after.values()];
   const ids = new Set(ofRacks.map(({ id }) => id));
-  return [...ranges.filter((one) => (isHeldRange(one) || isOfService(one)) && !ids.has(one.id)), ...ofRacks]
+  return [...ranges.filter((range) => (isHeldRange(range) || isOfService(range)) && !ids.has(range.id)), ...ofRacks]
     .toSorted((a, b) => a.id - b.id)
-    .filter((one, index) => index < RANGES_MAX || isOfService(one));
+    .filter((range, index) => index < RANGES_MAX || isOfService(range));
 }
 
 /** The default fabric and its VLAN, if they are not stored yet. */

@@ -75,10 +75,12 @@ export function readRackNetworks(
     .filter(({ uuid, state }) => state === 'accepted' && uuid !== ownRack?.uuid)
     .map((rack) => ({ uuid: rack.uuid, name: rack.name, rack }));
   const served = [...own, ...others].flatMap(({ uuid, name: rackName, rack }) =>
-    parseClusterInterfaces(settings.interfacesOf(uuid)).flatMap((one): readonly ServedNetwork[] => {
-      const report = reported.find(({ rack: by, name, cidr }) => by === uuid && name === one.name && cidr === one.cidr);
-      if (uuid !== ownRack?.uuid && report === undefined && !isAwaited(one, rack, racks)) return [];
-      return [{ ...one, rack: uuid, rackName, foreignServer: report?.foreignServer }];
+    parseClusterInterfaces(settings.interfacesOf(uuid)).flatMap((service): readonly ServedNetwork[] => {
+      const report = reported.find(
+        ({ rack: by, name, cidr }) => by === uuid && name === service.name && cidr === service.cidr,
+      );
+      if (uuid !== ownRack?.uuid && report === undefined && !isAwaited(service, rack, racks)) return [];
+      return [{ ...service, rack: uuid, rackName, foreignServer: report?.foreignServer }];
     }),
   );
   return { served, reported, rackHosts: judgeHosts(racks, served) };
@@ -87,6 +89,6 @@ export function readRackNetworks(
 /** True if the region stores a network for a remote rack that does not report it yet. */
 function isAwaited({ name, cidr, network }: ClusterInterface, rack: Rack | undefined, racks: readonly Rack[]): boolean {
   if (rack === undefined || rack.pulse?.settingsRefused !== undefined) return false;
-  const isReported = rack.interfaces.some((one) => one.name === name && one.network === cidr);
+  const isReported = rack.interfaces.some((report) => report.name === name && report.network === cidr);
   return !isReported && findNetworkDoubt(network, rack, racks) === undefined;
 }

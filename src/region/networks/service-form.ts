@@ -101,7 +101,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     'router',
   );
   const servers = inherit(
-    serversOf(inherited),
+    definedServers(inherited),
     parsed.dnsServers?.length === 0 ? undefined : parsed.dnsServers,
     follows?.dnsServers === undefined && !isMoved,
     router.present,
@@ -208,7 +208,7 @@ function leaveSubnet(records: NetworkRecords, service: SubnetService): Pick<Netw
   const [heir] = others;
   if (subnet === undefined || heir === undefined) return NOTHING;
   const router = heir.router ?? subnet.gateway;
-  const servers = heir.dnsServers === undefined ? serversOf(subnet) : (heir.dnsServers ?? undefined);
+  const servers = heir.dnsServers === undefined ? definedServers(subnet) : (heir.dnsServers ?? undefined);
   const after = {
     ...subnet,
     ...(service.router === undefined ? { gateway: router === NO_ROUTER ? undefined : router } : {}),
@@ -230,21 +230,21 @@ export function keepServices(
   after: Subnet,
   edited: readonly SubnetService[] = [],
 ): readonly SubnetService[] {
-  const [formerServers, servers] = [before, after].map(serversOf);
+  const [formerServers, servers] = [before, after].map(definedServers);
   return services.flatMap((service) => {
     if (service.subnetId !== before.id) return [];
     const wanted = edited.find(({ id }) => id === service.id) ?? service;
     const withRouter = keepField(wanted, 'router', before.gateway, after.gateway);
-    const kept = keepField(withRouter, 'dnsServers', formerServers, servers);
-    return kept === service ? [] : [kept];
+    const withServers = keepField(withRouter, 'dnsServers', formerServers, servers);
+    return withServers === service ? [] : [withServers];
   });
 }
 
-const serversOf = ({ dnsServers }: Pick<Subnet, 'dnsServers'>): readonly string[] | undefined =>
+const definedServers = ({ dnsServers }: Pick<Subnet, 'dnsServers'>): readonly string[] | undefined =>
   dnsServers.length === 0 ? undefined : dnsServers;
 
 const findService = ({ services }: NetworkRecords, rack: string, name: string): SubnetService | undefined =>
-  services.find((one) => one.rack === rack && one.name === name);
+  services.find((service) => service.rack === rack && service.name === name);
 
 const rangeIds = ({ ranges }: NetworkRecords, service: SubnetService | undefined): readonly number[] =>
   ranges.flatMap((range) => (isOfService(range) && range.serviceId === service?.id ? [range.id] : []));
@@ -252,7 +252,7 @@ const rangeIds = ({ ranges }: NetworkRecords, service: SubnetService | undefined
 function findSubnet({ subnets }: NetworkRecords, network: Ipv4Network, takeId: () => number): Subnet {
   const cidr = formatNetwork(network);
   const isFree = subnets.every(({ id }) => id !== network.address);
-  return subnets.find((one) => one.cidr === cidr) ?? newSubnet(isFree ? network.address : takeId(), cidr);
+  return subnets.find((subnet) => subnet.cidr === cidr) ?? newSubnet(isFree ? network.address : takeId(), cidr);
 }
 
 /**
@@ -312,10 +312,10 @@ function placeRange(
   takeId: () => number,
 ): ServiceRange {
   const { id: serviceId, subnetId, rack } = service;
-  const alike = ranges.filter((one) => one.subnetId === subnetId && one.kind === kind);
+  const alike = ranges.filter((range) => range.subnetId === subnetId && range.kind === kind);
   const former =
-    alike.find((one) => isOfService(one) && one.serviceId === serviceId) ??
-    alike.find((one) => !isHeldRange(one) && !isOfService(one) && one.rack === rack);
+    alike.find((range) => isOfService(range) && range.serviceId === serviceId) ??
+    alike.find((range) => !isHeldRange(range) && !isOfService(range) && range.rack === rack);
   const { id, comment } = former ?? alike.find(isHeldRange) ?? { id: takeId(), comment: '' };
   return serviceRange(service, kind, bounds, { id, username: former?.username ?? '', comment });
 }

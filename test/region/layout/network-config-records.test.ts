@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { ipv4, mac } from '../../../src/ground/address.ts';
 import { networkFiles } from '../../../src/region/layout/deployable.ts';
 import { NETWORK_TOOLS, type NetworkTool } from '../../../src/region/layout/network-config.ts';
-import { viewOf } from '../../../src/region/networks/network-view.ts';
+import { makeNetworkView } from '../../../src/region/networks/network-view.ts';
 import { defaultPlace, newVlan } from '../../../src/region/networks/reconcile.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { LaidInterface, NetworkLayout } from '../../../src/region/records/machine-layout.ts';
@@ -96,7 +96,7 @@ function textOf(
   };
   const files = networkFiles(
     machine,
-    viewOf(records, { served: [SERVED], reported: [], rackHosts: [] }, 2),
+    makeNetworkView(records, { served: [SERVED], reported: [], rackHosts: [] }, 2),
     tool,
     addresses === 'leased',
   );

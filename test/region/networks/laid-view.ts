@@ -2,7 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { formatNetwork, type Ipv4, ipv4, parseNetwork } from '../../../src/ground/address.ts';
-import { type NetworkView, type SubnetView, type VlanView, viewOf } from '../../../src/region/networks/network-view.ts';
+import {
+  makeNetworkView,
+  type NetworkView,
+  type SubnetView,
+  type VlanView,
+} from '../../../src/region/networks/network-view.ts';
 import type { ServedNetwork } from '../../../src/region/networks/served-networks.ts';
 import { NO_RECORDS } from '../../../src/region/records/network-store.ts';
 
@@ -29,7 +34,7 @@ export const SERVED: ServedNetwork = {
 };
 
 /** The networks of a region that has none. */
-export const NO_NETWORKS = viewOf(NO_RECORDS, { served: [], reported: [], rackHosts: [] }, 2);
+export const NO_NETWORKS = makeNetworkView(NO_RECORDS, { served: [], reported: [], rackHosts: [] }, 2);
 export const { defaultVlan: UNTAGGED } = NO_NETWORKS;
 
 /** A VLAN of the default fabric, unless another is given. */

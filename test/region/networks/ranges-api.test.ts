@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../../src/ground/address.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { viewOf } from '../../../src/region/networks/network-view.ts';
+import { makeNetworkView } from '../../../src/region/networks/network-view.ts';
 import { reconcile } from '../../../src/region/networks/reconcile.ts';
 import { NO_RECORDS, RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -96,7 +96,7 @@ test('while a rack still reports a network under its former name, its ranges are
     { ...SERVED, dynamic, fixed: dynamic },
   ];
   assert.equal(reconcile(before, { served: both, rackHosts: [] }).change, undefined);
-  const shown = viewOf(before, { served: both, reported: [], rackHosts: [] }, 2).ranges;
+  const shown = makeNetworkView(before, { served: both, reported: [], rackHosts: [] }, 2).ranges;
   assert.deepEqual(
     shown.map(({ type, served }) => [type, served?.name]),
     [

@@ -4,7 +4,7 @@
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
 import { asSentence } from '../../../ground/counted.ts';
-import { configuredBy, ownersOf } from '../../networks/address-owners.ts';
+import { configuredBy, indexOwners } from '../../networks/address-owners.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { leaseText } from '../../records/network-store.ts';
@@ -43,7 +43,7 @@ const hostLeasedText = (address: string, mac: string, until: string | undefined)
 export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Promise<readonly HostPlace[]> {
   if (isAdmin(call) || macs.length === 0) return [];
   const { store, clock } = call.region;
-  const owners = ownersOf(await readNetworks(call));
+  const owners = indexOwners(await readNetworks(call));
   const configured = macs.flatMap((mac) =>
     owners.ofHost(mac).flatMap((owner): readonly HostPlace[] => {
       const { kind, low: address } = owner;

@@ -32,8 +32,8 @@ import {
   rangesOverlap,
 } from '../../../ground/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import { bars, configuredBy, findBar, type Owner, ownersOf, ownersUsing } from '../../networks/address-owners.ts';
-import { freeParts, hostRange, purposesOf, reservedText } from '../../networks/address-use.ts';
+import { bars, configuredBy, findBar, indexOwners, type Owner, ownersUsing } from '../../networks/address-owners.ts';
+import { freeParts, hostRange, listPurposes, reservedText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
 import { leaseText, type ReservedAddress } from '../../records/network-store.ts';
@@ -168,7 +168,7 @@ function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], want
   }
   if (bar.kind === 'name') return refused(`it is the address of the name ${bar.name}`);
   const held = reservedText(view.records, [{ low: wanted, high: wanted }]);
-  return refused(`it is in use (${purposesOf(owners).join(', ')})${held}`);
+  return refused(`it is in use (${listPurposes(owners).join(', ')})${held}`);
 }
 
 /**
@@ -352,7 +352,7 @@ function decideReserving(
   if (refused !== undefined) return refused;
   const claim = { kind: 'reserved', mac: host.mac } as const;
   const all = [
-    ...ownersOf(view).within({ low: now.network.address, high: broadcastAddress(now.network) }),
+    ...indexOwners(view).within({ low: now.network.address, high: broadcastAddress(now.network) }),
     ...ownersUsing(view),
   ];
   const barring = all.filter((owner) => bars(owner, claim));

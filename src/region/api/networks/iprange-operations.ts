@@ -24,7 +24,7 @@
 
 import { z } from 'zod';
 import { formatIpv4, type Ipv4Range, networkContains, rangeContains, rangesOverlap } from '../../../ground/address.ts';
-import { type Owner, ownersOf, ownersUsing, serviceName } from '../../networks/address-owners.ts';
+import { indexOwners, type Owner, ownersUsing, serviceName } from '../../networks/address-owners.ts';
 import { refuseHolding, spanText } from '../../networks/address-use.ts';
 import {
   isWaiting,
@@ -168,7 +168,7 @@ function findMisfit(
   const using = ownersUsing(view).filter((owner) => rangesOverlap(owner, bounds));
   const had = changed.filter((other) => other.type === type);
   const isNew = (owner: Owner): boolean => !had.some((range) => rangesOverlap(range, owner));
-  const text = refuseRange([...ownersOf(view).within(bounds), ...using].filter(isNew), claim);
+  const text = refuseRange([...indexOwners(view).within(bounds), ...using].filter(isNew), claim);
   return text === undefined ? undefined : refuseField('start_ip', text);
 }
 

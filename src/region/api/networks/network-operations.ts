@@ -21,11 +21,11 @@ import {
 } from '../../../ground/address.ts';
 import { buildNetInterfaces } from '../../layout/interfaces.ts';
 import {
+  makeNetworkView,
   type NetworkView,
   oldNetworkName,
   type SubnetView,
   subnetWithId,
-  viewOf,
 } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { newVlan } from '../../networks/reconcile.ts';
@@ -230,7 +230,7 @@ function withVlan(
   const isThere = view.vlans.some(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
   if (vid === undefined || fabric === undefined || isThere) return decide(view);
   const vlan = { ...newVlan(nextId, fabric.id, vid), isTouched: true };
-  const added = viewOf({ ...records, vlans: [...records.vlans, vlan] }, view, reverseMode);
+  const added = makeNetworkView({ ...records, vlans: [...records.vlans, vlan] }, view, reverseMode);
   const wanted = decide({ ...view, ...added, nextId: nextId + 1 });
   if (wanted.kind === 'refusal') return wanted;
   return {

@@ -13,7 +13,7 @@
 
 import { z } from 'zod';
 import { formatIpv4, networkContains } from '../../../ground/address.ts';
-import { findBar, ownersOf } from '../../networks/address-owners.ts';
+import { findBar, indexOwners } from '../../networks/address-owners.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { addressBarText } from '../../networks/range-check.ts';
@@ -85,7 +85,7 @@ function readRoute(
     return refuseField('gateway_ip', subnetOutsideText(source.subnet.cidr));
   const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];
   if (gateway !== before?.gateway) {
-    const bar = findBar(ownersOf(view).at(gateway), { kind: 'route' });
+    const bar = findBar(indexOwners(view).at(gateway), { kind: 'route' });
     if (bar !== undefined) return refuseField('gateway_ip', addressBarText(bar));
   }
   const isTaken = view.records.routes.some(

@@ -14,7 +14,7 @@ import {
   parseIpv4,
   parseNetwork,
 } from '../../../ground/address.ts';
-import { findBar, ownersOf, ownersUsing, serversOf } from '../../networks/address-owners.ts';
+import { findBar, indexOwners, listServers, ownersUsing } from '../../networks/address-owners.ts';
 import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
@@ -140,13 +140,15 @@ export function wantedSubnet(
   if (edge !== undefined)
     return refuseField('gateway_ip', `The address is the ${edge} one of ${cidr}, which no machine can have.`);
   if (typeof gateway === 'number') {
-    const owners = [...ownersOf(view).at(gateway), ...ownersUsing(view)];
+    const owners = [...indexOwners(view).at(gateway), ...ownersUsing(view)];
     const bar = gateway === before?.gateway ? undefined : findBar(owners, { kind: 'router' });
     if (bar !== undefined) return refuseField('gateway_ip', addressBarText(bar));
   }
-  const had = new Set(before === undefined ? [] : [before, ...before.served].flatMap(serversOf).map(({ low }) => low));
-  for (const server of serversOf({ dnsServers: dnsServers ?? [] })) {
-    const text = had.has(server.low) ? undefined : refuseServer(server, ownersOf(view).at(server.low));
+  const had = new Set(
+    before === undefined ? [] : [before, ...before.served].flatMap(listServers).map(({ low }) => low),
+  );
+  for (const server of listServers({ dnsServers: dnsServers ?? [] })) {
+    const text = had.has(server.low) ? undefined : refuseServer(server, indexOwners(view).at(server.low));
     if (text !== undefined) return refuseField('dns_servers', text);
   }
   return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };

@@ -175,7 +175,8 @@ function findRack({ served }: VlanView, name: string, { racks, settings }: Known
   return rack === undefined || rack.state === 'accepted' ? uuid : undefined;
 }
 
-const rackName = (uuid: string, { racks }: KnownRacks): string => racks.find((one) => one.uuid === uuid)?.name ?? uuid;
+const rackName = (uuid: string, { racks }: KnownRacks): string =>
+  racks.find((rack) => rack.uuid === uuid)?.name ?? uuid;
 
 /** The cluster interfaces that get the waiting ranges of a VLAN: those of a rack that have none, and new ones. */
 function placeWaiting(

@@ -24,7 +24,7 @@ import {
 } from '../../../ground/address.ts';
 import { heard, readField } from '../../api/networks/discovery-operations.ts';
 import { type RunningLease, runningLeases } from '../../api/networks/running-leases.ts';
-import { type Owner, ownersOf, serviceName } from '../../networks/address-owners.ts';
+import { indexOwners, type Owner, serviceName } from '../../networks/address-owners.ts';
 import { hostRange } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import { propose } from '../../networks/range-proposal.ts';
@@ -69,7 +69,7 @@ const NOBODY = {
 
 /** The entries of `hosts` of the cluster interfaces that serve a subnet. */
 const configuredIn = (view: NetworkView, { network, served }: SubnetView): readonly AddressEntry[] =>
-  ownersOf(view)
+  indexOwners(view)
     .within(hostRange(network))
     .flatMap(({ kind, low, name, mac, service }): readonly AddressEntry[] => {
       const held = served.find((network) => serviceName(network) === service);
@@ -195,7 +195,7 @@ const buildAddressUse = (address: Ipv4, kind: AddressUse['kind'], owner: string)
 
 /** The racks and routers of a network, which need not be a subnet yet. */
 export const hostUses = (view: NetworkView, network: Ipv4Network): readonly AddressUse[] =>
-  ownersOf(view)
+  indexOwners(view)
     .within(hostRange(network))
     .flatMap(({ kind, low, name }) => {
       const use = USE_OF[kind];

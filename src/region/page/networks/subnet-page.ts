@@ -11,8 +11,8 @@ import { formatDuration } from '../../../ground/quantity.ts';
 import { refuseField } from '../../api/call/answer.ts';
 import {
   isProxied,
+  listNameServers,
   type NetworkView,
-  nameServersOf,
   type RangeView,
   type SubnetView,
   subnetWithId,
@@ -63,7 +63,7 @@ function factsOf(one: SubnetView): Html {
   const interfaces = served.map(
     (by) => html`<div><a href="${interfacePath(by)}">${words.networks.interfaceOf(by.rackName, by.name)}</a></div>`,
   );
-  const servers = nameServersOf(one);
+  const servers = listNameServers(one);
   const own = servers.length > 0 && dnsServers.length === 0 ? ` (${facts.ownDns})` : '';
   return html`
     <dl class="pairs">${pair(facts.name, subnet.name)}${pair(facts.place, place)}
