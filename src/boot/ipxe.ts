@@ -85,7 +85,11 @@ function renderEntry(step: MenuEntry['step'], place: RenderPlace): readonly stri
       const words = step.words.map(quoteIpxe).join(' ');
       if (words.length > KERNEL_LINE_BYTES_MAX) throw new Unquotable('too-long');
       const bootif = place.mac === undefined ? `BOOTIF=01-${setting('netX/mac:hexhyp')}` : formatBootif(place.mac);
-      const initrds = step.initrds.map(({ file, name }, index) => ({ file, name, own: initrdName(index) }));
+      const initrds = step.initrds.map(({ file, name }, index) => ({
+        file,
+        name,
+        own: index === 0 ? 'initrd.gz' : `initrd${index}.gz`,
+      }));
       // Under UEFI the kernel finds its initrd by this name; under BIOS the word does nothing.
       const initrdOptions = initrds.flatMap(({ name, own }) => (name === undefined ? [`initrd=${own}`] : []));
       return [
@@ -126,8 +130,6 @@ function renderEntry(step: MenuEntry['step'], place: RenderPlace): readonly stri
 
 /** A path beginning with `/` comes from the script's own source: TFTP, if there is no boot HTTP listener. */
 const resolveUrl = (file: string, { baseUrl = '' }: RenderPlace): string => (isUrl(file) ? file : `${baseUrl}/${file}`);
-
-const initrdName = (index: number): string => (index === 0 ? 'initrd.gz' : `initrd${index}.gz`);
 
 /**
  * `sanboot` reads the medium by the network as the system asks for it, which ends where the system

@@ -81,8 +81,6 @@ interface Listener {
   closed: boolean;
 }
 
-const endpointKey = ({ address, port }: InstrumentEndpoint): string => `${formatIpv4(address)}:${port}`;
-
 /** Serves the instruments. */
 export class InstrumentServer {
   readonly #deps: InstrumentServerDeps;
@@ -116,7 +114,7 @@ export class InstrumentServer {
 
   /** Listens on these addresses; resolves when each was tried once. Never rejects. */
   async configure(listen: readonly InstrumentEndpoint[]): Promise<void> {
-    const wanted = new Map(listen.map((endpoint) => [endpointKey(endpoint), endpoint]));
+    const wanted = new Map(listen.map((endpoint) => [`${formatIpv4(endpoint.address)}:${endpoint.port}`, endpoint]));
     for (const [key, listener] of this.#listeners) {
       if (wanted.has(key)) continue;
       this.#listeners.delete(key);

@@ -41,10 +41,10 @@ export function refusedEvent(
   heard: Heard | undefined,
 ): DhcpEvent {
   const { at, mac, address, subnet, interfaceName, vendorClass, hostname, classes, waitedSeconds } = event;
-  const { hardwareType, clientId } = event;
+  const { hardwareType, clientId, circuitId, remoteId } = event;
   const client = { mac, hardwareType, clientId, vendorClass, hostname, classes, waitedSeconds };
   const fields = { at, address, subnet, interfaceName, ...client, reason, ...sample };
-  const way = heard === undefined ? keptWay(event) : describeWay(heard, reason);
+  const way = heard === undefined ? { circuitId, remoteId } : describeWay(heard, reason);
   return { kind: 'dhcp.refused', ...fields, ...way };
 }
 
@@ -54,8 +54,6 @@ export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, a
   const { interfaceName } = arrival;
   return { kind: 'dhcp.malformed', at, interfaceName, from: formatSource(from), reason, field, offset, ...sample };
 }
-
-const keptWay = ({ circuitId, remoteId }: DhcpEvent): Way => ({ circuitId, remoteId });
 
 /** How it came, and the address that names its network. */
 function describeWay({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {

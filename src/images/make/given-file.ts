@@ -83,7 +83,7 @@ async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind:
     const kind = kindBy(member);
     // A root in a directory may have files that are named like images.
     if (kind !== undefined && (kind !== 'disk' || nested === undefined)) throw new Recognised(kind);
-    nested ??= nestedIn(member);
+    nested ??= /^(.+?)\/(?:etc|usr)(?:\/|$)/.exec(member.name)?.[1];
   };
   try {
     await listTar(file, checkMember);
@@ -103,5 +103,3 @@ function kindBy({ name, isFile }: TarMember): ArchiveKind | undefined {
   const isImage = IMAGE_NAME.test(name) && !INITRD_NAME.test(name) && isFile;
   return isImage && !OTHER_TOPS.has(top) ? 'disk' : undefined;
 }
-
-const nestedIn = ({ name }: TarMember): string | undefined => /^(.+?)\/(?:etc|usr)(?:\/|$)/.exec(name)?.[1];

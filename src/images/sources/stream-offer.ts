@@ -64,7 +64,7 @@ const LETTERED = /^[p-w]/;
 export function buildOfferNames(source: StreamSource, image: StreamImage): OfferNames {
   const clean = cleanTexts(image);
   const { aliases } = image;
-  const architecture = ourName(source, image);
+  const architecture = [...source.arches].find(([, theirs]) => theirs === image.arch)?.[0] ?? image.arch;
   const label = image.label === '' ? LABEL : clean.label;
   if (isLoader(image)) {
     const names = { source: source.name, os: LOADER, release: loaderType(image), architecture, label };
@@ -207,9 +207,6 @@ function rollingNames(image: StreamImage): readonly string[] {
   const isRolling = image.files.some(({ kind, tags }) => kind === 'kernel' && /^true$/i.test(getTag(tags, 'rolling')));
   return isRolling ? [formatSubarchitecture(image).replace(/^(ga|hwe)-[^-]+/, '$1-rolling')] : [];
 }
-
-const ourName = ({ arches }: StreamSource, { arch }: StreamImage): string =>
-  [...arches].find(([, theirs]) => theirs === arch)?.[0] ?? arch;
 
 /** The strongest checksum of a file; undefined: its site gives none. */
 export function strongestDigest({ sha256, sha512 }: StreamFile): Digest | undefined {

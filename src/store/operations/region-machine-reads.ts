@@ -122,7 +122,7 @@ export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
   const { rows } = yield all('SELECT status, count(*) AS machines FROM machine WHERE device IS NULL GROUP BY status');
   return new Map(
     rows.flatMap((row) => {
-      const [written, machines] = readStatusCount(row);
+      const [written, machines] = [number('status').read(row), number('machines').read(row)];
       const status = findStatusByNumber(written);
       return status === undefined ? [] : [[status, machines] as const];
     }),
@@ -185,7 +185,3 @@ const readId = number('id').read;
 const partIn = text('part').read;
 const readArea = codec<Area>({ id: number('id'), name: text('name'), description: text('words') }).read;
 const readOwner = number('machine_id').read;
-const readStatusCount = (row: Row): readonly [status: number, machines: number] => [
-  number('status').read(row),
-  number('machines').read(row),
-];

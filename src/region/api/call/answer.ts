@@ -38,8 +38,6 @@ export const domainText = (domain: string): string =>
 
 export const ONLY_USERS = 'Only a user may do this.';
 
-export const noRackText = (rack: string): string => `There is no rack ${rack}.`;
-
 export const NO_KEY = 'Authenticate with an API key: rackboot apikey prints one.';
 
 export const HAS_NUL =
@@ -143,6 +141,9 @@ export const refuseFor = (
 /** Refuses for one reason. */
 export const refuse = (name: RefusalName, text: string, headers?: Refusal['headers']): Refusal =>
   refuseFor([refusal(name, text)], headers);
+
+/** @param name as the caller gave it */
+export const refuseRack = (name = ''): Refusal => refuse('not-found', `There is no rack ${name.slice(0, 64)}.`);
 
 /** A refusal by field. */
 export const refuseFields = (fields: FieldWords, name: RefusalName = 'invalid-parameters'): Refusal => ({

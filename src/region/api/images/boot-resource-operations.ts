@@ -15,7 +15,7 @@ import { importText as importReasonText, importStartedText, isFailure } from '..
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, EMPTY, json, noRackText, plainText, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, EMPTY, json, plainText, refuse, refuseField, refuseRack } from '../call/answer.ts';
 import {
   type ApiCall,
   getCallerUsername,
@@ -236,8 +236,6 @@ const isImporting = async ({ region }: ApiCall) => json(await region.bootImages.
 
 const uuidIn = ({ path, region }: ApiCall) => region.settings.findRack(path.uuid ?? '');
 
-const noRack = (call: ApiCall): Answer => refuse('not-found', noRackText((call.path.uuid ?? '').slice(0, 64)));
-
 const many = { versions: ['1.0', '2.0'], path: 'boot-resources', handler: 'BootResourcesHandler' } as const;
 const item = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
 const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
@@ -353,7 +351,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     'text',
     'Import the selected images of all sources now. The region imports, for all racks.',
     nothing,
-    (call) => (uuidIn(call) === undefined ? noRack(call) : startImport(call)),
+    (call) => (uuidIn(call) === undefined ? refuseRack(call.path.uuid) : startImport(call)),
   ),
   operation(groupImages, 'GET', 'user', ['bootImage'], 'List the boot images of a rack.', nothing, listGroupImages),
   operation(groupImage, 'GET', 'user', 'bootImage', 'Read a boot image of a rack.', nothing, readGroupImage),

@@ -21,7 +21,7 @@ import {
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/events.ts';
-import { type Answer, EMPTY, json, noRackText, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, EMPTY, json, refuse, refuseField, refuseRack } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
@@ -98,7 +98,7 @@ function selectionJson(call: ApiCall, selection: RegionSelection, input: Partial
 function checkRack(call: ApiCall): Answer | undefined {
   const { uuid } = call.path;
   if (uuid === undefined || call.region.settings.findRack(uuid) !== undefined) return undefined;
-  return refuse('not-found', noRackText(uuid.slice(0, 64)));
+  return refuseRack(uuid);
 }
 
 async function withSource(

@@ -262,10 +262,6 @@ const unknownTag = (name: string, tagNames: ReadonlySet<string>) =>
     `No tag is called '${cleanWords(name, 64)}'.${didYouMean(nearestName(name, [...tagNames]))} \`rackboot tags list\` shows all.`,
   );
 
-/** The refusals of an allocation with names that do not exist. Lists of machines are empty then. */
-const judgedNames = async (call: ApiCall, { tags, not_tags: notTags }: Pick<AllocateInput, 'tags' | 'not_tags'>) =>
-  [await refuseTags(call, 'tags', tags), await refuseTags(call, 'not_tags', notTags)] as const;
-
 /** The parsed conditions, or for each that cannot be used a refusal in its place. */
 const judged = async (call: ApiCall, input: AllocateInput) =>
   [
@@ -356,7 +352,12 @@ async function* search(
 }
 
 async function allocate(call: ApiCall, input: AllocateInput): Promise<Answer> {
-  const [wanted, names] = [await parseConstraints(call, input), combineOrRefuse(...(await judgedNames(call, input)))];
+  const wanted = await parseConstraints(call, input);
+  // Unlike an allocation, a list of machines is empty if no tag has such a name.
+  const names = combineOrRefuse(
+    await refuseTags(call, 'tags', input.tags),
+    await refuseTags(call, 'not_tags', input.not_tags),
+  );
   if ('kind' in wanted) return wanted;
   if (isRefusal(names)) return names;
   const { ip_address: address } = input;

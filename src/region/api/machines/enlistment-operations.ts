@@ -229,9 +229,6 @@ async function findAreasOrRefuse(call: ApiCall, input: z.output<typeof allParame
   return call.caller.isAdmin ? await choosePlace(call, input) : refuse('not-allowed', ONLY_ADMINISTRATORS);
 }
 
-const parseNewMachineNotes = ({ caller }: ApiCall, input: z.output<typeof allParameters>) =>
-  caller.kind === 'user' ? readNotes(input) : {};
-
 async function startCommissioning(
   call: ApiCall,
   machine: Machine,
@@ -249,7 +246,7 @@ async function enlist(call: ApiCall, input: Parameters): Promise<Answer> {
   const checked = combineOrRefuse(
     parseEnlistmentReport(call, input, await call.region.settings.read()),
     await findAreasOrRefuse(call, input),
-    parseNewMachineNotes(call, input),
+    call.caller.kind === 'user' ? readNotes(input) : {},
     ...(await parseNewCommissioning(call, input)),
   );
   if (isRefusal(checked)) return checked;

@@ -18,11 +18,11 @@ import {
   combineOrRefuse,
   isRefusal,
   json,
-  noRackText,
   type Refusal,
   refuse,
   refuseField,
   refuseFor,
+  refuseRack,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, eventBy, getCallerUsername } from '../call/operation.ts';
@@ -85,10 +85,8 @@ export function controllerJson(
   };
 }
 
-const notFound = ({ path }: ApiCall): Refusal => refuse('not-found', noRackText((path.system_id ?? '').slice(0, 64)));
-
 const findControllerRack = (call: ApiCall): Rack | Refusal =>
-  call.region.racks.findAccepted(call.path.system_id ?? '') ?? notFound(call);
+  call.region.racks.findAccepted(call.path.system_id ?? '') ?? refuseRack(call.path.system_id);
 
 interface Filtered {
   readonly id: string;

@@ -12,22 +12,20 @@ import {
   combineOrRefuse,
   isRefusal,
   json,
-  noRackText,
   type Refusal,
   refuse,
   refuseField,
   refuseFor,
+  refuseRack,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, getCallerUsername, idIn } from '../call/operation.ts';
 
 const MACHINES_CHUNK = 50;
 
-const shownId = ({ path }: ApiCall): string => (path.uuid ?? '').slice(0, 64);
-
 function findGroupRack(call: ApiCall): Rack | Refusal {
   const uuid = call.region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid;
-  return call.region.racks.list().find((rack) => rack.uuid === uuid) ?? refuse('not-found', noRackText(shownId(call)));
+  return call.region.racks.list().find((rack) => rack.uuid === uuid) ?? refuseRack(call.path.uuid);
 }
 
 export function listNodes(call: ApiCall): Answer {

@@ -17,7 +17,7 @@ import { RACK_INTERFACES_MAX } from '../../records/heartbeat-bounds.ts';
 import { isAway, RACK_STATE_NUMBERS, RACKS_MAX, type Rack, type RackImage } from '../../records/rack.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, json, noRackText, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
+import { type Answer, json, refuse, refuseField, refuseFields, refuseFor, refuseRack } from '../call/answer.ts';
 import type { Fields } from '../call/form-body.ts';
 import {
   type ApiCall,
@@ -71,13 +71,11 @@ async function listRacks(call: ApiCall): Promise<Answer> {
   return json(racks.list().map((rack) => rackJson(call, rack, images.get(rack.uuid))));
 }
 
-const notFound = (uuid: string): Answer => refuse('not-found', noRackText(uuid.slice(0, 64)));
-
 async function readRack(call: ApiCall): Promise<Answer> {
   const named = call.path.uuid ?? '';
   const uuid = call.region.settings.findRack(named) ?? named;
   const rack = call.region.racks.find(uuid);
-  if (rack === undefined) return notFound(named);
+  if (rack === undefined) return refuseRack(named);
   const { downloads } = await call.region.bootImages.run();
   const reported = downloads.flatMap(({ rack: of, file, bytes, total, error, atMs }) =>
     of === uuid

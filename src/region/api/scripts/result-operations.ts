@@ -205,13 +205,8 @@ function refuseType(text: string | undefined) {
     : refuseField('type', `'${cleanWords(strange, 40)}' is not a type of results: give ${TYPE_WORDS.join(', ')}.`);
 }
 
-const checkList = async (_call: ApiCall, input: z.output<typeof listParameters>) => [
-  refuseForms(input),
-  refuseType(input.type),
-];
-
 async function answerResults(call: ApiCall, machine: Machine, input: z.output<typeof listParameters>): Promise<Answer> {
-  const checked = combineOrRefuse(...(await checkList(call, input)));
+  const checked = combineOrRefuse(refuseForms(input), refuseType(input.type));
   if (isRefusal(checked)) return checked;
   const wanted = typesIn(input.type);
   const withOutput = isTrue(input.include_output);

@@ -18,12 +18,12 @@ import type { SettingEdit } from '../../settings.ts';
 import {
   type Answer,
   json,
-  noRackText,
   plainText,
   type Refusal,
   refuse,
   refuseField,
   refuseFields,
+  refuseRack,
   refuseSetting,
 } from '../call/answer.ts';
 import {
@@ -220,7 +220,7 @@ async function changeTogether(call: ApiCall, input: z.output<typeof newChanges>)
   const edits = changes.data.map(buildSettingEdit);
   if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', VALUE_TOO_LARGE);
   const owner = findInterfaceOwner(call, input.rack);
-  if (owner === undefined) return unknownRack(input.rack);
+  if (owner === undefined) return refuseRack(input.rack);
   const { settings } = call.region;
   if (isTrue(input.dry_run)) {
     const misfit = await settings.change(owner, edits, getCallerUsername(call), true);
@@ -234,8 +234,6 @@ async function changeTogether(call: ApiCall, input: z.output<typeof newChanges>)
 const findInterfaceOwner = (call: ApiCall, name: string | undefined) =>
   name === undefined || name === '' ? '' : call.region.settings.findRack(name);
 
-const unknownRack = (name = ''): Answer => refuse('not-found', noRackText(name.slice(0, 64)));
-
 /**
  * @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this
  * process's rack
@@ -247,7 +245,7 @@ async function changeSetting(
   next: SettingValue | undefined,
 ): Promise<Answer> {
   const rack = findInterfaceOwner(call, name);
-  if (rack === undefined) return unknownRack(name);
+  if (rack === undefined) return refuseRack(name);
   const refused = await reviseSettings(call, rack, [{ key, value: next }]);
   return refused ?? json({ key, value: next ?? null });
 }
