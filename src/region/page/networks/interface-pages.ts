@@ -101,14 +101,14 @@ const FURTHER_FIELDS: readonly (readonly [FieldName, FieldKind])[] = [
   ['options', 'options'],
 ];
 
-function textOf(kind: FieldKind, value: SettingValue | undefined): string {
+function fieldText(kind: FieldKind, value: SettingValue | undefined): string {
   if (value === undefined || value === null) return '';
   if (kind === 'options') return JSON.stringify(value);
   return Array.isArray(value) ? value.join('\n') : String(value);
 }
 
-function controlOf(view: View, [name, kind]: readonly [FieldName, FieldKind], values: Settings): Html {
-  const control = { name, ...words.interfaces.fields[name], value: textOf(kind, values[name]) };
+function renderControl(view: View, [name, kind]: readonly [FieldName, FieldKind], values: Settings): Html {
+  const control = { name, ...words.interfaces.fields[name], value: fieldText(kind, values[name]) };
   if (kind === 'text') return textField(view, { ...control, charactersMax: 253 });
   if (kind === 'flag') return checkField(view, control);
   if (kind === 'options') return optionRows(view, { name, ...words.interfaces.fields.options }, values[name]);
@@ -186,10 +186,10 @@ function chosenPlace(view: View, networks: NetworkView): DhcpPlace | undefined {
     return { rack: rack.uuid, rackName: rack.name, interface: '', ip: '', network, isOutward: false };
   }
   return hostPlaces(rack).find(
-    (one) =>
-      one.interface === queryValue(view, 'interface') &&
-      one.network !== undefined &&
-      `${one.ip}/${one.network.prefix}` === address,
+    (place) =>
+      place.interface === queryValue(view, 'interface') &&
+      place.network !== undefined &&
+      `${place.ip}/${place.network.prefix}` === address,
   );
 }
 
@@ -236,7 +236,7 @@ const FURTHER_NAMES: readonly string[] = ['name', ...FURTHER_FIELDS.map(([name])
 
 /** True if the rack does not serve it yet. */
 const isFree = (networks: NetworkView, { rack, network }: DhcpPlace): boolean =>
-  subnetAt(networks, network)?.served.every((one) => one.rack !== rack) ?? true;
+  subnetAt(networks, network)?.served.every((service) => service.rack !== rack) ?? true;
 
 /** The networks to choose from. @param path of the page that has the form @param subnet only in this one */
 function renderChoice(view: View, path: string, networks: NetworkView, subnet: SubnetView | undefined): DhcpOffer {
@@ -276,7 +276,7 @@ export async function offerDhcp(shown: View, path: string, isProposing = false):
   const networks = await view.region.networks.look();
   const free =
     isProposing && queryValue(view, 'all') === ''
-      ? placesIn(view, undefined).filter((one) => isFree(networks, one))
+      ? placesIn(view, undefined).filter((place) => isFree(networks, place))
       : [];
   const place = chosenPlace(view, networks) ?? (free.length === 1 ? free[0] : undefined);
   if (place === undefined) return renderChoice(view, path, networks, wantedSubnet(view, networks));
@@ -302,10 +302,10 @@ export async function offerDhcp(shown: View, path: string, isProposing = false):
         check: `${placePath(path, place)}&${CHECK}=yes`,
         body: [
           ...where,
-          ...FIRST_FIELDS.map((field) => controlOf(view, field, values)),
+          ...FIRST_FIELDS.map((field) => renderControl(view, field, values)),
           further(view, FURTHER_NAMES, [
             textField(view, { name: 'name', ...words.interfaces.name, charactersMax: 64 }),
-            ...FURTHER_FIELDS.map((field) => controlOf(view, field, {})),
+            ...FURTHER_FIELDS.map((field) => renderControl(view, field, {})),
           ]),
         ],
         submit: words.networks.enable,
@@ -321,7 +321,7 @@ const CHECK = 'check';
 async function checked(view: View): Promise<View> {
   if (queryValue(view, CHECK) === '') return view;
   const written = { ...view, form: view.query };
-  const request = await requestOf(written);
+  const request = await readRequest(written);
   if (request === undefined) return view;
   const answer = isRefusal(request) ? request : await tryOut(written, CHANGE_SETTINGS, {}, request.values);
   if (answer.kind !== 'refusal') return { ...written, refusal: '' };
@@ -402,7 +402,7 @@ interface DhcpRequest {
 }
 
 /** Undefined: the query chooses no network. */
-async function requestOf(view: View): Promise<DhcpRequest | Refusal | undefined> {
+async function readRequest(view: View): Promise<DhcpRequest | Refusal | undefined> {
   const { region } = view;
   const place = chosenPlace(view, await region.networks.look());
   if (place === undefined) return undefined;
@@ -443,7 +443,7 @@ function inWords(refusal: Refusal): Refusal {
 
 /** Does what the form that enables DHCP asks for. */
 export async function enableDhcp(view: View): Promise<Outcome> {
-  const request = await requestOf(view);
+  const request = await readRequest(view);
   if (request === undefined || isRefusal(request)) return request;
   const { place, sent, network, values } = request;
   const unchecked = await checkSecondServer(view, { ...place, sent });
@@ -469,12 +469,13 @@ interface Found {
 async function findInterface({ region, path }: View): Promise<Found | undefined> {
   await region.settings.load();
   const { rack = '', name = '' } = path;
-  const known = region.settings.findRack(rack);
-  const entry = known === undefined ? undefined : region.settings.interfacesOf(known).find((one) => one.name === name);
-  if (known === undefined || entry === undefined) return undefined;
+  const uuid = region.settings.findRack(rack);
+  const entry =
+    uuid === undefined ? undefined : region.settings.interfacesOf(uuid).find((candidate) => candidate.name === name);
+  if (uuid === undefined || entry === undefined) return undefined;
   return {
-    rack: known,
-    rackName: region.racks.find(known)?.name ?? region.config().ownRack?.name ?? known,
+    rack: uuid,
+    rackName: region.racks.find(uuid)?.name ?? region.config().ownRack?.name ?? uuid,
     name,
     key: `${INTERFACES_KEY}.${name}`,
     entry,
@@ -482,9 +483,9 @@ async function findInterface({ region, path }: View): Promise<Found | undefined>
 }
 
 async function renderOne(view: View): Promise<Html | undefined> {
-  const found = await findInterface(view);
-  if (found === undefined) return undefined;
-  const { rack, rackName, name, key, entry } = found;
+  const clusterInterface = await findInterface(view);
+  if (clusterInterface === undefined) return undefined;
+  const { rack, rackName, name, key, entry } = clusterInterface;
   const network = networkIn(entry);
   const networks = await view.region.networks.look();
   const subnet = subnetAt(networks, network);
@@ -502,17 +503,17 @@ async function renderOne(view: View): Promise<Html | undefined> {
       ? html`<div class="sheet narrow stacked">${renderForm(view, {
           body: [
             hiddenField('do', 'edit'),
-            ...[...FIRST_FIELDS, ...PLACE_FIELDS].map((field) => controlOf(edited, field, values)),
+            ...[...FIRST_FIELDS, ...PLACE_FIELDS].map((field) => renderControl(edited, field, values)),
             further(
               view,
               FURTHER_NAMES,
-              FURTHER_FIELDS.map((field) => controlOf(edited, field, values)),
+              FURTHER_FIELDS.map((field) => renderControl(edited, field, values)),
             ),
           ],
           submit: isEnabling ? words.networks.enable : words.forms.save,
           back,
         })}</div><h2>${words.interfaces.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.interfaces.loss}</p>${renderForm(view, { body: hiddenField('do', 'delete'), submit: words.interfaces.delete, tone: 'danger' })}</div>`
-      : html`<div class="alert amber" role="status">${words.interfaces.pinned(words.settings.writtenIn({ key, pin }))}</div>${pairsOf(entry)}`;
+      : html`<div class="alert amber" role="status">${words.interfaces.pinned(words.settings.writtenIn({ key, pin }))}</div>${renderPairs(entry)}`;
   return renderFullPage(view, {
     title,
     place: 'networks',
@@ -522,18 +523,18 @@ async function renderOne(view: View): Promise<Html | undefined> {
   });
 }
 
-function pairsOf(entry: Settings): Html {
+function renderPairs(entry: Settings): Html {
   const pairs = [...FIRST_FIELDS, ...PLACE_FIELDS, ...FURTHER_FIELDS].flatMap(([name, kind]) => {
-    const text = textOf(kind, entry[name]);
+    const text = fieldText(kind, entry[name]);
     return text === '' ? [] : [html`<dt>${words.interfaces.fields[name].label}</dt><dd>${text}</dd>`];
   });
   return html`<div class="sheet narrow stacked"><dl class="pairs">${pairs}</dl></div>`;
 }
 
 async function change(view: View): Promise<Outcome> {
-  const found = await findInterface(view);
-  if (found === undefined) return undefined;
-  const { rack, rackName, name, key, entry } = found;
+  const clusterInterface = await findInterface(view);
+  if (clusterInterface === undefined) return undefined;
+  const { rack, rackName, name, key, entry } = clusterInterface;
   const title = words.networks.interfaceOf(rackName, name);
   if (fieldValue(view, 'do') === 'delete')
     return submit(view, UNSET, {}, { key, rack }, PATH, words.objects.deleted(title));

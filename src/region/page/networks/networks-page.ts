@@ -116,7 +116,7 @@ interface FilledRange {
   readonly total: number;
 }
 
-export function useOf(view: NetworkView, { subnet, network }: SubnetView, taken: readonly number[]): Part {
+export function renderUse(view: NetworkView, { subnet, network }: SubnetView, taken: readonly number[]): Part {
   const ranges = view.ranges.filter(({ range, type }) => range.subnetId === subnet.id && type !== 'reserved');
   if (ranges.length === 0) {
     const all = hostRange(network);
@@ -132,15 +132,15 @@ export function servicePill({ management, isProxy }: Pick<ClusterInterface, 'man
 }
 
 /** Who offers DHCP in a subnet, how it reaches it, and another server that a rack saw there. */
-export function dhcpOf({ served }: Pick<SubnetView, 'served'>): Part {
+export function renderDhcp({ served }: Pick<SubnetView, 'served'>): Part {
   if (served.length === 0) return html`<span class="pill grey">${words.networks.dhcp.none}</span>`;
-  return served.map((one) => {
-    const way = one.address === undefined ? words.networks.dhcp.relayed : one.name;
+  return served.map((service) => {
+    const way = service.address === undefined ? words.networks.dhcp.relayed : service.name;
     const foreign =
-      one.foreignServer === undefined
+      service.foreignServer === undefined
         ? nothing
-        : html`<div class="why">${words.networks.dhcp.foreign(one.foreignServer)}</div>`;
-    return html`<div>${servicePill(one)} <span class="small">${one.rackName} · ${way}</span>${foreign}</div>`;
+        : html`<div class="why">${words.networks.dhcp.foreign(service.foreignServer)}</div>`;
+    return html`<div>${servicePill(service)} <span class="small">${service.rackName} · ${way}</span>${foreign}</div>`;
   });
 }
 
@@ -172,8 +172,8 @@ function subnetRow(view: NetworkView, one: SubnetView, taken: readonly number[],
   return html`
     <tr>${vlanCell(vlan, vlan, isFirst)}
     ${cell(columns.subnet, html`<a class="name" href="${subnetPath(subnet.id)}">${subnet.cidr}</a>${name}`)}
-    ${cell(columns.dhcp, dhcpOf(one))}
-    ${cell(columns.use, useOf(view, one, taken))}</tr>`;
+    ${cell(columns.dhcp, renderDhcp(one))}
+    ${cell(columns.use, renderUse(view, one, taken))}</tr>`;
 }
 
 function vlanRows(
@@ -182,16 +182,21 @@ function vlanRows(
   subnets: readonly SubnetView[],
   taken: readonly number[],
 ): readonly Html[] {
-  if (subnets.length > 0) return subnets.map((one, index) => subnetRow(view, one, taken, index === 0));
+  if (subnets.length > 0) return subnets.map((subnet, index) => subnetRow(view, subnet, taken, index === 0));
   return [
     html`<tr>${vlanCell(vlan, vlan, true)}<td colspan="3"><span class="soft">${words.networks.noSubnet}</span></td></tr>`,
   ];
 }
 
-function tableOf(view: NetworkView, shown: readonly SubnetView[], isNarrowed: boolean, taken: readonly number[]): Html {
+function renderTable(
+  view: NetworkView,
+  subnets: readonly SubnetView[],
+  isNarrowed: boolean,
+  taken: readonly number[],
+): Html {
   const { columns } = words.networks;
   const head = [columns.vlan, columns.subnet, columns.dhcp, columns.use].map((text) => html`<th>${text}</th>`);
-  const ofVlan = Map.groupBy(shown, ({ vlan }) => vlan.vlan.id);
+  const ofVlan = Map.groupBy(subnets, ({ vlan }) => vlan.vlan.id);
   const vlansOf = Map.groupBy(view.vlans, ({ fabric }) => fabric.id);
   const groups = view.records.fabrics.map((fabric) => {
     const vlans = (vlansOf.get(fabric.id) ?? []).filter(({ vlan }) => !isNarrowed || ofVlan.has(vlan.id));
@@ -212,7 +217,7 @@ function searchedIn(view: NetworkView, { subnet, vlan, served }: SubnetView, wan
 
 /** The networks of racks' hosts that no rack serves. */
 function unservedPart({ region }: View, networks: NetworkView): Html {
-  const found = region.racks
+  const places = region.racks
     .accepted()
     .flatMap(hostPlaces)
     .filter(({ ip }) => {
@@ -220,8 +225,8 @@ function unservedPart({ region }: View, networks: NetworkView): Html {
       return address !== undefined && (subnetOfAddress(networks, address)?.served.length ?? 0) === 0;
     })
     .slice(0, SHOWN_MAX);
-  if (found.length === 0) return nothing;
-  const items = found.map((place) => placeLink(`${NETWORKS_PATH}interfaces/add/`, place));
+  if (places.length === 0) return nothing;
+  const items = places.map((place) => placeLink(`${NETWORKS_PATH}interfaces/add/`, place));
   return html`<h2>${words.networks.unserved}</h2><div class="sheet">${items}</div>`;
 }
 
@@ -230,12 +235,14 @@ async function render(view: View): Promise<Html> {
   const networks = await region.networks.look();
   const taken = await takenAddresses(region, networks);
   const wanted = queryValue(view, 'q').trim();
-  const { shown, search, pages } = buildListing(view, networks.subnets, (one) => searchedIn(networks, one, wanted));
+  const { shown, search, pages } = buildListing(view, networks.subnets, (subnet) =>
+    searchedIn(networks, subnet, wanted),
+  );
   const isAdmin = mayCall(view.viewer, 'POST subnets');
   const table =
     networks.subnets.length === 0
       ? html`<div class="sheet empty"><b>${words.networks.empty.title}</b><span class="soft">${words.networks.empty.hint}</span></div>`
-      : tableOf(networks, shown, shown.length < networks.subnets.length, taken);
+      : renderTable(networks, shown, shown.length < networks.subnets.length, taken);
   const { networkObjects: objects } = words;
   const ways = [
     ['subnets/', objects.subnets.title],

@@ -35,7 +35,15 @@ import {
 import { words } from '../frame/words.ts';
 import { machinePath } from '../machines/machine-actions.ts';
 import { buildAddressRuns, renderAddressMap } from './address-map.ts';
-import { dhcpLink, dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
+import {
+  dhcpLink,
+  interfacePath,
+  NETWORKS_PATH,
+  renderDhcp,
+  renderUse,
+  subnetPath,
+  vlanPath,
+} from './networks-page.ts';
 import { type AddressEntry, type EntryKind, listAddressUses, readEntries } from './subnet-addresses.ts';
 
 const RESERVE = 'POST ipaddresses reserve';
@@ -52,11 +60,11 @@ interface Found {
 
 async function findSubnet({ region, path }: View): Promise<Found | undefined> {
   const networks = await region.networks.look();
-  const one = subnetWithId(networks, /^\d{1,15}$/.test(path.subnet ?? '') ? Number(path.subnet) : undefined);
-  return one === undefined ? undefined : { networks, one };
+  const subnet = subnetWithId(networks, /^\d{1,15}$/.test(path.subnet ?? '') ? Number(path.subnet) : undefined);
+  return subnet === undefined ? undefined : { networks, one: subnet };
 }
 
-function factsOf(one: SubnetView): Html {
+function renderFacts(one: SubnetView): Html {
   const { facts } = words.networks;
   const { subnet, vlan, gateway, mtu, served, dnsServers } = one;
   const place = html`<a href="${NETWORKS_PATH}fabrics/${vlan.fabric.id}/">${vlan.fabric.name}</a> · <a href="${vlanPath(vlan.vlan.id)}">${words.networks.vlan(vlan.vlan.vid, vlan.vlan.name)}</a>`;
@@ -71,7 +79,7 @@ function factsOf(one: SubnetView): Html {
     ${pair(facts.router, gateway === undefined ? none : copyable(formatIpv4(gateway)))}
     ${pair(facts.dns, orNone(servers.length === 0 ? '' : `${servers.join(', ')}${own}`))}
     ${pair(facts.mtu, String(mtu))}
-    ${pair(facts.dhcp, dhcpOf(one))}
+    ${pair(facts.dhcp, renderDhcp(one))}
     ${pair(facts.interfaces, served.length === 0 ? none : interfaces)}
     ${subnet.description === '' ? nothing : pair(words.forms.description, subnet.description)}</dl>`;
 }
@@ -107,8 +115,8 @@ type Shown = (typeof SHOWN)[number];
 const isLease = ({ kind, untilMs }: AddressEntry): boolean =>
   kind === 'leased' || (untilMs !== undefined && kind !== 'declined');
 
-const isShown = (entry: AddressEntry, shown: Shown): boolean =>
-  shown === 'all' || (shown === 'leased' ? isLease(entry) : entry.kind === shown);
+const isShown = (entry: AddressEntry, filter: Shown): boolean =>
+  filter === 'all' || (filter === 'leased' ? isLease(entry) : entry.kind === filter);
 
 const searchedIn = ({ address, name, username, mac }: AddressEntry): string =>
   [formatIpv4(address), name, username, mac === undefined ? '' : formatMac(mac)].join(' ');
@@ -142,7 +150,7 @@ function actOn(view: View, { subnet }: SubnetView, entry: AddressEntry): Html {
   return html`${reserve}${end}${forget}`;
 }
 
-function untilOf({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
+function renderEnd({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
   if (untilMs !== undefined)
     return renderTime(untilMs, words.networks.leasedFor(formatDuration(Math.max(0, untilMs - nowMs))));
   if (heardMs === undefined) return nothing;
@@ -169,7 +177,7 @@ function entryRow(view: View, one: SubnetView, entry: AddressEntry): Html {
     <tr>${cell(columns.address, copyable(formatIpv4(address)))}
     ${cell(columns.name, html`${who}${owner}`)}
     ${cell(columns.mac, mac === undefined ? nothing : copyable(formatMac(mac)))}
-    ${cell(columns.kind, html`<span class="pill ${TONES[kind]}">${words.networks.entryKinds[kind]}</span> <span class="small">${untilOf(entry, view.nowMs)}</span>`)}
+    ${cell(columns.kind, html`<span class="pill ${TONES[kind]}">${words.networks.entryKinds[kind]}</span> <span class="small">${renderEnd(entry, view.nowMs)}</span>`)}
     ${cell('', html`<div class="acts row">${actOn(view, one, entry)}</div>`, 'way')}</tr>`;
 }
 
@@ -215,15 +223,15 @@ function routesPart(view: View, { networks, one }: Found): Html {
     ${view.viewer.isAdmin ? html`<a class="button plain small-button" href="${NETWORKS_PATH}routes/?source=${one.subnet.id}">${words.networks.addRoute}</a>` : nothing}</div>${list}</div>`;
 }
 
-function buttonsOf(view: View, one: SubnetView): Html {
+function renderButtons(view: View, one: SubnetView): Html {
   if (!mayCall(view.viewer, EDIT)) return nothing;
   return html`<div class="row">${dhcpLink(one)}<a class="button plain" href="${subnetPath(one.subnet.id)}edit/">${words.forms.edit}</a></div>`;
 }
 
 async function render(view: View): Promise<Html | undefined> {
-  const found = await findSubnet(view);
-  if (found === undefined) return undefined;
-  const { networks, one } = found;
+  const place = await findSubnet(view);
+  if (place === undefined) return undefined;
+  const { networks, one } = place;
   const entries = await readEntries(view.region, networks, one);
   const runs = buildAddressRuns(one.network, listAddressUses(networks, one, entries));
   const taken = [...new Set<number>(entries.map(({ address }) => address))];
@@ -232,19 +240,19 @@ async function render(view: View): Promise<Html | undefined> {
     place: 'networks',
     isLive: true,
     main: html`
-      <div id="bar" class="bar"><h1>${copyable(one.subnet.cidr)}</h1>${buttonsOf(view, one)}</div>
+      <div id="bar" class="bar"><h1>${copyable(one.subnet.cidr)}</h1>${renderButtons(view, one)}</div>
       <div id="map" class="sheet">${renderAddressMap(one.network, runs)}</div>
-      <div id="facts" class="cards"><div class="sheet"><div class="card-head"><h2>${words.networks.subnet}</h2></div>${factsOf(one)}
-      <div class="card-line note">${useOf(networks, one, taken)}</div></div>
-      <div>${rangesPart(view, found)}<div class="stacked">${routesPart(view, found)}</div></div></div>
+      <div id="facts" class="cards"><div class="sheet"><div class="card-head"><h2>${words.networks.subnet}</h2></div>${renderFacts(one)}
+      <div class="card-line note">${renderUse(networks, one, taken)}</div></div>
+      <div>${rangesPart(view, place)}<div class="stacked">${routesPart(view, place)}</div></div></div>
       <div id="addresses">${entriesPart(view, one, entries)}</div>`,
   });
 }
 
 async function act(view: View): Promise<Outcome> {
-  const found = await findSubnet(view);
-  if (found === undefined) return undefined;
-  const { one } = found;
+  const place = await findSubnet(view);
+  if (place === undefined) return undefined;
+  const { one } = place;
   const to = subnetPath(one.subnet.id);
   const ip = fieldValue(view, 'ip');
   if (fieldValue(view, 'do') === 'forget')
@@ -254,7 +262,7 @@ async function act(view: View): Promise<Outcome> {
   if (fieldValue(view, 'do') === 'clear')
     return submit(view, CLEAR, { id }, { ip }, to, words.networks.declinedCleared(ip));
   if (fieldValue(view, 'do') !== 'release') return undefined;
-  const entries = await readEntries(view.region, found.networks, one);
+  const entries = await readEntries(view.region, place.networks, one);
   const entry = entries.find(({ address }) => address === parseIpv4(ip));
   const text = words.networks.released(ip);
   if (entry?.held !== undefined) {
@@ -265,9 +273,9 @@ async function act(view: View): Promise<Outcome> {
 }
 
 async function renderReserve(view: View): Promise<Html | undefined> {
-  const found = await findSubnet(view);
-  if (found === undefined) return undefined;
-  const { subnet } = found.one;
+  const place = await findSubnet(view);
+  if (place === undefined) return undefined;
+  const { subnet } = place.one;
   const form = words.networks.reservation;
   const values = { ip: queryValue(view, 'ip'), mac: queryValue(view, 'mac'), hostname: queryValue(view, 'hostname') };
   return renderFullPage(view, {
@@ -283,15 +291,15 @@ async function renderReserve(view: View): Promise<Html | undefined> {
 }
 
 async function reserve(view: View): Promise<Outcome> {
-  const found = await findSubnet(view);
-  if (found === undefined) return undefined;
-  const { subnet, served } = found.one;
+  const place = await findSubnet(view);
+  if (place === undefined) return undefined;
+  const { subnet, served } = place.one;
   const [ip, mac, hostname] = (['ip', 'mac', 'hostname'] as const).map((name) => fieldValue(view, name).trim());
   const address = parseIpv4(ip ?? '');
   const to = subnetPath(subnet.id);
   const text = words.networks.reserved(ip ?? '');
   const dynamic = served.find(
-    (one) => address !== undefined && one.dynamic !== undefined && rangeContains(one.dynamic, address),
+    (service) => address !== undefined && service.dynamic !== undefined && rangeContains(service.dynamic, address),
   );
   if (dynamic === undefined || !view.viewer.isAdmin) {
     const place = ip === '' ? { subnet: String(subnet.id) } : { ip };

@@ -19,7 +19,7 @@ import {
   type View,
 } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
-import { dhcpLink, dhcpOf, NETWORKS_PATH, subnetPath, vlanName, vlanPath } from './networks-page.ts';
+import { dhcpLink, NETWORKS_PATH, renderDhcp, subnetPath, vlanName, vlanPath } from './networks-page.ts';
 
 const CHANGE = 'PUT vlans/{id}';
 const REMOVE = 'DELETE vlans/{id}';
@@ -31,7 +31,7 @@ async function findVlan({ region, path }: View): Promise<VlanView | undefined> {
   return vlanWithId(await region.networks.look(), id);
 }
 
-async function fieldsOf({ region }: View): Promise<FormOptions> {
+async function listFields({ region }: View): Promise<FormOptions> {
   const { records } = await region.networks.look();
   const spaces = records.spaces.map(({ name }): Choice => [name, name]);
   return { only: ['vid', 'name', 'description', 'mtu', 'space'], choices: { space: spaces } };
@@ -69,23 +69,23 @@ function servicePart(view: View, vlan: VlanView, hasSubnets: boolean): Html {
 }
 
 async function render(view: View): Promise<Html | undefined> {
-  const found = await findVlan(view);
-  if (found === undefined) return undefined;
-  const { vlan, fabric, space } = found;
+  const vlanView = await findVlan(view);
+  if (vlanView === undefined) return undefined;
+  const { vlan, fabric, space } = vlanView;
   const networks = await view.region.networks.look();
   const own = networks.subnets.filter(({ subnet }) => subnet.vlanId === vlan.id);
   const { vlans } = words.networkObjects;
-  const title = vlans.titleOf(vlanName(found), fabric.name);
+  const title = vlans.titleOf(vlanName(vlanView), fabric.name);
   const isAdmin = mayCall(view.viewer, CHANGE);
   const subnets = own.map(
-    (one) =>
-      html`<div class="list-item"><div><a class="name" href="${subnetPath(one.subnet.id)}">${one.subnet.cidr}</a><div class="small">${one.subnet.name}</div></div><div>${dhcpOf(one)}</div>${isAdmin ? dhcpLink(one) : nothing}</div>`,
+    (subnet) =>
+      html`<div class="list-item"><div><a class="name" href="${subnetPath(subnet.subnet.id)}">${subnet.subnet.cidr}</a><div class="small">${subnet.subnet.name}</div></div><div>${renderDhcp(subnet)}</div>${isAdmin ? dhcpLink(subnet) : nothing}</div>`,
   );
   const edited = ofForm(view, fieldValue(view, 'do') === 'edit');
-  const values = { ...vlan, mtu: found.mtu, space: space?.name ?? '' };
+  const values = { ...vlan, mtu: vlanView.mtu, space: space?.name ?? '' };
   const forms = isAdmin
     ? html`<h2>${vlans.edit}</h2><div class="sheet narrow">${renderForm(view, {
-        body: [hiddenField('do', 'edit'), ...renderControls(edited, CHANGE, { ...(await fieldsOf(view)), values })],
+        body: [hiddenField('do', 'edit'), ...renderControls(edited, CHANGE, { ...(await listFields(view)), values })],
         submit: words.forms.save,
       })}</div>
       <h2>${vlans.deleteIt}</h2><div class="sheet narrow"><p class="lead">${vlans.loss}</p>${renderForm(view, { body: hiddenField('do', 'delete'), submit: vlans.delete, tone: 'danger' })}</div>`
@@ -102,20 +102,20 @@ async function render(view: View): Promise<Html | undefined> {
       <div class="cards"><div class="sheet"><dl class="pairs">
       ${pair(vlans.fabric, html`<a href="${NETWORKS_PATH}fabrics/${fabric.id}/">${fabric.name}</a>`)}
       ${pair(facts.space, space === undefined ? none : html`<a href="${NETWORKS_PATH}spaces/${space.id}/">${space.name}</a>`)}
-      ${pair(facts.mtu, html`${found.mtu}`)}${pair(words.forms.description, orNone(vlan.description))}</dl></div>
-      ${servicePart(view, found, own.length > 0)}</div>
+      ${pair(facts.mtu, html`${vlanView.mtu}`)}${pair(words.forms.description, orNone(vlan.description))}</dl></div>
+      ${servicePart(view, vlanView, own.length > 0)}</div>
       <div class="sheet stacked"><div class="card-head"><h2>${words.networkObjects.subnets.title}</h2>${add}</div>
       ${own.length === 0 ? html`<div class="note soft">${words.networks.noSubnet}</div>` : subnets}</div>${forms}`,
   });
 }
 
 async function act(view: View): Promise<Outcome> {
-  const found = await findVlan(view);
-  if (found === undefined) return undefined;
-  const path = { id: String(found.vlan.id) };
-  const to = vlanPath(found.vlan.id);
+  const vlanView = await findVlan(view);
+  if (vlanView === undefined) return undefined;
+  const path = { id: String(vlanView.vlan.id) };
+  const to = vlanPath(vlanView.vlan.id);
   const { vlans } = words.networkObjects;
-  const name = vlanName(found);
+  const name = vlanName(vlanView);
   switch (fieldValue(view, 'do')) {
     case 'off':
       return submit(view, CHANGE, path, { dhcp_on: 'false' }, to, vlans.switchedOff);
@@ -131,7 +131,7 @@ async function act(view: View): Promise<Outcome> {
         view,
         CHANGE,
         path,
-        collectFormValues(view, CHANGE, await fieldsOf(view)),
+        collectFormValues(view, CHANGE, await listFields(view)),
         to,
         words.objects.saved(name),
       );
@@ -158,7 +158,7 @@ async function renderNew(view: View): Promise<Html> {
             value: queryValue(view, 'fabric'),
             choices: fabrics,
           }),
-          ...renderControls(view, ADD, await fieldsOf(view)),
+          ...renderControls(view, ADD, await listFields(view)),
         ],
         submit: vlans.add,
         back: NETWORKS_PATH,
@@ -167,7 +167,7 @@ async function renderNew(view: View): Promise<Html> {
 }
 
 async function add(view: View): Promise<Outcome> {
-  const values = collectFormValues(view, ADD, await fieldsOf(view));
+  const values = collectFormValues(view, ADD, await listFields(view));
   const answer = await operate(view, ADD, { fabric_id: `id:${fieldValue(view, 'fabric')}` }, values);
   if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
   const { id, vid, name } = Object(answer.value);
