@@ -92,22 +92,12 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
   const isMoved = before?.subnetId !== former.id;
   // What a host's router is in a subnet that nobody serves ends with the first service.
   const inherited = present.length === 0 && isMoved && !former.isTouched ? { ...former, gateway: undefined } : former;
-  const follows = isMoved ? undefined : before;
-  const router = inherit(
-    inherited.gateway,
-    parsed.router,
-    follows?.router === undefined && !isMoved,
-    present,
-    'router',
-  );
-  const servers = inherit(
-    definedServers(inherited),
-    parsed.dnsServers?.length === 0 ? undefined : parsed.dnsServers,
-    follows?.dnsServers === undefined && !isMoved,
-    router.present,
-    'dnsServers',
-  );
-  const subnet: Subnet = { ...inherited, gateway: router.ofSubnet, dnsServers: servers.ofSubnet ?? [] };
+  const change = { present, follower: isMoved ? undefined : before };
+  const subnet: Subnet = {
+    ...inherited,
+    gateway: settle(inherited.gateway, parsed.router, 'router', change),
+    dnsServers: settle(definedServers(inherited), definedServers(parsed), 'dnsServers', change) ?? [],
+  };
   const made = newService(records, {
     subnetId: subnet.id,
     rack: entry.rack,
@@ -116,18 +106,19 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     ip: parsed.ip,
     isDns: parsed.isDns ?? before?.isDns ?? subnet.allowsDns,
   });
-  const service: SubnetService = {
+  const whole: SubnetService = {
     ...made,
     id: before?.id ?? made.id,
     position: before?.position ?? entry.position ?? made.position,
     isOn: parsed.isOn,
     isProxy: parsed.isProxy,
-    router: router.own === null ? NO_ROUTER : router.own,
-    dnsServers: parsed.dnsServers?.length === 0 ? [] : servers.own,
+    router: parsed.router ?? NO_ROUTER,
+    dnsServers: parsed.dnsServers ?? null,
     terms: withoutRendered(parsed.terms, renderOptions(records, subnet, parsed)),
     madeBy: before?.madeBy,
     changedMs: entry.changedMs,
   };
+  const service = keepService(whole, inherited, subnet);
   const left = isMoved && before !== undefined ? leaveSubnet(records, before) : NOTHING;
   const ranges = RANGE_KINDS.flatMap((kind): readonly ServiceRange[] => {
     const bounds = parsed[kind];
@@ -142,7 +133,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
         ...left.subnets,
         ...(records.subnets.includes(former) && isDeepStrictEqual(former, subnet) ? [] : [subnet]),
       ],
-      services: [service, ...left.services, ...servers.present.filter((other) => !present.includes(other))],
+      services: [service, ...left.services, ...keepServices({ services: present }, inherited, subnet)],
       hosts: hosts.put,
       ranges,
     },
@@ -230,18 +221,22 @@ export function keepServices(
   after: Subnet,
   edited: readonly SubnetService[] = [],
 ): readonly SubnetService[] {
-  const [formerServers, servers] = [before, after].map(definedServers);
   return services.flatMap((service) => {
     if (service.subnetId !== before.id) return [];
-    const wanted = edited.find(({ id }) => id === service.id) ?? service;
-    const withRouter = keepField(wanted, 'router', before.gateway, after.gateway);
-    const withServers = keepField(withRouter, 'dnsServers', formerServers, servers);
-    return withServers === service ? [] : [withServers];
+    const wanted = keepService(edited.find(({ id }) => id === service.id) ?? service, before, after);
+    return wanted === service ? [] : [wanted];
   });
 }
 
-const definedServers = ({ dnsServers }: Pick<Subnet, 'dnsServers'>): readonly string[] | undefined =>
-  dnsServers.length === 0 ? undefined : dnsServers;
+/** A service that has the same router and DNS servers when its subnet changes. */
+function keepService(service: SubnetService, before: Subnet, after: Subnet): SubnetService {
+  const withRouter = keepField(service, 'router', before.gateway, after.gateway);
+  return keepField(withRouter, 'dnsServers', definedServers(before), definedServers(after));
+}
+
+function definedServers({ dnsServers }: Pick<ParsedService, 'dnsServers'>): readonly string[] | undefined {
+  return dnsServers?.length === 0 ? undefined : dnsServers;
+}
 
 const findService = ({ services }: NetworkRecords, rack: string, name: string): SubnetService | undefined =>
   services.find((service) => service.rack === rack && service.name === name);
@@ -256,31 +251,20 @@ function findSubnet({ subnets }: NetworkRecords, network: Ipv4Network, takeId: (
 }
 
 /**
- * Divides a value between the subnet and the services in it (rule 3), so that those that are
- * present keep theirs.
- * @param wanted the service's
- * @param isFollower true if the service had the subnet's
- * @returns `own`: what the service has of its own; `null`: nothing, although the subnet has something
+ * The value that a subnet has once a service in it is put (rule 3): that of the service, unless one
+ * that is present shares the former.
+ * @param wanted the service's; `undefined`: none
+ * @param change `follower`: the service as it was in the subnet
  */
-function inherit<K extends 'router' | 'dnsServers', T extends SubnetService[K] & {}>(
+function settle<T>(
   ofSubnet: T | undefined,
   wanted: T | undefined,
-  isFollower: boolean,
-  present: readonly SubnetService[],
-  field: K,
-): {
-  readonly ofSubnet: T | undefined;
-  readonly own: T | null | undefined;
-  readonly present: readonly SubnetService[];
-} {
-  const isAlone = ofSubnet === undefined || present.every((other) => other[field] !== undefined);
-  const isMoved = isAlone && (wanted !== undefined || isFollower);
-  const now = isMoved ? wanted : ofSubnet;
-  return {
-    ofSubnet: now,
-    own: isDeepStrictEqual(wanted, now) ? undefined : (wanted ?? null),
-    present: present.map((other) => keepField(other, field, ofSubnet, now)),
-  };
+  field: 'router' | 'dnsServers',
+  change: { readonly present: readonly SubnetService[]; readonly follower: SubnetService | undefined },
+): T | undefined {
+  const isShared = ofSubnet !== undefined && change.present.some((other) => other[field] === undefined);
+  const isChanged = wanted !== undefined || (change.follower !== undefined && change.follower[field] === undefined);
+  return isChanged && !isShared ? wanted : ofSubnet;
 }
 
 /** A service that has the same when the value of its subnet changes. */
