@@ -41,7 +41,7 @@ import { type ImportReason, isUncertain } from '../../region/records/import-reas
 import { buildRemark, downloadReason, failureReason, type OwnBug, OwnErrors } from './import-failure.ts';
 import type { RunOrder, SkippedList } from './message.ts';
 import { AWAITED_MS, buildWish, planImports, type SelectedSource, type Skipped } from './plan.ts';
-import { findSender, hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, startingProgress } from './run-item.ts';
+import { findSender, hasPlace, IMPORTS_MAX, type Item, needSame, type Running, startingProgress } from './run-item.ts';
 
 // The progress and the pauses of an import, as the state of its download shows them.
 
@@ -218,7 +218,7 @@ export class ImportRun {
   /** Asks the sources again. @returns false if the run has ended, or was stopped */
   renew(order: RunOrder): boolean {
     if (this.#isEnded || this.#stop.signal.aborted) return false;
-    for (const item of [...this.#items.values()]) if (item.stop === undefined) this.#items.delete(item.name);
+    for (const item of [...this.#items.values()]) if (item.running === undefined) this.#items.delete(item.name);
     this.#order = order;
     this.#questions.close();
     this.#questions = this.#ask();
@@ -279,7 +279,7 @@ export class ImportRun {
     this.#listing?.cancel();
     this.#questions.close();
     for (const item of this.#items.values()) {
-      item.stop?.abort();
+      item.running?.stop.abort();
       if (item.progress.state === 'queued') this.#end(item);
     }
     this.#advance();
@@ -290,7 +290,7 @@ export class ImportRun {
     this.#removed.add(name);
     const item = this.#items.get(name);
     if (item === undefined) return;
-    item.stop?.abort();
+    item.running?.stop.abort();
     await this.#running.get(item);
     this.#items.delete(name);
   }
@@ -298,7 +298,9 @@ export class ImportRun {
   #plan(): void {
     const stored = imagesIn(this.#order.tree);
     const installed = installersIn(this.#order.tree).map(resourceName);
-    const begun = [...this.#items.values()].filter(hasBegun);
+    const begun = [...this.#items.values()].filter(
+      ({ running, progress }) => running !== undefined || progress.state === 'done',
+    );
     const delivered = new Map(begun.map(({ name, progress }) => [name, progress.source]));
     const facts = { delivered, installed, only: this.#order.images };
     const plan = planImports(this.#questions.answers, new Set(this.#items.keys()), facts);
@@ -316,11 +318,9 @@ export class ImportRun {
       name,
       offers,
       progress,
-      stop: undefined,
-      isWaiting: false,
+      running: undefined,
       waits: 0,
       isUndelivered: false,
-      sender: undefined,
       isStored: isStoredItem(offers[0], stored),
     };
     this.#items.set(name, item);
@@ -343,37 +343,36 @@ export class ImportRun {
   #next(): Item | undefined {
     if (this.#stop.signal.aborted) return undefined;
     const queued = [...this.#items.values()].filter(
-      ({ progress, stop }) => progress.state === 'queued' && stop === undefined,
+      ({ progress, running }) => progress.state === 'queued' && running === undefined,
     );
     const all = [...this.#running.keys()];
     // One at a time takes a moment.
     const stored = queued.find(({ isStored }) => isStored);
     if (stored !== undefined && !all.some(({ isStored }) => isStored)) return stored;
-    const running = all.filter(({ isWaiting, isStored }) => !isWaiting && !isStored);
-    if (running.length >= IMPORTS_MAX) return undefined;
+    const placed = all.filter(({ running, isStored }) => running?.place !== undefined && !isStored);
+    if (placed.length >= IMPORTS_MAX) return undefined;
     return queued.find(
       (item) =>
-        !item.isStored && hasPlace(item, running) && !running.some((other) => needSame(item.offers, other.offers)),
+        !item.isStored && hasPlace(item, placed) && !placed.some((other) => needSame(item.offers, other.offers)),
     );
   }
 
   #startNext(): void {
     for (let item = this.#next(); item !== undefined; item = this.#next()) {
       const started = item;
-      started.stop = new AbortController();
-      started.sender = undefined;
-      started.isWaiting = false;
-      const end = this.#import(started, started.stop.signal);
+      started.running = { stop: new AbortController(), place: { sender: undefined } };
+      const end = this.#import(started, started.running);
       const onEnd = (): void => {
-        started.stop = undefined;
+        started.running = undefined;
         this.#running.delete(started);
       };
       this.#running.set(started, this.#follow(end, onEnd));
     }
   }
 
-  async #import(item: Item, signal: AbortSignal): Promise<void> {
+  async #import(item: Item, running: Running): Promise<void> {
     const { downloads, clock } = this.#deps;
+    const { signal } = running.stop;
     const { offers } = item;
     const pause = new AbortController();
     let wait: Wait | undefined;
@@ -385,14 +384,14 @@ export class ImportRun {
       const options = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
       const onState = (state: DownloadState): void => {
         wait ??= longPause(state, clock);
-        if (state.kind === 'downloading') item.sender = findSender(offers, state.url);
+        if (state.kind === 'downloading') running.place &&= { sender: findSender(offers, state.url) };
         if (wait === undefined) this.#showDownload(item, state);
         else pause.abort();
         // It begins again, with the mirrors that have become known meanwhile.
-        if (state.kind === 'waiting' && state.reason !== undefined && item.offers !== offers) item.stop?.abort();
+        if (state.kind === 'waiting' && state.reason !== undefined && item.offers !== offers) running.stop.abort();
       };
       const onTurn = (): void => {
-        item.isWaiting = true;
+        running.place = undefined;
         this.#startNext();
       };
       const result = await importFirstItem(offers, { ...options, onState, onTurn }, (tried) => {
@@ -415,7 +414,7 @@ export class ImportRun {
       item.waits += 1;
       if (code === 'already-running') wait = { reason, until: later(clock.now(), LOCKED_MS) };
       if (wait !== undefined && item.waits < (code === 'already-running' ? LOCKED_TRIES_MAX : PAUSES_MAX)) {
-        await this.#wait(item, wait, signal);
+        await this.#wait(item, wait, running);
         return;
       }
       item.isUndelivered = code === 'source-failed';
@@ -437,14 +436,13 @@ export class ImportRun {
   }
 
   /** Gives the place to another import for a while. Then the import is queued again. */
-  async #wait(item: Item, { reason, until }: Wait, signal: AbortSignal): Promise<void> {
+  async #wait(item: Item, { reason, until }: Wait, running: Running): Promise<void> {
     const { clock } = this.#deps;
-    item.isWaiting = true;
+    running.place = undefined;
     this.#show(item, { state: 'waiting', reason, nextMs: clock.wallTimeMs() + (until - clock.now()) });
     this.#startNext();
-    await sleepUntil(until, clock, signal);
-    item.isWaiting = false;
-    if (!signal.aborted) this.#show(item, { state: 'queued' });
+    await sleepUntil(until, clock, running.stop.signal);
+    if (!running.stop.signal.aborted) this.#show(item, { state: 'queued' });
     else this.#leave(item);
   }
 
@@ -465,7 +463,7 @@ export class ImportRun {
 
   #showDownload(item: Item, state: DownloadState): void {
     const download = shownDownload(state, this.#deps.clock);
-    if (item.stop === undefined || item.stop.signal.aborted || download === undefined) return;
+    if (item.running?.stop.signal.aborted !== false || download === undefined) return;
     // First, the kept part is hashed: it has arrived, however little of it is hashed.
     const bytes = download.state === 'verifying' ? { bytes: Math.max(item.progress.bytes, download.bytes ?? 0) } : {};
     this.#show(item, { ...download, ...bytes });

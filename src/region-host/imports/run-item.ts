@@ -7,30 +7,30 @@ import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/bo
 export const IMPORTS_MAX = 4;
 const IMPORTS_OF_SOURCE_MAX = 2;
 
+/** An import under way. */
+export interface Running {
+  readonly stop: AbortController;
+  /**
+   * One of IMPORTS_MAX; undefined while it waits for another process that has a file locked, for a
+   * busy server, or for its turn. `sender` is the source whose server sends the files; undefined:
+   * none does yet, or it is not one of the offers.
+   */
+  place: { readonly sender: string | undefined } | undefined;
+}
+
 export interface Item {
   readonly name: string;
   /** Each answer of a source may change them. */
   offers: Preferred<Offer>;
-  /** The source whose server sends the files; undefined: none does yet, or it is not one of the offers. */
-  sender: string | undefined;
   progress: ImportProgress;
-  /** Ends the import under way; undefined if it is not running. */
-  stop: AbortController | undefined;
-  /**
-   * True while it waits for another process that has a file locked, for a busy server, or for its
-   * turn. Then it takes no place.
-   */
-  isWaiting: boolean;
-  /** How often it has waited so. */
+  running: Running | undefined;
+  /** How often it has given up its place. */
   waits: number;
   /** True if no source delivered it, so that a further one may. */
   isUndelivered: boolean;
   /** True if the store had it when the run began. Then it needs no place. */
   readonly isStored: boolean;
 }
-
-/** True if the import of an item is under way or done. */
-export const hasBegun = ({ stop, progress }: Item): boolean => stop !== undefined || progress.state === 'done';
 
 /** The progress with which an import starts. */
 export function startingProgress(
@@ -64,6 +64,8 @@ export function findSender(offers: Preferred<Offer>, url: string): string | unde
  * source that sends it.
  */
 export function hasPlace({ progress }: Item, running: readonly Item[]): boolean {
-  const own = running.filter((other) => (other.sender ?? other.progress.source) === progress.source).length;
+  const own = running.filter(
+    (other) => (other.running?.place?.sender ?? other.progress.source) === progress.source,
+  ).length;
   return own < IMPORTS_OF_SOURCE_MAX && running.length + (own === 0 ? 0 : 1) < IMPORTS_MAX;
 }
