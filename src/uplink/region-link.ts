@@ -157,9 +157,11 @@ export class RegionLink {
   /** Answers to the region's requests that no heartbeat has carried yet. */
   #answers: readonly RackAnswer[] = [];
   #applied = 0;
-  #linked = false;
-  /** True while the region uses another version; its answers to heartbeats show when that changes. */
-  #suspended = false;
+  /**
+   * Suspended while the region uses another version; its answers to heartbeats show when that
+   * changes.
+   */
+  #phase: 'registering' | 'linked' | 'suspended' = 'registering';
   #beatsRefused = 0;
   #relinking: Timer | undefined;
   #closed = false;
@@ -317,7 +319,7 @@ export class RegionLink {
       return undefined;
     }
     this.#status.contacted();
-    if (!(this.#linked || this.#suspended) || !request.path.startsWith('/uplink/')) return answer;
+    if (this.#phase === 'registering' || !request.path.startsWith('/uplink/')) return answer;
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
       this.#become('registering', { note: 'link-ended', status: answer.status, said: parseAnswerText(answer.body) });
@@ -325,11 +327,11 @@ export class RegionLink {
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
     }
-    if (this.#linked && answer.status !== UNAVAILABLE) this.#become('up');
+    if (this.#phase === 'linked' && answer.status !== UNAVAILABLE) this.#become('up');
     // A heartbeat shows whether the region refuses this request or all.
     if (answer.status === UNAVAILABLE && request.path !== this.#heartbeatPath) this.#heartbeat.poke();
     // Ignore late answers to requests sent before the region changed its version.
-    return this.#linked || request.path === this.#heartbeatPath ? answer : undefined;
+    return this.#phase === 'linked' || request.path === this.#heartbeatPath ? answer : undefined;
   }
 
   get #heartbeatPath(): string {
@@ -365,8 +367,7 @@ export class RegionLink {
 
   #link(): void {
     this.#registering.stop();
-    this.#linked = true;
-    this.#suspended = false;
+    this.#phase = 'linked';
     this.#images.forget();
     this.#copies.forget();
     this.#become('up');
@@ -376,21 +377,19 @@ export class RegionLink {
   }
 
   #unlink(): void {
-    this.#suspended = false;
-    this.#endLink();
+    this.#endLink('registering');
     this.#heartbeat.stop();
   }
 
-  #endLink(): void {
-    this.#linked = false;
+  #endLink(phase: 'registering' | 'suspended'): void {
+    this.#phase = phase;
     this.#carrying.stop();
     this.#follower.stop();
   }
 
   /** Stops all exchange but heartbeats while the region uses another version. */
   #suspend(version: number): void {
-    this.#suspended = true;
-    this.#endLink();
+    this.#endLink('suspended');
     this.#become('incompatible', { note: 'link-versions', ownVersion: UPLINK_VERSION, otherVersion: version });
   }
 
@@ -432,7 +431,7 @@ export class RegionLink {
       this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };
     }
-    if (this.#suspended) this.#link();
+    if (this.#phase === 'suspended') this.#link();
     this.#status.beat(parsed.version, Math.round(clock.now() - sentAt));
     return { kind: 'rest', ms: HEARTBEAT_MS };
   }
