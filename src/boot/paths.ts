@@ -144,7 +144,7 @@ function formatIdentity(language: LoaderLanguage, identity: ConfigIdentity): str
     case 'uuid':
       return language === 'pxelinux' ? identity.uuid : undefined;
     case 'address':
-      return language === 'pxelinux' ? formatAddressDigits(identity.address) : undefined;
+      return language === 'pxelinux' ? identity.address.toString(16).toUpperCase().padStart(8, '0') : undefined;
     case 'address-prefix':
       return language === 'pxelinux' ? identity.digits : undefined;
     case 'default': {
@@ -157,8 +157,6 @@ function formatIdentity(language: LoaderLanguage, identity: ConfigIdentity): str
       return unreachable(identity);
   }
 }
-
-const formatAddressDigits = (address: Ipv4): string => address.toString(16).toUpperCase().padStart(8, '0');
 
 /**
  * Reverses the bytes of the UUID's first three fields. SMBIOS stores them least significant octet

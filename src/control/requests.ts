@@ -65,7 +65,7 @@ export async function handleControl(
     if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
       const controlAsk = {
         query: new URLSearchParams(splitTarget(target.origin).query),
-        body: () => readBody(request),
+        body: async () => (await readBytes(request)).toString('utf8'),
       };
       await sendAnswer(response, method, await answer(controlAsk));
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
@@ -100,8 +100,6 @@ function chooseStatus(error: unknown): number {
   if (!(error instanceof RackError)) return 500;
   return error.code === 'bad-argument' ? 400 : error.code === 'not-found' ? 404 : 500;
 }
-
-const readBody = async (request: IncomingMessage): Promise<string> => (await readBytes(request)).toString('utf8');
 
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];

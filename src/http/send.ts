@@ -86,8 +86,6 @@ export function onGone(response: ServerResponse, action: () => void): () => void
   };
 }
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 /** Sends a long list in pieces, with a turn of the event loop between them. */
 export async function sendJson(response: ServerResponse, method: string | undefined, value: unknown): Promise<void> {
   const type = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
@@ -105,7 +103,7 @@ export async function sendJson(response: ServerResponse, method: string | undefi
   for (let from = 0; from < value.length && !isGone(response); from += LIST_ENTRIES) {
     const piece = JSON.stringify(value.slice(from, from + LIST_ENTRIES)).slice(1, -1);
     if (!response.write(`${from === 0 ? '[' : ','}${piece}\n`)) await onceEither(response, 'drain');
-    await nextTurn();
+    await new Promise((resolve) => setImmediate(resolve));
   }
   response.end(']\n');
 }

@@ -68,7 +68,7 @@ export class EventSender {
       path: path(),
       authorized: true,
       answerBytesMax: ANSWER_BYTES_MAX,
-      body: { contentType: 'application/json', text: encodeBatch(source, missed, entries) },
+      body: { contentType: 'application/json', text: JSON.stringify({ source, missed, entries }) },
     });
     if (answer === undefined) return { kind: 'failed' };
     if (answer.status === 200) return this.#stored(entries, missed, answer);
@@ -111,8 +111,4 @@ export class EventSender {
     // A refused report of a refusal is not reported: the report would be refused in turn, without end.
     if (entry.kind !== 'report' || entry.report.kind !== 'outbox.dead-letter') onBuried(entry, reason);
   }
-}
-
-function encodeBatch(source: string, missed: number, entries: readonly OutboxEntry[]): string {
-  return JSON.stringify({ source, missed, entries });
 }

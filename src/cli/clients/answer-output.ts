@@ -8,8 +8,6 @@ import { jsonIn, type RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
 
-const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status < 300;
-
 /** Of MAAS's command. */
 const REFUSED = 2;
 
@@ -23,7 +21,7 @@ export function parseJsonAnswer({ type, body }: RegionAnswer): { readonly value:
 
 /** Scripts read a refusal where they read any other answer. @returns 0, or REFUSED */
 export function printAnswer(answer: RegionAnswer): number {
-  const isDone = isSuccess(answer);
+  const isDone = answer.status >= 200 && answer.status < 300;
   if (!isDone && answer.body.length === 0) printError(`rackboot: the region answered ${answer.status}`);
   if (isDone && process.stdout.isTTY === true) {
     print('Success.');

@@ -439,7 +439,11 @@ class Import {
     for (const original of there) {
       if (!isFields(original) || kind.isMeant?.(original) === false) continue;
       // Of the source, it could be used to sign in here.
-      const object = { ...original, password: randomPassword(), ...(isOfOwner ? { username: owner } : {}) };
+      const object = {
+        ...original,
+        password: Buffer.from(systemClock.randomBytes(PASSWORD_BYTES)).toString('base64url'),
+        ...(isOfOwner ? { username: owner } : {}),
+      };
       const identity = objectIdentity(object, key);
       const title = isOfOwner ? keyTitle(identity, owner) : formatObjectTitle(object, key);
       const odd = listUnusableKeys(object, key);
@@ -772,5 +776,3 @@ class Import {
 /** A key for people, by its fingerprint and its comment. */
 const keyTitle = (key: string, owner: string): string =>
   cleanText(`${computeFingerprint(key)} of ${owner} (${key.split(' ').slice(2).join(' ')})`, KEY_CHARACTERS_MAX);
-
-const randomPassword = (): string => Buffer.from(systemClock.randomBytes(PASSWORD_BYTES)).toString('base64url');

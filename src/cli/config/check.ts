@@ -22,7 +22,6 @@ import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { findRecordFaults } from '../../config/record-faults.ts';
 import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
-import type { TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
@@ -46,7 +45,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const problems = [
     ...findConfigProblems(parsed),
     ...(parsed.ok && saysNothing(parsed) ? [NOTHING] : []),
-    ...(tree?.isFault === true ? [treeProblem(tree)] : []),
+    ...(tree?.isFault === true ? [{ path: 'boot.tree', line: undefined, message: tree.text }] : []),
     ...sourcesProblems(file),
   ];
   const records = parsed.ok ? findRecordFaults(parsed.config) : undefined;
@@ -120,8 +119,6 @@ function otherKeyLines(config: RackConfig): readonly string[] {
   if (tls === undefined || findCertificateProblems(config).length > 0 || readCertificatePair(tls).isRsa) return [];
   return [`the key ${tls.key} is not RSA: firmware such as EDK2 of 2022 then loads nothing by HTTPS`];
 }
-
-const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
 
 const findConfigProblems = (parsed: ParsedConfig) =>
   parsed.ok

@@ -72,7 +72,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   } else {
     printTable(
       ['IMAGE', 'DATE', 'SIZE', 'TITLE', 'SOURCE'],
-      [...images.toSorted(byName), ...installers, ...loaders].map(formatRow),
+      [...images.toSorted((a, b) => (offerName(a) < offerName(b) ? -1 : 1)), ...installers, ...loaders].map(formatRow),
       problems.length > 0 && !isOffered ? 'No image can be listed.' : 'No source offers an image.',
     );
     const hidden = offers.length - dated.length;
@@ -98,20 +98,15 @@ const openCatalog = (config: RackConfig | undefined): Asking =>
     new ImportProgress(false, true).take,
   );
 
-const formatDay = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
-const formatOfferSize = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes));
-
 const TAGS = ['os', 'release', 'arch', 'subarch', 'label', 'source'];
 
 const tagValues = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
   new Map(Object.entries({ os, release, arch, subarch, label, source }));
 
-const byName = (a: Offer, b: Offer): number => (offerName(a) < offerName(b) ? -1 : 1);
-
 const formatRow = (offer: DatedOffer): readonly string[] => [
   offerName(offer),
-  offer.serial ?? formatDay(offer.modified),
-  formatOfferSize(offer.bytes),
+  offer.serial ?? offer.modified?.slice(0, 10).replaceAll('-', '') ?? '–',
+  offer.bytes === undefined ? '–' : formatBytes(offer.bytes),
   offer.title,
   offer.source,
 ];

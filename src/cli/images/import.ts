@@ -139,7 +139,10 @@ export async function importByName(flags: ImportFlags & { readonly image: string
   const place = await enterImageTree(flags);
   const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
-  const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);
+  const named =
+    flags.source === undefined
+      ? all.filter((source) => source.kind !== 'simplestreams' || !source.isByName)
+      : sourceNamed(all, flags.source);
   const sources = findSourcesOfSystem(named, os).map((source) => ({ ...source, ...mirror }));
   const kind = isInstaller ? 'installer' : os === LOADER ? 'loader' : 'image';
   const results: unknown[] = [];
@@ -168,8 +171,6 @@ export async function importFrom(
     { isSilent: json, isStoppable: true },
   );
 }
-
-const isUnnamed = (source: ImageSource): boolean => source.kind !== 'simplestreams' || !source.isByName;
 
 /** Prints what was imported, and removes older images. @returns the result for JSON */
 async function show(imported: Imported, place: ImageTree, { json }: ImportFlags): Promise<unknown> {

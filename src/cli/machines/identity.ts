@@ -37,7 +37,6 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 const DEVICES_PATH = '/MAAS/api/2.0/devices/';
-const operationPath = ({ system_id: id }: MachineShape, op: string): string => `${MACHINES_PATH}${id}/?op=${op}`;
 
 /** By system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
 export async function findMachine(where: Where, wanted: string): Promise<MachineShape> {
@@ -60,7 +59,7 @@ export async function identityFields(
   where: Where,
   machine: MachineShape,
 ): Promise<readonly (readonly [string, string])[]> {
-  const identity = identityShape.parse(await ask(where, operationPath(machine, 'identity')));
+  const identity = identityShape.parse(await ask(where, `${MACHINES_PATH}${machine.system_id}/?op=identity`));
   const lines = identity.evidence.map((line): readonly [string, string] => {
     const notes = [
       line.is_vouched ? 'booted from it, confirmed by its rack' : '',

@@ -59,8 +59,6 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
 /** The same as one text. */
 export const tableText = (...table: Parameters<typeof tableLines>): string => [...tableLines(...table)].join('\n');
 
-const inLine = (cell: string): string => cleanText(withLocalTimes(cell), Number.POSITIVE_INFINITY);
-
 /** For `printLines`, if there may be very many. */
 export function* tableLines(
   headings: readonly string[],
@@ -72,7 +70,7 @@ export function* tableLines(
     return;
   }
   const widths = headings.map(({ length }) => length);
-  const lines = rows.map((row) => row.map(inLine));
+  const lines = rows.map((row) => row.map((cell) => cleanText(withLocalTimes(cell), Number.POSITIVE_INFINITY)));
   for (const row of lines) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
   }

@@ -83,8 +83,8 @@ interface Sources {
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
-    '/leases': (request) => listLeasesInPieces(sources, request),
-    '/leases/lines': (request) => streamLeaseLines(sources, request),
+    '/leases': (request) => new ListInPieces(byAddress(openListing(sources, request))),
+    '/leases/lines': (request) => linesFrom(openListing(sources, request)),
     'POST /leases/import': (request) => importLeases(sources, request),
     'POST /leases/end': (request) => endLease(sources, request),
     'POST /leases/clear': (request) => clearAddress(sources, request),
@@ -114,11 +114,6 @@ function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing |
   return { rack: running, filter: parsed.filter, facts };
 }
 
-/** @throws RackError `bad-argument` immediately, not with the first entry */
-function listLeasesInPieces(sources: Sources, request: ControlAsk): ListInPieces {
-  return new ListInPieces(byAddress(openListing(sources, request)));
-}
-
 /** Collects only the addresses first, in blocks that are sorted in one turn each. */
 async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[]> {
   if (listing === undefined) return;
@@ -144,11 +139,6 @@ async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly
       );
     }
   }
-}
-
-/** @throws RackError `bad-argument` immediately, not with the first line */
-function streamLeaseLines(sources: Sources, request: ControlAsk): AsyncGenerator<readonly LeaseReport[] | number> {
-  return linesFrom(openListing(sources, request));
 }
 
 /** The last line is the number of leases: a list without it was cut off. */

@@ -16,7 +16,9 @@ export function findLastRefusal(
   leases: readonly Lease[],
   now: Instant,
 ): { readonly text: string; readonly remedy: string } | undefined {
-  const last = steps.findLast(({ event: { kind } }) => isAnswer(kind) || isRefusalKind(kind));
+  const last = steps.findLast(
+    ({ event: { kind } }) => kind === 'dhcp.offer' || kind === 'dhcp.ack' || isRefusalKind(kind),
+  );
   if (last === undefined || !isRefusalKind(last.event.kind) || !isDhcpEvent(last.event)) return undefined;
   if (leases.some(({ grantedAt }) => grantedAt > last.lastAt)) return undefined;
   const { reason, classes, hostname, circuitId, remoteId } = last.event;
@@ -28,5 +30,4 @@ export function findLastRefusal(
   return { text, remedy: dhcpReason(reason) };
 }
 
-const isAnswer = (kind: string): boolean => kind === 'dhcp.offer' || kind === 'dhcp.ack';
 const isRefusalKind = (kind: string): boolean => kind === 'dhcp.refused' || kind === 'dhcp.nak';

@@ -17,7 +17,7 @@
 import type { BootPlan } from '../../boot/plan.ts';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../ground/address.ts';
 import type { Seconds } from '../../ground/clock.ts';
-import type { ClientOptions, ConfiguredOption } from '../networks/configured-options.ts';
+import type { ClientOptions } from '../networks/configured-options.ts';
 import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import {
@@ -226,7 +226,7 @@ function addBootOptions(
 function addBootOverrides(options: OptionsInMaking, inquiry: Inquiry, configured: ClientOptions): void {
   for (const code of BOOT_CODES) {
     const entry = configured.find(code);
-    if (entry === undefined || !isOverride(entry)) continue;
+    if (entry === undefined || (!entry.force && entry.when === undefined)) continue;
     // Firmware would not boot without the plan's values of these.
     const isNeeded = code === OPTION.vendorClass || code === OPTION.vendorSpecific;
     if (isNeeded && options.has(code)) continue;
@@ -235,8 +235,6 @@ function addBootOverrides(options: OptionsInMaking, inquiry: Inquiry, configured
   const ipxe = inquiry.client?.kind === 'ipxe' ? configured.find(OPTION.ipxe) : undefined;
   if (ipxe !== undefined) options.set(OPTION.ipxe, ipxe.value);
 }
-
-const isOverride = ({ force, when }: ConfiguredOption): boolean => force || when !== undefined;
 
 /** Quirk: firmware reads past a name without a zero byte. */
 const zeroEnded = (bytes: Uint8Array): Uint8Array => (bytes.at(-1) === 0 ? bytes : Uint8Array.of(...bytes, 0));

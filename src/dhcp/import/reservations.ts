@@ -134,7 +134,7 @@ class Found {
       ...(ip === undefined && faults.length === 0 ? ['it names no IPv4 address'] : []),
     ];
     if (reasons.length > 0 || ip === undefined) return void this.left.push({ line, text, reason: reasons.join('; ') });
-    const label = firstHostLabel(hostname);
+    const label = hostname.split('.')[0]?.toLowerCase() ?? '';
     const isTaken = isHostLabel(label);
     this.reservations.push({ ...withoutAbsent(client), ip, ...(isTaken ? { hostname: label } : {}) });
     const names =
@@ -150,7 +150,6 @@ class Found {
   }
 }
 
-const firstHostLabel = (name: string): string => name.split('.')[0]?.toLowerCase() ?? '';
 const isHostLabel = (label: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(label);
 
 /** ISC's octets may have one digit; dnsmasq may write the hardware type first. */

@@ -330,7 +330,7 @@ async function publish(
   facts: Readonly<Record<string, unknown>>,
   archive: Uint8Array,
 ): Promise<Publication> {
-  const directory = installDirectory(request);
+  const directory = join(request.tree, request.arch, 'generic', request.release, 'install');
   const added = archive.length === 0 ? archive : await compress(archive);
   const { kernel, initrd, stored } = installer;
   const images = [
@@ -362,6 +362,3 @@ async function publish(
   }
   return { directory, files: [...files, describeFile(manifest)] };
 }
-
-const installDirectory = ({ tree, arch, release }: Pick<EnvironmentRequest, 'tree' | 'arch' | 'release'>): string =>
-  join(tree, arch, 'generic', release, 'install');

@@ -95,7 +95,11 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   const { tree, clock, downloads, onProgress } = terms;
   const sites = [...new Set(terms.urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`))];
   const wish = { os: '*', release: undefined, architectures: [] };
-  const answers = await askSources(sites.map(sourceAt), wish, { downloads, clock, mirrors: [] });
+  const answers = await askSources(
+    sites.map((url) => buildRegionSource(url, COPY_SOURCE, STREAM_ARCHITECTURES)),
+    wish,
+    { downloads, clock, mirrors: [] },
+  );
   const whole = answers.filter(({ problems }) => problems.length === 0);
   if (whole.length === 0) throw new RackError('source-failed', answers.at(-1)?.problems[0]?.message ?? '');
   const isComplete = whole.length === answers.length;
@@ -211,8 +215,6 @@ function chooseNewest(
     ];
   });
 }
-
-const sourceAt = (url: string): StreamSource => buildRegionSource(url, COPY_SOURCE, STREAM_ARCHITECTURES);
 
 /** The stream of another Rackboot at a trusted place. */
 export const buildRegionSource = (url: string, name: string, arches: StreamSource['arches']): StreamSource =>

@@ -234,7 +234,7 @@ export function chooseSerial(request: SerialWish, same: readonly StoredImage[]):
       `${name} already exists with other bytes: remove it first${source === undefined ? ', or use another serial' : ''}`,
     );
   }
-  const day = formatDay(request.nowMs);
+  const day = new Date(request.nowMs).toISOString().slice(0, 10).replaceAll('-', '');
   const here = same.map((image) => image.serial).filter(taken);
   // The highest of the day, so that it is the newest.
   const numbers = [...here, ...(request.serialsElsewhere ?? [])].flatMap((used) => {
@@ -245,5 +245,3 @@ export function chooseSerial(request: SerialWish, same: readonly StoredImage[]):
   if (number <= SERIALS_A_DAY_MAX) return number === 0 ? day : `${day}.${number}`;
   throw new RackError('already-exists', `the day ${day} has no free serial: name one`);
 }
-
-const formatDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10).replaceAll('-', '');

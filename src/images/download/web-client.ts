@@ -227,12 +227,10 @@ function buildCredentials({ username, password }: URL): Readonly<Record<string, 
   const plain = [username, password].map((part) =>
     Buffer.from(part)
       .toString()
-      .replaceAll(/%[0-9a-f]{2}/gi, decodeOctet),
+      .replaceAll(/%[0-9a-f]{2}/gi, (octet) => String.fromCharCode(Number.parseInt(octet.slice(1), 16))),
   );
   return { authorization: `Basic ${Buffer.from(plain.join(':'), 'latin1').toString('base64')}` };
 }
-
-const decodeOctet = (text: string): string => String.fromCharCode(Number.parseInt(text.replace('%', ''), 16));
 
 function redirectedUrl(from: URL, location: string): URL {
   const { host } = from;

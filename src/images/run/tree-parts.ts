@@ -353,7 +353,7 @@ const chooseSerial = (directory: string, { serial }: PartManifest): string =>
 const readMtime = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
 
 const readManifest = (directory: string): PartManifest | undefined =>
-  decodeManifest(parseJson(manifestText(directory)));
+  partShape.safeParse(parseJson(manifestText(directory))).data;
 
 /** The text of a manifest; empty: there is none. */
 function manifestText(directory: string): string {
@@ -364,8 +364,6 @@ function manifestText(directory: string): string {
     return '';
   }
 }
-
-const decodeManifest = (value: unknown): PartManifest | undefined => partShape.safeParse(value).data;
 
 /**
  * Reads a manifest that Rackboot may have written.

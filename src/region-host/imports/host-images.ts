@@ -131,7 +131,7 @@ export class HostImages {
       place.place < other.place ? -1 : 1,
     );
     for (const { place, images } of all) {
-      const host = hostPart(place);
+      const host = place.split(':', 1)[0] ?? '';
       for (const image of images) {
         const key = `${image.sha256} ${formatImageName(image)}`;
         const entry = byKey.get(key);
@@ -217,8 +217,6 @@ export class HostImages {
     await options.sweep([]);
   }
 }
-
-const hostPart = (place: string): string => place.split(':', 1)[0] ?? '';
 
 const condemnedImage = ({ serial, sha256, filesSha256, ...image }: HostImage): CondemnedImage => ({
   resource: resourceName(image),

@@ -43,7 +43,7 @@ async function removeWhere(host: HostTree, isMeant: (image: ImageName) => boolea
   const { region, tree, images } = host;
   await removeUnused(readImages(tree).images.filter(isMeant), removal(host));
   for (const part of listTreeParts(tree).filter(isMeant)) {
-    const [user] = part.kind === 'installer' ? await listImageUsers(region, part) : [];
+    const [user] = part.kind === 'installer' ? among(await deploying(region), part) : [];
     if (user !== undefined) throw new RackError('bad-argument', `${user} is being deployed and may need it`);
     await images.do('remove', tree, { parts: [part] });
   }
@@ -84,9 +84,6 @@ async function readImageUse(region: Region): Promise<ImageUse> {
   const uses = await deploying(region);
   return { isKnown: true, usersOf: (image) => among(uses, image) };
 }
-
-const listImageUsers = async (region: Region, name: ImageName): Promise<readonly string[]> =>
-  among(await deploying(region), name);
 
 const deploying = async ({ store }: Region): Promise<readonly Use[]> =>
   (await store.boot.listUses()).filter((use) => use.deploying > 0);

@@ -86,8 +86,6 @@ interface Door {
   readonly isSecure: boolean;
 }
 
-const getListenSetting = ({ isSecure }: Door) => (isSecure ? 'region.tls.listen' : 'region.listen');
-
 const formatListenAddress = ({ host, port, isSecure }: Door) =>
   `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
 
@@ -263,7 +261,7 @@ export class ListeningApi implements RegionApi {
 
   #listenError(door: Door, name: string, cause: unknown): unknown {
     const where = formatEndpoint(door.host, door.port);
-    const setting = getListenSetting(door);
+    const setting = door.isSecure ? 'region.tls.listen' : 'region.listen';
     switch (osErrorCode(cause)) {
       case 'EADDRNOTAVAIL': {
         const text = `${name} is not an address of this host yet; the API will listen there once it is. Give it to an interface, or change ${setting}`;

@@ -159,7 +159,7 @@ function decideCreation(
   const isFull = displaced === undefined || claim !== undefined;
   const excess = isFull ? refuseCreation(isCrowded, knowledge, terms) : undefined;
   if (excess !== undefined) return { kind: 'refuse', refusal: excess };
-  const ownName = givenName(report);
+  const ownName = report.username === undefined ? undefined : reportedName(report);
   if (ownName !== undefined && knowledge.hostnames.get(ownName) === true) {
     return { kind: 'refuse', refusal: refuseReport({ code: 'field.hostname-taken', params: { hostname: ownName } }) };
   }
@@ -273,8 +273,6 @@ function refuseForeign(recognition: Recognition): EnlistmentRefusal {
 
 const reportedName = ({ hostname }: EnlistmentReport) =>
   hostname !== undefined && !isPlaceholderHostname(hostname) ? hostname : undefined;
-
-const givenName = (report: EnlistmentReport) => (report.username === undefined ? undefined : reportedName(report));
 
 /** The hostnames to try for a machine's own report, in this order. */
 function proposedNames(report: EnlistmentReport, { nameFrom }: EnlistmentTerms): readonly string[] {

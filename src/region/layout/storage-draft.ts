@@ -42,14 +42,11 @@ export interface StorageDraft {
 
 const EMPTY: StorageLayout = { partitions: [], volumeGroups: [], raids: [] };
 
-/** The disks of a machine as they should be deployed; without a layout they have no partitions. */
-const getStorageLayout = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout?.storage ?? EMPTY;
-
 export const beginStorage = (machine: Machine): StorageDraft => ({
   kind: 'draft',
   machine,
   disks: listDisks(machine),
-  layout: getStorageLayout(machine),
+  layout: machine.layout?.storage ?? EMPTY,
   next: machine.layout?.next ?? 1,
   described: machine.layout?.disks ?? [],
 });

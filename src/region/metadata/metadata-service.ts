@@ -108,7 +108,7 @@ export class MetadataService {
       await this.#record(
         machine,
         { code: 'signal-unasked', params: { status, stage, message, fault } },
-        chooseLogLevel(signal),
+        signal.status === 'FAILED' ? 'warning' : undefined,
       );
     }
   }
@@ -154,8 +154,6 @@ export class MetadataService {
  * work.
  */
 const isAtWork = ({ status }: Machine): boolean => status === 'deploying' || status === 'commissioning';
-const chooseLogLevel = ({ status }: Signal): MachineEventLevel | undefined =>
-  status === 'FAILED' ? 'warning' : undefined;
 
 /** The purpose for which the machine may get this file now; undefined: none. */
 function installerPurpose({ status, netboot, work }: Machine, file: InstallerFile): Purpose | undefined {

@@ -297,14 +297,12 @@ const isLive = (request: FastifyRequest) =>
   getHeader(request, 'x-rackboot-live') !== undefined || request.routeOptions.url === STREAM_PATH;
 
 const chooseCookieName = (request: FastifyRequest) => cookieName(request.headers.host);
-const readSessionToken = (request: FastifyRequest) =>
-  findCookie(getHeader(request, 'cookie'), chooseCookieName(request));
 
 const viewerAs = ({ username, email, isAdmin }: User, csrf: string): Viewer => ({ username, email, isAdmin, csrf });
 
 /** @param isUse false for a page's own refresh request */
 async function findSession({ sessions }: PageListener, request: FastifyRequest, isUse = true) {
-  const token = readSessionToken(request);
+  const token = findCookie(getHeader(request, 'cookie'), chooseCookieName(request));
   return token === undefined ? undefined : sessions.find(token, isUse);
 }
 

@@ -9,7 +9,6 @@ import {
   isEventType,
   type MachineEvent,
   type MachineEventLevel,
-  type MachineEventType,
   type NewMachineEvent,
 } from '../../region/records/machine-event.ts';
 import { codec, insertRows, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
@@ -82,7 +81,7 @@ export const readEvent = (row: Row): MachineEvent => {
     ...unpackHappening(code, params),
     ...event,
     atMs,
-    type: asEventType(type),
+    type: isEventType(type) ? type : 'NODE_STATUS_EVENT',
     level: decodeEventLevel(level),
     username,
     stranger: event.systemId === undefined ? mac : undefined,
@@ -90,10 +89,6 @@ export const readEvent = (row: Row): MachineEvent => {
     ...(rackId === undefined ? {} : { rack: optional(text('rack_name')).read(row) ?? '' }),
   };
 };
-
-function asEventType(name: string): MachineEventType {
-  return isEventType(name) ? name : 'NODE_STATUS_EVENT';
-}
 
 function decodeEventLevel(value: number): MachineEventLevel {
   const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];

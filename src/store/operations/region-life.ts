@@ -138,7 +138,7 @@ export class LifeTables extends LoggedTable {
   *userData(systemId: string): Steps<Uint8Array | undefined> {
     const sql = 'SELECT data FROM user_data WHERE machine_id = (SELECT id FROM machine WHERE system_id = ?)';
     const { row } = yield one(sql, systemId);
-    return row && readUserData(row);
+    return row?.data instanceof Uint8Array ? row.data : undefined;
   }
 
   *machineKey(systemId: string): Steps<MachineKey | undefined> {
@@ -215,4 +215,3 @@ const readCount = (row: Row): readonly [name: string, count: number] => [
 ];
 const readTagCount = readCount;
 const readKeyCount = readCount;
-const readUserData = ({ data }: Row) => (data instanceof Uint8Array ? data : undefined);

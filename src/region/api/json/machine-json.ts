@@ -6,7 +6,7 @@
 // 1. Every machine has every key, always with the same type.
 // 2. Nothing here is a secret: power parameters have an operation of their own.
 
-import { formatIpv4, formatMac, type Ipv4 } from '../../../ground/address.ts';
+import { formatIpv4, formatMac } from '../../../ground/address.ts';
 import { listDisks } from '../../layout/disks.ts';
 import type { MachinePlacement } from '../../life/machine-placement.ts';
 import type { PowerView } from '../../life/power-life.ts';
@@ -63,8 +63,6 @@ function hardwarePartsJson(facts: HardwareFacts | undefined) {
 const storageMb = (machine: Machine) =>
   Math.round(listDisks(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e5) / 10;
 
-const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
-
 /** Rackboot's own: the age of the power state in seconds, and why it could not be read, for every reader. */
 const powerJson = (power: PowerView | undefined) => ({
   power_state_age: power?.ageSeconds ?? null,
@@ -100,7 +98,7 @@ export function lastingJson(machine: Machine, where: MachinePlacement) {
     rack_names: where.racksOf(machine).map(({ name }) => name),
     ip_addresses: where.addressesOf(machine).map(formatIpv4),
     // Rackboot's own: the addresses assigned to the machine, with or without a lease.
-    allocated_ip_addresses: givenTo(machine).map((address) => formatIpv4(address)),
+    allocated_ip_addresses: machine.addresses.map(({ address }) => formatIpv4(address)),
   };
 }
 

@@ -128,8 +128,6 @@ async function acceptAll(call: ApiCall) {
 const allocatedParameters = z.object({
   id: optionalList(MANY_MAX, 'Only machines with these system ids.'),
 });
-const listAllocated = (call: ApiCall, { id }: z.output<typeof allocatedParameters>) =>
-  answerMachineList(call, { owners: [getUserActor(call).username], systemIds: id });
 
 const acceptParameters = z.object({
   comment,
@@ -221,7 +219,7 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
       ['machine'],
       'List the machines that the caller owns.',
       allocatedParameters,
-      listAllocated,
+      (call, { id }) => answerMachineList(call, { owners: [getUserActor(call).username], systemIds: id }),
     ),
   ];
 }

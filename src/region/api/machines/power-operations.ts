@@ -78,9 +78,6 @@ const offParameters = z.object({
     .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
 });
 
-const powerOff = (call: ApiCall, input: z.output<typeof offParameters>): Promise<Answer> =>
-  switchPower(call, input.stop_mode === 'soft' ? 'soft-off' : 'off', input.comment);
-
 const viewJson = (view: PowerView, isAdmin = false): AnswerOf<'powerState'> => ({
   state: view.state,
   age: view.ageSeconds ?? null,
@@ -138,7 +135,7 @@ function defineSwitchingOperations(version: ApiVersion): readonly Operation[] {
     'machine',
     'Switch a machine off. The answer does not wait for it.',
     offParameters,
-    powerOff,
+    (call, input) => switchPower(call, input.stop_mode === 'soft' ? 'soft-off' : 'off', input.comment),
   );
   if (isOld) return [off];
   return [

@@ -48,16 +48,13 @@ const COLOURS: Readonly<Record<ResultStatus, string>> = {
 const pill = (status: ResultStatus) =>
   html`<span class="pill ${COLOURS[status]}">${words.results.states[status]}</span>`;
 
-const formatResultDuration = ({ startedMs, endedMs }: ScriptResult, nowMs: number) =>
-  startedMs === undefined ? '' : formatSpan((endedMs ?? nowMs) - startedMs);
-
 function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean) {
-  const { id, name, kind, status, exitStatus, output, outputBytes } = result;
+  const { id, name, kind, status, startedMs, endedMs, exitStatus, output, outputBytes } = result;
   const isBad = status === 'failed' || status === 'timed-out';
   const facts = [
     kind === 'builtin' ? words.results.builtin : '',
     exitStatus === undefined || exitStatus === 0 ? '' : words.results.exit(exitStatus),
-    formatResultDuration(result, nowMs),
+    startedMs === undefined ? '' : formatSpan((endedMs ?? nowMs) - startedMs),
   ].filter((text) => text !== '');
   const head = html`${pill(status)}<span class="name">${name}</span><span class="small">${facts.join(' · ')}</span>`;
   if (!showsOutput || output === '') return html`<div class="result">${head}</div>`;
