@@ -22,7 +22,7 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../ground/address.ts';
-import type { NetworkTerms } from './dhcp-terms.ts';
+import type { NetworkParameters } from './dhcp-parameters.ts';
 import { type AddressesOf, serverAddresses } from './option-list.ts';
 import type { WrittenClusterInterface } from './written.ts';
 
@@ -93,7 +93,7 @@ export function toSubnet(
     readonly dnsServers: readonly Ipv4[];
     readonly addressesOf: AddressesOf;
   },
-  terms: NetworkTerms,
+  parameters: NetworkParameters,
 ): DhcpSubnet {
   return {
     name: written.name,
@@ -108,13 +108,13 @@ export function toSubnet(
     namesClients: written.management === 2,
     dnsServers: written.dns_servers ?? defaults.dnsServers,
     ntpServers: serverAddresses(written.ntp_servers, defaults.addressesOf),
-    ...terms.times,
-    options: terms.options,
-    classes: terms.classes,
+    ...parameters.times,
+    options: parameters.options,
+    classes: parameters.classes,
     identity: written.identity,
     reservations: written.hosts.map((host, index) => {
       const { mac, client_id: clientId, duid, circuit_id: circuitId, remote_id: remoteId, ip, hostname } = host;
-      const options = terms.hostOptions.get(index);
+      const options = parameters.hostOptions.get(index);
       const reservation = { mac, clientId, duid, circuitId, remoteId, address: ip, hostname };
       return options === undefined ? reservation : { ...reservation, options };
     }),

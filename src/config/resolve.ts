@@ -18,7 +18,7 @@ import type { PreseedConfig } from '../region/preseed/request.ts';
 import { findMtu } from '../region/racks/cluster-interface.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
-import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
+import { type NetworkParameters, resolveGeneralParameters, resolveNetworkParameters } from './dhcp-parameters.ts';
 import { type AddressesOf, SERVER_NAMES_MAX } from './option-list.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { checkSecure, listenersAt, resolveRegionPlace } from './region-place.ts';
@@ -40,7 +40,7 @@ export type ReportProblem = (path: ProblemPath, message: string) => void;
 interface Managed {
   readonly written: WrittenClusterInterface;
   readonly resolved: ResolvedInterface;
-  readonly terms: NetworkTerms;
+  readonly parameters: NetworkParameters;
   readonly index: number;
 }
 
@@ -180,12 +180,12 @@ function resolveInterfaces(
 ): Managed[] {
   const managed: Managed[] = [];
   const reportDhcp = (key: string, message: string): void => report(['dhcp', ...splitKeys(key)], message);
-  const general = resolveGeneralTerms(written.dhcp, reportDhcp, addressesOf);
+  const general = resolveGeneralParameters(written.dhcp, reportDhcp, addressesOf);
   written.cluster_interfaces.forEach((entry, index) => {
     const reportHere = (key: string, message: string): void =>
       report(['cluster_interfaces', index, ...splitKeys(key)], message);
     const resolved = resolveInterface(entry, reportHere);
-    const terms = resolveNetworkTerms(entry, general, reportHere, addressesOf);
+    const parameters = resolveNetworkParameters(entry, general, reportHere, addressesOf);
     for (const other of managed) {
       if (other.written.name === entry.name) {
         report(
@@ -196,11 +196,11 @@ function resolveInterfaces(
       if (resolved !== undefined && networksOverlap(resolved.network, other.resolved.network)) {
         report(
           ['cluster_interfaces', index, 'network'],
-          `${formatNetwork(resolved.network)} overlaps ${overlapText({ written: entry, resolved, terms, index }, other, fileInterfaces)}`,
+          `${formatNetwork(resolved.network)} overlaps ${overlapText({ written: entry, resolved, parameters, index }, other, fileInterfaces)}`,
         );
       }
     }
-    if (resolved !== undefined) managed.push({ written: entry, resolved, terms, index });
+    if (resolved !== undefined) managed.push({ written: entry, resolved, parameters, index });
   });
   return managed;
 }
@@ -249,7 +249,7 @@ function resolveSubnet(
   const usable = ownDns && dns.listenPort === 53 && entry.written.ip !== undefined ? [entry.written.ip] : [];
   const upstream = written.dns.upstream.filter(({ port }) => port === 53).map(({ address }) => address);
   const isConfigured =
-    entry.written.dns_servers !== undefined || entry.terms.options?.byCode.has(OPTION.domainNameServer) === true;
+    entry.written.dns_servers !== undefined || entry.parameters.options?.byCode.has(OPTION.domainNameServer) === true;
   if (entry.written.relayed && !isConfigured && upstream.length === 0) {
     report(
       ['cluster_interfaces', entry.index, 'dns_servers'],
@@ -257,7 +257,10 @@ function resolveSubnet(
     );
   }
   const defaults = { domain: written.dns.domain, dnsServers: usable.length > 0 ? usable : upstream, addressesOf };
-  return { ...toSubnet(entry.written, entry.resolved, defaults, entry.terms), shared: sharedNetworkOf(entry.written) };
+  return {
+    ...toSubnet(entry.written, entry.resolved, defaults, entry.parameters),
+    shared: sharedNetworkOf(entry.written),
+  };
 }
 
 function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): DnsConfig {

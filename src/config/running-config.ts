@@ -20,7 +20,7 @@ export const REPORTED_MAX = 50;
 
 type Source = 'file' | 'store';
 
-export interface RunningPorts<Usable> {
+export interface RunningConfigDeps<Usable> {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
   /** Replaces `before` by `next`. @throws RackError after restoring `before` */
@@ -39,7 +39,7 @@ export interface Refusal {
 export abstract class RunningConfig<
   Config,
   Written extends Readonly<Record<string, unknown>>,
-  Ports extends RunningPorts<UsableFile<Config, Written>>,
+  Ports extends RunningConfigDeps<UsableFile<Config, Written>>,
 > {
   readonly path: string;
   protected current: UsableFile<Config, Written>;

@@ -11,7 +11,7 @@
 //
 // - if only the file may have it, or a change waits for the next start: its row in `keys.ts`;
 // - its way from here to that room: `resolve.ts`; for a key of a cluster interface `toSubnet` of
-//   `cluster-interface.ts`; for lease times, options and classes of DHCP `dhcp-terms.ts`;
+//   `cluster-interface.ts`; for lease times, options and classes of DHCP `dhcp-parameters.ts`;
 // - if it gives clients a DHCP option: that option in `dhcp/networks/network-options.ts`, and the
 //   key in `networkOptions` of `option-list.ts`;
 // - if a region apart from its racks has it: config/region.yaml.

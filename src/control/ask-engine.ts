@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
 import { type AnswerLine, type EngineEndpoint, encodeOrder, errorIn } from '../images/engine/protocol.ts';
-import type { WorkIo, WorkName, WorkResult, WorkTerms } from '../images/engine/works.ts';
+import type { WorkInput, WorkIo, WorkName, WorkResult } from '../images/engine/works.ts';
 import { openHttp, readLines } from '../net/http-client.ts';
 import { askDaemon } from './ask-daemon.ts';
 
@@ -41,13 +41,13 @@ export async function openEngine(stateDir: string, onSlow: () => void): Promise<
 export async function askEngine<N extends WorkName>(
   { socket: socketPath, tree }: EngineEndpoint,
   name: N,
-  terms: WorkTerms<N>,
+  options: WorkInput<N>,
   { signal, report, content }: WorkIo,
 ): Promise<WorkResult<N>> {
   /** The work's own error, or that of its content. */
   let refusal: { readonly error: unknown } | undefined;
   async function* body(): AsyncGenerator<Uint8Array> {
-    yield* encodeOrder({ name, tree, terms, hasContent: content !== undefined, bytes: content?.bytes });
+    yield* encodeOrder({ name, tree, options: options, hasContent: content !== undefined, bytes: content?.bytes });
     try {
       // A piece is valid only until the next one.
       for await (const piece of content?.pieces() ?? []) yield Buffer.from(piece);

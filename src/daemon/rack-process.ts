@@ -42,7 +42,7 @@ import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
 import { watchClock } from './rack/clock-watch.ts';
-import type { Configuration, ConfigurationPorts } from './rack/configuration.ts';
+import type { Configuration, ConfigurationDeps } from './rack/configuration.ts';
 import { describeHost, describeRack } from './rack/description.ts';
 import { InterfaceStates } from './rack/interface-states.ts';
 import { loadLeases } from './rack/lease-loading.ts';
@@ -118,7 +118,7 @@ class RackProcess implements Daemon {
   readonly #opened: BegunStart['opened'];
   readonly #begun: BegunStart;
   readonly #configuration: Configuration;
-  readonly #configurationPorts: ConfigurationPorts;
+  readonly #configurationPorts: ConfigurationDeps;
   #tree: LiveTree | undefined;
   readonly #log: Logger;
   readonly #levels: LogLevels;
@@ -198,7 +198,7 @@ class RackProcess implements Daemon {
     this.#timeline.read(this.#stream);
     this.#notices = openServiceNotices({
       clock: options.clock,
-      terms: options.notify,
+      notify: options.notify,
       interfaces: () => this.#interfaces.states,
       region: () => this.#region.status(),
       journal: () => this.#journal,

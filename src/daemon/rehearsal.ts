@@ -22,7 +22,7 @@ import { SettledJournal } from '../dhcp/leases/settled-journal.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { indexSubnets } from '../dhcp/networks/subnet.ts';
 import { Responder } from '../dhcp/responder.ts';
-import type { Reply } from '../dhcp/responder-ports.ts';
+import type { Reply } from '../dhcp/responder-deps.ts';
 import { clientRequest, encodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { OptionList } from '../dhcp/wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../dhcp/wire/options.ts';
@@ -73,7 +73,7 @@ const ASKED = Uint8Array.of(1, 3, 6, 12, 15, 43, 51, 54, 60, 66, 67, 97);
 const YIADDR_AT = 16;
 const MESSAGE_BYTES = 1472;
 
-interface RehearsalPorts {
+interface RehearsalDeps {
   readonly clock: Clock;
   readonly config: RackConfig;
   /** The messages of DHCP and requests by HTTP that the rack has received. */
@@ -85,7 +85,7 @@ interface RehearsalPorts {
 }
 
 /** Resolves when it is over. @returns the renewals that were answered */
-export async function rehearseDhcp({ clock, config, asked, isLoading, isEnding }: RehearsalPorts): Promise<number> {
+export async function rehearseDhcp({ clock, config, asked, isLoading, isEnding }: RehearsalDeps): Promise<number> {
   let rehearsal = new Rehearsal(clock, config);
   let before = asked();
   let renewed = 0;

@@ -3,7 +3,7 @@
 import type { GivenFiles } from '../files/file-tree.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { RackError } from '../ground/errors.ts';
-import type { NotifyTerms } from '../net/linux/notify-socket.ts';
+import type { NotifyOptions } from '../net/linux/notify-socket.ts';
 
 export interface DaemonOptions {
   readonly configFile: string;
@@ -14,7 +14,7 @@ export interface DaemonOptions {
   /** True: it serves a lab, and ends with it, so that no hall of machines will boot at once. */
   readonly isOfLab?: boolean | undefined;
   /** How to notify the service manager; undefined to send no notifications. */
-  readonly notify?: NotifyTerms | undefined;
+  readonly notify?: NotifyOptions | undefined;
   /** Called after the daemon has stopped itself because the region cannot start and never did. */
   readonly onFatal: (error: RackError) => void;
 }

@@ -6,7 +6,7 @@ import { encodeReply } from './answers/reply.ts';
 import type { DhcpEvent } from './events/events.ts';
 import type { Lease } from './leases/lease.ts';
 import type { LeaseTable } from './leases/lease-table.ts';
-import type { Reply } from './responder-ports.ts';
+import type { Reply } from './responder-deps.ts';
 
 export type ReplyDecision = Extract<DhcpDecision, { kind: 'reply' }>;
 

@@ -37,7 +37,7 @@ import { Offers } from './leases/offers.ts';
 import { recordOfUse } from './leases/set-aside.ts';
 import type { Arrival, SubnetIndex } from './networks/subnet.ts';
 import { composeOutcome, isInForce, type Outcome, type ReplyDecision, type WaitingOutcome } from './outcome.ts';
-import type { ResponderPorts } from './responder-ports.ts';
+import type { ResponderDeps } from './responder-deps.ts';
 import { Turn } from './turn.ts';
 import type { DhcpPorts } from './wire/destination.ts';
 import { decodeDhcpMessage } from './wire/message.ts';
@@ -62,7 +62,7 @@ interface Request extends Heard {
 type Unanswered = Readonly<{ decision: ReplyDecision; outcome: Outcome; request: Request }>;
 
 export class Responder {
-  readonly #ports: ResponderPorts;
+  readonly #deps: ResponderDeps;
   readonly bounds: Bounds;
   readonly #offers: Offers;
   readonly #conflicts: ConflictCheck;
@@ -75,27 +75,27 @@ export class Responder {
   /** Those whose addresses the pools know. */
   #servedMachines: MachineDirectory | undefined;
 
-  constructor(ports: ResponderPorts) {
-    this.#ports = ports;
-    this.#offers = new Offers(ports.table.pools);
-    this.bounds = new Bounds(ports.table.pools, ports.clock);
-    this.#turn = new Turn(ports);
-    this.#conflicts = new ConflictCheck({ ...ports, leases: ports.table }, (records, event) => {
+  constructor(deps: ResponderDeps) {
+    this.#deps = deps;
+    this.#offers = new Offers(deps.table.pools);
+    this.bounds = new Bounds(deps.table.pools, deps.clock);
+    this.#turn = new Turn(deps);
+    this.#conflicts = new ConflictCheck({ ...deps, leases: deps.table }, (records, event) => {
       if (records.length > 0) this.#record(records, { reply: undefined, event, isFound: true });
       else this.#turn.conclude({ reply: undefined, event });
       this.#finishTurn();
     });
-    ports.journal.listen({
+    deps.journal.listen({
       onDurable: (sequence) => this.#onDurable(sequence),
       onFailed: (from, to, fault) => this.#onFailed(from, to, fault),
       onSlow: (fault) => {
-        this.#reportStoreFailed(fault, ports.clock.now());
+        this.#reportStoreFailed(fault, deps.clock.now());
         this.#finishTurn();
       },
       onAvailable: () => this.#onAvailable(),
       onBallast: (isFreed) => {
         const kind = isFreed ? 'dhcp.ballast-freed' : 'dhcp.ballast-kept';
-        this.#turn.conclude({ reply: undefined, event: { kind, at: ports.clock.now() } });
+        this.#turn.conclude({ reply: undefined, event: { kind, at: deps.clock.now() } });
         this.#finishTurn();
       },
     });
@@ -104,8 +104,8 @@ export class Responder {
   setSubnets(subnets: SubnetIndex, dhcpPorts: DhcpPorts): void {
     this.#subnets = subnets;
     this.#dhcpPorts = dhcpPorts;
-    this.#servedMachines = this.#ports.machines();
-    if (this.#ports.table.serve(subnets.served, this.#servedMachines)) this.#offers.forgetAll();
+    this.#servedMachines = this.#deps.machines();
+    if (this.#deps.table.serve(subnets.served, this.#servedMachines)) this.#offers.forgetAll();
     this.#offers.tidy();
     this.bounds.served();
     this.#conflicts.serve(subnets.served);
@@ -115,7 +115,7 @@ export class Responder {
     return {
       messages: this.#messages.read(),
       ...this.#turn.counters(),
-      leases: this.#ports.table.size,
+      leases: this.#deps.table.size,
       offers: this.#offers.size,
       waiting: this.#waiting.size,
     };
@@ -141,7 +141,7 @@ export class Responder {
 
   /** Handles the datagrams of one socket in one turn. */
   receive(datagrams: readonly ReceivedDatagram[], arrival: Arrival): void {
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     this.#offers.forget(now);
     const state = this.state();
     for (const { bytes, from } of datagrams) {
@@ -157,24 +157,24 @@ export class Responder {
 
   /** Reports ended leases, at most EXPIRED_PER_TURN_MAX. @returns how many */
   expire(): number {
-    const ended = this.#ports.table.expire(this.#ports.clock.now(), EXPIRED_PER_TURN_MAX);
+    const ended = this.#deps.table.expire(this.#deps.clock.now(), EXPIRED_PER_TURN_MAX);
     this.reportEnded(ended);
     return ended.length;
   }
 
   reportEnded(ended: readonly Lease[]): void {
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     for (const lease of ended) {
       const { mac, address, hostname } = lease;
       const kind = lease.state === 'declined' ? 'dhcp.declined-back' : 'dhcp.expired';
       this.#turn.conclude({ reply: undefined, event: { kind, at: now, mac, address, hostname } });
-      if (lease.state !== 'declined') this.#ports.onLeaseChange?.({ kind: 'expired', lease });
+      if (lease.state !== 'declined') this.#deps.onLeaseChange?.({ kind: 'expired', lease });
     }
     this.#finishTurn();
   }
 
   state(): DhcpState {
-    const { table, identifyClient, planBoot, machines, foreign } = this.#ports;
+    const { table, identifyClient, planBoot, machines, foreign } = this.#deps;
     const current = machines();
     if (current !== this.#servedMachines) {
       this.#servedMachines = current;
@@ -183,16 +183,16 @@ export class Responder {
     const views = { leases: table, offers: this.#offers, machines: current, ...this.#conflicts.facts };
     const served = { subnets: this.#subnets, ports: this.#dhcpPorts };
     const { newClients, declines } = this.bounds;
-    const cannotRecord = !this.#ports.journal.available;
+    const cannotRecord = !this.#deps.journal.available;
     return { cannotRecord, ...views, ...served, newClients, declines, identifyClient, planBoot, foreign };
   }
 
-  #perform(decision: DhcpDecision, request: Request, now = this.#ports.clock.now()): void {
+  #perform(decision: DhcpDecision, request: Request, now = this.#deps.clock.now()): void {
     const further = this.bounds.note(decision, now);
     if (further !== undefined) this.#turn.conclude({ reply: undefined, event: further });
     switch (decision.kind) {
       case 'ignore':
-        this.#ports.foreign?.hear(request.message, decision.reason, decision.event);
+        this.#deps.foreign?.hear(request.message, decision.reason, decision.event);
         this.#turn.refuse(decision.event, decision.reason, request);
         break;
       case 'record': {
@@ -203,11 +203,11 @@ export class Responder {
       }
       case 'pass':
         this.#turn.pass(decision.reason);
-        if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
+        if (decision.claim !== undefined) this.#deps.onAddressSeen?.(decision.claim);
         if (decision.event !== undefined) this.#turn.conclude({ reply: undefined, event: decision.event });
         break;
       case 'reply':
-        if (decision.claim !== undefined) this.#ports.onAddressSeen?.(decision.claim);
+        if (decision.claim !== undefined) this.#deps.onAddressSeen?.(decision.claim);
         if (decision.introduction !== undefined) this.#offers.introduce(decision.introduction, decision, now);
         if (decision.offer !== undefined) this.#offer(decision, decision.offer, request);
         else if (decision.records.length === 0 && decision.restsOn === undefined)
@@ -222,7 +222,7 @@ export class Responder {
   #offer(decision: ReplyDecision, offer: OfferedAddress, request: Request): void {
     const { event } = decision;
     const { address, client } = offer;
-    if (!this.#ports.journal.available) {
+    if (!this.#deps.journal.available) {
       this.#turn.refuse(event, 'store-unavailable', request);
       return;
     }
@@ -243,7 +243,7 @@ export class Responder {
 
   /** Concludes an offer, and frees a fixed address that was set aside. */
   #concludeOffer(offer: OfferedAddress, outcome: Outcome, { sharedNetwork }: ReplyDecision, now: Instant): void {
-    const record = this.#ports.table.find(offer.address);
+    const record = this.#deps.table.find(offer.address);
     if (isHeld(record, now) && record.state === 'declined') {
       const event: DhcpEvent = { kind: 'dhcp.declined-back', at: now, mac: offer.mac, address: offer.address };
       this.#record([givenBack(record, now)], { reply: undefined, event, isFound: true });
@@ -253,7 +253,7 @@ export class Responder {
   }
 
   #onProbed(offer: OfferedAddress, user: AddressUser | undefined, { decision, outcome, request }: Unanswered): void {
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     if (user === undefined && decision.records.length === 0) this.#concludeOffer(offer, outcome, decision, now);
     else {
       if (user !== undefined) this.#noteUse(offer, user, decision, now);
@@ -267,7 +267,7 @@ export class Responder {
   #noteUse(offer: OfferedAddress, user: AddressUser, decision: ReplyDecision, now: Instant): void {
     const { address, mac, client } = offer;
     const { subnet, interfaceName } = decision.event;
-    const record = this.#ports.table.find(address);
+    const record = this.#deps.table.find(address);
     const use = recordOfUse(offer, record, user.isHolder, now);
     const kind = use.kind === 'dhcp.conflict' && offer.isFixed ? 'dhcp.fixed-address-used' : use.kind;
     const event: DhcpEvent = { kind, at: now, mac, address, subnet, interfaceName, usedBy: formatMac(user.mac) };
@@ -283,7 +283,7 @@ export class Responder {
    * instead, is durable.
    */
   #record(records: readonly Lease[], outcome: Outcome, request?: Request, ack?: ReplyDecision): void {
-    const { journal, table } = this.#ports;
+    const { journal, table } = this.#deps;
     // All or none: an address is given up only for its replacement.
     if (journal.freeRecords < Math.max(1, records.length) || this.#waiting.isFull) {
       if (outcome.isFound === true) return;
@@ -302,21 +302,20 @@ export class Responder {
   }
 
   #onDurable(sequence: number): void {
-    const now = this.#ports.clock.now();
-    for (const change of this.#ports.table.settle(sequence))
-      this.#ports.onLeaseChange?.({ kind: 'changed', ...change });
+    const now = this.#deps.clock.now();
+    for (const change of this.#deps.table.settle(sequence)) this.#deps.onLeaseChange?.({ kind: 'changed', ...change });
     for (const outcome of this.#waiting.settle(sequence)) {
       if (outcome.reply !== undefined && outcome.event.at < later(now, -REPLY_AGE_MAX_MS)) {
         this.#turn.refuse(outcome.event, 'reply-late');
-      } else if (isInForce(outcome, this.#ports.table)) this.#turn.conclude(outcome);
+      } else if (isInForce(outcome, this.#deps.table)) this.#turn.conclude(outcome);
       else this.#turn.refuse(outcome.event, 'superseded');
     }
     this.#finishTurn();
   }
 
   #onFailed(from: number, to: number, fault: JournalFault): void {
-    const now = this.#ports.clock.now();
-    this.#ports.table.rollBack(from, to, now);
+    const now = this.#deps.clock.now();
+    this.#deps.table.rollBack(from, to, now);
     this.#reportStoreFailed(fault, now);
     for (const { event, isFound } of this.#waiting.fail(from, to))
       if (isFound !== true) this.#turn.refuse({ ...event, at: now }, 'store-unavailable');
@@ -332,12 +331,12 @@ export class Responder {
   #onAvailable(): void {
     if (!this.#storeFailed) return;
     this.#storeFailed = false;
-    this.#turn.conclude({ reply: undefined, event: { kind: 'dhcp.store-restored', at: this.#ports.clock.now() } });
+    this.#turn.conclude({ reply: undefined, event: { kind: 'dhcp.store-restored', at: this.#deps.clock.now() } });
     this.#finishTurn();
   }
 
   #finishTurn(): void {
-    for (const event of this.bounds.look(this.#ports.clock.now())) this.#turn.conclude({ reply: undefined, event });
+    for (const event of this.bounds.look(this.#deps.clock.now())) this.#turn.conclude({ reply: undefined, event });
     this.#turn.finish();
   }
 }

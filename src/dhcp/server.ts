@@ -27,7 +27,7 @@ import type { DhcpConfig } from './networks/config.ts';
 import { planSockets, type WantedSocket } from './networks/socket-plan.ts';
 import { indexSubnets, type LocalInterface } from './networks/subnet.ts';
 import { Responder } from './responder.ts';
-import type { Reply, ResponderPorts } from './responder-ports.ts';
+import type { Reply, ResponderDeps } from './responder-deps.ts';
 
 /** Time until a socket that could not be opened is retried. */
 export const SOCKET_RETRY_MS = 5000;
@@ -35,7 +35,7 @@ export const SOCKET_RETRY_MS = 5000;
 const DRAIN_LOOK_MS = 10;
 
 /** The server sets the journal's listener; the table already holds the stored leases. */
-interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
+interface DhcpServerDeps extends Omit<ResponderDeps, 'transmit' | 'foreign'> {
   readonly network: Pick<HostNetwork, 'open' | 'tap'>;
   /** Called when foreign servers appear or go. */
   readonly onForeignChange?: (() => void) | undefined;
@@ -63,7 +63,7 @@ interface Held {
 }
 
 export class DhcpServer {
-  readonly #ports: DhcpServerPorts;
+  readonly #deps: DhcpServerDeps;
   readonly #responder: Responder;
   readonly #foreign: ForeignWatch;
   readonly #sampler = new EventSampler();
@@ -80,23 +80,23 @@ export class DhcpServer {
   #ignored = 0;
   #closed = false;
 
-  constructor(ports: DhcpServerPorts) {
-    this.#ports = ports;
-    const { clock, network, publish, onForeignChange } = ports;
+  constructor(deps: DhcpServerDeps) {
+    this.#deps = deps;
+    const { clock, network, publish, onForeignChange } = deps;
     this.#foreign = new ForeignWatch({
       clock,
       publish,
       tap: (request) => network.tap(request),
       ownAddresses: () => this.#responder.state().subnets.ownAddresses,
-      isKnownClient: (mac) => ports.machines().findByMac(mac) !== undefined || ports.table.findAllByMac(mac).length > 0,
+      isKnownClient: (mac) => deps.machines().findByMac(mac) !== undefined || deps.table.findAllByMac(mac).length > 0,
       onChange: onForeignChange,
     });
     this.#responder = new Responder({
-      ...ports,
+      ...deps,
       foreign: this.#foreign,
       transmit: (replies) => this.#transmit(replies),
     });
-    this.#alarm = new Alarm(ports.clock, () => this.#onExpiry());
+    this.#alarm = new Alarm(deps.clock, () => this.#onExpiry());
   }
 
   /**
@@ -119,7 +119,7 @@ export class DhcpServer {
   }
 
   leases(): readonly Lease[] {
-    return this.#ports.table.all();
+    return this.#deps.table.all();
   }
 
   /** Notes that a host was heard with this address, which is then probed before an offer. */
@@ -169,7 +169,7 @@ export class DhcpServer {
    */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
-    const { clock } = this.#ports;
+    const { clock } = this.#deps;
     const end = clock.now() + graceMs;
     while (this.#responder.waiting > 0 && clock.now() < end) {
       await pause(clock, DRAIN_LOOK_MS);
@@ -184,7 +184,7 @@ export class DhcpServer {
    * @returns false while the disk accepts nothing
    */
   restamp(bootedAt: Instant): boolean {
-    const { clock, journal, table } = this.#ports;
+    const { clock, journal, table } = this.#deps;
     // First: the caller retries every second while the disk refuses, and the table may hold a million leases.
     if (!journal.available) return false;
     const now = clock.now();
@@ -203,7 +203,7 @@ export class DhcpServer {
    * @returns the last one's journal sequence; undefined: the disk cannot take them now
    */
   adopt(leases: readonly Lease[]): number | undefined {
-    const { journal, table } = this.#ports;
+    const { journal, table } = this.#deps;
     if (journal.freeRecords < leases.length) return undefined;
     let sequence: number | undefined;
     for (const lease of leases) {
@@ -217,13 +217,13 @@ export class DhcpServer {
 
   /** True once every ended lease was reported, except those ended at load. */
   get endsReported(): boolean {
-    const { clock, table } = this.#ports;
+    const { clock, table } = this.#deps;
     return (table.nextExpiry ?? Number.POSITIVE_INFINITY) > clock.now();
   }
 
   /** Reports leases that had ended when loaded, unless their address has another record by now. */
   reportEnded(leases: readonly Lease[]): void {
-    const { table } = this.#ports;
+    const { table } = this.#deps;
     this.#responder.reportEnded(leases.filter((lease) => table.find(lease.address) === lease));
   }
 
@@ -274,7 +274,7 @@ export class DhcpServer {
     }
     this.#problems = problems;
     if (problems.length > 0 && !this.#closed) {
-      this.#retryTimer = this.#ports.clock.schedule(SOCKET_RETRY_MS, () => void this.#apply());
+      this.#retryTimer = this.#deps.clock.schedule(SOCKET_RETRY_MS, () => void this.#apply());
     }
   }
 
@@ -282,7 +282,7 @@ export class DhcpServer {
     const { name, address, port, interfaceName, source, bootServer } = wanted;
     const arrival = { interfaceName, localAddress: address };
     try {
-      const socket = await this.#ports.network.open({
+      const socket = await this.#deps.network.open({
         address,
         port,
         ...(interfaceName === undefined ? { freebind: true } : { device: interfaceName }),
@@ -349,22 +349,22 @@ export class DhcpServer {
 
   /** Sets the one timer to the lease that ends first. */
   #watchExpiry(): void {
-    if (!this.#closed) this.#alarm.expect(this.#ports.table.nextExpiry);
+    if (!this.#closed) this.#alarm.expect(this.#deps.table.nextExpiry);
   }
 
   #onExpiry(): void {
     const expired = this.#responder.expire();
-    if (expired > 0 && this.endsReported) this.#ports.onEndsReported?.(this.#ports.clock.now());
+    if (expired > 0 && this.endsReported) this.#deps.onEndsReported?.(this.#deps.clock.now());
     this.#watchExpiry();
   }
 
   #reportSocket(kind: DhcpEvent['kind'], socket: WantedSocket, reason: string | undefined): void {
     const { name, interfaceName } = socket;
-    const at = this.#ports.clock.now();
+    const at = this.#deps.clock.now();
     const sample = this.#sampler.take(`${kind} ${name}`, at);
     if (sample === undefined) return;
     const place = interfaceName === undefined ? { address: socket.address } : { interfaceName };
     const event: DhcpEvent = { kind, at, ...place, reason, ...sample };
-    this.#ports.publish(event);
+    this.#deps.publish(event);
   }
 }

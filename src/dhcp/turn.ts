@@ -16,10 +16,10 @@ import { DHCP_REFUSAL_NAMES, type DhcpRefusal, isRefusal } from './events/refusa
 import { ReportSamplers } from './limits/report-samplers.ts';
 import type { Arrival } from './networks/subnet.ts';
 import { listReplies, type Outcome } from './outcome.ts';
-import type { Reply, ResponderPorts } from './responder-ports.ts';
+import type { Reply, ResponderDeps } from './responder-deps.ts';
 
 export class Turn {
-  readonly #ports: ResponderPorts;
+  readonly #deps: ResponderDeps;
   readonly #reportSamplers: ReportSamplers;
   readonly #sampler = new EventSampler();
   readonly #faults = new Counters(FAULT_NAMES);
@@ -27,9 +27,9 @@ export class Turn {
   readonly #refusals = new Counters(DHCP_REFUSAL_NAMES);
   #outcomes: Outcome[] = [];
 
-  constructor(ports: ResponderPorts) {
-    this.#ports = ports;
-    this.#reportSamplers = new ReportSamplers(ports);
+  constructor(deps: ResponderDeps) {
+    this.#deps = deps;
+    this.#reportSamplers = new ReportSamplers(deps);
   }
 
   counters(): Pick<DhcpCounters, 'faults' | 'events' | 'refusals'> {
@@ -63,7 +63,7 @@ export class Turn {
     let outcomes = this.#outcomes;
     if (outcomes.length === 0) return;
     this.#outcomes = [];
-    const stranded = this.#ports.transmit(listReplies(outcomes));
+    const stranded = this.#deps.transmit(listReplies(outcomes));
     if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
     for (const { event, isRepeat } of outcomes) {
       if (!isOfProbe(event)) this.#events.add(event.kind);
@@ -72,7 +72,7 @@ export class Turn {
         this.#refusals.add(event.reason);
       }
       const published = this.#reportSamplers.of(event, isRepeat === true);
-      if (published !== undefined) this.#ports.publish(published);
+      if (published !== undefined) this.#deps.publish(published);
     }
   }
 

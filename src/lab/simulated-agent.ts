@@ -37,7 +37,7 @@ type AgentEnd =
 
 export type AgentWork = Generator<AgentRequest, AgentEnd, AgentAnswer>;
 
-interface AgentParts {
+interface AgentOptions {
   /** As seen from the machine, ending in `/MAAS`. */
   readonly url: string;
   /** The form body that reports its hardware. */
@@ -56,20 +56,20 @@ const WRITTEN_PARTS = 10;
 
 class Refused extends Error {}
 
-export function* doJob(parts: AgentParts): AgentWork {
+export function* doJob(options: AgentOptions): AgentWork {
   try {
-    const lines = (yield* ask(parts, 'GET', 'job')).split('\n');
+    const lines = (yield* ask(options, 'GET', 'job')).split('\n');
     const job = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
     switch (job.job) {
       case 'commission':
-        return yield* commission(parts, Number(job.scripts ?? 0), job.purpose === 'testing');
+        return yield* commission(options, Number(job.scripts ?? 0), job.purpose === 'testing');
       case 'deploy':
-        return yield* deploy(parts, Number(job.image_bytes ?? 0));
+        return yield* deploy(options, Number(job.image_bytes ?? 0));
       case 'erase':
-        yield* signal(parts, { status: 'OK', stage: 'erased' });
+        yield* signal(options, { status: 'OK', stage: 'erased' });
         return done('erase');
       case 'rescue':
-        yield* signal(parts, { status: 'OK', stage: 'login' });
+        yield* signal(options, { status: 'OK', stage: 'login' });
         return done('rescue');
       case 'reboot':
         return { kind: 'restart', cloudConfig: undefined };
@@ -84,29 +84,29 @@ export function* doJob(parts: AgentParts): AgentWork {
 
 const done = (job: string): AgentEnd => ({ kind: 'off', outcome: { kind: 'worked', job } });
 
-function* commission(parts: AgentParts, scripts: number, isTested: boolean): AgentWork {
+function* commission(options: AgentOptions, scripts: number, isTested: boolean): AgentWork {
   // The region expects no report of the hardware in the state Testing.
   if (!isTested) {
-    const reported = yield { method: 'POST', url: `${parts.url}/api/2.0/machines/`, body: parts.report };
+    const reported = yield { method: 'POST', url: `${options.url}/api/2.0/machines/`, body: options.report };
     if (reported.status >= 300) throw new Refused(`its report was answered ${reported.status}: ${reported.text}`);
   }
-  yield* signal(parts, { status: 'WORKING', stage: 'testing' });
-  if (scripts > 0) yield* runScripts(parts);
-  if (parts.fault !== undefined) {
-    yield* signal(parts, { status: 'FAILED', stage: 'testing', message: parts.fault });
+  yield* signal(options, { status: 'WORKING', stage: 'testing' });
+  if (scripts > 0) yield* runScripts(options);
+  if (options.fault !== undefined) {
+    yield* signal(options, { status: 'FAILED', stage: 'testing', message: options.fault });
     return done('commission');
   }
-  yield* signal(parts, { status: 'OK', stage: 'tested' });
+  yield* signal(options, { status: 'OK', stage: 'tested' });
   return done('commission');
 }
 
-function* runScripts(parts: AgentParts): Generator<AgentRequest, void, AgentAnswer> {
-  const list = (yield* ask(parts, 'GET', 'scripts')).split('\n').filter((line) => line !== '');
+function* runScripts(options: AgentOptions): Generator<AgentRequest, void, AgentAnswer> {
+  const list = (yield* ask(options, 'GET', 'scripts')).split('\n').filter((line) => line !== '');
   for (const line of list.slice(0, SCRIPTS_MAX)) {
     const [id = '', , , name = ''] = line.split(' ');
-    yield* signal(parts, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
-    const ended = { script: name, script_id: id, ended: 'exited', ...buildResult(name, parts.fault) };
-    yield* signal(parts, { status: 'WORKING', stage: 'testing', ...ended });
+    yield* signal(options, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
+    const ended = { script: name, script_id: id, ended: 'exited', ...buildResult(name, options.fault) };
+    yield* signal(options, { status: 'WORKING', stage: 'testing', ...ended });
   }
 }
 
@@ -116,28 +116,28 @@ function buildResult(name: string, fault: string | undefined): Readonly<Record<s
   return { exit_status: '1', offset: '0', output_base64: Buffer.from(`${fault}\n`).toString('base64') };
 }
 
-function* deploy(parts: AgentParts, bytes: number): AgentWork {
-  yield* signal(parts, { status: 'WORKING', stage: 'partitioning' });
+function* deploy(options: AgentOptions, bytes: number): AgentWork {
+  yield* signal(options, { status: 'WORKING', stage: 'partitioning' });
   for (let part = 1; part <= WRITTEN_PARTS; part += 1) {
     const far = { done_bytes: String(Math.floor((bytes * part) / WRITTEN_PARTS)), total_bytes: String(bytes) };
-    yield* signal(parts, { status: 'WORKING', stage: 'writing', ...far });
+    yield* signal(options, { status: 'WORKING', stage: 'writing', ...far });
   }
-  const cloudConfig = parts.cloudInit ? yield* personalise(parts) : '';
-  yield* signal(parts, { status: 'OK', stage: 'written' });
+  const cloudConfig = options.cloudInit ? yield* personalise(options) : '';
+  yield* signal(options, { status: 'OK', stage: 'written' });
   return { kind: 'restart', cloudConfig };
 }
 
-function* personalise(parts: AgentParts): Generator<AgentRequest, string, AgentAnswer> {
-  yield* signal(parts, { status: 'WORKING', stage: 'personalising' });
-  return yield* ask(parts, 'GET', 'cloud-config');
+function* personalise(options: AgentOptions): Generator<AgentRequest, string, AgentAnswer> {
+  yield* signal(options, { status: 'WORKING', stage: 'personalising' });
+  return yield* ask(options, 'GET', 'cloud-config');
 }
 
-function* ask(parts: AgentParts, method: 'GET' | 'POST', name: string, body?: string) {
-  const url = `${parts.url}/rackboot/1/${name}`;
+function* ask(options: AgentOptions, method: 'GET' | 'POST', name: string, body?: string) {
+  const url = `${options.url}/rackboot/1/${name}`;
   const { status, text }: AgentAnswer = yield body === undefined ? { method, url } : { method, url, body };
   if (status >= 300) throw new Refused(`${name} was answered ${status}: ${text.slice(0, 200)}`);
   return text;
 }
 
-const signal = (parts: AgentParts, fields: Readonly<Record<string, string>>) =>
-  ask(parts, 'POST', 'signal', new URLSearchParams(fields).toString());
+const signal = (options: AgentOptions, fields: Readonly<Record<string, string>>) =>
+  ask(options, 'POST', 'signal', new URLSearchParams(fields).toString());

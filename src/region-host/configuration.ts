@@ -10,13 +10,13 @@ import {
   storedForRegion,
   type UsableRegionFile,
 } from '../config/region-file.ts';
-import { RunningConfig, type RunningPorts } from '../config/running-config.ts';
+import { RunningConfig, type RunningConfigDeps } from '../config/running-config.ts';
 import { NO_SETTINGS, type Settings } from '../machines/settings.ts';
 
 /** The store is already open, and is replaced only at a restart. */
 const HELD_KEYS = [...RESTART_KEYS, 'region.store'];
 
-export type RegionConfigurationDeps = RunningPorts<UsableRegionFile>;
+export type RegionConfigurationDeps = RunningConfigDeps<UsableRegionFile>;
 
 export class RegionConfiguration extends RunningConfig<
   RegionFileConfig,

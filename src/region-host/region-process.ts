@@ -26,7 +26,7 @@ import { isLoopback, parseIpv4 } from '../ground/address.ts';
 import { type Clock, newUuid, within } from '../ground/clock.ts';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { withValue } from '../machines/settings.ts';
-import type { NotifyTerms } from '../net/linux/notify-socket.ts';
+import type { NotifyOptions } from '../net/linux/notify-socket.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { Exposition } from '../observe/exposition.ts';
 import type { Readiness } from '../observe/instrument-server.ts';
@@ -95,7 +95,7 @@ interface RegionProcessOptions {
   readonly version: string;
   readonly clock: Clock;
   /** How to notify the service manager; undefined to send no notifications. */
-  readonly notify?: NotifyTerms | undefined;
+  readonly notify?: NotifyOptions | undefined;
 }
 
 /** Starts the region and resolves when it answers requests. @throws RackError */
@@ -171,7 +171,7 @@ class RegionProcess implements Daemon {
     });
     this.#notices = new ServiceNotices({
       clock,
-      terms: options.notify,
+      notify: options.notify,
       statusLine: () => regionLine(this.#status),
       // No journal: the watchdog is fed as long as the loop runs.
       journalSilentMs: () => 0,

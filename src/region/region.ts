@@ -290,11 +290,11 @@ class RegionOnStore {
   async enlist(report: EnlistmentReport): Promise<EnlistmentOutcome<EnlistmentRefusal>> {
     const atMs = this.clock.wallTimeMs();
     const { newMachinesMax, nameFrom } = this.#config;
-    const terms = { clock: this.clock, atMs, newMachinesMax, nameFrom };
+    const options = { clock: this.clock, atMs, newMachinesMax, nameFrom };
     const weighed = weighReport(report);
     const query = { macs: weighed.evidence.macs, values: weighed.keys, atMs };
     const thin = this.#enlistmentLog.thinning(this.clock.now());
-    const outcome = await this.store.enlist(query, (knowledge) => thin(decideEnlistment(weighed, knowledge, terms)));
+    const outcome = await this.store.enlist(query, (knowledge) => thin(decideEnlistment(weighed, knowledge, options)));
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
       const others = outcome.others.map(({ systemId }) => systemId);
       const gone = outcome.goneId === undefined ? [] : [outcome.goneId];
@@ -336,8 +336,8 @@ class RegionOnStore {
 
   /** Removes a machine and its allocations. */
   async removeMachine(systemId: string, username: string, spared: Spared = 'owned'): Promise<Removal> {
-    const terms = { username, spared, atMs: this.clock.wallTimeMs() };
-    const outcome = await this.store.transact(() => removeWithDevices(this.store, systemId, terms));
+    const options = { username, spared, atMs: this.clock.wallTimeMs() };
+    const outcome = await this.store.transact(() => removeWithDevices(this.store, systemId, options));
     if (outcome === 'removed') await this.#changed([systemId]);
     return outcome;
   }

@@ -27,10 +27,10 @@ import { TurnQueue } from '../net/shares/turn-queue.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
 import { Listener, peerKey } from './listener.ts';
+import { describeOptionFault } from './negotiated-options.ts';
 import { decodePacket, describeRequestFault, encodeError, TFTP_ERROR, type TftpRequest } from './packet.ts';
 import { requestEvent, Session, sameRequest } from './session.ts';
 import { allocateTransferMemory, SharedTransferState } from './shared-transfer-state.ts';
-import { describeOptionFault } from './terms.ts';
 import type { MakeTransferRunner, TransferRunner } from './transfer-runner.ts';
 import { BUSY_TEXT, Transfers } from './transfers.ts';
 

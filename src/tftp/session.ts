@@ -10,9 +10,9 @@ import type { Waiting } from '../ground/deadline-queue.ts';
 import type { Content } from './content.ts';
 import { FILE_CHARACTERS_MAX, type TftpEvent, type TftpEventKind } from './events.ts';
 import type { Listener } from './listener.ts';
+import type { NegotiatedOptions } from './negotiated-options.ts';
 import type { TftpRequest } from './packet.ts';
 import type { Progress, Seat, Seated } from './places.ts';
-import type { Terms } from './terms.ts';
 
 /** A request with its client and the listener that received it. */
 interface SessionOrigin {
@@ -33,8 +33,8 @@ export class Session implements Waiting, Seated<Session> {
   /** What text rendered for the client tells it to do. */
   told: Pick<TftpEvent, 'purpose' | 'menuSeconds'> | undefined;
   content: Content | undefined;
-  /** The agreed terms; undefined until there is something to send. */
-  terms: Terms | undefined;
+  /** The negotiated options; undefined until there is something to send. */
+  negotiated: NegotiatedOptions | undefined;
   /** Its number in the engine; undefined before and after that. */
   slot: number | undefined;
   /** A newer request from the same client port, which takes over with its first acknowledgement. */
@@ -84,15 +84,15 @@ export class Session implements Waiting, Seated<Session> {
 
   /** Builds an event of this kind with all known fields. */
   event(kind: TftpEventKind, now: Instant, more: Partial<TftpEvent> = {}): TftpEvent {
-    const { terms, progress, origin } = this;
+    const { negotiated, progress, origin } = this;
     return {
       ...requestEvent(kind, now, origin.peer, origin.port, origin.request),
       mac: this.holder,
       milliseconds: Math.round(now - this.startedAt),
-      ...(terms !== undefined && {
+      ...(negotiated !== undefined && {
         bytes: progress.ackedBytes,
-        blockBytes: terms.blockBytes,
-        windowBlocks: terms.windowBlocks,
+        blockBytes: negotiated.blockBytes,
+        windowBlocks: negotiated.windowBlocks,
         repeatedBlocks: progress.repeatedBlocks,
       }),
       ...this.told,

@@ -25,6 +25,7 @@ import type { Clock, Instant } from '../ground/clock.ts';
 import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
 import { errorText, unreachable } from '../ground/errors.ts';
 import type { PeerRequest, PeerSocket, PeerSockets, SendMemory } from '../net/datagrams/peer-sockets.ts';
+import { type NegotiatedOptions, WINDOW_BYTES_MAX } from './negotiated-options.ts';
 import {
   ackedBlock,
   DATA_HEADER_BYTES,
@@ -35,7 +36,6 @@ import {
   TFTP_ERROR,
 } from './packet.ts';
 import type { SharedTransferState } from './shared-transfer-state.ts';
-import { type Terms, WINDOW_BYTES_MAX } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
 
 /**
@@ -61,7 +61,7 @@ export type TransferCommand =
       readonly kind: 'start';
       readonly slot: number;
       readonly request: PeerRequest;
-      readonly terms: Terms;
+      readonly negotiated: NegotiatedOptions;
       readonly content: FileSource | Uint8Array;
     }
   /** The client asks for the first packet again. */
@@ -164,11 +164,11 @@ class RunningTransfer implements Waiting {
   /** Packets from other ports of its client's host. */
   strays = 0;
 
-  constructor(slot: number, terms: Terms, content: FileSource | Uint8Array) {
+  constructor(slot: number, negotiated: NegotiatedOptions, content: FileSource | Uint8Array) {
     this.slot = slot;
     this.content = content;
-    this.transfer = new Transfer(terms, content instanceof Uint8Array ? content.length : content.sizeBytes);
-    this.packetBytes = terms.blockBytes + DATA_HEADER_BYTES;
+    this.transfer = new Transfer(negotiated, content instanceof Uint8Array ? content.length : content.sizeBytes);
+    this.packetBytes = negotiated.blockBytes + DATA_HEADER_BYTES;
   }
 }
 
@@ -232,8 +232,8 @@ export class TransferEngine {
     }
   }
 
-  #start({ slot, request, terms, content }: TransferCommand & { kind: 'start' }): void {
-    const running = new RunningTransfer(slot, terms, content);
+  #start({ slot, request, negotiated, content }: TransferCommand & { kind: 'start' }): void {
+    const running = new RunningTransfer(slot, negotiated, content);
     this.#running[slot] = running;
     const fail = (error: unknown): void => this.#end(running, { kind: 'failed', reason: errorText(error) });
     try {
@@ -300,7 +300,7 @@ export class TransferEngine {
       case undefined:
         break;
       case 'send-options':
-        this.#sendPacket(running, encodeOptions(running.transfer.terms.granted));
+        this.#sendPacket(running, encodeOptions(running.transfer.negotiated.granted));
         break;
       case 'send-blocks':
         this.#sendBlocks(running, action);
@@ -334,7 +334,7 @@ export class TransferEngine {
     const { state, sockets } = this.#deps;
     const { first, count, length } = action;
     // Blocks that are acknowledged one by one are worth memory of their own: reading is a third of the work.
-    if (running.transfer.terms.windowBlocks === 1 && !running.transfer.unanswered)
+    if (running.transfer.negotiated.windowBlocks === 1 && !running.transfer.unanswered)
       running.blocks ??= new ReadyBlocks(sockets.allocate(AHEAD_BYTES));
     const blocks = running.blocks ?? this.#window;
     const start = blocks.find(running, first, count) ?? this.#ready(running, blocks, action);
@@ -349,7 +349,7 @@ export class TransferEngine {
    */
   #ready(running: RunningTransfer, into: ReadyBlocks, action: SendBlocks): number | undefined {
     const { content, transfer, packetBytes } = running;
-    const { blockBytes } = transfer.terms;
+    const { blockBytes } = transfer.negotiated;
     const { first, offset } = action;
     const room = into === this.#window ? action.count : Math.max(1, Math.floor(into.memory.bytes.length / packetBytes));
     const count = Math.min(room, transfer.lastBlock - first + 1);
@@ -389,7 +389,7 @@ export class TransferEngine {
       }
       running.checkedTo = end;
     }
-    frameBlocks(into.memory.bytes, length, first, count, transfer.terms.blockBytes);
+    frameBlocks(into.memory.bytes, length, first, count, transfer.negotiated.blockBytes);
     into.hold(running, first, count);
     return true;
   }

@@ -29,8 +29,8 @@
 
 import { type Instant, instant, later } from '../ground/clock.ts';
 import { unreachable } from '../ground/errors.ts';
+import type { NegotiatedOptions } from './negotiated-options.ts';
 import { TFTP_ERROR } from './packet.ts';
-import type { Terms } from './terms.ts';
 
 /** How often a packet or window is sent before the transfer times out. */
 const SENDINGS_MAX = 8;
@@ -96,7 +96,7 @@ export type TransferAction =
   | { readonly kind: 'end'; readonly outcome: TransferOutcome };
 
 export class Transfer {
-  readonly terms: Terms;
+  readonly negotiated: NegotiatedOptions;
   readonly sizeBytes: number;
   readonly lastBlock: number;
   #phase: 'greeting' | 'sending' | 'ended' = 'greeting';
@@ -137,10 +137,10 @@ export class Transfer {
   /** When `#allowed` last grew because time had passed. */
   #allowedAt = instant(0);
 
-  constructor(terms: Terms, sizeBytes: number) {
-    this.terms = terms;
+  constructor(negotiated: NegotiatedOptions, sizeBytes: number) {
+    this.negotiated = negotiated;
     this.sizeBytes = sizeBytes;
-    this.lastBlock = Math.floor(sizeBytes / terms.blockBytes) + 1;
+    this.lastBlock = Math.floor(sizeBytes / negotiated.blockBytes) + 1;
     this.#allowed = SPARE_PACKETS_MAX;
   }
 
@@ -155,7 +155,7 @@ export class Transfer {
   }
 
   get ackedBytes(): number {
-    return Math.min(this.#acked * this.terms.blockBytes, this.sizeBytes);
+    return Math.min(this.#acked * this.negotiated.blockBytes, this.sizeBytes);
   }
 
   get repeatedBlocks(): number {
@@ -163,12 +163,12 @@ export class Transfer {
   }
 
   get #allowedMax(): number {
-    return SPARE_PACKETS_MAX + ANSWERS_TO_PACKET * ANSWERED_WINDOWS * this.terms.windowBlocks;
+    return SPARE_PACKETS_MAX + ANSWERS_TO_PACKET * ANSWERED_WINDOWS * this.negotiated.windowBlocks;
   }
 
   start(now: Instant): TransferAction {
     this.#allowedAt = now;
-    if (this.terms.granted.length > 0) return this.#sending({ kind: 'send-options' }, now);
+    if (this.negotiated.granted.length > 0) return this.#sending({ kind: 'send-options' }, now);
     this.#phase = 'sending';
     return this.#blocks(1, now);
   }
@@ -237,7 +237,7 @@ export class Transfer {
    * the previous window.
    */
   #onRepeatedAck(now: Instant): TransferAction | undefined {
-    if (this.terms.windowBlocks === 1 || this.#resentOnRepeatedAck) return undefined;
+    if (this.negotiated.windowBlocks === 1 || this.#resentOnRepeatedAck) return undefined;
     // An ACK faster than the shortest round trip so far does not answer this window.
     if (now - this.#leftAt < (this.#roundTrip?.least ?? 0)) return undefined;
     if (this.#expectedRepeats > 0) {
@@ -273,7 +273,7 @@ export class Transfer {
 
   /** RFC 1123 §4.2.3.2: adaptive, unless the client set the timeout (RFC 2349). */
   #firstWaitMs(): number {
-    const { timeoutMs, timeoutAsked } = this.terms;
+    const { timeoutMs, timeoutAsked } = this.negotiated;
     if (timeoutAsked || this.#roundTrip === undefined) return timeoutMs;
     const { usual, strays } = this.#roundTrip;
     return Math.min(timeoutMs, Math.max(WAIT_MS_MIN, usual + 4 * strays));
@@ -315,10 +315,10 @@ export class Transfer {
   }
 
   #blocks(first: number, now: Instant): TransferAction {
-    const last = Math.min(this.#acked + this.terms.windowBlocks, this.lastBlock);
-    const offset = (first - 1) * this.terms.blockBytes;
+    const last = Math.min(this.#acked + this.negotiated.windowBlocks, this.lastBlock);
+    const offset = (first - 1) * this.negotiated.blockBytes;
     const count = last - first + 1;
-    const length = Math.min(count * this.terms.blockBytes, this.sizeBytes - offset);
+    const length = Math.min(count * this.negotiated.blockBytes, this.sizeBytes - offset);
     this.#repeatedBlocks += Math.max(0, Math.min(this.#sentTo, last) - first + 1);
     this.#sentBefore = first <= this.#sentTo ? this.#sentTo : 0;
     this.#sentTo = Math.max(this.#sentTo, last);
@@ -333,7 +333,7 @@ export class Transfer {
     this.#holding = false;
     this.#leftAt = now;
     if (this.#sendings === 1) this.#progressAt = now;
-    const longest = Math.max(this.terms.timeoutMs, BACKOFF_MS_MAX);
+    const longest = Math.max(this.negotiated.timeoutMs, BACKOFF_MS_MAX);
     this.#deadline = this.#beforeSilence(later(now, Math.min(longest, this.#firstWaitMs() * (1 << this.#doublings))));
     return action;
   }

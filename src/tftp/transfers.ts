@@ -26,11 +26,11 @@ import { AddressRates } from '../net/shares/address-rates.ts';
 import { type Content, type OpenedContent, openContent } from './content.ts';
 import type { TftpCounter, TftpEvent, TftpEventKind } from './events.ts';
 import { peerKey } from './listener.ts';
+import { type NegotiatedOptions, negotiateOptions } from './negotiated-options.ts';
 import { encodeError, TFTP_ERROR } from './packet.ts';
 import { TransferPlaces } from './places.ts';
 import type { Session } from './session.ts';
 import { type SharedTransferState, SLOTS_MAX } from './shared-transfer-state.ts';
-import { negotiateTerms, type Terms } from './terms.ts';
 import {
   CANNOT_READ,
   type EngineOutcome,
@@ -71,13 +71,13 @@ export const BLIND_NETWORKS_MAX = 1024;
 export class BlindBlocks {
   readonly #rates = new AddressRates(BLIND_BLOCKS, NETWORK_BLIND_BLOCKS, BLIND_ADDRESSES_MAX, BLIND_NETWORKS_MAX);
 
-  /** True if a transfer on these terms may begin. */
-  allows(client: Ipv4, terms: Terms, now: Instant): boolean {
-    return terms.granted.length > 0 || this.#rates.allows(client, now);
+  /** True if a transfer with these options may begin. */
+  allows(client: Ipv4, negotiated: NegotiatedOptions, now: Instant): boolean {
+    return negotiated.granted.length > 0 || this.#rates.allows(client, now);
   }
 
-  acknowledged(client: Ipv4, terms: Terms, now: Instant): void {
-    if (terms.granted.length === 0) this.#rates.giveBack(client, now);
+  acknowledged(client: Ipv4, negotiated: NegotiatedOptions, now: Instant): void {
+    if (negotiated.granted.length === 0) this.#rates.giveBack(client, now);
   }
 }
 
@@ -240,7 +240,7 @@ export class Transfers {
   #onAnswered(session: Session): void {
     this.#succeed(session);
     const now = this.#deps.clock.now();
-    if (session.terms !== undefined) this.#blind.acknowledged(session.origin.peer, session.terms, now);
+    if (session.negotiated !== undefined) this.#blind.acknowledged(session.origin.peer, session.negotiated, now);
     const admission = this.#places.confirm(session, now);
     if (admission.kind === 'admitted') {
       if (admission.evicted !== undefined) this.#giveWay(admission.evicted);
@@ -322,8 +322,8 @@ export class Transfers {
 
   #start(session: Session, content: Content, now: Instant): void {
     const { listener, peer, port, request } = session.origin;
-    const terms = negotiateTerms(request.options, content.sizeBytes);
-    if (!this.#blind.allows(peer, terms, now)) {
+    const negotiated = negotiateOptions(request.options, content.sizeBytes);
+    if (!this.#blind.allows(peer, negotiated, now)) {
       this.#deps.counters.add('refused-blind');
       this.release(session);
       this.#publishSampled(session, 'tftp.refused', { reason: 'blind' });
@@ -338,12 +338,12 @@ export class Transfers {
     }
     this.#deadlines.set(session, undefined);
     this.#deps.state.reset(slot, session.startedAt);
-    session.terms = terms;
+    session.negotiated = negotiated;
     session.slot = slot;
     this.#running[slot] = session;
     const avoidedPort = listener.usedPort(peerKey(peer, port), now);
     const socket = { local: listener.address, peer, port, avoidedPort };
-    this.#deps.command({ kind: 'start', slot, request: socket, terms, content: content.source });
+    this.#deps.command({ kind: 'start', slot, request: socket, negotiated, content: content.source });
   }
 
   #decline(session: Session, { kind, ...why }: Exclude<OpenedContent, { readonly kind: 'content' }>): void {

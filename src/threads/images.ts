@@ -55,8 +55,8 @@ parentPort?.on('message', (message: ToImageThread) => {
       void begin(message.id, () => open(message.path));
       return;
     case 'work': {
-      const { id, name, tree, terms } = message;
-      void begin(id, (io) => doWork(name, tree, terms, io));
+      const { id, name, tree, options } = message;
+      void begin(id, (io) => doWork(name, tree, options, io));
       return;
     }
     case 'run':

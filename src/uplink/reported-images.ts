@@ -15,7 +15,7 @@ import type { RegionMessage } from './messages.ts';
 /** Heartbeats between repeated reports: ten minutes. */
 const REPEAT_BEATS = 20;
 
-interface ReportedImagesParts {
+interface ReportedImagesDeps {
   /** @throws if the images cannot be read */
   readonly listImages: (tree: string) => readonly RackImage[];
   /** Sends a message to the rack. */
@@ -45,15 +45,15 @@ function describeKernel(system: StoredSystem): RackImage['system'] {
 
 /** Tracks what the region knows of the images. */
 export class ReportedImages {
-  readonly #parts: ReportedImagesParts;
+  readonly #deps: ReportedImagesDeps;
   #known: string | undefined;
   #beats = 0;
   #problem = '';
   /** The directory of the images; undefined if there are none. */
   tree: string | undefined;
 
-  constructor(parts: ReportedImagesParts) {
-    this.#parts = parts;
+  constructor(deps: ReportedImagesDeps) {
+    this.#deps = deps;
   }
 
   /** The images to report with the next heartbeat; undefined if there is nothing to report. */
@@ -77,13 +77,13 @@ export class ReportedImages {
 
   #list(): readonly RackImage[] | undefined {
     try {
-      const images = this.tree === undefined ? [] : this.#parts.listImages(this.tree);
+      const images = this.tree === undefined ? [] : this.#deps.listImages(this.tree);
       this.#problem = '';
       return images;
     } catch (error) {
       const reason = errorText(error);
       if (reason !== this.#problem)
-        this.#parts.send({ kind: 'problem', id: 'images', note: { note: 'images-unread', reason } });
+        this.#deps.send({ kind: 'problem', id: 'images', note: { note: 'images-unread', reason } });
       this.#problem = reason;
       return undefined;
     }

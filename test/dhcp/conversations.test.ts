@@ -15,7 +15,7 @@ import type { IdentityRule } from '../../src/dhcp/networks/client-identity.ts';
 import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
 import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
 import { Responder } from '../../src/dhcp/responder.ts';
-import type { Reply } from '../../src/dhcp/responder-ports.ts';
+import type { Reply } from '../../src/dhcp/responder-deps.ts';
 import { OPTION, optionU8, optionU16List, textBytes } from '../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
 import { type Instant, later, seconds } from '../../src/ground/clock.ts';

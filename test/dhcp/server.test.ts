@@ -9,7 +9,7 @@ import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { DhcpConfig } from '../../src/dhcp/networks/config.ts';
 import { planSockets } from '../../src/dhcp/networks/socket-plan.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../src/dhcp/responder.ts';
-import type { LeaseNotice } from '../../src/dhcp/responder-ports.ts';
+import type { LeaseNotice } from '../../src/dhcp/responder-deps.ts';
 import { DhcpServer, SOCKET_RETRY_MS } from '../../src/dhcp/server.ts';
 import type { DhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION, optionAddress, optionU8 } from '../../src/dhcp/wire/options.ts';

@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../src/ground/address.ts';
 import { instant } from '../../src/ground/clock.ts';
-import { negotiateTerms } from '../../src/tftp/terms.ts';
+import { negotiateOptions } from '../../src/tftp/negotiated-options.ts';
 import { BlindBlocks } from '../../src/tftp/transfers.ts';
 
 // The bounds as literals: raising one fails here.
 const BLIND_BLOCKS = { perSecond: 50, burst: 500 } as const;
 const NETWORK_BLIND_BLOCKS = { perSecond: 400, burst: 4000 } as const;
 const [BLIND_ADDRESSES_MAX, BLIND_NETWORKS_MAX] = [4096, 1024] as const;
-const WITHOUT = negotiateTerms([], 100);
-const WITH = negotiateTerms([{ name: 'blksize', value: '1468' }], 100);
+const WITHOUT = negotiateOptions([], 100);
+const WITH = negotiateOptions([{ name: 'blksize', value: '1468' }], 100);
 
 /** How many of these clients, one after the other, may begin at a time. */
 const begun = (given: BlindBlocks, clients: readonly number[], seconds = 0): number =>

@@ -6,8 +6,8 @@
 
 import assert from 'node:assert/strict';
 import { type Instant, instant } from '../../src/ground/clock.ts';
+import { negotiateOptions } from '../../src/tftp/negotiated-options.ts';
 import type { TftpOption } from '../../src/tftp/packet.ts';
-import { negotiateTerms } from '../../src/tftp/terms.ts';
 import { Transfer, type TransferAction, type TransferOutcome } from '../../src/tftp/transfer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
@@ -255,7 +255,7 @@ export function simulateTransfer(
   const steps = new StepQueue();
   const down = new Link(linkModel, steps);
   const up = new Link({ ...linkModel, seed: linkModel.seed + 7919 }, steps);
-  const terms = negotiateTerms(options, sizeBytes);
+  const terms = negotiateOptions(options, sizeBytes);
   let transfer: Transfer | undefined;
   let outcome: TransferOutcome | undefined;
   let blocksSent = 0;

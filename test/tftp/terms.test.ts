@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { negotiateOptions, WINDOW_BLOCKS_MAX, WINDOW_BYTES_MAX } from '../../src/tftp/negotiated-options.ts';
 import { decodePacket, encodeOptions } from '../../src/tftp/packet.ts';
-import { negotiateTerms, WINDOW_BLOCKS_MAX, WINDOW_BYTES_MAX } from '../../src/tftp/terms.ts';
 
 const SIZE = 12_345;
 
@@ -48,7 +48,7 @@ const CASES: readonly (readonly [string, string, string])[] = [
 
 for (const [name, asked, granted] of CASES) {
   test(name, () => {
-    const terms = negotiateTerms(options(asked), SIZE);
+    const terms = negotiateOptions(options(asked), SIZE);
     assert.deepEqual(terms.granted, options(granted));
     assert.ok(terms.windowBlocks * (terms.blockBytes + 4) <= WINDOW_BYTES_MAX);
     if (granted === '') return;
@@ -59,16 +59,16 @@ for (const [name, asked, granted] of CASES) {
 }
 
 test('without granted options the terms are those of RFC 1350', () => {
-  const { blockBytes, windowBlocks, timeoutMs, timeoutAsked } = negotiateTerms([], SIZE);
+  const { blockBytes, windowBlocks, timeoutMs, timeoutAsked } = negotiateOptions([], SIZE);
   assert.deepEqual([blockBytes, windowBlocks, timeoutMs, timeoutAsked], [512, 1, 1000, false]);
-  assert.equal(negotiateTerms(options('timeout=3'), SIZE).timeoutMs, 3000);
+  assert.equal(negotiateOptions(options('timeout=3'), SIZE).timeoutMs, 3000);
 });
 
 test('the size of an empty file is left out: curl treats 0 as an error', () => {
-  assert.deepEqual(negotiateTerms(options('tsize=0 blksize=600'), 0).granted, options('blksize=600'));
+  assert.deepEqual(negotiateOptions(options('tsize=0 blksize=600'), 0).granted, options('blksize=600'));
 });
 
 test('a path that carries larger blocks gets them', () => {
-  assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 8968).blockBytes, 8968);
-  assert.equal(negotiateTerms(options('blksize=65464 windowsize=64'), SIZE, 65_464).windowBlocks, 1);
+  assert.equal(negotiateOptions(options('blksize=65464 windowsize=64'), SIZE, 8968).blockBytes, 8968);
+  assert.equal(negotiateOptions(options('blksize=65464 windowsize=64'), SIZE, 65_464).windowBlocks, 1);
 });

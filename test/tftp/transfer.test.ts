@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant, milliseconds } from '../../src/ground/clock.ts';
+import { type NegotiatedOptions, negotiateOptions } from '../../src/tftp/negotiated-options.ts';
 import type { TftpOption } from '../../src/tftp/packet.ts';
-import { negotiateTerms, type Terms } from '../../src/tftp/terms.ts';
 import { SENDINGS_UNANSWERED_MAX, Transfer, type TransferAction, type TransferInput } from '../../src/tftp/transfer.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type ClientModel, GOOD_LINK, simulateTransfer, USUAL_CLIENT } from './simulated-transfer.ts';
@@ -12,15 +12,15 @@ import { type ClientModel, GOOD_LINK, simulateTransfer, USUAL_CLIENT } from './s
 const options = (values: Readonly<Record<string, number>>): readonly TftpOption[] =>
   Object.entries(values).map(([name, value]) => ({ name, value: String(value) }));
 
-const PLAIN: Terms = {
+const PLAIN: NegotiatedOptions = {
   blockBytes: 512,
   windowBlocks: 1,
   timeoutMs: milliseconds(1000),
   timeoutAsked: false,
   granted: [],
 };
-const windowed = (windowBlocks: number): Terms =>
-  negotiateTerms(options({ blksize: 512, windowsize: windowBlocks }), 100_000);
+const windowed = (windowBlocks: number): NegotiatedOptions =>
+  negotiateOptions(options({ blksize: 512, windowsize: windowBlocks }), 100_000);
 
 /** An action in a few characters: `4-7` for blocks, `oack`, `sent`. */
 function brief(action: TransferAction | undefined): string {
@@ -51,7 +51,7 @@ function follow(transfer: Transfer, script: readonly (readonly [number, string, 
 
 const SCRIPTS: readonly {
   readonly name: string;
-  readonly terms: Terms;
+  readonly terms: NegotiatedOptions;
   readonly size: number;
   readonly script: readonly (readonly [number, string, string])[];
 }[] = [
@@ -223,7 +223,7 @@ const SCRIPTS: readonly {
   },
   {
     name: 'a timeout of 255 keeps no transfer beyond the allowed silence (RFC 2349)',
-    terms: negotiateTerms(options({ timeout: 255, windowsize: 4 }), 5000),
+    terms: negotiateOptions(options({ timeout: 255, windowsize: 4 }), 5000),
     size: 5000,
     script: [
       [0, 'start', 'oack'],
@@ -310,7 +310,7 @@ const SCRIPTS: readonly {
   },
   {
     name: 'the negotiated timeout is the first wait (RFC 2349)',
-    terms: negotiateTerms(options({ timeout: 20 }), 5000),
+    terms: negotiateOptions(options({ timeout: 20 }), 5000),
     size: 5000,
     script: [
       [0, 'start', 'oack'],
@@ -430,9 +430,9 @@ test('until the end there is always a deadline, whatever the input', () => {
       else if (dice < 0.95) action = transfer.handle({ kind: 'malformed' }, now);
       else action = transfer.handle({ kind: 'request-again' }, now);
       if (action?.kind === 'send-blocks') {
-        assert.ok(action.count >= 1 && action.count <= transfer.terms.windowBlocks);
+        assert.ok(action.count >= 1 && action.count <= transfer.negotiated.windowBlocks);
         assert.ok(action.offset + action.length <= transfer.sizeBytes && action.length >= 0);
-        assert.equal(action.offset, (action.first - 1) * transfer.terms.blockBytes);
+        assert.equal(action.offset, (action.first - 1) * transfer.negotiated.blockBytes);
       }
     }
   }

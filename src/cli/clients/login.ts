@@ -13,7 +13,7 @@ import { checkGivenFile, readGivenFile } from '../terminal/given-file.ts';
 import { print, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
 import { checkProfileName, listProfiles, type Profile, readProfile, removeProfile, writeProfile } from './profiles.ts';
-import { type AskTerms, askAs, jsonIn, unavailable } from './region-request.ts';
+import { type AskOptions, askAs, jsonIn, unavailable } from './region-request.ts';
 
 // The address of a region that a person gives: with or without `/MAAS`, `/api/1.0` or `/api/2.0`.
 
@@ -65,14 +65,14 @@ interface LoginWords {
 /** Keeps the address of a region and the key as a profile. @throws RackError `bad-argument`, `not-running` */
 export async function logIn(
   { profile: name, url: written, apikey, cacerts }: LoginWords,
-  terms?: AskTerms,
+  options?: AskOptions,
 ): Promise<number> {
   checkProfileName(name);
   const { url, api } = parseRegionAddress(written);
   if (cacerts !== undefined) checkGivenFile(cacerts);
   const key = await readKey(apikey);
   const profile: Profile = { url, api, key, ...(cacerts === undefined ? {} : { ca_file: resolve(cacerts) }) };
-  const username = await checkKey(profile, terms);
+  const username = await checkKey(profile, options);
   writeProfile(name, profile);
   const who = username === undefined ? '' : ` as ${username}`;
   print(`You are logged in to ${url}/api/${api}/${who}; the profile is called ${name}.`);
@@ -147,12 +147,12 @@ const whoShape = z.looseObject({ username: z.string() });
  * API 1.0 has no `whoami`, and a region of MAAS 1 no API 2.0. @returns the key's owner, if the
  * region says
  */
-async function checkKey(profile: Profile, terms?: AskTerms): Promise<string | undefined> {
+async function checkKey(profile: Profile, options?: AskOptions): Promise<string | undefined> {
   const { url, api, key } = profile;
   const ask = (path: string, op?: string) =>
     askAs(
       profile,
-      terms,
+      options,
     )({
       method: 'GET',
       path: `/MAAS/api/${path}/`,

@@ -21,7 +21,7 @@ import { findNamed, formatUsage, getSummary, listNouns, type Noun, withOther } f
 import { descriptionShape } from './description-shape.ts';
 import { logIn, logOut, showProfiles } from './login.ts';
 import { type Profile, readProfile } from './profiles.ts';
-import { type AskRegion, type AskTerms, askAs, jsonIn, unavailable } from './region-request.ts';
+import { type AskOptions, type AskRegion, askAs, jsonIn, unavailable } from './region-request.ts';
 import { uploadNamed } from './upload-call.ts';
 
 const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
@@ -42,11 +42,11 @@ const HELP_OPTIONS: ReadonlySet<string> = new Set(['--help', '-h']);
 const DEBUG_OPTIONS: ReadonlySet<string> = new Set(['--debug', '-d']);
 const INSECURE_OPTIONS: ReadonlySet<string> = new Set(['--insecure', '-k']);
 
-function optionsIn(words: readonly string[]): { readonly terms: AskTerms; readonly rest: readonly string[] } {
+function optionsIn(words: readonly string[]): { readonly options: AskOptions; readonly rest: readonly string[] } {
   const isInsecure = words.some((word) => INSECURE_OPTIONS.has(word));
   const isDebugging = words.some((word) => DEBUG_OPTIONS.has(word));
   return {
-    terms: { isInsecure, ...(isDebugging ? { onAnswer: printHead } : {}) },
+    options: { isInsecure, ...(isDebugging ? { onAnswer: printHead } : {}) },
     rest: words.filter((word) => !isOption(word)),
   };
 }
@@ -97,14 +97,14 @@ export async function runMaas(
 }
 
 function logInAs(written: readonly string[]): Promise<number> {
-  const { terms, rest: words } = optionsIn(written);
+  const { options, rest: words } = optionsIn(written);
   const at = words.indexOf('--cacerts');
   const cacerts = at === -1 ? undefined : words[at + 1];
   const [profile, url, apikey, ...more] = at === -1 ? words : words.toSpliced(at, 2);
   const option = [profile, url, apikey].find((word) => word?.startsWith('--') === true);
   if (profile === undefined || url === undefined || more.length > 0 || option !== undefined)
     throw new RackError('bad-argument', 'write `rackboot maas login PROFILE URL [KEY]`, and --cacerts FILE after it');
-  return logIn({ profile, url, apikey, cacerts }, terms);
+  return logIn({ profile, url, apikey, cacerts }, options);
 }
 
 function only(name: string, [word, ...more]: readonly string[]): string {
@@ -123,9 +123,9 @@ function namedProfile<T>(use: () => T): T {
 }
 
 async function runNoun(name: string, written: readonly string[]): Promise<number> {
-  const { terms, rest: words } = optionsIn(written);
+  const { options, rest: words } = optionsIn(written);
   const profile = namedProfile(() => readProfile(name));
-  const ask = askAs(profile, terms);
+  const ask = askAs(profile, options);
   // A value may be the word "help".
   const [noun, action, ...rest] = words.filter((word) => !HELP_OPTIONS.has(word));
   const wantsHelp = words.some((word) => HELP_OPTIONS.has(word));

@@ -50,14 +50,14 @@ export interface RegionAnswer {
 /** Sends requests in the name of a profile or of this host's operator. */
 export type AskRegion = (request: RegionRequest) => Promise<RegionAnswer>;
 
-export interface AskTerms {
+export interface AskOptions {
   /** Any certificate is accepted, because the person said so. */
   readonly isInsecure?: boolean;
   readonly onAnswer?: (status: number, headers: readonly (readonly [string, string])[]) => void;
 }
 
 /** Sends requests with a profile's key. @throws RackError `bad-argument` if the key is malformed */
-export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAnswer }: AskTerms = {}): AskRegion {
+export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAnswer }: AskOptions = {}): AskRegion {
   const key = profile.key === '' ? undefined : parseRegionKey(profile.key);
   if (key === undefined && profile.key !== '')
     throw new RackError(
@@ -92,7 +92,7 @@ interface RegionServer {
   /** For people. */
   readonly name: string;
   readonly options: HttpRequest;
-  readonly onAnswer?: AskTerms['onAnswer'];
+  readonly onAnswer?: AskOptions['onAnswer'];
 }
 
 async function send(

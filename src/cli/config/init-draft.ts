@@ -27,7 +27,7 @@ interface Made {
   readonly prefix: string;
 }
 
-export interface DraftTerms {
+export interface DraftOptions {
   /** The answers that are given as options. */
   readonly given: Answers;
   readonly candidates: readonly Candidate[];
@@ -39,19 +39,19 @@ export const pickOptions = (flags: Answers): Answers => ({
 });
 
 /** Fills every answer without an option with its proposal, or reports every problem. */
-export async function takeProposals(terms: DraftTerms): Promise<Draft> {
-  const { candidates } = terms;
-  let answers = terms.given;
+export async function takeProposals(options: DraftOptions): Promise<Draft> {
+  const { candidates } = options;
+  let answers = options.given;
   answers = { ...answers, interface: answers.interface ?? propose(candidates, 'interface', answers) };
   if (answers.mode === undefined) {
     answers = { ...answers, mode: 'server' };
     // Mistakes first: they do not depend on the network.
-    draft(terms, proposeRest(candidates, answers));
+    draft(options, proposeRest(candidates, answers));
     const { interface: name = '' } = answers;
     const answer = await askWire(candidates, name);
     if (answer.servers.length > 0) throw new RackError('bad-argument', chooseText(answeredText({ name }, answer)));
   }
-  return draft(terms, proposeRest(candidates, answers));
+  return draft(options, proposeRest(candidates, answers));
 }
 
 function proposeRest(candidates: readonly Candidate[], given: Answers): Answers {
@@ -87,8 +87,8 @@ async function settle(candidates: readonly Candidate[], field: Field, known: Ans
   return undefined;
 }
 
-export async function askPerson(terms: DraftTerms): Promise<Draft> {
-  const { given, candidates } = terms;
+export async function askPerson(options: DraftOptions): Promise<Draft> {
+  const { given, candidates } = options;
   const list = candidates.map(describeCandidate).join(', ');
   const prompt = openPrompt();
   const nameOf: NameAnswer = (field) => (given[field] === undefined ? questionName(field) : formatFlag(field));
@@ -99,14 +99,14 @@ export async function askPerson(terms: DraftTerms): Promise<Draft> {
         field === 'interface' ? `Interface on the machines' network (${list})` : QUESTIONS[field],
       settle: (field, answers) => settle(candidates, field, answers),
       proposalOf: (field, answers) => propose(candidates, field, answers),
-      judge: (answers) => judge(terms, answers, nameOf).mistakes,
+      judge: (answers) => judge(options, answers, nameOf).mistakes,
       ask: async (question, proposal, wrong) => {
         const answer = (await prompt.ask(`${question} [${proposal}]: `, wrong)).trim();
         return answer === '' ? proposal : answer;
       },
       tell: (text) => print(`\n${text}\n`),
     });
-    return draft(terms, answers);
+    return draft(options, answers);
   } finally {
     prompt.close();
   }
@@ -145,8 +145,8 @@ export interface Draft {
   readonly config: RackConfig;
 }
 
-function draft(terms: DraftTerms, known: Answers): Draft {
-  const { mistakes, draft: found } = judge(terms, known);
+function draft(options: DraftOptions, known: Answers): Draft {
+  const { mistakes, draft: found } = judge(options, known);
   if (found === undefined) throw new RackError('bad-argument', mistakes.map(({ text }) => text).join('\n'));
   return found;
 }
@@ -158,8 +158,8 @@ interface Judgement {
 }
 
 /** The mistakes that `check` would report in these answers. A missing answer is none. */
-function judge(terms: DraftTerms, known: Answers, nameOf: NameAnswer = formatFlag): Judgement {
-  const { candidates } = terms;
+function judge(options: DraftOptions, known: Answers, nameOf: NameAnswer = formatFlag): Judgement {
+  const { candidates } = options;
   if (known.interface === undefined) return { mistakes: [] };
   const proposal = candidates.find(({ name }) => name === known.interface);
   if (proposal === undefined) {
@@ -169,11 +169,11 @@ function judge(terms: DraftTerms, known: Answers, nameOf: NameAnswer = formatFla
   const placed = [{ interfaceName: proposal.name, network: proposal.network }];
   const [overlap] = findOverlaps({ clusterInterfaces: placed }, hostAddresses());
   if (overlap !== undefined) return { mistakes: [{ fields: ['interface'], text: overlap.message }] };
-  return judgeAnswers(terms, known, proposal, nameOf);
+  return judgeAnswers(options, known, proposal, nameOf);
 }
 
 export function judgeAnswers(
-  { make }: Pick<DraftTerms, 'make'>,
+  { make }: Pick<DraftOptions, 'make'>,
   known: Answers,
   proposal: Candidate | undefined,
   nameOf: NameAnswer = formatFlag,

@@ -46,8 +46,8 @@ const inOrder = (fields: Iterable<Field>): Field[] => {
 };
 
 /** @throws RackError `bad-argument` for wrong options or after too many mistakes, `cancelled` */
-export async function interview(terms: Interview): Promise<Answers> {
-  const { given, judge, ask, tell, questionOf, proposalOf } = terms;
+export async function interview(options: Interview): Promise<Answers> {
+  const { given, judge, ask, tell, questionOf, proposalOf } = options;
   const openFields = FIELDS.filter((field) => given[field] === undefined);
   refuseOptions(judge(given));
   let answers: Answers = given;
@@ -58,7 +58,7 @@ export async function interview(terms: Interview): Promise<Answers> {
   for (let open = openFields; open.length > 0; ) {
     const [field, ...rest] = open;
     if (field === undefined) break;
-    const settledAs = wrong.includes(field) ? undefined : await terms.settle?.(field, answers);
+    const settledAs = wrong.includes(field) ? undefined : await options.settle?.(field, answers);
     if (settledAs !== undefined) {
       answers = { ...answers, [field]: settledAs };
       open = rest;

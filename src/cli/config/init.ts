@@ -44,7 +44,7 @@ import { print } from '../terminal/output.ts';
 import { agrees, confirmOnTerminal } from '../terminal/prompt.ts';
 import { takeReservations } from './hosts.ts';
 import { findCandidates, withFormer } from './init-candidates.ts';
-import { askPerson, type Draft, type DraftTerms, judgeAnswers, pickOptions, takeProposals } from './init-draft.ts';
+import { askPerson, type Draft, type DraftOptions, judgeAnswers, pickOptions, takeProposals } from './init-draft.ts';
 import { findInitFile } from './init-file.ts';
 import { buildSettings, domainLines, findFormerDomain, type InitAnswers, renderConfig } from './init-proposal.ts';
 import { type Answers, FIELDS } from './init-questions.ts';
@@ -232,8 +232,8 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   refuseRegion(flags);
   await confirmReplacement(flags);
   const hasPerson = isAsked(flags);
-  const terms = { given: pickOptions(flags), candidates, make: makeWith(flags) };
-  const drafted = hasPerson ? await askPerson(terms) : await takeProposals(terms);
+  const options = { given: pickOptions(flags), candidates, make: makeWith(flags) };
+  const drafted = hasPerson ? await askPerson(options) : await takeProposals(options);
   // Storing may switch to the owner of the state directory; the next steps are for the user who
   // started `init`.
   const place = findPlace(flags, drafted.answers);
@@ -295,7 +295,7 @@ function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: bool
 
 /** A new file, and the network in the store or, with a remote region, in the file. */
 const makeWith =
-  (flags: InitFlags): DraftTerms['make'] =>
+  (flags: InitFlags): DraftOptions['make'] =>
   (taken, proposal) => {
     const { stateDir, domain, region, name = defaultName() } = flags;
     const formerDomain = findFormerDomain(taken, domain, proposal);

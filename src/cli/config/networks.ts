@@ -42,7 +42,7 @@ import { print, tableText } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { runAsOwner } from '../terminal/state-owner.ts';
 import { type Candidate, findCandidates, withFormer } from './init-candidates.ts';
-import { askPerson, type DraftTerms, pickOptions, takeProposals } from './init-draft.ts';
+import { askPerson, type DraftOptions, pickOptions, takeProposals } from './init-draft.ts';
 import { buildSettings, domainLines, findFormerDomain } from './init-proposal.ts';
 import type { Answers } from './init-questions.ts';
 import { findLocalServers, rightfulFor } from './local-dhcp.ts';
@@ -160,13 +160,13 @@ export async function addNetwork(flags: AddFlags): Promise<number> {
     rightfulFor(before.config),
   );
   const candidates = withFormer(hostNetworks, servers);
-  const terms: DraftTerms = {
+  const options: DraftOptions = {
     given: { ...pickOptions(flags), upstream: '-' },
     candidates,
     make: (answers, proposal) => makeIn(before, nameFor(before, flags, proposal), answers, proposal),
   };
   const isAsked = !flags.yes && process.stdin.isTTY === true;
-  const { answers, config } = isAsked ? await askPerson(terms) : await takeProposals(terms);
+  const { answers, config } = isAsked ? await askPerson(options) : await takeProposals(options);
   const { proposal } = answers;
   const name = nameFor(before, flags, proposal);
   const edits = buildSettings({ ...answers, domain: 'maas', upstream: undefined }, name);
@@ -197,7 +197,7 @@ function makeIn(
   name: string,
   known: Answers,
   proposal: Candidate | undefined,
-): ReturnType<DraftTerms['make']> {
+): ReturnType<DraftOptions['make']> {
   const { stateDir } = config;
   const domain = String(valueAt(mergeSettings(file.values, stored).merged, 'dns.domain') ?? 'maas');
   const formerDomain = findFormerDomain(known, domain, proposal);

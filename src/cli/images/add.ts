@@ -86,8 +86,8 @@ function refuseCompress({ compress, file }: AddFlags): void {
 async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, content: GivenContent): Promise<number> {
   const { format, rootName } = form;
   const { title, file: fileName, json: isSilent } = flags;
-  const terms = { name: nameIn(flags), title, format, rootName, fileName };
-  const adding = haveDone(place, 'add-root', terms, { isSilent, content });
+  const options = { name: nameIn(flags), title, format, rootName, fileName };
+  const adding = haveDone(place, 'add-root', options, { isSilent, content });
   const { image, added, root } = await adding.catch((error: unknown) => {
     throw forReader(place.tree, error);
   });
@@ -125,8 +125,8 @@ async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> 
 export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<WorkResult<'add-disk'>> {
   const { file: fileName, title, compress, isMade, json: isSilent } = flags;
   const content = await readContent(file, fileName);
-  const terms = { fileName, name: nameIn(flags), title, compress, isMade };
-  return await haveDone(place, 'add-disk', terms, { isSilent, content }).catch((error: unknown) => {
+  const options = { fileName, name: nameIn(flags), title, compress, isMade };
+  return await haveDone(place, 'add-disk', options, { isSilent, content }).catch((error: unknown) => {
     throw forReader(place.tree, error);
   });
 }

@@ -215,8 +215,8 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
       `${why}: wait until it ends, or add --force at the risk that the deployment fails`,
     );
   }
-  const terms = { images: doomed, keepsBytes: !use.isKnown, parts, unusable: broken.map(({ path }) => path) };
-  const { moved, freed } = await haveDone(place, 'remove', terms, { isSilent: flags.json });
+  const options = { images: doomed, keepsBytes: !use.isKnown, parts, unusable: broken.map(({ path }) => path) };
+  const { moved, freed } = await haveDone(place, 'remove', options, { isSilent: flags.json });
   if (flags.json) printJson({ removed: [...doomed, ...parts], moved, freed });
   else for (const name of names) print(`Removed ${name}`);
   if (flags.json) return 0;

@@ -4,7 +4,7 @@ import { askEngine, openEngine } from '../../control/ask-engine.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { EngineEndpoint } from '../../images/engine/protocol.ts';
-import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
+import type { GivenContent, WorkInput, WorkIo, WorkName, WorkResult } from '../../images/engine/works.ts';
 import { printError } from '../terminal/output.ts';
 import { type ImageTree, isSamePath, openWorkDirectory } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
@@ -23,7 +23,7 @@ interface WorkOptions {
 export async function haveDone<N extends WorkName>(
   place: ImageTree,
   name: N,
-  terms: WorkTerms<N>,
+  options: WorkInput<N>,
   { isSilent, content, isStoppable = false, onResult }: WorkOptions,
 ): Promise<WorkResult<N>> {
   const progress = new ImportProgress(process.stderr.isTTY, isSilent);
@@ -38,14 +38,14 @@ export async function haveDone<N extends WorkName>(
   };
   try {
     const endpoint = await findEngine(place);
-    if (endpoint !== undefined) return await askEngine(endpoint, name, terms, io);
+    if (endpoint !== undefined) return await askEngine(endpoint, name, options, io);
     const { doWork } = await import('../../images/engine/works.ts');
     const workDir = (): string => {
       const { path, close } = openWorkDirectory(place.stateDir);
       process.once('exit', close);
       return path;
     };
-    return await doWork(name, place.tree, terms, { ...io, workDir });
+    return await doWork(name, place.tree, options, { ...io, workDir });
   } finally {
     stop?.close();
     progress.close();

@@ -40,8 +40,8 @@ type FileFlags = Omit<ImportFlags, 'image'> & { readonly file: string };
 async function importDisc(content: GivenContent, flags: FileFlags): Promise<number> {
   const { file: fileName, json: isSilent } = flags;
   const place = await enterImageTree(flags);
-  const terms = { fileName, arch: flags.arch, release: flags.release };
-  const { directory, files, title, arch, release } = await haveDone(place, 'disc', terms, { isSilent, content });
+  const options = { fileName, arch: flags.arch, release: flags.release };
+  const { directory, files, title, arch, release } = await haveDone(place, 'disc', options, { isSilent, content });
   if (isSilent) printJson({ directory, files, title, arch, release });
   else {
     print(`${title} for ${arch}: deploy it as ubuntu/${release} with --by installer`);
@@ -163,13 +163,8 @@ export async function importFrom(
   { bytesPerSecondMax, packages, json }: ImportOptions,
 ): Promise<Imported> {
   const { config } = place;
-  const means = { configured: configuredMirrors(config), proxy: configuredProxy(config), bytesPerSecondMax };
-  return await haveDone(
-    place,
-    'import',
-    { wanted, sources, ...means, packages },
-    { isSilent: json, isStoppable: true },
-  );
+  const deps = { configured: configuredMirrors(config), proxy: configuredProxy(config), bytesPerSecondMax };
+  return await haveDone(place, 'import', { wanted, sources, ...deps, packages }, { isSilent: json, isStoppable: true });
 }
 
 /** Prints what was imported, and removes older images. @returns the result for JSON */

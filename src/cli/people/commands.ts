@@ -9,7 +9,7 @@ const passwordFile = option('File whose first line is the password; - reads stan
 const username = named('The name of the account');
 const name = named('Letters, digits, - and _');
 const definition = option('XPath on the hardware: the machines where it is true get the tag');
-const terms = {
+const tagOptions = {
   comment: option('Purpose of the tag'),
   'kernel-opts': option('Kernel parameters of its machines, instead of the global ones'),
 } as const;
@@ -118,7 +118,7 @@ export const PEOPLE_COMMANDS = [
     form(
       'add <name>',
       'Create a tag',
-      { name, config, json, ...terms },
+      { name, config, json, ...tagOptions },
       {
         ask: ['POST', 'tags/'],
         fields: { name: 'name', kernel_opts: 'kernel-opts' },
@@ -129,7 +129,7 @@ export const PEOPLE_COMMANDS = [
     form(
       'set <name>',
       'Change a tag; empty text clears what it has',
-      { name: tag, config, json, rename: option('Its new name'), ...terms, definition },
+      { name: tag, config, json, rename: option('Its new name'), ...tagOptions, definition },
       {
         ask: ['PUT', 'tags/{name}/'],
         fields: { name: 'rename', kernel_opts: 'kernel-opts', definition: 'definition' },

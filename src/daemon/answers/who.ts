@@ -38,13 +38,13 @@ export interface NamedMachine {
 
 /**
  * Finds the machine named by the query's `machine` parameter.
- * @param terms allowUnseen: accept a hardware address that has not been seen yet
+ * @param options allowUnseen: accept a hardware address that has not been seen yet
  * @throws RackError `bad-argument`, or `not-found` with suggestions
  */
 export function findNamedMachine(
   sources: WhoSources,
   query: URLSearchParams,
-  terms: { readonly allowUnseen: boolean } = SEEN,
+  options: { readonly allowUnseen: boolean } = SEEN,
 ): NamedMachine {
   const wanted = (query.get('machine') ?? '').trim();
   if (wanted === '') {
@@ -52,7 +52,7 @@ export function findNamedMachine(
   }
   const rack = sources.rack();
   const mac = parseMac(wanted);
-  if (mac !== undefined) return findMac(sources, mac, wanted, terms.allowUnseen);
+  if (mac !== undefined) return findMac(sources, mac, wanted, options.allowUnseen);
   const address = parseIpv4(wanted);
   if (address !== undefined) {
     const holder = rack?.elsewhere.findMac(address) ?? rack?.findLease(address)?.mac;

@@ -12,7 +12,7 @@ import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 const STEP_MS_MIN = 1000;
 const LOOK_MS = 1000;
 
-interface ClockWatchParts {
+interface ClockWatchDeps {
   readonly clock: Clock;
   readonly publish: Publish;
   /** A reading of the host's clocks, taken at any time since the host booted. */
@@ -25,7 +25,7 @@ interface ClockWatchParts {
 }
 
 /** Checks the clock every LOOK_MS until `close`. */
-export function watchClock({ clock, publish, moment, dhcp }: ClockWatchParts): { close(): void } {
+export function watchClock({ clock, publish, moment, dhcp }: ClockWatchDeps): { close(): void } {
   const difference = (): number => clock.wallTimeMs() - clock.now();
   const bootedAt = later(moment.now, -moment.uptimeS * 1000);
   const restamp = (): boolean => dhcp.restamp(bootedAt);

@@ -19,7 +19,7 @@ import { loadFitting } from '../../config/load.ts';
 import type { AddressesOf } from '../../config/option-list.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { type ParsedConfig, resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
-import { REPORTED_MAX, RunningConfig, type RunningPorts } from '../../config/running-config.ts';
+import { REPORTED_MAX, RunningConfig, type RunningConfigDeps } from '../../config/running-config.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { listed } from '../../ground/counted.ts';
 import { INTERFACES_KEY, NO_SETTINGS, type Settings, withoutStoredUsers } from '../../machines/settings.ts';
@@ -83,7 +83,7 @@ function unservedProblem(
 /** Leases examined in one turn: with a million leases a change takes seconds, but delays no datagram. */
 const TURN_LEASES = 1024;
 
-export interface ConfigurationPorts extends RunningPorts<UsableConfig> {
+export interface ConfigurationDeps extends RunningConfigDeps<UsableConfig> {
   readonly host: () => readonly HostInterface[];
   /** Iterated over many turns of the event loop. */
   readonly leases: () => Iterable<RunningLease>;
@@ -91,7 +91,7 @@ export interface ConfigurationPorts extends RunningPorts<UsableConfig> {
   readonly refused: () => void;
 }
 
-export class Configuration extends RunningConfig<RackConfig, UsableConfig['written'], ConfigurationPorts> {
+export class Configuration extends RunningConfig<RackConfig, UsableConfig['written'], ConfigurationDeps> {
   /** Why the store's settings could not be used at startup. */
   #startProblems: string | undefined;
   #lost: LostNetworks | undefined;
@@ -124,21 +124,21 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
   }
 
   /** Reports once what could not be used at startup. */
-  announce(ports: ConfigurationPorts): void {
+  announce(deps: ConfigurationDeps): void {
     if (this.#startProblems === undefined) return;
-    this.refuse(ports, 'store', this.#startProblems);
+    this.refuse(deps, 'store', this.#startProblems);
     this.#startProblems = undefined;
   }
 
-  useStored(ports: ConfigurationPorts, settings: Settings = NO_SETTINGS): void {
-    this.want(ports, withoutStoredUsers(settings));
+  useStored(deps: ConfigurationDeps, settings: Settings = NO_SETTINGS): void {
+    this.want(deps, withoutStoredUsers(settings));
   }
 
   /**
    * Puts the configuration in force again, with other addresses of the servers that it names.
    * @throws as `apply`
    */
-  useAddresses({ apply }: Pick<ConfigurationPorts, 'apply'>, addressesOf: AddressesOf): Promise<void> {
+  useAddresses({ apply }: Pick<ConfigurationDeps, 'apply'>, addressesOf: AddressesOf): Promise<void> {
     return this.inTurn(async () => {
       this.#addressesOf = addressesOf;
       const before = this.current;
@@ -153,17 +153,13 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
     return resolveFile(file, stored, this.#addressesOf);
   }
 
-  protected check(
-    next: UsableConfig,
-    source: 'file' | 'store',
-    { host }: ConfigurationPorts,
-  ): readonly ConfigProblem[] {
+  protected check(next: UsableConfig, source: 'file' | 'store', { host }: ConfigurationDeps): readonly ConfigProblem[] {
     if (isEmpty(next.file) && !isEmpty(this.current.file)) return [EMPTIED];
     return [...findHostOverlaps(next, host()), ...(source === 'file' ? findCertificateProblems(next.config) : [])];
   }
 
-  protected async inForce(before: UsableConfig, source: 'file' | 'store', ports: ConfigurationPorts): Promise<void> {
-    const { clock, publish, leases, applied } = ports;
+  protected async inForce(before: UsableConfig, source: 'file' | 'store', deps: ConfigurationDeps): Promise<void> {
+    const { clock, publish, leases, applied } = deps;
     const { config } = this;
     applied(config);
     const lost = source === 'store' ? findLost(before, config, clock.wallTimeMs()) : undefined;
@@ -175,9 +171,9 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
     if (count > 0) publish({ kind: 'config.stranded', at: clock.now(), leases: count, addresses: addresses.join(' ') });
   }
 
-  protected override refuse(ports: ConfigurationPorts, source: 'file' | 'store', problems: string): void {
-    super.refuse(ports, source, problems);
-    ports.refused();
+  protected override refuse(deps: ConfigurationDeps, source: 'file' | 'store', problems: string): void {
+    super.refuse(deps, source, problems);
+    deps.refused();
   }
 }
 

@@ -18,7 +18,7 @@ import { sightingAsLease } from './naming.ts';
 /** How long a silent machine keeps its address here. */
 export const SILENT_MS = 24 * 3600 * 1000;
 
-interface ElsewhereParts {
+interface ElsewhereDeps {
   readonly clock: Clock;
   readonly findNeighbour: (address: Ipv4) => { readonly mac: MacAddress; readonly lastSeen: Instant } | undefined;
   readonly onGone: (address: Ipv4) => void;
@@ -26,12 +26,12 @@ interface ElsewhereParts {
 
 /** Maps the addresses of other DHCP servers to machines. */
 export class Elsewhere {
-  readonly #parts: ElsewhereParts;
+  readonly #deps: ElsewhereDeps;
   readonly #seen = new SeenAddresses();
   #networks: readonly Ipv4Network[] = [];
 
-  constructor(parts: ElsewhereParts) {
-    this.#parts = parts;
+  constructor(deps: ElsewhereDeps) {
+    this.#deps = deps;
   }
 
   /** Replaces the served networks, and forgets addresses outside those in proxy mode. */
@@ -40,7 +40,7 @@ export class Elsewhere {
     for (const { address } of [...this.#seen.all()]) {
       if (this.isElsewhere(address)) continue;
       this.#seen.forget(address);
-      this.#parts.onGone(address);
+      this.#deps.onGone(address);
     }
   }
 
@@ -51,14 +51,14 @@ export class Elsewhere {
   claim({ mac, address, at }: AddressClaim): void {
     this.#forgetSilent(at);
     const before = this.#seen.claim(mac, address, at);
-    if (before !== undefined) this.#parts.onGone(before);
+    if (before !== undefined) this.#deps.onGone(before);
   }
 
   /** The machine with an address; undefined if none was seen, or this rack itself serves the network. */
   findMac(address: Ipv4): MacAddress | undefined {
     if (this.#networks.length === 0 || !this.isElsewhere(address)) return undefined;
     const claim = this.#seen.find(address);
-    const neighbour = this.#parts.findNeighbour(address);
+    const neighbour = this.#deps.findNeighbour(address);
     if (claim === undefined || neighbour === undefined) return (claim ?? neighbour)?.mac;
     return neighbour.lastSeen > claim.at ? neighbour.mac : claim.mac;
   }
@@ -67,13 +67,13 @@ export class Elsewhere {
   #forgetSilent(now: Instant): void {
     for (const { address, mac, at } of this.#seen.all()) {
       if (later(at, SILENT_MS) > now) return;
-      const neighbour = this.#parts.findNeighbour(address);
+      const neighbour = this.#deps.findNeighbour(address);
       if (neighbour?.mac === mac && later(neighbour.lastSeen, SILENT_MS) > now) {
         this.#seen.claim(mac, address, neighbour.lastSeen);
         continue;
       }
       this.#seen.forget(address);
-      this.#parts.onGone(address);
+      this.#deps.onGone(address);
     }
   }
 
@@ -83,7 +83,7 @@ export class Elsewhere {
 
   /** All claims, in the form of running leases. */
   leases(): readonly Lease[] {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     return Array.from(this.#seen.all(), ({ address, mac }) => sightingAsLease(mac, address, now));
   }
 }

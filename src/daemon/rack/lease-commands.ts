@@ -16,7 +16,7 @@ import { RackError } from '../../ground/errors.ts';
 import type { Publish } from '../../ground/event.ts';
 import type { LeaseChange, TaskAnswer } from '../../region/records/rack-request.ts';
 
-interface LeaseCommandParts {
+interface LeaseCommandDeps {
   readonly clock: Clock;
   readonly publish: Publish;
   readonly table: Pick<LeaseTable, 'find'>;
@@ -30,10 +30,10 @@ interface LeaseCommandParts {
 
 /** The commands that change leases. */
 export class LeaseCommands {
-  readonly #parts: LeaseCommandParts;
+  readonly #deps: LeaseCommandDeps;
 
-  constructor(parts: LeaseCommandParts) {
-    this.#parts = parts;
+  constructor(deps: LeaseCommandDeps) {
+    this.#deps = deps;
   }
 
   /**
@@ -41,7 +41,7 @@ export class LeaseCommands {
    * served now or not.
    */
   importFacts(): ImportFacts {
-    const { dhcp, config } = this.#parts;
+    const { dhcp, config } = this.#deps;
     return { ...dhcp.state(), subnets: indexSubnets(config(), undefined) };
   }
 
@@ -51,9 +51,9 @@ export class LeaseCommands {
    */
   async adopt(leases: readonly Lease[]): Promise<void> {
     await this.#store(leases);
-    const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#parts.clock.now(), imported: leases.length };
-    this.#parts.publish(event);
-    this.#parts.onImported?.(leases);
+    const event: DhcpEvent = { kind: 'dhcp.imported', at: this.#deps.clock.now(), imported: leases.length };
+    this.#deps.publish(event);
+    this.#deps.onImported?.(leases);
   }
 
   /**
@@ -61,12 +61,12 @@ export class LeaseCommands {
    * `not-found`, `store-unavailable`
    */
   async end(address: Ipv4): Promise<Lease> {
-    const at = this.#parts.clock.now();
-    const lease = this.#parts.table.find(address);
+    const at = this.#deps.clock.now();
+    const lease = this.#deps.table.find(address);
     if (!isActive(lease, at)) throw absentLease(address, 'has no running lease');
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
-    this.#parts.publish(event);
+    this.#deps.publish(event);
     return lease;
   }
 
@@ -75,12 +75,12 @@ export class LeaseCommands {
    * RackError as `end`
    */
   async clear(address: Ipv4): Promise<Lease> {
-    const lease = this.#parts.table.find(address);
-    const at = this.#parts.clock.now();
+    const lease = this.#deps.table.find(address);
+    const at = this.#deps.clock.now();
     if (!isHeld(lease, at) || lease.state !== 'declined') throw absentLease(address, 'is not set aside', 'declined');
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
-    this.#parts.publish(event);
+    this.#deps.publish(event);
     return lease;
   }
 
@@ -96,7 +96,7 @@ export class LeaseCommands {
   }
 
   async #store(leases: readonly Lease[]): Promise<void> {
-    const { dhcp, journal, isDraining } = this.#parts;
+    const { dhcp, journal, isDraining } = this.#deps;
     const sequence = isDraining() ? undefined : dhcp.adopt(leases);
     if (sequence === undefined || !(await journal.settled(sequence)))
       throw new RackError('store-unavailable', 'leases cannot be written now; see rackboot status, and try again');

@@ -24,7 +24,7 @@ const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
   ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],
 ]);
 
-interface LoadingParts {
+interface LoadingDeps {
   readonly clock: Clock;
   readonly table: LeaseTable;
   readonly dhcp: Pick<DhcpServer, 'state' | 'adopt'>;
@@ -34,7 +34,7 @@ interface LoadingParts {
 
 /** The leases of loading machines, updated from the servers' events. */
 export class Loading extends LoadingLeases {
-  constructor({ clock, table, dhcp, servers }: LoadingParts) {
+  constructor({ clock, table, dhcp, servers }: LoadingDeps) {
     super({
       clock,
       leases: table,

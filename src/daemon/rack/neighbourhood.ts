@@ -65,7 +65,7 @@ interface RunningScan {
   timer: Timer | undefined;
 }
 
-interface NeighbourhoodParts {
+interface NeighbourhoodDeps {
   readonly clock: Clock;
   readonly publish: Publish;
   readonly wire: Wire;
@@ -75,7 +75,7 @@ interface NeighbourhoodParts {
 
 /** The hosts on this rack's networks. */
 export class Neighbourhood {
-  readonly #parts: NeighbourhoodParts;
+  readonly #deps: NeighbourhoodDeps;
   readonly #table = new NeighbourTable();
   readonly #routers = new RouterAnswers();
   readonly #sampler = new EventSampler(REPORT_RATE);
@@ -85,15 +85,15 @@ export class Neighbourhood {
   #clusterInterfaces: readonly ClusterInterface[] = [];
   #scan: RunningScan | undefined;
 
-  constructor(parts: NeighbourhoodParts) {
-    this.#parts = parts;
-    this.#own = new OwnAddresses({ ...parts, publish: (event) => this.#publish(event) });
-    parts.wire.listen({
+  constructor(deps: NeighbourhoodDeps) {
+    this.#deps = deps;
+    this.#own = new OwnAddresses({ ...deps, publish: (event) => this.#publish(event) });
+    deps.wire.listen({
       onSightings: (sightings) => {
         for (const sighting of sightings) this.#see(sighting);
       },
       onSolicitation: (solicitation) => {
-        if (this.#routers.shallAnswer(solicitation, parts.clock.now())) parts.wire.advertise(solicitation);
+        if (this.#routers.shallAnswer(solicitation, deps.clock.now())) deps.wire.advertise(solicitation);
       },
       onRouter: (interfaceName, mac) => this.#routerHeard(interfaceName, mac),
       onAdvertised: (solicitation, code) => this.#advertised(solicitation, code),
@@ -116,16 +116,16 @@ export class Neighbourhood {
         answersRouterSolicitations === true ? (interfaceName ?? []) : [],
       ),
     );
-    this.#parts.wire.serve(this.#names);
+    this.#deps.wire.serve(this.#names);
     this.#own.configure(clusterInterfaces);
   }
 
   /** Records that a machine asks for a boot file. */
   booting(mac: MacAddress, owner: Owner): void {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     const { isToTell, solicitation } = this.#routers.noteBooting(mac, owner, now);
-    if (isToTell && (owner.rank !== 'stranger' || this.#strangers.allows(now))) this.#parts.wire.booting(mac, owner);
-    if (solicitation !== undefined) this.#parts.wire.advertise(solicitation);
+    if (isToTell && (owner.rank !== 'stranger' || this.#strangers.allows(now))) this.#deps.wire.booting(mac, owner);
+    if (solicitation !== undefined) this.#deps.wire.advertise(solicitation);
   }
 
   /** Every known neighbour, unordered. */
@@ -144,7 +144,7 @@ export class Neighbourhood {
     const wanted = networks.flatMap((text) => parseNetwork(text) ?? []);
     const targets = this.#clusterInterfaces.flatMap((served) => {
       const { interfaceName, management, ip } = served;
-      const isHeard = interfaceName !== undefined && management > 0 && this.#parts.wire.canProbe(interfaceName);
+      const isHeard = interfaceName !== undefined && management > 0 && this.#deps.wire.canProbe(interfaceName);
       if (!isHeard) return [];
       const own = wanted.filter((network) => isScanned(network, served));
       return own.map((network) => ({ network, interfaceName, ip }));
@@ -175,18 +175,18 @@ export class Neighbourhood {
       return;
     }
     if (next !== undefined && next.done !== true) void this.#ask(scan, next.value);
-    scan.timer = this.#parts.clock.schedule(scan.stepMs, () => this.#stepScan(scan));
+    scan.timer = this.#deps.clock.schedule(scan.stepMs, () => this.#stepScan(scan));
   }
 
   async #ask(scan: RunningScan, { address, interfaceName }: ScannedAddress): Promise<void> {
     scan.asked += 1;
     try {
-      const mac = await this.#parts.wire.findUser(address, interfaceName);
+      const mac = await this.#deps.wire.findUser(address, interfaceName);
       if (mac === undefined || scan !== this.#scan || scan.found.has(mac)) return;
       scan.found.add(mac);
       this.#publish({
         kind: 'net.host-found',
-        at: this.#parts.clock.now(),
+        at: this.#deps.clock.now(),
         mac,
         address,
         interface: interfaceName,
@@ -200,7 +200,7 @@ export class Neighbourhood {
   }
 
   #see(sighting: Sighting): void {
-    const { clock, onHeard } = this.#parts;
+    const { clock, onHeard } = this.#deps;
     const { address, mac, interfaceName } = sighting;
     const now = clock.now();
     const change = this.#table.see(sighting, now);
@@ -218,13 +218,13 @@ export class Neighbourhood {
   }
 
   #routerHeard(interfaceName: string, mac: MacAddress): void {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     if (!this.#routers.noteRouter(interfaceName, now)) return;
     this.#publish({ kind: 'net.router-seen', at: now, interface: interfaceName, reason: formatMac(mac) });
   }
 
   #advertised({ mac, interfaceName }: Solicitation, code: string): void {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     const kind = code === '' ? 'net.router-answered' : 'net.router-answer-failed';
     const sample = this.#sampler.take(kind, now);
     if (sample === undefined) return;
@@ -237,7 +237,7 @@ export class Neighbourhood {
   }
 
   #publish(event: DaemonEvent): void {
-    this.#parts.publish(event);
+    this.#deps.publish(event);
   }
 }
 

@@ -45,7 +45,7 @@ interface User extends OwnAddress {
   readonly reportedAt: Instant;
 }
 
-interface OwnAddressParts {
+interface OwnAddressesDeps {
   readonly clock: Clock;
   readonly wire: Pick<Wire, 'canProbe' | 'findUser'>;
   readonly publish: (event: DaemonEvent) => void;
@@ -53,14 +53,14 @@ interface OwnAddressParts {
 
 /** The addresses of this rack, and the other hosts that use them. */
 export class OwnAddresses {
-  readonly #parts: OwnAddressParts;
+  readonly #deps: OwnAddressesDeps;
   readonly #users = new BoundedMap<string, User>(USERS_MAX, 'set longest ago');
   readonly #sampler = new EventSampler(USERS_RATE);
   #own: readonly OwnAddress[] = [];
   #timer: Timer | undefined;
 
-  constructor(parts: OwnAddressParts) {
-    this.#parts = parts;
+  constructor(deps: OwnAddressesDeps) {
+    this.#deps = deps;
   }
 
   /** Watches the addresses of this configuration. */
@@ -78,7 +78,7 @@ export class OwnAddresses {
 
   /** A note for each host that uses an address of this rack. */
   get notes(): readonly RackNote[] {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     const present = [...this.#users.values()].filter(
       ({ interfaceName, address, seenAt }) => later(seenAt, GONE_MS) > now && this.#isOwn(interfaceName, address),
     );
@@ -96,7 +96,7 @@ export class OwnAddresses {
   }
 
   #noteUse({ interfaceName, address }: OwnAddress, mac: MacAddress): void {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     const key = `${interfaceName} ${address} ${mac}`;
     const reportedAt = this.#users.get(key)?.reportedAt;
     const wasReportedLately = reportedAt !== undefined && later(reportedAt, RETELL_MS) > now;
@@ -105,20 +105,20 @@ export class OwnAddresses {
     const reportAt = sample === undefined ? (reportedAt ?? later(now, -RETELL_MS)) : now;
     this.#users.set(key, { interfaceName, address, mac, seenAt: now, reportedAt: reportAt });
     if (sample === undefined) return;
-    this.#parts.publish({ kind: 'net.own-address-used', at: now, mac, address, interface: interfaceName, ...sample });
+    this.#deps.publish({ kind: 'net.own-address-used', at: now, mac, address, interface: interfaceName, ...sample });
   }
 
   #lookIn(delayMs: number): void {
     this.#timer?.cancel();
     if (this.#own.length === 0) return;
-    this.#timer = this.#parts.clock.schedule(delayMs, () => {
+    this.#timer = this.#deps.clock.schedule(delayMs, () => {
       for (const own of this.#own) this.#look(own);
       this.#lookIn(LOOK_MS);
     });
   }
 
   #look(own: OwnAddress): void {
-    const { wire } = this.#parts;
+    const { wire } = this.#deps;
     if (!wire.canProbe(own.interfaceName)) return;
     // A probe that cannot be made says nothing; the next look tries again.
     wire.findUser(own.address, own.interfaceName).then(

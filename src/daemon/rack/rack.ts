@@ -25,7 +25,7 @@ import { awayFrom, findConfiguredSubnet } from '../../dhcp/networks/machine-home
 import { withReserved } from '../../dhcp/networks/reservations.ts';
 import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
-import type { LeaseNotice } from '../../dhcp/responder-ports.ts';
+import type { LeaseNotice } from '../../dhcp/responder-deps.ts';
 import { DhcpServer } from '../../dhcp/server.ts';
 import { Names } from '../../dns/names.ts';
 import { DnsServer } from '../../dns/server.ts';
@@ -55,7 +55,7 @@ import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { WAITED_FOR } from './readiness.ts';
 
-interface RackParts {
+interface RackDeps {
   readonly clock: Clock;
   readonly network: HostNetwork;
   /** Carries the transfers of TFTP; default: a thread. */
@@ -78,8 +78,8 @@ interface RackParts {
 
 /** The DHCP, TFTP, boot HTTP and DNS servers of one configuration, which `configure` replaces. */
 export class Rack {
-  readonly #parts: RackParts;
-  readonly tree: RackParts['tree'];
+  readonly #deps: RackDeps;
+  readonly tree: RackDeps['tree'];
   readonly names: Names;
   /** The hosts on this rack's networks; undefined if the wires cannot be heard. */
   readonly neighbourhood: Neighbourhood | undefined;
@@ -111,15 +111,15 @@ export class Rack {
   #waiting = false;
   #draining = false;
 
-  constructor(parts: RackParts, config: RackConfig) {
-    const { clock, network, wire, publish, tree, table } = parts;
-    const makeTransferRunner = parts.makeTransferRunner ?? ((deps) => new ThreadTransferRunner(deps));
-    this.#parts = parts;
+  constructor(deps: RackDeps, config: RackConfig) {
+    const { clock, network, wire, publish, tree, table } = deps;
+    const makeTransferRunner = deps.makeTransferRunner ?? ((runnerDeps) => new ThreadTransferRunner(runnerDeps));
+    this.#deps = deps;
     this.#given = config;
     this.#config = config;
     this.#boot = config.boot;
     this.tree = tree;
-    const journal = new SettledJournal(parts.journal);
+    const journal = new SettledJournal(deps.journal);
     this.names = new Names({
       serial: Math.floor(clock.wallTimeMs() / 1000) >>> 0,
       report: (report) => publish({ ...report, at: clock.now() }),
@@ -139,10 +139,10 @@ export class Rack {
       machines: () => this.#machines,
       onLeaseChange: (notice) => this.#leaseChanged(notice),
       onAddressSeen: (claim) => this.#addressSeen(claim),
-      onForeignChange: parts.onForeignChange,
-      onEndsReported: parts.onEndsReported,
+      onForeignChange: deps.onForeignChange,
+      onEndsReported: deps.onEndsReported,
     });
-    const present = { config: () => this.#config.dhcp, isDraining: () => this.#draining, onImported: parts.onImported };
+    const present = { config: () => this.#config.dhcp, isDraining: () => this.#draining, onImported: deps.onImported };
     this.leaseCommands = new LeaseCommands({ clock, publish, journal, table, dhcp: this.dhcp, ...present });
     this.#loops = new LoaderLoops(publish);
     this.elsewhere = new Elsewhere({
@@ -177,7 +177,7 @@ export class Rack {
       resolve,
       files: tree,
       publish: publishFiles,
-      ...parts.passing,
+      ...deps.passing,
       vouchFor,
     });
     this.dns = new DnsServer({ network, clock, publish, names: this.names });
@@ -210,7 +210,7 @@ export class Rack {
       dhcp: { ...this.dhcp.state(), planBoot: (query) => this.#forecastPlan(query) },
       assets: { ...this.#assets(), tokens: undefined },
       oldGrub: (name) => findOldGrub(this.#boot.tree, name),
-      now: this.#parts.clock.now(),
+      now: this.#deps.clock.now(),
     };
   }
 
@@ -240,7 +240,7 @@ export class Rack {
 
   async setInterfaces(host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
-    this.#parts.network.interfacesChanged(host);
+    this.#deps.network.interfacesChanged(host);
     await this.dhcp.setInterfaces(listLocalInterfaces(this.#config.clusterInterfaces, host));
     if (this.#waiting) await this.#openListeners();
   }
@@ -280,7 +280,7 @@ export class Rack {
   }
 
   setDesiredState(state: DesiredState): void {
-    const { clock, publish } = this.#parts;
+    const { clock, publish } = this.#deps;
     const before = this.#machines;
     this.#machines = new MachineDirectory(state.machines);
     for (const event of machineChanges(before, this.#machines, clock.now())) publish(event);
@@ -294,15 +294,15 @@ export class Rack {
 
   /** All lease records, running and ended; the iteration may take many turns. */
   leases(): Iterable<Lease> {
-    return this.#parts.table.records();
+    return this.#deps.table.records();
   }
 
   findLease(address: Ipv4): Lease | undefined {
-    return this.#parts.table.find(address);
+    return this.#deps.table.find(address);
   }
 
   findRunningLeases(macs: ReadonlySet<MacAddress>): readonly Lease[] {
-    return this.#parts.table.findRunning(macs, this.#parts.clock.now());
+    return this.#deps.table.findRunning(macs, this.#deps.clock.now());
   }
 
   /** The number of files that machines are loading. */
@@ -352,13 +352,13 @@ export class Rack {
       this.neighbourhood?.booting(mac, owner);
     }
     if (plan !== undefined) this.tftp.prepare();
-    return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#parts.clock.now());
+    return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#deps.clock.now());
   }
 
   #forecastPlan(query: BootQuery): BootPlan | undefined {
     const boot = this.#boot;
     const plan = planBoot(query, boot);
-    return plan === undefined ? undefined : this.#loops.forecast(query, plan, boot, this.#parts.clock.now());
+    return plan === undefined ? undefined : this.#loops.forecast(query, plan, boot, this.#deps.clock.now());
   }
 
   /** Publishes events of TFTP and HTTP, and adds the machine if its address is another DHCP server's. */
@@ -369,7 +369,7 @@ export class Rack {
     this.#loading.note(event);
     const subnet = address === undefined ? undefined : findConfiguredSubnet(address, this.#config.dhcp);
     this.#loops.observe(whole, subnet && sharedNetworkKey(subnet));
-    this.#parts.publish(whole);
+    this.#deps.publish(whole);
   }
 
   #findMac(peer: Ipv4): MacAddress | undefined {
@@ -390,18 +390,18 @@ export class Rack {
   }
 
   *#activeLeases(): Generator<Lease> {
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     for (const lease of this.leases()) if (isActive(lease, now)) yield lease;
     yield* this.elsewhere.leases();
   }
 
   #activeLease(address: Ipv4): Lease | undefined {
     const lease = this.findLease(address);
-    return isActive(lease, this.#parts.clock.now()) ? lease : undefined;
+    return isActive(lease, this.#deps.clock.now()) ? lease : undefined;
   }
 
   #leaseChanged(notice: LeaseNotice): void {
-    if (notice.kind === 'changed' && isActive(notice.lease, this.#parts.clock.now())) {
+    if (notice.kind === 'changed' && isActive(notice.lease, this.#deps.clock.now())) {
       this.#naming.lease(notice.lease);
     } else {
       this.#naming.gone(notice.lease.address, notice.lease.mac);

@@ -22,7 +22,7 @@ import type { RegionConfig } from '../../region/config.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { spoken } from '../../region/reports/notes.ts';
 import type { RackUplink } from '../../uplink/rack-uplink.ts';
-import type { ConfigurationPorts } from './configuration.ts';
+import type { ConfigurationDeps } from './configuration.ts';
 import type { LiveTree } from './live-tree.ts';
 import type { Rack } from './rack.ts';
 import { checkNewListeners } from './region-preflight.ts';
@@ -32,7 +32,7 @@ import { leasesLeft } from './region-side.ts';
 const LISTENING_MS_MAX = 5000;
 const LISTENING_CHECK_MS = 20;
 
-interface RunningParts {
+interface ReconfigureDeps {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
   readonly host: () => readonly HostInterface[];
@@ -45,37 +45,37 @@ interface RunningParts {
 }
 
 /** Connects the configuration to the running parts. */
-export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
+export function reconfigurationPorts(deps: ReconfigureDeps): ConfigurationDeps {
   let left: readonly Lease[] = [];
   return {
-    clock: parts.clock,
-    publish: parts.publish,
-    host: parts.host,
-    leases: () => listRunningLeases(parts),
+    clock: deps.clock,
+    publish: deps.publish,
+    host: deps.host,
+    leases: () => listRunningLeases(deps),
     async apply({ config: next }, { config: before }) {
       // Refuse now, before any change, what the next start would refuse; a remote region has no
       // listener here.
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {
-        await putInForce(parts, next, before);
-        left = leasesOutside(parts, next, before);
+        await putInForce(deps, next, before);
+        left = leasesOutside(deps, next, before);
       } catch (error) {
-        await putInForce(parts, before, before).catch(() => undefined);
+        await putInForce(deps, before, before).catch(() => undefined);
         throw error;
       }
     },
     applied(config) {
-      parts.uplink()?.configure(parts.regionConfig(config));
-      parts.uplink()?.introduce();
+      deps.uplink()?.configure(deps.regionConfig(config));
+      deps.uplink()?.introduce();
       // The region keeps no lease of a range that the rack's description still calls dynamic.
-      parts.uplink()?.tell(left);
+      deps.uplink()?.tell(left);
       left = [];
-      parts.applied(config);
+      deps.applied(config);
       for (const note of configRemarks(config))
-        parts.publish({ kind: 'daemon.note', at: parts.clock.now(), ...spoken(note) });
+        deps.publish({ kind: 'daemon.note', at: deps.clock.now(), ...spoken(note) });
     },
     // The rack's description names the settings that it refused.
-    refused: () => parts.uplink()?.introduce(),
+    refused: () => deps.uplink()?.introduce(),
   };
 }
 
@@ -83,35 +83,35 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
  * The leases outside the new dynamic ranges: the region must know them, or it gives their addresses
  * to others.
  */
-function leasesOutside({ rack, clock }: RunningParts, next: RackConfig, before: RackConfig): readonly Lease[] {
+function leasesOutside({ rack, clock }: ReconfigureDeps, next: RackConfig, before: RackConfig): readonly Lease[] {
   const find = (address: Ipv4): Lease | undefined => rack()?.findLease(address);
   return leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now());
 }
 
-async function putInForce(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
-  await parts.tree()?.moveTo(next.boot.tree);
-  await parts.log.moveTo(next.log);
-  await listenForRack(parts, next, before);
-  await parts.rack()?.configure(next, parts.host());
+async function putInForce(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
+  await deps.tree()?.moveTo(next.boot.tree);
+  await deps.log.moveTo(next.log);
+  await listenForRack(deps, next, before);
+  await deps.rack()?.configure(next, deps.host());
 }
 
 /**
  * Makes the region also listen on the address that the rack will forward requests to, in addition
  * to its present listeners.
  */
-async function listenForRack(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
-  const uplink = parts.uplink();
+async function listenForRack(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
+  const uplink = deps.uplink();
   const endpoint = next.http.region;
   const isSame = endpoint?.host === before.http.region?.host && endpoint?.port === before.http.region?.port;
   if (uplink === undefined || endpoint === undefined || isSame || uplink.status().addresses.length === 0) return;
   const listen = [...next.region.listen, ...before.region.listen];
-  uplink.configure(parts.regionConfig({ ...next, region: { ...next.region, listen } }));
+  uplink.configure(deps.regionConfig({ ...next, region: { ...next.region, listen } }));
   const name = `${endpoint.host}:${endpoint.port}`;
   for (let waited = 0; waited < LISTENING_MS_MAX; waited += LISTENING_CHECK_MS) {
     if (uplink.status().addresses.includes(name)) return;
-    await pause(parts.clock, LISTENING_CHECK_MS);
+    await pause(deps.clock, LISTENING_CHECK_MS);
   }
-  uplink.configure(parts.regionConfig(before));
+  uplink.configure(deps.regionConfig(before));
   throw new RackError(
     'region-failed',
     `region.listen: the region did not open ${name} within ${LISTENING_MS_MAX / 1000} s; find the program that uses the port, or choose another`,
@@ -119,7 +119,7 @@ async function listenForRack(parts: RunningParts, next: RackConfig, before: Rack
 }
 
 /** The running leases, unordered; they may change during the iteration. */
-function* listRunningLeases({ clock, rack }: RunningParts): Generator<RunningLease> {
+function* listRunningLeases({ clock, rack }: ReconfigureDeps): Generator<RunningLease> {
   for (const lease of rack()?.leases() ?? []) {
     if (isActive(lease, clock.now())) yield { address: lease.address, mac: formatMac(lease.mac) };
   }

@@ -69,7 +69,7 @@ export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
 export const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
 const AGENT = join(import.meta.dirname, '..', '..', 'images', 'agent');
 
-interface RegionSideParts {
+interface RegionSideDeps {
   readonly clock: Clock;
   readonly version: string;
   readonly stream: EventStream;
@@ -145,7 +145,7 @@ interface Access {
 }
 
 export class RegionSide {
-  readonly #parts: RegionSideParts;
+  readonly #deps: RegionSideDeps;
   /** Proves to an embedded region that a machine's request comes from this rack. */
   readonly secret: string;
   /** Proves to it that a request comes from this process's control socket. */
@@ -157,9 +157,9 @@ export class RegionSide {
   /** Resolves when an embedded region is up or in trouble, and when the thread for a remote one starts. */
   readonly begun: Promise<void> = this.#begun.promise;
 
-  constructor(parts: RegionSideParts) {
-    this.#parts = parts;
-    const draw = (): string => Buffer.from(parts.clock.randomBytes(SECRET_BYTES)).toString('base64url');
+  constructor(deps: RegionSideDeps) {
+    this.#deps = deps;
+    const draw = (): string => Buffer.from(deps.clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.secret = draw();
     this.controlSecret = draw();
   }
@@ -169,13 +169,13 @@ export class RegionSide {
    * @throws RackError as these reads do
    */
   identify(): void {
-    const { stateDir, uplink } = this.#parts.config();
+    const { stateDir, uplink } = this.#deps.config();
     const uuid = readRackUuid(stateDir);
     const remote = uplink.mode === 'remote' ? uplink : undefined;
     this.#access = {
       uplink,
       uuid,
-      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#parts.clock),
+      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#deps.clock),
       ca: remote?.caFile === undefined ? undefined : readRegionAuthorities(remote.caFile),
     };
   }
@@ -185,7 +185,7 @@ export class RegionSide {
    * @throws RackError as the region would
    */
   async check(): Promise<void> {
-    const config = this.#parts.config();
+    const config = this.#deps.config();
     if (config.uplink.mode === 'embedded') await checkRegion(config.region);
     else checkOutbox(config.stateDir);
   }
@@ -209,7 +209,7 @@ export class RegionSide {
    * clients cannot block.
    */
   get operatorEndpoint(): RegionEndpoint | undefined {
-    const { http, stateDir } = this.#parts.config();
+    const { http, stateDir } = this.#deps.config();
     const socketPath = join(stateDir, OPERATOR_SOCKET);
     return http.region === undefined ? undefined : { ...http.region, secure: false, socketPath };
   }
@@ -218,7 +218,7 @@ export class RegionSide {
   }
   /** The URL of a remote region, to which people's requests belong; undefined for an embedded region. */
   get elsewhere(): string | undefined {
-    const { uplink } = this.#parts.config();
+    const { uplink } = this.#deps.config();
     return uplink.mode === 'remote' ? (this.#linkedUrl ?? uplink.urls[0]) : undefined;
   }
   /**
@@ -246,7 +246,7 @@ export class RegionSide {
   /** The boot listener's stand-in for a region that does not answer; undefined for an embedded region. */
   #standIn(): RegionStandIn | undefined {
     if (this.#access?.key === undefined) return undefined;
-    const { clock, config } = this.#parts;
+    const { clock, config } = this.#deps;
     const limiter = new RateLimiter(KEPT_PER_ADDRESS, KEPT_RATE);
     return {
       agent: readScript('agent.sh'),
@@ -275,7 +275,7 @@ export class RegionSide {
    * @param state the cached desired state, which is in force
    */
   gather({ version }: DesiredState): void {
-    const { clock, stream, config, describe, measure, knownHosts, apply, scan, doTask } = this.#parts;
+    const { clock, stream, config, describe, measure, knownHosts, apply, scan, doTask } = this.#deps;
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
@@ -312,7 +312,7 @@ export class RegionSide {
 
   start(): void {
     this.#uplink?.start();
-    if (this.#parts.config().uplink.mode === 'remote') this.#begun.resolve();
+    if (this.#deps.config().uplink.mode === 'remote') this.#begun.resolve();
   }
 
   async close(): Promise<void> {
@@ -320,7 +320,7 @@ export class RegionSide {
   }
 
   #startThread(): Worker {
-    const { config, regionConfig, version } = this.#parts;
+    const { config, regionConfig, version } = this.#deps;
     const { uplink, stateDir } = config();
     const key = this.#access?.key;
     if (uplink.mode === 'embedded' || key === undefined) return startRegionThread(regionConfig(config()));
@@ -336,16 +336,16 @@ export class RegionSide {
   #trouble(note: RackNote, retryMs: number | undefined, code?: RackErrorCode): void {
     this.#begun.resolve();
     if (retryMs !== undefined) {
-      this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), ...spoken(note), retryMs });
+      this.#publish({ kind: 'region.down', at: this.#deps.clock.now(), ...spoken(note), retryMs });
       return;
     }
     // The thread ends, is reported as down and started again.
     if (this.#wasUp || (code !== undefined && LIVED_WITH.has(code))) return;
-    this.#parts.onFatal(new RackError('region-failed', noteText(note)));
+    this.#deps.onFatal(new RackError('region-failed', noteText(note)));
   }
 
   #publish(event: DaemonEvent): void {
-    this.#parts.stream.publish(event);
+    this.#deps.stream.publish(event);
   }
 }
 

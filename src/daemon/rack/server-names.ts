@@ -30,7 +30,7 @@ const QUESTION_MS = 2000;
 /** Asks for the addresses of a name. Rejects if there are none, or when the signal aborts. */
 type LookUp = (name: string, signal: AbortSignal) => Promise<readonly Ipv4[]>;
 
-interface ServerNamesParts {
+interface ServerNamesDeps {
   readonly clock: Clock;
   readonly lookUp: LookUp;
   readonly names: () => readonly string[];
@@ -39,15 +39,15 @@ interface ServerNamesParts {
 }
 
 export class ServerNames {
-  readonly #parts: ServerNamesParts;
+  readonly #deps: ServerNamesDeps;
   #known: ReadonlyMap<string, readonly Ipv4[]> = new Map();
   #failed: ReadonlyMap<string, RackNote> = new Map();
   #round: Promise<void> | undefined;
   #timer: Timer | undefined;
   readonly #closing = new AbortController();
 
-  constructor(parts: ServerNamesParts) {
-    this.#parts = parts;
+  constructor(deps: ServerNamesDeps) {
+    this.#deps = deps;
   }
 
   get notes(): readonly RackNote[] {
@@ -58,10 +58,10 @@ export class ServerNames {
   async look(): Promise<void> {
     if (
       this.#closing.signal.aborted ||
-      this.#parts.names().every((name) => this.#known.has(name) || this.#failed.has(name))
+      this.#deps.names().every((name) => this.#known.has(name) || this.#failed.has(name))
     ) {
       // A name that is gone takes its note with it.
-      this.#failed = new Map([...this.#failed].filter(([name]) => this.#parts.names().includes(name)));
+      this.#failed = new Map([...this.#failed].filter(([name]) => this.#deps.names().includes(name)));
       return;
     }
     await this.#refresh();
@@ -81,13 +81,13 @@ export class ServerNames {
     this.#round = this.#lookUpAll();
     await this.#round;
     this.#round = undefined;
-    if (this.#closing.signal.aborted || this.#parts.names().length === 0) return;
+    if (this.#closing.signal.aborted || this.#deps.names().length === 0) return;
     const delayMs = this.#failed.size === 0 ? REFRESH_MS : RETRY_MS;
-    this.#timer = this.#parts.clock.schedule(delayMs, () => void this.#refresh());
+    this.#timer = this.#deps.clock.schedule(delayMs, () => void this.#refresh());
   }
 
   async #lookUpAll(): Promise<void> {
-    const { names, report } = this.#parts;
+    const { names, report } = this.#deps;
     const all = names();
     const resolved = new Map<string, readonly Ipv4[]>();
     const failed = new Map<string, RackNote>();
@@ -115,9 +115,9 @@ export class ServerNames {
   async #use(): Promise<void> {
     const addresses = this.#known;
     try {
-      await this.#parts.use((name) => addresses.get(name) ?? []);
+      await this.#deps.use((name) => addresses.get(name) ?? []);
     } catch (error) {
-      this.#parts.report({ note: 'ntp-addresses-unused', reason: errorText(error) });
+      this.#deps.report({ note: 'ntp-addresses-unused', reason: errorText(error) });
       // The next round tries again.
       this.#known = new Map();
     }
@@ -125,7 +125,7 @@ export class ServerNames {
 
   async #lookUp(name: string): Promise<readonly Ipv4[] | string> {
     try {
-      const resolved = await this.#parts.lookUp(name, this.#closing.signal);
+      const resolved = await this.#deps.lookUp(name, this.#closing.signal);
       return [...new Set(resolved)].toSorted((a, b) => a - b).slice(0, ADDRESSES_MAX);
     } catch (error) {
       return errorText(error);

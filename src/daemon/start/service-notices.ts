@@ -11,7 +11,7 @@
 
 import { type Clock, type Instant, monotonicMicroseconds, repeat, type Timer } from '../../ground/clock.ts';
 import type { Publish } from '../../ground/event.ts';
-import { type NotifySocket, type NotifyTerms, openNotifySocket } from '../../net/linux/notify-socket.ts';
+import { type NotifyOptions, type NotifySocket, openNotifySocket } from '../../net/linux/notify-socket.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import { followStatus, type StatusLineSources } from '../rack/status-line.ts';
@@ -24,22 +24,22 @@ const EXTENSION_MS = 10_000;
 const START_MS_MAX = 600_000;
 const STOP_MS_MAX = 60_000;
 
-interface ServiceNoticesParts {
+interface ServiceNoticesDeps {
   readonly clock: Clock;
   /** Undefined without a service manager: nothing is sent. */
-  readonly terms: NotifyTerms | undefined;
+  readonly notify: NotifyOptions | undefined;
   readonly statusLine: () => string;
   /** How long the lease journal's worker has owed an answer, in milliseconds. */
   readonly journalSilentMs: () => number;
   /** Called once when the service manager cannot be reached, and each time the watchdog stops being fed. */
   readonly onTrouble: (note: RackNote) => void;
-  /** For tests: replaces the socket that `terms` names. */
+  /** For tests: replaces the socket that `notify` names. */
   readonly socket?: NotifySocket;
 }
 
 /** Notifies the service manager. Every method may also be called without one. */
 export class ServiceNotices {
-  readonly #parts: ServiceNoticesParts;
+  readonly #deps: ServiceNoticesDeps;
   readonly #socket: NotifySocket | undefined;
   readonly #startedAt: Instant;
   #state: 'starting' | 'serving' | 'stopping' | 'silent' = 'starting';
@@ -51,15 +51,15 @@ export class ServiceNotices {
   #isStarved = false;
   readonly #timers: Timer[] = [];
 
-  constructor(parts: ServiceNoticesParts) {
-    this.#parts = parts;
-    const { terms, clock } = parts;
+  constructor(deps: ServiceNoticesDeps) {
+    this.#deps = deps;
+    const { notify, clock } = deps;
     this.#startedAt = clock.now();
     this.#stoppingAt = clock.now();
-    if (terms === undefined) return;
-    this.#socket = parts.socket ?? openNotifySocket(terms.socket, parts.onTrouble);
+    if (notify === undefined) return;
+    this.#socket = deps.socket ?? openNotifySocket(notify.socket, deps.onTrouble);
     this.#timers.push(repeat(clock, STATUS_MS, () => this.#check()));
-    const { watchdogMs } = terms;
+    const { watchdogMs } = notify;
     if (watchdogMs !== undefined) this.#timers.push(repeat(clock, watchdogMs / 2, () => this.#feed(watchdogMs)));
     this.#check();
   }
@@ -95,7 +95,7 @@ export class ServiceNotices {
     this.#progress = text;
     if (this.#state !== 'stopping') {
       this.#state = 'stopping';
-      this.#stoppingAt = this.#parts.clock.now();
+      this.#stoppingAt = this.#deps.clock.now();
       this.#send({ STOPPING: '1' });
     }
     this.#check();
@@ -109,7 +109,7 @@ export class ServiceNotices {
 
   /** Sends READY again until the socket takes it, because the service manager waits for it. */
   #sendReady(): void {
-    const line = this.#parts.statusLine();
+    const line = this.#deps.statusLine();
     this.#readyOwed = !this.#send({ READY: '1', STATUS: line });
     if (!this.#readyOwed) this.#sentLine = line;
   }
@@ -120,7 +120,7 @@ export class ServiceNotices {
       this.#sendReady();
       return;
     }
-    const line = this.#state === 'serving' ? this.#parts.statusLine() : this.#progress;
+    const line = this.#state === 'serving' ? this.#deps.statusLine() : this.#progress;
     const changed = line !== this.#sentLine;
     const sent = this.#send({ ...this.#extension(), ...(changed ? { STATUS: line } : {}) });
     // A status line that the socket did not take is sent again at the next check.
@@ -130,14 +130,14 @@ export class ServiceNotices {
   #extension(): Readonly<Record<string, string>> {
     if (this.#state === 'serving') return {};
     const isStarting = this.#state === 'starting';
-    const since = this.#parts.clock.now() - (isStarting ? this.#startedAt : this.#stoppingAt);
+    const since = this.#deps.clock.now() - (isStarting ? this.#startedAt : this.#stoppingAt);
     return since > (isStarting ? START_MS_MAX : STOP_MS_MAX)
       ? {}
       : { EXTEND_TIMEOUT_USEC: String(EXTENSION_MS * 1000) };
   }
 
   #feed(watchdogMs: number): void {
-    const silentMs = this.#state === 'serving' ? this.#parts.journalSilentMs() : 0;
+    const silentMs = this.#state === 'serving' ? this.#deps.journalSilentMs() : 0;
     if (silentMs < watchdogMs / 2) {
       this.#isStarved = false;
       this.#send({ WATCHDOG: '1' });
@@ -145,7 +145,7 @@ export class ServiceNotices {
     }
     if (this.#isStarved) return;
     this.#isStarved = true;
-    this.#parts.onTrouble({ note: 'journal-silent', seconds: Math.round(silentMs / 1000) });
+    this.#deps.onTrouble({ note: 'journal-silent', seconds: Math.round(silentMs / 1000) });
   }
 
   #send(notice: Readonly<Record<string, string>>): boolean {
@@ -155,7 +155,7 @@ export class ServiceNotices {
 }
 
 interface ServiceSources extends Omit<StatusLineSources, 'journal'> {
-  readonly terms: NotifyTerms | undefined;
+  readonly notify: NotifyOptions | undefined;
   readonly publish: Publish;
   /** Undefined until it is open. */
   readonly journal: () =>
@@ -165,10 +165,10 @@ interface ServiceSources extends Omit<StatusLineSources, 'journal'> {
 
 /** Opens the notifications of a running daemon. */
 export function openServiceNotices(sources: ServiceSources): ServiceNotices {
-  const { clock, terms, publish, journal } = sources;
+  const { clock, notify, publish, journal } = sources;
   return new ServiceNotices({
     clock,
-    terms,
+    notify,
     statusLine: followStatus({ ...sources, journal: () => journal()?.status() }),
     journalSilentMs: () => journal()?.silentMs() ?? 0,
     onTrouble: (note) => {

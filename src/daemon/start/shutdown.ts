@@ -22,7 +22,7 @@ const STOP_GRACE_MS = 10_000;
 /** How often the service manager's status line is updated with the remaining work. */
 const PROGRESS_MS = 500;
 
-interface ShutdownParts {
+interface ShutdownDeps {
   readonly clock: Clock;
   readonly publish: Publish;
   readonly notices: ServiceNotices;
@@ -31,14 +31,14 @@ interface ShutdownParts {
 /** Finishes work in progress. @returns the number of transfers that were cut */
 export async function finishWork(
   rack: Pick<Rack, 'drain' | 'transfers' | 'dhcp'>,
-  parts: ShutdownParts,
+  deps: ShutdownDeps,
 ): Promise<number> {
-  const { clock, notices } = parts;
+  const { clock, notices } = deps;
   const left = () => ({ replies: rack.dhcp.waiting, transfers: rack.transfers });
   const first = left();
   if (first.replies + first.transfers > 0) {
     const event: DaemonEvent = { kind: 'daemon.finishing', at: clock.now(), ...first, graceMs: STOP_GRACE_MS };
-    parts.publish(event);
+    deps.publish(event);
   }
   let unfinished = first.transfers;
   const tell = (): void => {
@@ -76,7 +76,7 @@ export async function startWhole<Process extends Startable>(process: Process, st
   return process;
 }
 
-interface LastParts {
+interface ExitDeps {
   readonly logger: Logger;
   readonly notices: ServiceNotices;
   readonly stream: EventStream;
@@ -88,7 +88,7 @@ interface LastParts {
  */
 export async function closeAll(
   opened: (() => Promise<void> | void)[],
-  { logger, notices, stream }: LastParts,
+  { logger, notices, stream }: ExitDeps,
   onClosed: () => void = () => undefined,
 ): Promise<void> {
   for (const close of opened.splice(0).reverse()) {

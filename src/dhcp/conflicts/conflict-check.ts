@@ -157,7 +157,7 @@ const LOOKS_MAX = 2 * STOCK_SIZE;
 /** Probes an address for a host other than a client. Resolves to its hardware address, or undefined. */
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
 
-interface ConflictPorts {
+interface ConflictDeps {
   readonly clock: Clock;
   readonly leases: LeaseView;
   /** Undefined: addresses are offered without a probe. */
@@ -177,7 +177,7 @@ export interface AddressUser {
 type Clearance = 'clear' | 'asked' | 'crowded' | Promise<AddressUser | undefined>;
 
 export class ConflictCheck {
-  readonly #ports: ConflictPorts;
+  readonly #deps: ConflictDeps;
   readonly #listener: ConflictListener;
   readonly #stock = new FreeStock();
   readonly #book = new ProbeBook();
@@ -195,10 +195,10 @@ export class ConflictCheck {
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(ports: ConflictPorts, listener: ConflictListener) {
-    this.#ports = ports;
+  constructor(deps: ConflictDeps, listener: ConflictListener) {
+    this.#deps = deps;
     this.#listener = listener;
-    const { clock, leases, canProbe } = ports;
+    const { clock, leases, canProbe } = deps;
     this.facts = {
       knownFree:
         canProbe && (({ subnet }) => this.#stock.first(subnet.name, clock.now(), (address) => leases.isFree(address))),
@@ -238,7 +238,7 @@ export class ConflictCheck {
     const asking = turn === true ? ask() : turn.then(ask);
     const answered = (answeringMac: MacAddress | undefined): AddressUser | undefined => {
       this.#turns.end();
-      const at = this.#ports.clock.now();
+      const at = this.#deps.clock.now();
       const user =
         answeringMac === undefined || answeringMac === mac
           ? undefined
@@ -265,7 +265,7 @@ export class ConflictCheck {
     if (this.#distrusts(served, now)) return undefined;
     const { name } = served.subnet;
     const [max, before] = [believedMax(served), this.#holders.count(name)];
-    const record = this.#ports.leases.find(address);
+    const record = this.#deps.leases.find(address);
     const verdict = this.#holders.judge(name, record, user, max, now);
     // An address already set aside counts once.
     if (verdict === 'stranger' && isHeld(record, now) && record.isDoubted !== true)
@@ -277,7 +277,7 @@ export class ConflictCheck {
 
   /** Forgets addresses that can no longer be handed out. */
   #clearOut(): void {
-    const { leases } = this.#ports;
+    const { leases } = this.#deps;
     this.#stock.keep((network, address) => {
       const isServed = ({ subnet }: ServedSubnet): boolean =>
         subnet.name === network && subnet.conflictCheck !== false && isInDynamicRange(subnet, address);
@@ -286,19 +286,19 @@ export class ConflictCheck {
   }
 
   #canProbe({ interfaceName, conflictCheck }: DhcpSubnet): boolean {
-    const { findConflict, canProbe } = this.#ports;
+    const { findConflict, canProbe } = this.#deps;
     if (findConflict === undefined || conflictCheck === false || interfaceName === undefined) return false;
     return canProbe === undefined || canProbe(interfaceName);
   }
 
   #ask(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined> {
-    const { findConflict } = this.#ports;
+    const { findConflict } = this.#deps;
     return findConflict === undefined ? Promise.resolve(undefined) : findConflict(address, interfaceName);
   }
 
   /** In `delayMs`, then every STOCK_LOOK_MS. */
   #look(delayMs: number): void {
-    const { clock, findConflict, canProbe } = this.#ports;
+    const { clock, findConflict, canProbe } = this.#deps;
     if (this.#closed || findConflict === undefined || canProbe === undefined) return;
     this.#timer?.cancel();
     this.#timer = clock.schedule(delayMs, () => {
@@ -311,7 +311,7 @@ export class ConflictCheck {
 
   #stockUp(served: ServedSubnet): void {
     const { subnet } = served;
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     if (subnet.interfaceName === undefined || !this.#canProbe(subnet) || this.#distrusts(served, now)) return;
     const stale = this.#stock.stale(subnet.name, now);
     const running = [...this.#ahead.keys()].filter((address) => isInDynamicRange(subnet, address)).length;
@@ -322,7 +322,7 @@ export class ConflictCheck {
   }
 
   #candidates({ subnet }: ServedSubnet, wanted: number, now: Instant): readonly Ipv4[] {
-    const { leases } = this.#ports;
+    const { leases } = this.#deps;
     const range = subnet.dynamic;
     if (range === undefined || wanted <= 0) return [];
     const candidates = new Set<Ipv4>();
@@ -370,7 +370,7 @@ export class ConflictCheck {
   }
 
   #onAsked(served: ServedSubnet, address: Ipv4, user: MacAddress | undefined): void {
-    const { clock } = this.#ports;
+    const { clock } = this.#deps;
     const now = clock.now();
     const { name } = served.subnet;
     this.#endAhead(address);
@@ -400,12 +400,12 @@ export class ConflictCheck {
 
   /** True if neither offered nor leased since the probe began. */
   #isFree({ subnet }: ServedSubnet, address: Ipv4): boolean {
-    return isInDynamicRange(subnet, address) && this.#ports.leases.isFree(address);
+    return isInDynamicRange(subnet, address) && this.#deps.leases.isFree(address);
   }
 
   /** True if the user is not the last holder. */
   #isOthers(served: ServedSubnet, address: Ipv4, user: MacAddress, now: Instant): boolean {
-    const record = this.#ports.leases.find(address);
+    const record = this.#deps.leases.find(address);
     return this.#isFree(served, address) && !this.#holders.isHolder(served.subnet.name, record, user, now);
   }
 

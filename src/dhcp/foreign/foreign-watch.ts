@@ -65,7 +65,7 @@ export function listSharedNetworks(
   return [...networks.values()];
 }
 
-interface ForeignWatchPorts {
+interface ForeignWatchDeps {
   readonly clock: Clock;
   readonly publish: (event: DhcpEvent) => void;
   /** Opens a tap, if possible. */
@@ -98,7 +98,7 @@ interface Listening {
 
 /** Watches the shared networks of a server. */
 export class ForeignWatch implements ForeignServerListener {
-  readonly #ports: ForeignWatchPorts;
+  readonly #deps: ForeignWatchDeps;
   readonly #servers = new ForeignServers();
   readonly #unproven = new UnprovenServers();
   readonly #watched = new Map<string, Watched>();
@@ -110,9 +110,9 @@ export class ForeignWatch implements ForeignServerListener {
   #isBlind = false;
   #closed = false;
 
-  constructor(ports: ForeignWatchPorts) {
-    this.#ports = ports;
-    this.#alarm = new Alarm(ports.clock, () => this.#onAlarm());
+  constructor(deps: ForeignWatchDeps) {
+    this.#deps = deps;
+    this.#alarm = new Alarm(deps.clock, () => this.#onAlarm());
   }
 
   /** The known servers, the first seen first. */
@@ -131,7 +131,7 @@ export class ForeignWatch implements ForeignServerListener {
    */
   configure(networks: readonly SharedNetwork[], intervalMs: number | undefined, dhcpPorts: DhcpPorts): void {
     if (this.#closed) return;
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     const isOn = intervalMs !== undefined && this.#intervalMs === undefined;
     this.#intervalMs = intervalMs;
     this.#dhcpPorts = dhcpPorts;
@@ -153,12 +153,12 @@ export class ForeignWatch implements ForeignServerListener {
       this.#watched.set(network.place, watched);
     }
     this.#unproven.retain(places);
-    if (this.#servers.retain(places)) this.#ports.onChange?.();
+    if (this.#servers.retain(places)) this.#deps.onChange?.();
     this.#expect();
   }
 
   isSeenAt(place: string, client: MacAddress): boolean {
-    const now = this.#ports.clock.now();
+    const now = this.#deps.clock.now();
     const isKnown = (): boolean => this.#isKnown(client);
     return this.#servers.isProvenAt(place, this.#seenSince(now)) || this.#unproven.spares(place, client, isKnown, now);
   }
@@ -169,9 +169,9 @@ export class ForeignWatch implements ForeignServerListener {
     if (watched === undefined) return;
     const named = optionAddress(message.options, OPTION.serverIdentifier);
     if (optionU8(message.options, OPTION.messageType) === MESSAGE_TYPE.request && named !== undefined) {
-      if (this.#ports.ownAddresses().has(named)) return;
+      if (this.#deps.ownAddresses().has(named)) return;
       const client = macFromBytes(message.chaddr);
-      this.#unproven.choose(watched.network.place, client, this.#isKnown(client), this.#ports.clock.now());
+      this.#unproven.choose(watched.network.place, client, this.#isKnown(client), this.#deps.clock.now());
       this.#see(watched, { server: named, evidence: 'client' });
       return;
     }
@@ -185,7 +185,7 @@ export class ForeignWatch implements ForeignServerListener {
    * search runs there
    */
   search(device: string, mac: MacAddress): Promise<readonly Ipv4[] | undefined> {
-    const { tap: openTap, ownAddresses } = this.#ports;
+    const { tap: openTap, ownAddresses } = this.#deps;
     const tap =
       this.#closed || this.#searches.has(device)
         ? undefined
@@ -217,7 +217,7 @@ export class ForeignWatch implements ForeignServerListener {
   }
 
   #isKnown(client: MacAddress): boolean {
-    return this.#ports.isKnownClient?.(client) === true;
+    return this.#deps.isKnownClient?.(client) === true;
   }
 
   #find({ subnet, interfaceName }: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): Watched | undefined {
@@ -230,7 +230,7 @@ export class ForeignWatch implements ForeignServerListener {
   }
 
   #see(watched: Watched, seen: Pick<Sighting, 'server' | 'evidence'> & Partial<Sighting>): void {
-    const { clock, publish, ownAddresses, onChange } = this.#ports;
+    const { clock, publish, ownAddresses, onChange } = this.#deps;
     if (ownAddresses().has(seen.server)) return;
     const { place, interfaceName, subnets } = watched.network;
     const now = clock.now();
@@ -264,14 +264,14 @@ export class ForeignWatch implements ForeignServerListener {
     }
     const oldest = this.#servers.all.reduce((at, { lastSeen }) => Math.min(at, lastSeen), Number.POSITIVE_INFINITY);
     if (oldest < Number.POSITIVE_INFINITY) {
-      const now = this.#ports.clock.now();
+      const now = this.#deps.clock.now();
       const keptMs = now - this.#seenSince(now);
       this.#alarm.expect(later(now, Math.max(0, oldest + keptMs - now) + 1));
     }
   }
 
   #onAlarm(): void {
-    const { clock, publish, onChange } = this.#ports;
+    const { clock, publish, onChange } = this.#deps;
     const now = clock.now();
     const gone = this.#servers.forget(this.#seenSince(now), now);
     for (const event of gone) publish(event);
@@ -290,9 +290,9 @@ export class ForeignWatch implements ForeignServerListener {
     watched.nextProbe = later(now, watched.probes === 0 ? Math.min(AGAIN_MS, intervalMs) : intervalMs);
     watched.probes += 1;
     if (mac === undefined || interfaceName === undefined || watched.running !== undefined) return;
-    const tap = this.#ports.tap({ device: interfaceName, mac, port: this.#dhcpPorts.clientPort });
+    const tap = this.#deps.tap({ device: interfaceName, mac, port: this.#dhcpPorts.clientPort });
     if (tap === undefined) {
-      if (!this.#isBlind) this.#ports.publish({ kind: 'dhcp.probe-blind', at: now });
+      if (!this.#isBlind) this.#deps.publish({ kind: 'dhcp.probe-blind', at: now });
       this.#isBlind = true;
       return;
     }
@@ -310,7 +310,7 @@ export class ForeignWatch implements ForeignServerListener {
   }
 
   #compose(mac: MacAddress): ProbeIdentity {
-    const xid = this.#ports.clock.randomBytes(4).reduce((number, byte) => number * 256 + byte, 0);
+    const xid = this.#deps.clock.randomBytes(4).reduce((number, byte) => number * 256 + byte, 0);
     return { mac, xid };
   }
 
@@ -323,7 +323,7 @@ export class ForeignWatch implements ForeignServerListener {
   #listen(listening: Listening, waitedMs = 0, hasHeard = false): void {
     const { tap, probe, isEnded, take, end } = listening;
     if (waitedMs === 0) this.#send(listening);
-    this.#ports.clock.schedule(LOOK_MS, () => {
+    this.#deps.clock.schedule(LOOK_MS, () => {
       if (isEnded()) return end();
       const offers = tap.take().flatMap((datagram) => decodeForeignOffer(datagram, probe) ?? []);
       for (const offer of offers) take(offer);

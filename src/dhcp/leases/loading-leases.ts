@@ -37,7 +37,7 @@ export const KEPT_PER_LOOK_MAX = 512;
 /** Called with a loading address and when it was last heard. */
 export type VisitLoading = (address: Ipv4, heardAt: Instant) => void;
 
-interface LoadingPorts {
+interface LoadingLeasesDeps {
   readonly clock: Clock;
   readonly leases: Pick<LeaseView, 'find' | 'isFree'>;
   /** Visits transfers whose client has shown its presence. @returns the number of all transfers */
@@ -50,20 +50,20 @@ interface LoadingPorts {
 
 /** Keeps the leases of loading machines. */
 export class LoadingLeases {
-  readonly #ports: LoadingPorts;
+  readonly #deps: LoadingLeasesDeps;
   /** When each was last heard, the longest silent first. */
   readonly #heardAt = new BoundedMap<Ipv4, Instant>(LOADING_MAX, 'set longest ago');
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(ports: LoadingPorts) {
-    this.#ports = ports;
+  constructor(deps: LoadingLeasesDeps) {
+    this.#deps = deps;
   }
 
   /** Called when a client asks for a file. */
   asked(): void {
     if (this.#closed) return;
-    this.#timer ??= this.#ports.clock.schedule(LOOK_MS, () => this.#look());
+    this.#timer ??= this.#deps.clock.schedule(LOOK_MS, () => this.#look());
   }
 
   /** Called when a machine was answered. */
@@ -79,8 +79,8 @@ export class LoadingLeases {
 
   #look(): void {
     this.#timer = undefined;
-    const now = this.#ports.clock.now();
-    const transfers = this.#ports.visitLoading((address, heardAt) => {
+    const now = this.#deps.clock.now();
+    const transfers = this.#deps.visitLoading((address, heardAt) => {
       if (heardAt > (this.#heardAt.get(address) ?? 0)) this.heard(address, heardAt);
     });
     const stillHeard: Lease[] = [];
@@ -91,13 +91,13 @@ export class LoadingLeases {
       if (quietAt <= now) this.#heardAt.delete(address);
       else if (lease !== undefined && lease.expiresAt < quietAt) stillHeard.push({ ...lease, expiresAt: quietAt });
     }
-    if (stillHeard.length > 0) this.#ports.store(stillHeard);
+    if (stillHeard.length > 0) this.#deps.store(stillHeard);
     if (transfers > 0 || this.#heardAt.size > 0) this.asked();
   }
 
   /** The address's lease if it ends soon or has ended, and its client could still renew it. */
   #endingSoon(address: Ipv4, now: Instant): Lease | undefined {
-    const { leases, mayRunOn } = this.#ports;
+    const { leases, mayRunOn } = this.#deps;
     const lease = leases.find(address);
     if (lease?.state !== 'bound' || lease.expiresAt > later(now, AHEAD_MS)) return undefined;
     const isIts = lease.expiresAt > now || leases.isFree(address);

@@ -164,7 +164,7 @@ export type BundledResult = { readonly name: string } & (
   | { readonly kind: 'newer' | 'refused'; readonly why: string }
 );
 
-interface BundleTerms {
+interface BundleOptions {
   readonly tree: string;
   readonly file: ImageBytes;
   readonly fileName: string;
@@ -175,9 +175,9 @@ interface BundleTerms {
 }
 
 /** @throws RackError `bad-argument` if it is not a whole bundle, `cancelled` */
-export async function addBundle({ tree, file, fileName, onResult, ...terms }: BundleTerms): Promise<void> {
+export async function addBundle({ tree, file, fileName, onResult, ...options }: BundleOptions): Promise<void> {
   const { files, arches } = await listBundle(file, fileName);
-  const { clock, downloads, signal } = terms;
+  const { clock, downloads, signal } = options;
   const site = await serve(file, files);
   try {
     const bundle = cleanText(basename(fileName), BUNDLE_CHARACTERS_MAX);

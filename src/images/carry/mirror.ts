@@ -53,7 +53,7 @@ interface MirrorProgress {
   readonly bytesPerSecond: number;
 }
 
-interface MirrorTerms {
+interface MirrorOptions {
   readonly directory: string;
   readonly downloads: Downloads;
   readonly clock: Pick<Clock, 'wallTimeMs'>;
@@ -77,10 +77,10 @@ interface MirrorResult {
  * `source-failed`, `already-exists` for a file or a link that no mirror wrote, `already-running`,
  * `store-unwritable`, `cancelled`
  */
-export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Promise<MirrorResult> {
-  const { directory, downloads, clock, signal } = terms;
+export async function mirrorSite(request: MirrorRequest, options: MirrorOptions): Promise<MirrorResult> {
+  const { directory, downloads, clock, signal } = options;
   const plan = await planMirror(request, downloads, clock, signal);
-  terms.onPlan(plan);
+  options.onPlan(plan);
   if (plan.images === 0) throw new RackError('not-found', nothingChosen(plan, existsSync(recordPath(directory))));
   try {
     const own = join(directory, WORK);
@@ -89,7 +89,7 @@ export async function mirrorSite(request: MirrorRequest, terms: MirrorTerms): Pr
     if (lock === undefined)
       throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
     try {
-      return await fulfil(plan, terms);
+      return await fulfil(plan, options);
     } finally {
       lock.release();
     }
@@ -122,7 +122,7 @@ interface Wanted {
 async function findMissing(
   files: readonly Wanted[],
   record: Record,
-  { directory, signal }: MirrorTerms,
+  { directory, signal }: MirrorOptions,
 ): Promise<ReadonlySet<string>> {
   const missing = new Set<string>();
   for (const file of files) {
@@ -162,14 +162,14 @@ function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
   return [remedy, ...unmatched].join('\n  ');
 }
 
-async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResult> {
-  const { directory, signal } = terms;
+async function fulfil(plan: MirrorPlan, options: MirrorOptions): Promise<MirrorResult> {
+  const { directory, signal } = options;
   const record = readRecord(directory);
   const documents = plan.documents.map(({ path, bytes }) => {
     const hex = createHash('sha256').update(bytes).digest('hex');
     return { path, content: bytes, bytes: bytes.length, digest: { algorithm: 'sha256', hex } as const };
   });
-  const missing = await findMissing([...plan.files, ...documents], record, terms);
+  const missing = await findMissing([...plan.files, ...documents], record, options);
   const files = plan.files.filter(({ path }) => missing.has(path));
   for (const { path } of files) record.set(path, record.get(path) ?? '');
   // A document comes after every file that it names, so that it is removed before these.
@@ -183,8 +183,8 @@ async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResul
   await saveRecord(directory, record);
   const removed: string[] = [];
   try {
-    const late = await fetchFiles(files, record, terms);
-    for (const file of late) await place(file, record, terms);
+    const late = await fetchFiles(files, record, options);
+    for (const file of late) await place(file, record, options);
     for (const { path, content, digest } of documents.filter(({ path }) => missing.has(path))) {
       await publishFile(join(directory, path), content);
       record.set(path, digest.hex);
@@ -220,11 +220,11 @@ const directoriesAbove = (path: string): readonly string[] => {
 async function fetchFiles(
   files: readonly MirrorFile[],
   record: Record,
-  terms: MirrorTerms,
+  options: MirrorOptions,
 ): Promise<readonly MirrorFile[]> {
   const stop = new AbortController();
-  const signal = AbortSignal.any([terms.signal, stop.signal]);
-  const counter = new ProgressCounter(files, terms.onProgress);
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const counter = new ProgressCounter(files, options.onProgress);
   const left = files.values();
   const failures: string[] = [];
   const late: MirrorFile[] = [];
@@ -232,11 +232,11 @@ async function fetchFiles(
   let fetched = 0;
   const work = async (): Promise<void> => {
     for (const file of left) {
-      const failure = await fetchFile(file, { ...terms, signal }, counter);
+      const failure = await fetchFile(file, { ...options, signal }, counter);
       if (failure === undefined) fetched += 1;
       else failures.push(failure.text);
-      const isFree = seenEntry(join(terms.directory, file.path)) === undefined;
-      if (failure === undefined && isFree) await place(file, record, terms);
+      const isFree = seenEntry(join(options.directory, file.path)) === undefined;
+      if (failure === undefined && isFree) await place(file, record, options);
       else if (failure === undefined) late.push(file);
       failuresInARow = failure === undefined || failure.isOfFile ? 0 : failuresInARow + 1;
       if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
@@ -270,7 +270,7 @@ const downloadName = ({ path, digest }: MirrorFile): string =>
 /** @returns undefined if it is there */
 async function fetchFile(
   file: MirrorFile,
-  { directory, downloads, signal, onState }: MirrorTerms,
+  { directory, downloads, signal, onState }: MirrorOptions,
   counter: ProgressCounter,
 ): Promise<Failure | undefined> {
   const { path, url, bytes, digest } = file;
@@ -299,7 +299,7 @@ async function fetchFile(
   }
 }
 
-async function place(file: MirrorFile, record: Record, { directory, signal }: MirrorTerms): Promise<void> {
+async function place(file: MirrorFile, record: Record, { directory, signal }: MirrorOptions): Promise<void> {
   const at = join(directory, file.path);
   await heedStop(signal);
   await makeDirectories(dirname(at));

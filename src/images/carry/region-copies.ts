@@ -17,7 +17,7 @@ export interface CopyOrder {
   readonly ca: string | undefined;
 }
 
-interface RegionCopiesParts {
+interface RegionCopiesDeps {
   readonly clock: Clock;
   /** Undefined if the rack should copy nothing until the next `begin`. */
   readonly copy: (onProgress: (progress: CopyProgress) => void) => Promise<CopyResult> | undefined;
@@ -25,7 +25,7 @@ interface RegionCopiesParts {
 }
 
 export class RegionCopies {
-  readonly #parts: RegionCopiesParts;
+  readonly #deps: RegionCopiesDeps;
   #timer: Timer | undefined;
   #isCopying = false;
   #problem = '';
@@ -33,8 +33,8 @@ export class RegionCopies {
   /** The latest image is last. */
   readonly #progress = new BoundedMap<string, CopyProgress>(PROGRESS_MAX, 'set longest ago');
 
-  constructor(parts: RegionCopiesParts) {
-    this.#parts = parts;
+  constructor(deps: RegionCopiesDeps) {
+    this.#deps = deps;
   }
 
   /** Of at most PROGRESS_MAX images. */
@@ -55,7 +55,7 @@ export class RegionCopies {
 
   async #run(): Promise<void> {
     this.#timer = undefined;
-    const copying = this.#parts.copy((progress) => this.#progress.set(progress.file, progress));
+    const copying = this.#deps.copy((progress) => this.#progress.set(progress.file, progress));
     if (copying === undefined) return;
     this.#isCopying = true;
     let problem = '';
@@ -67,8 +67,8 @@ export class RegionCopies {
     this.#isCopying = false;
     if (this.#isClosed) return;
     // Each problem is reported once.
-    if (problem !== '' && problem !== this.#problem) this.#parts.onProblem(problem);
+    if (problem !== '' && problem !== this.#problem) this.#deps.onProblem(problem);
     this.#problem = problem;
-    this.#timer = this.#parts.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => void this.#run());
+    this.#timer = this.#deps.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => void this.#run());
   }
 }

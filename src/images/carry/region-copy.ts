@@ -63,7 +63,7 @@ export interface CopyProgress {
   readonly error: string;
 }
 
-interface CopyTerms {
+interface CopyOptions {
   readonly tree: string;
   /** As `http://region:5240/MAAS`; at least one. */
   readonly urls: readonly string[];
@@ -91,9 +91,9 @@ interface OwnCopy {
  * @throws RackError `source-failed` if no address of the region answers; the first error of our own
  * that a copy met
  */
-export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
-  const { tree, clock, downloads, onProgress } = terms;
-  const sites = [...new Set(terms.urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`))];
+export async function copyFromRegion(options: CopyOptions): Promise<CopyResult> {
+  const { tree, clock, downloads, onProgress } = options;
+  const sites = [...new Set(options.urls.map((url) => `${url.endsWith('/') ? url : `${url}/`}images-stream/`))];
   const wish = { os: '*', release: undefined, architectures: [] };
   const answers = await askSources(
     sites.map((url) => buildRegionSource(url, COPY_SOURCE, STREAM_ARCHITECTURES)),
@@ -109,7 +109,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
   let added = 0;
   for (const offers of chooseNewest(offered, isComplete, copiesIn(tree))) {
     try {
-      if (await copyOne(offers, terms)) added += 1;
+      if (await copyOne(offers, options)) added += 1;
     } catch (error) {
       // The others are copied nevertheless.
       if (!isOutside(error)) bugs.push(error);
@@ -221,7 +221,10 @@ export const buildRegionSource = (url: string, name: string, arches: StreamSourc
   streamSource({ url, name, arches, trust: { kind: 'unsigned', why: 'its place is trusted' } });
 
 /** @returns false if the rack has it, or something else in its place */
-async function copyOne(offers: Preferred<Offer>, { tree, downloads, clock, onProgress }: CopyTerms): Promise<boolean> {
+async function copyOne(
+  offers: Preferred<Offer>,
+  { tree, downloads, clock, onProgress }: CopyOptions,
+): Promise<boolean> {
   const [first] = offers;
   if (await isHere(first, tree)) return false;
   const file = offerName(first);

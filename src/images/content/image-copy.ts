@@ -147,7 +147,7 @@ async function expandHead(file: ImageBytes, compression: Compression, signal?: A
   return copyBytes(Buffer.concat(parts), 0, FILE_HEAD_BYTES);
 }
 
-interface TransferTerms {
+interface TransferOptions {
   readonly part: string;
   readonly given: GivenFormat | 'packed';
   readonly format: ImageFormat;
@@ -155,7 +155,7 @@ interface TransferTerms {
 
 async function transfer(
   request: CopyRequest,
-  { part, given, format }: TransferTerms,
+  { part, given, format }: TransferOptions,
   disk: DiskCounter,
 ): Promise<Pick<Copy, 'sha256' | 'bytes'>> {
   const out = await BlobFile.create(part);

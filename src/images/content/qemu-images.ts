@@ -21,7 +21,7 @@ import { DISK_BYTES_MAX, type DiskPiece, type ImageBytes } from './disk-image.ts
 import { bytesOfFile, readPieces } from './image-file.ts';
 import { readProgramText } from './limited-program.ts';
 
-interface ConversionTerms {
+interface ConversionOptions {
   /** In a directory with room. */
   readonly part: string;
   /** The caller closes it. */
@@ -58,11 +58,11 @@ export async function openUnnamed(path: string): Promise<FileHandle> {
  */
 export async function convertQcow2(
   image: ImageBytes,
-  terms: ConversionTerms,
+  options: ConversionOptions,
 ): Promise<{ readonly pieces: AsyncIterable<DiskPiece>; readonly bytes: number }> {
-  const { part, unnamed, refuse, signal } = terms;
+  const { part, unnamed, refuse, signal } = options;
   refuseOtherFiles(await image.read(0, HEADER_BYTES), refuse);
-  const own = image.own ?? (await copyToUnnamed(image, terms));
+  const own = image.own ?? (await copyToUnnamed(image, options));
   const qemuImg = (
     words: readonly string[],
     files: readonly FileHandle[],
@@ -99,7 +99,7 @@ export async function convertQcow2(
   return { pieces: piecesIn(await bytesOfFile(raw, part), map), bytes };
 }
 
-function refuseOtherFiles(header: Uint8Array, refuse: ConversionTerms['refuse']): void {
+function refuseOtherFiles(header: Uint8Array, refuse: ConversionOptions['refuse']): void {
   if (header.length < HEADER_BYTES) throw refuse(`its header is incomplete: ${DAMAGED}`);
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   if (view.getBigUint64(BACKING_FILE_AT) !== 0n)
@@ -108,7 +108,7 @@ function refuseOtherFiles(header: Uint8Array, refuse: ConversionTerms['refuse'])
     throw refuse(`its data is in another file: ${MAKE_WHOLE}`);
 }
 
-async function copyToUnnamed(image: ImageBytes, { part, unnamed, refuse }: ConversionTerms): Promise<FileHandle> {
+async function copyToUnnamed(image: ImageBytes, { part, unnamed, refuse }: ConversionOptions): Promise<FileHandle> {
   const copy = await unnamed();
   let done = 0;
   for await (const { bytes } of readPieces(image)) {

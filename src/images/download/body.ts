@@ -44,13 +44,13 @@ export class Bandwidth {
   }
 }
 
-export interface BodyMeans {
+export interface BodyDeps {
   readonly clock: Clock;
   readonly bandwidth: Bandwidth;
   readonly settings: DownloadSettings;
 }
 
-interface BodyTerms {
+interface BodyOptions {
   /** How many bytes of the file precede the body. */
   readonly at: number;
   /** Of the whole file; undefined: unknown. */
@@ -65,8 +65,8 @@ interface BodyTerms {
 /** Reads a body. @returns false if the signal came first @throws DownloadError; the error of `take` */
 export async function readBody(
   answer: WebAnswer,
-  { clock, bandwidth, settings }: BodyMeans,
-  { at, total, bytesMax, wholeMs = Number.POSITIVE_INFINITY, take }: BodyTerms,
+  { clock, bandwidth, settings }: BodyDeps,
+  { at, total, bytesMax, wholeMs = Number.POSITIVE_INFINITY, take }: BodyOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { host } = answer.url;

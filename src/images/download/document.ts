@@ -3,7 +3,7 @@
 // 1. Timeouts, pace, redirects and faults are those of files; `bytesMax` and `documentMsMax` bound
 //    a document, which is kept in memory.
 
-import { type BodyMeans, readBody } from './body.ts';
+import { type BodyDeps, readBody } from './body.ts';
 import { DownloadError } from './fault.ts';
 import { planBody } from './range-answer.ts';
 import { sleepUntil } from './sleep-until.ts';
@@ -18,7 +18,7 @@ export interface DocumentRequest {
   readonly bytesMax: number;
 }
 
-interface DocumentMeans extends BodyMeans {
+interface DocumentDeps extends BodyDeps {
   readonly web: WebClient;
   readonly health: SourceHealth;
 }
@@ -29,10 +29,10 @@ interface DocumentMeans extends BodyMeans {
  */
 export async function fetchDocument(
   { url: text, bytesMax }: DocumentRequest,
-  means: DocumentMeans,
+  deps: DocumentDeps,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const { clock, health, settings } = means;
+  const { clock, health, settings } = deps;
   const url = parseWebUrl(text);
   const roundsMax = Math.min(settings.roundsMax, ROUNDS_MAX);
   const plan = new SourcePlan([url], health, clock, { ...settings, roundsMax });
@@ -45,7 +45,7 @@ export async function fetchDocument(
       continue;
     }
     try {
-      const bytes = await askOnce(url, bytesMax, means, signal);
+      const bytes = await askOnce(url, bytesMax, deps, signal);
       if (bytes !== undefined) plan.succeeded(url);
       return bytes;
     } catch (error) {
@@ -60,15 +60,15 @@ export async function fetchDocument(
 async function askOnce(
   source: URL,
   bytesMax: number,
-  means: DocumentMeans,
+  deps: DocumentDeps,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const answer = await means.web.open(source, () => ({}), signal);
+  const answer = await deps.web.open(source, () => ({}), signal);
   if (answer === undefined) return undefined;
   const { status, headers, url } = answer;
   try {
     const wanted = { from: 0, kept: undefined, mayMix: false, bytes: undefined, bytesMax, isDocument: true };
-    const plan = planBody({ url, status, headers, wallTimeMs: means.clock.wallTimeMs() }, wanted);
+    const plan = planBody({ url, status, headers, wallTimeMs: deps.clock.wallTimeMs() }, wanted);
     const total = plan.kind === 'body' ? plan.file.total : undefined;
     // One buffer: a server may send a document byte by byte.
     const memory = new ArrayBuffer(0, { maxByteLength: bytesMax });
@@ -77,8 +77,8 @@ async function askOnce(
       memory.resize(at + bytes.length);
       new Uint8Array(memory, at).set(bytes);
     };
-    const terms = { at: 0, total, bytesMax, wholeMs: means.settings.documentMsMax, take };
-    const isWhole = await readBody(answer, means, terms, signal);
+    const options = { at: 0, total, bytesMax, wholeMs: deps.settings.documentMsMax, take };
+    const isWhole = await readBody(answer, deps, options, signal);
     return isWhole ? new Uint8Array(memory.transferToFixedLength()) : undefined;
   } finally {
     answer.close();

@@ -17,7 +17,7 @@ import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { Clock, Timer } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { RESERVE_BYTES } from '../content/blob-writing.ts';
-import { type BodyMeans, readBody } from './body.ts';
+import { type BodyDeps, readBody } from './body.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { type AttemptFault, cleanFault, cleanSaid, DownloadError, describeLastFault } from './fault.ts';
 import { isFinished, PartFile, partFiles, partPath, removeFiles } from './part-file.ts';
@@ -31,7 +31,7 @@ import { parseWebUrl, shownUrl, type WebAnswer, type WebClient } from './web-cli
 /** How often new bytes are reported; other changes are at once. */
 const PROGRESS_MS = 100;
 
-export interface DownloadMeans extends BodyMeans {
+export interface DownloadDeps extends BodyDeps {
   readonly web: WebClient;
   readonly room: DiskRoom;
   readonly health: SourceHealth;
@@ -41,7 +41,7 @@ const stopped = (): RackError => new RackError('cancelled', 'the import was stop
 
 export class FileDownload {
   readonly #request: DownloadRequest;
-  readonly #means: DownloadMeans;
+  readonly #deps: DownloadDeps;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #onState: OnState;
@@ -57,10 +57,10 @@ export class FileDownload {
   #reason: AttemptFault | undefined;
   #mayMix = true;
 
-  constructor(request: DownloadRequest, means: DownloadMeans, signal: AbortSignal, onState: OnState) {
-    const { clock, health, settings } = means;
+  constructor(request: DownloadRequest, deps: DownloadDeps, signal: AbortSignal, onState: OnState) {
+    const { clock, health, settings } = deps;
     this.#request = request;
-    this.#means = means;
+    this.#deps = deps;
     this.#clock = clock;
     this.#signal = signal;
     this.#onState = onState;
@@ -155,7 +155,7 @@ export class FileDownload {
       const { bytes, bytesMax } = this.#request;
       const wanted: Wanted = { from: part.bytes, kept: part.kept, mayMix: this.#mayMix, bytes, bytesMax };
       const fields = (requestUrl: URL) => (this.#rangeless.has(url.href) ? {} : rangeFields(requestUrl, wanted));
-      const answer = await this.#means.web.open(url, fields, this.#signal);
+      const answer = await this.#deps.web.open(url, fields, this.#signal);
       if (answer === undefined) return false;
       try {
         const { status, headers } = answer;
@@ -195,7 +195,7 @@ export class FileDownload {
     };
     this.#set(show(0));
     try {
-      return await readBody(answer, this.#means, { at, total, bytesMax, take }, this.#signal);
+      return await readBody(answer, this.#deps, { at, total, bytesMax, take }, this.#signal);
     } finally {
       reservation.release();
     }
@@ -205,12 +205,12 @@ export class FileDownload {
   async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
     const { directory, isHeld = false } = this.#request;
     try {
-      return await this.#means.room.reserve(directory, bytes);
+      return await this.#deps.room.reserve(directory, bytes);
     } catch (error) {
       if (!(isHeld && error instanceof DownloadError && error.fault.code === 'no-room')) throw error;
       const { neededBytes, freeBytes } = error.fault.params;
       await freeUnheldParts(directory, neededBytes - freeBytes, this.#clock.wallTimeMs());
-      return this.#means.room.reserve(directory, bytes);
+      return this.#deps.room.reserve(directory, bytes);
     }
   }
 

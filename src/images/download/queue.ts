@@ -9,7 +9,7 @@ import type { Clock } from '../../ground/clock.ts';
 import { Bandwidth } from './body.ts';
 import { DiskRoom, type ReadDisk, readHostDisk } from './disk-room.ts';
 import { type DocumentRequest, fetchDocument } from './document.ts';
-import { type DownloadMeans, FileDownload } from './download.ts';
+import { type DownloadDeps, FileDownload } from './download.ts';
 import type { DownloadRequest, OnState } from './request.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { SourceHealth } from './source-plan.ts';
@@ -18,7 +18,7 @@ import { WebClient } from './web-client.ts';
 /** Documents do not wait for files. */
 const DOCUMENTS_OF_HOST_MAX = 4;
 
-interface FetchTerms {
+interface FetchOptions {
   /** What has arrived stays. */
   readonly signal?: AbortSignal | undefined;
   readonly onState?: OnState | undefined;
@@ -29,19 +29,19 @@ export interface Downloads {
    * Resolves when the file is verified. Only this download may write it: the caller holds it.
    * @returns its bytes @throws DownloadError, RackError `cancelled`, `bad-argument` for an invalid URL
    */
-  fetch(request: DownloadRequest, terms?: FetchTerms): Promise<number>;
+  fetch(request: DownloadRequest, options?: FetchOptions): Promise<number>;
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 export class DownloadQueue implements Downloads {
-  readonly #means: DownloadMeans;
+  readonly #deps: DownloadDeps;
   readonly #documents: { readonly web: WebClient; readonly health: SourceHealth };
   readonly #closing = new AbortController();
   readonly #awaited = new Set<Promise<unknown>>();
   #keepsAlive: MessagePort | undefined;
 
   constructor(settings: DownloadSettings, clock: Clock, readDisk: ReadDisk = readHostDisk) {
-    this.#means = {
+    this.#deps = {
       clock,
       settings,
       web: new WebClient(settings, settings.filesOfHostMax),
@@ -52,12 +52,12 @@ export class DownloadQueue implements Downloads {
     this.#documents = { web: new WebClient(settings, DOCUMENTS_OF_HOST_MAX), health: new SourceHealth() };
   }
 
-  async fetch(request: DownloadRequest, { signal, onState = () => undefined }: FetchTerms = {}): Promise<number> {
-    return this.#awaiting(new FileDownload(request, this.#means, this.#either(signal), onState).run());
+  async fetch(request: DownloadRequest, { signal, onState = () => undefined }: FetchOptions = {}): Promise<number> {
+    return this.#awaiting(new FileDownload(request, this.#deps, this.#either(signal), onState).run());
   }
 
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    return this.#awaiting(fetchDocument(request, { ...this.#means, ...this.#documents }, this.#either(signal)));
+    return this.#awaiting(fetchDocument(request, { ...this.#deps, ...this.#documents }, this.#either(signal)));
   }
 
   #either(signal: AbortSignal | undefined): AbortSignal {
@@ -66,11 +66,11 @@ export class DownloadQueue implements Downloads {
 
   /** Sets the bandwidth of all downloads together; undefined: unlimited. */
   limit(bytesPerSecond: number | undefined): void {
-    this.#means.bandwidth.limit(bytesPerSecond);
+    this.#deps.bandwidth.limit(bytesPerSecond);
   }
 
   useProxy(proxy: ProxySettings): void {
-    this.#means.web.useProxy(proxy);
+    this.#deps.web.useProxy(proxy);
     this.#documents.web.useProxy(proxy);
   }
 

@@ -27,7 +27,7 @@ const PROBLEMS_MAX = 3;
 /** An offer with what its server says of its files, where the source says nothing. */
 export type DatedOffer = Offer & { readonly bytes: number | undefined; readonly modified?: string | undefined };
 
-export interface AskingTerms {
+export interface AskingOptions {
   readonly configured: ConfiguredMirrors;
   readonly proxy: DownloadSettings['proxy'];
 }
@@ -37,7 +37,7 @@ export class Asking {
   readonly #configured: ConfiguredMirrors;
   readonly #report: OnReport;
 
-  constructor({ configured, proxy }: AskingTerms, report: OnReport) {
+  constructor({ configured, proxy }: AskingOptions, report: OnReport) {
     this.#settings = { ...DEFAULT_SETTINGS, proxy, roundsMax: 1, connectMs: CONNECT_MS };
     this.#configured = configured;
     this.#report = report;
@@ -46,14 +46,14 @@ export class Asking {
   async ask(sources: readonly ImageSource[], wish: OfferWish, signal?: AbortSignal): Promise<readonly SourceAnswer[]> {
     const downloads = new DownloadQueue(this.#settings, systemClock);
     try {
-      const terms = {
+      const options = {
         downloads,
         clock: systemClock,
         mirrors: readHostMirrors(),
         configured: this.#configured,
         signal,
       };
-      const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
+      const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, options);
       return await new Questions(sources, { ask, clock: systemClock, ...buildPatience(this.#report) }).until();
     } finally {
       await downloads.close();
@@ -110,10 +110,10 @@ export interface SourceOffers {
  * imports.
  */
 export async function listOffers(
-  { source, ...terms }: AskingTerms & { readonly source: ImageSource },
+  { source, ...options }: AskingOptions & { readonly source: ImageSource },
   signal: AbortSignal,
 ): Promise<SourceOffers> {
-  const asking = new Asking(terms, () => undefined);
+  const asking = new Asking(options, () => undefined);
   const [answer] = await asking.ask([source], { os: ANY, release: undefined, architectures: [] }, signal);
   const offers = await asking.date(answer?.offers ?? []);
   const byName = Map.groupBy(offers, ({ os, release, architecture }) => [os, release, architecture].join('/'));

@@ -49,7 +49,7 @@ export type Wanted =
   | { readonly lost: Lost };
 type Lost = Parameters<typeof offersAgain>[1];
 
-interface NamedImportTerms {
+interface NamedImportOptions {
   readonly wanted: Wanted;
   /** In the order of preference. */
   readonly sources: readonly ImageSource[];
@@ -85,12 +85,12 @@ interface Delivery {
 }
 
 /** Imports what is wanted. @throws RackError as the imports, and `cancelled` */
-export async function importNamed(tree: string, terms: NamedImportTerms, io: ImportIo): Promise<Imported> {
+export async function importNamed(tree: string, options: NamedImportOptions, io: ImportIo): Promise<Imported> {
   const { signal } = io;
-  const { proxy, bytesPerSecondMax } = terms;
+  const { proxy, bytesPerSecondMax } = options;
   const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy }, systemClock);
   try {
-    return await new NamedImport(tree, terms, downloads, io).run(terms.wanted);
+    return await new NamedImport(tree, options, downloads, io).run(options.wanted);
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new RackError('cancelled', 'interrupted; repeat the command to continue', { cause: error });
@@ -101,16 +101,21 @@ export async function importNamed(tree: string, terms: NamedImportTerms, io: Imp
 
 class NamedImport {
   readonly #tree: string;
-  readonly #terms: NamedImportTerms;
+  readonly #options: NamedImportOptions;
   readonly #downloads: DownloadQueue;
   readonly #signal: AbortSignal;
   readonly #report: OnReport;
   readonly #workDir: ImportIo['workDir'];
   readonly #shown: DownloadReports;
 
-  constructor(tree: string, terms: NamedImportTerms, downloads: DownloadQueue, { signal, report, workDir }: ImportIo) {
+  constructor(
+    tree: string,
+    options: NamedImportOptions,
+    downloads: DownloadQueue,
+    { signal, report, workDir }: ImportIo,
+  ) {
     this.#tree = tree;
-    this.#terms = terms;
+    this.#options = options;
     this.#downloads = downloads;
     this.#signal = signal;
     this.#report = report;
@@ -120,18 +125,18 @@ class NamedImport {
 
   run(wanted: Wanted): Promise<Imported> {
     const { kind } = 'lost' in wanted ? wanted.lost : wanted;
-    const sources = this.#terms.sources.filter((source) => kind === 'installer' || source.kind !== 'installer');
+    const sources = this.#options.sources.filter((source) => kind === 'installer' || source.kind !== 'installer');
     return this.#deliver(sources, buildChoice(wanted), (offers, delivery) => this.#import(offers, delivery));
   }
 
   async #import(offers: Offers, { signal, show }: Delivery): Promise<Imported> {
-    const { packages: given, sources } = this.#terms;
-    const means = { tree: this.#tree, downloads: this.#downloads, signal };
+    const { packages: given, sources } = this.#options;
+    const deps = { tree: this.#tree, downloads: this.#downloads, signal };
     const [offer] = offers;
     if (offer.kind === 'image') {
-      const terms = { ...means, nowMs: systemClock.wallTimeMs(), onState: show };
+      const options = { ...deps, nowMs: systemClock.wallTimeMs(), onState: show };
       const images = pickOffers(offers, 'image');
-      return await importFirst([offer, ...images.slice(1)], terms, (tried) => {
+      return await importFirst([offer, ...images.slice(1)], options, (tried) => {
         this.#shown.restart();
         this.#report({ line: describeOffer(tried) });
       });
@@ -142,8 +147,7 @@ class NamedImport {
     if (note !== undefined) this.#report({ note: `Note: ${note}` });
     const files = joined.kind === 'installer' ? joined.files.slice(1, 2) : joined.files;
     onProgress(`${joined.title}: ${files.map(({ url }) => url).join(' ')}`);
-    if (joined.kind === 'loader')
-      return { ...(await importLoader(joined, { ...means, onState: show })), offer: joined };
+    if (joined.kind === 'loader') return { ...(await importLoader(joined, { ...deps, onState: show })), offer: joined };
     if (joined.kind !== 'installer') throw new Error('the offers of an import are of one kind');
     const isOfMirror = sources.some(({ kind }) => kind === 'installer');
     if (isOfMirror && (joined.os === 'debian' || given !== undefined)) requireInstallerPrograms(given);
@@ -152,8 +156,8 @@ class NamedImport {
     const scratch = await openScratch(workDir);
     try {
       const packages = given && (await Promise.all(given.map((file, at) => writeGiven(join(scratch, `${at}`), file))));
-      const terms = { ...means, workDir, packages, onProgress, onState: show };
-      return { ...(await importOfferedInstaller(joined, terms)), offer: joined };
+      const options = { ...deps, workDir, packages, onProgress, onState: show };
+      return { ...(await importOfferedInstaller(joined, options)), offer: joined };
     } finally {
       await rm(scratch, { recursive: true, force: true });
     }
@@ -169,10 +173,10 @@ class NamedImport {
     deliver: (chosen: Offers, delivery: Delivery) => Promise<R>,
   ): Promise<R> {
     const signal = this.#signal;
-    const mirrors = { mirrors: readHostMirrors(), configured: this.#terms.configured };
-    const terms = { downloads: this.#downloads, clock: systemClock, ...mirrors, tree: this.#tree };
+    const mirrors = { mirrors: readHostMirrors(), configured: this.#options.configured };
+    const options = { downloads: this.#downloads, clock: systemClock, ...mirrors, tree: this.#tree };
     const questions = new Questions(sources, {
-      ask: (source, closed) => askSource(source, wish, { ...terms, signal: AbortSignal.any([signal, closed]) }),
+      ask: (source, closed) => askSource(source, wish, { ...options, signal: AbortSignal.any([signal, closed]) }),
       clock: systemClock,
       ...buildPatience(this.#report),
     });

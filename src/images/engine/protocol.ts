@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { serialize } from 'node:v8';
 import { errorText, RackError } from '../../ground/errors.ts';
 import type { Report } from './reports.ts';
-import type { WorkName, WorkTerms } from './works.ts';
+import type { WorkInput, WorkName } from './works.ts';
 
 /** An open socket of an engine, and its tree: both absolute. */
 export interface EngineEndpoint {
@@ -26,7 +26,7 @@ export interface Order<N extends WorkName = WorkName> {
   readonly name: N;
   /** As the process that owns it names it. */
   readonly tree: string;
-  readonly terms: WorkTerms<N>;
+  readonly options: WorkInput<N>;
   /** The bytes of a file follow. */
   readonly hasContent: boolean;
   /** Their number; undefined: unknown. */

@@ -1,7 +1,7 @@
 // The socket on which the owner of the tree does works for the commands of this host. Only its user
 // and root may open it: whoever may can have anything done.
 //
-//   POST /  ─ 4 bytes: the length of the order ─ the order: name, tree and terms ─ the bytes of a file, if the work needs one
+//   POST /  ─ 4 bytes: the length of the order ─ the order: name, tree and options ─ the bytes of a file, if the work needs one
 //   answer  ─ a line of JSON for each report ─ a last one with the result, or the refusal
 //
 // 1. A work ends with its client, as without the socket, or when its file is cut short: what has
@@ -49,11 +49,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, stateD
   try {
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
     response.flushHeaders();
-    const { name, tree, terms, hasContent, bytes } = await body.readOrder();
+    const { name, tree, options, hasContent, bytes } = await body.readOrder();
     if (!isAbsolute(tree)) throw new RackError('bad-argument', `the boot tree ${tree} is no absolute path`);
     const content = hasContent ? { bytes, pieces: () => body.rest() } : undefined;
     const workDir = (): string => workDirectory(stateDir);
-    const done = await doWork(name, tree, terms, { signal: stop.signal, report: say, content, workDir });
+    const done = await doWork(name, tree, options, { signal: stop.signal, report: say, content, workDir });
     // JSON leaves out what a work without a result returns.
     say({ done: done ?? null });
   } catch (error) {

@@ -30,7 +30,7 @@ import { listBlobs, type StoredImage } from '../store/image-store.ts';
 import { type FileContent, publishFile } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 import { inStoreTurn, openStored } from '../store/stored-blob.ts';
-import { type AskingTerms, listOffers } from './asking.ts';
+import { type AskingOptions, listOffers } from './asking.ts';
 import { type ImportIo, importNamed } from './import-named.ts';
 import { reportTenths } from './reports.ts';
 import { holdTree } from './tree-lock.ts';
@@ -50,45 +50,45 @@ export interface WorkIo extends ImportIo {
   readonly content?: GivenContent | undefined;
 }
 
-/** The works by name: each gets the boot tree, its terms and a WorkIo. */
+/** The works by name: each gets the boot tree, its options and a WorkIo. */
 const WORKS = {
   import: importNamed,
 
   /** Asks a source, which changes nothing. */
-  'list-offers': (_: string, terms: AskingTerms & { readonly source: ImageSource }, { signal }: WorkIo) =>
-    listOffers(terms, signal),
+  'list-offers': (_: string, options: AskingOptions & { readonly source: ImageSource }, { signal }: WorkIo) =>
+    listOffers(options, signal),
 
   bundle: async (tree: string, { fileName }: { readonly fileName: string }, io: WorkIo) => {
     // The server is this process: another try would bring the same bytes.
     const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, roundsMax: 1 }, systemClock);
     const { signal, report } = io;
-    const means = { tree, fileName, downloads, clock: systemClock, signal };
+    const deps = { tree, fileName, downloads, clock: systemClock, signal };
     try {
       await withFile(tree, fileName, io, (file) =>
-        addBundle({ ...means, file, onResult: (result) => report({ result }) }),
+        addBundle({ ...deps, file, onResult: (result) => report({ result }) }),
       );
     } finally {
       await downloads.close();
     }
   },
 
-  disc: (tree: string, terms: Pick<Parameters<typeof importDisc>[0], 'fileName' | 'arch' | 'release'>, io: WorkIo) =>
-    withFile(tree, terms.fileName, io, (file) =>
-      importDisc({ tree, ...terms, file, whenCopied: file.checkUnchanged, onProgress: reportTenths(io.report) }),
+  disc: (tree: string, options: Pick<Parameters<typeof importDisc>[0], 'fileName' | 'arch' | 'release'>, io: WorkIo) =>
+    withFile(tree, options.fileName, io, (file) =>
+      importDisc({ tree, ...options, file, whenCopied: file.checkUnchanged, onProgress: reportTenths(io.report) }),
     ),
 
   /** `unfit`: why deploying it would probably fail; undefined: no known reason. */
   'add-disk': async (
     tree: string,
-    terms: Pick<AddRequest, 'fileName' | 'name' | 'title' | 'compress' | 'isMade'>,
+    options: Pick<AddRequest, 'fileName' | 'name' | 'title' | 'compress' | 'isMade'>,
     io: WorkIo,
   ) => {
-    const { architecture } = terms.name;
+    const { architecture } = options.name;
     const inspector = new SystemInspector(architecture);
-    const added = await withFile(tree, terms.fileName, io, (file) =>
+    const added = await withFile(tree, options.fileName, io, (file) =>
       addImage({
         tree,
-        ...terms,
+        ...options,
         file,
         whenVerified: file.checkUnchanged,
         nowMs: systemClock.wallTimeMs(),
@@ -104,7 +104,7 @@ const WORKS = {
 
   'add-root': async (
     tree: string,
-    terms: Pick<RootRequest, 'fileName' | 'name' | 'title' | 'format' | 'rootName'>,
+    options: Pick<RootRequest, 'fileName' | 'name' | 'title' | 'format' | 'rootName'>,
     io: WorkIo,
   ) => {
     const { bytes, pieces } = requireContent(io);
@@ -117,7 +117,7 @@ const WORKS = {
         if (bytes !== undefined) onProgress(done, bytes);
       }
     }
-    return await copyRoot({ tree, ...terms, nowMs: systemClock.wallTimeMs() }, watched(), bytes);
+    return await copyRoot({ tree, ...options, nowMs: systemClock.wallTimeMs() }, watched(), bytes);
   },
 
   /**
@@ -126,7 +126,7 @@ const WORKS = {
    */
   remove: async (
     tree: string,
-    terms: {
+    options: {
       readonly images?: readonly StoredImage[];
       /** The bytes of images stay for an hour, for machines. */
       readonly keepsBytes?: boolean;
@@ -135,7 +135,7 @@ const WORKS = {
       readonly unusable?: readonly string[];
     },
   ) => {
-    const { images = [], keepsBytes = false, parts = [], unusable = [] } = terms;
+    const { images = [], keepsBytes = false, parts = [], unusable = [] } = options;
     const moved: string[] = [];
     for (const path of unusable) moved.push(await inStoreTurn(() => moveAside(tree, path)));
     const freedByImages = await removeImages(tree, images, systemClock.wallTimeMs(), { isKnown: !keepsBytes });
@@ -169,9 +169,9 @@ const WORKS = {
   copy: async (tree: string, { urls, ca }: CopyOrder, { report }: WorkIo) => {
     const authorities = ca === undefined ? undefined : [ca];
     const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, authorities }, systemClock);
-    const means = { tree, urls, downloads, clock: systemClock };
+    const deps = { tree, urls, downloads, clock: systemClock };
     try {
-      return await copyFromRegion({ ...means, onProgress: (copied) => report({ copied }) });
+      return await copyFromRegion({ ...deps, onProgress: (copied) => report({ copied }) });
     } finally {
       await downloads.close();
     }
@@ -187,13 +187,13 @@ const WORKS = {
   /** Replaces a directory of the tree, or files of the top directory: a `Publisher`. */
   publish: async (
     tree: string,
-    terms: {
+    options: {
       readonly directory: string | undefined;
       readonly os: string | undefined;
       readonly files: readonly FileContent[];
     },
   ) => {
-    const { directory, os, files } = terms;
+    const { directory, os, files } = options;
     const bytes = files.reduce((sum, { data }) => sum + data.length, 0);
     await checkRoom(join(tree, 'images'), bytes);
     if (directory !== undefined) await publishDirectory(join(tree, directory), files, replaceable(tree, os));
@@ -204,7 +204,7 @@ const WORKS = {
 export type WorkName = keyof typeof WORKS;
 /** These change nothing in the tree, and are done whoever has it. */
 const READING: ReadonlySet<WorkName> = new Set(['list-offers']);
-export type WorkTerms<N extends WorkName> = Parameters<(typeof WORKS)[N]>[1];
+export type WorkInput<N extends WorkName> = Parameters<(typeof WORKS)[N]>[1];
 export type WorkResult<N extends WorkName> = Awaited<ReturnType<(typeof WORKS)[N]>>;
 
 /**
@@ -214,15 +214,15 @@ export type WorkResult<N extends WorkName> = Awaited<ReturnType<(typeof WORKS)[N
 export async function doWork<N extends WorkName>(
   name: N,
   tree: string,
-  terms: WorkTerms<N>,
+  options: WorkInput<N>,
   io: WorkIo,
 ): Promise<WorkResult<N>> {
   const works: {
-    readonly [K in WorkName]: (tree: string, terms: WorkTerms<K>, io: WorkIo) => Promise<WorkResult<K>>;
+    readonly [K in WorkName]: (tree: string, options: WorkInput<K>, io: WorkIo) => Promise<WorkResult<K>>;
   } = WORKS;
   const hold = READING.has(name) ? undefined : await holdTree(tree);
   try {
-    return await works[name](tree, terms, io);
+    return await works[name](tree, options, io);
   } catch (error) {
     throw asStoreError(error, tree);
   } finally {

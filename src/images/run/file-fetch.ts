@@ -30,7 +30,7 @@ export const heldBy = ({ directory, name }: Pick<DownloadRequest, 'directory' | 
   join(directory, name);
 
 /** The options of a download, whose file others may need, too. */
-export interface FetchTerms {
+export interface FetchOptions {
   readonly downloads: Downloads;
   readonly onState?: OnState | undefined;
   /** The bytes downloaded so far stay. */
@@ -38,7 +38,7 @@ export interface FetchTerms {
 }
 
 /** The bytes and total of its states are those of all files of the image. */
-export interface ImportTerms extends FetchTerms {
+export interface ImportOptions extends FetchOptions {
   readonly tree: string;
   readonly nowMs: number;
   /** Another Rackboot's store has checked the system; its bytes are stored unchanged. */

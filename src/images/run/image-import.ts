@@ -44,7 +44,7 @@ import {
 import { makeDirectories, publishFile } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 import { judgeBlob, openStored } from '../store/stored-blob.ts';
-import { buildDownload, heldBy, type ImportTerms } from './file-fetch.ts';
+import { buildDownload, heldBy, type ImportOptions } from './file-fetch.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';
@@ -104,17 +104,17 @@ export interface ImportResult {
  * is there, `cancelled`, `already-running` if another work needs this file, `bad-argument` if its
  * content was refused, now or by an earlier import, and those of `addImage`
  */
-export async function importImage(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
+export async function importImage(offer: ImageOffer, options: ImportOptions): Promise<ImportResult> {
   try {
-    const result = await importMissing(offer, terms);
-    if (offer.serial === undefined && result.added && terms.isCopy !== true) await noteDelivered(terms.tree, offer);
+    const result = await importMissing(offer, options);
+    if (offer.serial === undefined && result.added && options.isCopy !== true) await noteDelivered(options.tree, offer);
     return result;
   } catch (error) {
-    throw asStoreError(error, join(terms.tree, 'images'));
+    throw asStoreError(error, join(options.tree, 'images'));
   }
 }
 
-function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
+function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportOptions): void {
   const { serial, source } = offer;
   if (isCopy === true) return;
   const named = readImages(tree).images.filter((image) => isSameName(image, offer));
@@ -134,13 +134,13 @@ function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
   throw new RackError('source-failed', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
 }
 
-async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<ImportResult> {
-  const { tree } = terms;
-  refuseOlder(offer, terms);
+async function importMissing(offer: ImageOffer, options: ImportOptions): Promise<ImportResult> {
+  const { tree } = options;
+  refuseOlder(offer, options);
   if (offer.system !== undefined) {
-    return { ...(await importSystem(offer, offer.system, terms)), system: undefined };
+    return { ...(await importSystem(offer, offer.system, options)), system: undefined };
   }
-  const { bundle } = terms;
+  const { bundle } = options;
   const isPresent = (image: StoredImage): boolean =>
     isImportedFrom(image, offer) || (bundle !== undefined && isAddedAsPublished(image, offer));
   const present = readImages(tree).images.find(isPresent);
@@ -155,14 +155,14 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   };
   const lock = holdFiles([heldBy(request)], offerName(offer));
   try {
-    const twin = await publishTwin(offer, terms);
+    const twin = await publishTwin(offer, options);
     if (twin !== undefined) return { ...twin, system: undefined };
-    const why = terms.isCopy === true ? undefined : readRefusal(request, offer.architecture);
+    const why = options.isCopy === true ? undefined : readRefusal(request, offer.architecture);
     if (why !== undefined) throw refusedError(offer, why);
     refuseTaken(offer, request, tree);
     // Half-made images of killed imports must not take the room for this one.
-    await sweepBlobs(tree, terms.nowMs, new Set());
-    const { image, added, system } = await addDownloaded(offer, request, terms);
+    await sweepBlobs(tree, options.nowMs, new Set());
+    const { image, added, system } = await addDownloaded(offer, request, options);
     await removeDownload(request);
     return { image, added, system };
   } finally {
@@ -191,7 +191,7 @@ function isAddedAsPublished(image: StoredImage, offer: ImageOffer): boolean {
 /** Publishes an image whose file was imported under another name. @returns undefined if none was */
 async function publishTwin(
   offer: ImageOffer,
-  { tree, nowMs, isCopy = false }: ImportTerms,
+  { tree, nowMs, isCopy = false }: ImportOptions,
 ): Promise<Pick<ImportResult, 'image' | 'added'> | undefined> {
   const { os, release, architecture, subarchitecture, label, serial, title, source } = offer;
   const [{ digest }] = offer.files;
@@ -219,9 +219,9 @@ async function publishTwin(
 
 type Added = AddResult & { readonly system: SystemFacts };
 
-async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
-  const { tree, nowMs, isCopy, bundle, downloads, signal } = terms;
-  await downloads.fetch(request, terms);
+async function addDownloaded(offer: ImageOffer, request: DownloadRequest, options: ImportOptions): Promise<Added> {
+  const { tree, nowMs, isCopy, bundle, downloads, signal } = options;
+  await downloads.fetch(request, options);
   const { os, release, architecture, subarchitecture, label, serial, title, source } = offer;
   const [{ digest, url }] = offer.files;
   const inspector = new SystemInspector(architecture);

@@ -12,7 +12,7 @@ import {
   sumOfferBytes,
 } from '../sources/offer.ts';
 import { readImages, type StoredImage } from '../store/image-store.ts';
-import type { ImportTerms } from './file-fetch.ts';
+import type { ImportOptions } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import { type ImportResult, importImage } from './image-import.ts';
 import { importOfferedInstaller } from './installer-import.ts';
@@ -50,7 +50,7 @@ interface ImportedItem {
   readonly note?: string | undefined;
 }
 
-interface ItemTerms extends ImportTerms {
+interface ImportItemOptions extends ImportOptions {
   readonly workDir: string;
   /** As of `InstallerTerms`. */
   readonly onTurn?: (() => void) | undefined;
@@ -69,22 +69,22 @@ export interface FirstItem extends ImportedItem {
  */
 export async function importFirstItem(
   offers: Preferred<Offer>,
-  terms: ItemTerms,
+  options: ImportItemOptions,
   onOffer: (offer: Offer) => void,
 ): Promise<FirstItem> {
-  const { result, failures } = await deliverFirst(joinOffers(offers), (offer) => importItem(offer, terms), onOffer);
+  const { result, failures } = await deliverFirst(joinOffers(offers), (offer) => importItem(offer, options), onOffer);
   return { ...result, failures };
 }
 
-async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem> {
+async function importItem(offer: Offer, options: ImportItemOptions): Promise<ImportedItem> {
   switch (offer.kind) {
     case 'image': {
-      const { image, added } = await importImage(offer, terms);
+      const { image, added } = await importImage(offer, options);
       const { serial, bytes, system } = image;
       return { serial, bytes: sumBytes([{ bytes }, ...(system?.files ?? [])]), added };
     }
     case 'loader': {
-      const { tree, downloads, signal, bundle, onState } = terms;
+      const { tree, downloads, signal, bundle, onState } = options;
       const progress = new FilesProgress(sumOfferBytes(offer));
       const { files, serial, added } = await importLoader(offer, {
         tree,
@@ -96,7 +96,7 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
       return { serial, bytes: sumBytes(files), added };
     }
     case 'installer': {
-      const { tree, workDir, downloads, signal, bundle, onState, onTurn } = terms;
+      const { tree, workDir, downloads, signal, bundle, onState, onTurn } = options;
       const progress = new FilesProgress(sumOfferBytes(offer), new Set(listDigests(offer)).size);
       const { files, serial, added } = await importOfferedInstaller(offer, {
         tree,
@@ -132,10 +132,10 @@ export interface FirstImport extends ImportResult {
  */
 export async function importFirst(
   offers: Preferred<ImageOffer>,
-  terms: ImportTerms,
+  options: ImportOptions,
   onOffer: (offer: ImageOffer) => void,
 ): Promise<FirstImport> {
-  const { result, ...tried } = await deliverFirst(joinOffers(offers), (offer) => importImage(offer, terms), onOffer);
+  const { result, ...tried } = await deliverFirst(joinOffers(offers), (offer) => importImage(offer, options), onOffer);
   return { ...result, ...tried };
 }
 

@@ -22,7 +22,7 @@ import { assertOwnStore } from '../store/image-store.ts';
 import { OneAtATime } from '../store/one-at-a-time.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
-import { buildDownload, type FetchTerms, heldBy } from './file-fetch.ts';
+import { buildDownload, type FetchOptions, heldBy } from './file-fetch.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
 
 /** Both are read into memory; Debian's have at most 50 MB. */
@@ -38,7 +38,9 @@ const turns = new OneAtATime();
 const checks = new OneAtATime();
 
 /** The options of an import. */
-interface InstallerTerms extends FetchTerms, Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
+interface InstallerImportOptions
+  extends FetchOptions,
+    Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
   readonly bundle?: string | undefined;
   /** True: an undamaged installer from the same files stays. Default: false */
   readonly mayStay?: boolean | undefined;
@@ -58,28 +60,31 @@ interface InstallerImport extends Publication {
  * if another import needs a file, `store-unwritable`, `tree-unreadable`, and those of
  * `assertReplaceable` and `publishInstaller`
  */
-export async function importOfferedInstaller(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
+export async function importOfferedInstaller(
+  offer: InstallerOffer,
+  options: InstallerImportOptions,
+): Promise<InstallerImport> {
   try {
-    return await importMissing(offer, terms);
+    return await importMissing(offer, options);
   } catch (error) {
-    throw asStoreError(error, terms.tree);
+    throw asStoreError(error, options.tree);
   }
 }
 
-async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Promise<InstallerImport> {
-  const { tree, signal } = terms;
+async function importMissing(offer: InstallerOffer, options: InstallerImportOptions): Promise<InstallerImport> {
+  const { tree, signal } = options;
   const { os, release, architecture: arch } = offer;
   checkNames({ arch, release });
   const fetched = listDigests(offer);
   const place = join(tree, installerDirectory(offer));
-  const present = terms.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
+  const present = options.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, installerDirectory(offer), os);
   const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
   // The initrd is written again, with drivers.
-  const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || terms.packages !== undefined);
+  const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || options.packages !== undefined);
   const all = offer.files.map((file) => ({
     ...buildDownload(file, offerName(offer), directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
     mirrorKey: offer.mirrorKey,
@@ -90,11 +95,11 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   const lock = holdFiles(requests.map(heldBy), offerName(offer));
   try {
     // Concurrently: both sizes are known early. They are held until neither is written.
-    const ends = await Promise.allSettled(requests.map((request) => terms.downloads.fetch(request, terms)));
+    const ends = await Promise.allSettled(requests.map((request) => options.downloads.fetch(request, options)));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    terms.onTurn?.();
+    options.onTurn?.();
     const made = await turns.do(async () => {
-      const published = await publishFetched(offer, terms, { place, directory, fetched });
+      const published = await publishFetched(offer, options, { place, directory, fetched });
       for (const file of requests) await removeDownload(file);
       const part = await findPart(place, fetched);
       return part === undefined ? undefined : { ...published, serial: part.serial };
@@ -119,7 +124,7 @@ interface FetchedFiles {
 /** Adds drivers unless another Rackboot has. */
 async function publishFetched(
   offer: InstallerOffer,
-  { tree, workDir, packages, onProgress, signal, bundle }: InstallerTerms,
+  { tree, workDir, packages, onProgress, signal, bundle }: InstallerImportOptions,
   { place, directory, fetched }: FetchedFiles,
 ): Promise<Publication> {
   const { os, release, base, title, architecture: arch, source, serial } = offer;

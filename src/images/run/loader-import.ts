@@ -21,7 +21,7 @@ import { holdFiles } from '../store/held-files.ts';
 import { assertOwnStore } from '../store/image-store.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
-import { buildDownload, type FetchTerms, heldBy } from './file-fetch.ts';
+import { buildDownload, type FetchOptions, heldBy } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from './tree-parts.ts';
 
@@ -30,7 +30,7 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** Bound on all unpacked files of a loader together. */
 const LOADER_BYTES_MAX = 256 * 1024 * 1024;
 
-interface LoaderTerms extends FetchTerms {
+interface LoaderImportOptions extends FetchOptions {
   readonly tree: string;
   readonly bundle?: string | undefined;
 }
@@ -45,16 +45,16 @@ interface LoaderImport extends Publication {
  * @throws RackError `source-failed`, `cancelled`, `already-running`, `bad-argument` for an archive
  * that cannot be unpacked, `store-unwritable`, `tree-unreadable`, and those of `assertReplaceable`
  */
-export async function importLoader(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
+export async function importLoader(offer: LoaderOffer, options: LoaderImportOptions): Promise<LoaderImport> {
   try {
-    return await importMissing(offer, terms);
+    return await importMissing(offer, options);
   } catch (error) {
-    throw asStoreError(error, terms.tree);
+    throw asStoreError(error, options.tree);
   }
 }
 
-async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<LoaderImport> {
-  const { tree } = terms;
+async function importMissing(offer: LoaderOffer, options: LoaderImportOptions): Promise<LoaderImport> {
+  const { tree } = options;
   const name = offerName(offer);
   const directory = join(tree, name);
   const digests = [...new Set(listDigests(offer))];
@@ -71,7 +71,7 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
     const unpacked = new Map<string, LoaderFile>();
     let bytes = 0;
     for (const { file, request } of wanted) {
-      await terms.downloads.fetch(request, terms);
+      await options.downloads.fetch(request, options);
       const data = await readFile(join(downloads, request.name));
       const members =
         file.isArchive === true ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
@@ -92,7 +92,7 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
     const files = [...unpacked.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const { source, title, label, serial } = offer;
     const published = files.map(describeFile);
-    const isBundled = terms.bundle === undefined ? {} : { isBundled: true };
+    const isBundled = options.bundle === undefined ? {} : { isBundled: true };
     const facts = { source, title, label, serial, fetched: digests, ...isBundled };
     const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files: published });
     assertReadable(name, manifest);

@@ -20,7 +20,7 @@ import {
 /** The default of `region.import_keep`: how many imported images of a name stay. */
 export const KEPT_VERSIONS = 2;
 
-export interface RemovalTerms {
+export interface RemovalDeps {
   readonly tree: string;
   /** How many imported images of a name stay: at least 1. */
   readonly keptVersions: number;
@@ -32,15 +32,15 @@ export interface RemovalTerms {
 }
 
 /** Removes the older images with the same name. @returns the removed images */
-export async function removeOlder(image: StoredImage, terms: RemovalTerms): Promise<readonly StoredImage[]> {
-  const older = readImages(terms.tree)
+export async function removeOlder(image: StoredImage, options: RemovalDeps): Promise<readonly StoredImage[]> {
+  const older = readImages(options.tree)
     .images.filter((other) => other.origin !== undefined && isSameName(other, image))
     .toSorted(compareImages)
-    .filter((other, at) => at >= terms.keptVersions && other.serial !== image.serial);
+    .filter((other, at) => at >= options.keptVersions && other.serial !== image.serial);
   if (older.length === 0) return [];
-  const use = await terms.use();
+  const use = await options.use();
   const doomed = older.filter((other) => use.usersOf(other).length === 0);
-  await removeUnused(doomed, terms);
+  await removeUnused(doomed, options);
   return doomed;
 }
 
@@ -53,11 +53,11 @@ const formatUnversionedName = (image: ImageName): string => formatImageName({ ..
  * @returns the removed images
  */
 export async function removeAllOlder(
-  terms: RemovalTerms,
+  deps: RemovalDeps,
   elsewhere: () => Promise<readonly ImageName[]>,
   isSpared: (image: StoredImage) => boolean,
 ): Promise<readonly StoredImage[]> {
-  const { tree, keptVersions } = terms;
+  const { tree, keptVersions } = deps;
   const imported = readImages(tree).images.filter((image) => image.origin !== undefined && hasBlob(tree, image));
   const several = [...Map.groupBy(imported, formatUnversionedName)].filter(([, images]) => images.length > 1);
   if (several.length === 0) return [];
@@ -69,16 +69,16 @@ export async function removeAllOlder(
     return images.slice(1).filter((image) => !recent.includes(image.serial) && !isSpared(image));
   });
   if (older.length === 0) return [];
-  const use = await terms.use();
+  const use = await deps.use();
   const doomed = older.filter((image) => use.usersOf(image).length === 0);
-  await removeUnused(doomed, terms);
+  await removeUnused(doomed, deps);
   return doomed;
 }
 
 /** The bytes stay for an hour if a machine uses them, or if this is unknown. */
 export async function removeUnused(
   images: readonly StoredImage[],
-  { use, remove, sweep }: Pick<RemovalTerms, 'use' | 'remove' | 'sweep'>,
+  { use, remove, sweep }: Pick<RemovalDeps, 'use' | 'remove' | 'sweep'>,
 ): Promise<void> {
   if (images.length === 0) return;
   await remove(images);

@@ -67,7 +67,7 @@ interface TreeContent {
   readonly problems: readonly string[];
 }
 
-interface CheckTerms {
+interface CheckOptions {
   readonly tree: string;
   readonly repairs: boolean;
   readonly onProgress: (done: number, total: number) => void;
@@ -102,15 +102,15 @@ export const damagedParts = (tree: string): readonly KnownPart[] =>
 
 /** Checks every file that a manifest names, one after the other. */
 export async function checkParts(
-  terms: CheckTerms,
+  options: CheckOptions,
 ): Promise<Pick<TreeContent, 'others' | 'problems'> & { readonly parts: readonly CheckedPart[] }> {
-  const { parts, others, problems } = listKnownParts(terms.tree);
+  const { parts, others, problems } = listKnownParts(options.tree);
   const total = parts.reduce((sum, part) => sum + sumPartBytes(part), 0);
   const checked: CheckedPart[] = [];
   let before = 0;
   for (const part of parts) {
     const start = before;
-    const result = await checkPart(part, { ...terms, onProgress: (done) => terms.onProgress(start + done, total) });
+    const result = await checkPart(part, { ...options, onProgress: (done) => options.onProgress(start + done, total) });
     before += sumPartBytes(part);
     if (result !== undefined) checked.push(result);
   }
@@ -122,7 +122,7 @@ const sumPartBytes = ({ manifest }: KnownPart): number => manifest.files.reduce(
 /** @returns undefined: it was published again or removed meanwhile */
 async function checkPart(
   part: KnownPart,
-  { tree, repairs, onProgress }: Omit<CheckTerms, 'onProgress'> & { readonly onProgress: (done: number) => void },
+  { tree, repairs, onProgress }: Omit<CheckOptions, 'onProgress'> & { readonly onProgress: (done: number) => void },
 ): Promise<CheckedPart | undefined> {
   const { directory, manifest } = part;
   const disc = join(directory, DISC);

@@ -25,7 +25,7 @@ import { makeDirectories } from '../store/publication.ts';
 import { judgeBlob, replaceBlob } from '../store/stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../store/stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../store/system-tree.ts';
-import { buildDownload, heldBy, type ImportTerms } from './file-fetch.ts';
+import { buildDownload, heldBy, type ImportOptions } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import {
@@ -50,9 +50,9 @@ const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 export async function importSystem(
   offer: ImageOffer,
   system: OfferedSystem,
-  terms: ImportTerms,
+  options: ImportOptions,
 ): Promise<{ readonly image: StoredImage; readonly added: boolean; readonly root: RootFacts | undefined }> {
-  const { tree, nowMs, bundle } = terms;
+  const { tree, nowMs, bundle } = options;
   const { os, release, architecture, subarchitecture, label, title, source } = offer;
   const [{ digest, name: rootName }, ...further] = offer.files;
   const name = { os, release, architecture, subarchitecture, label, serial: offer.serial };
@@ -77,7 +77,7 @@ export async function importSystem(
   checkPlace(tree, name);
   checkSystemPlace(tree, { ...name, system });
   await makeDirectories(ownPlace(tree, '.downloads'));
-  const root = buildWantedRoot(offer, system, terms);
+  const root = buildWantedRoot(offer, system, options);
   const others = further.map((file) => buildWantedFile(file, offerName(offer), tree));
   const progress = new FilesProgress(sumOfferBytes(offer));
   for (const file of [...others, root]) {
@@ -86,9 +86,9 @@ export async function importSystem(
   }
   const stored: SystemFile[] = [];
   for (const file of others) {
-    stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, terms, progress) });
+    stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, options, progress) });
   }
-  const rootBytes = await storeFile(root, terms, progress);
+  const rootBytes = await storeFile(root, options, progress);
   const withoutSerial: Omit<StoredImage, 'serial'> = {
     ...name,
     title,
@@ -156,7 +156,7 @@ function buildWantedFile(file: OfferedFile, title: string, tree: string): Wanted
 function buildWantedRoot(
   offer: ImageOffer,
   { kind }: OfferedSystem,
-  { tree, isCopy }: ImportTerms,
+  { tree, isCopy }: ImportOptions,
 ): WantedFile & { readonly format: RootFormat; readonly facts: () => RootFacts | undefined } {
   const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
   const [file] = offer.files;
@@ -201,7 +201,7 @@ function storedBytes({ path, request }: WantedFile, tree: string): number | unde
 /** Holds the file, and downloads it unless the store has its bytes. @returns its size in bytes */
 async function storeFile(
   file: WantedFile,
-  { tree, downloads, signal, onState }: ImportTerms,
+  { tree, downloads, signal, onState }: ImportOptions,
   progress: FilesProgress,
 ): Promise<number> {
   const { name, digest, request, path, check } = file;

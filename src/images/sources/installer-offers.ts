@@ -39,7 +39,7 @@ import type { SourceDocuments, TrustedDocument } from './source-documents.ts';
 
 const LISTS = ['SHA256SUMS', 'MD5SUMS'] as const;
 
-interface InstallerOfferTerms {
+interface InstallerOfferOptions {
   readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly mirrors: readonly string[];
   readonly configured: ConfiguredMirrors;
@@ -52,19 +52,19 @@ export async function readInstallerOffers(
   source: InstallerSource,
   wish: OfferWish,
   documents: SourceDocuments,
-  terms: InstallerOfferTerms,
+  options: InstallerOfferOptions,
 ): Promise<SourceAnswer> {
   const { release, architectures } = wish;
   const sites = new Map<string, Mirror>();
   const siteFor = (architecture: string): Mirror => {
-    const url = findMirror(source, architecture, terms.configured, terms.mirrors);
+    const url = findMirror(source, architecture, options.configured, options.mirrors);
     if (url === undefined) {
       const remedy = 'name one with --mirror, or as `mirror` of the source';
       throw documents.failure(`this host's apt has no mirror of ${source.os} for ${architecture}: ${remedy}`);
     }
     if (source.trust.kind === 'unsigned' && !url.startsWith('https://'))
       throw documents.failure(`it is not signed, so ${url} must use https`);
-    const site = sites.get(url) ?? new Mirror(source, url, documents, terms);
+    const site = sites.get(url) ?? new Mirror(source, url, documents, options);
     sites.set(url, site);
     return site;
   };
@@ -103,19 +103,19 @@ class Mirror {
   readonly #source: InstallerSource;
   readonly #url: string;
   readonly #documents: SourceDocuments;
-  readonly #terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>;
+  readonly #options: Pick<InstallerOfferOptions, 'clock' | 'seen'>;
   readonly #releases = new Map<string, Promise<ReleaseFile | undefined>>();
 
   constructor(
     source: InstallerSource,
     url: string,
     documents: SourceDocuments,
-    terms: Pick<InstallerOfferTerms, 'clock' | 'seen'>,
+    options: Pick<InstallerOfferOptions, 'clock' | 'seen'>,
   ) {
     this.#source = source;
     this.#url = url;
     this.#documents = documents;
-    this.#terms = terms;
+    this.#options = options;
   }
 
   /** @returns undefined if the mirror has no such installer. */
@@ -125,7 +125,8 @@ class Mirror {
     try {
       const offer = await this.#readSuite(`${base}-updates`, release, architecture);
       if (offer !== undefined) {
-        if (this.#terms.seen !== undefined) await noteThere(this.#terms.seen, this.#updatesOf(release, architecture));
+        if (this.#options.seen !== undefined)
+          await noteThere(this.#options.seen, this.#updatesOf(release, architecture));
         return offer;
       }
     } catch (error) {
@@ -154,7 +155,7 @@ class Mirror {
    * they cannot be used
    */
   #refuseWithout(release: InstallerRelease, architecture: string, spoilt: RackError | undefined): void {
-    const { seen } = this.#terms;
+    const { seen } = this.#options;
     const updates = this.#updatesOf(release, architecture);
     const record = seen === undefined ? undefined : findThere(seen, updates);
     if (record === undefined) return;
@@ -247,7 +248,7 @@ class Mirror {
     const { codename, suite: named, dateMs, validUntilMs } = release;
     if (![codename, named].some((candidate) => candidate === suite || candidate === base))
       throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
-    if (validUntilMs !== undefined && validUntilMs < this.#terms.clock.wallTimeMs()) {
+    if (validUntilMs !== undefined && validUntilMs < this.#options.clock.wallTimeMs()) {
       const ended = new Date(validUntilMs).toISOString().slice(0, 10);
       throw this.#documents.failure(`${directory} was valid until ${ended}: use a mirror that is up to date`);
     }

@@ -29,7 +29,7 @@ import type { ImageSource } from './source.ts';
 import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
 
-interface AskTerms {
+interface AskOptions {
   readonly downloads: Downloads;
   /** Judges signatures when they are verified: a site may sign only when asked. */
   readonly clock: Pick<Clock, 'wallTimeMs'>;
@@ -44,14 +44,14 @@ interface AskTerms {
 export const askSources = (
   sources: readonly ImageSource[],
   wish: OfferWish,
-  terms: AskTerms,
-): Promise<readonly SourceAnswer[]> => Promise.all(sources.map((source) => askSource(source, wish, terms)));
+  options: AskOptions,
+): Promise<readonly SourceAnswer[]> => Promise.all(sources.map((source) => askSource(source, wish, options)));
 
 /** @throws RackError `cancelled` */
 export async function askSource(
   source: ImageSource,
   wish: OfferWish,
-  { downloads, clock, mirrors, configured = {}, signal, tree }: AskTerms,
+  { downloads, clock, mirrors, configured = {}, signal, tree }: AskOptions,
 ): Promise<SourceAnswer> {
   const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
   const documents = new SourceDocuments(source, downloads, clock, signal, seen);

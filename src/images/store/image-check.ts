@@ -35,7 +35,7 @@ export interface CheckedContent {
 /** A blob that is replaced while it is read is read again, this often. */
 const READINGS_MAX = 8;
 
-interface CheckTerms {
+interface CheckOptions {
   readonly tree: string;
   /** False: only report damaged blobs. */
   readonly repairs: boolean;
@@ -44,7 +44,7 @@ interface CheckTerms {
 }
 
 /** Checks every blob that a manifest names, one after the other. */
-export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
+export async function checkContent({ tree, repairs, onProgress }: CheckOptions): Promise<readonly CheckedContent[]> {
   const needed = readImages(tree).images.flatMap((image) => listBlobs(image).map((blob) => ({ image, blob })));
   const byPath = Map.groupBy(needed, ({ blob }) => blob.path);
   const total = [...byPath.values()].reduce((sum, [first]) => sum + (first?.blob.bytes ?? 0), 0);
@@ -72,7 +72,7 @@ export async function checkContent({ tree, repairs, onProgress }: CheckTerms): P
 async function checkBlob(
   blob: ImageBlob,
   users: readonly StoredImage[],
-  { tree, repairs, onProgress }: Omit<CheckTerms, 'onProgress'> & { readonly onProgress: (bytes: number) => void },
+  { tree, repairs, onProgress }: Omit<CheckOptions, 'onProgress'> & { readonly onProgress: (bytes: number) => void },
 ): Promise<CheckedContent> {
   const { path } = blob;
   for (let reading = 1; ; reading += 1) {

@@ -43,7 +43,7 @@ export const inStoreTurn = <T>(work: () => Promise<T>): Promise<T> => turns.do(w
 export const openStored = (path: string): Promise<FileHandle> =>
   open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 
-interface JudgeTerms {
+interface JudgeOptions {
   /** A sweep that begins now spares it. */
   readonly isForUse?: boolean;
   readonly onProgress?: (bytes: number) => void;
@@ -55,7 +55,7 @@ interface JudgeTerms {
 export async function judgeBlob(
   tree: string,
   { path, sha256, bytes }: Omit<ImageBlob, 'bytes'> & { readonly bytes?: number | undefined },
-  { isForUse = false, onProgress, onSeen }: JudgeTerms = {},
+  { isForUse = false, onProgress, onSeen }: JudgeOptions = {},
 ): Promise<ContentState> {
   const blob = join(tree, path);
   let file: FileHandle;

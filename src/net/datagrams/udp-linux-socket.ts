@@ -50,7 +50,7 @@ const EMPTY = new Uint8Array(1);
 /** As UDP, as UDP with a checksum by the kernel, or as frames. */
 type Manner = 'udp' | 'whole' | 'frame';
 
-export interface LinuxParts {
+export interface LinuxSocketDeps {
   readonly libc: Libc;
   readonly receiveBatch: MessageBatch;
   readonly sendBatch: MessageBatch;
@@ -73,7 +73,7 @@ export class LinuxSocket implements DatagramSocket {
   readonly localAddress: Ipv4;
   readonly localPort: number;
   readonly request: SocketRequest;
-  readonly #parts: LinuxParts;
+  readonly #deps: LinuxSocketDeps;
   readonly #onClose: (socket: LinuxSocket) => void;
   readonly #space: SendSpace;
   #descriptor: LinuxDescriptor;
@@ -89,12 +89,12 @@ export class LinuxSocket implements DatagramSocket {
   #earlierDrops = 0;
 
   constructor(
-    parts: LinuxParts,
+    deps: LinuxSocketDeps,
     request: SocketRequest,
     descriptor: LinuxDescriptor,
     onClose: (socket: LinuxSocket) => void,
   ) {
-    this.#parts = parts;
+    this.#deps = deps;
     this.#onClose = onClose;
     this.request = request;
     this.interfaceName = request.device;
@@ -103,8 +103,8 @@ export class LinuxSocket implements DatagramSocket {
     this.#descriptor = descriptor;
     this.#space = new SendSpace(
       () => this.#memory(),
-      () => parts.arpTable.vicinity(),
-      (address) => parts.absentHosts.admits(address),
+      () => deps.arpTable.vicinity(),
+      (address) => deps.absentHosts.admits(address),
     );
     this.#listen(descriptor.waker);
   }
@@ -123,7 +123,7 @@ export class LinuxSocket implements DatagramSocket {
   /** Binds to the device of the same name that now has another index. @returns the error's code, if any */
   rebind(deviceIndex: number): string | undefined {
     if (this.#closed || this.interfaceName === undefined) return undefined;
-    const { libc } = this.#parts;
+    const { libc } = this.#deps;
     const name = deviceNameBytes(this.interfaceName);
     if (libc.setsockopt(this.fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) return errorName(libc.errno());
     this.#descriptor = { ...this.#descriptor, deviceIndex };
@@ -188,14 +188,14 @@ export class LinuxSocket implements DatagramSocket {
 
   #deliver(datagrams: readonly ReceivedDatagram[]): void {
     this.#received += datagrams.length;
-    this.#parts.traffic.received += datagrams.length;
+    this.#deps.traffic.received += datagrams.length;
     this.request.onDatagrams(datagrams, this);
     for (const { bytes } of datagrams) reclaim(bytes);
   }
 
   #drain(count: number, into: ReceivedDatagram[]): number {
     if (count <= 0) return 0;
-    const { libc, receiveBatch } = this.#parts;
+    const { libc, receiveBatch } = this.#deps;
     receiveBatch.prepareReceive(count);
     const got = libc.recvmmsg(this.fd, receiveBatch.headers, count, MSG_DONTWAIT, null);
     if (got <= 0) return 0;
@@ -217,7 +217,7 @@ export class LinuxSocket implements DatagramSocket {
 
   #queue(datagram: OutgoingDatagram): void {
     const { to, bytes } = datagram;
-    const { sendBatch } = this.#parts;
+    const { sendBatch } = this.#deps;
     const source = datagram.source ?? this.request.source;
     const manner = this.#chooseManner(to, source);
     if (bytes.length > UDP_PAYLOAD_BYTES_MAX) {
@@ -248,11 +248,11 @@ export class LinuxSocket implements DatagramSocket {
 
   /** Loopback needs no ARP and carries no frames. */
   #reachesByFrame(address: Ipv4): boolean {
-    return this.#parts.packetFd !== undefined && this.deviceIndex !== 0 && !isLoopback(address);
+    return this.#deps.packetFd !== undefined && this.deviceIndex !== 0 && !isLoopback(address);
   }
 
   #fillFrame(slot: number, bytes: Uint8Array, source: Ipv4, to: Ipv4, mac: MacAddress, port: number): void {
-    const { sendBatch } = this.#parts;
+    const { sendBatch } = this.#deps;
     this.#identification = (this.#identification + 1) & 0xffff;
     const header = {
       source,
@@ -270,7 +270,7 @@ export class LinuxSocket implements DatagramSocket {
     const pending = this.#pending;
     if (pending.length === 0) return;
     this.#pending = [];
-    const { libc, sendBatch, packetFd } = this.#parts;
+    const { libc, sendBatch, packetFd } = this.#deps;
     const fd = this.#manner === 'frame' && packetFd !== undefined ? packetFd : this.fd;
     let done = 0;
     while (done < pending.length) {
@@ -294,7 +294,7 @@ export class LinuxSocket implements DatagramSocket {
 
   /** @returns 1, or less than 0 if the kernel refuses */
   #sendWhole(header: Uint8Array): number {
-    const { libc } = this.#parts;
+    const { libc } = this.#deps;
     if (libc.sendmsg(this.fd, header, MSG_DONTWAIT | MSG_MORE) < 0) return -1;
     return libc.sendto(this.fd, EMPTY, 0, MSG_DONTWAIT, null, 0) < 0 ? -1 : 1;
   }
@@ -317,7 +317,7 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   #memory(): SocketMemory | undefined {
-    return readSocketMemory(this.#parts.libc, this.fd);
+    return readSocketMemory(this.#deps.libc, this.fd);
   }
 }
 

@@ -45,7 +45,7 @@ import { AbsentHosts } from './absent-hosts.ts';
 import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
 import { ArpTable, sendBufferNote } from './send-space.ts';
-import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
+import { type LinuxDescriptor, LinuxSocket, type LinuxSocketDeps } from './udp-linux-socket.ts';
 
 /** Room for the burst of a rack whose machines are all switched on together. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -66,7 +66,7 @@ export async function openNetwork(sendBufferBytes = SEND_BUFFER_BYTES): Promise<
 class LinuxNetwork implements HostNetwork {
   readonly #libc: Libc;
   readonly #sendBufferBytes: number;
-  readonly #parts: LinuxParts;
+  readonly #deps: LinuxSocketDeps;
   readonly #sockets = new Set<LinuxSocket>();
   readonly #notes = new HostNotes();
   #turn: Promise<unknown> = Promise.resolve();
@@ -80,7 +80,7 @@ class LinuxNetwork implements HostNetwork {
       this.#notes.add({ note: 'frames-refused', reason: errorName(libc.errno()) });
     }
     const arpTable = new ArpTable(systemClock);
-    this.#parts = {
+    this.#deps = {
       libc,
       receiveBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
       sendBatch: new MessageBatch(RECEIVE_BATCH_MAX, SLOT_BYTES, libc.addressOf),
@@ -96,13 +96,13 @@ class LinuxNetwork implements HostNetwork {
   }
 
   get received(): number {
-    return this.#parts.traffic.received;
+    return this.#deps.traffic.received;
   }
 
   open(request: SocketRequest): Promise<DatagramSocket> {
     return this.#inTurn(async () => {
       const descriptor = await this.#openDescriptor(request);
-      const socket = new LinuxSocket(this.#parts, request, descriptor, (closed) => this.#sockets.delete(closed));
+      const socket = new LinuxSocket(this.#deps, request, descriptor, (closed) => this.#sockets.delete(closed));
       this.#sockets.add(socket);
       this.#guardPort(socket.localPort);
       return socket;
@@ -110,7 +110,7 @@ class LinuxNetwork implements HostNetwork {
   }
 
   mayReach(address: Ipv4): boolean {
-    return this.#parts.absentHosts.admits(address);
+    return this.#deps.absentHosts.admits(address);
   }
 
   tap(request: TapRequest): FrameTap | undefined {
@@ -135,7 +135,7 @@ class LinuxNetwork implements HostNetwork {
     await this.#inTurn(async () => {
       this.#closed = true;
       for (const socket of [...this.#sockets]) socket.close();
-      if (this.#parts.packetFd !== undefined) this.#libc.close(this.#parts.packetFd);
+      if (this.#deps.packetFd !== undefined) this.#libc.close(this.#deps.packetFd);
     });
   }
 

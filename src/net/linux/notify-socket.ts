@@ -16,7 +16,7 @@ export const STATUS_BYTES_MAX = 500;
 const WATCHDOG_US_MIN = 100_000;
 const WATCHDOG_US_MAX = 86_400_000_000;
 
-export interface NotifyTerms {
+export interface NotifyOptions {
   /** A path, or an abstract name with a leading `@`. */
   readonly socket: string;
   /** How often to report being alive, in milliseconds; undefined: never. */
@@ -31,8 +31,8 @@ export interface NotifySocket {
   close(): void;
 }
 
-/** Reads and removes the manager's terms for the process `pid`. Undefined if no manager expects reports. */
-export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): NotifyTerms | undefined {
+/** Reads and removes the manager's options for the process `pid`. Undefined if no manager expects reports. */
+export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): NotifyOptions | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
   if (socket === undefined || socket === '') return undefined;

@@ -12,7 +12,7 @@ import { errorText, RackError } from '../../ground/errors.ts';
 import { threadFile } from '../../ground/thread-file.ts';
 import { type AnswerLine, type EngineEndpoint, engineSocket, errorIn } from '../../images/engine/protocol.ts';
 import type { Report } from '../../images/engine/reports.ts';
-import type { WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
+import type { WorkInput, WorkName, WorkResult } from '../../images/engine/works.ts';
 import type { FromImageThread, RunEnd, RunOrder, RunReport, Tell, ToImageThread } from './message.ts';
 
 /**
@@ -76,10 +76,10 @@ export class ImageThread {
   do<N extends WorkName>(
     name: N,
     tree: string,
-    terms: WorkTerms<N>,
+    input: WorkInput<N>,
     options: WorkOptions<Report> = {},
   ): Promise<WorkResult<N>> {
-    return this.#begin<WorkResult<N>, Report>((id) => ({ kind: 'work', id, name, tree, terms }), options).done;
+    return this.#begin<WorkResult<N>, Report>((id) => ({ kind: 'work', id, name, tree, options: input }), options).done;
   }
 
   run(order: RunOrder, options: WorkOptions<RunReport>): BegunWork<RunEnd> {

@@ -171,7 +171,7 @@ export class ImportControl {
   async #lookOnce(): Promise<number | undefined> {
     const { boot } = this.#deps.region.store;
     await this.#reportFileProblem();
-    const { tree, everyMs } = this.#terms();
+    const { tree, everyMs } = this.#settings();
     if (tree === undefined) return undefined;
     // A run that ends while this look obeys wishes is not one of a killed process: its end is
     // stored next, and then looked at.
@@ -187,7 +187,7 @@ export class ImportControl {
     }
     const nowMs = this.#deps.clock.wallTimeMs();
     if (run.stoppedMs > run.begunMs) this.#run?.stop.abort();
-    this.#run?.work.tell({ limit: this.#terms().bytesPerSecondMax });
+    this.#run?.work.tell({ limit: this.#settings().bytesPerSecondMax });
     const { dueMs, isNow } = decideNextRun(run, everyMs, isRunning, nowMs);
     if (isNow) {
       await this.#startRun(run, resources, tree, dueMs);
@@ -217,7 +217,7 @@ export class ImportControl {
     this.#images = images;
     const { stateDir, install } = region.config();
     const place = { tree, workDir: workDirectory(stateDir), configured: configuredMirrors(install) };
-    const { bytesPerSecondMax, httpProxy } = this.#terms();
+    const { bytesPerSecondMax, httpProxy } = this.#settings();
     this.#order({ ...place, bytesPerSecondMax, httpProxy, sources, images });
   }
 
@@ -321,7 +321,7 @@ export class ImportControl {
    * run has left out
    */
   async #forgetGone(leftOut: ReadonlySet<string>): Promise<void> {
-    const { tree } = this.#terms();
+    const { tree } = this.#settings();
     const present = tree === undefined ? undefined : presentNames(tree);
     if (present === undefined) return;
     const { boot, hostImages } = this.#deps.region.store;
@@ -336,7 +336,7 @@ export class ImportControl {
   }
 
   async #sweepDownloads(): Promise<void> {
-    const { tree } = this.#terms();
+    const { tree } = this.#settings();
     if (tree === undefined) return;
     try {
       await this.#deps.images.do('sweep-downloads', tree, {});
@@ -346,7 +346,7 @@ export class ImportControl {
     }
   }
 
-  #terms(): ImportSettings {
+  #settings(): ImportSettings {
     const { imageStore, imageTree, importEverySeconds = 0, ...config } = this.#deps.region.config();
     return {
       tree: imageStore ?? imageTree,
@@ -376,7 +376,7 @@ export class ImportControl {
 
   /** An image that cannot be removed now is removed after the next import of its name. */
   async #removeOlder(image: { readonly image: string; readonly serial: string }): Promise<void> {
-    const { tree } = this.#terms();
+    const { tree } = this.#settings();
     if (tree === undefined) return;
     try {
       const { region, images } = this.#deps;

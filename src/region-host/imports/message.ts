@@ -1,7 +1,7 @@
 // The messages between the region's thread and the thread of images.
 
 import type { AnswerLine } from '../../images/engine/protocol.ts';
-import type { WorkName, WorkTerms } from '../../images/engine/works.ts';
+import type { WorkInput, WorkName } from '../../images/engine/works.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { OwnBug } from './import-failure.ts';
@@ -40,7 +40,7 @@ export type ToImageThread =
       readonly id: number;
       readonly name: WorkName;
       readonly tree: string;
-      readonly terms: WorkTerms<WorkName>;
+      readonly options: WorkInput<WorkName>;
     }
   /** Begins a run: a work, too. */
   | { readonly kind: 'run'; readonly id: number; readonly order: RunOrder }

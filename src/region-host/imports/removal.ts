@@ -4,7 +4,7 @@
 //    after its removal.
 
 import { assertOutside, RackError } from '../../ground/errors.ts';
-import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/run/older-images.ts';
+import { KEPT_VERSIONS, type RemovalDeps, removeOlder, removeUnused } from '../../images/run/older-images.ts';
 import { listTreeParts } from '../../images/run/tree-parts.ts';
 import type { ImageUse } from '../../images/store/image-removal.ts';
 import { formatImageName, type ImageName, readImages } from '../../images/store/image-store.ts';
@@ -20,7 +20,7 @@ interface HostTree {
   readonly images: Pick<ImageThread, 'do'>;
 }
 
-export const removal = ({ region, tree, images }: HostTree): RemovalTerms => ({
+export const removal = ({ region, tree, images }: HostTree): RemovalDeps => ({
   tree,
   keptVersions: region.config().importKeptVersions ?? KEPT_VERSIONS,
   use: () => readImageUse(region),

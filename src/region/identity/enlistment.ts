@@ -58,7 +58,7 @@ export const UNBOOTED_PER_USER_MAX = 1000;
 
 export type EnlistmentRefusal = RefusalWord & ReportRefused;
 
-interface EnlistmentTerms {
+interface EnlistmentOptions {
   readonly clock: Clock;
   readonly atMs: number;
   readonly newMachinesMax: number;
@@ -70,7 +70,7 @@ type Decision = EnlistmentDecision<EnlistmentRefusal>;
 export function decideEnlistment(
   weighed: WeighedReport,
   knowledge: EnlistmentKnowledge,
-  terms: EnlistmentTerms,
+  options: EnlistmentOptions,
 ): Decision | EnlistmentQuestion {
   const { report } = weighed;
   const claim = knowledge.byMac.find(
@@ -82,29 +82,30 @@ export function decideEnlistment(
   if (claim !== undefined) {
     const others = { ...knowledge, byMac: knowledge.byMac.filter((machine) => machine !== claim) };
     const foundAmong = recognise(weighed, others);
-    if (foundAmong.known === undefined) return decideCreation(weighed, foundAmong, others, terms, claim);
+    if (foundAmong.known === undefined) return decideCreation(weighed, foundAmong, others, options, claim);
   }
   const recognition = recognise(weighed, knowledge);
   if (report.username !== undefined) {
     const taken = knowledge.byMac[0] ?? recognition.known?.machine;
-    if (taken === undefined) return decideCreation(weighed, recognition, knowledge, terms);
+    if (taken === undefined) return decideCreation(weighed, recognition, knowledge, options);
     const { hostname: name, systemId } = taken;
     return { kind: 'refuse', refusal: refuseReport({ code: 'field.machine-exists', params: { name, systemId } }) };
   }
-  if (recognition.known === undefined) return decideCreation(weighed, recognition, knowledge, terms);
+  if (recognition.known === undefined) return decideCreation(weighed, recognition, knowledge, options);
   // `MachineHomes` logs disbelieved reports: one an hour for each machine and rack, however the
   // rack reports the machine.
   if (report.whyElsewhere?.(recognition.known.machine) !== undefined) {
     return { kind: 'unchanged', systemId: recognition.known.machine.systemId, events: [] };
   }
   const ignored = whyIgnored(weighed, recognition.known);
-  if (ignored === undefined) return decideAmendment(weighed, recognition, recognition.known.machine, knowledge, terms);
+  if (ignored === undefined)
+    return decideAmendment(weighed, recognition, recognition.known.machine, knowledge, options);
   const { systemId } = recognition.known.machine;
   return {
     kind: 'unchanged',
     systemId,
     events: [
-      buildEnlistmentEvent('NODE_ENLISTMENT_IGNORED', { code: 'report-ignored', params: ignored }, report, terms),
+      buildEnlistmentEvent('NODE_ENLISTMENT_IGNORED', { code: 'report-ignored', params: ignored }, report, options),
     ],
   };
 }
@@ -145,27 +146,27 @@ function decideCreation(
   weighed: WeighedReport,
   recognition: Recognition,
   knowledge: EnlistmentKnowledge,
-  terms: EnlistmentTerms,
+  options: EnlistmentOptions,
   claim?: Machine,
 ): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
-  const isCrowded = report.username === undefined && knowledge.newMachines >= terms.newMachinesMax;
+  const isCrowded = report.username === undefined && knowledge.newMachines >= options.newMachinesMax;
   if (isCrowded && knowledge.untouched === undefined) return { kind: 'ask', untouched: true };
   const adder = report.isOrdinary === true ? report.username : undefined;
   if (adder !== undefined && knowledge.unbooted === undefined) return { kind: 'ask', unbootedOf: adder };
-  const displaced = isCrowded ? goneFor(weighed, knowledge.untouched ?? [], terms) : undefined;
+  const displaced = isCrowded ? goneFor(weighed, knowledge.untouched ?? [], options) : undefined;
   // A report replaces one machine or one device: if no more may be New, it is refused.
-  const gone = claim === undefined ? displaced : deviceGone(claim, weighed, terms);
+  const gone = claim === undefined ? displaced : deviceGone(claim, weighed, options);
   const isFull = displaced === undefined || claim !== undefined;
-  const excess = isFull ? refuseCreation(isCrowded, knowledge, terms) : undefined;
+  const excess = isFull ? refuseCreation(isCrowded, knowledge, options) : undefined;
   if (excess !== undefined) return { kind: 'refuse', refusal: excess };
   const ownName = report.username === undefined ? undefined : reportedName(report);
   if (ownName !== undefined && knowledge.hostnames.get(ownName) === true) {
     return { kind: 'refuse', refusal: refuseReport({ code: 'field.hostname-taken', params: { hostname: ownName } }) };
   }
   const host = ownName === undefined ? undefined : { macs: report.macs, username: adder };
-  const wanted = ownName === undefined ? proposedNames(report, terms) : [ownName];
-  const names = chooseNames(terms.clock, knowledge, wanted, host);
+  const wanted = ownName === undefined ? proposedNames(report, options) : [ownName];
+  const names = chooseNames(options.clock, knowledge, wanted, host);
   if (names.kind === 'ask') return names;
   const { systemId, hostname } = names;
   const effects = decideEffects(weighed, recognition, systemId, knowledge);
@@ -177,7 +178,7 @@ function decideCreation(
     hostname,
     domain: report.domain,
     status: report.isDeployed === true ? 'deployed' : 'new',
-    statusSinceMs: terms.atMs,
+    statusSinceMs: options.atMs,
     netboot: report.isDeployed !== true,
     owner: report.isDeployed === true ? report.username : undefined,
     powerType: report.powerType,
@@ -187,7 +188,7 @@ function decideCreation(
     home: vouched === undefined ? undefined : report.address,
     enlistedFrom: report.username === undefined ? report.address : undefined,
     addedBy: report.isOrdinary === true ? report.username : undefined,
-    ...buildHardwareFields(report, terms),
+    ...buildHardwareFields(report, options),
   };
   return {
     ...effects.changes,
@@ -198,29 +199,37 @@ function decideCreation(
     gone,
     events: [
       ...creationEvents(weighed, recognition, effects, (type, happening) =>
-        buildEnlistmentEvent(type, happening, report, terms),
+        buildEnlistmentEvent(type, happening, report, options),
       ),
-      ...powerEvents(report, terms),
+      ...powerEvents(report, options),
     ],
   };
 }
 
-function deviceGone({ hostname, systemId, addedBy = '' }: Machine, { report }: WeighedReport, terms: EnlistmentTerms) {
+function deviceGone(
+  { hostname, systemId, addedBy = '' }: Machine,
+  { report }: WeighedReport,
+  options: EnlistmentOptions,
+) {
   const event: NewMachineEvent = {
     ...buildEnlistmentEvent(
       'NODE_REMOVED',
       { code: 'device-enlisted', params: { hostname, systemId, user: addedBy } },
       report,
-      terms,
+      options,
     ),
     level: 'warning',
   };
   return { systemId, event };
 }
 
-function goneFor({ report, vouched }: WeighedReport, untouched: readonly UntouchedMachine[], terms: EnlistmentTerms) {
+function goneFor(
+  { report, vouched }: WeighedReport,
+  untouched: readonly UntouchedMachine[],
+  options: EnlistmentOptions,
+) {
   const arrival = { address: report.address, isProven: vouched !== undefined };
-  const gone = findEvicted(untouched, arrival, terms.atMs);
+  const gone = findEvicted(untouched, arrival, options.atMs);
   if (gone === undefined) return undefined;
   const place = (address: Ipv4 | undefined) => (address === undefined ? undefined : formatIpv4(address));
   const { hostname, systemId, isProven } = gone;
@@ -232,11 +241,11 @@ function goneFor({ report, vouched }: WeighedReport, untouched: readonly Untouch
       hostname,
       systemId,
       isProven,
-      max: terms.newMachinesMax,
+      max: options.newMachinesMax,
       from: place(gone.address),
       newFrom: place(report.address),
     },
-    atMs: terms.atMs,
+    atMs: options.atMs,
     username: '',
   };
   return { systemId: gone.systemId, event };
@@ -245,12 +254,12 @@ function goneFor({ report, vouched }: WeighedReport, untouched: readonly Untouch
 function refuseCreation(
   isCrowded: boolean,
   knowledge: EnlistmentKnowledge,
-  terms: EnlistmentTerms,
+  options: EnlistmentOptions,
 ): EnlistmentRefusal | undefined {
   if (isCrowded) {
     return refuseReport({
       code: 'new-machines-limit',
-      params: { count: knowledge.newMachines, max: terms.newMachinesMax },
+      params: { count: knowledge.newMachines, max: options.newMachinesMax },
     });
   }
   const count = knowledge.unbooted ?? 0;
@@ -275,7 +284,7 @@ const reportedName = ({ hostname }: EnlistmentReport) =>
   hostname !== undefined && !isPlaceholderHostname(hostname) ? hostname : undefined;
 
 /** The hostnames to try for a machine's own report, in this order. */
-function proposedNames(report: EnlistmentReport, { nameFrom }: EnlistmentTerms): readonly string[] {
+function proposedNames(report: EnlistmentReport, { nameFrom }: EnlistmentOptions): readonly string[] {
   const named = nameFromFacts(nameFrom ?? 'generated', report.facts);
   return [named, reportedName(report)].filter((name) => name !== undefined);
 }
@@ -285,13 +294,13 @@ function decideAmendment(
   recognition: Recognition,
   machine: Machine,
   knowledge: EnlistmentKnowledge,
-  terms: EnlistmentTerms,
+  options: EnlistmentOptions,
 ): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
   const effects = decideEffects(weighed, recognition, machine, knowledge);
   // In Commissioning, only reports with the boot token reach this point.
   const merged = mergeInterfaces(weighed, machine, effects.foreign, machine.status === 'commissioning');
-  const doubt = findIdentityDoubt(weighed, machine, merged.replaced, terms.atMs);
+  const doubt = findIdentityDoubt(weighed, machine, merged.replaced, options.atMs);
   const notes = [...interfaceNotes(machine, merged, doubt, knowledge), ...effects.notes];
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   const conflicts = [
@@ -304,7 +313,7 @@ function decideAmendment(
     kind: 'amend',
     systemId: machine.systemId,
     fields: {
-      ...buildHardwareFields(report, terms),
+      ...buildHardwareFields(report, options),
       ...(vouched === undefined ? {} : { vouchedMac: vouched, home: report.address ?? machine.home }),
       ...(machine.status === 'new' && report.address !== undefined ? { enlistedFrom: report.address } : {}),
       ...(isStrangersPower(vouched, machine) ? { ...power, powerIsProposed: report.powerType !== '' } : {}),
@@ -313,9 +322,9 @@ function decideAmendment(
     },
     interfaces: merged.interfaces,
     events: [
-      buildEnlistmentEvent('NODE_COMMISSIONING_EVENT', hardwareReported(report), report, terms),
-      ...notes.map((note) => buildEnlistmentEvent('NODE_ENLISTMENT_CONFLICT', note, report, terms)),
-      ...(takesPower(report, machine) ? powerEvents(report, terms) : []),
+      buildEnlistmentEvent('NODE_COMMISSIONING_EVENT', hardwareReported(report), report, options),
+      ...notes.map((note) => buildEnlistmentEvent('NODE_ENLISTMENT_CONFLICT', note, report, options)),
+      ...(takesPower(report, machine) ? powerEvents(report, options) : []),
     ],
   };
 }
@@ -375,7 +384,7 @@ function takesPower(report: EnlistmentReport, machine: Machine) {
 /** The fields in a report; fields it lacks stay as they are. */
 function buildHardwareFields(
   report: EnlistmentReport,
-  terms: EnlistmentTerms,
+  options: EnlistmentOptions,
 ): Pick<MachineFields, 'architecture' | 'subarchitecture'> &
   Partial<Pick<MachineFields, 'facts' | 'factsMs' | 'uuid' | 'serial'>> {
   const uuid = identifyingUuid(report.facts?.dmi.uuid);
@@ -383,25 +392,25 @@ function buildHardwareFields(
   return {
     architecture: report.architecture,
     subarchitecture: report.subarchitecture,
-    ...(report.facts === undefined ? {} : { facts: report.facts, factsMs: terms.atMs }),
+    ...(report.facts === undefined ? {} : { facts: report.facts, factsMs: options.atMs }),
     ...(uuid === undefined ? {} : { uuid }),
     ...(serial === undefined ? {} : { serial }),
   };
 }
 
-function powerEvents(report: EnlistmentReport, terms: EnlistmentTerms): readonly NewMachineEvent[] {
+function powerEvents(report: EnlistmentReport, options: EnlistmentOptions): readonly NewMachineEvent[] {
   const { power_address: address, power_user: user, power_pass: password } = report.powerParameters;
   if (report.username !== undefined || address === undefined) return [];
   const account = password === undefined || user === undefined ? {} : { user: String(user) };
   const params = { address: String(address), driver: report.powerType, ...account };
-  return [buildEnlistmentEvent('NODE_POWER_REPORTED', { code: 'bmc-reported', params }, report, terms)];
+  return [buildEnlistmentEvent('NODE_POWER_REPORTED', { code: 'bmc-reported', params }, report, options)];
 }
 
 function buildEnlistmentEvent(
   type: NewMachineEvent['type'],
   happening: Happening,
   report: EnlistmentReport,
-  terms: EnlistmentTerms,
+  options: EnlistmentOptions,
 ): NewMachineEvent {
-  return { type, ...happening, atMs: terms.atMs, username: report.username ?? '' };
+  return { type, ...happening, atMs: options.atMs, username: report.username ?? '' };
 }

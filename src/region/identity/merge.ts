@@ -26,7 +26,7 @@ import { machineEvidence } from './recognition.ts';
 
 export type IdentityRefusal = RefusalWord;
 
-interface IdentityTerms {
+interface MergeOptions {
   readonly clock: Clock;
   readonly atMs: number;
   readonly username: string;
@@ -52,7 +52,7 @@ const refuseMerge = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityR
   refusal: why,
 });
 
-export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
+export function decideMerge(keep: Machine, other: Machine, options: MergeOptions): MergeDecision<IdentityRefusal> {
   if (keep.id === other.id) return refuseMerge(fieldRefusal(`${formatName(keep)} cannot be merged with itself`));
   if (isInUse(other)) {
     return refuseMerge(
@@ -90,7 +90,7 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
   return {
     kind: 'merge',
     fields: { ...hardware, ...power, vouchedMac: keep.vouchedMac ?? other.vouchedMac, home: keep.home ?? other.home },
-    events: [buildMergeEvent({ code: 'machines-merged', params: { machine: pickMachineName(other), macs } }, terms)],
+    events: [buildMergeEvent({ code: 'machines-merged', params: { machine: pickMachineName(other), macs } }, options)],
   };
 }
 
@@ -98,7 +98,7 @@ export function decideSplit(
   machine: Machine,
   macs: readonly MacAddress[],
   knowledge: SplitKnowledge,
-  terms: IdentityTerms,
+  options: MergeOptions,
 ): SplitDecision<IdentityRefusal> | NameQuestion {
   const own = machine.interfaces.map((nic) => nic.mac);
   const foreign = macs.filter((mac) => !own.includes(mac));
@@ -119,14 +119,14 @@ export function decideSplit(
   }
   const reported = reportedBy(machine, macs);
   const movesHardware = reported.byThese && !reported.byOthers;
-  const names = chooseNames(terms.clock, knowledge, []);
+  const names = chooseNames(options.clock, knowledge, []);
   if (names.kind === 'ask') return names;
   const { systemId, hostname } = names;
   const moved = macs.map((mac) => formatMac(mac));
   return {
     kind: 'split',
     systemId,
-    fields: newMachineFields(machine, macs, { hostname, movesHardware }, terms),
+    fields: newMachineFields(machine, macs, { hostname, movesHardware }, options),
     macs,
     left: {
       ...(movesHardware ? { facts: undefined, factsMs: undefined } : {}),
@@ -136,11 +136,11 @@ export function decideSplit(
     // value caused the confusion.
     shared: reported.byThese && reported.byOthers ? [] : identityKeys(machineEvidence(machine)),
     events: [
-      buildMergeEvent({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, terms),
+      buildMergeEvent({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, options),
     ],
     newEvents: [
       {
-        ...buildMergeEvent({ code: 'machine-split-off', params: { machine: pickMachineName(machine) } }, terms),
+        ...buildMergeEvent({ code: 'machine-split-off', params: { machine: pickMachineName(machine) } }, options),
         type: 'NEW',
       },
     ],
@@ -151,14 +151,14 @@ function newMachineFields(
   machine: Machine,
   macs: readonly MacAddress[],
   { hostname, movesHardware }: { readonly hostname: string; readonly movesHardware: boolean },
-  terms: IdentityTerms,
+  options: MergeOptions,
 ): MachineFields {
   const vouched = machine.vouchedMac;
   return {
     hostname,
     domain: machine.domain,
     ...BLANK_MACHINE,
-    statusSinceMs: terms.atMs,
+    statusSinceMs: options.atMs,
     architecture: machine.architecture,
     subarchitecture: machine.subarchitecture,
     home: machine.home,
@@ -181,6 +181,6 @@ function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: b
   };
 }
 
-function buildMergeEvent(happening: Happening, { atMs, username }: IdentityTerms): NewMachineEvent {
+function buildMergeEvent(happening: Happening, { atMs, username }: MergeOptions): NewMachineEvent {
   return { type: 'NODE_IDENTITY_CHANGED', ...happening, atMs, username };
 }

@@ -13,7 +13,7 @@ export type Spared = 'locked' | 'owned' | 'none';
 /** The outcome of a removal; `in-use`: the machine is spared. */
 export type Removal = 'removed' | 'in-use' | 'not-found';
 
-interface RemovalTerms {
+interface RemovalOptions {
   readonly username: string;
   readonly spared: Spared;
   readonly atMs: number;
@@ -23,7 +23,7 @@ interface RemovalTerms {
 export async function removeWithDevices(
   store: RegionStore,
   systemId: string,
-  { username, spared, atMs }: RemovalTerms,
+  { username, spared, atMs }: RemovalOptions,
 ): Promise<Removal> {
   const machine = await store.findMachine(systemId);
   if (machine === undefined) return 'not-found';

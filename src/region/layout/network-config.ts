@@ -82,7 +82,7 @@ export interface ConfigPart {
   readonly isUnused: boolean;
 }
 
-interface ConfigTerms {
+interface NetworkConfigOptions {
   readonly gatewayLink: number | undefined;
   readonly domain: string;
   /**
@@ -118,7 +118,7 @@ function findLeasedAddress(fixed: readonly FixedAddress[]): Ipv4 | undefined {
   return others.every(({ subnet }) => subnet?.subnet.id === first.subnet?.subnet.id) ? first.address : undefined;
 }
 
-export function configParts(interfaces: readonly NetInterface[], terms: ConfigTerms): readonly ConfigPart[] {
+export function configParts(interfaces: readonly NetInterface[], options: NetworkConfigOptions): readonly ConfigPart[] {
   const keys = new Map(
     interfaces.map((netInterface, index) => [
       netInterface.id,
@@ -129,7 +129,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
   const routed = interfaces
     .flatMap(({ links }) => links)
     .filter(({ mode, subnet, address }) => address !== undefined && mode !== 'dhcp' && subnet?.gateway !== undefined);
-  const chosen = routed.find(({ id }) => id === terms.gatewayLink);
+  const chosen = routed.find(({ id }) => id === options.gatewayLink);
   const byDhcp = interfaces.some(({ links }) => links.some(({ mode }) => mode === 'dhcp'));
   const gateway = chosen ?? (byDhcp ? undefined : routed[0]);
   const chosenSizes = withChosenSize(interfaces);
@@ -138,7 +138,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
     const fixed = links.flatMap(({ mode, subnet, address }): readonly FixedAddress[] =>
       mode === 'dhcp' || address === undefined ? [] : [{ subnet, address }],
     );
-    const leased = terms.isByLease ? findLeasedAddress(fixed) : undefined;
+    const leased = options.isByLease ? findLeasedAddress(fixed) : undefined;
     const isLeased = leased !== undefined;
     const master = interfaces.find(
       ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(netInterface.id),
@@ -172,7 +172,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,
       routes: listStaticRoutes(netInterface, interfaces),
       nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : listNameServers(subnet))))],
-      search: fixed.length === 0 ? '' : terms.domain,
+      search: fixed.length === 0 ? '' : options.domain,
       parents: netInterface.parents.map(keyOf),
       master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },
       vlans,

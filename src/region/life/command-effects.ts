@@ -14,8 +14,8 @@ import { decideRefusal } from '../records/refusal.ts';
 import type { MachineWork } from '../records/work.ts';
 import {
   type Actor,
+  type CommandOptions,
   type CommandRefusal,
-  type CommandTerms,
   isRepeated,
   type MachineCommand,
   refuseCommand,
@@ -28,9 +28,9 @@ import { checkTransition } from './transition.ts';
 export function decideCommand(
   machine: Machine,
   machineCommand: MachineCommand,
-  terms: CommandTerms,
+  options: CommandOptions,
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
-  const { by, atMs } = terms;
+  const { by, atMs } = options;
   if (machine.device !== undefined) {
     return decideRefusal(
       'transition-not-allowed',
@@ -47,14 +47,14 @@ export function decideCommand(
     const fields = { status: machine.status, ...(remark === undefined ? {} : { statusReason: remark }) };
     return { kind: 'change', fields, events: [audit] };
   }
-  const path = chooseStatusPath(machine, command, terms.switches, atMs);
+  const path = chooseStatusPath(machine, command, options.switches, atMs);
   const last = path.at(-1) ?? machine.status;
   const change = enterStatuses(machine, path, {
     atMs,
-    clock: terms.clock,
+    clock: options.clock,
     username: by.username,
-    reason: remark ?? remarkOn(machine, command, terms.switches),
-    work: buildWork(command, last, terms, machine),
+    reason: remark ?? remarkOn(machine, command, options.switches),
+    work: buildWork(command, last, options, machine),
   });
   const named = command.agentName === undefined ? {} : { agentName: command.agentName };
   const isTaken = takesOwnership(machine, command, by);
@@ -62,12 +62,12 @@ export function decideCommand(
   // A pending power-off stays unless the command needs another power task.
   const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);
   const endsWork = command.name === 'abort' && last !== 'exiting-rescue-mode';
-  const ended = endsWork && terms.switches ? 'off' : undefined;
-  const powerTask = leaves ? undefined : (ended ?? choosePowerTask(machine, last, terms.switches));
+  const ended = endsWork && options.switches ? 'off' : undefined;
+  const powerTask = leaves ? undefined : (ended ?? choosePowerTask(machine, last, options.switches));
   const isStillEnding = machine.powerTask === 'off' && OFF.has(last);
   const isKept = powerTask === undefined && (isStillEnding || lastingTask(machine) !== undefined);
   const power = isKept ? {} : { powerTask };
-  const soon = leaves && terms.switches ? { statusDeadlineMs: atMs + RESCUE_LEAVES_MS_MAX } : {};
+  const soon = leaves && options.switches ? { statusDeadlineMs: atMs + RESCUE_LEAVES_MS_MAX } : {};
   return {
     ...change,
     fields: { ...change.fields, ...begun, ...buildSystemFields(command), ...power, ...soon },
@@ -150,7 +150,7 @@ function beforeCommissioning({ work }: Machine): MachineStatus {
 function buildWork(
   command: MachineCommand,
   to: MachineStatus,
-  { switches, by }: CommandTerms,
+  { switches, by }: CommandOptions,
   machine: Machine,
 ): Omit<MachineWork, 'before' | 'attempts'> | undefined {
   const row = statusRow(to);

@@ -48,7 +48,7 @@ export interface Actor {
   readonly comment: string;
 }
 
-export interface CommandTerms {
+export interface CommandOptions {
   readonly atMs: number;
   readonly clock: Clock;
   readonly by: Actor;

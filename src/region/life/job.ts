@@ -15,7 +15,7 @@ export interface JobNetwork {
   readonly dns: string;
 }
 
-interface JobTerms {
+interface JobOptions {
   readonly origin: string;
   /** Empty: none. */
   readonly httpProxy: string;
@@ -33,16 +33,16 @@ interface JobTerms {
 
 type Line = readonly [string, string | number | undefined];
 
-export function renderJob(machine: Machine, terms: JobTerms): string {
-  const debug: readonly Line[] = terms.isDebugged === true ? [['debug', 1]] : [];
-  return [...renderJobLines(machine, terms), ...debug]
+export function renderJob(machine: Machine, options: JobOptions): string {
+  const debug: readonly Line[] = options.isDebugged === true ? [['debug', 1]] : [];
+  return [...renderJobLines(machine, options), ...debug]
     .filter(([, value]) => value !== undefined && /^[\x20-\x7e]*$/.test(String(value)))
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 }
 
-function renderJobLines(machine: Machine, terms: JobTerms): readonly Line[] {
-  const keys = `${terms.origin}/MAAS/rackboot/1/ssh-keys`;
+function renderJobLines(machine: Machine, options: JobOptions): readonly Line[] {
+  const keys = `${options.origin}/MAAS/rackboot/1/ssh-keys`;
   switch (machine.status) {
     case 'commissioning':
     case 'testing':
@@ -51,13 +51,13 @@ function renderJobLines(machine: Machine, terms: JobTerms): readonly Line[] {
         ['purpose', machine.status],
         ['system_id', machine.systemId],
         ['hostname', machine.hostname],
-        ['scripts', terms.scripts ?? 0],
+        ['scripts', options.scripts ?? 0],
       ];
     case 'deploying':
       // An installer must deploy this machine; the agent must not write an image instead.
       if (machine.work?.deployBy === 'installer') return [['job', 'none']];
       // Its rack did not know that its disk is written. The machine must reboot rather than power off.
-      return machine.netboot ? deployLines(machine, terms, keys) : [['job', 'reboot']];
+      return machine.netboot ? deployLines(machine, options, keys) : [['job', 'reboot']];
     case 'disk-erasing':
       return [
         ['job', 'erase'],
@@ -100,15 +100,15 @@ function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, or
   ];
 }
 
-function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly Line[] {
-  const { image, network, origin } = terms;
+function deployLines(machine: Machine, options: JobOptions, keys: string): readonly Line[] {
+  const { image, network, origin } = options;
   if (image === undefined) return [['job', 'none']];
   const [fixedAddress] = machine.addresses;
   const fixed =
     fixedAddress === undefined || network === undefined
       ? undefined
       : `${formatIpv4(fixedAddress.address)}/${network.prefix}`;
-  const hasRoutes = fixed !== undefined && terms.hasRoutes;
+  const hasRoutes = fixed !== undefined && options.hasRoutes;
   return [
     ['job', 'deploy'],
     ['hostname', machine.hostname],
@@ -122,11 +122,11 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
     ...startLines(image, origin),
     ['ssh_keys_url', keys],
     ['cloud_config_url', `${origin}/MAAS/rackboot/1/cloud-config`],
-    ['proxy', terms.httpProxy === '' ? undefined : terms.httpProxy],
-    ['user_data_url', terms.hasUserData ? `${origin}/MAAS/rackboot/1/user-data` : undefined],
-    ['network_url', terms.isLaid || hasRoutes ? `${origin}/MAAS/rackboot/1/network` : undefined],
+    ['proxy', options.httpProxy === '' ? undefined : options.httpProxy],
+    ['user_data_url', options.hasUserData ? `${origin}/MAAS/rackboot/1/user-data` : undefined],
+    ['network_url', options.isLaid || hasRoutes ? `${origin}/MAAS/rackboot/1/network` : undefined],
     // The agent then accepts a tool that it does not know: the image's own DHCP brings address and routes.
-    ['network', !terms.isLaid && hasRoutes ? 'commissioned' : undefined],
+    ['network', !options.isLaid && hasRoutes ? 'commissioned' : undefined],
     ['storage_url', storagePlan(machine) === undefined ? undefined : `${origin}/MAAS/rackboot/1/storage`],
     ['address', fixed ?? 'dhcp'],
     ['router', fixed === undefined || network?.router === '' ? undefined : network?.router],

@@ -66,7 +66,7 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
   return [...chosen, ...fixedAddresses];
 }
 
-interface ChoiceTerms {
+interface AddressChoiceOptions {
   readonly networks: NetworkView;
   /** For which a decision has asked. */
   readonly known: readonly AddressKnowledge[];
@@ -75,15 +75,15 @@ interface ChoiceTerms {
 }
 
 /** Gives each `auto` link an address, or asks which addresses are used. */
-export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): AddressChoice {
-  const { networks } = terms;
+export function chooseLinkAddresses(machine: Machine, options: AddressChoiceOptions): AddressChoice {
+  const { networks } = options;
   const fixedAddresses: MachineAddress[] = [...staticAddresses(machine)];
   for (const { one, link } of listAutoLinks(machine, networks)) {
     if (link.address !== undefined && !fixedAddresses.some(({ address }) => address === link.address)) {
       fixedAddresses.push({ mac: one.mac, address: link.address });
       continue;
     }
-    const choice = chooseFor(link, one.mac, new Set(fixedAddresses.map(({ address }) => address)), terms);
+    const choice = chooseFor(link, one.mac, new Set(fixedAddresses.map(({ address }) => address)), options);
     if (choice.kind !== 'given') return choice;
     fixedAddresses.push(...choice.addresses);
   }
@@ -120,7 +120,7 @@ export function chooseFor(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   own: ReadonlySet<Ipv4>,
-  { networks, known, isOrdinary = false }: ChoiceTerms,
+  { networks, known, isOrdinary = false }: AddressChoiceOptions,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
@@ -143,7 +143,7 @@ export function judgeLinkAddress(
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
   requested: Ipv4,
-  { networks, known, isOrdinary = false }: ChoiceTerms,
+  { networks, known, isOrdinary = false }: AddressChoiceOptions,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {

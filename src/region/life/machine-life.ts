@@ -83,7 +83,7 @@ interface MachineLifeDeps extends StartDeps {
 }
 
 /** The used addresses are those for which a choice has asked. */
-interface AddressTerms {
+interface AddressOptions {
   readonly networks: NetworkView;
   readonly known: readonly AddressKnowledge[];
 }
@@ -151,8 +151,8 @@ export class MachineLife {
       systemId,
       atMs,
       (machine, { addresses }) => {
-        const terms = { networks: this.#deps.networks.known, known: addresses };
-        const chosen = this.#chooseAddresses(machine, command, terms, options, by);
+        const addressOptions = { networks: this.#deps.networks.known, known: addresses };
+        const chosen = this.#chooseAddresses(machine, command, addressOptions, options, by);
         if (chosen?.kind === 'ask') return chosen;
         return { kind: 'refuse', refusal: chosen?.kind === 'refuse' ? chosen.refusal : undefined };
       },
@@ -168,11 +168,11 @@ export class MachineLife {
   #chooseAddresses(
     machine: Machine,
     command: CommandName,
-    terms: AddressTerms,
+    addressOptions: AddressOptions,
     options: CommandOptions,
     by: Actor,
   ): AddressChoice | undefined {
-    const choice = this.#chooseAmong(machine, command, terms, options, by);
+    const choice = this.#chooseAmong(machine, command, addressOptions, options, by);
     if (choice?.kind !== 'ask') return choice;
     const username = (command === 'allocate' ? undefined : machine.owner) ?? by.username;
     return { ...choice, host: { macs: machine.interfaces.map(({ mac }) => mac), username } };
@@ -181,7 +181,7 @@ export class MachineLife {
   #chooseAmong(
     machine: Machine,
     command: CommandName,
-    { networks, known }: AddressTerms,
+    { networks, known }: AddressOptions,
     { address }: CommandOptions,
     by: Actor,
   ): AddressChoice | undefined {

@@ -28,7 +28,7 @@ export const OWNER_DATA_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
 
 type Decision = MachineChange<CommandRefusal>;
 
-interface OwnerDataTerms {
+interface OwnerDataOptions {
   readonly by: Actor;
   readonly atMs: number;
   readonly knowledge: Pick<ChangeKnowledge, 'ownerDataBytes'>;
@@ -87,7 +87,7 @@ function refuseBytes(
 export function decideOwnerData(
   machine: Machine,
   data: ReadonlyMap<string, string>,
-  { by, atMs, knowledge }: OwnerDataTerms,
+  { by, atMs, knowledge }: OwnerDataOptions,
 ): Decision | ChangeQuestion {
   const refused = refuseOthers(machine, by, 'data');
   if (refused !== undefined) return refused;

@@ -72,12 +72,12 @@ export interface PowerResult {
   readonly reportedMs?: number | undefined;
 }
 
-interface PowerTerms {
+interface PowerOptions {
   readonly atMs: number;
   readonly clock: Clock;
 }
 
-interface PowerEndTerms extends PowerTerms {
+interface PowerEndOptions extends PowerOptions {
   readonly hasStarted: boolean;
   readonly isReported: boolean;
 }
@@ -149,9 +149,9 @@ export function awaitPower(machine: Machine, atMs: number): Change | undefined {
 export const switchesItselfOff = (machine: Machine): boolean =>
   bootPurpose({ ...machine, deployBy: machine.work?.deployBy }) === 'poweroff';
 
-export function decidePowerEnd(machine: Machine, result: PowerResult, terms: PowerEndTerms): Change {
+export function decidePowerEnd(machine: Machine, result: PowerResult, options: PowerEndOptions): Change {
   const { task, kind } = result;
-  const { atMs, hasStarted, isReported } = terms;
+  const { atMs, hasStarted, isReported } = options;
   // Already recorded: a process with an older record started the task again, or the store took a
   // report without an answer.
   if ((result.isKnown === true || isReported) && machine.powerTaskId !== result.id) return NOTHING;
@@ -165,7 +165,7 @@ export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Pow
   const seen = isOffAgain ? 'off' : isDone ? AFTER[task] : undefined;
   const state = seen === undefined ? {} : { powerState: seen };
   if (machine.powerTaskId !== result.id) return { kind: 'change', fields: state, events: [event] };
-  const then = afterEnd(machine, result, end, terms);
+  const then = afterEnd(machine, result, end, options);
   return { ...then, fields: { ...then.fields, powerTask: undefined, ...state }, events: [event, ...then.events] };
 }
 
@@ -188,13 +188,13 @@ function choosePowerEnd(
   return { code: kind === 'unknown' ? 'power-uncertain' : 'power-failed', params: { task, detail } };
 }
 
-function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, terms: PowerTerms): Change {
-  const change = { ...terms, username: '' };
+function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, options: PowerOptions): Change {
+  const change = { ...options, username: '' };
   const row = statusRow(machine.status);
   if (kind === 'done') return task === taskOfState(machine) ? continueState(machine, change) : endInterruption(machine);
   const isOfState = task === taskOfState(machine) || (task === 'on' && isInterrupted(machine));
   if (row.failed === undefined || !isOfState) return endInterruption(machine);
-  if (end.code === 'power-uncertain') return waitInDoubt(machine, end, terms.atMs);
+  if (end.code === 'power-uncertain') return waitInDoubt(machine, end, options.atMs);
   return enterStatus(machine, row.failed, { ...change, reason: end });
 }
 
@@ -228,9 +228,9 @@ export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'powe
     ? undefined
     : { code: 'power-doubted', params: { doubt: work.doubt, minutes: DOUBTED_MS_MAX / 60_000 } };
 
-function continueState(machine: Machine, terms: PowerTerms & { readonly username: string }): Change {
-  if (machine.status === 'releasing') return enterStatuses(machine, ['ready'], terms);
-  if (machine.status === 'exiting-rescue-mode') return enterStatuses(machine, [restingStatus(machine)], terms);
+function continueState(machine: Machine, options: PowerOptions & { readonly username: string }): Change {
+  if (machine.status === 'releasing') return enterStatuses(machine, ['ready'], options);
+  if (machine.status === 'exiting-rescue-mode') return enterStatuses(machine, [restingStatus(machine)], options);
   return endInterruption(machine);
 }
 
@@ -254,9 +254,9 @@ export function decidePowerSeen(
   machine: Machine,
   state: PowerState,
   detail: PowerDetail | undefined,
-  terms: PowerTerms,
+  options: PowerOptions,
 ): Change {
-  const { atMs } = terms;
+  const { atMs } = options;
   const before = machine.powerState;
   const isUnderWay = machine.powerTask !== undefined;
   // A power-off with an unknown outcome is now confirmed.
@@ -265,7 +265,7 @@ export function decidePowerSeen(
   const isStillOn = state === 'on' && !isUnderWay && taskOfState(machine) === 'off';
   if (isStillOn) return order('off', state, atMs);
   if (state === 'off' && !isUnderWay && isInterrupted(machine)) return orderOn(machine, atMs);
-  const then = isOffAtLast ? continueState(machine, { ...terms, username: '' }) : NOTHING;
+  const then = isOffAtLast ? continueState(machine, { ...options, username: '' }) : NOTHING;
   if (state === before && !isOffAtLast) return NOTHING;
   const events: NewMachineEvent[] = [];
   if (state === 'error' && before !== 'error') {

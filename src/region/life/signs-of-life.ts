@@ -51,7 +51,7 @@ export interface SignsOfLife {
   readonly leased?: ReadonlySet<string>;
 }
 
-interface SignTerms {
+interface SignOptions {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly atMs: number;
@@ -61,24 +61,24 @@ interface SignTerms {
 /** @returns the changed machines, which the caller announces */
 export async function takeSigns(
   { started = new Map(), seen = new Map(), leased = new Set() }: SignsOfLife,
-  terms: SignTerms,
+  options: SignOptions,
 ): Promise<readonly Machine[]> {
-  return [...(await noteSigns({ started, seen }, terms)), ...(await findDeployed([...leased], terms))];
+  return [...(await noteSigns({ started, seen }, options)), ...(await findDeployed([...leased], options))];
 }
 
 async function noteSigns(
   { started, seen }: Required<Pick<SignsOfLife, 'started' | 'seen'>>,
-  terms: SignTerms,
+  options: SignOptions,
 ): Promise<readonly Machine[]> {
-  const { store, atMs } = terms;
+  const { store, atMs } = options;
   const machines = await findMachines(store, [...new Set([...started.keys(), ...seen.keys()])]);
   const written = machines.filter((machine) => seen.has(machine.systemId) && isWritten(machine));
-  const disks = await diskStarts(written, terms);
+  const disks = await diskStarts(written, options);
   const decide = (machine: Machine): Change => {
     const { systemId } = machine;
-    const counted = countStart(machine, started.get(systemId), terms);
+    const counted = countStart(machine, started.get(systemId), options);
     const then = { ...machine, ...counted.fields };
-    const renewed = renew(then, seen.get(systemId), disks.get(systemId)?.starts ?? 0, terms);
+    const renewed = renew(then, seen.get(systemId), disks.get(systemId)?.starts ?? 0, options);
     const fields = { ...counted.fields, ...renewed.fields };
     return { ...counted, ...renewed, fields, events: [...counted.events, ...renewed.events] };
   };
@@ -93,7 +93,7 @@ async function noteSigns(
 }
 
 /** A machine that starts again and again without a signal is hung. */
-function countStart(machine: Machine, seenMs: number | undefined, { endHung }: SignTerms): Change {
+function countStart(machine: Machine, seenMs: number | undefined, { endHung }: SignOptions): Change {
   const work = seenMs === undefined ? undefined : countBoot(machine, seenMs);
   if (work === undefined) return NOTHING;
   if (work.boots <= BOOTS_MAX) return { ...NOTHING, fields: { work } };
@@ -101,7 +101,7 @@ function countStart(machine: Machine, seenMs: number | undefined, { endHung }: S
 }
 
 /** @param starts how often it was told to boot its written disk */
-function renew(machine: Machine, seenMs: number | undefined, starts: number, { atMs, clock }: SignTerms): Change {
+function renew(machine: Machine, seenMs: number | undefined, starts: number, { atMs, clock }: SignOptions): Change {
   if (seenMs === undefined) return NOTHING;
   // The machine keeps booting from the network instead of its written disk.
   if (isWritten(machine) && starts > DISK_STARTS_MAX) {
@@ -125,10 +125,10 @@ function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change[
 }
 
 /** Its disk is written, and its installed system took or renewed the address. */
-async function findDeployed(leased: readonly string[], terms: SignTerms): Promise<readonly Machine[]> {
-  const { store, clock, atMs } = terms;
+async function findDeployed(leased: readonly string[], options: SignOptions): Promise<readonly Machine[]> {
+  const { store, clock, atMs } = options;
   const written = (await findMachines(store, leased)).filter(isWritten);
-  const disks = await diskStarts(written, terms);
+  const disks = await diskStarts(written, options);
   const up = written.filter(({ systemId }) => disks.get(systemId)?.isUp === true);
   const reason = { code: 'system-seen', params: {} } as const;
   return await changeMachines(store, up, atMs, (machine) =>
@@ -140,7 +140,7 @@ const isWritten = ({ status, netboot }: Machine): boolean => status === 'deployi
 
 async function diskStarts(
   machines: readonly Machine[],
-  { store, clock }: SignTerms,
+  { store, clock }: SignOptions,
 ): Promise<ReadonlyMap<string, DiskStarts>> {
   if (machines.length === 0) return new Map();
   const systemIds = machines.map(({ systemId }) => systemId);

@@ -73,9 +73,9 @@ export function chooseAddresses(
   view: NetworkView,
 ): AddressChoice {
   const networks = view.reported.filter(({ management }) => management > 0);
-  const terms = { view, known: knowledge, had: machine.addresses.map(({ address }) => address) };
+  const options = { view, known: knowledge, had: machine.addresses.map(({ address }) => address) };
   if (requested !== undefined) {
-    const choice = takeAsked(machine, networks, requested, terms);
+    const choice = takeAsked(machine, networks, requested, options);
     const isOpen = ({ fixed, hosts }: ReportedNetwork): boolean =>
       (fixed !== undefined && rangeContains(fixed, requested)) || hosts.some(({ address }) => address === requested);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOpen)) return choice;
@@ -92,7 +92,7 @@ export function chooseAddresses(
     .ofHost(mac)
     .find(({ low }) => isServed(low))?.low;
   if (own !== undefined) {
-    const choice = takeAsked(machine, networks, own, terms);
+    const choice = takeAsked(machine, networks, own, options);
     if (choice.kind !== 'refuse') return choice;
   }
   const ranges = served.flatMap(({ fixed }) => fixed ?? []);
@@ -101,7 +101,7 @@ export function chooseAddresses(
     (candidate) => candidate.mac === mac && ranges.some((range) => rangeContains(range, candidate.address)),
   );
   if (fixedAddress !== undefined) return { kind: 'given', addresses: [fixedAddress] };
-  return giveFree({ ...terms, mac }, ranges) ?? exhausted(ranges, view.records);
+  return giveFree({ ...options, mac }, ranges) ?? exhausted(ranges, view.records);
 }
 
 /** With the reservations that keep some from machines. */
@@ -175,7 +175,7 @@ function takeAsked(
   machine: Machine,
   networks: readonly ReportedNetwork[],
   requested: Ipv4,
-  terms: Omit<Search, 'mac'>,
+  options: Omit<Search, 'mac'>,
 ): AddressChoice {
   const served = networks.filter(({ network }) => networkContains(network, requested));
   if (served.length === 0)
@@ -185,7 +185,7 @@ function takeAsked(
     );
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
   if (mac === undefined) return decideRefusal('address-refused', `${machine.hostname} has no network interface`);
-  return takeFor({ ...terms, mac }, requested);
+  return takeFor({ ...options, mac }, requested);
 }
 
 function takeFor({ view, known, mac, had }: Search, requested: Ipv4): AddressChoice {

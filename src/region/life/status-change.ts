@@ -20,7 +20,7 @@ import { staticAddresses } from './link-addresses.ts';
 
 const MINUTE_MS = 60_000;
 
-interface StatusChangeTerms {
+interface StatusChangeOptions {
   readonly atMs: number;
   readonly clock: Clock;
   /** Empty for the machine or a deadline. */
@@ -50,8 +50,8 @@ const KEYLESS: ReadonlySet<MachineStatus> = new Set([
 const isInterlude = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
 
 /** The caller has checked the transition. */
-export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Change {
-  const { atMs, username } = terms;
+export function enterStatus(machine: Machine, to: MachineStatus, options: StatusChangeOptions): Change {
+  const { atMs, username } = options;
   const params = { from: machine.status, to };
   const events: NewMachineEvent[] = [{ type: 'NODE_CHANGED_STATUS', code: 'status-changed', params, atMs, username }];
   const isFree = FREE.has(to);
@@ -66,7 +66,7 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
   };
   return {
     kind: 'change',
-    fields: { ...statusFields(machine, to, terms), ...(isFree ? free : {}) },
+    fields: { ...statusFields(machine, to, options), ...(isFree ? free : {}) },
     events,
     ...(isFree ? { addresses: staticAddresses(machine), userData: null } : {}),
     ...(endsKey(machine, to) ? { endsKey: true } : {}),
@@ -77,11 +77,11 @@ export function enterStatus(machine: Machine, to: MachineStatus, terms: StatusCh
 const endsKey = ({ status, restingStatus }: Machine, to: MachineStatus): boolean =>
   KEYLESS.has(to) || (status === 'testing' && restingStatus !== 'deployed');
 
-export function enterStatuses(machine: Machine, path: readonly MachineStatus[], terms: StatusChangeTerms): Change {
+export function enterStatuses(machine: Machine, path: readonly MachineStatus[], options: StatusChangeOptions): Change {
   let now = machine;
   let whole: Change = { kind: 'change', fields: {}, events: [] };
   path.forEach((to, index) => {
-    const step = enterStatus(now, to, index === path.length - 1 ? terms : { ...terms, work: undefined });
+    const step = enterStatus(now, to, index === path.length - 1 ? options : { ...options, work: undefined });
     whole = {
       ...whole,
       ...step,
@@ -110,13 +110,13 @@ const RUNNING: ReadonlySet<MachineStatus> = new Set(['deployed', 'rescue-mode', 
 const isOn = ({ powerState, status }: Machine): boolean =>
   powerState === 'on' || (powerState !== 'off' && RUNNING.has(status));
 
-function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTerms): Partial<MachineFields> {
-  const { atMs, username, clock, work } = terms;
+function statusFields(machine: Machine, to: MachineStatus, options: StatusChangeOptions): Partial<MachineFields> {
+  const { atMs, username, clock, work } = options;
   const waits = work?.waitsForBoot === true;
   return {
     status: to,
     statusReason:
-      terms.reason ??
+      options.reason ??
       (waits ? { code: isOn(machine) ? 'waits-for-restart' : 'waits-for-hand', params: {} } : undefined),
     statusSinceMs: atMs,
     statusDeadlineMs: waits ? undefined : computeDeadlineMs(to, atMs),
@@ -162,10 +162,10 @@ export function decodeLastHappening(event: MachineEvent | undefined): Happening 
 export function failStatus(
   machine: Machine,
   to: MachineStatus,
-  { why, ...terms }: StatusChangeTerms & { readonly why: WhyHung | Happening<'disk-not-starting'> },
+  { why, ...options }: StatusChangeOptions & { readonly why: WhyHung | Happening<'disk-not-starting'> },
 ): Change {
-  const { atMs, username } = terms;
-  const change = enterStatus(machine, to, { ...terms, reason: why });
+  const { atMs, username } = options;
+  const change = enterStatus(machine, to, { ...options, reason: why });
   const event: NewMachineEvent = { type: 'NODE_STATUS_EVENT', level: 'error', ...why, atMs, username };
   return { ...change, events: [event, ...change.events] };
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { UsableConfig } from '../../../src/config/resolve-file.ts';
-import { Configuration, type ConfigurationPorts } from '../../../src/daemon/rack/configuration.ts';
+import { Configuration, type ConfigurationDeps } from '../../../src/daemon/rack/configuration.ts';
 import { ipv4 } from '../../../src/ground/address.ts';
 import { RackError } from '../../../src/ground/errors.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
@@ -32,7 +32,7 @@ class Bench {
   refusals = 0;
   /** The error with which the next `apply` fails. */
   failure: Error | undefined;
-  readonly ports: ConfigurationPorts = {
+  readonly ports: ConfigurationDeps = {
     clock: new VirtualClock(1_700_000_000_000, 1),
     publish: (event) => void this.events.push(event),
     host: () => [],

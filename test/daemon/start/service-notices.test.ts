@@ -14,7 +14,7 @@ function rig(options: { readonly watchdogMs?: number } = {}) {
   const troubles: RackNote[] = [];
   const notices = new ServiceNotices({
     clock,
-    terms: { socket: '@test', watchdogMs: options.watchdogMs },
+    notify: { socket: '@test', watchdogMs: options.watchdogMs },
     statusLine: () => state.line,
     journalSilentMs: () => state.silentMs,
     onTrouble: (note) => void troubles.push(note),

@@ -108,14 +108,14 @@ function parseSourceTrust(
 async function judgeKeys(
   { keyring, keyringFilename: file }: SourceTrust,
   before: SourceTrust | undefined,
-  means: SourceDeps,
+  deps: SourceDeps,
 ) {
-  if (file !== '' && file !== before?.keyringFilename && !(await means.hasFile(file)))
+  if (file !== '' && file !== before?.keyringFilename && !(await deps.hasFile(file)))
     return refuseField(
       'keyring_filename',
       `This host of the region has no file ${file}: install the package that has it, or copy the keys of the site there.`,
     );
-  const fault = keyring.length === 0 || keyring === before?.keyring ? undefined : await means.judgeKeyring(keyring);
+  const fault = keyring.length === 0 || keyring === before?.keyring ? undefined : await deps.judgeKeyring(keyring);
   if (fault === 'large-keyring')
     return refuseField(
       'keyring_data',
@@ -130,11 +130,11 @@ type SourceDeps = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
  * Checks the given keys before a transaction, in which nothing may wait for the host or for
  * cryptography. @returns the means with the results
  */
-async function checkedMeans(input: GivenSource, means: SourceDeps): Promise<SourceDeps> {
+async function checkedMeans(input: GivenSource, deps: SourceDeps): Promise<SourceDeps> {
   const file = input.keyring_filename?.trim() ?? '';
   const keyring = parseKeyring(input.keyring_data?.trim() ?? '');
-  const hasFile = file === '' || (await means.hasFile(file));
-  const fault = keyring === undefined || keyring.length === 0 ? undefined : await means.judgeKeyring(keyring);
+  const hasFile = file === '' || (await deps.hasFile(file));
+  const fault = keyring === undefined || keyring.length === 0 ? undefined : await deps.judgeKeyring(keyring);
   return { hasFile: async () => hasFile, judgeKeyring: async () => fault };
 }
 
@@ -147,8 +147,8 @@ export type MakeSource = (
 export type SourceChange = (call: ApiCall, input: GivenSource, make: MakeSource) => Promise<Answer>;
 
 async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<MakeSource> {
-  const means = await checkedMeans(keys, region.bootImages);
-  return (input, before) => buildSource(input, before, region.clock.wallTimeMs(), means);
+  const deps = await checkedMeans(keys, region.bootImages);
+  return (input, before) => buildSource(input, before, region.clock.wallTimeMs(), deps);
 }
 
 /** Changes a source. */
@@ -162,7 +162,7 @@ async function buildSource(
   input: GivenSource,
   before: WrittenBootSource | undefined,
   nowMs: number,
-  means: SourceDeps,
+  deps: SourceDeps,
 ): Promise<WrittenBootSource | Refusal> {
   const checked = combineOrRefuse(
     parseSourceLocation(input, before),
@@ -170,6 +170,6 @@ async function buildSource(
   );
   if (isRefusal(checked)) return checked;
   const [[url, index], trust] = checked;
-  const refused = await judgeKeys(trust, before, means);
+  const refused = await judgeKeys(trust, before, deps);
   return refused ?? { url, index: index === '' ? undefined : index, ...trust, updatedMs: nowMs };
 }

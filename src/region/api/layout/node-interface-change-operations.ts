@@ -224,7 +224,7 @@ export function linkWith(
   const linked = linkSubnet(draft, id, wish);
   if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
   const place = { subnet: subnetWithId(draft.networks, wish.subnetId), subnetId: wish.subnetId };
-  const terms = { networks: draft.networks, known: addressKnowledge, isOrdinary: !isAdmin(call) };
+  const options = { networks: draft.networks, known: addressKnowledge, isOrdinary: !isAdmin(call) };
   const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
   const username = isAdmin(call) ? undefined : getCallerUsername(call);
   const reservedFault =
@@ -232,8 +232,8 @@ export function linkWith(
   if (reservedFault !== undefined) return { kind: 'refuse', refusal: reservedFault };
   const choice =
     wish.address === undefined
-      ? chooseFor(place, mac, own, terms)
-      : judgeLinkAddress(draft.machine, place, mac, wish.address, terms);
+      ? chooseFor(place, mac, own, options)
+      : judgeLinkAddress(draft.machine, place, mac, wish.address, options);
   // A free address for a machine is not the one that another ordinary user reserved before the
   // machine was known.
   const { device, owner } = draft.machine;

@@ -121,8 +121,8 @@ async function deploy(call: ApiCall, machine: Machine, input: GivenDeployment): 
 async function acceptAll(call: ApiCall) {
   const machines = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
   const news = machines.map(({ systemId }) => systemId);
-  const terms = { field: 'machines', command: { name: 'accept' }, by: getUserActor(call) } as const;
-  return giveMany(call, news, terms, (machine) => showMachine(call, machine));
+  const options = { field: 'machines', command: { name: 'accept' }, by: getUserActor(call) } as const;
+  return giveMany(call, news, options, (machine) => showMachine(call, machine));
 }
 
 const allocatedParameters = z.object({
@@ -186,8 +186,8 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
       ids,
       (call, input) => {
         const by = getUserActor(call, input.comment);
-        const terms = { field, command: { name: 'release' }, by, isDone: isReleased } as const;
-        return giveMany(call, idsOf(input), terms, ({ systemId }) => systemId);
+        const options = { field, command: { name: 'release' }, by, isDone: isReleased } as const;
+        return giveMany(call, idsOf(input), options, ({ systemId }) => systemId);
       },
     ),
     operation(
@@ -199,8 +199,8 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
       ids,
       (call, input) => {
         const by = getUserActor(call, input.comment);
-        const terms = { field, command: { name: 'accept' }, by, isDone: isAccepted } as const;
-        return giveMany(call, idsOf(input), terms, (machine) => showMachine(call, machine));
+        const options = { field, command: { name: 'accept' }, by, isDone: isAccepted } as const;
+        return giveMany(call, idsOf(input), options, (machine) => showMachine(call, machine));
       },
     ),
     operation(
@@ -308,7 +308,7 @@ const ANSWERED_AT_ONCE = 50;
 async function giveMany(
   call: ApiCall,
   systemIds: readonly string[],
-  { field, command, by, isDone = () => false }: ManyTerms,
+  { field, command, by, isDone = () => false }: ManyOptions,
   answer: (machine: Machine) => unknown,
 ): Promise<Answer> {
   const { store } = call.region;
@@ -343,7 +343,7 @@ async function giveMany(
   }
 }
 
-interface ManyTerms {
+interface ManyOptions {
   readonly field: 'machines' | 'nodes';
   readonly command: Parameters<MachineLife['commandAll']>[1];
   readonly by: Actor;

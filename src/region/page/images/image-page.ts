@@ -222,7 +222,7 @@ async function renderImagePage(view: View) {
     ...aboutPairs(resource),
     [words.images.columns.usedBy, useText(name, uses)],
   ];
-  const terms = pairs.map(([label, value]) =>
+  const items = pairs.map(([label, value]) =>
     String(value) === '' ? nothing : html`<dt>${label}</dt><dd>${value}</dd>`,
   );
   return renderFullPage(view, {
@@ -232,7 +232,7 @@ async function renderImagePage(view: View) {
     main: html`
       <div class="bar" id="bar"${isRunning ? html` data-at-work` : nothing}><h1>${resourceTitle(name)}</h1></div>
       <p class="soft run">${images[0]?.title || (progress?.title ?? '')}</p>
-      <div class="sheet" id="image"><dl class="pairs">${terms}</dl></div>
+      <div class="sheet" id="image"><dl class="pairs">${items}</dl></div>
       ${versionsPart(resource)}
       ${deletion(view, resource, machines?.machines ?? 0)}
       <p><a href="${IMAGES_PATH}">${words.images.all}</a></p>`,

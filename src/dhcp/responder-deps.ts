@@ -27,7 +27,7 @@ export type LeaseNotice =
   | ({ readonly kind: 'changed' } & LeaseChange)
   | { readonly kind: 'expired'; readonly lease: Lease };
 
-export interface ResponderPorts {
+export interface ResponderDeps {
   readonly clock: Clock;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;

@@ -1,4 +1,4 @@
-// The terms on which a network's clients get their addresses: lease times, options and classes.
+// The parameters with which a network's clients get their addresses: lease times, options and classes.
 // `dhcp` sets them for all networks, a cluster interface for its own network, a host entry for one
 // host.
 //
@@ -13,15 +13,15 @@ import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 
 type Report = (key: string, message: string) => void;
 
-/** The terms that `dhcp` sets for every network. */
-interface GeneralTerms {
+/** The parameters that `dhcp` sets for every network. */
+interface GeneralParameters {
   readonly times: WrittenLeaseTimes;
   readonly options: readonly ConfiguredOption[];
   readonly classes: readonly ResolvedClass[];
 }
 
-/** The terms of one network. */
-export interface NetworkTerms {
+/** The parameters of one network. */
+export interface NetworkParameters {
   readonly times: LeaseTimes;
   readonly options: OptionTable | undefined;
   readonly classes: readonly DhcpClass[] | undefined;
@@ -35,12 +35,12 @@ const makeReporters = (report: Report): readonly [ofOption: Report, ofClass: Rep
   (key, message) => report(`classes${key}`, message),
 ];
 
-/** Checks and resolves the terms of `dhcp`. */
-export function resolveGeneralTerms(
+/** Checks and resolves the parameters of `dhcp`. */
+export function resolveGeneralParameters(
   dhcp: WrittenConfig['dhcp'],
   report: Report,
   addressesOf: AddressesOf,
-): GeneralTerms {
+): GeneralParameters {
   resolveLeaseTimes(dhcp, {}, report);
   const [ofOption, ofClass] = makeReporters(report);
   const options = resolveOptions(dhcp.options, 'global', ofOption, addressesOf);
@@ -48,13 +48,13 @@ export function resolveGeneralTerms(
   return { times: dhcp, options, classes };
 }
 
-/** Checks and resolves the terms of a cluster interface, which override those of `dhcp`. */
-export function resolveNetworkTerms(
+/** Checks and resolves the parameters of a cluster interface, which override those of `dhcp`. */
+export function resolveNetworkParameters(
   written: WrittenClusterInterface,
-  general: GeneralTerms,
+  general: GeneralParameters,
   report: Report,
   addressesOf: AddressesOf,
-): NetworkTerms {
+): NetworkParameters {
   const [ofOption, ofClass] = makeReporters(report);
   const own = resolveOptions(written.options, 'network', ofOption, addressesOf);
   const classes = resolveClasses(written.classes, 'network', ofClass, addressesOf);

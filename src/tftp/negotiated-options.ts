@@ -1,4 +1,4 @@
-// The terms of a transfer, agreed before the first block. Sources: RFC 2347 (options), RFC 2348
+// The options of a transfer, negotiated before the first block. Sources: RFC 2347 (options), RFC 2348
 // (blksize), RFC 2349 (timeout, tsize), RFC 7440 (windowsize).
 //
 // 1. An unknown option, or a value that is no number, is left out of the answer. A number outside
@@ -36,7 +36,7 @@ const TIMEOUT_MS_DEFAULT = 1000;
  */
 const TIMEOUT_MS_MAX = 20_000;
 
-export interface Terms {
+export interface NegotiatedOptions {
   /** Payload of each block but the last, in bytes. */
   readonly blockBytes: number;
   /** Blocks sent before an acknowledgement is awaited, 1 to WINDOW_BLOCKS_MAX. */
@@ -66,11 +66,11 @@ export function describeOptionFault(options: readonly TftpOption[]): string | un
  * @param sizeBytes for `tsize`
  * @param blockBytesMax the largest block that the path carries unfragmented
  */
-export function negotiateTerms(
+export function negotiateOptions(
   options: readonly TftpOption[],
   sizeBytes: number,
   blockBytesMax: number = BLOCK_BYTES_ETHERNET,
-): Terms {
+): NegotiatedOptions {
   const askedBlock = asked(options, 'blksize');
   const blockBytes = askedBlock === undefined ? BLOCK_BYTES_DEFAULT : Math.min(askedBlock, blockBytesMax);
   const askedWindow = asked(options, 'windowsize');
