@@ -6,9 +6,13 @@
 // remove_tag.
 //
 // 1. The next deployment sets up the stored network (`layout/`).
+// 2. An interface of a device with another address keeps its id, its links and their addresses: the
+//    racks serve these to the new hardware address.
+// 3. The addresses of a deleted interface are free. A machine may lose the last one, as in MAAS: its
+//    next report finds it by its serial number.
 
 import { z } from 'zod';
-import { type Ipv4, isHostMac, mac as macAddress } from '../../../ground/address.ts';
+import { type Ipv4, isHostMac, type MacAddress, mac as macAddress } from '../../../ground/address.ts';
 import {
   changeInterface,
   type InterfaceWish,
@@ -16,6 +20,7 @@ import {
   makeInterface,
   noSuchVlanText,
   notOfKindText,
+  removeInterface,
   tagInterface,
 } from '../../layout/interface-changes.ts';
 import { buildNetInterfaces, findInterface, type NetInterface } from '../../layout/interfaces.ts';
@@ -64,12 +69,12 @@ import {
 import { findNodeInPath } from '../machines/machine-calls.ts';
 import { type HostPlace, hostPlaces } from '../networks/host-places.ts';
 import { findSubnet, isAdmin, readNetworks, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
-import { changeMac, removeOne } from './device-interface-calls.ts';
 import {
   addPhysical,
   changeNetwork,
   changeOne,
   type Edit,
+  putInterfaces,
   refuseOrdinary,
   showInterface,
   shows,
@@ -399,7 +404,13 @@ const CHANGING: readonly Operation[] = [
     answers: 'nothing',
     doc: 'Delete an interface. One that a machine has comes back with its next report.',
     parameters: nothing,
-    run: removeOne,
+    // One of the hardware also there, in the same change.
+    run: (call) =>
+      changeOne(call, (draft, { id, nic }) => {
+        const edited = shows(removeInterface(draft, id), undefined);
+        if ('kind' in edited || nic === undefined) return edited;
+        return { ...edited, interfaces: draft.machine.interfaces.filter((nic) => nic.id !== id) };
+      }),
   }),
   defineOperation({
     ...item,
@@ -448,3 +459,26 @@ const LINKING: readonly Operation[] = [
 ];
 
 export const NODE_INTERFACE_CHANGE_OPERATIONS: readonly Operation[] = [...MAKING, ...CHANGING, ...TAGGING, ...LINKING];
+
+async function changeMac(
+  call: ApiCall,
+  { systemId, interfaces, addresses }: Machine,
+  { id, mac: formerMac, links }: NetInterface,
+  mac: MacAddress,
+  others: () => Promise<Answer>,
+): Promise<Answer> {
+  const after = interfaces.map((nic) => (nic.id === id ? { mac, formerMac, name: nic.name, source: nic.source } : nic));
+  const judged = await putInterfaces(call, systemId, after, mac, true);
+  if (isRefusal(judged)) return judged;
+  const reservedFault = isAdmin(call)
+    ? undefined
+    : refuseReserved(await readNetworks(call), mac, getCallerUsername(call));
+  if (reservedFault !== undefined) return refuseFor([reservedFault]);
+  const places = links.some(({ address }) => address !== undefined) ? await hostPlaces(call, [mac]) : [];
+  const moved = places.find((place) => !addresses.some(({ address }) => address === place.address));
+  if (moved !== undefined) return refuseFor([moved.word]);
+  const changed = await others();
+  if (changed.kind === 'refusal') return changed;
+  const machine = await putInterfaces(call, systemId, after, mac);
+  return isRefusal(machine) ? machine : await changeNetwork(call, (draft) => ({ draft, shown: id }));
+}

@@ -3,8 +3,25 @@
 // Source: MAAS's `nodes/{system_id}/raids/`, `raid/{id}/`, `volume-groups/` and `volume-group/{id}/`.
 
 import { z } from 'zod';
+import { type LayoutRefusal, refuseField } from '../../layout/network-draft.ts';
 import { beginStorage, noBlockDeviceText, noVolumeGroupText, type StorageDraft } from '../../layout/storage-draft.ts';
-import { json, refuse } from '../call/answer.ts';
+import {
+  changeGroup,
+  changeRaid,
+  FIELDS,
+  isDiskUse,
+  type Members,
+  makeGroup,
+  makeRaid,
+  makeVolume,
+  removeGroup,
+  removeRaid,
+  removeVolume,
+  USES,
+  type Use,
+  type WholeChange,
+} from '../../layout/volume-changes.ts';
+import { type Answer, json, refuse } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -15,20 +32,109 @@ import {
   resource,
   value,
 } from '../call/operation.ts';
-import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
+import { partitionName, partitionNamed, partitionsJson, raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { withMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
+import { changeDisks, nothingLeft, type Show, showDevice } from './storage-calls.ts';
 import { parseSizeBytes, partWords, size, uuid } from './storage-parameters.ts';
-import {
-  addGroup,
-  addRaid,
-  addVolume,
-  deleteGroup,
-  deleteRaid,
-  deleteVolume,
-  updateGroup,
-  updateRaid,
-} from './volume-calls.ts';
+
+/** A volume group may have RAIDs as members. */
+type Whole = 'raid' | 'group';
+/** Members by their ids or names. */
+type MembersInput = Readonly<Record<string, unknown>>;
+type NamedInput = MembersInput & { readonly name?: string | undefined; readonly uuid?: string | undefined };
+
+const textsIn = (input: MembersInput, name: string): readonly string[] => {
+  const value = input[name];
+  return Array.isArray(value) ? value.map(String) : [];
+};
+const membersIn = (input: MembersInput, prefix: string) => ({
+  disks: textsIn(input, `${prefix}block_devices`),
+  partitions: textsIn(input, `${prefix}partitions`),
+  spareDisks: textsIn(input, `${prefix}spare_devices`),
+  sparePartitions: textsIn(input, `${prefix}spare_partitions`),
+});
+
+const formatChoices = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`);
+
+function membersNamed(draft: StorageDraft, whole: Whole, input: MembersInput, prefix = ''): Members | LayoutRefusal {
+  const words = membersIn(input, prefix);
+  const partitions = draft.disks.flatMap((disk) => partitionsJson(draft, disk));
+  const devices = [
+    ...draft.disks.map(({ id, facts }) => ({ id, name: facts.name })),
+    ...(whole === 'group' ? draft.layout.raids : []),
+  ];
+  const find = (use: Use, word: string): number => {
+    if (idIn(word) !== 0) return idIn(word);
+    if (isDiskUse(use)) return devices.find(({ name }) => name === word)?.id ?? 0;
+    return Number(partitionNamed(partitions, word)?.id ?? 0);
+  };
+  for (const use of USES) {
+    const word = words[use].find((candidate) => find(use, candidate) === 0);
+    if (word === undefined) continue;
+    const name = shownName(word);
+    return refuseField(
+      `${prefix}${FIELDS[use]}`,
+      isDiskUse(use)
+        ? `The machine has no such block device as ${name}: give the id or name of one${formatChoices(devices.map((device) => device.name))}.`
+        : `The machine has no partition ${name}: give the id or name of one${formatChoices(partitions.map(({ path }) => partitionName(path)))}.`,
+    );
+  }
+  const of = (use: Use): readonly number[] => words[use].map((word) => find(use, word));
+  return {
+    disks: of('disks'),
+    partitions: of('partitions'),
+    spareDisks: of('spareDisks'),
+    sparePartitions: of('sparePartitions'),
+  };
+}
+
+const showRaid: Show = (draft, id) => {
+  const raid = draft.layout.raids.find((candidate) => candidate.id === id);
+  return json(raid === undefined ? null : raidJson(draft, raid));
+};
+
+const showGroup: Show = (draft, id) => {
+  const volumeGroup = draft.layout.volumeGroups.find((group) => group.id === id);
+  return json(volumeGroup === undefined ? null : volumeGroupJson(draft, volumeGroup));
+};
+
+const adding =
+  (
+    whole: Whole,
+    make: (draft: StorageDraft, wish: Members & Pick<NamedInput, 'name' | 'uuid'>) => ReturnType<typeof makeRaid>,
+    show: Show,
+  ) =>
+  (call: ApiCall, input: NamedInput): Promise<Answer> => {
+    const { name, uuid } = input;
+    const edit = (draft: StorageDraft) => {
+      const members = membersNamed(draft, whole, input);
+      return 'kind' in members ? members : make(draft, { name, uuid, ...members });
+    };
+    return changeDisks(call, edit, show);
+  };
+
+const updating =
+  (
+    whole: Whole,
+    apply: (draft: StorageDraft, id: number, change: WholeChange) => ReturnType<typeof changeRaid>,
+    show: Show,
+  ) =>
+  (call: ApiCall, input: NamedInput): Promise<Answer> => {
+    const { name, uuid } = input;
+    const edit = (draft: StorageDraft) => {
+      const add = membersNamed(draft, whole, input, 'add_');
+      if ('kind' in add) return add;
+      const remove = membersNamed(draft, whole, input, 'remove_');
+      return 'kind' in remove ? remove : apply(draft, idIn(call.path.id), { name, uuid, add, remove });
+    };
+    return changeDisks(call, edit, show);
+  };
+
+const deleting =
+  (remove: typeof removeRaid) =>
+  (call: ApiCall): Promise<Answer> =>
+    changeDisks(call, (draft) => remove(draft, idIn(call.path.id)), nothingLeft);
 
 const versions = ['2.0'] as const;
 const admin = { versions, access: 'admin' } as const;
@@ -68,27 +174,6 @@ const sameUuid = uuid.describe('Its UUID.');
 /** LVM's identifiers have another form. */
 const shownUuid = uuid.describe('Kept and shown for clients: on the disk, LVM draws its own.');
 
-type MembersInput = Readonly<Record<string, unknown>>;
-const textsIn = (input: MembersInput, name: string): readonly string[] => {
-  const value = input[name];
-  return Array.isArray(value) ? value.map(String) : [];
-};
-const membersIn = (input: MembersInput, prefix = '') => ({
-  disks: textsIn(input, `${prefix}block_devices`),
-  partitions: textsIn(input, `${prefix}partitions`),
-  spareDisks: textsIn(input, `${prefix}spare_devices`),
-  sparePartitions: textsIn(input, `${prefix}spare_partitions`),
-});
-
-const changeIn = (
-  input: MembersInput & { readonly name?: string | undefined; readonly uuid?: string | undefined },
-) => ({
-  name: input.name,
-  uuid: input.uuid,
-  add: membersIn(input, 'add_'),
-  remove: membersIn(input, 'remove_'),
-});
-
 const newRaid = z.object({
   name: value(z.string().max(32)).optional().describe('Its name. Default: md0, md1, and so on.'),
   level: value(z.literal('raid-1', 'Give raid-1: no other level can be deployed.')).describe('The level: raid-1.'),
@@ -126,18 +211,10 @@ const RAIDS: readonly Operation[] = resource({
   one: { versions, path: 'nodes/{system_id}/raid/{id}', handler: 'RaidHandler' },
   answers: 'raid',
   list: ['List the RAIDs of a machine.', nothing, reading(raidsIn)],
-  add: [
-    'Make a RAID 1 of disks and partitions.',
-    newRaid,
-    async (call, input) => addRaid(call, { name: input.name, uuid: input.uuid, ...membersIn(input) }),
-  ],
+  add: ['Make a RAID 1 of disks and partitions.', newRaid, adding('raid', makeRaid, showRaid)],
   read: ['Read one RAID.', nothing, reading(inPath(raidsIn))],
-  change: [
-    'Change a RAID. What is left out stays as it is.',
-    changedRaid,
-    async (call, input) => updateRaid(call, changeIn(input)),
-  ],
-  remove: ['Delete a RAID; its disks and partitions stay.', nothing, deleteRaid],
+  change: ['Change a RAID. What is left out stays as it is.', changedRaid, updating('raid', changeRaid, showRaid)],
+  remove: ['Delete a RAID; its disks and partitions stay.', nothing, deleting(removeRaid)],
 });
 
 const GROUPS: readonly Operation[] = [
@@ -146,18 +223,14 @@ const GROUPS: readonly Operation[] = [
     one: { versions, path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' },
     answers: 'volumeGroup',
     list: ['List the volume groups of a machine.', nothing, reading(groupsIn)],
-    add: [
-      'Make a volume group of disks, partitions and RAIDs.',
-      newGroup,
-      async (call, input) => addGroup(call, { name: input.name, uuid: input.uuid, ...membersIn(input) }),
-    ],
+    add: ['Make a volume group of disks, partitions and RAIDs.', newGroup, adding('group', makeGroup, showGroup)],
     read: ['Read one volume group.', nothing, reading(inPath(groupsIn), noVolumeGroupText)],
     change: [
       'Change a volume group. What is left out stays as it is.',
       changedGroup,
-      async (call, input) => updateGroup(call, changeIn(input)),
+      updating('group', changeGroup, showGroup),
     ],
-    remove: ['Delete a volume group without volumes; its disks and partitions stay.', nothing, deleteGroup],
+    remove: ['Delete a volume group without volumes; its disks and partitions stay.', nothing, deleting(removeGroup)],
   }),
   defineOperation({
     ...group,
@@ -167,8 +240,10 @@ const GROUPS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Make a volume in a volume group.',
     parameters: newVolume,
-    run: async (call, input) =>
-      addVolume(call, { name: input.name, uuid: input.uuid, bytes: parseSizeBytes(input.size) }),
+    run: (call, { name, uuid, size }) => {
+      const wish = { name, uuid, bytes: parseSizeBytes(size) };
+      return changeDisks(call, (draft) => makeVolume(draft, idIn(call.path.id), wish), showDevice);
+    },
   }),
   defineOperation({
     ...group,
@@ -180,7 +255,7 @@ const GROUPS: readonly Operation[] = [
     parameters: z.object({
       id: value(z.string().regex(/^\d{1,15}$/, NOT_A_NUMBER)).describe('The id of the volume.'),
     }),
-    run: async (call, input) => deleteVolume(call, idIn(input.id)),
+    run: (call, { id }) => changeDisks(call, (draft) => removeVolume(draft, idIn(id), idIn(call.path.id)), nothingLeft),
   }),
 ];
 

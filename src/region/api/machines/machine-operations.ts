@@ -1,12 +1,13 @@
-// Operations on known machines: list, read, change and delete.
+// Operations on known machines: list, read, change and delete; and on all nodes of MAAS 2.x.
 
 import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
 import { nearestName } from '../../../ground/nearest-name.ts';
 import { type Constraints, meets } from '../../life/allocation.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
-import type { Machine, MachineEdit } from '../../records/machine.ts';
+import { DEVICES_MAX, type Machine, type MachineEdit } from '../../records/machine.ts';
 import {
   hasText,
   isWith,
@@ -17,7 +18,7 @@ import {
 } from '../../records/machine-search.ts';
 import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { chooseAreas, choosePlace, machineFilter } from '../areas/chosen-areas.ts';
+import { chooseAreas, choosePlace, listAreas, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
   combineOrRefuse,
@@ -30,6 +31,7 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
+import { listFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -44,7 +46,10 @@ import {
   optionalText,
   value,
 } from '../call/operation.ts';
+import { detailsAnswer } from '../json/details.ts';
+import { deviceJson } from '../json/device-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
+import { chosenRacks, controllerJson, readController } from '../racks/controller-calls.ts';
 import { listConditions, parseConstraints } from './allocate-operation.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import {
@@ -52,6 +57,7 @@ import {
   areaParameters,
   description,
   findMachineInPath,
+  findNodeInPath,
   getSystemId,
   licenseKey,
   machineNotes,
@@ -63,8 +69,7 @@ import {
   reportedFields,
   withMachine,
 } from './machine-calls.ts';
-import { answerMachineList } from './machine-list.ts';
-import { listNodes, readDetails, readNode, readPowerParameters } from './node-calls.ts';
+import { answerMachineList, machineEntries } from './machine-list.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
 const FILTER_VALUES_MAX = 500;
@@ -318,9 +323,49 @@ function defineChangeOperations(version: ApiVersion): readonly Operation[] {
 const allNodes = { versions: ['2.0'], path: 'nodes', handler: 'NodesHandler' } as const;
 const oneNode = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler' } as const;
 
-async function listMatchingNodes(call: ApiCall, input: z.output<typeof filterParameters>): Promise<Answer> {
+async function listNodes(call: ApiCall, input: z.output<typeof filterParameters>): Promise<Answer> {
   const filter = await machineFilter(call, input);
-  return 'kind' in filter ? filter : listNodes(call, filter);
+  return 'kind' in filter ? filter : listFor(call, nodeEntries(call, filter));
+}
+
+/**
+ * The machines, devices and racks that pass the filter, each as it is shown alone. Racks have an id,
+ * a name, a zone and hardware addresses, and no pool or agent name.
+ */
+async function* nodeEntries(call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {
+  yield* machineEntries(call, filter);
+  const { store } = call.region;
+  const where = readPlacement(call.region);
+  for (const device of await store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX))
+    yield deviceJson(device, where);
+  const zones = await listAreas(call, 'zone');
+  for (const rack of chosenRacks(call, filter)) yield controllerJson(call, rack, zones, where);
+}
+
+/** Reads a machine, a device or a rack. */
+async function readNode(call: ApiCall): Promise<Answer> {
+  const node = await findNodeInPath(call);
+  if (node === undefined) return await readController(call);
+  return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, readPlacement(call.region)));
+}
+
+async function nodeIn(call: ApiCall) {
+  const node = await findNodeInPath(call);
+  if (node !== undefined) return node;
+  const rack = await readController(call);
+  return isRefusal(rack) ? rack : undefined;
+}
+
+/** Reads the hardware of a machine; devices and racks report none. */
+async function readDetails(call: ApiCall): Promise<Answer> {
+  const node = await nodeIn(call);
+  return isRefusal(node) ? node : detailsAnswer(node);
+}
+
+/** Reads the power parameters of a machine; devices and racks have none. */
+async function readPowerParameters(call: ApiCall): Promise<Answer> {
+  const node = await nodeIn(call);
+  return isRefusal(node) ? node : json(node?.powerParameters ?? {});
 }
 
 /** The operations on machines, in both versions, and on nodes of all kinds in 2.0. */
@@ -329,15 +374,7 @@ export const MACHINE_OPERATIONS: readonly Operation[] = [
     ...defineReadOperations(version),
     ...defineChangeOperations(version),
   ]),
-  operation(
-    allNodes,
-    'GET',
-    'user',
-    ['node'],
-    'List machines, devices and racks.',
-    filterParameters,
-    listMatchingNodes,
-  ),
+  operation(allNodes, 'GET', 'user', ['node'], 'List machines, devices and racks.', filterParameters, listNodes),
   operation(oneNode, 'GET', 'user', 'node', 'Read a machine, a device or a rack.', nothing, readNode),
   operation(
     oneNode,
