@@ -23,9 +23,9 @@ import {
 } from '../../../ground/address.ts';
 import { listed } from '../../../ground/counted.ts';
 import { INTERFACES_KEY } from '../../../machines/settings.ts';
-import { withRows } from '../../networks/changed-rows.ts';
+import { type ChangedRows, withRows } from '../../networks/changed-rows.ts';
 import { dhcpRacks, isWaiting, type RangeView, type SubnetView, type VlanView } from '../../networks/network-view.ts';
-import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
+import type { NetworkDraft } from '../../networks/networks.ts';
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import { keepServices, newService, serviceRange, withoutOption } from '../../networks/service-form.ts';
 import { MTU_OPTION, networkIn } from '../../racks/cluster-interface.ts';
@@ -330,10 +330,10 @@ export const isMade = ({ range, served }: RangeView): boolean =>
  * router and the DNS servers.
  */
 export function withoutMade(
-  { records }: NetworkDraft,
+  { records }: Pick<NetworkDraft, 'records'>,
   { range, subnet: { subnet, gateway, dnsServers } }: RangeView,
   service: SubnetService,
-): Pick<WantedChange, 'put' | 'remove'> {
+): ChangedRows {
   const after = { ...subnet, gateway, dnsServers };
   const services = records.services.filter(({ id }) => id !== service.id);
   return {
