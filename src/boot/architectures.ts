@@ -84,7 +84,7 @@ export const BUILT_CPUS: readonly Cpu[] = ['amd64', 'arm64', 'armhf', 'i386', 'r
 export const loadersCommand = (cpu: Cpu): string =>
   `rackboot ${BUILT_CPUS.includes(cpu) ? 'images build' : 'loaders install'}${archFlag(cpu)}`;
 
-/** With a leading space; empty for the default CPU. */
+/** The `--arch` flag for a CPU, with a leading space; empty for the default CPU. */
 export const archFlag = (cpu: Cpu): string => (cpu === 'amd64' ? '' : ` --arch ${cpu}`);
 
 const byCode = new Map(FIRMWARE_ARCHITECTURES.map((architecture) => [architecture.code, architecture]));
@@ -97,7 +97,7 @@ export function findArchitecture(code: number): FirmwareArchitecture | undefined
 // "boot from HTTP" in the IANA registry, whatever the CPU.
 const HTTP_CODES: ReadonlySet<number> = new Set([15, 16, 17, 18, 19, 20, 23, 24, 26, 28, 30, 38, 40]);
 
-/** Such firmware wants a URL, and option 60 back. */
+/** True for firmware that boots by HTTP: it wants a URL, and option 60 back. */
 export function bootsFromHttp(code: number): boolean {
   return HTTP_CODES.has(code);
 }
@@ -106,7 +106,7 @@ const CPU_SPELLINGS: ReadonlyMap<string, Cpu> = new Map(
   CPUS.flatMap((cpu) => [cpu, ...CPU_NAMES[cpu].spellings].map((name): [string, Cpu] => [name, cpu])),
 );
 
-/** Of all CPUs. */
+/** The EFI suffixes of all CPUs. */
 export const EFI_SUFFIXES: readonly string[] = CPUS.map((cpu) => CPU_NAMES[cpu].efi);
 
 /** `x64` in `bootx64.efi`. An unknown architecture counts as amd64. */
@@ -114,12 +114,12 @@ export function formatEfiSuffix(architecture: string): string {
   return CPU_NAMES[parseCpu(architecture) ?? 'amd64'].efi;
 }
 
-/** By a loader's spelling (`x86_64` is amd64 for GRUB and iPXE). */
+/** The CPU by a loader's spelling (`x86_64` is amd64 for GRUB and iPXE). */
 export function parseCpu(spelling: string): Cpu | undefined {
   return CPU_SPELLINGS.get(spelling);
 }
 
-/** By the end of its name: that which firmware prescribes, or ours. */
+/** The CPU of a loader by the end of its file name, which firmware prescribes or we chose. */
 export function cpuOfLoader(file: string): Cpu {
   const name = file.toLowerCase();
   return CPUS.find((cpu) => [cpu, CPU_NAMES[cpu].efi].some((end) => name.endsWith(`${end}.efi`))) ?? 'amd64';

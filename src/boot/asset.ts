@@ -138,7 +138,7 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
 
 const ASK_BY_PXE = { text: U_BOOT_SCRIPT, purpose: 'chain', step: { kind: 'chain' }, isForAnother: false } as const;
 
-/** By a lease of the rack or an allocation of the region. */
+/** Finds the machine of an address by a lease of the rack or an allocation of the region. */
 function findByPeer(address: Ipv4, context: AssetContext): NamedMachine {
   const mac = context.macOf(address);
   if (mac !== undefined) return { machine: findByMac(mac, context), mac };
@@ -146,7 +146,7 @@ function findByPeer(address: Ipv4, context: AssetContext): NamedMachine {
   return { machine, mac: machine?.addresses.find((fixed) => fixed.address === address)?.mac };
 }
 
-/** In both byte orders: loaders and kernels do not agree on it. */
+/** Finds a machine by its UUID in either byte order: loaders and kernels disagree about it. */
 function findByUuid(uuid: string, { machines }: AssetContext): RackMachine | undefined {
   return machines.findByUuid(uuid) ?? machines.findByUuid(swapUuid(uuid));
 }

@@ -65,7 +65,7 @@ export function purposeText(purpose: string): string {
   return kind === 'profile' ? `to boot the profile ${name}` : (PURPOSE_SENTENCES[purpose] ?? purpose);
 }
 
-/** For a configuration that can only explain a problem, by purpose. */
+/** The sentences of configurations that can only explain a problem, by purpose. */
 export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
   'image-missing':
     'its kernel and initrd are not in the boot tree: `sudo rackboot images build` builds the environment, `sudo rackboot images import-installer` adds an installer',
@@ -91,7 +91,7 @@ export function configuredText(purpose: string, menuSeconds?: number): string {
   return text.startsWith('that ') ? `${loaded}, which says ${text}` : `${loaded} (${text})`;
 }
 
-/** In parentheses, what the tree has in the place of a file. */
+/** What the tree has in place of a file, in parentheses. */
 export const foundText = ({ found }: { readonly found?: string | undefined }): string =>
   found === undefined ? '' : ` (it has ${found})`;
 
@@ -111,7 +111,7 @@ export function speedText({ bytes, milliseconds }: Loaded): string {
 
 export const loadedSizeText = ({ bytes }: Loaded): string => formatBytes(bytes ?? 0);
 
-/** In parentheses; empty if there are none. */
+/** Details in parentheses; empty if there are none. */
 export function detailsText(...parts: readonly string[]): string {
   const nonEmpty = parts.filter((part) => part !== '');
   return nonEmpty.length === 0 ? '' : ` (${nonEmpty.join(', ')})`;

@@ -58,8 +58,9 @@ const IPXE_CLASSES = new Set(['iPXE', '\u0004iPXE']);
 const GPXE_CLASSES = new Set(['gPXE', '\u0004gPXE']);
 
 /**
- * With its CPU: `U-Boot`, `U-Boot.arm`, `U-Boot.armv7`, `U-Boot.armv8`. Quirk: its option 93 is not
- * reliable. Older releases send 256 on ARM, and those for RISC-V the number of UEFI.
+ * U-Boot's vendor class, which may have its CPU: `U-Boot`, `U-Boot.arm`, `U-Boot.armv7`,
+ * `U-Boot.armv8`. Quirk: its option 93 is not reliable. Older releases send 256 on ARM, and those
+ * for RISC-V the number of UEFI.
  */
 const U_BOOT_CLASS = /^U-Boot(?:\.|$)/;
 /** "arm 32 uboot" and "arm 64 uboot" (IANA). */
@@ -155,7 +156,7 @@ function findContradiction(facts: BootClientFacts, { kind, architecture }: BootF
   return signs.join(', ');
 }
 
-/** As 7 and 9 do. */
+/** True if two numbers stand for the same firmware, as 7 and 9 do. */
 function isSameFirmware(first: number, second: number): boolean {
   const [a, b] = [findArchitecture(first), findArchitecture(second)];
   return (

@@ -30,8 +30,8 @@ export function findEndpointFor(endpoints: readonly HttpEndpoint[], local: Ipv4)
 }
 
 /**
- * The same for firmware that loads by HTTP: over TLS if the site has it; else at port 80 if
- * possible, the port at which GRUB, which it may load, asks for the rest.
+ * The endpoint for firmware that loads by HTTP: over TLS if the site has it, else on port 80 if
+ * possible. The firmware may load GRUB, which asks for the rest on port 80.
  */
 export function findHttpBootEndpoint(
   { http, https = [] }: Pick<BootConfig, 'http' | 'https'>,

@@ -33,7 +33,10 @@ const GENERIC = 'generic';
 const INITRD_NAMES = ['initrd.gz', 'initrd'] as const;
 const ISO_NAME = 'installer.iso';
 const DEVICE_TREE_NAMES = ['dtb', 'boot-dtb'] as const;
-/** Its directories are named after architectures, and have the files of Debian's kernel packages. */
+/**
+ * The directory of device trees. Its subdirectories are named after architectures, and have the
+ * files of Debian's kernel packages.
+ */
 const DEVICE_TREES = 'dtbs';
 
 /** True for a name that needs no quoting in a path, a configuration or a kernel line. */

@@ -107,7 +107,8 @@ export const ENLIST_INSTALLER = {
 export const NO_BMC_USER = 'rackboot_bmc_user=no';
 
 /**
- * For the Debian installer and its relatives, which then ask nothing before they have the preseed.
+ * The words for the Debian installer and its relatives, which then ask nothing before they have the
+ * preseed.
  *
  * `ipv6.disable=1` saves ten seconds of waiting for a router; the text front end leaves a readable
  * log on a serial line, and `noninteractive` would hang.
@@ -137,8 +138,8 @@ interface ImportedFacts extends KernelLineFacts {
 }
 
 /**
- * For an imported system that enlists: its initrd configures the boot interface, fetches the root,
- * and starts it below a layer in memory. There cloud-init reads the data source MAAS at
+ * The words for an imported system that enlists: its initrd configures the boot interface, fetches
+ * the root, and starts it below a layer in memory. There cloud-init reads the data source MAAS at
  * `cloud-config-url`, which gives it the agent.
  *
  * Sources: the kernel line of MAAS 2 and 3; the initrd's cloud-initramfs-rooturl (`root=squash:`),
@@ -172,8 +173,8 @@ interface LiveInstallerFacts extends KernelLineFacts {
 }
 
 /**
- * For Ubuntu's installer since 20.04, which runs from an image in memory and takes its answers from
- * cloud-init's NoCloud.
+ * The words for Ubuntu's installer since 20.04, which runs from an image in memory and takes its
+ * answers from cloud-init's NoCloud.
  *
  * Quirk: cloud-init would read `url=` as the address of a configuration and load the whole image a
  * second time; `cloud-config-url` takes precedence.
@@ -191,7 +192,7 @@ export function liveInstallerWords(facts: LiveInstallerFacts): readonly string[]
   ];
 }
 
-/** With double quotes around a value that contains a space. */
+/** A word of the kernel line, with double quotes around a value that contains a space. */
 export function writeKernelWord(word: string): string {
   if (!word.includes(' ')) return word;
   // A name has at least one character: next_arg in the kernel's lib/cmdline.c takes a sign at the

@@ -104,8 +104,8 @@ function findExceededLimit(
 }
 
 /**
- * It loads only by TFTP, takes a list of initrds for one name, and tries to start memdisk or iPXE
- * as a kernel.
+ * True for a step that U-Boot can carry out. U-Boot loads only by TFTP, takes a list of initrds for
+ * one name, and tries to start memdisk or iPXE as a kernel.
  */
 function isForUBoot(step: BootStep): boolean {
   if (step.kind === 'image' || step.kind === 'script') return false;

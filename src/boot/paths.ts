@@ -67,7 +67,10 @@ export type BootPath =
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** `default`, then architecture and sub-architecture, or MAAS's `default.arch`. */
 const DEFAULT_NAME = /^default(?:[-.]([a-z0-9_]+)(?:-([a-z0-9][a-z0-9._-]*))?)?$/;
-/** Where GRUB looks for modules, and grubnetx64's memdisk for a platform's grub.cfg. */
+/**
+ * The directories in which GRUB looks for modules, and grubnetx64's memdisk for a platform's
+ * grub.cfg.
+ */
 const GRUB_PLATFORM = /(?:^|\/)(?:x86_64|i386|arm64|arm|riscv64|loongarch64)-(?:efi|pc)\//;
 
 /**
@@ -168,7 +171,7 @@ export function swapUuid(uuid: string): string {
   return [turn(low), turn(mid), turn(high), ...rest].join('-');
 }
 
-/** From requested names, in lower case, to those in the tree's top directory. */
+/** The loaders in the tree's top directory, by the requested name in lower case. */
 const LOADER_NAMES: ReadonlyMap<string, string> = new Map([
   ...['lpxelinux.0', 'pxelinux.0', 'undionly.kpxe', 'ipxe.efi', 'snponly.efi'].map(sameName),
   ...EFI_SUFFIXES.flatMap((cpu): [string, string][] => [

@@ -16,7 +16,7 @@
 import { createHash } from 'node:crypto';
 
 const PURPOSE = 'rackboot preseed 1\0';
-/** As many bits of the digest as the token has. */
+/** The length of the secret: as many bits of the digest as the token has. */
 const SECRET_BYTES = 24;
 
 /** Letters, digits, `-` and `_`. */

@@ -75,7 +75,7 @@ function composeStep(profile: Profile, text: string): BootStep | undefined {
   }
 }
 
-/** Without the first line that every script begins with. */
+/** The lines of a script, without the first line that every script begins with. */
 const scriptLines = (script: string): readonly string[] =>
   script
     .split(/\r?\n/)

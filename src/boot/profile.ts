@@ -31,7 +31,7 @@ interface ProfileInitrd {
   readonly name?: string | undefined;
 }
 
-/** For which machines a profile is. */
+/** The machines that a profile is for. */
 interface ProfileTargets {
   readonly name: string;
   /** Only machines of this architecture boot it; `undefined`: all. */
@@ -46,7 +46,7 @@ interface ProfileTargets {
   readonly except: readonly string[];
 }
 
-/** As it is written and stored. A field that the kind has no use for is empty. */
+/** A profile as it is written and stored. A field that the kind has no use for is empty. */
 export interface Profile extends ProfileTargets {
   /** For people, on the screen too; empty: the name. */
   readonly title: string;
@@ -64,7 +64,7 @@ export interface Profile extends ProfileTargets {
 
 export const profileTitle = ({ title, name }: Pick<Profile, 'title' | 'name'>): string => (title === '' ? name : title);
 
-/** Of one rack. Each boot is compared with all of them. */
+/** Profiles of one rack. Each boot is compared with all of them. */
 export const PROFILES_MAX = 256;
 export const PROFILE_NAME_MAX = 63;
 export const PROFILE_TITLE_MAX = 100;
@@ -72,7 +72,7 @@ export const PROFILE_INITRDS_MAX = 32;
 export const PROFILE_SCRIPT_MAX = 4096;
 
 const FILE_CHARACTERS_MAX = 300;
-/** Without user name, fragment, comma or space: pxelinux separates initrds by commas. */
+/** A URL without user name, fragment, comma or space: pxelinux separates initrds by commas. */
 const URL_FORM = /^https?:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?\/[A-Za-z0-9._~%+=&?/-]+$/;
 
 /** `undefined` if the text is neither a path of the tree nor a URL. */
@@ -99,7 +99,7 @@ export function parseMachineName(text: string): string | undefined {
 /** The values that a template may name. */
 export const PROFILE_VALUES = ['hostname', 'domain', 'system_id', 'mac', 'uuid', 'address', 'base_url'] as const;
 export type ProfileValues = { readonly [Name in (typeof PROFILE_VALUES)[number]]: string | undefined };
-/** Those that only a machine of the region has. */
+/** The values that only a machine of the region has. */
 const MACHINE_VALUES: readonly string[] = ['hostname', 'domain', 'system_id', 'uuid'];
 
 /** `{name}`; `${name}` is a setting of iPXE. */

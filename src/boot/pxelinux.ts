@@ -27,7 +27,7 @@ import {
 const TENTHS = 10;
 /** chain.c32 and the libraries it loads. */
 const CHAIN_FILES = ['chain.c32', 'libcom32.c32', 'libutil.c32'] as const;
-/** The same for menu.c32. */
+/** menu.c32 and the libraries it loads. */
 const MENU_FILES = ['menu.c32', 'libcom32.c32', 'libutil.c32'] as const;
 
 const CPU_CHECK = 'ifcpu64.c32';
@@ -148,15 +148,15 @@ function renderMenu({ seconds, entries }: BootStep & { readonly kind: 'menu' }, 
   ];
 }
 
-/** For U-Boot, which without them passes on the device tree that it has itself. */
+/** The lines that name a device tree to U-Boot, which otherwise passes on its own. */
 function deviceTreeLines(deviceTree: BootImage['deviceTree']): string[] {
   if (deviceTree === undefined) return [];
   return [`  ${deviceTree.kind === 'file' ? 'FDT' : 'FDTDIR'} ${deviceTree.path}`];
 }
 
 /**
- * Where pxelinux itself runs; on others, U-Boot and the like read its configurations. `undefined`:
- * a BIOS that does not tell which.
+ * True for architectures on which pxelinux itself runs; on others, U-Boot and the like read its
+ * configurations. `undefined`: a BIOS that does not tell which.
  */
 export const isX86 = (architecture = 'amd64'): boolean => architecture === 'amd64' || architecture === 'i386';
 

@@ -10,7 +10,7 @@
 
 import { crc32 } from 'node:zlib';
 
-/** Its `boot_script_dhcp`. */
+/** The script that U-Boot requests: its `boot_script_dhcp`. */
 export const U_BOOT_SCRIPT_NAME = 'boot.scr.uimg';
 
 const SCRIPT = `pxe get && pxe boot${'\n'.repeat(14)}`;

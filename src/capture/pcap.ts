@@ -75,8 +75,8 @@ const VLAN_TYPES: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
 const UDP_HEADER_BYTES = 8;
 
 /**
- * Where the EtherType is in the header of a link type, and the bytes after it: Ethernet, and Linux
- * cooked of both versions.
+ * The place of the EtherType in the header of a link type, and the bytes after it: Ethernet, and
+ * Linux cooked of both versions.
  */
 const LINKS: ReadonlyMap<number, readonly [typeAt: number, after: number]> = new Map([
   [1, [12, 0]],

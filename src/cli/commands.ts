@@ -105,8 +105,8 @@ async function runTyped(args: readonly string[]): Promise<number> {
 type Finish = (code: number) => void;
 
 /**
- * With every command or, if `args` name an operation of the API, with the operations of that noun
- * only. `finish` gets the exit code of the command that ran.
+ * A parser with every command or, if `args` name an operation of the API, with the operations of
+ * that noun only. `finish` gets the exit code of the command that ran.
  */
 export async function commandParser(args: readonly string[], finish: Finish): Promise<Parser> {
   const { default: yargs } = await import('yargs');

@@ -32,7 +32,7 @@ const MARGIN = 2;
 /** Columns between a command and its description. */
 const GAP = 2;
 
-/** Not for the help of one command. */
+/** True if the general help is asked for, not the help of one command. */
 export const asksForHelp = (args: readonly string[]): boolean =>
   args.some((word) => word === '--help' || word === '-h') && args.every((word) => word.startsWith('-'));
 
@@ -40,7 +40,7 @@ export const asksForHelp = (args: readonly string[]): boolean =>
 export const nameHelp = ([first, ...rest]: readonly string[]): readonly string[] =>
   first === 'help' ? [...rest, '--help'] : first === undefined ? [] : [first, ...rest];
 
-/** By the first word of each command. */
+/** The descriptions in a help, by the first word of each command. */
 function describedIn(help: string): ReadonlyMap<string, string> {
   const matches = help.matchAll(/^ {2}rackboot ([a-z][a-z-]*)(?: \S+)* {2,}(.+)$/gm);
   return new Map([...matches].map(([, command = '', text = '']) => [command, text.trim()]));

@@ -13,7 +13,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Before a misspelt command the parser does not know them. */
+/** The options of all commands: before a misspelt command the parser does not know them. */
 const OF_ALL_COMMANDS: ReadonlySet<string> = new Set(['config', 'json']);
 
 /** Words from other tools, too different for the spelling check. */
@@ -62,7 +62,7 @@ const asTyped = (word: string, args: readonly string[]): string =>
     .map((dashes) => `${dashes}${word}`)
     .find((option) => args.some((arg) => arg.split('=', 1)[0] === option)) ?? word;
 
-/** For a value that an option or argument does not accept. */
+/** Explains a value that an option or argument does not accept. */
 function explainChoice(message: string, help: string): string | undefined {
   const [, name = '', given, list = ''] =
     /^Invalid values:\s+Argument: ([\w-]+), Given: "([^"]*)", Choices: (.*)$/m.exec(message) ?? [];
@@ -135,7 +135,7 @@ function namesIn(help: string): { readonly options: readonly string[]; readonly 
   return { options, commands };
 }
 
-/** From the first line of its help: `rackboot leases list`. */
+/** The name of a command from the first line of its help: `rackboot leases list`. */
 function findCommandName(help: string): string {
   const words = help.split('\n', 1)[0]?.split(' ') ?? [];
   const end = words.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));

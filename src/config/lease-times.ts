@@ -10,7 +10,7 @@ import type { Seconds } from '../ground/clock.ts';
 import { seconds } from '../ground/clock.ts';
 import { counted } from '../ground/counted.ts';
 
-/** As written, in `dhcp` or a cluster interface. */
+/** Lease times as written, in `dhcp` or a cluster interface. */
 export interface WrittenLeaseTimes {
   readonly lease_time?: Seconds | undefined;
   readonly pxe_lease_time?: Seconds | undefined;
@@ -21,7 +21,7 @@ export interface WrittenLeaseTimes {
   readonly t2?: Seconds | undefined;
 }
 
-/** As used. */
+/** Lease times as used. */
 export type LeaseTimes = Pick<
   DhcpSubnet,
   'leaseTime' | 'pxeLeaseTime' | 'deployedLeaseTime' | 'leaseTimeMin' | 'leaseTimeMax' | 'renewalTime' | 'rebindingTime'

@@ -28,8 +28,9 @@ export function nearestKey(key: string): string | undefined {
 }
 
 /**
- * For `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in an interface's name, which may
- * look like a misspelt field.
+ * The field of a cluster interface nearest to a misspelt one, as in
+ * `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in an interface's name, which may look
+ * like a misspelt field.
  */
 function nearestField(key: string): string | undefined {
   const dot = key.lastIndexOf('.');

@@ -16,8 +16,8 @@ const GRUB_MIN = [2, 12] as const;
 const SBAT_LINE = /\ngrub,\d+,[^,\n]{1,64},grub,(\d{1,3})\.(\d{1,3})/;
 
 /**
- * Its name and version, `grubx64.efi is GRUB 2.06`; undefined: it is new enough, names no version,
- * or cannot be read.
+ * The name and version of an old GRUB, `grubx64.efi is GRUB 2.06`; undefined: it is new enough,
+ * names no version, or cannot be read.
  */
 export function findOldGrub(tree: string, name: string): string | undefined {
   const version = readGrubVersion(join(tree, name));

@@ -75,7 +75,7 @@ function formatReport({ kind, address, mac: _none, ...params }: NameReport): str
   return DNS_EVENTS[kind].text({ ...params, ...(address === undefined ? {} : { address: formatIpv4(address) }) });
 }
 
-/** Below a wildcard; of no host. */
+/** A name below a wildcard that no host has. */
 const ANY_LABEL = 'any-other-name';
 
 export function findRecordFaults(config: NamedConfig): RecordFaults {

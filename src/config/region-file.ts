@@ -23,7 +23,9 @@ import { writtenConfigSchema } from './written.ts';
 
 const { shape } = writtenConfigSchema;
 
-/** Not the default port of a rack, so that both fit on one host. */
+/**
+ * The port of a region's metrics: not the default port of a rack's, so that both fit on one host.
+ */
 const REGION_METRICS_PORT = 5250;
 
 const ABSOLUTE = { error: 'expected an absolute path such as /var/lib/rackboot-region' };
@@ -52,7 +54,7 @@ const regionFileSchema = writtenConfigSchema
       .prefault({}),
   });
 
-/** For checking the other values of a file without a state directory. */
+/** A schema for checking the other values of a file without a state directory. */
 const salvagedSchema = regionFileSchema.extend({ state_dir: absolutePath.default('/') });
 
 type WrittenRegionFile = z.output<typeof regionFileSchema>;

@@ -12,7 +12,7 @@ import type { RackConfig } from './rack-config.ts';
 export type ConfigWithPorts = Pick<RackConfig, 'metrics' | 'region'> &
   Partial<Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'dhcp' | 'tftp' | 'dns' | 'http'>>;
 
-/** Also those that the rack can do without. */
+/** The ports that a configuration wants, also those that the rack can do without. */
 export const wantedPorts = (config: ConfigWithPorts): readonly WantedPort[] => [
   ...dhcpPorts(config),
   ...(config.tftp?.listen ?? []).map(
@@ -36,8 +36,8 @@ export const wantedPorts = (config: ConfigWithPorts): readonly WantedPort[] => [
 ];
 
 /**
- * Of the region and of the metrics: without their addresses these are not opened, while the others
- * wait for them.
+ * The ports of the region and of the metrics. Without their addresses these are not opened, while
+ * the others wait for them.
  */
 export const regionPorts = ({ metrics, region, uplink }: ConfigWithPorts): readonly WantedPort[] => [
   ...metrics.listen.map(
@@ -54,7 +54,10 @@ const listPorts = (places: RackConfig['region']['listen'], setting: string): rea
     return address === undefined ? [] : [{ protocol: 'TCP', address, port, setting }];
   });
 
-/** Of networks behind relay agents, which are on no device, the addresses. */
+/**
+ * The ports of DHCP; for networks behind relay agents, which are on no device, those of the
+ * addresses.
+ */
 function dhcpPorts({ dhcp }: ConfigWithPorts): readonly WantedPort[] {
   const sockets = dhcp === undefined ? [] : planSockets(dhcp, undefined);
   return sockets

@@ -53,7 +53,7 @@ import {
   webUrl,
 } from './written-values.ts';
 
-/** In `dhcp` for all networks, in a cluster interface for its own network. */
+/** Lease times: in `dhcp` for all networks, in a cluster interface for its own network. */
 const leaseTimes = {
   lease_time: duration.optional(),
   pxe_lease_time: duration.optional(),
@@ -281,7 +281,7 @@ const enlistment = z.strictObject({
 const REGIONS_MAX = 16;
 const REGION_URL = `the URL of a region, http://host:5240/MAAS or https://host:5443/MAAS, or a list of at most ${REGIONS_MAX} such URLs of one region`;
 const regionUrl = textual(REGION_URL, (text) => parseRegionUrl(text)?.text);
-/** Of a region's name, which the page shows. */
+/** The longest name of a region, which the page shows. */
 const NAME_CHARACTERS_MAX = 64;
 const region = z.strictObject({
   mode: z

@@ -14,7 +14,7 @@ import { startCommand, typedConfig } from './start-command.ts';
 /** The path of the region's machines; add a system id and a slash for one machine. */
 export const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
-/** Its host is only the field `Host`. */
+/** The base of requests to the daemon; its host is only the value of the field `Host`. */
 const DAEMON_URL = new URL('http://localhost');
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;

@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import type { DocumentsPlace } from '../ground/named-documents.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-/** Of `packaging/debian-package.ts`. */
+/** The directory of the documents in Debian's package (`packaging/debian-package.ts`). */
 const PACKAGED = '/usr/share/doc/rackboot/';
 
 /** @param cwd the user's directory, which npm passes on @param root where this installation is */

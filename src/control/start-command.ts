@@ -20,7 +20,7 @@ const SERVICES = {
   region: { unit: 'rackboot-region', file: REGION_CONFIG, command: 'region run' },
 } as const;
 
-/** It exists while systemd runs. Source: sd_booted(3). */
+/** The directory that exists while systemd runs. Source: sd_booted(3). */
 const SYSTEMD = '/run/systemd/system';
 
 /** True when a service can be started by its unit. @param exists tells whether a path exists */

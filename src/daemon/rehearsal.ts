@@ -140,7 +140,7 @@ class Rehearsal {
     this.#responder.bounds.newClients.setRate(REHEARSED);
   }
 
-  /** These clients get an address, and renew it. @returns how many could */
+  /** Lets these clients get an address and renew it. @returns how many could */
   lease(first: number, count: number): number {
     const clients = Array.from({ length: count }, (_, index) => first + index);
     this.#receive(clients.map((client) => request(client, MESSAGE_TYPE.discover, ANY, ANY)));

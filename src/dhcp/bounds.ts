@@ -47,7 +47,7 @@ export class Bounds {
     return undefined;
   }
 
-  /** Of ranges changed since the last look. */
+  /** The events of ranges that changed since the last check. */
   look(now: Instant): readonly DhcpEvent[] {
     if (!this.#pools.hasChanges) return NOTHING;
     let events = NOTHING;

@@ -39,7 +39,7 @@ export type DhcpFault = (typeof FAULT_NAMES)[number];
 export interface DhcpCounters {
   readonly messages: Readonly<Record<DhcpMessageName, number>>;
   readonly faults: Readonly<Record<DhcpFault, number>>;
-  /** Without events of our own probes (`own-probes.ts`), and withheld ones. */
+  /** Without events of our own probes (`own-probes.ts`) and without withheld ones. */
   readonly events: Readonly<Record<DhcpEventKind, number>>;
   /** Messages without an answer or with a NAK, including withheld events. */
   readonly refusals: Readonly<Record<DhcpRefusal, number>>;

@@ -72,7 +72,7 @@ export class Responder {
   #subnets: SubnetIndex = { served: [], sharedNetworks: new Map(), withoutAddress: new Set(), ownAddresses: new Set() };
   #dhcpPorts: DhcpPorts = { serverPort: 67, clientPort: 68 };
   #storeFailed = false;
-  /** Those whose addresses the pools know. */
+  /** The machines whose addresses the pools have. */
   #servedMachines: MachineDirectory | undefined;
 
   constructor(deps: ResponderDeps) {

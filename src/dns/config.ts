@@ -7,7 +7,7 @@ export interface DnsUpstream {
   readonly port: number;
 }
 
-/** Its data is text in master-file form. */
+/** A configured record; its data is text in master-file form. */
 export interface ConfiguredRecord {
   /** Lower case, without the final dot. */
   readonly name: string;

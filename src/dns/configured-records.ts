@@ -8,7 +8,7 @@ import { CLASS_IN, CNAME_CHAIN_MAX, type DnsRecord, rdataAddress, TYPE } from '.
 import { parseRdata, RECORD_TYPE_NUMBERS } from './record-text.ts';
 import { RECORD_TTL } from './zones.ts';
 
-/** From the region or a reservation. */
+/** A name with its address, from the region or a reservation. */
 export interface NamedAddress {
   /** Case and a final dot do not matter. */
   readonly fqdn: string;

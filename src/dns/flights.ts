@@ -28,8 +28,8 @@ import type { Upstream } from './upstream.ts';
  */
 export const WAITERS_MAX = 4096;
 /**
- * Of the WAITERS_MAX, those of one client: enough for a site behind one address. Beyond that its
- * own oldest is evicted.
+ * One client's part of WAITERS_MAX: enough for a site behind one address. Beyond that its own
+ * oldest is evicted.
  */
 export const CLIENT_WAITERS_MAX = 1024;
 /**

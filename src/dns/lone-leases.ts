@@ -30,7 +30,7 @@ export class LoneLeases {
     this.#byAddress.delete(claim.address);
   }
 
-  /** By name or reverse name. */
+  /** Finds a lease's node by name or reverse name. */
   find(name: string): NameNode | undefined {
     const claim = this.#byName.get(name);
     if (claim !== undefined) return forwardNode(claim);

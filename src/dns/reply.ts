@@ -79,7 +79,7 @@ export function encodeReply(query: Query, reply: Reply, form: ReplyForm): Uint8A
   return writer.finish();
 }
 
-/** With this limit a reply repeats its question and sets TC. */
+/** The size limit with which a reply only repeats its question and sets TC. */
 export const emptyReplyOctets = (query: Query): number => HEADER_OCTETS + query.questionOctets.length + OPT_OCTETS;
 
 /** An upper bound, with names uncompressed: a small buffer saves most of a reply's cost. */

@@ -4,7 +4,7 @@
 import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 
-/** Where this rack answers. */
+/** The addresses and port at which this rack answers. */
 type OwnPlace = Pick<DnsConfig, 'listen' | 'listenPort' | 'selfAddresses'>;
 
 export function isSelf({ address, port }: DnsUpstream, { listen, listenPort, selfAddresses }: OwnPlace): boolean {

@@ -40,7 +40,7 @@ import { UpstreamSockets } from './upstream-sockets.ts';
  */
 export const CONNECTIONS_MAX = 256;
 /**
- * Of CONNECTIONS_MAX, those of one client. Beyond that a new one closes its longest idle one, or is
+ * One client's part of CONNECTIONS_MAX. Beyond that a new one closes its longest idle one, or is
  * refused.
  */
 export const CLIENT_CONNECTIONS_MAX = 32;

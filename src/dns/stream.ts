@@ -21,7 +21,7 @@ import type { TurnBounds, Turns, Worker } from '../ground/turns.ts';
  * of a millisecond.
  */
 export const TURN_WORK_MAX = 32;
-/** Of that, the work of one connection at a time. */
+/** One connection's part of that work at a time. */
 export const SHARE_WORK_MAX = 8;
 const WORK_OCTETS = 512;
 /** The share of time for all connections while datagrams arrive, after STRETCH_MS of work. */
@@ -41,7 +41,7 @@ export const IDLE_MS = 10_000;
 /** Answers that a client has not read, in octets; one that does not read is disconnected. */
 export const UNREAD_OCTETS_MAX = 256 * 1024;
 
-/** With the length in front (RFC 1035 §4.2.2). */
+/** A message with its length in front (RFC 1035 §4.2.2). */
 export function frame(message: Uint8Array): Uint8Array {
   const framed = new Uint8Array(message.length + 2);
   framed[0] = message.length >>> 8;

@@ -60,7 +60,7 @@ export class Upstream {
   }
 }
 
-/** As configured, but failed servers last. */
+/** The servers in the configured order, but failed ones last. */
 export function askingOrder(group: readonly Upstream[]): readonly Upstream[] {
   if (!group.some((upstream) => upstream.failed)) return group;
   return [...group.filter((upstream) => !upstream.failed), ...group.filter((upstream) => upstream.failed)];
@@ -81,7 +81,7 @@ export class UpstreamSet {
       this.#zones.set(domain, this.#group(upstream, before));
   }
 
-  /** By `address:port`, the address as a number. */
+  /** Finds an upstream by `address:port`, the address as a number. */
   find(key: string): Upstream | undefined {
     return this.#servers.get(key);
   }
@@ -96,7 +96,7 @@ export class UpstreamSet {
     return [...new Set(members)];
   }
 
-  /** Of the nearest forward zone with the name, else the general ones. */
+  /** Finds the upstreams of the nearest forward zone with the name, else the general ones. */
   findGroup(name: string): readonly Upstream[] {
     if (this.#zones.size === 0) return this.#general;
     for (let at = 0; at <= name.length; at = labelEnd(name, at) + 1) {

@@ -6,7 +6,7 @@ import type { Finding } from './finding.ts';
 import type { HostFacts, PortFacts } from './host-facts.ts';
 import type { RangeUse } from './silence.ts';
 
-/** As the answer to `/status` has them. */
+/** A finding as the answer to `/status` has it. */
 interface OwnFinding {
   readonly check: string;
   readonly text: string;

@@ -30,7 +30,7 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 const NEIGHBOURS_SHARE = 0.75;
 /** The largest proposed ARP table, in hosts: each takes some 400 octets of kernel memory. */
 const NEIGHBOURS_WANTED_MAX = 131_072;
-/** With less free space in the state directory, the next burst of leases is refused. */
+/** The least free space in the state directory: with less, the next burst of leases is refused. */
 const FREE_BYTES_MIN = 64 * 1024 * 1024;
 const CAPABILITY_LINES =
   'AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_NET_RAW';

@@ -32,7 +32,7 @@ const FIRMWARE: readonly Firmware[] = [
 /** The architecture that is built by default. */
 const USUAL_CPU: Cpu = 'amd64';
 
-/** Only a lab serves this interface. */
+/** The loopback interface, which only a lab serves. */
 const LOOPBACK = 'lo';
 
 /** A boot file that a machine was offered. */
@@ -149,7 +149,7 @@ function tellAbsentLoader(
   tell(check, 'note', `${offered}, ${absent}: ${remedy}`, build);
 }
 
-/** In proxy mode another server must give the addresses. */
+/** Reports whether another server gives the addresses, as it must in proxy mode. */
 function tellAddressServer(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
   const others = new Set(offers.filter(({ server }) => server !== own).map(({ server }) => server));
   if (others.size > 0) tell(check, true, `addresses are given by ${[...others].join(' and ')}`);

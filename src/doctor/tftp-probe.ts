@@ -16,7 +16,7 @@ const BLOCK_BYTES = 512;
 const LOAD_MS_MAX = 60_000;
 /** How long the next block may take. */
 const BLOCK_MS_MAX = 5000;
-/** In a larger file the package's block numbers would wrap. */
+/** The largest file of the probe: in a larger one the package's block numbers would wrap. */
 export const PROBE_FILE_BYTES_MAX = 30 * 1024 * 1024;
 /** The longest text of an error that is shown. */
 const ERROR_CHARACTERS_MAX = 200;

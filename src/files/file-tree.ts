@@ -72,7 +72,7 @@ export type GivenFiles = ReadonlyMap<string, string | number>;
 
 const [readDescriptor, statDescriptor] = [promisify(read), promisify(fstat)];
 
-/** It remains open for further readers. */
+/** A handle whose file remains open for further readers. */
 const createReadHandle = (fd: number): ReadHandle => ({
   fd,
   read: (...part) => readDescriptor(fd, ...part),
@@ -187,7 +187,7 @@ export class BootTree implements FileTree {
     return this.#index.alike(path);
   }
 
-  /** Without links to directories; undefined if the index has no such file. */
+  /** A file's path without links to directories; undefined if the index has no such file. */
   realOf(path: string): string | undefined {
     return this.#given.has(path) ? path : this.#index.findRealPath(path);
   }

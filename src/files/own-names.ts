@@ -10,7 +10,7 @@ import { join } from 'node:path';
 
 const STORE = 'images';
 const STORE_NAMES = ['.lock', '.damaged', '.manifests', '.uploads', '.downloads', '.seen'] as const;
-/** With a UUID at its end, or the work of `images mirror`. */
+/** A name of Rackboot's own: with a UUID at its end, or the work of `images mirror`. */
 const OWN = /^\.(?:.*[.-][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|rackboot-mirror)$/;
 
 /** The path of an entry that the image store of a tree has for itself. */

@@ -69,7 +69,7 @@ export function ownershipRemedy(path: string, directory: string): string {
   });
 }
 
-/** For a user who may not read the state or ask the rack. It changes no owner. */
+/** The remedy for a user who may not read the state or ask the rack. It changes no owner. */
 export function readerRemedy(directory: string): string {
   const owner = seenStats(directory)?.uid;
   if (owner === undefined || owner === process.geteuid?.()) {
@@ -82,7 +82,7 @@ export function readerRemedy(directory: string): string {
   return `it belongs to ${name}; run this ${owner === 0 ? '' : `as ${name} or `}with sudo`;
 }
 
-/** Without a full stop. Pure. */
+/** Describes the remedy, without a full stop. Pure. */
 export function describeRemedy(
   path: string,
   directory: string,

@@ -4,7 +4,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
-/** Of a small file in the state directory, in bytes. */
+/** The size limit of a small file in the state directory, in bytes. */
 const STATE_FILE_BYTES_MAX = 65_536;
 
 /** The message says what the file is, without its path. */

@@ -36,7 +36,7 @@ interface Directory {
   readonly directories: Map<string, Directory>;
 }
 
-/** By the folded name, the names of a directory. */
+/** The names of a directory by their folded form. */
 type Spellings = ReadonlyMap<string, readonly string[]>;
 
 export class TreeIndex {
@@ -53,12 +53,12 @@ export class TreeIndex {
     this.depth = depth;
   }
 
-  /** With `/` at its end: a directory. */
+  /** True if the index has this file, or with `/` at its end this directory. */
   hasFile(path: string): boolean {
     return this.findRealPath(path) !== undefined;
   }
 
-  /** Without links to directories; undefined if this path leads to no file. */
+  /** A file's path without links to directories; undefined if this path leads to no file. */
   findRealPath(path: string): string | undefined {
     const root = this.#root;
     if (root === undefined) return undefined;

@@ -57,7 +57,10 @@ export function formatIpv4(address: Ipv4): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
-/** With colons, hyphens, in three groups with dots as switches print it, or bare. */
+/**
+ * A hardware address with colons, with hyphens, in three groups with dots as switches print it, or
+ * bare.
+ */
 const WRITTEN_MAC =
   /^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}|[0-9a-f]{12})$/i;
 
@@ -147,8 +150,8 @@ export const rangesOverlap = (a: Ipv4Range, b: Ipv4Range): boolean => a.low <= b
 export const rangeSize = (range: Ipv4Range): number => range.high - range.low + 1;
 
 /**
- * This network, loopback, multicast, and class E with the limited broadcast (RFC 6890 §2.2.2, RFC
- * 5771 §4).
+ * The networks without hosts: this network, loopback, multicast, and class E with the limited
+ * broadcast (RFC 6890 §2.2.2, RFC 5771 §4).
  */
 const HOSTLESS: readonly Ipv4Network[] = [
   { address: ipv4(0), prefix: 8 },

@@ -27,7 +27,7 @@ export interface BorrowedBytes {
   readonly [lent]?: never;
 }
 
-/** As borrowed as the bytes. Big-endian unless `littleEndian`. */
+/** A view as borrowed as its bytes. Big-endian unless `littleEndian`. */
 export interface BorrowedView {
   readonly byteLength: number;
   getUint8(at: number): number;

@@ -70,7 +70,7 @@ export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, 
 export const withoutUsers = (text: string): string =>
   text.replace(/\b(https?:\/\/)[^\s/?#]*@/gi, '$1').replace(/(:\/\/[^\s/?#:@]*):[^\s/?#]*@/g, '$1@');
 
-/** For a text that should be a URL: leaves out everything before its last `@`, except a scheme. */
+/** Leaves out everything before the last `@` of a text that should be a URL, except a scheme. */
 export function withoutUser(text: string): string {
   const scheme = /^\s*[a-z][a-z0-9+.-]{0,31}:\/\//i.exec(text)?.[0] ?? '';
   return scheme + text.slice(Math.max(scheme.length, text.lastIndexOf('@') + 1));

@@ -11,7 +11,7 @@ import { uptime } from 'node:os';
 /** A moment, in milliseconds; comparable only within one process. */
 export type Instant = number & { readonly __instant: true };
 export type Milliseconds = number & { readonly __milliseconds: true };
-/** In whole seconds, as DHCP and DNS carry it. */
+/** A duration in whole seconds, as DHCP and DNS carry it. */
 export type Seconds = number & { readonly __seconds: true };
 
 export const instant = (ms: number): Instant => ms as Instant;
@@ -33,7 +33,7 @@ export interface Clock {
   wallTimeMs(): number;
   /** Calls `action` once, in a later turn even for 0. A pending timer does not keep the process alive. */
   schedule(delayMs: number, action: () => void): Timer;
-  /** Of cryptographic quality. */
+  /** Random bytes of cryptographic quality. */
   randomBytes(count: number): Uint8Array<ArrayBuffer>;
 }
 

@@ -26,6 +26,6 @@ export const asSentence = (text: string): string =>
     ? `${text.charAt(0).toUpperCase()}${text.slice(1)}`
     : text;
 
-/** For a search without results. @param machines the number of machines, at least 1 */
+/** The sentence for a search without results. @param machines the number of machines, at least 1 */
 export const noneFitsText = (machines: number): string =>
   machines === 1 ? 'The only machine does not match.' : `None of the ${counted(machines, 'machine')} matches.`;

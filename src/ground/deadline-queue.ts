@@ -38,7 +38,7 @@ export class DeadlineQueue<T extends Waiting> {
     return this.#heap[0]?.item;
   }
 
-  /** In order; the cost depends on `count` alone. */
+  /** The earliest members in order; the cost depends on `count` alone. */
   earliest(count: number): readonly T[] {
     const taken: T[] = [];
     // Indexes whose parents were all taken: one of them is next.

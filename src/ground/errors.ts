@@ -67,7 +67,7 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message.replace(NODE_ADVICE, '') || error.name : String(error);
 }
 
-/** As for a certificate that cannot be verified. */
+/** True for an error of TLS, such as that of a certificate that cannot be verified. */
 export const isTlsError = (error: unknown): boolean => TLS_CODE.test(osErrorCode(error) ?? '');
 
 /** False for our own bugs. */

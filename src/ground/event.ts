@@ -42,7 +42,7 @@ export type ParamsOf<F> = { readonly [N in Needed<F>]: ValueOf<F[N]> } & {
 
 export type Writers<Params> = { readonly [Code in keyof Params]: (params: Params[Code]) => string };
 
-/** By code, as a table of writers takes them. */
+/** The parameters by code, as a table of writers takes them. */
 export type WrittenParams<Table extends Readonly<Record<string, (...args: never) => string>>> = {
   readonly [Code in keyof Table]: Parameters<Table[Code]> extends [infer P]
     ? Readonly<P>

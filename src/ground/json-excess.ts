@@ -32,7 +32,7 @@ export function readBoundedJson(text: string, bounds: JsonBounds): BoundedJson {
   }
 }
 
-/** It follows the name of the text. */
+/** The words for a fault, to follow the name of the text. */
 export function jsonFaultText(fault: JsonFault): string {
   switch (fault.kind) {
     case 'malformed':

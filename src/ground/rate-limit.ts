@@ -26,7 +26,7 @@ export class RateLimit {
     this.#permissions = rate.burst;
   }
 
-  /** If true, a permission is taken. */
+  /** Takes a permission if there is one; false if not. */
   allows(now: Instant): boolean {
     // A clock that went back adds nothing.
     if (now < this.#countedAt) this.#countedAt = now;

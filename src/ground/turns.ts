@@ -81,7 +81,7 @@ export class Turns {
     if (this.#left < this.#bounds.turnWork / 2 || this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
   }
 
-  /** It gets no more turns. */
+  /** Gives a worker no more turns. */
   forget(worker: Worker): void {
     this.#fresh.delete(worker);
     this.#backlog.delete(worker);

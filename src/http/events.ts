@@ -70,7 +70,10 @@ export const HTTP_REASONS: Readonly<Record<HttpRefusal, string>> = {
     'Too many requests were waiting for the region, or this one was slower than others that waited for its place; the client tries again.',
 };
 
-/** For a request that the region does not answer, and for a report that the rack cannot keep for it. */
+/**
+ * The reasons for a request that the region does not answer, and for a report that the rack cannot
+ * keep for it.
+ */
 export const REGION_REASONS: Readonly<Record<RegionUnreached, string>> = {
   'no-region': 'This rack has no region; set region.mode, or region.url, in its configuration.',
   'region-silent': 'The region does not answer.',

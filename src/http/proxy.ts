@@ -35,7 +35,9 @@ export const PROXIED_MAX = 256;
 const REGION_SILENCE_MS = 60_000;
 /** The same for a request that the rack can answer, in milliseconds. */
 const UNTAKEN_SILENCE_MS = 10_000;
-/** Neither region nor a proxy before it can take the request now. */
+/**
+ * The statuses by which the region, or a proxy before it, says that it cannot take the request now.
+ */
 const UNTAKEN: ReadonlySet<number> = new Set([502, 503, 504]);
 /** How much of the region's refusal is reported, in bytes. */
 const SAID_BYTES_MAX = 300;
@@ -116,7 +118,9 @@ const HOP_FIELDS: ReadonlySet<string> = new Set([
 ]);
 const CLAIM_FIELD = /^(?:forwarded|via|x-real-ip|x[-_]forwarded[-_].*|x[-_]rackboot[-_].*)$/;
 
-/** Those of this hop only, by Connection too, except what every request needs. */
+/**
+ * The fields of this hop only, also those that Connection names, except what every request needs.
+ */
 function hopFields(message: IncomingMessage): ReadonlySet<string> {
   const named = (message.headers.connection ?? '').toLowerCase().split(/[\s,]+/);
   return new Set([...HOP_FIELDS, ...named.filter((name) => name !== 'host' && name !== 'content-length')]);

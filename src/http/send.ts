@@ -26,7 +26,7 @@ export function sendText(response: ServerResponse, method: string | undefined, a
 }
 
 /**
- * For HEAD only the fields. Does not close the file.
+ * Sends a file, for HEAD only the fields. Does not close the file.
  * @throws the error of reading the file; if `headersSent` is set by then, its length was announced
  * and the caller must end the connection
  */

@@ -111,7 +111,7 @@ function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): st
     .replace(/^region: .*$/m, `region: { mode: remote, url: "${region}" }`);
 }
 
-/** It cannot boot, and its title says so. */
+/** Makes an image that stands in for a real one: it cannot boot, and its title says so. */
 export function makeStandInImage(tree: string): void {
   const bytes = Buffer.alloc(IMAGE_BYTES);
   const image: StoredImage = {

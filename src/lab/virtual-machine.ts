@@ -68,7 +68,7 @@ const HTTP_ONLY = ['IPv4', 'IPv6'].flatMap((protocol) => [
   `name=opt/org.tianocore/${protocol}PXESupport,string=no`,
 ]);
 
-/** With the keys of Microsoft enrolled, which sign shim. */
+/** Firmware with the enrolled keys of Microsoft, which sign shim. */
 const SECURE = {
   ...X86,
   machine: ['-machine', 'q35,smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on'],
@@ -82,7 +82,7 @@ const ARM64 = {
   flash: { code: '/usr/share/AAVMF/AAVMF_CODE.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 };
 
-/** With the keys of Microsoft enrolled, as SECURE. */
+/** Firmware for arm64 with the same keys as SECURE. */
 const SECURE_ARM64 = {
   ...ARM64,
   flash: { code: '/usr/share/AAVMF/AAVMF_CODE.ms.fd', variables: '/usr/share/AAVMF/AAVMF_VARS.ms.fd' },

@@ -57,7 +57,7 @@ export class WebhookPower {
     this.#server = createServer((request, answer) => this.#answer(request, answer));
   }
 
-  /** On a port that the system chooses. */
+  /** Listens on a port that the system chooses. */
   async listen(): Promise<void> {
     this.#server.listen(0, this.#address);
     await once(this.#server, 'listening');

@@ -12,7 +12,7 @@ import type { Settings } from './settings.ts';
 export const MACHINES_MAX = 100_000;
 export const MACHINE_MACS_MAX = 256;
 export const MACHINE_ADDRESSES_MAX = 1024;
-/** As many as a region has. */
+/** Tags of machines: as many as a region has. */
 const MACHINE_TAGS_MAX = 10_000;
 export const RESERVED_HOSTS_MAX = 16_384;
 /** The longest text of any field, in UTF-16 units. */
@@ -31,7 +31,7 @@ export const wholeNumber = <Value extends number>(max: number) =>
     `a whole number from 0 to ${max}`,
   );
 
-/** Of a longer list no entry is read. */
+/** A list of at most `countMax` entries; of a longer list none is read. */
 export const boundedList = <Entry extends z.ZodType>(entry: Entry, countMax: number) =>
   z
     .custom<readonly unknown[]>(

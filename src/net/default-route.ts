@@ -29,8 +29,8 @@ export function parseRoutes(text: string): readonly HostRoute[] {
 }
 
 /**
- * By interface; `undefined`: it leads to the world without a router, as a tunnel does. Of two
- * routers of an interface the first row is the preferred one.
+ * The default routers by interface; `undefined`: it leads to the world without a router, as a
+ * tunnel does. Of two routers of an interface the first row is the preferred one.
  */
 export function defaultRouters(routes: readonly HostRoute[]): ReadonlyMap<string, Ipv4 | undefined> {
   const outward = routes.filter(({ destination, prefix }) => destination === ANY && prefix === 0);

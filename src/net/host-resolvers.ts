@@ -11,7 +11,7 @@ import { readHostInterfaces } from './present-interfaces.ts';
  * NetworkManager's dnsmasq.
  */
 const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf', '/run/NetworkManager/no-stub-ign.resolv.conf'];
-/** As many as resolv.conf(5) takes (MAXNS). */
+/** How many servers are read: as many as resolv.conf(5) takes (MAXNS). */
 const SERVERS_MAX = 3;
 
 /**

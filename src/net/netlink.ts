@@ -241,7 +241,7 @@ function decodeNeighbour(part: NetlinkPart): MessageOrNone {
   return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard });
 }
 
-/** If a type repeats, the last counts. */
+/** Decodes the attributes of a message; if a type repeats, the last counts. */
 function decodeAttributes({ bytes, view }: NetlinkPart, start: number): Decoded<ReadonlyMap<number, BorrowedBytes>> {
   const attributes = new Map<number, BorrowedBytes>();
   for (let at = start; at < view.byteLength; ) {

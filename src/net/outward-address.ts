@@ -4,7 +4,10 @@ import { type Ipv4, isLoopback } from '../ground/address.ts';
 import { readDefaultRouters } from './default-route.ts';
 import { readHostInterfaces } from './present-interfaces.ts';
 
-/** On the way to the default router: there people are. Else any; undefined: this host has loopback only. */
+/**
+ * This host's address on the way to the default router, where people are, else any; undefined: it
+ * has loopback only.
+ */
 export function outwardAddress(): Ipv4 | undefined {
   const outward = readDefaultRouters();
   const usable = readHostInterfaces()

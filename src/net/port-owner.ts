@@ -102,7 +102,7 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
 }
 
 /**
- * Such as: `name (process 12, name.service)`, or, if only root could see it,
+ * The owner of a port, such as `name (process 12, name.service)`, or, if only root could see it,
  * `a process of user 33, probably name (process 12)`.
  */
 export function ownerText({ process: owner, uid }: PortOwner, port: number): string {
@@ -114,7 +114,9 @@ export function ownerText({ process: owner, uid }: PortOwner, port: number): str
 const processText = ({ name, pid, unit }: PortProcess): string =>
   `${name} (process ${pid}${unit === undefined ? '' : `, ${unit}`})`;
 
-/** As `ownerText`, or `this process itself`; undefined: nobody has it. */
+/**
+ * The owner of a port as `ownerText` writes it, or `this process itself`; undefined: nobody has it.
+ */
 export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): string | undefined {
   const owners = findPortOwners(protocol, address, port);
   const others = owners.filter((owner) => owner.process?.pid !== process.pid);

@@ -40,7 +40,7 @@ export const isLogLevel = (name: string): name is EventLevel => LOG_LEVELS.some(
 /** How lines are written. `auto`: `lines` on a terminal and in the journal, `json` elsewhere. */
 export const LOG_FORMATS = ['auto', 'json', 'lines'] as const;
 
-/** Where the log is written, and how. */
+/** The place of the log, and how it is written. */
 export interface LogPlace {
   /** `undefined` for standard output. */
   readonly file?: string | undefined;

@@ -44,7 +44,7 @@ const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
 const KEY_FILE = 'id_ed25519';
 const KNOWN_HOSTS = 'known_hosts';
-/** Before the number of the process that made the directory. */
+/** The start of a directory's name, before the number of the process that made it. */
 const PASSWORD_PREFIX = 'password-';
 /** Paths that a shell and ssh's configuration read literally. */
 const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
@@ -55,7 +55,10 @@ export interface SshIdentity {
   readonly connect: string;
 }
 
-/** Where the processes agree on one key. Each method is one transaction, and rejects if the store fails. */
+/**
+ * The store in which the processes agree on one key. Each method is one transaction, and rejects if
+ * the store fails.
+ */
 export interface SshKeyStore {
   /** The private key. */
   find(): Promise<string | undefined>;

@@ -157,7 +157,7 @@ const masked = (why: WebFault, secrets: readonly string[]): WebFault =>
 const shorten = (body: string, secrets: readonly string[]): string =>
   cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
-/** By the operator's expressions; the one for `on` first. */
+/** The power state by the operator's expressions; the one for `on` first. */
 export function readState(
   body: string,
   { power_on_regex: on, power_off_regex: off }: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,

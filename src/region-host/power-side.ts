@@ -128,7 +128,7 @@ export const LOOK_MAX = 100;
  * checks of the tasks on record.
  */
 const RETRY_MS = 2000;
-/** At shutdown: how long commands may continue, and how long closing may take in all. */
+/** How long commands may continue at shutdown, and how long closing may take in all. */
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_MS_MAX = 3500;
 

@@ -314,7 +314,7 @@ const listImages = async (region: Region, tree: string | undefined): Promise<rea
 const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
   tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
 
-/** Those of a tree of this host whose bytes are damaged or missing. */
+/** The images in a tree of this host whose bytes are damaged or missing. */
 async function damagedIn(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
   const images = readImages(tree).images.filter((image) => !hasBlob(tree, image));

@@ -14,7 +14,7 @@ import { describeOutage, type Outage } from '../region/reports/notes.ts';
 
 /** How long the store may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 2000;
-/** For how long an answer counts, in milliseconds. */
+/** How long an answer counts, in milliseconds. */
 const KNOWN_MS = 1000;
 const LATE: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 

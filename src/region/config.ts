@@ -29,16 +29,16 @@ export interface RegionTls extends CertificateFiles {
 }
 
 /**
- * Below the state directory: through it this process's control socket queries the region, also
- * while clients occupy all connections of the listeners. Only the daemon's user and root may open
- * it.
+ * A socket below the state directory, through which this process's control socket queries the
+ * region, also while clients occupy all connections of the listeners. Only the daemon's user and
+ * root may open it.
  */
 export const OPERATOR_SOCKET = 'region.sock';
 
 /**
- * Below the state directory: through it this process's boot listener passes machines' requests on.
- * Only the daemon's user and root may open it, so nobody else receives boot tokens and the rack's
- * secret.
+ * A socket below the state directory, through which this process's boot listener passes machines'
+ * requests on. Only the daemon's user and root may open it, so nobody else receives boot tokens and
+ * the rack's secret.
  */
 export const RACK_SOCKET = 'rack.sock';
 

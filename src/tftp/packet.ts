@@ -81,8 +81,8 @@ export function decodePacket(bytes: BorrowedBytes): Decoded<TftpPacket> {
 }
 
 /**
- * The block that the first `length` bytes acknowledge; undefined if they are no ACK. Makes nothing,
- * because each block costs one.
+ * The block that the first `length` bytes acknowledge; undefined if they are no ACK. Allocates
+ * nothing, because it runs for each block.
  */
 export function ackedBlock(bytes: BorrowedBytes, length: number): number | undefined {
   const isAck = length >= 4 && bytes[0] === 0 && bytes[1] === OPCODE.ack;
@@ -172,9 +172,9 @@ export function encodeError(code: number, message: string): Uint8Array {
 }
 
 /**
- * Makes DATA packets, back to back from the start of `target`, of `length` bytes of content that
- * lie behind the room for their headers: each of `blockBytes` with its header, the last one shorter
- * or empty.
+ * Makes DATA packets, back to back from the start of `target`. Their content, `length` bytes,
+ * already lies in `target` behind the room for all headers. Each packet has `blockBytes` of it; the
+ * last one is shorter or empty.
  * @param first absolute number of the first block; sent numbers roll over from 65535 to 0
  * @param count how many packets; the content fills all but the last
  */

@@ -156,7 +156,10 @@ export class TftpServer {
     };
   }
 
-  /** A machine was told to load a file: the transfer engine gets ready, because starting it takes a while. */
+  /**
+   * Gets the transfer engine ready, because starting it takes a while: a machine was told to load a
+   * file.
+   */
   prepare(): void {
     if (this.#listeners.size > 0) this.#runner.prepare();
   }

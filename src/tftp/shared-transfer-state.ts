@@ -1,5 +1,5 @@
-// What the engine of transfers (`transfer-engine.ts`) and the server, perhaps in two threads,
-// know together: numbers in shared memory, so that no block costs a message.
+// The numbers that the transfer engine (`transfer-engine.ts`) and the server share, perhaps between
+// two threads. They lie in shared memory, so that no block costs a message.
 //
 // 1. The engine writes, the server reads. The server writes only to a slot that it has not handed over yet.
 // 2. The 64-bit values are aligned, so each is read whole.

@@ -76,7 +76,7 @@ export type TransferCommand =
 export type EngineOutcome =
   | TransferOutcome
   | { readonly kind: 'failed'; readonly reason: string }
-  /** As the server wanted. */
+  /** All transfers have ended, as the server ordered. */
   | { readonly kind: 'stopped' };
 
 export type TransferReport =
@@ -269,7 +269,7 @@ export class TransferEngine {
     }
   }
 
-  /** An error would be answered by an error for ever. */
+  /** An ERROR gets no ERROR in return, which could go on for ever. */
   #onStray(running: RunningTransfer, bytes: BorrowedBytes, length: number): Uint8Array | undefined {
     const packet = decodePacket(borrowedPart(bytes, 0, length));
     if (running.strays >= STRAYS_ANSWERED_MAX || (packet.ok && packet.value.kind === 'error')) return undefined;

@@ -7,7 +7,7 @@ import type { TransferMemory } from './shared-transfer-state.ts';
 import type { TransferCommand, TransferReport } from './transfer-engine.ts';
 
 export interface TransferRunner {
-  /** Called when a transfer is to come. */
+  /** Called when a transfer is expected. */
   prepare(): void;
   tell(order: TransferCommand): void;
   /** Carries out the orders given until now; no report follows. */

@@ -57,7 +57,7 @@ const ANSWERS_TO_PACKET = 2;
  */
 const ANSWERED_WINDOWS = 16;
 /**
- * Per such time the client may send one more packet, in milliseconds: no client repeats itself
+ * The client may send one more packet in each such time, in milliseconds: no client repeats itself
  * sooner for long.
  */
 const REPETITION_MS = 200;
@@ -125,7 +125,7 @@ export class Transfer {
   #copies = 0;
   /** Repeated ACKs still expected from copies of the previous window. */
   #expectedRepeats = 0;
-  /** The client last acknowledged, or was first sent, something new. */
+  /** When the client last acknowledged, or was first sent, something new. */
   #progressAt = instant(0);
   /** When the present packet or window was sent. */
   #leftAt = instant(0);

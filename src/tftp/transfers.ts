@@ -1,7 +1,7 @@
 // The sessions: opens their files, gives them places, has their transfers run, and reports their
 // ends. Sources: CONTRIBUTING.md ("The path of a datagram"); boot/asset.ts.
 //
-//   begin → resolve (boot) → openContent → negotiateTerms → command: start ⇢ transfer-engine.ts ⇢
+//   begin → resolve (boot) → openContent → negotiateOptions → command: start ⇢ transfer-engine.ts ⇢
 //   take: answered, overdue, wanted, ended
 //
 // 1. A session has a place from `begin` to `release`, each once.

@@ -110,7 +110,7 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
   };
 }
 
-/** Of a regular file of the tree; no path can leave the tree. */
+/** The size of a regular file of the tree; no path can leave the tree. */
 function findFileSize(tree: string, path: string): number | undefined {
   const names = splitPath(path);
   if (names === undefined) return undefined;

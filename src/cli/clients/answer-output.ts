@@ -8,7 +8,7 @@ import { jsonIn, type RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
 
-/** Of MAAS's command. */
+/** The exit code of MAAS's command for a refused request. */
 const REFUSED = 2;
 
 /** Undefined for another media type. @throws RackError `not-running` if it is damaged */

@@ -68,7 +68,7 @@ export function withOther(first: readonly Noun[], second: readonly Noun[]): read
   });
 }
 
-/** In the order of its description. */
+/** The parameters of an operation, in the order of its description. */
 export const listParameters = ({ doc }: Action): readonly string[] =>
   [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
 
@@ -77,7 +77,7 @@ export const takesAny = ({ doc }: Action): boolean => /^ {0,16}[:@]param <[\w-]{
 
 export const getSummary = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
 
-/** After its noun: `update UUID NAME [KEY=VALUE …]`. */
+/** An operation's usage after its noun: `update UUID NAME [KEY=VALUE …]`. */
 export function formatUsage(action: Action): string {
   const places = action.places.map((place) => place.toUpperCase());
   const takesWords = takesAny(action) || listParameters(action).length > 0;

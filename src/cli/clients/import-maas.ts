@@ -88,7 +88,7 @@ import { type AskRegion, askAs, askSocket, jsonIn, type RegionAnswer, unavailabl
 const ANSWER_MS_MAX = 600_000;
 /** Ample for OBJECTS_MAX objects, and for BATCH_MACHINES machines. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
-/** Of one kind; a MAAS with more is refused. */
+/** Objects of one kind; a MAAS with more is refused. */
 const OBJECTS_MAX = 100_000;
 /** Machines are read so many at a time: a MAAS takes long for all. */
 const BATCH_MACHINES = 50;
@@ -96,7 +96,7 @@ const BATCH_MACHINES = 50;
 const REMARKS_MAX = 10_000;
 const REMARK_CHARACTERS_MAX = 1000;
 const NAMES_SHOWN_MAX = 20;
-/** Of a name in DNS (RFC 1035 §2.3.4). */
+/** The longest name in DNS (RFC 1035 §2.3.4). */
 const NAME_CHARACTERS_MAX = 255;
 const KEY_CHARACTERS_MAX = 300;
 const PASSWORD_BYTES = 24;

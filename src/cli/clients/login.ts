@@ -99,7 +99,7 @@ export function logOut({ profile: name }: { readonly profile: string }): number 
   return 0;
 }
 
-/** Without their keys. */
+/** Prints the stored profiles without their keys. */
 export function showProfiles(): number {
   const rows = listProfiles().map((name) => {
     const { url, api, key } = readProfile(name);

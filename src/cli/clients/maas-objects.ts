@@ -43,7 +43,7 @@ export type Parameters = Readonly<Record<string, string | readonly string[]>>;
 
 const MANY = '[]';
 
-/** Those in a list, or the only one. */
+/** The texts at a path: those of a list, or the single one. */
 const textsAt = (object: unknown, path: string): readonly string[] =>
   [valueAt(object, path)].flat().filter(isPlain).map(String);
 
@@ -112,11 +112,14 @@ export interface Reach {
 const noted = { name: 'name', description: 'description' };
 const USER_RESERVED = 4;
 
-/** Without a client, an address is only kept. */
+/**
+ * The addresses and clients of a reserved address; undefined without a client, because it is then
+ * only reserved.
+ */
 const reservedReach = (object: unknown, macs: readonly string[]): Reach | undefined =>
   macs.length === 0 ? undefined : { addresses: [textAt(object, 'ip')], macs };
 
-/** In this order: the later ones name the earlier ones. */
+/** The kinds in the order of their import: later ones name earlier ones. */
 export const KINDS: readonly Kind[] = [
   { plural: 'zones', list: 'zones/', key: ['name'], parameters: noted },
   { plural: 'pools', list: 'resourcepools/', key: ['name'], parameters: noted },
@@ -211,7 +214,7 @@ export const KINDS: readonly Kind[] = [
   },
 ];
 
-/** After the machines, which may have some of these addresses. */
+/** The kinds imported after the machines, which may have some of these addresses. */
 export const ADDRESS_KINDS: readonly Kind[] = [
   {
     plural: 'reserved addresses',
@@ -316,11 +319,16 @@ const STATES: Readonly<Record<string, readonly [state: string, operation?: strin
 };
 const DEPLOYED = ['Deployed'] as const;
 
-/** In any state, such as Broken or Failed testing: both are reset by a release, and by nothing before. */
+/**
+ * True if a machine has a deployed system, even in a state such as Broken or Failed testing: only a
+ * release ends it.
+ */
 const hasSystem = (machine: unknown): boolean =>
   valueAt(machine, 'netboot') === false || textAt(machine, 'osystem') !== '';
 
-/** Its state here, and the operation after which it has it; Deployed ones are added as such. */
+/**
+ * A machine's state here, and the operation that leads to it; Deployed machines are added as such.
+ */
 export const stateHere = (machine: unknown): readonly [state: string, operation?: string] => {
   const status = textAt(machine, 'status_name');
   return (Object.hasOwn(STATES, status) && !hasSystem(machine) ? STATES[status] : undefined) ?? DEPLOYED;
@@ -328,7 +336,7 @@ export const stateHere = (machine: unknown): readonly [state: string, operation?
 
 export const isDeployedHere = (machine: unknown): boolean => stateHere(machine) === DEPLOYED;
 
-/** Where the `hardware_facts` of a machine come from. */
+/** The properties of MAAS's machines from which `hardware_facts` come. */
 const FACTS: Readonly<Record<string, string>> = {
   'cpu.count': 'cpu_count',
   'cpu.model': 'hardware_info.cpu_model',
@@ -360,7 +368,7 @@ const plainFrom = (object: unknown, from: Readonly<Record<string, string>>): rea
     return isPlain(value) && value !== 'Unknown' ? [[name, value] as const] : [];
   });
 
-/** Its hardware, as its agent would report it, so that a Ready machine can be deployed. */
+/** A machine's hardware as its agent would report it, so that a Ready machine can be deployed. */
 function hardwareFactsJson(machine: unknown): string {
   const facts: Record<string, unknown> = {
     uefi: valueAt(machine, 'bios_boot_method') === 'uefi',
@@ -442,7 +450,7 @@ export const MADE_OF_OTHERS: Readonly<Record<string, string>> = {
   vlan: 'create_vlan',
 };
 
-/** Without its parents and its VLAN, which have other ids here. */
+/** The parameters of an interface, without its parents and its VLAN, which have other ids here. */
 export function interfaceParameters(object: unknown): Parameters {
   const params = valueAt(object, 'params');
   const settings = Object.fromEntries(
@@ -455,14 +463,14 @@ export function interfaceParameters(object: unknown): Parameters {
   });
 }
 
-/** By which an object there and one here are the same. */
+/** The identity by which an object there and one here are the same. */
 export const objectIdentity = (object: unknown, key: readonly string[]): string =>
   key.map((path) => textAt(object, path)).join(' ');
 
-/** Those of its properties that are no text: it cannot be told from others by them. */
+/** The identifying properties of an object that are no text: they cannot identify it. */
 export const listUnusableKeys = (object: unknown, key: readonly string[]): readonly string[] =>
   key.filter((path) => !isPlain(valueAt(object, path)));
 
-/** Its name, for people: also of a list in its place. */
+/** An object's name for people, or that of a list in its place. */
 export const formatObjectTitle = (object: unknown, key: readonly string[]): string =>
   cleanText(key.flatMap((path) => textsAt(object, path)).join(' '), NAME_CHARACTERS_MAX);

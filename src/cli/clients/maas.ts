@@ -168,7 +168,10 @@ const actionLines = (profile: string, { name, actions }: Noun): readonly string[
   ...actions.flatMap((action) => ['', `  ${formatUsage(action)}`, `      ${getSummary(action)}`]),
 ];
 
-/** Of the profile's API version; if it lacks the wanted operation, with those of the other. */
+/**
+ * The nouns of the profile's API version; if it lacks the wanted operation, also those of the other
+ * version.
+ */
 async function readNouns(
   ask: AskRegion,
   profile: Profile,

@@ -59,7 +59,7 @@ async function configKeys(): Promise<readonly string[]> {
 
 const interfaceNames = (): readonly string[] => readdirSync('/sys/class/net').filter((name) => name !== 'lo');
 
-/** By the words before, without options, what an argument names. */
+/** What an argument names, by the words before it without options. */
 const ARGUMENTS: readonly (readonly [before: RegExp, Place])[] = [
   [new RegExp(`^machines (?:${ofMachine.join('|')})$`), machineNames],
   [/^machines (?:merge|keep-apart) \S+$/, machineNames],

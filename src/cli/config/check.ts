@@ -37,7 +37,10 @@ import { judgeConfiguredTree } from '../terminal/judged-tree.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { runAsOwner } from '../terminal/state-owner.ts';
 
-/** With the cached settings of the store. @returns 0 if this host can serve all of it, else 1 */
+/**
+ * Checks a file together with the cached settings of the store. @returns 0 if this host can serve
+ * all of it, else 1
+ */
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeConfiguredTree(parsed.config) : undefined;
@@ -139,7 +142,7 @@ function findRecordProblems({ config, file, stored }: UsableConfig): readonly Co
   );
 }
 
-/** Of a rack's own region with an interrupted copy. */
+/** The problems of a rack's own region with an interrupted copy. */
 const findOwnCopyProblems = ({ config, file }: UsableConfig): readonly ConfigProblem[] =>
   config.uplink.mode === 'embedded' ? findCopyProblems(config.stateDir, file.lineOf) : [];
 

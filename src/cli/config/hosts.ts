@@ -41,7 +41,7 @@ const reservedIn = ({ file, stored }: FoundConfig): readonly Reserved[] =>
 
 const CLIENT_FIELDS = ['mac', 'client_id', 'duid', 'circuit_id', 'remote_id'] as const;
 
-/** By address. */
+/** Prints the hosts, ordered by address. */
 export async function listHosts(where: Where): Promise<number> {
   const numberOf = ({ host }: Reserved): number => parseIpv4(String(host.ip)) ?? 0;
   const all = reservedIn(await findConfig(where.config)).toSorted((host, other) => numberOf(host) - numberOf(other));
@@ -173,7 +173,7 @@ function clientIn(client: string): Settings {
   );
 }
 
-/** Of an address, a client or a host name. */
+/** Removes the host of an address, a client or a host name. */
 export async function removeHost({ config, host: name }: Where & { readonly host: string }): Promise<number> {
   const matches = reservedIn(await findConfig(config)).filter(({ host }) => isNamedBy(host, name));
   const [first] = matches;
@@ -193,7 +193,7 @@ export async function removeHost({ config, host: name }: Where & { readonly host
   return await editConfig({ config }, 'remove', formatHostsKey(first.network), [first.host], effect);
 }
 
-/** Of the network that an address is in. */
+/** The key of `hosts` in the network of an address. */
 function hostsKey(current: FoundConfig, ip: string): string {
   const name = networkAt(current, ip);
   if (name !== undefined) return formatHostsKey(name);
@@ -217,7 +217,10 @@ interface ImportFlags extends Where {
   readonly dryRun: boolean;
 }
 
-/** From another DHCP server's configuration. @returns 1 if one could not be taken whole */
+/**
+ * Imports reservations from another DHCP server's configuration. @returns 1 if one could not be
+ * taken whole
+ */
 export async function importHosts({ files, format, dryRun, ...where }: ImportFlags): Promise<number> {
   const left: string[] = [];
   const without: string[] = [];
@@ -272,8 +275,8 @@ interface Candidate {
 }
 
 /**
- * With those of their networks; each that fits, judged as all changes of the settings are. @param
- * dryRun true: only judged
+ * Adds reservations to those of their networks: each that fits, judged as all changes of the
+ * settings are. @param dryRun true: only judged
  */
 export async function takeReservations(
   config: string,

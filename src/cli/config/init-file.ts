@@ -10,7 +10,7 @@ interface InitFile {
   readonly stateDir: string;
 }
 
-/** Of the example, which another installation may have elsewhere. */
+/** The path of the example, which another installation may have elsewhere. */
 const PLACE = /(?<=^# Rackboot\. Every key is explained in )\S*(?=config\/rackboot\.yaml;)/;
 
 /**

@@ -14,7 +14,7 @@ import type { InterfaceProposal } from '../../region/networks/range-proposal.ts'
 const [SERVER_PORT, CLIENT_PORT] = [67, 68];
 /** Option 93 of UEFI on x86-64. */
 const UEFI = 7;
-/** Of 32 bits. */
+/** The number of transaction ids, which have 32 bits. */
 const XIDS = 2 ** 32;
 
 export interface WireAnswer {
@@ -51,7 +51,7 @@ export async function askForServers(
   }
 }
 
-/** If no other server answered. */
+/** The warning if no other server answered. */
 export function bewareText(
   { name, address }: InterfaceProposal,
   { unasked }: WireAnswer,
@@ -64,7 +64,7 @@ export function bewareText(
   return `${where}, and other hosts are there. No DHCP server answered within ${OFFERS_MS / 1000} s; ${remedy}`;
 }
 
-/** Without its full stop. */
+/** The sentence that another server answered, without its full stop. */
 export const answeredText = ({ name }: Pick<InterfaceProposal, 'name'>, { servers }: WireAnswer): string =>
   `another DHCP server answers on ${name}: ${servers.join(', ')}`;
 

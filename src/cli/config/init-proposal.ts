@@ -67,7 +67,7 @@ export function domainLines({ formerDomain, proposal }: InitAnswers, name = prop
   return [`Domain  ${formerDomain}, as before: this rack answers for every name below it; to leave that: ${remedy}`];
 }
 
-/** Of a rack with its own region. */
+/** Renders the configuration file of a rack with its own region. */
 export function renderFile({ name, stateDir }: { readonly name: string; readonly stateDir: string }): string {
   return `${[
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
@@ -92,7 +92,7 @@ export function buildSettings(answers: InitAnswers, name = answers.proposal?.nam
 
 const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
 
-/** Without its name. */
+/** The proposed network without its name. */
 function buildNetwork(
   { mode, router, low, high, staticLow, staticHigh, formerDomain }: InitAnswers,
   proposal: InterfaceProposal,

@@ -9,7 +9,7 @@
 
 import { RackError } from '../../ground/errors.ts';
 
-/** In this order. */
+/** The fields that are asked, in this order. */
 export const FIELDS = ['interface', 'mode', 'router', 'low', 'high', 'staticLow', 'staticHigh', 'upstream'] as const;
 export type Field = (typeof FIELDS)[number];
 
@@ -98,7 +98,7 @@ const pickAnswers = (answers: Answers, test: (field: Field) => boolean): Answers
     FIELDS.filter((field) => answers[field] !== undefined && test(field)).map((field) => [field, answers[field]]),
   );
 
-/** With the interface as the only other answer. */
+/** True if an answer is wrong with the interface as the only other answer. */
 function isWrongAlone(field: Field, answers: Answers, judge: Interview['judge']): boolean {
   const alone = pickAnswers(answers, (other) => other === field || other === 'interface');
   return judge(alone).some(({ fields }) => fields.includes(field));

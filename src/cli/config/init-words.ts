@@ -6,7 +6,10 @@ import { FIELDS, type Field } from './init-questions.ts';
 /** `--low`, or `first address for unknown machines`. */
 export type NameAnswer = (field: Field) => string;
 
-/** At which `check` reports a problem: relative to the answer's network, except for DNS. */
+/**
+ * The paths at which `check` reports a problem of each answer, relative to its network except for
+ * DNS.
+ */
 const PATHS: Readonly<Record<Field, string>> = {
   interface: 'interface',
   mode: 'mode',
@@ -18,7 +21,7 @@ const PATHS: Readonly<Record<Field, string>> = {
   upstream: 'dns.upstream',
 };
 
-/** Those that answer no question, by path. */
+/** The flags that answer no question, by path. */
 const OTHER_FLAGS: ReadonlyMap<string, string> = new Map([
   ['name', '--name'],
   ['state_dir', '--state-dir'],

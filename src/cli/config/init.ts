@@ -204,8 +204,8 @@ async function confirmReplacement({ config, stateDir, force, region, yes }: Init
 }
 
 /**
- * On a rack that has networks, a person who did not ask to replace them may add one. @returns
- * undefined: there is no network yet
+ * Offers to add a network on a rack that has some, unless the person asked to replace them.
+ * @returns undefined: there is no network yet
  */
 async function offerAddition(given: InitFlags): Promise<number | undefined> {
   const { config, stateDir, force, region } = given;
@@ -380,7 +380,7 @@ function writeConfig(flags: Prepared, text: string): void {
   print(`Wrote ${flags.config}.`);
 }
 
-/** With --force it replaces the stored networks. */
+/** Stores a network; with --force it replaces the stored ones. */
 async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promise<void> {
   const own = `${INTERFACES_KEY}.${answers.proposal?.name}`;
   const running = flags.force ? await findRunning(flags.config) : undefined;

@@ -32,7 +32,7 @@ interface Program {
   readonly leases: readonly string[];
 }
 
-/** By the name of the program; the paths of Debian and Fedora. */
+/** The DHCP servers by the names of their programs, with the paths of Debian and Fedora. */
 const PROGRAMS: Readonly<Record<string, Program>> = {
   dnsmasq: {
     format: 'dnsmasq',
@@ -136,7 +136,7 @@ function readServerFiles(program: Program, words: readonly string[]): Files {
   return { reservations, ranges, routers, domains, configFiles, leaseFiles };
 }
 
-/** Of options written `-C FILE`, `-CFILE`, `--conf-file=FILE` or `--conf-file FILE`. */
+/** The values of options written `-C FILE`, `-CFILE`, `--conf-file=FILE` or `--conf-file FILE`. */
 function optionValues(words: readonly string[], options: readonly string[]): readonly string[] {
   return words.flatMap((word, index) => {
     for (const option of options) {
@@ -161,7 +161,7 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** Without those that package managers and editors leave. */
+/** The files of a directory, without those that package managers and editors leave. */
 function filesIn(path: string): readonly string[] {
   if (!existsSync(path) || !statSync(path).isDirectory()) return [];
   try {

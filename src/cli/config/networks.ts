@@ -68,7 +68,7 @@ function buildNetworkList(values: Settings, stored: Settings): readonly NetworkO
     });
 }
 
-/** Of a configuration and a state directory that may both be missing. */
+/** The networks of a configuration and a state directory, which may both be missing. */
 export function networksIn(file: string, stateDir: string): readonly NetworkOfRack[] {
   const read = existsSync(file) ? readConfigFile(readConfigText(file)) : undefined;
   return buildNetworkList(read?.ok === true ? read.file.values : {}, cachedSettings(stateDir));

@@ -10,7 +10,7 @@ import { INTERFACES_KEY, type Settings, valueAt } from '../../machines/settings.
 import { cachedSettings } from '../terminal/config-in-force.ts';
 import { findInitFile } from './init-file.ts';
 
-/** That only the store has. */
+/** A network that only the store has. */
 interface StoredNetwork {
   readonly name: string;
   /** As `config set` takes them. */
@@ -19,7 +19,7 @@ interface StoredNetwork {
   readonly text: string;
 }
 
-/** Before the store is removed. */
+/** The networks of a rack before its store is removed. */
 export interface NetworksOfRack {
   readonly stored: readonly StoredNetwork[];
   /** The state directory in a file of `init`, which has no networks. */

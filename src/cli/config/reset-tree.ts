@@ -38,7 +38,10 @@ const CPU = `(?:${CPUS.join('|')})`;
 const STORED_FILE = new RegExp(
   `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:(?:manifests|links|imports)\\.)?lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
 );
-/** Its directories: manifests, downloads, uploads, damaged copies, and dates of documents. */
+/**
+ * The directories of the image store: manifests, downloads, uploads, damaged copies, and dates of
+ * documents.
+ */
 const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;
 /** Rackboot's even if they are empty: of the store, of its links, of boot loaders, and of installers. */
 const OWN_LEVELS = [
@@ -58,7 +61,7 @@ const UNFINISHED_DIRECTORY = new RegExp(
  * (`images/store/directory-publication.ts`).
  */
 const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
-/** Where a link leads, even an unfinished one. */
+/** The target of a link, even an unfinished one. */
 const LINK = /^(?:[^/]+\/){4}[^/]+$/;
 const LINKED = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
 

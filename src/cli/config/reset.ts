@@ -47,7 +47,10 @@ interface Doomed {
   readonly place: string;
 }
 
-/** Also copies before a migration, unfinished copies, and SQLite's companions. */
+/**
+ * The end of a database's file name, also of copies before a migration, unfinished copies, and
+ * SQLite's companions.
+ */
 const DATABASE = String.raw`\.db(?:\.version-\d+|\.unfinished)?(?:\.part)?(?:-wal|-shm|-journal)?`;
 /** A copy that a person made in the state directory has another name. */
 const FILES: readonly (readonly [what: string, name: RegExp])[] = [
@@ -177,8 +180,8 @@ function sharesIn(written: string, stateDir: string): TreeShares {
 }
 
 /**
- * Its owner could make a link in the state directory lead anywhere, and root would remove the files
- * of others.
+ * False for a tree of another owner behind a link out of the state directory. The owner of the
+ * state could make a link lead anywhere, and root would remove the files of others.
  */
 function mayFollow(tree: string, stateDir: string): boolean {
   const owner = seenStats(stateDir)?.uid ?? 0;

@@ -54,8 +54,8 @@ export interface ShownConfig {
 }
 
 /**
- * Of the daemon of this file, or without a daemon what it would start with. @throws RackError as
- * `findConfig`
+ * The configuration of the daemon of this file, or without a daemon the one that it would start
+ * with. @throws RackError as `findConfig`
  */
 export async function findShownConfig(file: string): Promise<ShownConfig> {
   const answer = await askValues(file).catch((error: unknown) => {

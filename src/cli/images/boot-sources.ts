@@ -159,7 +159,7 @@ export function warnOfFile(config: string): number {
 
 type Pin = z.output<typeof pinShape>;
 
-/** Where a source or a selection is written: `image-sources.yaml:12`. */
+/** The place where a source or a selection is written: `image-sources.yaml:12`. */
 export const pinText = (pin: Pin): string =>
   pin === null
     ? 'store'
@@ -210,7 +210,7 @@ export async function setSource(flags: OnSource & TrustFlags & { readonly url?: 
   return tell(flags, raw, `${changed} \`rackboot images sources list\` shows it.`);
 }
 
-/** With its selections. @throws RackError `not-found` */
+/** Removes a source with its selections. @throws RackError `not-found` */
 export async function removeSource(flags: OnSource): Promise<number> {
   const { id, url } = await findSource(findStateDir(flags), flags.source);
   await ask(flags, `${PATH}${id}/`, 'DELETE');

@@ -160,7 +160,7 @@ const isNamed = (full: string, name: string): boolean => `${full}/`.startsWith(`
 export const imagesNamed = <T extends ImageName>(images: readonly T[], name: string): readonly T[] =>
   images.filter((image) => isNamed(formatImageName(image), name));
 
-/** Without a running region nothing is fetched now. */
+/** What is fetched again after a removal. Without a running region nothing is fetched now. */
 async function describeFetchedAgain(stateDir: string, removed: readonly ImageName[]): Promise<string | undefined> {
   if (removed.length === 0) return undefined;
   try {

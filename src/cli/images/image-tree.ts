@@ -73,7 +73,10 @@ export function realPath(path: string): string {
   }
 }
 
-/** With --tree, the default configuration may be missing or unreadable. */
+/**
+ * The errors after which --tree alone counts: the default configuration may then be missing or
+ * unreadable.
+ */
 const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
 /**

@@ -17,7 +17,7 @@ import { print, printJson, tableLines } from '../terminal/output.ts';
 import { fetchSources, findStateDir, isNamed, namePinFiles, pinText, type Source, warnOfFile } from './boot-sources.ts';
 import { readImageConfig } from './image-tree.ts';
 
-/** As OpenPGP's long identifiers. */
+/** The length of a shown key id: that of OpenPGP's long identifiers. */
 const KEY_ID_CHARACTERS = 16;
 
 /** @returns 1 if the site's file has an error */
@@ -32,7 +32,10 @@ export async function listSources(flags: Where & { readonly json: boolean }): Pr
   return warnOfFile(flags.config);
 }
 
-/** Below each source is its URL, which is too wide for a column. @param config the configuration file */
+/**
+ * The lines of the sources. The URL is below each source, because it is too wide for a column.
+ * @param config the configuration file
+ */
 async function* sourceLines(sources: readonly Source[], config: string): AsyncGenerator<string> {
   const written = new Map(writtenSources(config).map((source) => [source.name, source]));
   const writtenOf = (source: Source): ImageSource | undefined =>

@@ -67,7 +67,7 @@ export async function openImport(config: string): Promise<LeaseDestination> {
   };
 }
 
-/** As few request bodies as possible, none larger than the daemon reads. */
+/** The leases as request bodies: as few as possible, none larger than the daemon reads. */
 export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean): Generator<string> {
   const bodyOf = (texts: readonly string[]): string => `{"dryRun":${dryRun},"leases":[${texts.join(',')}]}`;
   let texts: string[] = [];

@@ -32,7 +32,7 @@ const CSV_COLUMNS = [
   ['reserved_name', 'reservedName'],
 ] as const satisfies readonly (readonly [string, keyof LeaseReport])[];
 
-/** That match every criterion, by address. */
+/** Prints the leases that match every criterion, ordered by address. */
 export async function listLeases(config: string, criteria: GivenCriteria, format: LeaseFormat): Promise<number> {
   const { leases, file } = await findLeases(config, criteria);
   if (file !== undefined) noteFile(file);

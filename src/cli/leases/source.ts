@@ -32,7 +32,7 @@ import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
 import { becomeOwner } from '../terminal/state-owner.ts';
 
-/** As given on the command line. */
+/** The criteria as typed on the command line. */
 export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | undefined>>>;
 
 /** Leases by address. */
@@ -56,7 +56,7 @@ export async function findLeases(config: string, criteria: GivenCriteria): Promi
   }
 }
 
-/** In no particular order. @throws RackError as `followDaemon` */
+/** Asks the daemon for leases, in no particular order. @throws RackError as `followDaemon` */
 export async function askLeases(stateDir: string, criteria: GivenCriteria): Promise<LeaseReport[]> {
   const query = new URLSearchParams();
   for (const name of LEASE_CRITERIA) {

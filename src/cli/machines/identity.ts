@@ -38,7 +38,9 @@ const TITLES: Readonly<Record<string, string>> = {
 
 const DEVICES_PATH = '/MAAS/api/2.0/devices/';
 
-/** By system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
+/**
+ * Finds a machine by system id, hostname, FQDN or hardware address. @throws RackError `not-found`
+ */
 export async function findMachine(where: Where, wanted: string): Promise<MachineShape> {
   const machines = machinesShape.parse(await ask(where, MACHINES_PATH));
   const machine = findMachineShape(machines, wanted);

@@ -76,7 +76,7 @@ interface PoweredMachine {
   readonly power_type?: unknown;
 }
 
-/** After the end of its work. */
+/** The sentence after the end of a machine's work. */
 export const endedText = (before: PoweredMachine, answer: unknown): string =>
   [stateText(answer), stillOnNote(before, machineShape.parse(answer))].filter((text) => text !== '').join('\n');
 

@@ -160,7 +160,7 @@ export async function setText(config: string, answer: unknown): Promise<string> 
   return `${formatMachineTitle(machine)} is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`;
 }
 
-/** As the region reads them. */
+/** The power parameters as the region reads them. */
 export const encodedParameters = (typed: readonly string[] = []): string =>
   JSON.stringify(Object.fromEntries(typed.map(parseParameter)));
 

@@ -83,7 +83,7 @@ export async function showPreseed(where: Where & { readonly name: string }): Pro
 }
 
 /**
- * As the region would render it for the machine.
+ * Prints a preseed as the region would render it for the machine.
  *
  * @returns 1 if the template has an error
  * @throws RackError `not-found`, `not-running`, `bad-argument`
@@ -118,7 +118,7 @@ function printPreseed(result: z.output<typeof resultShape>, json: boolean): numb
   return result.ok ? 0 : 1;
 }
 
-/** At which this machine reaches the rack: in its network, else in any. */
+/** The URL at which this machine reaches the rack: in its network, else in any. */
 function baseUrl(machine: MachineShape, config: RackConfig): string {
   const seen = machine.interface_set.flatMap(({ discovered = [] }) =>
     discovered.map(({ ip_address: address }) => address),

@@ -13,7 +13,7 @@ import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
 
 const POLL_MS = 1000;
-/** In which scripts run. */
+/** The states in which scripts run. */
 const AT_WORK: ReadonlySet<string> = new Set(['Commissioning', 'Testing']);
 /** The last printed characters, after which the next output continues. */
 const OVERLAP = 256;

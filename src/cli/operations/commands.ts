@@ -9,10 +9,13 @@ import { refuseTwice } from '../terminal/command-table.ts';
 import { NAMED_COMMANDS } from '../terminal/named-commands.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
 
-/** Without subcommands and arguments: a word after them can only name an operation. */
+/** Commands without subcommands and arguments: a word after them can only name an operation. */
 const WITHOUT_ARGUMENTS: ReadonlySet<string> = new Set(['events']);
 
-/** Of Rackboot's own command for a noun, between spaces; undefined: there is no such command. */
+/**
+ * The subcommands of Rackboot's own command for a noun, between spaces; undefined: there is no such
+ * command.
+ */
 const ownSubcommands = (noun: string): string | undefined =>
   Object.hasOwn(NAMED_COMMANDS, noun) ? NAMED_COMMANDS[noun] : undefined;
 
@@ -53,7 +56,7 @@ export function findOperationNoun(
   return isNamed ? noun : undefined;
 }
 
-/** Those that are not subcommands of Rackboot's own command. */
+/** The actions that are not subcommands of Rackboot's own command. */
 export const untaken = ({ name, actions }: Noun): Noun['actions'] =>
   actions.filter((action) => !(ownSubcommands(name) ?? '').split(' ').includes(action.name));
 

@@ -26,7 +26,7 @@ const tagsShape = z.array(
 const taggedShape = z.array(z.looseObject({ tag_names: z.array(z.string()) }));
 const linkShape = z.object({ username: z.string(), url: z.string() });
 
-/** Only the URL goes to standard output. */
+/** Prints a link to the page; only the URL goes to standard output. */
 export async function printPageLink(argv: Where & { readonly username?: string | undefined }): Promise<number> {
   const raw = await ask(argv, '/MAAS/login/link/', 'POST', { username: argv.username });
   const { username, url } = linkShape.parse(raw);
@@ -86,7 +86,7 @@ export async function addUser(
   return tell(argv, raw, `${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
 }
 
-/** With their numbers of machines, and their definitions if one has any. */
+/** Prints the tags with their numbers of machines, and their definitions if one has any. */
 export async function listTags(where: Where): Promise<number> {
   const raw = await ask(where, TAGS);
   const tags = tagsShape.parse(raw);

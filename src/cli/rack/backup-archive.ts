@@ -80,7 +80,7 @@ export function readArchived(
 
 const paddingBytes = (bytes: number): number => paddedBytes(bytes) - bytes;
 
-/** With the path cut at a character: the manifest has it whole. */
+/** A header with the path cut at a character: the manifest has it whole. */
 function encodeHeader(path: string, bytes: number, seconds: number): Uint8Array {
   const cut = Buffer.alloc(NAME_BYTES_MAX);
   return encodeTarHeader({ name: cut.toString('utf8', 0, cut.write(path)), bytes }, 0o600, seconds);

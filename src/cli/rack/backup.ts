@@ -77,7 +77,7 @@ const FORMAT = 1;
 const KEPT_MAX = 1000;
 const MANIFEST_FILE = 'manifest.json';
 const MANIFEST_BOUNDS: JsonBounds = { depthMax: 8, valuesMax: 200_000 };
-/** Of the manifest, and of all files but the databases together. */
+/** The size limit of the manifest, and of all files but the databases together. */
 const SMALL_BYTES_MAX = 16 * 1024 * 1024;
 /** The end of a file's name while a process writes it. */
 const UNFINISHED = /\.\d+\.unfinished$/;
@@ -93,7 +93,7 @@ const STATE: ReadonlyMap<string, DatabaseKind | undefined> = new Map([
     (name) => [`${STATE_PART}/${name}`, undefined] as const,
   ),
 ]);
-/** Which files of the configuration, `namedFiles` says. */
+/** The paths of the files of the configuration (`namedFiles`) in a backup. */
 const CONFIG_PATH = /^config(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u;
 
 const entryShape = z.object({
@@ -164,7 +164,9 @@ export async function backUpRack({ config: given, file: named, json, keep, check
   return 0;
 }
 
-/** For a timer: nobody reads the error of this command, so the running rack shows it. */
+/**
+ * Makes a backup for a timer. Nobody reads the error of this command, so the running rack shows it.
+ */
 async function backUpInto(config: string, directory: string, keep: number, check: boolean): Promise<Backup> {
   if (!Number.isInteger(keep) || keep < 1 || keep > KEPT_MAX)
     throw new RackError('bad-argument', `--keep ${keep} is not a number of backups: give 1 to ${KEPT_MAX}`);
@@ -260,8 +262,8 @@ function writeBackup(config: string, file: string): Backup {
 }
 
 /**
- * As the owner of the state: copies the databases into `work`, and opens those; a small file is
- * read as a whole.
+ * Reads the state as its owner: copies the databases into `work` and opens the copies; a small file
+ * is read as a whole.
  */
 function readState(stateDir: string, work: string): readonly Part[] {
   removeLeft(stateDir, 'backup.');
@@ -444,7 +446,7 @@ function tryRestore(file: string, config: string): void {
   }
 }
 
-/** By this cache commands know the networks before the rack has started. */
+/** Caches the settings, by which commands know the networks before the rack has started. */
 async function cacheSettings(config: string): Promise<void> {
   const values = valuesIn(readConfigText(config));
   const name = typeof values.name === 'string' ? values.name : defaultName();
@@ -520,7 +522,7 @@ function readEntry(archive: number, { made }: Manifest, entry: Entry, write: (pi
   if (sha256 !== entry.sha256) throw new Error(entry.path);
 }
 
-/** As the owner of the state: writes its files, and checks them. */
+/** Writes the files of the state as its owner, and checks them. */
 function unpack({ file, archive, manifest }: OpenBackup, work: string): void {
   makePart(join(work, STATE_PART));
   for (const entry of manifest.files.filter(({ path }) => STATE.has(path))) {

@@ -185,7 +185,7 @@ function findAddress(name: string): { readonly ip: string; readonly network: str
   return { ip: formatIpv4(first.address), network: formatNetwork(networkWithPrefix(first.address, first.prefix)) };
 }
 
-/** As the daemon writes it. @throws RackError `bad-argument` */
+/** A hardware address as the daemon writes it. @throws RackError `bad-argument` */
 function chosenMac(text: string): string {
   const mac = parseMac(text);
   if (mac === undefined) throw wrong(`--mac ${text}: expected a hardware address`);

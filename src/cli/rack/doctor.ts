@@ -88,7 +88,7 @@ async function treeFault(config: RackConfig): Promise<string | undefined> {
   return judged?.isFault === true ? judged.text : undefined;
 }
 
-/** Of a daemon that does not say which process it is. */
+/** Finds the process of a daemon that does not say which it is. */
 function findHolder({ stateDir }: RackConfig): { readonly pid: number } | undefined {
   const pid = stateHolder(stateDir);
   return pid === undefined ? undefined : { pid };
@@ -100,14 +100,15 @@ function networkWords(file: string, { uplink }: RackConfig): string {
   return '`sudo rackboot networks add INTERFACE` adds one';
 }
 
-/** For a unit also the command that shows why it stopped. */
+/** How to start the rack; for a unit also the command that shows why it stopped. */
 function startWords(file: string): string {
   const start = startCommand(file);
   return start.includes('systemctl') ? `${start}; sudo journalctl -u rackboot -n 20` : start;
 }
 
 /**
- * From another namespace, each of the rack's networks would look dead.
+ * Enters the rack's network namespace: from another one, each of the rack's networks would look
+ * dead.
  * @returns where the rack is; undefined: in this command's own namespace
  */
 function enterNetwork(pid: number): string | undefined {

@@ -34,7 +34,10 @@ export const loggedEventShape = z.looseObject({
 
 /** The boot of steps from the region's log that are older than the rack's start. */
 const BEFORE_START = -1;
-/** Of later steps that this network card's timeline lacks: they may come from another card of the machine. */
+/**
+ * The boot of later steps that this network card's timeline lacks: they may come from another card
+ * of the machine.
+ */
 const SINCE_START = -2;
 
 /**

@@ -18,7 +18,7 @@ function rangeInUse({ dhcp }: Status, network: string): string {
   return `${range.used} of ${range.usable}${note}`;
 }
 
-/** By DHCP mode. */
+/** What is served, by DHCP mode. */
 const SERVED: Readonly<Record<string, string>> = {
   server: 'served',
   proxy: 'served: boot only (proxy)',

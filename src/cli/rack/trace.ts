@@ -94,7 +94,10 @@ export async function traceMachine(request: TraceRequest): Promise<number> {
 const lastLine = ({ home, waiting }: Pick<Trace, 'home' | 'waiting'>): string =>
   home.length > 0 && waiting !== HAND_WAIT ? askThere(home, 'trace') : `Waiting for ${waiting}.`;
 
-/** From the rack; the region adds the home racks, and whether the machine waits for a person. */
+/**
+ * Asks the rack for the trace; the region adds the home racks, and whether the machine waits for a
+ * person.
+ */
 async function askTrace(stateDir: string, query: string): Promise<Trace> {
   const trace = { ...traceShape.parse(await askDaemon(stateDir, `/trace?${query}`)), home: [] };
   const { machine } = trace;
@@ -160,7 +163,7 @@ export async function listSeen(where: Where): Promise<number> {
   return tell(where, raw, tableText(['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'], rows, empty));
 }
 
-/** From before the daemon started, and from other racks. */
+/** Asks the region for steps from before the daemon started, and from other racks. */
 async function askOlder(stateDir: string, trace: Trace): Promise<{ readonly steps: readonly Step[]; note: string }> {
   const path = `/MAAS/api/2.0/events/?op=query&level=DEBUG&limit=${OLDER_MAX}&mac_address=${encodeURIComponent(trace.mac)}`;
   try {

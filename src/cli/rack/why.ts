@@ -48,7 +48,7 @@ export async function explainMachine(request: WhyRequest): Promise<number> {
   return isFree ? 0 : 1;
 }
 
-/** With what the region knows of the machine: why it failed, and whether another rack boots it. */
+/** Adds what the region knows of the machine: why it failed, and whether another rack boots it. */
 async function withRegion(stateDir: string, answer: WhyAnswer): Promise<Asked> {
   const { machine } = answer;
   if (machine === undefined) return { answer, note: '' };

@@ -128,7 +128,10 @@ export async function removeRack(argv: OnRack & { readonly yes: boolean }): Prom
 const findRack = async (where: Where, wanted: string): Promise<RackShape> =>
   rackIn(z.array(rackShape).parse(await ask(where, RACKS_PATH)), wanted);
 
-/** By name or UUID. @throws RackError `not-found`; `bad-argument` for a name of several racks */
+/**
+ * Asks for a rack by name or UUID. @throws RackError `not-found`; `bad-argument` for a name of
+ * several racks
+ */
 export const askRack = async (stateDir: string, wanted: string): Promise<RackShape> =>
   rackIn(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
 

@@ -61,7 +61,10 @@ interface FileCheck {
   readonly unasked?: string | undefined;
 }
 
-/** Of the files that the configuration names, and of the store, for the user that runs the region. */
+/**
+ * The problems of the files that the configuration names, and of the store, for the user that runs
+ * the region.
+ */
 async function findFileProblems({ config, file }: UsableRegionFile): Promise<FileCheck> {
   // Perhaps only root may read the files of the driver.
   if (config.store.kind === 'postgresql') await import('../../store/postgres/region-postgres.ts');

@@ -25,7 +25,7 @@ export async function closedListeners(stateDir: string, config: ConfigWithPorts)
   return judgePorts(readPorts(config, running));
 }
 
-/** For people: each with what to do. */
+/** The closed listeners for people, each with what to do. */
 export const closedLines = (findings: readonly Finding[]): readonly string[] =>
   findings.flatMap(({ isNote, text, fix }) => [
     `${isNote === true ? 'Note  ' : 'Beware'}  ${text}`,

@@ -53,7 +53,7 @@ interface AnsweredConfig {
   readonly refused: string | undefined;
 }
 
-/** As cached for this rack. */
+/** The settings as cached for this rack. */
 export const cachedSettings = (stateDir: string): Settings =>
   readDesiredState(stateDir, () => undefined).settings ?? NO_SETTINGS;
 

@@ -6,7 +6,7 @@ import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
 import { formatBytes } from '../../ground/quantity.ts';
 
-/** Of a file that a command takes as a text or as keys, unless it has a bound of its own. */
+/** The largest file that a command takes as a text or as keys, unless it has a bound of its own. */
 const GIVEN_BYTES_MAX = 64 * 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
@@ -33,7 +33,7 @@ export function readGivenFile(path: string, bytesMax = GIVEN_BYTES_MAX): Buffer 
   throw new RackError('bad-argument', `${path} has more than ${formatBytes(bytesMax)}, the maximum: name another file`);
 }
 
-/** For the program that will read it. @throws RackError as `fileFault` */
+/** Checks a file for the program that will read it. @throws RackError as `fileFault` */
 export function checkGivenFile(path: string): void {
   try {
     const file = openSync(path, 'r');

@@ -86,10 +86,10 @@ const COMMAND = new RegExp(
   `(?<![\\w./@-])(?<!\\bon (?:its|the) region: (?:sudo )?)rackboot (?:(--help|--version|COMMAND)|(${words.join('|')}))(?![\\w-])`,
   'g',
 );
-/** After a command of another host. */
+/** The words after a command of another host. */
 const ELSEWHERE = /^[^`\n]{0,200}`? on the host of /;
 const HELP = /^ --help\b/;
-/** After a command that names its configuration, or needs none. */
+/** The words after a command that names its configuration, or needs none. */
 const CONFIGURED = /^ --help\b|^[^`\n]{0,400} --config /;
 
 export interface CommandNaming {

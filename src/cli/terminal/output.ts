@@ -44,7 +44,7 @@ export const printError = (text: string): void => console.error(complaintLines(l
 
 export const printPart = (text: string): boolean => process.stdout.write(localize(text));
 
-/** For a question whose answer is not shown. */
+/** Writes a question whose answer is not shown to standard error. */
 export const printAside = (text: string): boolean => process.stderr.write(localize(text));
 
 /** A preseed or a script: unchanged into a file or a pipe, cleaned on a terminal. */
@@ -59,7 +59,7 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
 /** The same as one text. */
 export const tableText = (...table: Parameters<typeof tableLines>): string => [...tableLines(...table)].join('\n');
 
-/** For `printLines`, if there may be very many. */
+/** The lines of a table for `printLines`, if there may be very many. */
 export function* tableLines(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
@@ -93,7 +93,7 @@ export function printFields(fields: readonly (readonly [string, string])[]): voi
 /** The fewest characters of a write, except the last one. */
 const WRITE_CHARACTERS = 65_536;
 
-/** At the reader's pace, so memory stays bounded. */
+/** Prints lines at the reader's pace, so memory stays bounded. */
 export async function printLines(lines: Iterable<string>, to: Writable = process.stdout): Promise<void> {
   let waiting = '';
   const write = async (): Promise<void> => {

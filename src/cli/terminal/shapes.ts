@@ -144,7 +144,7 @@ export type MachineShape = z.infer<typeof machineShape>;
 const namedShape = machineShape.pick({ system_id: true, hostname: true, fqdn: true, interface_set: true });
 export const devicesShape = z.array(namedShape);
 
-/** By system id, hostname, FQDN or hardware address. */
+/** Finds a machine by system id, hostname, FQDN or hardware address. */
 export function findMachineShape<M extends z.infer<typeof namedShape>>(
   machines: readonly M[],
   wanted: string,

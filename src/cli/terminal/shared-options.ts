@@ -12,7 +12,7 @@ export const config = {
 export const flag = (describe: string) => ({ type: 'boolean', default: false, describe }) as const;
 export const json = flag('Print JSON');
 
-/** For the tables that are functions of them. */
+/** The shared options, for the tables that are functions of them. */
 export interface SharedOptions {
   readonly config: { readonly type: 'string'; readonly default: string; readonly describe: string };
   readonly json: { readonly type: 'boolean'; readonly default: boolean; readonly describe: string };
@@ -26,7 +26,7 @@ export const option = (describe: string) => ({ ...text, describe }) as const;
 export const repeated = (describe: string) => ({ ...text, array: true, describe }) as const;
 export const comment = option('Why, for the event log');
 
-/** For commands about a rack only: the default is never a region's file. */
+/** The option for commands about a rack only: the default is never a region's file. */
 export const rackConfig = { ...config, default: defaultRackConfig() };
 
 export const ANY_NAME = 'Its system id, hostname or hardware address';

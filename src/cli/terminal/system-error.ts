@@ -22,7 +22,7 @@ const unreached: Words = (where) => `${where} does not answer: is it running, an
 const unloaded: Words = () =>
   `${ownUserName()} cannot load all of Rackboot in ${ROOT}: put it where that user can read it, such as /opt/rackboot, or complete it: ${REINSTALL}`;
 
-/** By the codes of errno(3), and those of Node for its modules. */
+/** The sentences by the codes of errno(3), and by those of Node for its modules. */
 const SENTENCES: Readonly<Record<string, Words>> = {
   EACCES: forbidden,
   EPERM: forbidden,

@@ -24,7 +24,7 @@ interface RackFinding extends HostFinding {
 type RackStatus = ReturnType<typeof rackStatus>;
 type RackDhcp = NonNullable<RackStatus['dhcp']>;
 
-/** Of the answer to `/status`, what is judged. */
+/** The parts of the answer to `/status` that are judged. */
 export interface JudgedStatus
   extends Pick<RackStatus, 'interfaces' | 'restartKeys' | 'metricsProblems'>,
     Partial<Pick<RackStatus, 'tree' | 'refused' | 'diskProblem' | 'unserved'>> {

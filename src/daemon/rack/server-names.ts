@@ -19,12 +19,12 @@ import type { RackNote } from '../../region/reports/notes.ts';
 
 /** How long addresses count as current. Time servers move seldom, and most of their TTLs are shorter. */
 export const REFRESH_MS = 600_000;
-/** After a failure. */
+/** How soon names are asked for again after a failure. */
 export const RETRY_MS = 30_000;
 const AT_ONCE = 8;
 /** The most addresses of one name: pools have many, and a reply has room for few. */
 export const ADDRESSES_MAX = 4;
-/** Of one question, which is asked twice. */
+/** How long one question may take; it is asked twice. */
 const QUESTION_MS = 2000;
 
 /** Asks for the addresses of a name. Rejects if there are none, or when the signal aborts. */

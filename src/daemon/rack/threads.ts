@@ -16,7 +16,7 @@ import type { HostThreads } from '../../region/records/rack-measures.ts';
 
 /** How often the event loop is looked at, in milliseconds: a shorter delay is often missed. */
 const RESOLUTION_MS = 50;
-/** Of all architectures that Node runs on. */
+/** The clock tick of all architectures that Node runs on. */
 const TICK_MS = 10;
 const TASKS = '/proc/self/task';
 const NAME_CHARACTERS_MAX = 15;

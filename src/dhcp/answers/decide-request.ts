@@ -153,8 +153,8 @@ function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
     const isWrong = role === 'sole' || (role === 'presumed' && objection !== 'address-outside-range');
     return decideObjection(inquiry, state, address, objection, isWrong);
   }
-  // A client that still uses its former address may have one other lease, because somebody released
-  // the former in its name.
+  // A client that still uses its former address may hold one other lease, because somebody may have
+  // released the former one in its name.
   const excess = judgeOtherLeases(inquiry, state, served, address, wasOwn(inquiry, state, served, address) ? 1 : 0);
   if (excess !== undefined) return nak(inquiry, state, address, excess);
   // A client renews by unicast at the server that gave the lease: it takes this rack for that server.
@@ -195,8 +195,8 @@ function wasOwn(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet, a
 }
 
 /**
- * True for an address fixed for the client that it had last. No other client gets it, so a full
- * disk need not stop its machine.
+ * True for an address that is fixed for the client and that it had last. No other client gets it,
+ * so the machine can boot even while the disk is full.
  */
 const isKept = (inquiry: Inquiry, state: DhcpState, served: ServedSubnet, address: Ipv4): boolean =>
   findFixedAddress(served, inquiry, state.machines)?.address === address && wasOwn(inquiry, state, served, address);

@@ -103,7 +103,7 @@ function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefi
   if (type === MESSAGE_TYPE.request && !isOwnIdentifier(inquiry, state)) return undefined;
   const requested = type === MESSAGE_TYPE.request ? optionAddress(message.options, OPTION.requestedAddress) : undefined;
   const address = requested ?? message.ciaddr;
-  // A DISCOVER may be answered from any subnet, so only all of them deny it.
+  // A DISCOVER may be answered from any subnet, so it is denied only if all of them deny it.
   const requestedSubnet = type === MESSAGE_TYPE.discover ? undefined : findServedSubnet(sharedNetwork, address);
   const denying = (requestedSubnet === undefined ? sharedNetwork : [requestedSubnet]).map((served) =>
     denyingAmong(findClientClasses(inquiry, state, served)),
@@ -176,7 +176,7 @@ function needsProbe(inquiry: Inquiry, state: DhcpState, served: ServedSubnet, ch
   const { now } = inquiry;
   const record = state.leases.find(chosen.address);
   if (isActive(record, now) && isSameClient(served, record, inquiry) && record.isDoubted !== true) return false;
-  // An address on offer to the client was probed for it.
+  // An address on offer to the client was probed when it was offered.
   return chosen.source !== 'own' || state.offers.offeredTo(identityIn(served, inquiry), served, now) !== chosen.address;
 }
 

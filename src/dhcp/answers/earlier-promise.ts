@@ -5,11 +5,11 @@
 //   promised a year ── ACK of ten minutes ─┬─ lost:  the client asks again soon, or at T1 of its year
 //                                          └─ heard: it renews at T1 of the ten minutes, each time
 //
-// 1. A renewal is on time about T1 after the last recorded ACK, and gets the same lease time again.
-//    One proves nothing. A client without a reply asks again after half of the time left until T2,
-//    or the end (RFC 2131 §4.4.5), and one such pause may be as long as T1. Two on-time renewals in
-//    a row are proof: retry pauses halve, so no two fall within ON_TIME_MIN to ON_TIME_MAX of one
-//    T1.
+// 1. A renewal is on time if it comes about T1 after the last recorded ACK and gets the same lease
+//    time again. One such renewal proves nothing. A client without a reply asks again after half of
+//    the time left until T2, or the end (RFC 2131 §4.4.5), and one such pause may be as long as T1.
+//    Two on-time renewals in a row are proof: retry pauses halve, so no two fall within ON_TIME_MIN
+//    to ON_TIME_MAX of one T1.
 // 2. By the RFC a pause is at least 60 s (RFC 2131 §4.4.5), although dhclient and dhcpcd ask
 //    sooner. If T1 is below RENEWAL_MS_MIN, nothing is concluded, so a firmware lease (30 s) never
 //    ends a promise to the system.
@@ -34,7 +34,7 @@ const ON_TIME_MIN = 0.9;
 const ON_TIME_MAX = 1.5;
 /** Twice the shortest pause before a client repeats a renewal, in milliseconds. */
 const RENEWAL_MS_MIN = 120_000;
-/** While more is left, no client has reached T1, however long its lease. */
+/** While more time than this is left, no client has reached T1, however long its lease. */
 const BEFORE_ANY_T1_MS = (ENDLESS_SECONDS / 2) * 1000;
 
 /**

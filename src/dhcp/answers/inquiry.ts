@@ -115,8 +115,8 @@ export function encodeIntroduction({ mac, message, client }: Inquiry, address: I
 }
 
 /**
- * The message as its client means it. What a REQUEST leaves out, its DISCOVER said (RFC 2131
- * §4.4.1): the ACK must not contradict the OFFER (RFC 2131 §4.3.1).
+ * The message, completed from the client's DISCOVER, which has what its REQUEST leaves out (RFC
+ * 2131 §4.4.1): the ACK must not contradict the OFFER (RFC 2131 §4.3.1).
  */
 function inTransaction(
   message: DhcpMessage,
@@ -188,7 +188,7 @@ export function openInquiry(
   return { kind: 'inquiry', inquiry };
 }
 
-/** Where a client is, by its relay agent. */
+/** A client's place by its relay agent. */
 type ClientPlace = Pick<ClientNames, 'circuitId' | 'remoteId'>;
 
 const NO_PLACE: ClientPlace = { circuitId: undefined, remoteId: undefined };

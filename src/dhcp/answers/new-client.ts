@@ -27,7 +27,8 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
   if (typeof identity === 'string' ? byClientId?.has(identity) === true : byMac.has(identity)) return true;
   if (identity === inquiry.mac && machines.findByMac(inquiry.mac) !== undefined) return true;
   // Any number of clients can show the same hardware address, identifier, DUID or circuit. So a
-  // reservation by what does not tell clients apart makes one known only at its fixed address.
+  // reservation by a property that identifies no client here makes a client known only at its fixed
+  // address.
   return findFixedAddress(served, inquiry, machines)?.address === address;
 }
 
@@ -48,8 +49,8 @@ const PATIENT_MS = 10_000;
 
 /**
  * The minimum age of an offer that gives way, in milliseconds; undefined: none does. Unanswered
- * offers give way to known or returning clients. One that has waited long takes over younger ones:
- * otherwise others would always be first.
+ * offers give way to known or returning clients. A client that has waited long also takes over
+ * younger offers: otherwise other clients would always be first.
  */
 export function giveWayMs(
   newClient: NewClient | undefined,
@@ -63,7 +64,7 @@ export function giveWayMs(
   return waitedMs >= PATIENT_MS ? OFFER_PRESSED_MS : OFFER_ANSWERED_MS;
 }
 
-/** Behind a circuit, else the relay agent, else the socket. */
+/** The client's place: its circuit, else its relay agent, else the socket. */
 function clientPlace({ message, relay, arrival }: Inquiry): ClientPlace {
   const socket = arrival.interfaceName ?? formatIpv4(arrival.localAddress);
   const isRelayed = message.giaddr !== ANY;

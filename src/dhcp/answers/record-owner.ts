@@ -2,8 +2,8 @@
 // remembers (`net/shares/kept-apart.ts`).
 //
 // 1. INFORM boots nothing: any host can send it under any hardware address.
-// 2. A UUID known to the region makes its network cards known. Each UUID has its own share, which
-//    is all that a host that overheard it can fill.
+// 2. A UUID known to the region makes its network cards known. Each UUID has its own share: a host
+//    that overheard the UUID can fill no more than that.
 
 import { ANY, formatIpv4 } from '../../ground/address.ts';
 import type { Owner, Rank } from '../../net/shares/kept-apart.ts';
@@ -29,7 +29,10 @@ function rankClient(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubne
   return lease === undefined ? 'stranger' : 'client';
 }
 
-/** The relay, else the socket; invented circuits would gain as many shares. */
+/**
+ * The relay, else the socket. Circuits do not count, because a host that invents them would gain a
+ * share for each.
+ */
 function nameOrigin({ message, arrival }: Inquiry): string {
   return message.giaddr === ANY
     ? (arrival.interfaceName ?? formatIpv4(arrival.localAddress))

@@ -55,7 +55,7 @@ export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, a
   return { kind: 'dhcp.malformed', at, interfaceName, from: formatSource(from), reason, field, offset, ...sample };
 }
 
-/** How it came, and the address that names its network. */
+/** How the message came, and the address that names its network. */
 function describeWay({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {
   const agent = message.options.get(OPTION.relayAgentInformation);
   const relay = agent === undefined ? undefined : readRelayInformation(agent);

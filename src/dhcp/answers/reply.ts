@@ -50,7 +50,7 @@ const HEADER_BYTES = 28;
 const FILE_CHARACTERS_MAX = 127;
 /** iPXE's option 175, sub-option 176 with value 1: do not wait for a proxy DHCP server. */
 const IPXE_NO_PROXY = Uint8Array.of(176, 1, 1);
-/** For a client without a parameter request list. */
+/** The options for a client without a parameter request list. */
 const DEFAULT_PARAMETERS: readonly number[] = [
   OPTION.domainNameServer,
   OPTION.domainName,

@@ -1,5 +1,5 @@
-// Decides whether a lease may run on unasked. The rules are those of a renewal
-// (`decide-request.ts`), as far as the record identifies the client.
+// Decides whether a lease may be extended without a request of its client. The rules are those of a
+// renewal (`decide-request.ts`), as far as the record identifies the client.
 //
 // 1. A lease does not run on if its address is fixed for, or on offer to, another client, or no
 //    range holds it any more.
@@ -35,7 +35,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
     circuitId,
     client: undefined,
   });
-  // The first class with a say that may include this client.
+  // The first class that allows or denies, and may include this client.
   const first = classes.find(
     ({ deny, when }) => deny !== undefined && subject.fits({ ...when, userClass: undefined, architectures: undefined }),
   );

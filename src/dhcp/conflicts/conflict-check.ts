@@ -11,8 +11,8 @@
 //
 // 1. A new client waits only if the stock is empty, or if the address is one it requested or one
 //    fixed for it that it never had. It waits for its turn and 400 ms for the probe; clients ask
-//    again after 1 s at the earliest. Load never lets an offer leave unprobed; only
-//    `rackboot doctor` is offered addresses unprobed, so that it changes nothing.
+//    again after 1 s at the earliest. No load makes an offer leave unprobed. Only `rackboot doctor`
+//    is offered unprobed addresses, so that it changes nothing.
 // 2. A probe that cannot be made proves nothing: the address is given.
 // 3. Forged answers cannot empty a range. Once probes have set aside CONFLICT_SHARE of it within an
 //    hour, further answers are disbelieved until the oldest conflict is an hour old. A router with
@@ -296,7 +296,7 @@ export class ConflictCheck {
     return findConflict === undefined ? Promise.resolve(undefined) : findConflict(address, interfaceName);
   }
 
-  /** In `delayMs`, then every STOCK_LOOK_MS. */
+  /** Checks the stock in `delayMs`, then every STOCK_LOOK_MS. */
   #look(delayMs: number): void {
     const { clock, findConflict, canProbe } = this.#deps;
     if (this.#closed || findConflict === undefined || canProbe === undefined) return;

@@ -1,4 +1,4 @@
-// Decides how far last holders that answer for their addresses after their leases are believed.
+// Decides how far to believe a last holder that answers for its address after its lease has ended.
 // Firmware loads on after its short lease, so its address must stay. But a host can answer in the
 // name of any hardware address it has heard.
 //

@@ -99,7 +99,7 @@ function switchPortText({ circuitId, remoteId }: DhcpParams): string {
   return `, at port ${circuitId}${remoteId === undefined ? '' : ` of ${remoteId}`}`;
 }
 
-/** With the address that it concerns. */
+/** A refusal's reason with the address that it concerns. */
 export function refusalReasonText({ reason, relay, wanted }: DhcpParams): string {
   if (reason !== 'network-unknown' || wanted === undefined) return dhcpReason(reason);
   const whose = wanted === relay ? ", the relay's address" : '';

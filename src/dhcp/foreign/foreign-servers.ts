@@ -13,7 +13,7 @@ import type { DhcpEvent } from '../events/events.ts';
 
 /** How many servers are kept per shared network. */
 export const FOREIGN_SERVERS_MAX = 64;
-/** From the weakest evidence to the strongest. */
+/** The kinds of evidence, from the weakest to the strongest. */
 const BY_WEIGHT: readonly Sighting['evidence'][] = ['client', 'reply', 'probe'];
 
 /** One sighting of another server. */

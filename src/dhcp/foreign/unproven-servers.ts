@@ -6,12 +6,13 @@
 //    DOUBT_MS, at most once per DOUBT_EVERY_MS. A proven server is no longer kept here.
 // 2. A client that chose another server belongs to it: for CHOICE_MS the rack is a guest there
 //    (`networks/server-role.ts`), and denies it nothing that the other may have given. So a server
-//    that answers only its own clients keeps them; forging a client's words only spares it a NAK.
+//    that answers only its own clients keeps them. A host that forges a client's words only spares
+//    that client a NAK.
 // 3. Clients known here, or that chose before, are kept apart from those heard first
 //    (`net/shares/kept-apart.ts`), CHOOSERS_MAX of each.
-// 4. If a choice is forgotten early, its shared network counts as overheard until it would have
-//    ended: every client that may be the forgotten one is spared. So a flood makes this rack silent
-//    where it would deny, never the reverse.
+// 4. If a choice is forgotten early, every client of its shared network that may have made it is
+//    spared until the choice would have ended. So a flood makes this rack silent where it would
+//    deny, never the reverse.
 
 import type { MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';

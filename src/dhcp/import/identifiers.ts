@@ -17,7 +17,10 @@ const bytesToHex = (bytes: string): string => Buffer.from(bytes, 'latin1').toStr
 const formatOctets = (bytes: string): string => bytesToHex(bytes).replace(/..(?=.)/g, '$&:');
 const isOneByteEach = (text: string): boolean => /^[\0-\xff]*$/.test(text);
 
-/** As `hosts` has it; undefined: no client sends it (RFC 2132 §9.14: at least two bytes). */
+/**
+ * A client identifier as `hosts` writes it; undefined: no client sends it (RFC 2132 §9.14: at least
+ * two bytes).
+ */
 export function writtenClientId(bytes: string): string | undefined {
   if (bytes.length < 2 || bytes.length > IDENTIFIER_BYTES_MAX) return undefined;
   return PRINTABLE.test(bytes) && !OCTETS_LIKE.test(bytes) ? bytes : formatOctets(bytes);
@@ -25,7 +28,7 @@ export function writtenClientId(bytes: string): string | undefined {
 
 export const writtenDuid = (bytes: string): string | undefined => (bytes.length < 3 ? undefined : formatOctets(bytes));
 
-/** Of a circuit or a remote id. */
+/** A circuit id or remote id as `hosts` writes it. */
 export function writtenRelayId(bytes: string): string | undefined {
   if (bytes.length === 0 || bytes.length > IDENTIFIER_BYTES_MAX) return undefined;
   return PRINTABLE.test(bytes) && !/^0x/i.test(bytes) ? bytes : `0x${bytesToHex(bytes)}`;

@@ -11,8 +11,8 @@
 // 3. A `host` in the file is reported as a reservation; PASSED_OVER declarations concern no
 //    addresses; any other is malformed.
 // 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands.
-//    In a lease, an unreadable statement is reported and costs only itself, if client and end
-//    remain.
+//    An unreadable statement inside a lease is reported; the lease is taken if its client and end
+//    are readable.
 
 import { type Ipv4, type MacAddress, parseIpv4 } from '../../ground/address.ts';
 import type { LeaseState } from '../leases/lease.ts';

@@ -25,7 +25,7 @@ import {
   problemAt,
 } from './foreign-lease.ts';
 
-/** By Kea's number. */
+/** The states by Kea's number. */
 export const KEA_STATES: readonly LeaseState[] = ['bound', 'declined', 'bound', 'released'];
 const COLUMNS_NEEDED = ['address', 'hwaddr', 'valid_lifetime', 'expire'] as const;
 const COLUMNS_READ = [...COLUMNS_NEEDED, 'client_id', 'state'] as const;

@@ -110,7 +110,7 @@ export function detectFormat(lines: Iterable<string>): Detected {
 export const readLeaseFile = (format: LeaseFileFormat, lines: Iterable<string>, wallMs: number): Iterable<FileEntry> =>
   READERS[format](lines, wallMs);
 
-/** For each address, the last of one or more files. */
+/** The last lease of each address in one or more files. */
 export class ForeignLeases {
   readonly #byAddress = new Map<Ipv4, ForeignLease>();
   #replaced = 0;

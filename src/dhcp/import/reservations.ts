@@ -6,7 +6,8 @@
 // 1. A reservation names one client or port, and one IPv4 address. Anything else (a class of
 //    hardware addresses, an IPv6 address, a name without an address, a client to ignore) is passed
 //    on with the reason.
-// 2. What a reservation has beyond that (options, boot files, tags, a name that is no host name) is named.
+// 2. What a reservation has beyond that (options, boot files, tags, a name that is no host name) is
+//    reported.
 // 3. An included file is named, not opened.
 
 import { formatMac, type Ipv4, parseIpv4 } from '../../ground/address.ts';
@@ -45,7 +46,7 @@ export interface ForeignRange {
   readonly high: Ipv4;
 }
 
-/** A reservation as written, and what is to be said of it. */
+/** A reservation as written, and what to report about it. */
 interface ReservationNote {
   readonly line: number;
   readonly text: string;
@@ -96,7 +97,7 @@ const TEXT_CHARACTERS_MAX = 120;
 interface Draft extends Partial<ForeignReservation> {
   /** Why it cannot be taken. */
   readonly faults?: readonly string[];
-  /** What of it has no place here. */
+  /** What it has beyond client, address and name. */
   readonly without?: readonly string[];
 }
 
@@ -312,7 +313,7 @@ const KEA_IDENTIFIERS: Readonly<Record<string, readonly [field: string, write: t
   duid: ['duid', writtenDuid],
   'circuit-id': ['circuit_id', writtenRelayId],
 };
-/** They do nothing. */
+/** Keys without an effect. */
 const KEA_NOTES: ReadonlySet<string> = new Set(['ip-address', 'hostname', 'user-context', 'comment']);
 
 /**

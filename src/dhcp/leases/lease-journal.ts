@@ -1,7 +1,7 @@
 // The port from the lease table to disk: the table in memory is the truth, the journal makes it
 // survive. A reply with a binding leaves only after the binding is durable.
 //
-// 1. Sequences grow by one per record; durable means all up to one are on disk.
+// 1. Sequences grow by one per record. A sequence is durable when all records up to it are on disk.
 // 2. A failed write takes back every record not yet durable, and the table rolls them back. The
 //    journal refuses (`available`) until a whole write succeeds.
 
@@ -23,7 +23,7 @@ export interface JournalFault {
 export interface LeaseJournalListener {
   /** Everything up to `sequence` is on disk. */
   onDurable(sequence: number): void;
-  /** Records `from` to `to`, inclusive, never will be written. The journal is now unavailable. */
+  /** Records `from` to `to`, inclusive, will never be written. The journal is now unavailable. */
   onFailed(from: number, to: number, fault: JournalFault): void;
   /** The disk takes too long; the journal is now unavailable. Appended records may still become durable. */
   onSlow(fault: JournalFault): void;

@@ -281,7 +281,7 @@ export class LeaseTable implements LeaseView {
     if (client !== mac) this.#byCard.link(mac, address, now);
   }
 
-  /** Names that its replacement shares still find it. */
+  /** Removes a record from the indexes, except under names that its replacement shares. */
   #unlink(held: Lease, next: Lease | undefined): void {
     const { address, mac } = held;
     const client = this.getIdentity(held);

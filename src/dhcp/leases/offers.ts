@@ -36,7 +36,7 @@ export const OFFER_ANSWERED_MS = 8_000;
 export const OFFER_PRESSED_MS = 5_000;
 /** How many offers of a network are checked for an unanswered one. */
 const OFFERS_LOOKED_MAX = 64;
-/** Of all networks. */
+/** Offers of all networks together. */
 export const OFFERS_MAX = 16_384;
 
 /** How many boot clients' introductions are remembered, about 500 bytes each. */

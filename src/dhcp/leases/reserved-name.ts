@@ -1,6 +1,7 @@
 // The operator's names from reservations, for lists of leases. Pure.
 //
-// 1. A client has its name only at the reserved address: of two that match, only one has it.
+// 1. A client has its name only at the reserved address: of two clients that match, only one has
+//    the name.
 
 import { networkContains } from '../../ground/address.ts';
 import type { Reservation } from '../networks/config.ts';
@@ -10,7 +11,7 @@ import type { Lease } from './lease.ts';
 
 export type ReservedName = (lease: Lease) => string | undefined;
 
-/** A few look-ups for a lease in a network with names, none for others. */
+/** Costs a few look-ups for a lease in a network with names, and none for others. */
 export function reservedNames(served: readonly ServedSubnet[]): ReservedName {
   const naming = served.filter(({ hostnames }) => hostnames.size > 0);
   return (lease) => {
@@ -21,7 +22,7 @@ export function reservedNames(served: readonly ServedSubnet[]): ReservedName {
   };
 }
 
-/** By its name without the domain. */
+/** Finds a reservation by its name without the domain. */
 export function findReservationNamed(served: readonly ServedSubnet[], name: string): Reservation | undefined {
   const wanted = name.toLowerCase();
   for (const { reservations, hostnames } of served) {

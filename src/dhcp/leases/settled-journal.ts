@@ -53,7 +53,7 @@ export class SettledJournal implements LeaseJournal {
     return this.#journal.close();
   }
 
-  /** Waits for a sequence just appended. @returns false if it never will be written */
+  /** Waits for a sequence just appended. @returns false if it will never be written */
   settled(sequence: number): Promise<boolean> {
     if (this.#waiters.length >= WAITERS_MAX) return Promise.resolve(false);
     return new Promise((answer) => this.#waiters.push({ sequence, answer }));

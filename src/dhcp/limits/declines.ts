@@ -16,9 +16,9 @@ import type { RangeUsage } from '../leases/address-pool.ts';
 export const DECLINES_AT_ONCE = 3;
 /** Until the client can have one more set aside. */
 export const DECLINE_REGAINED_SECONDS: Seconds = seconds(1200);
-/** Of a range's usable addresses. */
+/** The share of a range's usable addresses that declines may set aside. */
 export const DECLINED_SHARE_MAX = 0.25;
-/** In any range, however small. */
+/** How many addresses declines may set aside in any range, however small. */
 export const DECLINED_ALWAYS = 4;
 /** Clients counted; beyond this the oldest is forgotten. */
 export const DECLINERS_MAX = 4096;

@@ -155,7 +155,7 @@ export class NewClients implements NewClientView {
     return isUsedUp ? place.socket : place.name;
   }
 
-  /** What limits everything that comes as `place` does. */
+  /** The limit for all clients of the socket that come as `place` does: directly, or by a relay. */
   #getSocketLimit(place: ClientPlace): LimitState {
     const { direct, relayed } = this.#getSocket(place);
     return place.isRelayed ? relayed : direct;

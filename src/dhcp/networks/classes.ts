@@ -39,6 +39,6 @@ export function denyingAmong(classes: readonly DhcpClass[]): DhcpClass | undefin
   return first?.deny === true ? first : undefined;
 }
 
-/** For people. */
+/** The names of classes for people. */
 export const joinClassNames = (classes: readonly DhcpClass[]): string | undefined =>
   classes.length === 0 ? undefined : classes.map(({ name }) => name).join(', ');

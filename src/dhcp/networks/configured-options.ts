@@ -61,7 +61,7 @@ export class ClientOptions {
     return undefined;
   }
 
-  /** From the host entry alone. */
+  /** Finds an option of the host entry alone. */
   findOfHost(code: number): ConfiguredOption | undefined {
     return firstFor(this.#subject, this.#host?.byCode.get(code));
   }

@@ -16,7 +16,7 @@ import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionU32 } from '../wire/options.ts';
 import type { DhcpSubnet } from './config.ts';
 
-/** For firmware and loaders: what MAAS gives to PXE. */
+/** The lease time for firmware and loaders: what MAAS gives to PXE. */
 export const PXE_LEASE_SECONDS: Seconds = seconds(30);
 /** A machine or device that runs its own system. */
 const RUNNING: ReadonlySet<string | undefined> = new Set(['Deployed', DEVICE_STATE]);
@@ -46,7 +46,7 @@ export function leaseTimeFor(
   return seconds(Math.min(Math.max(requestedSeconds, leaseTimeMin ?? leaseTime), leaseTimeMax ?? leaseTime));
 }
 
-/** In seconds. */
+/** Computes T1 and T2 of a lease, in seconds. */
 export function computeRenewalTimes(
   subnet: DhcpSubnet,
   leaseTime: Seconds,

@@ -71,7 +71,10 @@ export function withReserved(config: DhcpConfig, reserved: readonly ReservedHost
   return { ...config, subnets };
 }
 
-/** In proxy mode another server gives the addresses. */
+/**
+ * The region's reserved addresses in a network; none in proxy mode, where another server gives the
+ * addresses.
+ */
 function reservedIn(
   { network, proxy, reservations }: DhcpSubnet,
   reserved: readonly ReservedHost[],

@@ -73,8 +73,8 @@ type SharedNetworkChoice =
 
 /**
  * Prepares a configuration for look-ups.
- * @param interfaces undefined: not known, all configured addresses are assumed present. Nobody
- * leases the default routers to which they lead
+ * @param interfaces undefined: not known, all configured addresses are assumed present. The default
+ * routers that they lead to are never leased
  */
 export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {
   const routers = (interfaces ?? []).flatMap(({ outward }) => outward?.router ?? []);
@@ -153,7 +153,7 @@ function findArrivalNetworks({ interfaceName, localAddress }: Arrival, index: Su
   return withShared(sharedNetwork, index);
 }
 
-/** These networks, then the others of their shared networks. */
+/** Puts the other networks of their shared networks behind these. */
 function withShared(sharedNetwork: readonly ServedSubnet[], { sharedNetworks }: SubnetIndex): readonly ServedSubnet[] {
   if (sharedNetworks.size === 0) return sharedNetwork;
   const all = new Set(sharedNetwork);

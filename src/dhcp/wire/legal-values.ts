@@ -34,7 +34,10 @@ export interface JudgedOption {
   readonly source: string;
   /** The legal values of its type; undefined: all. */
   readonly legal?: LegalValue;
-  /** True for an option up to vendors: as hex, or at another length, it is not faulted. */
+  /**
+   * True for an option whose content vendors define: as hex, or of another length, it is not
+   * judged.
+   */
   readonly isVendors?: true;
 }
 
@@ -140,7 +143,7 @@ export const SUBNET_MASK: LegalValue = {
     maskToPrefix(ipv4(numberAt(bytes, 0, 4))) === undefined ? { at: '', found: addressAt(bytes, 0) } : undefined,
 };
 
-/** With or without its domain (RFC 2132 §3.14). */
+/** A host name with or without its domain (RFC 2132 §3.14). */
 export const HOST_NAME: LegalValue = {
   text: 'letters, digits and hyphens, and dots between labels (RFC 1123 §2.1)',
   judge: (bytes) => {

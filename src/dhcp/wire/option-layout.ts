@@ -76,7 +76,7 @@ export function layOut(message: LaidOut, spaceBytes: number, wholeBytes: number)
   return closed({ ...layout, omitted }, agent);
 }
 
-/** True for options but the overload and the agent information. */
+/** True for every option except the overload and the agent information. */
 const isPlaced = (code: number): boolean => code !== AGENT_INFORMATION && code !== OVERLOAD;
 
 /** Everything in the option field, as in nearly every reply; nothing is copied. */

@@ -5,7 +5,7 @@
 
 import { type Ipv4, ipv4 } from '../../ground/address.ts';
 
-/** Those the rack reads. */
+/** The sub-options that the rack reads. */
 const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdentifierOverride: 11 } as const;
 
 export interface RelayInformation {

@@ -59,7 +59,7 @@ const ROOM_MIB = 192;
 /** Space for directories and maps, as a share of the files' size. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
-/** Without these, tar would extract no attributes but those of users. */
+/** The options of tar without which it would extract no attributes but those of users. */
 const KEEP_ALL = ['--preserve-permissions', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
 /** The offset in GRUB's boot sector of the number of the core's first block. */
 const BOOT_SECTOR_BLOCK_AT = 0x5c;

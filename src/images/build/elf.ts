@@ -21,7 +21,7 @@ interface ElfClass {
   readonly sectionHeader: number;
   readonly sectionOffsetAt: number;
 }
-/** By EI_CLASS. */
+/** The classes by EI_CLASS. */
 const CLASSES: ReadonlyMap<number | undefined, ElfClass> = new Map([
   [1, { word: 4, header: 52, tableOffsetAt: 32, entriesAt: 46, sectionHeader: 40, sectionOffsetAt: 16 }],
   [2, { word: 8, header: 64, tableOffsetAt: 40, entriesAt: 58, sectionHeader: 64, sectionOffsetAt: 24 }],

@@ -96,8 +96,8 @@ const grubAlone = (suffix: string, debianPackage: string, directory: string, end
 });
 
 /**
- * For sites that name it in `boot.loaders`, and for profiles that another loader cannot start. Not
- * signed.
+ * iPXE for sites that name it in `boot.loaders`, and for profiles that another loader cannot start.
+ * Not signed.
  */
 const ipxe = (...files: readonly string[]): LoaderSource => ({
   package: 'ipxe',

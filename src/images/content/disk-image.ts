@@ -28,7 +28,7 @@ export type DiskPiece =
 /** The limit of an MBR. */
 export const DISK_BYTES_MAX = 2 * 1024 ** 4;
 
-/** As on the disk, or compressed. */
+/** The format of an image: as on the disk, or compressed. */
 export type ImageFormat = 'raw' | 'raw.zst';
 
 /** A QEMU image is converted. */

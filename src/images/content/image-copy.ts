@@ -69,7 +69,7 @@ const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
  */
 const FILLED_PER_BYTE_MAX = 2048;
 const FILLED_BYTES = 1024 ** 3;
-/** As FILLED_PER_BYTE_MAX, for what is packed and is not a disk itself. */
+/** Like FILLED_PER_BYTE_MAX, for what is packed and is not a disk itself. */
 const INNER_PER_BYTE_MAX = 64;
 const ZEROES = new Uint8Array(CHUNK_BYTES);
 

@@ -106,7 +106,7 @@ export class SourcePlan {
     this.#rounds = 0;
   }
 
-  /** It has the wrong file. */
+  /** Excludes a server that has the wrong file. */
   exclude(href: string): void {
     for (const source of this.#sources) source.isExcluded ||= source.url.href === href;
   }

@@ -36,7 +36,7 @@ export interface WebAnswer {
 /** Header fields by names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | undefined>>;
 
-/** They depend on the URL, because a redirect leads elsewhere. */
+/** The fields of a request. They depend on the URL, because a redirect leads to another one. */
 type FieldsFor = (url: URL) => Readonly<Record<string, string>>;
 type Method = 'GET' | 'HEAD';
 

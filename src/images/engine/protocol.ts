@@ -47,7 +47,7 @@ export function errorIn({ refused: { code, message } }: ReturnType<typeof format
   return code === undefined ? new Error(message) : new RackError(code, message);
 }
 
-/** Its length and its bytes. */
+/** The length and the bytes of an order. */
 export function encodeOrder<N extends WorkName>(order: Order<N>): readonly Uint8Array[] {
   const body = serialize(order);
   const length = Buffer.alloc(LENGTH_BYTES);

@@ -9,7 +9,7 @@ import { assertOwnStore } from '../store/image-store.ts';
 import { makeDirectories } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 
-/** By the real path of the store: the lock of this process, and how many works need it. */
+/** The locks of this process by the real path of the store, and how many works need each. */
 const held = new Map<string, { readonly lock: HeldLock; works: number }>();
 
 /**

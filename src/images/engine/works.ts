@@ -202,7 +202,7 @@ const WORKS = {
 } as const;
 
 export type WorkName = keyof typeof WORKS;
-/** These change nothing in the tree, and are done whoever has it. */
+/** The works that change nothing in the tree, and are done whoever has it. */
 const READING: ReadonlySet<WorkName> = new Set(['list-offers']);
 export type WorkInput<N extends WorkName> = Parameters<(typeof WORKS)[N]>[1];
 export type WorkResult<N extends WorkName> = Awaited<ReturnType<(typeof WORKS)[N]>>;

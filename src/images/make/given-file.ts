@@ -45,7 +45,7 @@ const ROOT_NAMES = {
 const SQUASHFS: RootForm = { kind: 'root', format: 'squashfs', rootName: 'squashfs' };
 const DISC_AT = 32_769;
 const FIRST_OF_BUNDLE = 'rackboot-images-1';
-/** Only a system has these directories at its top. */
+/** The directories that only a system has at its top. */
 const SYSTEM_TOPS = new Set(['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'etc', 'usr', 'dev', 'proc', 'sys']);
 /** A person may also keep a disk image in these. */
 const OTHER_TOPS = new Set(['boot', 'home', 'media', 'mnt', 'opt', 'root', 'run', 'srv', 'tmp', 'var']);

@@ -25,7 +25,7 @@ export const buildDownload = (
   name: digest.hex,
 });
 
-/** Only the import that holds this path may download the file, or use it. */
+/** The path to lock: only the import that holds it may download the file, or use it. */
 export const heldBy = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
   join(directory, name);
 

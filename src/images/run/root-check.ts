@@ -43,7 +43,10 @@ export interface RootFacts {
   readonly hasCloudInit: boolean;
 }
 
-/** Not the root of a system, or not whole. The cause is a failed expansion. */
+/**
+ * Thrown for content that is not the root of a system, or not whole. The cause is a failed
+ * expansion.
+ */
 export class RootFault extends Error {
   readonly why: string;
 
@@ -90,9 +93,12 @@ export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
   return `${start}; ${init}`;
 }
 
-/** As `choose_kernel` of the agent finds them. */
+/** The kernels as `choose_kernel` of the agent finds them. */
 const KERNEL = /^boot\/(?:vmlinuz|vmlinux|Image)-[^/]+$/;
-/** Like `has_grub` and `copy_signed` of the agent: a program with modules, or signed files. */
+/**
+ * GRUB as `has_grub` and `copy_signed` of the agent find it: a program with modules, or signed
+ * files.
+ */
 const GRUB_PROGRAM = /^(?:usr\/)?sbin\/grub2?-install$/;
 const GRUB_MODULES = /^usr\/lib\/grub\/[^/]+-(?:pc|efi)(?:\/|$)/;
 const SHIM = /^usr\/lib\/shim\/shim[a-z0-9]+\.efi(?:\.signed(?:\.latest)?)?$/;

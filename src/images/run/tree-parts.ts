@@ -115,7 +115,7 @@ export const listTreeParts = (tree: string): readonly TreePart[] =>
     ];
   });
 
-/** Where a boot loader, an installer or an environment is published. */
+/** The place at which a boot loader, an installer or an environment is published. */
 export interface PartPlace {
   readonly kind: TreePart['kind'] | 'environment';
   /** Of a boot loader: its type. */

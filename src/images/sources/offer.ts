@@ -208,7 +208,7 @@ const GENERIC = 'generic';
 
 export const listDigests = ({ files }: Offer): readonly string[] => files.map(({ digest }) => digest.hex);
 
-/** As published; undefined: unknown. */
+/** The sum of an offer's bytes as published; undefined: unknown. */
 export const sumOfferBytes = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
 
 /** The sum of sizes; undefined if one is. */
@@ -264,7 +264,7 @@ export const leftOutNote = (offer: InstallerOffer): string | undefined =>
 /** The first part of a boot loader's name, and its directory in the boot tree. */
 export const LOADER = 'bootloader';
 
-/** Of a boot loader or an installer. */
+/** Files of a boot loader or an installer. */
 export const PART_FILES_MAX = 256;
 
 /** Converts a serial into the store's form; undefined: it has no date. */

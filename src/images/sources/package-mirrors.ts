@@ -7,7 +7,7 @@
 import { findAptMirror } from './apt-sources.ts';
 import type { InstallerSource } from './source.ts';
 
-/** Without one, the mirror of this host's apt is used. */
+/** The configured mirrors. Without one, the mirror of this host's apt is used. */
 export interface ConfiguredMirrors {
   readonly debian?: string | undefined;
   /** amd64 and i386. */

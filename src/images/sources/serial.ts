@@ -23,7 +23,10 @@ export function dayOfSerial(serial: string): string | undefined {
   return `${year}-${month}-${day}`;
 }
 
-/** Its numbers without leading zeroes, as text: they may be too large for a JavaScript number. */
+/**
+ * The numbers in a serial without leading zeroes, as text: they may be too large for a JavaScript
+ * number.
+ */
 const splitNumbers = (serial: string): readonly string[] =>
   [...serial.matchAll(/\d+/g)].map(([digits]) => digits.replace(/^0+(?=\d)/, ''));
 

@@ -33,7 +33,7 @@ const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
 const KEPT_BYTES_MAX = 1024 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Where a source's keys come from, for one of its releases. */
+/** The place that a source's keys come from, for one of its releases. */
 export interface KeyPlace {
   readonly keyUrl: string | undefined;
   /** Undefined: every key of the file. */
@@ -106,7 +106,7 @@ export class SourceDocuments {
     return this.#verify(await this.#fetch(url, bytesMax), url, signed);
   }
 
-  /** As `read`; undefined if the server has no such document. */
+  /** Like `read`; undefined if the server has no such document. */
   async find(place: DocumentPlace): Promise<SourceDocument | undefined> {
     const bytes = await this.#fetch(place.url, DOCUMENT_BYTES_MAX).catch((error: unknown) => {
       if (error instanceof RackError && isAbsence(error.cause)) return undefined;

@@ -37,7 +37,7 @@ export type ReplacementCheck = (directory: string) => void;
 /** Exchanges two entries, as `exchangePaths` does. */
 export type Exchange = (path: string, other: string) => 'exchanged' | 'absent' | 'unable';
 
-/** For a place that Rackboot alone fills. */
+/** The check for a place that Rackboot alone fills: everything may be replaced. */
 export const replacesAll: ReplacementCheck = () => undefined;
 
 /**
@@ -121,7 +121,7 @@ export async function publishLink(path: string, target: string): Promise<void> {
   await syncDirectory(parent);
 }
 
-/** Not published, until `discard`. */
+/** The path of content that is not published, until `discard`. */
 function unfinishedPath(path: string, state: 'new' | 'old' | 'gone'): string {
   const unpublished = join(dirname(path), `.${basename(path)}.${state}-${newUuid()}`);
   unfinished.add(unpublished);

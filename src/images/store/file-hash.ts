@@ -9,7 +9,7 @@ const READ_BYTES = 4 * 1024 * 1024;
 /** Called after each piece with the bytes read so far; if it throws, no more is read. */
 type OnProgress = (bytes: number) => void;
 
-/** In hexadecimal. */
+/** Hashes a file; the digest is in hexadecimal. */
 export async function hashFile(file: FileHandle, onProgress?: OnProgress, algorithm = 'sha256'): Promise<string> {
   const hash = createHash(algorithm);
   await hashInto(hash, file, onProgress);

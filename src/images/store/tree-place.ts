@@ -19,7 +19,7 @@ function waysTo(tree: string, path: string): readonly string[] {
 }
 
 /**
- * Behind a link are the files of somebody else.
+ * Refuses a path behind a link, where the files of somebody else are.
  * @param path relative to the tree
  * @throws RackError `store-unwritable` if the path, or a directory above it, is a link
  */

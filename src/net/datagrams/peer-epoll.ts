@@ -42,7 +42,7 @@ const DATAGRAM_BYTES_MAX = 2048;
 const EPOLLIN = 1;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CLOEXEC = 0x80000;
-/** Of an event, in 32-bit words: where its data begin. */
+/** The size of an event in 32-bit words. */
 const EVENT_WORDS = EPOLL_EVENT_BYTES / 4;
 const DATA_WORD = EVENT_WORDS - 2;
 /** The place of the descriptor that wakes the thread. */

@@ -47,7 +47,7 @@ const UDP_PAYLOAD_BYTES_MAX = 65_507;
 
 const EMPTY = new Uint8Array(1);
 
-/** As UDP, as UDP with a checksum by the kernel, or as frames. */
+/** How datagrams are sent: as UDP, as UDP with a checksum by the kernel, or as frames. */
 type Manner = 'udp' | 'whole' | 'frame';
 
 export interface LinuxSocketDeps {

@@ -58,7 +58,9 @@ export class KernelThread<To extends { readonly kind: string }, From> {
     process.on('exit', this.#onExit);
   }
 
-  /** It no longer keeps the process alive. Does nothing while it is being stopped. */
+  /**
+   * Lets the process end although the thread runs. Does nothing while the thread is being stopped.
+   */
   unref(): void {
     if (!this.#stopping) this.#worker.unref();
   }

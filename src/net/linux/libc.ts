@@ -11,10 +11,10 @@ import { getSystemErrorName } from 'node:util';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { REINSTALL } from '../../ground/named-documents.ts';
 
-/** Those whose structures have the layouts of `wire-structs.ts`. */
+/** The processors whose structures have the layouts of `wire-structs.ts`. */
 const PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);
 
-/** As their manual pages say; buffers stand for pointers, -1 means failure. */
+/** Functions of libc as their manual pages say; buffers stand for pointers, -1 means failure. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
@@ -47,7 +47,7 @@ export interface Libc {
   /** Like `send`, from an address of `addressOf`: faster than a buffer. */
   sendAt(fd: number, address: number, length: number, flags: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
-  /** With the address of an array of `iovec`. */
+  /** preadv2(2) with the address of an array of `iovec`. */
   preadv2(fd: number, vectors: number, count: number, offset: number, flags: number): number;
   setns(fd: number, kind: number): number;
   renameat2(from: number, oldPath: string, to: number, newPath: string, flags: number): number;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { errorName, loadLibc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
-/** Where `ip netns` keeps its names. */
+/** The directory in which `ip netns` keeps its names. */
 const NAMES = '/run/netns';
 
 /**

@@ -42,14 +42,14 @@ export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): No
   return { socket, watchdogMs: isMeant && isSane ? microseconds / 1000 : undefined };
 }
 
-/** Without line breaks; long values are cut. */
+/** A notice as text, without line breaks in its values; long values are cut. */
 export function formatNotice(notice: Notice): string {
   return Object.entries(notice)
     .map(([name, value]) => `${name}=${truncateStatus(cleanText(value.replace(/\s+/g, ' ')))}`)
     .join('\n');
 }
 
-/** Between whole characters. */
+/** Cuts a status between whole characters. */
 function truncateStatus(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= STATUS_BYTES_MAX) return text;

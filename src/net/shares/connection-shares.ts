@@ -102,7 +102,7 @@ class ArrivingBody {
     this.#bytesRead = socket.bytesRead;
   }
 
-  /** To be called more often than once in BODY_WINDOW_MS. */
+  /** Judges a body's rate; call it more often than once in BODY_WINDOW_MS. */
   judge(now: Instant): 'arriving' | 'whole' | 'too-slow' {
     const { request } = this;
     if (request.complete) return 'whole';

@@ -42,7 +42,7 @@ interface FairSharesBounds {
   readonly networkKey?: (address: string | Ipv4) => string | number;
 }
 
-/** Its /24. */
+/** The /24 of an address. */
 export const shareNetwork = (address: Ipv4): number => address >>> 8;
 
 const SPOKEN_FOR = ' by ';
@@ -205,7 +205,7 @@ export class FairShares<T> {
   }
 }
 
-/** Those that wait for their turn, in the order of arrival, with places shared out as above. */
+/** A queue in the order of arrival, with places shared out as above. */
 export class FairQueue<T> {
   readonly #shares: FairShares<T>;
   readonly #places = new Map<T, Place<T>>();

@@ -61,5 +61,5 @@ class JoinedRequest extends IncomingMessage {
   }
 }
 
-/** For every server behind `ConnectionShares`. */
+/** Options for every server behind `ConnectionShares`. */
 export const JOINED: Pick<ServerOptions, 'IncomingMessage'> = { IncomingMessage: JoinedRequest };

@@ -41,7 +41,7 @@ export class InterfaceTable {
     applyTo(this.#fresh ?? this.#entries, message);
   }
 
-  /** By index, without addresses of unknown interfaces. */
+  /** The interfaces ordered by index, without addresses of unknown interfaces. */
   list(): readonly HostInterface[] {
     const interfaces: HostInterface[] = [];
     for (const { description, addresses } of this.#entries.values()) {

@@ -85,7 +85,7 @@ export class NeighbourTable {
     return this.#entries.get(`${interfaceName} ${address}`);
   }
 
-  /** Behind any of the interfaces. */
+  /** Finds a neighbour behind any of the interfaces. */
   findAnywhere(address: Ipv4, interfaceNames: Iterable<string>): Neighbour | undefined {
     let newest: Neighbour | undefined;
     for (const name of interfaceNames) {

@@ -40,7 +40,7 @@ type RouterDiscovery =
   /** Lifetime 0: it is no longer a router. */
   | { readonly kind: 'advertisement' };
 
-/** Without Ethernet's header. The source address is a copy. */
+/** Decodes a packet without Ethernet's header. The source address is a copy. */
 export function decodeRouterDiscovery(bytes: BorrowedBytes): Decoded<RouterDiscovery> {
   if (bytes.length < IPV6_HEADER_BYTES + SOLICITATION_BYTES) return fault('truncated', bytes.length, 'packet');
   const view = borrowedView(bytes);
@@ -91,7 +91,7 @@ function checkOptions(view: BorrowedView, start: number, end: number): Decoded<t
 /** fe80::/10 (RFC 4291 §2.4). */
 export const isLinkLocal = (address: Uint8Array): boolean => address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
 
-/** As the system prints it; undefined for anything else. */
+/** Parses a link-local address as the system prints it; undefined for anything else. */
 export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
   const match = /^fe80::((?:[0-9a-f]{1,4}:){0,6}[0-9a-f]{1,4})$/i.exec(text);
   const groups = match?.[1]?.split(':');
@@ -111,7 +111,7 @@ export function encodeLinkLocal(mac: MacAddress): Uint8Array {
   return new Uint8Array([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
 }
 
-/** From and to link-local addresses of 16 bytes each. */
+/** Encodes an advertisement without content, from and to link-local addresses of 16 bytes each. */
 export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(EMPTY_ADVERTISEMENT_BYTES);
   const view = new DataView(bytes.buffer);

@@ -45,7 +45,7 @@ export interface Wire {
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined>;
   /** Tells a machine that there is no IPv6 router. */
   advertise(solicitation: Solicitation): void;
-  /** Its solicitations are reported whatever else is on the wire. */
+  /** Notes a booting host: its solicitations are reported whatever else is on the wire. */
   booting(mac: MacAddress, owner: Owner): void;
 }
 

@@ -108,7 +108,7 @@ export function planImports(
   }
   const awaited: SelectedSource[] = [];
   const waiting = new Set<string>();
-  /** By the directory of a boot loader or an installer: the name of the item that gets it. */
+  /** The names of the items that get a boot loader or an installer, by its directory. */
   const places = new Map(
     [...begun, ...installed].flatMap((name) => listPartDirectories(name).map((place) => [place, name])),
   );

@@ -101,7 +101,7 @@ const CAPABILITIES = [
   'authenticate-api',
 ] as const;
 /**
- * Those that API 1.0 supports: it has no objects for devices, and none for the interfaces and the
+ * The capabilities of API 1.0: it has no objects for devices, and none for the interfaces and the
  * disks of machines.
  */
 const OLD_CAPABILITIES: readonly string[] = ['networks-management', 'static-ipaddresses', 'authenticate-api'];

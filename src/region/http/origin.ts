@@ -37,7 +37,10 @@ const HOST = /^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 /** The name or address in a Host field, in lower case; `undefined` if it is malformed. */
 const parseHostField = (field: string | undefined) => HOST.exec(field ?? '')?.[1]?.toLowerCase();
 
-/** Where the request arrived, in the form of a Host field; empty if the socket is gone. */
+/**
+ * The address at which the request arrived, in the form of a Host field; empty if the socket is
+ * gone.
+ */
 function formatArrivalHost({ rackLocal, localAddress, localPort }: OriginFacts) {
   if (rackLocal !== undefined) return rackLocal;
   if (localAddress === undefined || localPort === undefined) return '';

@@ -143,7 +143,7 @@ export function getUpload({ body, headers }: FastifyRequest): Pick<ApiCall, 'fil
   return { piece: { bytes, content: body.content, place: parsePiecePlace(headers['content-range'], bytes) } };
 }
 
-/** Where a piece belongs (RFC 9110 §14.4). */
+/** Parses the place of a piece (RFC 9110 §14.4). */
 function parsePiecePlace(range: string | undefined, bytes: number): PiecePlace | 'unreadable' | undefined {
   if (range === undefined) return undefined;
   const [, first, last, whole] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(range) ?? [];

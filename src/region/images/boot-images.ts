@@ -409,7 +409,7 @@ function isOther({ origin, sha256, system }: ListedImage, { source, files = [] }
 }
 
 /**
- * Without whole bytes, an image that no import is bringing has a failure, which shows why machines
+ * Adds a failure to an image without whole bytes that no import is bringing: it shows why machines
  * do not get it.
  */
 function withDamage(row: BootResource, image: ListedImage | undefined): BootResource {

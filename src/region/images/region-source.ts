@@ -79,7 +79,7 @@ export interface RegionSelection extends BootSelection {
 const FILE_IDS_FROM = 2 ** 30;
 
 const INDEX = 'streams/v1/index.sjson';
-/** Without a signature there is no `.sjson`, which is clear-signed. */
+/** The index without a signature; `.sjson` would be clear-signed. */
 const UNSIGNED_INDEX = 'streams/v1/index.json';
 
 /**

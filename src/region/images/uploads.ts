@@ -50,7 +50,10 @@ export interface UploadFiles {
   readonly place: string;
   /** The accepted values of `NewUpload.fileType`. */
   readonly fileTypes: readonly string[];
-  /** By how many characters an image's name is too long for the files of this host; 0 or less: it is not. */
+  /**
+   * How many characters an image's name has too many for the files of this host; 0 or less: it
+   * fits.
+   */
   nameExcess(name: Omit<ImageName, 'serial'>): number;
   /** True if the boot tree uses the name of the system itself, so that no root can have it. */
   isReserved(os: string, fileType: string): boolean;
@@ -89,7 +92,7 @@ export interface UploadPiece {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** Where a piece belongs, if the client says so. */
+/** The place of a piece, if the client says it. */
 export interface PiecePlace {
   /** Its offset. */
   readonly from: number;
@@ -136,12 +139,12 @@ export class Uploads {
     return this.#deps.files()?.fileTypes;
   }
 
-  /** As for the files of this host; 0: this host keeps no images. */
+  /** Like `UploadFiles.nameExcess`; 0: this host keeps no images. */
   nameExcess(name: Omit<ImageName, 'serial'>): number {
     return this.#deps.files()?.nameExcess(name) ?? 0;
   }
 
-  /** As for the files of this host; false: this host keeps no images. */
+  /** Like `UploadFiles.isReserved`; false: this host keeps no images. */
   isReserved(os: string, fileType: string): boolean {
     return this.#deps.files()?.isReserved(os, fileType) ?? false;
   }

@@ -361,8 +361,8 @@ function refuseInterfaceName(draft: NetworkDraft, name: string, own: number | un
 export const noSuchVlanText = (id: number): string => `There is no VLAN with the id ${id}.`;
 
 /**
- * Only a VLAN interface has tagged frames, of the fabric to which its parent is connected, and on
- * one parent each VLAN once.
+ * Refuses a VLAN that an interface cannot have: only VLAN interfaces have tagged frames, of the
+ * fabric of their parent, and each VLAN once on one parent.
  */
 function refuseVlan(
   draft: NetworkDraft,

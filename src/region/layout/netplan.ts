@@ -52,7 +52,10 @@ function renderDeviceIdentity({ kind, mac, newName, parents, vid, params, mtu }:
   }
 }
 
-/** Only 802.3ad has an LACP rate, and only some modes have a hash policy. */
+/**
+ * The settings of a bond or bridge: only 802.3ad has an LACP rate, and only some modes have a hash
+ * policy.
+ */
 function settings(params: ConfigPart['params'], names: Readonly<Record<string, string>>): string {
   const mode = params.bond_mode;
   const isMeant = (name: string): boolean =>

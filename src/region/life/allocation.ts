@@ -6,7 +6,7 @@ import { listDisks } from '../layout/disks.ts';
 import { describeLink } from '../layout/interfaces.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 
-/** All given ones must hold. */
+/** The constraints of an allocation; all must hold. */
 export interface Constraints {
   readonly name?: string | undefined;
   readonly systemId?: string | undefined;
@@ -117,7 +117,10 @@ export function matchStorage(machine: Machine, wishes: readonly DiskWish[]): Rea
   return new Map([...placed].flatMap(([{ label }, at]) => (label === undefined ? [] : [[label, at] as const])));
 }
 
-/** Of a text such as `root:50(ssd),100`; MAAS's clients write sizes in GB. `undefined` if it is malformed. */
+/**
+ * Parses a text such as `root:50(ssd),100`; MAAS's clients write sizes in GB. `undefined` if it is
+ * malformed.
+ */
 export function parseStorage(text: string): readonly DiskWish[] | undefined {
   const wishes: DiskWish[] = [];
   // A comma within brackets separates tags.

@@ -77,7 +77,10 @@ export function decideCommand(
   };
 }
 
-/** Without options of other commands, so that only `deploy` deploys and only `release` erases. */
+/**
+ * The command without options of other commands, so that only `deploy` deploys and only `release`
+ * erases.
+ */
 function pickOwnOptions(machineCommand: MachineCommand): MachineCommand {
   const { name, skipsCommissioning, erase, deployment, scripts, agentName, bridges } = machineCommand;
   if (name === 'commission' || name === 'test') return { name, scripts };
@@ -141,7 +144,7 @@ function chooseStatusBefore(machine: Machine): MachineStatus {
   return resting === 'deployed' ? 'deployed' : 'ready';
 }
 
-/** If the table of states allows returning to it; otherwise New. */
+/** The state before commissioning if the table of states allows returning to it; otherwise New. */
 function beforeCommissioning({ work }: Machine): MachineStatus {
   const before = work?.before ?? 'new';
   return checkTransition('commissioning', before) === undefined ? before : 'new';
@@ -168,7 +171,7 @@ function buildWork(
   };
 }
 
-/** It makes this person the owner. */
+/** True if the command makes this person the owner. */
 const takesOwnership = (machine: Machine, { name }: MachineCommand, by: Actor): boolean =>
   name === 'allocate' || (name === 'deploy' && machine.owner === undefined && by.username !== '');
 

@@ -61,15 +61,15 @@ export type CommandRefusal = RefusalWord;
 export const commandsFrom = (status: MachineStatus): readonly CommandName[] =>
   COMMAND_NAMES.filter((name) => COMMANDS[name].moves?.[status] !== undefined);
 
-/** In a state that allows it (`commandsFrom`). */
+/** True if a person may give the command to the machine in its state (`commandsFrom`). */
 export const mayCommand = (machine: Machine, name: CommandName, by: Actor): boolean =>
   refuseActor(machine, name, by) === undefined;
 
-/** Because of the person, a lock or the state. */
+/** The refusal of a command because of the person, a lock or the state. */
 export const refuseCommand = (machine: MachineOutline, name: CommandName, by: Actor): CommandRefusal | undefined =>
   refuseActor(machine, name, by) ?? refuseMachine(machine, name);
 
-/** Because of a lock or the state. */
+/** The refusal of a command because of a lock or the state. */
 export const refuseMachine = (machine: MachineOutline, name: CommandName): CommandRefusal | undefined =>
   refuseLocked(machine) ?? refuseState(machine, name);
 

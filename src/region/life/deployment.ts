@@ -23,7 +23,7 @@ export interface ListedImage extends Omit<HostImage, 'filesSha256'> {
   readonly isCopy?: boolean | undefined;
 }
 
-/** By name; the newest of a name first. */
+/** Lists the images by name; the newest of a name first. */
 export type ListImages = () => Promise<readonly ListedImage[]>;
 
 /** @param available the images of the racks that boot the machine; `undefined`: those of this host */
@@ -46,7 +46,10 @@ export function parseSystem(
 export const findKernelPath = ({ starts, system }: DeployableImage): string | undefined =>
   starts === undefined ? undefined : system?.subarch;
 
-/** Of Ubuntu's releases from 12.04, each half a year after the last; kernels were named after them. */
+/**
+ * The letters of Ubuntu's releases from 12.04, each half a year after the last; kernels were named
+ * after them.
+ */
 const LETTERS = 'pqrstuvwxyz';
 const FIRST_YEAR = 12;
 const SPRING = 4;
@@ -72,7 +75,7 @@ export function kernelRank(name: string): number | undefined {
   return (year * 100 + month) * 3 + step;
 }
 
-/** One whose age is unknown is not too old. */
+/** True for a kernel that is too old; one of unknown age is not. */
 export function isOlderKernel(name: string | undefined, least: string | undefined): boolean {
   const [rank, wanted] = [name, least].map((kernel) => (kernel === undefined ? undefined : kernelRank(kernel)));
   return rank !== undefined && wanted !== undefined && rank < wanted;

@@ -85,8 +85,8 @@ const findInstallDisk = (machine: Machine): string | undefined =>
   machine.work?.disk === undefined ? undefined : formatDiskSelector(machine, machine.work.disk);
 
 /**
- * Of a root file system. If it contains a kernel, that one is used, unless theirs is another than
- * the release's own.
+ * The lines for a root file system. If it contains a kernel, that one is used, unless theirs is
+ * another than the release's own.
  */
 function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, origin: string): readonly Line[] {
   if (starts === undefined) return [];

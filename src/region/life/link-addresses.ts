@@ -39,7 +39,10 @@ export function staticAddresses({
   });
 }
 
-/** After a change of its network: the static ones, and those of `auto` links that still exist. */
+/**
+ * The addresses of a machine after a change of its network: the static ones, and those of `auto`
+ * links that still exist.
+ */
 export function addressesAfter(machine: Machine, changed: Machine, networks: NetworkView): readonly MachineAddress[] {
   const chosen = staticAddresses(changed);
   const before = new Set(staticAddresses(machine).map(({ address }) => address));
@@ -91,8 +94,8 @@ export function chooseLinkAddresses(machine: Machine, options: AddressChoiceOpti
 }
 
 /**
- * Another user has reserved an address for the interface, which the host would lose. @param
- * subnetId `undefined`: any subnet
+ * Refuses a change if another user has reserved an address for the interface, which the host would
+ * lose. @param subnetId `undefined`: any subnet
  */
 export function refuseReserved(
   { records }: NetworkView,
@@ -137,7 +140,7 @@ export function chooseFor(
   return addressForLink(subnet, { ...search, isOrdinary });
 }
 
-/** Given, refused, or a question whether it is in use. */
+/** Judges a link's address: it is given, refused, or a question whether it is in use. */
 export function judgeLinkAddress(
   machine: Machine,
   link: Pick<NetLink, 'subnet' | 'subnetId'>,

@@ -26,7 +26,7 @@ export const DEBUG_SECONDS = 3600;
 export const DEBUG_SECONDS_MAX = 24 * 3600;
 const HOST_KEY = /^SHA256:[A-Za-z0-9+/]{43}$/;
 
-/** In which a person may examine the work and its failure. */
+/** The states in which a person may examine the work and its failure. */
 const DEBUGGED: ReadonlySet<MachineStatus> = new Set(['commissioning', 'testing', 'deploying', 'disk-erasing']);
 const RESCUED: ReadonlySet<MachineStatus> = new Set(['entering-rescue-mode', 'rescue-mode']);
 
@@ -55,7 +55,7 @@ export interface LoginDescription {
 export const parseHostKey = (text: string | undefined): string | undefined =>
   text !== undefined && HOST_KEY.test(text) ? text : undefined;
 
-/** Whose keys a machine in rescue mode accepts. */
+/** The person whose keys a machine in rescue mode accepts. */
 export const getRescuer = (machine: Machine): string => machine.owner ?? machine.work?.askedBy ?? '';
 
 export const keyLines = async (store: RegionStore, username: string): Promise<string> =>

@@ -63,7 +63,7 @@ export class MachineAgent {
     return workerAmong(await this.#candidates(proof), proof);
   }
 
-  /** It failed in this boot and stays on for a debug login. */
+  /** Finds the machine that failed in this boot and stays on for a debug login. */
   async findDebugged(proof: BootProof): Promise<Machine | undefined> {
     const { token } = proof;
     if (token === undefined) return undefined;
@@ -112,8 +112,8 @@ export class MachineAgent {
   }
 
   /**
-   * Is its work still wanted, and how long does a debug login remain open? No sign of life. @param
-   * isWanted whether the request comes from the machine's current boot
+   * Whether a machine's work is still wanted, and how long a debug login remains open. No sign of
+   * life. @param isWanted whether the request comes from the machine's current boot
    */
   async watch(machine: Machine, isWanted: boolean): Promise<string> {
     const debug = isWanted ? await this.#noteBoot(machine) : await this.#debugOf(machine);
@@ -165,7 +165,7 @@ export class MachineAgent {
     return await keyLines(this.#store, getRescuer(machine));
   }
 
-  /** For a tool of the deployed system; `undefined`: an unknown tool. */
+  /** The network's files for a tool of the deployed system; `undefined`: an unknown tool. */
   network(machine: Machine, named: string, isByLease: boolean): string | undefined {
     const tool = NETWORK_TOOLS.find((networkTool) => networkTool === named);
     if (tool === undefined) return undefined;
@@ -182,7 +182,7 @@ export class MachineAgent {
   }
 }
 
-/** To whose current boot this proof belongs. */
+/** The machine to whose current boot this proof belongs. */
 const workerAmong = (machines: readonly Machine[], proof: BootProof): Machine | undefined =>
   machines.find((machine) => provesBoot(proof, machine));
 

@@ -198,7 +198,10 @@ export class MachineLife {
     return chooseAddresses(machine, known, address, by.isAdmin, networks);
   }
 
-  /** It must not start a system or take an address. @returns in this order */
+  /**
+   * Gives a command to many machines; it must not start a system or take an address. @returns in
+   * this order
+   */
   async commandAll(
     systemIds: readonly string[],
     command: MachineCommand & { readonly name: BulkCommand },
@@ -221,7 +224,7 @@ export class MachineLife {
     return decideCommand(machine, command, { atMs, clock: this.#deps.clock, by, switches });
   }
 
-  /** The first of these that is available; undefined: none. */
+  /** Allocates the first of these that is available; undefined: none. */
   async allocate(
     candidates: Iterable<Machine>,
     by: Actor,
@@ -240,7 +243,7 @@ export class MachineLife {
     return findDeployable(machine, machine, this.#deps);
   }
 
-  /** Or why there is no such kernel. */
+  /** Chooses the system of a deployment, or says why there is no such kernel. */
   chooseSystem(machine: Machine, wanted: SystemWish): Promise<WantedSystem | RefusalWord> {
     return chooseSystem(machine, wanted, this.#deps);
   }
@@ -256,7 +259,7 @@ export class MachineLife {
     );
   }
 
-  /** Again, after its disk was written. */
+  /** Starts a machine from the network again after its disk was written. */
   async startFromNetwork(systemId: string): Promise<MachineChangeOutcome<never>> {
     return await this.#change<never>(systemId, ({ status, netboot }, atMs) => {
       if (status !== 'deploying' || netboot) return { kind: 'change', fields: {}, events: [] };

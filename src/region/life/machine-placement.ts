@@ -42,7 +42,7 @@ interface KnownDomain {
   readonly recordCount: number;
 }
 
-/** Of a domain without one in the list. No stranger chooses these texts. */
+/** The id of a domain without one in the list. No stranger chooses these texts. */
 export const hashDomainId = (name: string): number => (hashFnv1a(name) >>> 1) + 1;
 
 /**

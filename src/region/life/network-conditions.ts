@@ -38,7 +38,7 @@ const inSubnet =
   (netInterface) =>
     listSubnets(netInterface).some(isWanted);
 
-/** Of VLANs in no space, by name and by id. */
+/** The space of VLANs in no space, by name and by id. */
 const [NO_SPACE, NO_SPACE_ID] = ['undefined', '-1'];
 
 /** MAAS's specifiers `name:lan`, `cidr:10.20.0.0/24`, `id:7`; without one, any of them. */
@@ -53,8 +53,8 @@ function findSpecifiedSubnet(text: string, { records: { subnets } }: NetworkView
 type Condition = (text: string, view: NetworkView) => InterfaceTest | undefined;
 
 /**
- * It names its object by another condition, such as `vid:5`; `undefined`: it does not, or nothing
- * is called so.
+ * The object that a text names by another condition, such as `vid:5`; `undefined`: it names none
+ * so, or nothing is called so.
  */
 function nested(text: string, names: readonly string[], view: NetworkView): InterfaceTest | undefined {
   const [, form = '', own = ''] = /^([a-z_]+):(.*)$/.exec(text) ?? [];
@@ -118,7 +118,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   tag: (text) => (netInterface) => text.split('&&').every((tag) => netInterface.tags.includes(tag)),
 };
 
-/** In `interfaces`, `ip` is an address of the interface itself. */
+/** The conditions of `interfaces`, in which `ip` is an address of the interface itself. */
 const OWN_CONDITIONS: Readonly<Record<string, Condition>> = {
   ip: (text) => {
     const address = parseIpv4(text);
@@ -130,7 +130,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = { type: TYPES, mode
 
 const CONDITION_NAMES = Object.keys(CONDITIONS);
 
-/** Its name is unknown, or nothing is called as its value says. */
+/** A condition whose name is unknown, or whose value names nothing. */
 export interface UnusableCondition {
   readonly kind: 'unusable';
   readonly condition: string;
@@ -167,8 +167,8 @@ function allTests(
 }
 
 /**
- * Of names such as `lan`, `10.20.0.0/24` or `space:dmz`. @param condition of a name without one:
- * `subnet` or `fabric`
+ * Parses names such as `lan`, `10.20.0.0/24` or `space:dmz`. @param condition of a name without
+ * one: `subnet` or `fabric`
  */
 export const parseNames = (names: readonly string[], condition: string, view: NetworkView) =>
   allTests(
@@ -206,7 +206,10 @@ export const parseNetworks = (names: readonly string[], view: NetworkView) =>
     }),
   );
 
-/** Of `0:space=5;storage:subnet=lan,tag=fast`. `undefined`: it is malformed, or has a label twice. */
+/**
+ * Parses `0:space=5;storage:subnet=lan,tag=fast`. `undefined`: it is malformed, or has a label
+ * twice.
+ */
 export function parseLabels(
   text: string,
   view: NetworkView,

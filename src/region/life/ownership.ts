@@ -21,9 +21,12 @@ export const OWNER_DATA_MAX = 64;
 const KEY_MAX = 255;
 const VALUE_MAX = 4096;
 const KEY_SHOWN_MAX = 300;
-/** Of one machine, in bytes of JSON: a control character takes six. Answers contain the data twice. */
+/**
+ * Owner data of one machine, in bytes of JSON: a control character takes six. Answers contain the
+ * data twice.
+ */
 export const OWNER_DATA_BYTES_MAX = 64 * 1024;
-/** Of all machines of one user together, in bytes of JSON. */
+/** Owner data of all machines of one user together, in bytes of JSON. */
 export const OWNER_DATA_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
 
 type Decision = MachineChange<CommandRefusal>;

@@ -88,7 +88,10 @@ interface PowerEndOptions extends PowerOptions {
  */
 const POWER_ENDS_MS_MAX = 30 * 60_000;
 
-/** For the first sign of life after an uncertain power-on: as long as a server's firmware takes. */
+/**
+ * The wait for the first sign of life after an uncertain power-on: as long as a server's firmware
+ * takes.
+ */
 const DOUBTED_MS_MAX = 5 * 60_000;
 
 const NOTHING: Change = { kind: 'change', fields: {}, events: [] };
@@ -152,8 +155,8 @@ export const switchesItselfOff = (machine: Machine): boolean =>
 export function decidePowerEnd(machine: Machine, result: PowerResult, options: PowerEndOptions): Change {
   const { task, kind } = result;
   const { atMs, hasStarted, isReported } = options;
-  // Already recorded: a process with an older record started the task again, or the store took a
-  // report without an answer.
+  // The outcome is already recorded: a process with an older record started the task again, or the
+  // store took a report without an answer.
   if ((result.isKnown === true || isReported) && machine.powerTaskId !== result.id) return NOTHING;
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
@@ -222,7 +225,10 @@ function waitInDoubt(
   return { kind: 'change', fields, events: [] };
 }
 
-/** Its shortened wait has ended; `undefined` if it showed a sign of life, or its wait was not shortened. */
+/**
+ * Why a machine fails whose shortened wait has ended; `undefined` if it showed a sign of life, or
+ * its wait was not shortened.
+ */
 export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'power-doubted'> | undefined =>
   work?.doubt === undefined || work.doubtEndsMs !== statusDeadlineMs
     ? undefined

@@ -15,7 +15,7 @@ import { type Change, computeDeadlineMs } from './status-change.ts';
 const RESCUE_SILENT_MS_MAX = 150_000;
 export const RESCUE_LEAVES_MS_MAX = 60_000;
 
-/** It will fetch its new job on its own. */
+/** True for a machine that will fetch its new job on its own. */
 export const isRescueHeard = ({ status, work }: Machine, atMs: number): boolean =>
   (status === 'rescue-mode' || status === 'entering-rescue-mode') &&
   work?.reportedMs !== undefined &&

@@ -59,7 +59,7 @@ const STAGE_MAX = 32;
 const MESSAGE_MAX = 300;
 const OUTPUT_SHOWN_MAX = 160;
 
-/** It leaves its rescue. */
+/** The stage of a machine that leaves its rescue. */
 const LEFT = 'left';
 /** The machine boots its disk from now on. */
 const INSTALLED = 'installed';

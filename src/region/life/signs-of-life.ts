@@ -26,7 +26,7 @@ import { type Change, computeDeadlineMs, enterStatus, failStatus, type WhyHung }
 // 1. The count is stored with the work.
 // 2. One boot requests an address and a configuration several times within BOOT_APART_MS.
 
-/** After one more boot, the machine is hung. */
+/** How often a machine may boot without a signal; after one more boot it is hung. */
 export const BOOTS_MAX = 6;
 /** Longer than one boot of firmware and loader, shorter than between two starts of a server. */
 const BOOT_APART_MS = 60_000;
@@ -124,7 +124,7 @@ function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change[
   return { statusDeadlineMs, work, statusReason: { code: 'has-started', params: {} } };
 }
 
-/** Its disk is written, and its installed system took or renewed the address. */
+/** The machines whose disk is written and whose installed system took or renewed the address. */
 async function findDeployed(leased: readonly string[], options: SignOptions): Promise<readonly Machine[]> {
   const { store, clock, atMs } = options;
   const written = (await findMachines(store, leased)).filter(isWritten);

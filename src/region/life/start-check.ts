@@ -68,7 +68,7 @@ const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 
 /**
- * The one system that there are images of for the machine, where a deployment names none and the
+ * The single system that there are images of for the machine, if a deployment names none and the
  * site has no default.
  */
 async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }: StartDeps): Promise<WantedSystem> {
@@ -101,9 +101,10 @@ export async function usualWay(
 }
 
 /**
- * By its image's own names. The kernel is the wanted one, else the usual one, or the oldest that is
- * new enough for the machine or the site; a release without such a one for the site has its usual
- * one. Without any image it is what was wanted: the command says what is missing.
+ * Chooses the system of a deployment, by its image's own names. The kernel is the wanted one, else
+ * the usual one, or the oldest that is new enough for the machine or the site. A release without a
+ * kernel new enough for the site has its usual one. Without any image the system is the wanted one:
+ * the command says what is missing.
  */
 export async function chooseSystem(
   machine: Machine,
@@ -145,7 +146,7 @@ const describeWantedSystem = (image: DeployableImage, kernel: string | undefined
   kernel: findKernelPath(image) ?? kernel,
 });
 
-/** With which the machine can be deployed, the oldest first. */
+/** The kernels with which the machine can be deployed, the oldest first. */
 async function kernelsFor(
   { architecture, ...machine }: Machine,
   wanted: WantedSystem,

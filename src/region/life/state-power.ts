@@ -16,7 +16,7 @@ export function taskOfState({ status, restingStatus }: Machine): PowerTask | und
 export const lastingTask = (machine: Machine): PowerTask | undefined =>
   machine.powerTask === taskOfState(machine) ? undefined : machine.powerTask;
 
-/** Its process ended, or lost the duties. */
+/** True if the task was interrupted because its process ended or lost the duties. */
 export const isOwnInterruption = (detail: PowerDetail | undefined): boolean =>
   detail?.code === 'interrupted' ||
   detail?.code === 'not-ours' ||

@@ -42,7 +42,7 @@ import { decideRefusal } from '../records/refusal.ts';
 import type { CommandRefusal } from './commands.ts';
 import type { JobNetwork } from './job.ts';
 
-/** In a longer range, only the first addresses are used. */
+/** How many addresses of a range are used; in a longer range only the first ones. */
 const RANGE_MAX = 65_536;
 
 export type AddressChoice =
@@ -50,7 +50,7 @@ export type AddressChoice =
   | { readonly kind: 'refuse'; readonly refusal: CommandRefusal }
   | ChangeQuestion;
 
-/** Whose addresses are chosen, and what is known of them. */
+/** The machine whose addresses are chosen, and what is known of them. */
 interface Search {
   readonly view: NetworkView;
   /** For which the decision has asked. */
@@ -104,7 +104,9 @@ export function chooseAddresses(
   return giveFree({ ...options, mac }, ranges) ?? exhausted(ranges, view.records);
 }
 
-/** With the reservations that keep some from machines. */
+/**
+ * The refusal for exhausted ranges, with the reservations that keep some addresses from machines.
+ */
 function exhausted(ranges: readonly Ipv4Range[], records: NetworkRecords): AddressChoice {
   const text = `no address from ${ranges.map(spanText).join(' and ')} is free${reservedText(records, ranges)}: release a machine or a reservation, or widen the static range`;
   return decideRefusal('addresses-exhausted', text);
@@ -248,8 +250,8 @@ const macIn = (machine: Machine, served: readonly ReportedNetwork[]): MacAddress
   )?.mac;
 
 /**
- * Where it was last seen, as each rack serves it; for a machine never seen, the only network with a
- * static range.
+ * The networks where a machine was last seen, as each rack serves them; for a machine never seen,
+ * the only network with a static range.
  */
 function findLastNetworks(
   machine: Machine,

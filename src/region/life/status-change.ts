@@ -46,7 +46,9 @@ const KEYLESS: ReadonlySet<MachineStatus> = new Set([
   'retired',
 ]);
 
-/** Also failed ones: the machine later returns to its resting state. */
+/**
+ * True for a state, also a failed one, from which the machine later returns to its resting state.
+ */
 const isInterlude = (status: MachineStatus): boolean => /rescue-mode|testing$/.test(status);
 
 /** The caller has checked the transition. */
@@ -129,7 +131,7 @@ function statusFields(machine: Machine, to: MachineStatus, options: StatusChange
   };
 }
 
-/** Of a state that begins, or shows a sign of life, then; `undefined`: none. */
+/** The deadline of a state that begins, or shows a sign of life, at `fromMs`; `undefined`: none. */
 export function computeDeadlineMs(status: MachineStatus, fromMs: number): number | undefined {
   const minutes = statusRow(status).timeoutMinutes;
   return minutes === undefined ? undefined : fromMs + minutes * MINUTE_MS;
@@ -144,21 +146,24 @@ function findRestingStatus(machine: Machine, to: MachineStatus): MachineStatus |
   return isInterlude(machine.status) || isRepaired ? machine.restingStatus : machine.status;
 }
 
-/** After passed or aborted tests. */
+/** The state after passed or aborted tests. */
 export const afterTesting = ({ work, restingStatus }: Machine): MachineStatus =>
   work?.before === 'broken' ? 'broken' : (restingStatus ?? 'ready');
 
 /** Why work that hangs is restarted or fails. */
 export type WhyHung = EventParams['work-restarted']['why'];
 
-/** Of a machine's newest event; of a restart after an overrun, the last one before the overrun. */
+/**
+ * Decodes what a machine's newest event says; for a restart after an overrun, the last event before
+ * the overrun.
+ */
 export function decodeLastHappening(event: MachineEvent | undefined): Happening | undefined {
   if (event === undefined) return undefined;
   const why = event.code === 'work-restarted' ? event.params.why : undefined;
   return why?.code === 'work-overran' ? why.params.seen : decodeHappening(event);
 }
 
-/** With the region's own reason. */
+/** Lets a machine's state fail, with the region's own reason. */
 export function failStatus(
   machine: Machine,
   to: MachineStatus,

@@ -260,7 +260,7 @@ export const SITE_OBJECTS = {
   },
 } as const;
 
-/** Those that API 1.0 shows in another form. */
+/** The objects that API 1.0 shows in another form. */
 export const OLD_OBJECTS = {
   bootSelection: {
     string: 'os release resource_uri',

@@ -20,7 +20,7 @@ export const listAreas = async (call: Pick<ApiCall, 'region'>, kind: AreaKind): 
 /** The machines and devices that the refusal of a deletion names. */
 const NAMED_MAX = 5;
 
-/** Those that something still has: how many, and the names of the first ones. */
+/** What is still in an area: how many there are, and the names of the first ones. */
 interface Inhabitants {
   readonly machines: readonly string[];
   readonly count: number;

@@ -122,7 +122,7 @@ export interface Operation {
 export const nothing = z.object({});
 
 /**
- * In which control people write a parameter. `list`: an entry a line; `words`: all in one line,
+ * The control in which people write a parameter. `list`: an entry a line; `words`: all in one line,
  * with commas between.
  */
 export type ControlKind =
@@ -312,7 +312,7 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   };
 }
 
-/** Where an operation is in the API. */
+/** The place of an operation in the API. */
 type OperationPlace = Pick<Operation, 'versions' | 'path' | 'handler'> & { readonly ownTransaction?: boolean };
 
 /** The place of an operation that makes its own transactions, for a reason of the file's head. */

@@ -115,7 +115,7 @@ async function withSource(
 
 type Pin = NonNullable<RegionSource['pin']>;
 
-/** Where something is written; the key is for a file whose lines are unknown. */
+/** The place where something is written; the key is for a file whose lines are unknown. */
 const place = ({ file, key, line }: Pick<Pin, 'file' | 'key' | 'line'>) =>
   line === undefined ? `${file} as ${key}` : `${file}, line ${line}`;
 

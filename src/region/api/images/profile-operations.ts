@@ -60,7 +60,7 @@ async function answerProfile(call: ApiCall): Promise<Answer> {
   return profile === undefined ? noProfile() : json(profileJson(profile));
 }
 
-/** With a refusal that names the parameter. */
+/** Changes the profiles, with a refusal that names the parameter. */
 async function revise(call: ApiCall, make: ProfilesRevision): Promise<Refusal | undefined> {
   const refused = await reviseProfiles(call, make);
   return refused && underParameters(refused);

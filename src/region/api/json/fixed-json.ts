@@ -1,6 +1,6 @@
 // Fields of JSON that are the same in every answer.
 
-/** Where version 2.0 of the API begins, in `resource_uri`. */
+/** The start of version 2.0 of the API, in `resource_uri`. */
 export const API_2 = '/MAAS/api/2.0';
 
 const TESTED = ['cpu', 'memory', 'network', 'storage', 'interface', 'other'] as const;

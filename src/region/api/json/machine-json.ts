@@ -137,7 +137,10 @@ function stepUnderWay({ status, work }: Machine): Partial<ReturnType<typeof getW
   return isAtWork ? getWorkStep(work) : {};
 }
 
-/** When it was reported: wall time in milliseconds; `undefined`: there is none. */
+/**
+ * When a machine's step of work was reported: wall time in milliseconds; `undefined`: there is
+ * none.
+ */
 export const workAtMs = (machine: Machine): number | undefined => stepUnderWay(machine).atMs;
 
 function workJson(machine: Machine) {

@@ -38,7 +38,7 @@ const linkJson = ({ id, mode, address, subnet }: NetLink): AnswerOf<'link'> => (
 });
 
 const ALIKE = { enabled: true, vendor: null, firmware_version: null, numa_node: 0, sriov_max_vf: 0 };
-/** Those of a host that reports nothing of its interfaces. */
+/** The values of an interface of which its host reports nothing. */
 const UNREPORTED = {
   ...ALIKE,
   tags: [],

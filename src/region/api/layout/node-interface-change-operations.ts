@@ -208,7 +208,7 @@ async function link(call: ApiCall, input: z.output<typeof linkParameters>): Prom
   );
 }
 
-/** Where the hosts with the interfaces of the node in the path are. */
+/** The places of the hosts with the interfaces of the node in the path. */
 export const listHostPlaces = async (call: ApiCall): Promise<readonly HostPlace[]> =>
   hostPlaces(call, (await findNodeInPath(call))?.interfaces.map(({ mac }) => mac) ?? []);
 

@@ -93,7 +93,9 @@ const isReleased = ({ status, owner }: MachineOutline) =>
 const isAccepted = ({ status, owner }: MachineOutline) =>
   owner === undefined && (status === 'ready' || status === 'commissioning');
 
-/** As in MAAS, `erase` says whether, and the others how. */
+/**
+ * The erasure that a call asks for. As in MAAS, `erase` says whether, and the other parameters how.
+ */
 const chooseErasure = ({ erase, quick_erase: quick, secure_erase: secure }: z.output<typeof releaseParameters>) => {
   if (!isTrue(erase)) return undefined;
   return isTrue(quick) && !isTrue(secure) ? ('signatures' as const) : ('all' as const);

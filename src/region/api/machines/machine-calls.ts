@@ -70,7 +70,7 @@ export const machineNotes = {
 };
 type GivenNotes = { readonly [Name in keyof typeof machineNotes | 'description']?: string | undefined };
 
-/** Where a machine or a device belongs: its form offers the areas that exist. */
+/** The areas that a machine or a device belongs to: its form offers those that exist. */
 export const areaParameters = {
   zone: optionalText(256, 'The name of its zone.', { hint: '' }),
   pool: optionalText(256, 'The name of its pool.', { hint: '' }),

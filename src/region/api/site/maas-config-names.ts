@@ -9,7 +9,7 @@
 
 import { NTP_SERVERS } from '../../general-options.ts';
 
-/** By function. */
+/** The missing names by their function. */
 export const MISSING_FUNCTIONS = {
   analytics: 'these reports: its metrics are always at /metrics',
   'bmc-account':
@@ -123,7 +123,7 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
 /** Names of MAAS 1, with those that they have now. */
 export const FORMER_NAMES: Readonly<Record<string, string>> = { ntp_server: 'ntp_servers' };
 
-/** As MAAS answers it: a time in seconds. */
+/** A value as MAAS answers it: a time in seconds. */
 type FixedValue = boolean | number | string | null;
 
 /** The values that are always in force here. */
