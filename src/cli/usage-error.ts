@@ -39,7 +39,7 @@ export async function explainUsage({ message, help }: UsageError, args: readonly
   if (choice !== undefined) return choice;
   const [, unknown = ''] = /^Unknown arguments?: (.*)$/.exec(message) ?? [];
   const names = unknown.split(', ').filter((name) => name !== '' && !OF_ALL_COMMANDS.has(name));
-  const { options, commands } = namesIn(text);
+  const { options, commands } = findHelpNames(text);
   const isCommand = (name: string): boolean => args.includes(name) && !args.includes(`--${name}`);
   // After a misspelt command its arguments and options are unknown, too.
   const word = commands.length === 0 ? undefined : names.find(isCommand);
@@ -69,7 +69,7 @@ function explainChoice(message: string, help: string): string | undefined {
   if (given === undefined) return undefined;
   const choices = [...list.matchAll(/"([^"]*)"/g)].map(([, choice = '']) => choice);
   const nearest = nearestName(given.toLowerCase(), choices);
-  const where = namesIn(help).options.includes(name) ? `--${name}` : `<${name}>`;
+  const where = findHelpNames(help).options.includes(name) ? `--${name}` : `<${name}>`;
   const problem = `"${given}" is not a value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   return complain(help, problem, nearest === undefined ? [] : [nearest]);
 }
@@ -82,7 +82,7 @@ function complain(help: string, said: string, meant: readonly string[]): string 
 
 /** The commands that an unknown word may mean, as typed after the correct words. */
 function commandsFor(word: string, help: string): readonly string[] {
-  const { commands } = namesIn(help);
+  const { commands } = findHelpNames(help);
   const other = OTHER_WORDS.get(word) ?? '';
   if (commands.includes(other)) return [other];
   const isAtTop = findCommandName(help) === 'rackboot';
@@ -121,7 +121,7 @@ function missingText(message: string, help: string): string | undefined {
   return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing${hint}`;
 }
 
-function namesIn(help: string): { readonly options: readonly string[]; readonly commands: readonly string[] } {
+function findHelpNames(help: string): { readonly options: readonly string[]; readonly commands: readonly string[] } {
   const command = findCommandName(help);
   const options: string[] = [];
   const commands: string[] = [];

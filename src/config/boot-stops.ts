@@ -146,9 +146,9 @@ function missingText({ kind, release }: WantedImage, images: readonly FoundImage
 
 /** The images of a tree, as `findImage` recognises them. */
 function findImages(tree: string, hasFile: (path: string) => boolean): readonly FoundImage[] {
-  return namesIn(tree).flatMap((architecture) =>
-    namesIn(join(tree, architecture)).flatMap((subarchitecture) =>
-      namesIn(join(tree, architecture, subarchitecture)).flatMap((release) =>
+  return listBootDirectory(tree).flatMap((architecture) =>
+    listBootDirectory(join(tree, architecture)).flatMap((subarchitecture) =>
+      listBootDirectory(join(tree, architecture, subarchitecture)).flatMap((release) =>
         (['commissioning', 'install'] as const).flatMap((directory): readonly FoundImage[] => {
           const query: ImageQuery = { architecture, subarchitecture, releases: [release], directory };
           return findImage(query, hasFile) === undefined ? [] : [{ architecture, release, kind: directory }];
@@ -165,9 +165,9 @@ function findImportedImages(
   hasFile: (path: string) => boolean,
 ): readonly FoundImage[] {
   const { os } = wanted;
-  return namesIn(join(tree, os)).flatMap((architecture) =>
-    namesIn(join(tree, os, architecture)).flatMap((subarchitecture) =>
-      namesIn(join(tree, os, architecture, subarchitecture)).flatMap((release): readonly FoundImage[] => {
+  return listBootDirectory(join(tree, os)).flatMap((architecture) =>
+    listBootDirectory(join(tree, os, architecture)).flatMap((subarchitecture) =>
+      listBootDirectory(join(tree, os, architecture, subarchitecture)).flatMap((release): readonly FoundImage[] => {
         const name: ImportedName = release === wanted.release ? wanted : { os, release, label: undefined };
         const isThere = findImported(name, { architecture, subarchitecture }, hasFile) !== undefined;
         return isThere ? [{ architecture, release: formatImportedName(name), kind: 'imported' }] : [];
@@ -180,7 +180,7 @@ function findImportedImages(
  * The names in a directory; empty if it cannot be read. Problems of the tree itself are reported
  * elsewhere.
  */
-function namesIn(directory: string): readonly string[] {
+function listBootDirectory(directory: string): readonly string[] {
   try {
     return readdirSync(directory).filter(isPlainName).slice(0, NAMES_READ_MAX);
   } catch {

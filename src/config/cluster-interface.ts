@@ -39,7 +39,7 @@ const RANGE_KEYS = ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'sta
 
 /** Checks one cluster interface alone; undefined: it has no usable network. */
 export function resolveInterface(written: WrittenClusterInterface, report: Report): ResolvedInterface | undefined {
-  checkPlace(written, report);
+  checkInterface(written, report);
   const network = resolveNetwork(written, report);
   if (network === undefined) return undefined;
   const last = broadcastAddress(network);
@@ -126,7 +126,7 @@ export function toSubnet(
   };
 }
 
-function checkPlace(written: WrittenClusterInterface, report: Report): void {
+function checkInterface(written: WrittenClusterInterface, report: Report): void {
   if (written.relayed) {
     if (written.interface !== undefined)
       report('interface', 'a relayed network is on no interface of this host; remove this key or `relayed`');

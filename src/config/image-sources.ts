@@ -69,7 +69,7 @@ function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 's
   const { sources: shipped } = decode(SHIPPED, readFileSync(SHIPPED, 'utf8'));
   // People read the path in another directory than that of this process.
   const path = sources ?? resolve(dirname(config), SITE_SOURCES);
-  const text = path === SHIPPED ? undefined : readText(path, sources === undefined);
+  const text = path === SHIPPED ? undefined : readSourceFile(path, sources === undefined);
   if (text === undefined) return { sources: shipped, selections: [], problem: undefined };
   const { sources: own, releases, selections, lineOf, problems } = decode(path, text);
   const names = new Set(own.map(({ source }) => source.name));
@@ -170,7 +170,7 @@ function readFileMark(config: string | undefined): string {
   }
 }
 
-function readText(path: string, mayBeMissing: boolean): string | undefined {
+function readSourceFile(path: string, mayBeMissing: boolean): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {

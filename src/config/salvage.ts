@@ -32,7 +32,7 @@ export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salv
     for (const issue of parsed.error.issues) {
       const at = issue.path.filter((part) => typeof part !== 'symbol');
       const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...at, key]) : [at];
-      for (const path of paths) remove(raw, path, removed);
+      for (const path of paths) removeValue(raw, path, removed);
     }
   }
   return undefined;
@@ -42,7 +42,7 @@ export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salv
  * Removes the value at `path`. If it is missing or an element of a list, removes its nearest
  * ancestor that is a key of an object.
  */
-function remove(raw: unknown, path: Path, removed: Path[]): void {
+function removeValue(raw: unknown, path: Path, removed: Path[]): void {
   for (let depth = path.length; depth > 0; depth -= 1) {
     const parent = valueIn(raw, path.slice(0, depth - 1));
     const key = path[depth - 1];

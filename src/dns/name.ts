@@ -44,11 +44,11 @@ export function unpackName(reader: ByteReader, field: string, onto: Uint8Array):
   let length = 0;
   for (;;) {
     const octet = at < limit ? (bytes[at] ?? 0) : -1;
-    if (octet === -1) return refuseName(reader, 'truncated', field, at);
+    if (octet === -1) return failName(reader, 'truncated', field, at);
     if (octet >= 0xc0) {
-      if (at + 1 >= limit) return refuseName(reader, 'truncated', field, at);
+      if (at + 1 >= limit) return failName(reader, 'truncated', field, at);
       const target = ((octet & 0x3f) << 8) | (bytes[at + 1] ?? 0);
-      if (target >= lowest) return refuseName(reader, 'loop', field, at);
+      if (target >= lowest) return failName(reader, 'loop', field, at);
       if (consumed === 0) consumed = at + 2 - start;
       // The name must end before the pointer, so no octet is read twice.
       limit = lowest;
@@ -56,9 +56,9 @@ export function unpackName(reader: ByteReader, field: string, onto: Uint8Array):
       at = target;
       continue;
     }
-    if (octet > LABEL_OCTETS_MAX) return refuseName(reader, 'bad-value', field, at);
-    if (length + octet + 1 > NAME_OCTETS_MAX) return refuseName(reader, 'too-long', field, at);
-    if (at + octet + 1 > limit) return refuseName(reader, 'truncated', field, at);
+    if (octet > LABEL_OCTETS_MAX) return failName(reader, 'bad-value', field, at);
+    if (length + octet + 1 > NAME_OCTETS_MAX) return failName(reader, 'too-long', field, at);
+    if (at + octet + 1 > limit) return failName(reader, 'truncated', field, at);
     for (let index = 0; index <= octet; index += 1) onto[length + index] = bytes[at + index] ?? 0;
     length += octet + 1;
     at += octet + 1;
@@ -68,7 +68,7 @@ export function unpackName(reader: ByteReader, field: string, onto: Uint8Array):
   return length;
 }
 
-function refuseName(
+function failName(
   reader: ByteReader,
   code: 'truncated' | 'loop' | 'bad-value' | 'too-long',
   field: string,

@@ -58,7 +58,7 @@ class Refused extends Error {}
 
 export function* doJob(options: AgentOptions): AgentWork {
   try {
-    const lines = (yield* ask(options, 'GET', 'job')).split('\n');
+    const lines = (yield* askMetadata(options, 'GET', 'job')).split('\n');
     const job = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
     switch (job.job) {
       case 'commission':
@@ -101,7 +101,7 @@ function* commission(options: AgentOptions, scripts: number, isTested: boolean):
 }
 
 function* runScripts(options: AgentOptions): Generator<AgentRequest, void, AgentAnswer> {
-  const list = (yield* ask(options, 'GET', 'scripts')).split('\n').filter((line) => line !== '');
+  const list = (yield* askMetadata(options, 'GET', 'scripts')).split('\n').filter((line) => line !== '');
   for (const line of list.slice(0, SCRIPTS_MAX)) {
     const [id = '', , , name = ''] = line.split(' ');
     yield* signal(options, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
@@ -129,10 +129,10 @@ function* deploy(options: AgentOptions, bytes: number): AgentWork {
 
 function* personalise(options: AgentOptions): Generator<AgentRequest, string, AgentAnswer> {
   yield* signal(options, { status: 'WORKING', stage: 'personalising' });
-  return yield* ask(options, 'GET', 'cloud-config');
+  return yield* askMetadata(options, 'GET', 'cloud-config');
 }
 
-function* ask(options: AgentOptions, method: 'GET' | 'POST', name: string, body?: string) {
+function* askMetadata(options: AgentOptions, method: 'GET' | 'POST', name: string, body?: string) {
   const url = `${options.url}/rackboot/1/${name}`;
   const { status, text }: AgentAnswer = yield body === undefined ? { method, url } : { method, url, body };
   if (status >= 300) throw new Refused(`${name} was answered ${status}: ${text.slice(0, 200)}`);
@@ -140,4 +140,4 @@ function* ask(options: AgentOptions, method: 'GET' | 'POST', name: string, body?
 }
 
 const signal = (options: AgentOptions, fields: Readonly<Record<string, string>>) =>
-  ask(options, 'POST', 'signal', new URLSearchParams(fields).toString());
+  askMetadata(options, 'POST', 'signal', new URLSearchParams(fields).toString());

@@ -131,7 +131,7 @@ function readValue(value: unknown, path: string, depth: number, budget: Budget):
   if (depth > SETTINGS_DEPTH_MAX) throw new Misfit(`${path}: deeper than ${SETTINGS_DEPTH_MAX} levels`);
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (typeof value === 'string') return readText(value, path);
+  if (typeof value === 'string') return checkText(value, path);
   if (Array.isArray(value)) {
     return value.map((entry: unknown, index) => readValue(entry, `${path}[${index}]`, depth + 1, budget));
   }
@@ -139,14 +139,14 @@ function readValue(value: unknown, path: string, depth: number, budget: Budget):
   const read: [string, SettingValue][] = [];
   for (const [key, entry] of Object.entries(value)) {
     if (entry === undefined) continue;
-    const at = path === '' ? readText(key, path) : `${path}.${readText(key, path)}`;
+    const at = path === '' ? checkText(key, path) : `${path}.${checkText(key, path)}`;
     read.push([key, readValue(entry, at, depth + 1, budget)]);
   }
   // `fromEntries` makes own properties of all names: `__proto__` is a key like any other.
   return Object.fromEntries(read);
 }
 
-function readText(text: string, path: string): string {
+function checkText(text: string, path: string): string {
   if (text.length > SETTINGS_TEXT_MAX)
     throw new Misfit(`${path === '' ? '' : `${path}: `}longer than ${SETTINGS_TEXT_MAX} characters`);
   return text;

@@ -124,7 +124,7 @@ export function openHttp({
 }
 
 /** The body of an answer, and the end of the answer. @throws HttpFailure, and the errors of `openHttp` */
-async function* readPieces(answer: IncomingMessage, bytesMax: number): AsyncGenerator<Buffer> {
+async function* readAnswerPieces(answer: IncomingMessage, bytesMax: number): AsyncGenerator<Buffer> {
   let bytes = 0;
   try {
     for await (const piece of answer) {
@@ -138,13 +138,13 @@ async function* readPieces(answer: IncomingMessage, bytesMax: number): AsyncGene
 }
 
 export const readWholeAnswer = async (answer: IncomingMessage, bytesMax: number): Promise<Buffer> =>
-  Buffer.concat(await Array.fromAsync(readPieces(answer, bytesMax)));
+  Buffer.concat(await Array.fromAsync(readAnswerPieces(answer, bytesMax)));
 
 /** The beginning of a body, whose rest is not read. */
 export async function readBeginning(answer: IncomingMessage, bytesMax: number): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of readPieces(answer, Number.POSITIVE_INFINITY)) {
+  for await (const piece of readAnswerPieces(answer, Number.POSITIVE_INFINITY)) {
     pieces.push(piece);
     bytes += piece.length;
     if (bytes >= bytesMax) break;
@@ -155,7 +155,7 @@ export async function readBeginning(answer: IncomingMessage, bytesMax: number): 
 /** A body as text, as it arrives. */
 export async function* streamAnswerText(answer: IncomingMessage): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
-  for await (const piece of readPieces(answer, Number.POSITIVE_INFINITY)) yield decoder.write(piece);
+  for await (const piece of readAnswerPieces(answer, Number.POSITIVE_INFINITY)) yield decoder.write(piece);
 }
 
 /** The ended lines of a body, as they arrive. */

@@ -21,7 +21,7 @@ export function readHostInterfaces(): readonly HostInterface[] {
     ),
   );
   const idle = findIdleAddresses(readRoutes(), readHostText('/proc/net/fib_trie') ?? '', listed);
-  const names = new Set([...listDevices(), ...Object.keys(byNode), ...idle.keys()]);
+  const names = new Set([...listNetworkDevices(), ...Object.keys(byNode), ...idle.keys()]);
   const interfaces: HostInterface[] = [];
   for (const name of names) {
     const nodeAddresses = byNode[name];
@@ -52,7 +52,7 @@ function parseInterfaceAddresses(
   return addresses;
 }
 
-function listDevices(): readonly string[] {
+function listNetworkDevices(): readonly string[] {
   try {
     return readdirSync('/sys/class/net');
   } catch {

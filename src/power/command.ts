@@ -52,10 +52,10 @@ export async function performCommand(port: PowerPort, command: PowerCommand, dep
       return command.manner === 'soft' && softOff.kind !== 'refused' ? softOff : seen(port, softOff, 'off', deps);
     }
     case 'on':
-      return start(port, command.netboot, deps);
+      return startMachine(port, command.netboot, deps);
     case 'cycle': {
       const ended = await seen(port, await step(deps, () => port.off('hard', signal)), 'off', deps);
-      return ended.kind === 'done' ? start(port, command.netboot, deps) : ended;
+      return ended.kind === 'done' ? startMachine(port, command.netboot, deps) : ended;
     }
   }
 }
@@ -68,7 +68,7 @@ async function step(deps: CommandDeps, act: () => Promise<PowerOutcome>): Promis
     : outcome('unknown', { code: 'not-ours', params: {} });
 }
 
-async function start(port: PowerPort, netboot: boolean, deps: CommandDeps): Promise<PowerOutcome> {
+async function startMachine(port: PowerPort, netboot: boolean, deps: CommandDeps): Promise<PowerOutcome> {
   const { netboot: choose } = port;
   const chosen = netboot && choose !== undefined ? await step(deps, () => choose(deps.signal)) : undefined;
   // If the controller cannot be reached, the next step would fail too. If it refuses, the machine
@@ -105,11 +105,11 @@ async function seen(
       const params = { asked: asked.detail, seconds: SEEN_MS_MAX / 1000, look: last };
       return outcome('unknown', { code: 'not-seen', params }, state);
     }
-    await pause(QUERY_EVERY_MS, deps);
+    await pauseUnlessAborted(QUERY_EVERY_MS, deps);
   }
 }
 
-function pause(ms: number, { clock, signal }: CommandDeps): Promise<void> {
+function pauseUnlessAborted(ms: number, { clock, signal }: CommandDeps): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const end = (): void => {

@@ -55,9 +55,9 @@ type CipherSuite = z.infer<typeof IPMI_FIELDS.cipher_suite_id>;
 export type IpmiParameter = keyof Settings;
 
 /** The driver `ipmi`. */
-export const ipmi = defineDriver({ name: 'ipmi', byHand: false, parameters: schema, connect: openPort });
+export const ipmi = defineDriver({ name: 'ipmi', byHand: false, parameters: schema, connect: openIpmi });
 
-function openPort({ settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
+function openIpmi({ settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
   const ask = async (command: readonly string[], changes: boolean, signal: AbortSignal): Promise<PowerOutcome> => {
     const begun = clock.now();
     const askWith = async (suite: CipherSuite): Promise<PowerOutcome> => {

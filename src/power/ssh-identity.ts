@@ -82,7 +82,7 @@ export async function openSshIdentity(stateDir: string, clock: Clock, store?: Ss
   if (store === undefined || stored !== undefined) return identity;
   // Store only a valid key: all processes of the region will use it.
   await readPublicKey(identity, clock);
-  const own = readKey(identity, stateDir);
+  const own = readPrivateKey(identity, stateDir);
   const agreed = await store.keep(own, clock.wallTimeMs());
   return agreed === own ? identity : await writeIdentity(stateDir, clock, agreed);
 }
@@ -110,7 +110,7 @@ async function writeIdentity(stateDir: string, clock: Clock, stored: string | un
   return { key, connect };
 }
 
-function readKey({ key }: SshIdentity, stateDir: string): string {
+function readPrivateKey({ key }: SshIdentity, stateDir: string): string {
   try {
     return readFileSync(key, 'utf8');
   } catch (cause) {

@@ -153,7 +153,7 @@ export class PowerSwitchboard {
   watch(machine: string, target: PowerTarget | undefined): void {
     const { clock, findDriver } = this.#deps;
     const before = this.#targets.get(machine);
-    if (before !== undefined && target !== undefined && isSame(before, target)) return;
+    if (before !== undefined && target !== undefined && isSameTarget(before, target)) return;
     const waiting = before === undefined ? undefined : this.commandOf(machine);
     if (waiting !== undefined) this.withdraw(waiting);
     this.#targets.delete(machine);
@@ -368,7 +368,7 @@ const INTERRUPTED = outcome('unknown', { code: 'interrupted', params: {} });
 const STOPPING: PowerDetail = { code: 'stopping', params: {} };
 const underCommand = ({ kind: command }: PowerCommand): PowerDetail => ({ code: 'other-command', params: { command } });
 
-function isSame(one: PowerTarget, other: PowerTarget): boolean {
+function isSameTarget(one: PowerTarget, other: PowerTarget): boolean {
   const names = Object.keys(one.values);
   return (
     one.driver === other.driver &&

@@ -46,7 +46,7 @@ export const virsh = defineDriver({
   name: 'virsh',
   byHand: false,
   parameters: schema,
-  connect: ({ settings, deps }) => openPort(settings, deps),
+  connect: ({ settings, deps }) => openVirsh(settings, deps),
 });
 
 interface Hypervisor {
@@ -122,7 +122,7 @@ async function runVirsh(
   }
 }
 
-function openPort(settings: z.infer<typeof schema>, deps: PowerDeps): PowerPort {
+function openVirsh(settings: z.infer<typeof schema>, deps: PowerDeps): PowerPort {
   const { power_address: host, power_id: guest, power_pass: password } = settings;
   const run = (command: readonly string[], signal: AbortSignal): Promise<ProgramEnd> =>
     runVirsh(host, [...command, `--domain=${guest}`], deps, signal, password);

@@ -71,9 +71,9 @@ type Settings = z.infer<typeof schema>;
 export type WebhookParameter = keyof Settings;
 
 /** The driver `webhook`. */
-export const webhook = defineDriver({ name: 'webhook', byHand: false, parameters: schema, connect: openPort });
+export const webhook = defineDriver({ name: 'webhook', byHand: false, parameters: schema, connect: openWebhook });
 
-function openPort({ machine, settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
+function openWebhook({ machine, settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
   const headers = buildHeaders(machine, settings);
   const checkCertificate = settings.power_verify_ssl === 'y';
   const ask = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {
@@ -96,7 +96,9 @@ function openPort({ machine, settings, secrets, deps: { clock } }: Connecting<ty
     async query(signal) {
       const attempt = await ask('GET', settings.power_query_uri, signal);
       const judged = judgeAttempt(attempt, false, secrets);
-      return judged.kind === 'done' && attempt.kind === 'answer' ? readState(attempt.body, settings, secrets) : judged;
+      return judged.kind === 'done' && attempt.kind === 'answer'
+        ? parsePowerState(attempt.body, settings, secrets)
+        : judged;
     },
   };
 }
@@ -158,7 +160,7 @@ const shorten = (body: string, secrets: readonly string[]): string =>
   cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
 /** The power state by the operator's expressions; the one for `on` first. */
-export function readState(
+export function parsePowerState(
   body: string,
   { power_on_regex: on, power_off_regex: off }: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,
   secrets: readonly string[] = [],

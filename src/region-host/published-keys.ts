@@ -35,7 +35,7 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
     try {
       const url = new URL(keysPath(source), sites[source.site]);
       return (
-        (await look(url, proxy, ending.signal)) ?? {
+        (await fetchKeysOnce(url, proxy, ending.signal)) ?? {
           kind: 'fault',
           fault: { code: 'late', seconds: LOOKUP_MS / 1000 },
         }
@@ -51,7 +51,7 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
 }
 
 /** @returns undefined if the signal came first */
-async function look(url: URL, proxy: string, signal: AbortSignal): Promise<FetchedKeys | undefined> {
+async function fetchKeysOnce(url: URL, proxy: string, signal: AbortSignal): Promise<FetchedKeys | undefined> {
   const through = proxy === '' ? undefined : proxy;
   const settings = { ...TIMES, proxy: { http: through, https: through, except: undefined }, authorities: undefined };
   const answer = await new WebClient(settings).open(url, () => ({ accept: 'text/plain' }), signal);
@@ -60,7 +60,7 @@ async function look(url: URL, proxy: string, signal: AbortSignal): Promise<Fetch
     const { status } = answer;
     if (status === 404) return { kind: 'nobody' };
     if (status !== 200) return { kind: 'fault', fault: { code: 'status', host: url.host, status } };
-    const text = await readText(answer.body);
+    const text = await readKeysText(answer.body);
     if (text === undefined)
       return signal.aborted ? undefined : { kind: 'fault', fault: { code: 'not-whole', host: url.host } };
     const lines = text.split('\n').map((line) => line.trim());
@@ -71,7 +71,7 @@ async function look(url: URL, proxy: string, signal: AbortSignal): Promise<Fetch
 }
 
 /** The body; undefined if it is too long or was cut off. */
-async function readText(body: Readable): Promise<string | undefined> {
+async function readKeysText(body: Readable): Promise<string | undefined> {
   const parts: Buffer[] = [];
   let bytes = 0;
   try {

@@ -65,11 +65,11 @@ const regionInstruments = (deps: RegionInstrumentDeps): ProcessInstruments =>
   new ProcessInstruments({
     clock: deps.clock,
     stream: deps.stream,
-    metrics: async (measured) => render(deps, measured),
+    metrics: async (measured) => renderMetrics(deps, measured),
     readiness: deps.readiness,
   });
 
-function render(deps: RegionInstrumentDeps, { lags, region }: Measured): string {
+function renderMetrics(deps: RegionInstrumentDeps, { lags, region }: Measured): string {
   const out = new Exposition();
   addProcess(out, { ...deps, lags });
   addEvents(out, deps.stream.counters(), 0);

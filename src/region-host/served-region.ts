@@ -301,7 +301,7 @@ async function listStoredImages(region: Region, all: HostImages | undefined): Pr
 
 async function listTreeImages(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
-  return [...imagesIn(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
+  return [...listBootableImages(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
 }
 
 /**
@@ -309,9 +309,9 @@ async function listTreeImages(tree: string | undefined): Promise<readonly Listed
  * each name once.
  */
 const listImages = async (region: Region, tree: string | undefined): Promise<readonly ListedImage[]> =>
-  onceEach([...(await reportedImages(region)), ...imagesIn(tree)]);
+  onceEach([...(await reportedImages(region)), ...listBootableImages(tree)]);
 
-const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
+const listBootableImages = (tree: string | undefined): readonly ListedImage[] =>
   tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
 
 /** The images in a tree of this host whose bytes are damaged or missing. */

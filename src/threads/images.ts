@@ -10,14 +10,14 @@ import { doWork } from '../images/engine/works.ts';
 import type { FromImageThread, RunReport, Tell, ToImageThread } from '../region-host/imports/message.ts';
 import { importSelected, type RunIo } from '../region-host/imports/selected.ts';
 
-const tell = (message: FromImageThread): void => parentPort?.postMessage(message);
+const tellRegion = (message: FromImageThread): void => parentPort?.postMessage(message);
 
 /** Undefined: it is neither open nor being opened. */
 let socket: Promise<void> | undefined;
 
-async function open(path: string): Promise<void> {
+async function openCommands(path: string): Promise<void> {
   try {
-    socket ??= openEngineSocket(path, (isBusy) => tell({ isBusy }));
+    socket ??= openEngineSocket(path, (isBusy) => tellRegion({ isBusy }));
     await socket;
   } catch (error) {
     socket = undefined;
@@ -33,7 +33,7 @@ interface ThreadIo extends Omit<RunIo, 'report'> {
 }
 
 async function begin(id: number, work: (io: ThreadIo) => Promise<unknown>): Promise<void> {
-  const report = (line: AnswerLine | RunReport): void => tell({ id, line });
+  const report = (line: AnswerLine | RunReport): void => tellRegion({ id, line });
   const stop = new AbortController();
   let take: Parameters<RunIo['onTell']>[0] = () => undefined;
   works.set(id, (told) => (told === 'stop' ? stop.abort() : take(told)));
@@ -52,7 +52,7 @@ async function begin(id: number, work: (io: ThreadIo) => Promise<unknown>): Prom
 parentPort?.on('message', (message: ToImageThread) => {
   switch (message.kind) {
     case 'open':
-      void begin(message.id, () => open(message.path));
+      void begin(message.id, () => openCommands(message.path));
       return;
     case 'work': {
       const { id, name, tree, options } = message;

@@ -26,7 +26,7 @@ import { DiskWork } from '../store/leases/write-watch.ts';
  */
 const FOLD_BACKLOG_MAX = 1_000_000;
 
-function send(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): void {
+function postToRack(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
@@ -35,16 +35,16 @@ function failureReason(error: unknown): string {
   return code === undefined ? errorText(error) : `${errorText(error)} (SQLite ${code})`;
 }
 
-function open(data: LeaseWorkerData): LeaseDatabase | undefined {
+function openLeases(data: LeaseWorkerData): LeaseDatabase | undefined {
   let database: LeaseDatabase | undefined;
   try {
-    database = new LeaseDatabase(data.path, (damage) => send({ kind: 'damaged', damage }));
+    database = new LeaseDatabase(data.path, (damage) => postToRack({ kind: 'damaged', damage }));
     if (data.discardAbove === undefined) {
-      database.load((bytes) => send({ kind: 'leases', bytes }, [bytes.buffer]));
+      database.load((bytes) => postToRack({ kind: 'leases', bytes }, [bytes.buffer]));
     } else {
       database.discardAbove(data.discardAbove);
     }
-    send({ kind: 'opened', lastSequence: database.lastSequence });
+    postToRack({ kind: 'opened', lastSequence: database.lastSequence });
     return database;
   } catch (error) {
     database?.close();
@@ -53,7 +53,7 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
       error instanceof RackError
         ? error.message
         : `${data.path} cannot be read: ${failureReason(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
-    send({ kind: 'refused', code, message });
+    postToRack({ kind: 'refused', code, message });
     return undefined;
   }
 }
@@ -70,7 +70,7 @@ function keepBallast(path: string): (write: () => void) => void {
     // A disk without room is no fault.
     const made = ballast.keep().catch(() => false);
     void made.then((isMade) => {
-      if (isMade && wasFreed) send({ kind: 'ballast', isFreed: false });
+      if (isMade && wasFreed) postToRack({ kind: 'ballast', isFreed: false });
       if (isMade) wasFreed = false;
     });
   };
@@ -81,7 +81,7 @@ function keepBallast(path: string): (write: () => void) => void {
     } catch (error) {
       if (!ballast.freeIfFull()) throw error;
       wasFreed = true;
-      send({ kind: 'ballast', isFreed: true });
+      postToRack({ kind: 'ballast', isFreed: true });
       write();
     }
   };
@@ -100,14 +100,14 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     },
     clock: systemClock,
     backlogMax: FOLD_BACKLOG_MAX,
-    onFailed: (error) => send({ kind: 'fold-failed', reason: failureReason(error) }),
+    onFailed: (error) => postToRack({ kind: 'fold-failed', reason: failureReason(error) }),
   });
   if (database.unfolded > 0) folder.afterWrite(0);
   const attempt = (action: () => FromLeaseWorker): void => {
     try {
-      send(action());
+      postToRack(action());
     } catch (error) {
-      send({ kind: 'failed', reason: failureReason(error) });
+      postToRack({ kind: 'failed', reason: failureReason(error) });
     }
   };
   const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
@@ -117,10 +117,10 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     try {
       withBallast(() => work.run(() => database.write(sequence, bytes)));
     } catch (error) {
-      send({ kind: 'failed', reason: failureReason(error) });
+      postToRack({ kind: 'failed', reason: failureReason(error) });
       return;
     }
-    send({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);
+    postToRack({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);
     folder.afterWrite(sequence - before);
   };
   parentPort?.on('message', (message: ToLeaseWorker) => {
@@ -136,7 +136,7 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
         });
         return;
       case 'ping':
-        send({ kind: 'pong' });
+        postToRack({ kind: 'pong' });
         return;
       case 'close':
         folder.stop();
@@ -147,7 +147,7 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
 }
 
 const data: LeaseWorkerData = workerData;
-const database = open(data);
+const database = openLeases(data);
 if (database === undefined) parentPort?.close();
 else serve(database, new DiskWork(data.work), keepBallast(join(dirname(data.path), BALLAST_FILE)));
 keepCompiledCode();

@@ -29,7 +29,7 @@ const POLLFD_BYTES = 8;
 
 const libc = loadLibc();
 
-function tell(message: FromNetWorker): void {
+function tellRack(message: FromNetWorker): void {
   parentPort?.postMessage(message);
 }
 
@@ -81,11 +81,11 @@ function sleepOn(pollfds: Buffer, descriptors: readonly number[], waitMs: number
   if (code !== 'EINTR') throw new Error(`poll: ${code}`);
 }
 
-function run({ eventFd }: NetWorkerData): void {
-  const wire = new WireListener(libc, tell);
+function runNetworkThread({ eventFd }: NetWorkerData): void {
+  const wire = new WireListener(libc, tellRack);
   const listener = new InterfaceListener((interfaces) => {
     wire.interfacesChanged(interfaces);
-    tell({ kind: 'interfaces', interfaces });
+    tellRack({ kind: 'interfaces', interfaces });
   });
   const pollfds = Buffer.allocUnsafeSlow(DESCRIPTORS_MAX * POLLFD_BYTES).fill(0);
   listener.netlink.dump();
@@ -103,4 +103,4 @@ function run({ eventFd }: NetWorkerData): void {
 
 // The loop never returns to the thread.
 keepCompiledCode();
-run(workerData);
+runNetworkThread(workerData);

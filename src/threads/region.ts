@@ -22,7 +22,7 @@ const port = parentPort;
 if (port === null) throw new Error('the region thread is started by the daemon');
 const config: RegionConfig = workerData;
 
-const send = (message: RegionMessage): void => port.postMessage(message);
+const sendToRack = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
 /**
@@ -48,25 +48,25 @@ let isEnding = false;
 
 const keeper = new DesiredStateKeeper(systemClock, (state) =>
   writeDesiredState(config.stateDir, state, (problem) =>
-    send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } }),
+    sendToRack({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } }),
   ),
 );
 
-async function start(): Promise<void> {
+async function startRegion(): Promise<void> {
   const served = await serveRegion({
     config,
     store: openRegionStore({ stateDir: config.stateDir }),
     hasRack: true,
     onDesiredState: announce,
     scan: askForScan,
-    onProblem: (id, note) => send({ kind: 'problem', id, note }),
+    onProblem: (id, note) => sendToRack({ kind: 'problem', id, note }),
   });
   const { region, api } = served;
   port?.on('message', (message: RackMessage) => receive(message, served));
   announce(await region.desiredState());
   api.watch(
-    (addresses) => send({ kind: 'listening', addresses }),
-    (listeners) => send({ kind: 'unopened', listeners }),
+    (addresses) => sendToRack({ kind: 'listening', addresses }),
+    (listeners) => sendToRack({ kind: 'unopened', listeners }),
   );
   keepCompiledCode();
 }
@@ -76,7 +76,7 @@ async function start(): Promise<void> {
  * because the rack's loop writes no files.
  */
 function announce(state: DesiredState): void {
-  send({ kind: 'desired-state', state });
+  sendToRack({ kind: 'desired-state', state });
   keeper.keep(state);
 }
 
@@ -85,7 +85,7 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
   switch (message.kind) {
     case 'hello':
       if (message.uplink !== UPLINK_VERSION) {
-        send({
+        sendToRack({
           kind: 'refused',
           note: { note: 'link-versions', ownVersion: message.uplink, otherVersion: UPLINK_VERSION },
         });
@@ -94,16 +94,16 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
       }
       source = `${message.rack.name}/${message.life}`;
       carryRequests(message.rack.uuid, region);
-      inOrder(() => greet(message.rack, region));
+      runInOrder(() => greet(message.rack, region));
       break;
     case 'events': {
       const from = source;
-      if (from !== undefined) inOrder(() => store(message.events, region, from));
+      if (from !== undefined) runInOrder(() => storeEvents(message.events, region, from));
       break;
     }
     case 'measured':
       // After the description, which makes the rack known.
-      inOrder(async () => region.racks.measuredOwn(message.measures));
+      runInOrder(async () => region.racks.measuredOwn(message.measures));
       break;
     case 'applied':
       region.racks.acknowledgements.ownApplied(message.version);
@@ -114,7 +114,7 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
       break;
     case 'open-images': {
       const answer = openImages().catch((error: unknown) => ({ problem: errorText(error) }));
-      void answer.then((answer) => send({ kind: 'images-open', id: message.id, answer }));
+      void answer.then((answer) => sendToRack({ kind: 'images-open', id: message.id, answer }));
       break;
     }
     case 'answered':
@@ -145,18 +145,18 @@ function askForScan(scan: NetworkScan): Promise<ScanOutcome> {
       takeScanAnswer = undefined;
       resolve(outcome);
     };
-    send({ kind: 'scan', scan });
+    sendToRack({ kind: 'scan', scan });
   });
 }
 
 function carryRequests(uuid: string, { racks }: Region): void {
   if (ownUuid === uuid) return;
   ownUuid = uuid;
-  racks.requests.carry(uuid, (request) => send({ kind: 'request', request }));
+  racks.requests.carry(uuid, (request) => sendToRack({ kind: 'request', request }));
 }
 
 /** Runs the work for the rack's messages one after another, in the order of arrival. */
-function inOrder(work: () => Promise<void>): void {
+function runInOrder(work: () => Promise<void>): void {
   sent = sent.then(work);
 }
 
@@ -172,12 +172,12 @@ function end(close: () => Promise<void>): void {
 /** Stores the rack's description; repeats while the store is unavailable. */
 async function greet(rack: RackDescription, region: Region): Promise<void> {
   if (await reachesStore(() => region.racks.putOwn(rack))) return;
-  systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => greet(rack, region)));
+  systemClock.schedule(STORE_RETRY_MS, () => runInOrder(() => greet(rack, region)));
 }
 
 function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
   api.configure(next).catch((error: unknown) => {
-    send({ kind: 'problem', id: newUuid(), note: { note: 'listener-waits', reason: errorText(error) } });
+    sendToRack({ kind: 'problem', id: newUuid(), note: { note: 'listener-waits', reason: errorText(error) } });
   });
 }
 
@@ -185,7 +185,7 @@ function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
  * Stores a batch in pieces, with a turn of the event loop for others between them, and acknowledges
  * it; repeats while the store is unavailable. The rack sends no other batch meanwhile.
  */
-async function store(events: readonly UplinkEvent[], region: Region, source: string): Promise<void> {
+async function storeEvents(events: readonly UplinkEvent[], region: Region, source: string): Promise<void> {
   const last = events.at(-1);
   if (last === undefined) return;
   const isStored = await reachesStore(async () => {
@@ -195,8 +195,8 @@ async function store(events: readonly UplinkEvent[], region: Region, source: str
       await region.observe(events.slice(from, from + STORED_AT_ONCE), source);
     }
   });
-  if (isStored) send({ kind: 'stored', sequence: last.sequence });
-  else systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => store(events, region, source)));
+  if (isStored) sendToRack({ kind: 'stored', sequence: last.sequence });
+  else systemClock.schedule(STORE_RETRY_MS, () => runInOrder(() => storeEvents(events, region, source)));
 }
 
 /** Why the region cannot start. A bug has no code. */
@@ -207,7 +207,7 @@ function buildRefusal(error: unknown): Extract<RegionMessage, { kind: 'refused' 
   return code === 'region-failed' ? { kind: 'refused', note } : { kind: 'refused', note, code };
 }
 
-start().catch(async (error: unknown) => {
-  send(buildRefusal(error));
+startRegion().catch(async (error: unknown) => {
+  sendToRack(buildRefusal(error));
   process.exit(1);
 });

@@ -20,7 +20,7 @@ import type { TransferThreadData } from '../tftp/transfer-runner.ts';
 /** The longest sleep, in milliseconds. */
 const SLEEP_MS_MAX = 2000;
 
-function run(data: TransferThreadData): void {
+function runTransferThread(data: TransferThreadData): void {
   const libc = loadLibc();
   const sockets = new EpollSockets(libc, data.eventFd);
   try {
@@ -59,4 +59,4 @@ function runEngine(libc: Libc, sockets: EpollSockets, { eventFd, memory }: Trans
 }
 
 // Without a parent, `rackboot warm` only compiles it.
-if (parentPort !== null) run(workerData);
+if (parentPort !== null) runTransferThread(workerData);

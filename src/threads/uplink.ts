@@ -30,7 +30,7 @@ let imageTree = '';
 let images: ImageThread | undefined;
 let isLinked = false;
 
-function send(message: RegionMessage): void {
+function sendMessage(message: RegionMessage): void {
   port?.postMessage(message);
   if (message.kind !== 'link') return;
   isLinked = message.status.state === 'up';
@@ -47,7 +47,8 @@ async function copyImages(): Promise<void> {
       const onReport = (report: Report): void => void ('copied' in report && onProgress(report.copied));
       return copyTree === undefined ? undefined : images?.do('copy', copyTree, { urls, ca }, { onReport });
     },
-    onProblem: (reason) => send({ kind: 'problem', id: 'images-copy', note: { note: 'images-uncopied', reason } }),
+    onProblem: (reason) =>
+      sendMessage({ kind: 'problem', id: 'images-copy', note: { note: 'images-uncopied', reason } }),
   });
   copies.begin();
 }
@@ -61,19 +62,19 @@ async function imageThread(): Promise<ImageThread> {
 async function openImages(id: number): Promise<void> {
   const thread = await imageThread();
   const answer = await thread.open(data.stateDir, imageTree).catch((error: unknown) => ({ problem: errorText(error) }));
-  send({ kind: 'images-open', id, answer });
+  sendMessage({ kind: 'images-open', id, answer });
 }
 
 /** How long to wait for messages in flight at shutdown, in milliseconds. */
 const CLOSE_MS = 500;
 
-function start(): void {
+function startUplink(): void {
   const outbox = openOutboxStore({ stateDir: data.stateDir });
   const { urls, key, ca, keyFile } = data;
   const common = { key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` };
   const onMoved = (url: string, former: string): void => {
     // Machines' requests go where the rack is linked.
-    send({ kind: 'listening', addresses: [url] });
+    sendMessage({ kind: 'listening', addresses: [url] });
     link.moved(url, former);
   };
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
@@ -82,10 +83,10 @@ function start(): void {
     clock: systemClock,
     onMoved,
     onChanged: () => link.addressesChanged(),
-    onForeign: (note) => send({ kind: 'problem', id: 'region-url', note }),
+    onForeign: (note) => sendMessage({ kind: 'problem', id: 'region-url', note }),
   });
   const saveProblem = (problem: CacheProblem): void =>
-    send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } });
+    sendMessage({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } });
   const keeper = new DesiredStateKeeper(systemClock, (state) => writeDesiredState(data.stateDir, state, saveProblem));
   const link = new RegionLink({
     clock: systemClock,
@@ -97,7 +98,7 @@ function start(): void {
     listAddresses: () => transport.addresses,
     listCopies: () => copies?.progress ?? [],
     saveState: (state) => keeper.keep(state),
-    send,
+    send: sendMessage,
   });
   port?.on('message', (message: RackMessage) => {
     if (message.kind !== 'close') {
@@ -126,11 +127,11 @@ function start(): void {
 }
 
 try {
-  start();
+  startUplink();
 } catch (error) {
   // A full disk may recover: the daemon starts the thread again.
   if (isStoreUnavailable(error)) throw error;
   const note = { note: 'region-failed', reason: errorText(error) } as const;
-  send({ kind: 'refused', note, code: error instanceof RackError ? error.code : undefined });
+  sendMessage({ kind: 'refused', note, code: error instanceof RackError ? error.code : undefined });
   process.exit(1);
 }

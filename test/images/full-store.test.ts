@@ -12,7 +12,7 @@ import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
 import { finishUpload } from '../../src/images/make/finish-upload.ts';
 import { checkRootName } from '../../src/images/make/root-adding.ts';
-import { partPath } from '../../src/images/make/upload-part.ts';
+import { uploadPartPath } from '../../src/images/make/upload-part.ts';
 import { importImage } from '../../src/images/run/image-import.ts';
 import type { ImageOffer } from '../../src/images/sources/offer.ts';
 import { sweepBlobs } from '../../src/images/store/image-removal.ts';
@@ -117,11 +117,11 @@ describe('a full store', () => {
     const disk = makeDisk(1024 * 1024, 'gpt', 3);
     const named = { id: 1, sha256: sha256(disk) };
     mkdirSync(join(tree, 'images/.uploads'), { recursive: true });
-    writeFileSync(partPath(tree, named), disk);
+    writeFileSync(uploadPartPath(tree, named), disk);
     const order = { ...named, tree, name: NAME, title: '', fileType: 'ddraw', nowMs: 0, serialsElsewhere: [] };
     const result = await finishUpload(order);
     assert.equal(result.kind, 'later');
-    assert.ok(existsSync(partPath(tree, named)));
+    assert.ok(existsSync(uploadPartPath(tree, named)));
   });
 
   test('takes the bytes of an image that lost them', async () => {

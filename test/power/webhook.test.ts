@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { HttpAttempt, WebFault } from '../../src/power/web-request.ts';
-import { judgeAttempt, readState } from '../../src/power/webhook.ts';
+import { judgeAttempt, parsePowerState } from '../../src/power/webhook.ts';
 import { textOf } from '../support/sentences.ts';
 
 const answer = (status: number, body = '', location?: string): HttpAttempt => ({
@@ -50,9 +50,9 @@ test('a server’s answer is kept apart from the words that every user can read'
     judgeAttempt(answer(500, body), true, []),
     judgeAttempt(answer(401, body), false, []),
     judgeAttempt(answer(302, '', `http://x/?${encodeURI(body)}`), false, []),
-    readState(body, DEFAULTS),
-    readState(body, { ...DEFAULTS, power_on_regex: 'another' }),
-    readState(body, { ...DEFAULTS, power_on_regex: '^(.+)+!$' }),
+    parsePowerState(body, DEFAULTS),
+    parsePowerState(body, { ...DEFAULTS, power_on_regex: 'another' }),
+    parsePowerState(body, { ...DEFAULTS, power_on_regex: '^(.+)+!$' }),
   ];
   for (const { detail, said } of outcomes) {
     const text = textOf({ detail });
@@ -70,7 +70,7 @@ const STATES: readonly (readonly [body: string, state: PowerState])[] = [
 ];
 for (const [body, state] of STATES) {
   test(`${body || 'an empty answer'} means the state ${state}`, () =>
-    assert.deepEqual([readState(body, DEFAULTS).kind, readState(body, DEFAULTS).state], ['done', state]));
+    assert.deepEqual([parsePowerState(body, DEFAULTS).kind, parsePowerState(body, DEFAULTS).state], ['done', state]));
 }
 
 /** How long some work occupies the thread, in milliseconds of processor time. */
@@ -83,8 +83,8 @@ function workedMs(work: () => void): number {
 
 test('an expression on which others search for ever is searched at once', () => {
   const text = `${'a'.repeat(4000)}!`;
-  assert.equal(readState(text, { ...DEFAULTS, power_on_regex: '^(a+)+$' }).state, 'unknown');
-  assert.equal(readState(text, { ...DEFAULTS, power_on_regex: '^(a+)+!$' }).state, 'on');
+  assert.equal(parsePowerState(text, { ...DEFAULTS, power_on_regex: '^(a+)+$' }).state, 'unknown');
+  assert.equal(parsePowerState(text, { ...DEFAULTS, power_on_regex: '^(a+)+!$' }).state, 'on');
 });
 
 const LONG = 64 * 1024;
@@ -99,7 +99,7 @@ const HOSTILE: readonly (readonly [name: string, body: string])[] = [
 for (const [name, body] of HOSTILE) {
   test(`64 KiB of ${name} take a few milliseconds, and the default expressions are not blamed`, () => {
     const worked = workedMs(() => {
-      const judged = readState(body, DEFAULTS);
+      const judged = parsePowerState(body, DEFAULTS);
       assert.deepEqual([judged.kind, judged.state], ['done', 'unknown']);
       judgeAttempt(answer(500, body), true, []);
     });
@@ -109,8 +109,8 @@ for (const [name, body] of HOSTILE) {
 
 test('a state is searched in the beginning of an answer only, even by the operator’s expressions', () => {
   const late = `${' '.repeat(5000)}status: running`;
-  assert.equal(readState(late, DEFAULTS).state, 'unknown');
-  assert.equal(readState(late, { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'unknown');
-  assert.match(textOf(readState(late, DEFAULTS)), /matches the first 4096 characters/);
-  assert.equal(readState('x running', { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'on');
+  assert.equal(parsePowerState(late, DEFAULTS).state, 'unknown');
+  assert.equal(parsePowerState(late, { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'unknown');
+  assert.match(textOf(parsePowerState(late, DEFAULTS)), /matches the first 4096 characters/);
+  assert.equal(parsePowerState('x running', { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'on');
 });

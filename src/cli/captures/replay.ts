@@ -47,7 +47,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
   const notes: string[] = leftOut === undefined ? [] : [leftOut];
   const { machines, leases } = options.withoutState
     ? { machines: [], leases: [] }
-    : runAsOwner(config.stateDir, () => readState(config, leftOut, notes));
+    : runAsOwner(config.stateDir, () => readReplayState(config, leftOut, notes));
   const { datagrams, fault } = capture;
   const results = replayDatagrams(datagrams, {
     config,
@@ -66,7 +66,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
 }
 
 /** Notes name the parts of the daemon's state that are not readable. */
-function readState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
+function readReplayState(config: RackConfig, leftOut: string | undefined, notes: string[]) {
   const { machines } = readDesiredState(config.stateDir, (note) => {
     if (leftOut === undefined) notes.push(noteText(note));
   });

@@ -49,11 +49,11 @@ import { RackError } from '../../ground/errors.ts';
 import { type Fields, isFields } from '../../ground/fields.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
 import { computeFingerprint } from '../../region/accounts/ssh-keys.ts';
-import { ask as askHere, encodeForm } from '../terminal/asking.ts';
+import { askRegion as askHere, encodeForm } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printAside, printJson, printTable } from '../terminal/output.ts';
-import { parseRegionAddress, readKey } from './login.ts';
+import { parseRegionAddress, readApiKey } from './login.ts';
 import {
   ABSENT,
   type Absent,
@@ -149,7 +149,7 @@ const problemsShape = z.record(z.string(), z.array(z.string()));
 export async function importMaas(flags: ImportFlags): Promise<number> {
   const { url } = parseRegionAddress(flags.url);
   if (flags.cacerts !== undefined) checkGivenFile(flags.cacerts);
-  const key = await readKey(flags.apikey);
+  const key = await readApiKey(flags.apikey);
   // Says how to start the daemon if none runs.
   await askHere(flags, `${API}version/`);
   const ca = flags.cacerts === undefined ? {} : { ca_file: flags.cacerts };

@@ -70,7 +70,7 @@ export async function logIn(
   checkProfileName(name);
   const { url, api } = parseRegionAddress(written);
   if (cacerts !== undefined) checkGivenFile(cacerts);
-  const key = await readKey(apikey);
+  const key = await readApiKey(apikey);
   const profile: Profile = { url, api, key, ...(cacerts === undefined ? {} : { ca_file: resolve(cacerts) }) };
   const username = await checkKey(profile, options);
   writeProfile(name, profile);
@@ -110,7 +110,7 @@ export function showProfiles(): number {
 }
 
 /** @param argument as `LoginWords` has it @throws RackError `bad-argument` */
-export async function readKey(argument: string | undefined): Promise<string> {
+export async function readApiKey(argument: string | undefined): Promise<string> {
   const text = argument === undefined ? await askForKey() : isInput(argument) ? readInput() : literalOrFile(argument);
   const key = text.trim().split(/\s/, 1)[0] ?? '';
   if (key !== '' && parseRegionKey(key) === undefined)

@@ -71,7 +71,7 @@ export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAns
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
     const header =
       key === undefined ? {} : { Authorization: authorizationHeader(key, systemClock.wallTimeMs(), nonce) };
-    const answer = await send(server, request, header);
+    const answer = await sendRequest(server, request, header);
     return answer.status < 300 || key === undefined ? answer : { ...answer, body: withoutKey(answer.body, key) };
   };
 }
@@ -86,7 +86,7 @@ function withoutKey(body: Buffer, { consumer, token, secret }: RegionKey): Buffe
 export const askSocket =
   (socketPath: string): AskRegion =>
   (request) =>
-    send({ name: socketPath, options: { url: new URL('http://localhost'), socketPath } }, request, {});
+    sendRequest({ name: socketPath, options: { url: new URL('http://localhost'), socketPath } }, request, {});
 
 interface RegionServer {
   /** For people. */
@@ -95,7 +95,7 @@ interface RegionServer {
   readonly onAnswer?: AskOptions['onAnswer'];
 }
 
-async function send(
+async function sendRequest(
   { name, options, onAnswer }: RegionServer,
   { method, path, query, body, headers: own, signal, answerBytesMax = ANSWER_BYTES_MAX }: RegionRequest,
   authorization: Readonly<Record<string, string>>,

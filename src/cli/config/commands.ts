@@ -5,7 +5,7 @@ import { action, group, type Row, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option, rackConfig, text, yes } from '../terminal/shared-options.ts';
 import { NETWORK_OPTIONS } from './network-options.ts';
 
-const store = () => import('./store.ts');
+const loadStore = () => import('./store.ts');
 /** Accepted only to say where the values of another rack are. */
 const refusedRack = { ...text, hidden: true } as const;
 const rack = option('Another rack, by name or UUID, for its cluster interfaces');
@@ -74,10 +74,10 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           json,
           rack: refusedRack,
         },
-        store,
+        loadStore,
         'showConfig',
       ),
-      row('get <key>', 'Print one value, as YAML', { key, config, json, rack: refusedRack }, store, 'getConfig'),
+      row('get <key>', 'Print one value, as YAML', { key, config, json, rack: refusedRack }, loadStore, 'getConfig'),
       row(
         'set <pairs..>',
         'Set keys in the store, all or none; keys in the file win and are read-only here',
@@ -87,7 +87,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           rack,
           replace: flag('Drop entries and keys that the new value lacks'),
         },
-        store,
+        loadStore,
         'setConfig',
       ),
       ...(
@@ -97,7 +97,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
         ] as const
       ).map(([kind, about]) =>
         action(`${kind} <key> <entries..>`, about, { key, entries, config, rack }, async (argv) => {
-          const { editConfig, entriesIn } = await store();
+          const { editConfig, parseEntries: entriesIn } = await loadStore();
           return await editConfig(argv, kind, argv.key, entriesIn(argv.key, argv.entries));
         }),
       ),
@@ -105,14 +105,14 @@ export const CONFIG_COMMANDS: readonly Row[] = [
         'unset <keys..>',
         'Remove values from the store, all or none: the defaults apply again',
         { keys: { ...words, describe: key.describe }, config, rack },
-        store,
+        loadStore,
         'unsetConfig',
       ),
       row(
         'export',
         "Print the store's part as YAML, fit for the configuration file",
         { config, rack },
-        store,
+        loadStore,
         'exportConfig',
       ),
     ],

@@ -19,7 +19,7 @@ import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { INTERFACES_KEY, interfaceName, isSettings, listInterfaces, type Settings } from '../../machines/settings.ts';
 import { isNamedBy, parseListEntries } from '../../region/list-entries.ts';
-import { tell, type Where } from '../terminal/asking.ts';
+import { printAnswer, type Where } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { tableText } from '../terminal/output.ts';
@@ -52,7 +52,7 @@ export async function listHosts(where: Where): Promise<number> {
     network,
   ]);
   const table = tableText(['ADDRESS', 'CLIENT', 'HOST NAME', 'NETWORK'], rows, 'No address is reserved.');
-  return tell(
+  return printAnswer(
     where,
     all.map(({ network, host }) => ({ network, ...host })),
     table,
@@ -255,7 +255,7 @@ export async function importHosts({ files, format, dryRun, ...where }: ImportFla
     ...left.map((line) => `Not taken  ${line}`),
     `${counted(count, 'reservation')} ${done} taken over.`,
   ];
-  tell(where, { dryRun, taken: count, hosts: outcome.taken, without, left }, lines.join('\n'));
+  printAnswer(where, { dryRun, taken: count, hosts: outcome.taken, without, left }, lines.join('\n'));
   return left.length + without.length === 0 ? 0 : 1;
 }
 

@@ -40,7 +40,7 @@ const MISTAKES_MAX = 50;
 /** Answers that can contradict each other. */
 const RELATED: readonly Field[] = ['router', 'low', 'high', 'staticLow', 'staticHigh'];
 
-const inOrder = (fields: Iterable<Field>): Field[] => {
+const sortFields = (fields: Iterable<Field>): Field[] => {
   const wanted = new Set(fields);
   return FIELDS.filter((field) => wanted.has(field));
 };
@@ -80,7 +80,7 @@ export async function interview(options: Interview): Promise<Answers> {
     mistakes += 1;
     if (mistakes > MISTAKES_MAX) throw new RackError('bad-argument', 'no usable answers; nothing was written');
     const named = problems.flatMap(({ fields }) => fields);
-    wrong = inOrder(named).filter(
+    wrong = sortFields(named).filter(
       (mistaken) => openFields.includes(mistaken) && isWrongAlone(mistaken, answers, judge),
     );
     const again = wrong.length > 0 ? wrong : findRelated(named, settled, openFields);
@@ -88,7 +88,7 @@ export async function interview(options: Interview): Promise<Answers> {
     tell(`That does not work:\n${problems.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
     // Another network may have another DHCP server.
     const repeated = again.includes('interface') && openFields.includes('mode') ? (['mode'] as const) : [];
-    open = inOrder([...again, ...repeated, ...rest]);
+    open = sortFields([...again, ...repeated, ...rest]);
   }
   return answers;
 }
@@ -107,7 +107,7 @@ function isWrongAlone(field: Field, answers: Answers, judge: Interview['judge'])
 /** Typed answers that contradict each other or an option. */
 function findRelated(named: readonly Field[], answers: Answers, asked: readonly Field[]): readonly Field[] {
   const isTyped = (field: Field): boolean => asked.includes(field) && answers[field] !== undefined;
-  const related = inOrder([...named, ...RELATED]).filter(isTyped);
+  const related = sortFields([...named, ...RELATED]).filter(isTyped);
   return related.length > 0 || !isTyped('interface') ? related : ['interface'];
 }
 

@@ -117,7 +117,7 @@ function readServerFiles(program: Program, words: readonly string[]): Files {
   for (const path of waiting) {
     if (seen.has(path) || seen.size >= FILES_MAX) continue;
     seen.add(path);
-    const text = readText(path);
+    const text = readTextFile(path);
     if (text === undefined) {
       waiting.push(...filesIn(path));
       continue;
@@ -151,7 +151,7 @@ function optionValues(words: readonly string[], options: readonly string[]): rea
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 /** Undefined: it is no regular file, too large, or not readable. */
-function readText(path: string): string | undefined {
+function readTextFile(path: string): string | undefined {
   try {
     const stats = statSync(path);
     return stats.isFile() && stats.size <= BYTES_MAX ? readFileSync(path, 'latin1') : undefined;

@@ -35,7 +35,7 @@ import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { datedLeases } from '../leases/source.ts';
 import { runningLeases, strandedBy } from '../leases/stranded.ts';
-import { tell, type Where } from '../terminal/asking.ts';
+import { printAnswer, type Where } from '../terminal/asking.ts';
 import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { cachedSettings, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { print, tableText } from '../terminal/output.ts';
@@ -128,7 +128,7 @@ export async function listNetworks(where: Where): Promise<number> {
     'OWNER',
   ];
   const table = tableText(head, rows, 'This rack serves no network. `rackboot networks add INTERFACE` adds one.');
-  return tell(
+  return printAnswer(
     where,
     all.map(({ entry }) => entry),
     table,
@@ -172,7 +172,7 @@ export async function addNetwork(flags: AddFlags): Promise<number> {
   const edits = buildSettings({ ...answers, domain: 'maas', upstream: undefined }, name);
   refuseElsewhere(before, { config: flags.config }, 'set', edits);
   for (const line of closedLines(await closedListeners(config.stateDir, config))) print(line);
-  await store(flags.config, before, edits);
+  await storeEdits(flags.config, before, edits);
   for (const line of domainLines(answers, name)) print(line);
   print(`${name}${proposal === undefined ? '' : ` ${formatNetwork(proposal.network)}`} ${outcome(before)}`);
   return 0;
@@ -212,7 +212,7 @@ function makeIn(
 }
 
 /** Stores the edits, and waits until a running rack has applied them. */
-async function store(file: string, before: FoundConfig, edits: readonly SettingEdit[]): Promise<void> {
+async function storeEdits(file: string, before: FoundConfig, edits: readonly SettingEdit[]): Promise<void> {
   const answer = await submitEdits(before, { config: file }, edits);
   if (answer !== undefined) await awaitApplied(file, before, answer);
 }
@@ -314,7 +314,7 @@ export async function changeNetwork(flags: ChangeFlags): Promise<number> {
     flags.mode === 'proxy' ? listLosses(field, entry[field], undefined) : [],
   );
   if (losses.length > 0) await confirmLosses(losses, `Change the network ${name}?`, yes);
-  if (edits.length > 0) await store(file, before, edits);
+  if (edits.length > 0) await storeEdits(file, before, edits);
   for (const line of await strandedBy(before.config, (await findConfig(file)).config)) print(line);
   print(`${text} ${outcome(before)}`);
   return 0;
@@ -331,7 +331,7 @@ export async function removeNetwork({
   const edits: readonly SettingEdit[] = [{ key: `${INTERFACES_KEY}.${name}`, value: undefined }];
   refuseElsewhere(before, { config: file }, 'unset', edits);
   await confirmLosses(await networkLosses([network], before.config.stateDir), `Remove the network ${name}?`, yes);
-  await store(file, before, edits);
+  await storeEdits(file, before, edits);
   print(`${network.text} is no longer served.`);
   return 0;
 }

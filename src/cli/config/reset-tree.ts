@@ -80,7 +80,7 @@ export function splitTree(tree: string): TreeShares {
       ),
     ]),
   );
-  const content = entriesIn(tree, '').map((name) => judge(tree, name, named));
+  const content = listTreeEntries(tree, '').map((name) => judge(tree, name, named));
   return {
     own: content.flatMap(({ own }) => own).map((path) => join(tree, path)),
     others: content.flatMap(({ others }) => others).map((path) => join(tree, path)),
@@ -100,7 +100,7 @@ function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): T
   if (!facts.isDirectory()) return { own: [], others: [path] };
   const isAway = UNFINISHED_DIRECTORY.test(path);
   const files = isAway ? new Map(filesNamedIn(tree, path).map((file) => [file, {}])) : named;
-  const inside = entriesIn(tree, path).map((name) => judge(tree, `${path}/${name}`, files));
+  const inside = listTreeEntries(tree, path).map((name) => judge(tree, `${path}/${name}`, files));
   const own = inside.flatMap((share) => share.own);
   const others = inside.flatMap((share) => share.others);
   const isEmptied = inside.length === 0 && OWN_LEVELS.some((level) => level.test(path));
@@ -124,7 +124,7 @@ function isOwn(tree: string, path: string, facts: Stats, named: ReadonlyMap<stri
   return STORED_FILE.test(path) || named.has(original) || STORED_FILE.test(original);
 }
 
-function entriesIn(tree: string, path: string): readonly string[] {
+function listTreeEntries(tree: string, path: string): readonly string[] {
   try {
     return readdirSync(join(tree, path)).toSorted();
   } catch (error) {

@@ -82,18 +82,19 @@ export async function reset(flags: ResetFlags): Promise<number> {
   const networks = findNetworks(flags.config, stateDir);
   const lock = existsSync(stateDir) ? runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED)) : undefined;
   try {
-    const listed = look(flags, stateDir, tree).doomed;
+    const listed = findRemains(flags, stateDir, tree).doomed;
     const isDatabase = store.kind === 'postgresql';
     if (!flags.json)
       announce(listed, networks, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
-    if (listed.length > 0 || isDatabase) await ask(flags.yes);
-    const { doomed, others } = look(flags, stateDir, tree);
+    if (listed.length > 0 || isDatabase) await confirmReset(flags.yes);
+    const { doomed, others } = findRemains(flags, stateDir, tree);
     if (isDatabase) {
       const { emptyPostgres } = await import('../../store/copying/copy-postgres.ts');
       await emptyPostgres(postgresPlace(store));
     }
-    for (const { path, place } of doomed) remove(path, place);
-    for (const name of namesIn(stateDir).filter((file) => LOCK.test(file))) remove(join(stateDir, name), stateDir);
+    for (const { path, place } of doomed) removePath(path, place);
+    for (const name of listDirectory(stateDir).filter((file) => LOCK.test(file)))
+      removePath(join(stateDir, name), stateDir);
     report(flags.json, { doomed, others }, networks);
   } finally {
     lock?.release();
@@ -101,7 +102,7 @@ export async function reset(flags: ResetFlags): Promise<number> {
   return 0;
 }
 
-function look({ keepImages }: ResetFlags, stateDir: string, tree: string): Found {
+function findRemains({ keepImages }: ResetFlags, stateDir: string, tree: string): Found {
   const shares = keepImages ? undefined : sharesIn(tree, stateDir);
   return {
     doomed: findDoomed(stateDir, ownerPlace(tree, stateDir), shares),
@@ -131,7 +132,7 @@ function readPlaces(file: string): Places {
   return { stateDir, tree, store: isRemote ? { kind: 'sqlite' } : loadStorePlace(file).store };
 }
 
-const namesIn = (directory: string): readonly string[] =>
+const listDirectory = (directory: string): readonly string[] =>
   existsSync(directory) ? readdirSync(directory).toSorted() : [];
 
 /** What a file or directory in the state directory is for; undefined: it is not Rackboot's. */
@@ -142,7 +143,7 @@ function findPurpose(path: string): string | undefined {
 
 /** @param shares undefined: the images stay */
 function findDoomed(stateDir: string, treePlace: string, shares: TreeShares | undefined): readonly Doomed[] {
-  const names = namesIn(stateDir);
+  const names = listDirectory(stateDir);
   const removals = names.flatMap((name) => {
     const what = findPurpose(join(stateDir, name));
     return what === undefined ? [] : [doom(what, join(stateDir, name), stateDir)];
@@ -157,7 +158,7 @@ function findDoomed(stateDir: string, treePlace: string, shares: TreeShares | un
  * the lab.
  */
 const packagesKept = (): readonly string[] =>
-  namesIn(packageCache())
+  listDirectory(packageCache())
     .filter((name) => /^debian-[a-z0-9.-]+$/.test(name))
     .map((name) => join(packageCache(), name));
 
@@ -203,7 +204,7 @@ function measureSize(path: string): number {
 }
 
 const othersIn = (stateDir: string, tree: string): readonly string[] =>
-  namesIn(stateDir)
+  listDirectory(stateDir)
     .filter((name) => !LOCK.test(name))
     .map((name) => join(stateDir, name))
     .filter((path) => findPurpose(path) === undefined)
@@ -235,7 +236,7 @@ function announce(
   );
 }
 
-async function ask(isMeant: boolean): Promise<void> {
+async function confirmReset(isMeant: boolean): Promise<void> {
   if (!isMeant && process.stdin.isTTY !== true)
     throw new RackError(
       'bad-argument',
@@ -244,7 +245,7 @@ async function ask(isMeant: boolean): Promise<void> {
   await confirmOnTerminal('Remove all this?', isMeant);
 }
 
-function remove(path: string, place: string): void {
+function removePath(path: string, place: string): void {
   runAsOwner(place, () => {
     try {
       rmSync(path, { recursive: true, force: true });

@@ -28,7 +28,7 @@ import { noteText } from '../../region/reports/notes.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { strandedBy } from '../leases/stranded.ts';
 import { askRack } from '../region/racks.ts';
-import { tell } from '../terminal/asking.ts';
+import { printAnswer } from '../terminal/asking.ts';
 import { askConfig, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { print, printError, printTable } from '../terminal/output.ts';
 import { withStoredSettings } from './settings-store.ts';
@@ -45,7 +45,7 @@ const rowsShape = z.array(
 );
 
 /** `config show` and `config get` accept `--rack` only to say where the values of another rack are. */
-function refuseRack(rack: string | undefined): void {
+function refuseRackOption(rack: string | undefined): void {
   if (rack === undefined) return;
   const text =
     `--rack: this command shows the values in force on this host: leave --rack out for these. ` +
@@ -63,7 +63,7 @@ interface ShowFlags {
 
 /** Lists every key with its value and owner; with `key`, only that key and those below it. */
 export async function showConfig({ config, key: prefix, json, rack }: ShowFlags): Promise<number> {
-  refuseRack(rack);
+  refuseRackOption(rack);
   const shownConfig = await findShownConfig(config);
   if (shownConfig.note !== undefined) printError(`rackboot: ${shownConfig.note}`);
   const rows = shownConfig.values.filter(
@@ -71,7 +71,7 @@ export async function showConfig({ config, key: prefix, json, rack }: ShowFlags)
   );
   if (rows.length === 0) throw unknownKey(prefix ?? '', shownConfig);
   const entries = rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, shownConfig.path) }));
-  return tell({ json }, entries, () => {
+  return printAnswer({ json }, entries, () => {
     printTable(
       ['KEY', 'VALUE', 'OWNER'],
       entries.map(({ key, value, owner }) => [key, value, owner]),
@@ -83,12 +83,12 @@ export async function showConfig({ config, key: prefix, json, rack }: ShowFlags)
 
 /** Prints one value as YAML; a scalar without quotes. */
 export async function getConfig({ config, key, json, rack }: ShowFlags & { readonly key: string }): Promise<number> {
-  refuseRack(rack);
+  refuseRackOption(rack);
   const shownConfig = await findShownConfig(config);
   const value = shownConfig.find(key);
   if (value === undefined) throw unknownKey(key, shownConfig);
   const shownValue = isSecretKey(key) ? '(secret)' : value;
-  return tell(
+  return printAnswer(
     { json },
     shownValue,
     typeof shownValue === 'object' && shownValue !== null ? stringify(shownValue).trimEnd() : String(shownValue),
@@ -129,7 +129,7 @@ export async function setConfig(
   refuseElsewhere(before, flags, 'set', edits);
   const stored = flags.rack === undefined ? before.stored : await fetchStored(before, flags.rack);
   if (!flags.replace) refuseLosses(edits, stored);
-  await change(before, flags, edits);
+  await changeAndWait(before, flags, edits);
   for (const { key, value } of edits) {
     const lost = shownLosses(key, findSetting(stored, key), value);
     if (lost.length > 0) print([`${key}: dropped:`, ...lost].join('\n'));
@@ -142,12 +142,12 @@ export async function unsetConfig(flags: SettingFlags & { readonly keys: readonl
   const edits = flags.keys.map((key) => ({ key, value: undefined }));
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, 'unset', edits);
-  await change(before, flags, edits);
+  await changeAndWait(before, flags, edits);
   return 0;
 }
 
 /** Each text is YAML; a list counts as its entries. */
-export const entriesIn = (key: string, texts: readonly string[]): readonly SettingValue[] =>
+export const parseEntries = (key: string, texts: readonly string[]): readonly SettingValue[] =>
   texts.flatMap((text) => parseYaml(key, text));
 
 /**
@@ -166,7 +166,7 @@ export async function editConfig(
   const edits = [{ key, value: undefined, entries: { kind, entries } }];
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, kind, edits);
-  await change(before, flags, edits, effect);
+  await changeAndWait(before, flags, edits, effect);
   return 0;
 }
 
@@ -259,7 +259,7 @@ export async function submitEdits(
   return changedShape.parse(await askDaemon(before.config.stateDir, path, 'POST', form.toString()));
 }
 
-async function change(
+async function changeAndWait(
   before: FoundConfig,
   flags: SettingFlags,
   edits: readonly SettingEdit[],

@@ -8,7 +8,7 @@ import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { ANY, INSTALLER, matches } from '../../images/sources/offer.ts';
 import type { ImageName } from '../../images/store/image-store.ts';
-import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, type Fields, printAnswer, requireChange, type Where } from '../terminal/asking.ts';
 import { printTable } from '../terminal/output.ts';
 import {
   fetchSources,
@@ -82,7 +82,7 @@ export async function listSelections(flags: Where & { readonly source?: string |
   );
   const all = matches.flat();
   const selections = all.map(({ selection }) => selection);
-  tell(flags, selections, () => {
+  printAnswer(flags, selections, () => {
     const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
       // A command cannot change a selection of a file.
       pin === null ? String(id) : '–',
@@ -110,9 +110,9 @@ export async function addSelection(
   const [os = '*', release = '*', ...more] = names.length === 3 && names[0] === INSTALLER ? names.slice(1) : names;
   if (more.length > 0)
     throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
-  const raw = await ask(flags, selectionsPath(source), 'POST', { ...listFields(flags), os, release });
+  const raw = await askRegion(flags, selectionsPath(source), 'POST', { ...listFields(flags), os, release });
   const selected = `Selected ${os}/${release} from ${source.name}; the next import fetches it.`;
-  return tell(flags, raw, `${selected} To import now: rackboot images import`);
+  return printAnswer(flags, raw, `${selected} To import now: rackboot images import`);
 }
 
 function listFields({ arches, subarches, labels }: ListFlags): Fields {
@@ -143,15 +143,15 @@ export async function setSelection(flags: OnSelection & ListFlags): Promise<numb
   const fields = listFields(flags);
   requireChange(fields, '--arches, --subarches or --labels');
   const { source, path } = await findSelection(flags);
-  const raw = await ask(flags, path, 'PUT', fields);
+  const raw = await askRegion(flags, path, 'PUT', fields);
   const { os, release } = selectionShape.parse(raw);
   const changed = `The selection ${os}/${release} of ${source.name} is changed; the next import uses it.`;
-  return tell(flags, raw, `${changed} \`rackboot images selections list ${source.id}\` shows it.`);
+  return printAnswer(flags, raw, `${changed} \`rackboot images selections list ${source.id}\` shows it.`);
 }
 
 /** @throws RackError `not-found` */
 export async function removeSelection(flags: OnSelection): Promise<number> {
   const { id, os, release, source, path } = await findSelection(flags);
-  await ask(flags, path, 'DELETE');
-  return tell(flags, { id }, `${os}/${release} of ${source.name} is no longer selected. Imported images stay.`);
+  await askRegion(flags, path, 'DELETE');
+  return printAnswer(flags, { id }, `${os}/${release} of ${source.name} is no longer selected. Imported images stay.`);
 }

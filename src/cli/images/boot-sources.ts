@@ -13,7 +13,7 @@ import { nearestHint } from '../../ground/nearest-name.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { buildStreamSource, namesIndex } from '../../region/images/region-source.ts';
 import { KEYRING_BYTES_MAX } from '../../region/records/boot-store.ts';
-import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, type Fields, printAnswer, requireChange, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printError } from '../terminal/output.ts';
 import type { TrustFlags } from './options.ts';
@@ -180,7 +180,7 @@ export async function addSource(flags: Where & TrustFlags & { readonly url: stri
       'name the keys of the site: add --keyring FILE, which is read at each import, or --keys FILE; without signatures: --unsigned --why TEXT';
     throw new RackError('bad-argument', text);
   }
-  const raw = await ask(flags, PATH, 'POST', { ...(await trustFields(flags)), url: siteUrl(flags.url) });
+  const raw = await askRegion(flags, PATH, 'POST', { ...(await trustFields(flags)), url: siteUrl(flags.url) });
   const { id, url } = addedShape.parse(raw);
   const next = [
     `Source ${id} is ${url}`,
@@ -188,7 +188,7 @@ export async function addSource(flags: Where & TrustFlags & { readonly url: stri
     `Then select images from it: sudo rackboot images selections add ${id} ubuntu/noble`,
     'The next import of the region then fetches them. To import at once: sudo rackboot images import',
   ];
-  tell(flags, raw, next.join('\n'));
+  printAnswer(flags, raw, next.join('\n'));
   const others = flags.json
     ? []
     : (await fetchSources(findStateDir(flags))).filter((other) => other.url === url && other.id !== id);
@@ -204,15 +204,15 @@ export async function setSource(flags: OnSource & TrustFlags & { readonly url?: 
   const fields = { ...(await trustFields(flags)), url: flags.url };
   requireChange(fields, '--keyring, --keys, --unsigned, --why, --index or --url');
   const { id } = await findSource(findStateDir(flags), flags.source);
-  const raw = await ask(flags, `${PATH}${id}/`, 'PUT', fields);
+  const raw = await askRegion(flags, `${PATH}${id}/`, 'PUT', fields);
   const { url } = addedShape.parse(raw);
   const changed = `The source ${url} is changed; the next import uses it.`;
-  return tell(flags, raw, `${changed} \`rackboot images sources list\` shows it.`);
+  return printAnswer(flags, raw, `${changed} \`rackboot images sources list\` shows it.`);
 }
 
 /** Removes a source with its selections. @throws RackError `not-found` */
 export async function removeSource(flags: OnSource): Promise<number> {
   const { id, url } = await findSource(findStateDir(flags), flags.source);
-  await ask(flags, `${PATH}${id}/`, 'DELETE');
-  return tell(flags, { id, url }, `The source ${url} is removed, with its selections. Imported images stay.`);
+  await askRegion(flags, `${PATH}${id}/`, 'DELETE');
+  return printAnswer(flags, { id, url }, `The source ${url} is removed, with its selections. Imported images stay.`);
 }

@@ -24,7 +24,7 @@ import { type NetbootTree, readNetbootTree } from '../../images/make/netboot-tre
 import { assertReplaceable, installerDirectory, replaceable } from '../../images/run/tree-parts.ts';
 import type { Publisher } from '../../images/store/publication.ts';
 import { asStoreError } from '../../images/store/store-error.ts';
-import { tell } from '../terminal/asking.ts';
+import { printAnswer } from '../terminal/asking.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printTable } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
@@ -99,7 +99,7 @@ const STATES = {
 export async function showLoaders(flags: StoreFlags): Promise<number> {
   const { tree } = await enterImageTree(flags);
   const loaders = await listLoaders(tree);
-  if (flags.json) return tell(flags, loaders, '');
+  if (flags.json) return printAnswer(flags, loaders, '');
   const byArchitecture = Map.groupBy(loaders, ({ architecture }) => architecture);
   printTable(
     ['ARCHITECTURE', 'LOADER', 'STATE', 'PACKAGE'],
@@ -123,7 +123,7 @@ export async function importInstallerImage(flags: InstallerFlags): Promise<numbe
   if (from === undefined) {
     requireInstallerPrograms(flags.package);
     return publishImages(flags, async (request) => {
-      checkPlace(request, 'debian');
+      checkBuildTarget(request, 'debian');
       return [await importInstaller({ ...request, mayReplace: replaceable(request.tree, 'debian') })];
     });
   }
@@ -145,7 +145,7 @@ export async function importInstallerImage(flags: InstallerFlags): Promise<numbe
 
 async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): Promise<Publication> {
   checkNames(request);
-  checkPlace(request, tree.os);
+  checkBuildTarget(request, tree.os);
   const { kernel, initrd, os, source, title = request.release } = tree;
   const base = tree.release ?? request.release;
   const facts = { os, release: request.release, base, title, source };
@@ -155,7 +155,7 @@ async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): P
   );
 }
 
-const checkPlace = ({ tree, arch, release }: EnvironmentRequest, os: string): void =>
+const checkBuildTarget = ({ tree, arch, release }: EnvironmentRequest, os: string): void =>
   assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
 
 /** Checked first: without one of these programs, all would be fetched in vain. */
@@ -196,5 +196,5 @@ async function publishImages(
       throw asStoreError(error, tree);
     })
     .finally(() => progress.close());
-  return tell(flags, published, published.flatMap(publishedLines).join('\n'));
+  return printAnswer(flags, published, published.flatMap(publishedLines).join('\n'));
 }

@@ -8,7 +8,7 @@ import { type BundleContent, writeBundle } from '../../images/carry/bundle.ts';
 import { reportTenths } from '../../images/engine/reports.ts';
 import { listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
 import { formatImageName, readImages, type StoredImage } from '../../images/store/image-store.ts';
-import { tell } from '../terminal/asking.ts';
+import { printAnswer } from '../terminal/asking.ts';
 import { formatBytes } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
 import { enterImageTree } from './image-tree.ts';
@@ -38,7 +38,7 @@ export async function exportImages(flags: StoreFlags & { readonly words: readonl
     const exported = [...content.images.map(formatImageName), ...content.parts.map(nameOfPart)];
     const lines = exported.map((name) => `Exported ${name}`);
     const text = [...lines, `Wrote ${path}: ${counted(exported.length, 'image')}, ${formatBytes(size)}`].join('\n');
-    return tell(flags, { file: path, bytes: size, ...content }, text);
+    return printAnswer(flags, { file: path, bytes: size, ...content }, text);
   });
 }
 

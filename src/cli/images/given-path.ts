@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
-import { bytesOfFile, openGiven, readPieces } from '../../images/content/image-file.ts';
+import { bytesOfFile, openGiven, readImagePieces } from '../../images/content/image-file.ts';
 import type { GivenContent } from '../../images/engine/works.ts';
 import {
   type GivenDirectory,
@@ -46,7 +46,7 @@ export async function openGivenPath(path: string): Promise<GivenPath> {
 export async function readContent(handle: FileHandle, name: string): Promise<GivenContent> {
   const file = await bytesOfFile(handle, name);
   async function* pieces(): AsyncGenerator<Uint8Array> {
-    for await (const { bytes } of readPieces(file)) yield bytes;
+    for await (const { bytes } of readImagePieces(file)) yield bytes;
     await file.checkUnchanged();
   }
   return { bytes: file.bytes, pieces, file };

@@ -149,7 +149,7 @@ export async function importByName(flags: ImportFlags & { readonly image: string
   for (const architecture of flags.arch.split(',')) {
     const names = { os, release, architecture: architecture.trim(), subarchitecture: flags.subarch };
     const imported = await importFrom(place, { kind, ...names }, sources, { ...flags, bytesPerSecondMax, packages });
-    results.push(await show(imported, place, flags));
+    results.push(await showImported(imported, place, flags));
   }
   if (flags.json) printJson(results.length === 1 ? results[0] : results);
   return 0;
@@ -168,7 +168,7 @@ export async function importFrom(
 }
 
 /** Prints what was imported, and removes older images. @returns the result for JSON */
-async function show(imported: Imported, place: ImageTree, { json }: ImportFlags): Promise<unknown> {
+async function showImported(imported: Imported, place: ImageTree, { json }: ImportFlags): Promise<unknown> {
   if ('image' in imported) {
     const { offer: from, ...result } = imported;
     const removed = result.added ? await removeOlderThan(result.image, place) : [];

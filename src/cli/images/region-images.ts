@@ -7,7 +7,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { formatImageName } from '../../images/store/image-store.ts';
-import { tell, type Where } from '../terminal/asking.ts';
+import { printAnswer, type Where } from '../terminal/asking.ts';
 import { formatBytes, print, printError, printJson, tableText } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
 import { nearestBeginning, severalMatch } from './named-images.ts';
@@ -89,7 +89,7 @@ export async function listRegionImages(where: Where): Promise<number> {
     'Neither a host of the region nor a rack has a disk image: `rackboot images upload NAME FILE` brings one to the region; ' +
     '`sudo rackboot images make-debian` on the host of a rack makes one.';
   const table = tableText(['IMAGE', 'SIZE', 'ON A DISK', 'SHA256', 'HOSTS', 'RACKS'], rows, empty);
-  return tell(where, { images, problems: [], notes: [] }, table);
+  return printAnswer(where, { images, problems: [], notes: [] }, table);
 }
 
 /**

@@ -24,7 +24,7 @@ export class StopSignals {
 }
 
 /** Waits, but no longer than until the signal comes. */
-export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+export const pauseUnlessStopped = (ms: number, signal: AbortSignal): Promise<void> =>
   wait(ms, undefined, { signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error;
   });

@@ -31,7 +31,7 @@ import { type HashedFile, openHashed } from '../terminal/hashed-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { ImportProgress } from './import-progress.ts';
 import type { UploadFlags } from './options.ts';
-import { pause, StopSignals } from './stop-signals.ts';
+import { pauseUnlessStopped, StopSignals } from './stop-signals.ts';
 
 // The region to which a command uploads: that of this host, by its control socket, or another by
 // URL and API key.
@@ -204,7 +204,7 @@ class Upload {
         if (error instanceof RackError && error.code === 'not-found' && (await this.#isDone(id, versions))) return;
         if (!(error instanceof RackError && error.code === 'not-running') || failures >= ATTEMPTS_MAX) throw error;
         failures += 1;
-        await pause(PAUSE_MS * failures, this.#signal);
+        await pauseUnlessStopped(PAUSE_MS * failures, this.#signal);
         // Perhaps only the answer was lost.
         at = (await this.#ask(id)) ?? at;
       }
@@ -253,7 +253,7 @@ class Upload {
       if (reason !== '' && reason !== printed && !this.#flags.json) print(`Not yet: ${reason}`);
       printed = reason;
       this.#checkStop();
-      await pause(LOOK_MS, this.#signal);
+      await pauseUnlessStopped(LOOK_MS, this.#signal);
     }
   }
 

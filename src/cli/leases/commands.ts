@@ -18,7 +18,7 @@ const CRITERIA = {
   'client-id': option('Of this client identifier, such as 01:52:54:*; * matches anything'),
 } as const;
 
-const list = () => import('./list.ts');
+const loadList = () => import('./list.ts');
 
 export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running or stopped', [
   action(
@@ -27,7 +27,7 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
     { config, json, csv: flag('Print CSV'), ...CRITERIA },
     async (argv) => {
       if (argv.json && argv.csv) throw new RackError('bad-argument', 'use --json or --csv, not both');
-      const { listLeases } = await list();
+      const { listLeases } = await loadList();
       return await listLeases(argv.config, argv, argv.json ? 'json' : argv.csv ? 'csv' : 'table');
     },
   ),
@@ -35,21 +35,21 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
     'show <wanted>',
     'Show everything about a lease, by address or hardware address',
     { wanted: named(), config, json },
-    list,
+    loadList,
     'showLease',
   ),
   row(
     'end <address>',
     'End a lease early in the running rack, such as that of a removed machine',
     { address: named(), config },
-    list,
+    loadList,
     'endLease',
   ),
   row(
     'clear <address>',
     'Return an address to its range in the running rack after another host used it',
     { address: named(), config },
-    list,
+    loadList,
     'clearAddress',
   ),
   row(

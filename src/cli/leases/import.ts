@@ -44,13 +44,13 @@ const PIECE_BYTES = 256 * 1024;
  * @throws RackError as `fileFault`
  */
 export function* linesOfFile(path: string, lineMax: number): Generator<string, void> {
-  const file = open(path);
+  const file = openLeaseFile(path);
   const piece = Buffer.alloc(PIECE_BYTES);
   const cut = lineMax + 1;
   let rest = '';
   try {
     for (;;) {
-      const bytes = read(file, piece, path);
+      const bytes = readAt(file, piece, path);
       if (bytes === 0) break;
       const lines = (rest + piece.toString('latin1', 0, bytes)).split('\n');
       rest = lines.pop() ?? '';
@@ -66,7 +66,7 @@ export function* linesOfFile(path: string, lineMax: number): Generator<string, v
 
 const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
 
-function open(path: string): number {
+function openLeaseFile(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (cause) {
@@ -74,7 +74,7 @@ function open(path: string): number {
   }
 }
 
-function read(file: number, into: Buffer, path: string): number {
+function readAt(file: number, into: Buffer, path: string): number {
   try {
     return readSync(file, into, 0, into.length, null);
   } catch (cause) {

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { ciscoPort, LEASE_CRITERIA, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
 import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { jsonListLines, print, printError, printFields, printLines, tableLines } from '../terminal/output.ts';
 import { findLeases, type GivenCriteria } from './source.ts';
 
@@ -83,7 +83,7 @@ export async function showLease(argv: Where & { readonly wanted: string }): Prom
     const what = address === undefined ? 'has no lease on this rack' : 'was never leased by this rack';
     throw new RackError('not-found', `${wanted} ${what}`);
   }
-  return tell(argv, leases, () => {
+  return printAnswer(argv, leases, () => {
     for (const [index, lease] of leases.entries()) {
       if (index > 0) print('');
       printFields(listLeaseFields(lease));
@@ -96,7 +96,7 @@ const endedShape = z.object({ mac: z.string() });
 /** Returns an address that was set aside to its range. */
 export async function clearAddress(argv: Where & { readonly address: string }): Promise<number> {
   const address = formatIpv4(parseAddress(argv.address));
-  await ask(argv, `/leases/clear?address=${address}`, 'POST');
+  await askRegion(argv, `/leases/clear?address=${address}`, 'POST');
   print(`${address} is no longer set aside. The rack probes it again before offering it.`);
   return 0;
 }
@@ -104,7 +104,7 @@ export async function clearAddress(argv: Where & { readonly address: string }): 
 /** @throws RackError `bad-argument`, `not-found` if the address has none, as `askDaemon` */
 export async function endLease(argv: Where & { readonly address: string }): Promise<number> {
   const address = formatIpv4(parseAddress(argv.address));
-  const { mac } = endedShape.parse(await ask(argv, `/leases/end?address=${address}`, 'POST'));
+  const { mac } = endedShape.parse(await askRegion(argv, `/leases/end?address=${address}`, 'POST'));
   print(`The lease of ${address} to ${mac} has ended.`);
   return 0;
 }

@@ -49,10 +49,10 @@ interface FoundLeases {
 export async function findLeases(config: string, criteria: GivenCriteria): Promise<FoundLeases> {
   const { stateDir } = loadPlace(config);
   try {
-    return { leases: inOrder(await askLeases(stateDir, criteria)), file: undefined };
+    return { leases: sortLeases(await askLeases(stateDir, criteria)), file: undefined };
   } catch (error) {
     if (!(error instanceof RackError) || error.code !== 'not-running') throw error;
-    return { leases: inOrder(readLeases(config, criteria)), file: join(stateDir, LEASE_FILE) };
+    return { leases: sortLeases(readLeases(config, criteria)), file: join(stateDir, LEASE_FILE) };
   }
 }
 
@@ -109,7 +109,7 @@ export function datedLeases(stateDir: string, moment: HostMoment): readonly Leas
   return restoreLeases(leases, moment, clocks, reportedEnds);
 }
 
-const inOrder = (leases: LeaseReport[]): readonly LeaseReport[] => {
+const sortLeases = (leases: LeaseReport[]): readonly LeaseReport[] => {
   const keyed = leases.map((lease) => ({ lease, at: parseIpv4(lease.address) ?? 0 }));
   return keyed.sort((a, b) => a.at - b.at).map(({ lease }) => lease);
 };

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { ask, type Where } from '../terminal/asking.ts';
+import { askRegion, type Where } from '../terminal/asking.ts';
 import { devicesShape, findMachineShape, type MachineShape, machinesShape } from '../terminal/shapes.ts';
 
 const identityShape = z.object({
@@ -42,10 +42,10 @@ const DEVICES_PATH = '/MAAS/api/2.0/devices/';
  * Finds a machine by system id, hostname, FQDN or hardware address. @throws RackError `not-found`
  */
 export async function findMachine(where: Where, wanted: string): Promise<MachineShape> {
-  const machines = machinesShape.parse(await ask(where, MACHINES_PATH));
+  const machines = machinesShape.parse(await askRegion(where, MACHINES_PATH));
   const machine = findMachineShape(machines, wanted);
   if (machine === undefined) {
-    const device = findMachineShape(devicesShape.parse(await ask(where, DEVICES_PATH)), wanted);
+    const device = findMachineShape(devicesShape.parse(await askRegion(where, DEVICES_PATH)), wanted);
     if (device !== undefined)
       throw new RackError('not-found', `${wanted} is a device: \`rackboot devices read\` shows all`);
     const hint = nearestHint(
@@ -61,7 +61,7 @@ export async function identityFields(
   where: Where,
   machine: MachineShape,
 ): Promise<readonly (readonly [string, string])[]> {
-  const identity = identityShape.parse(await ask(where, `${MACHINES_PATH}${machine.system_id}/?op=identity`));
+  const identity = identityShape.parse(await askRegion(where, `${MACHINES_PATH}${machine.system_id}/?op=identity`));
   const lines = identity.evidence.map((line): readonly [string, string] => {
     const notes = [
       line.is_vouched ? 'booted from it, confirmed by its rack' : '',

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../ground/errors.ts';
-import { ask, type Fields, type Where } from '../terminal/asking.ts';
+import { askRegion, type Fields, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { machineShape } from '../terminal/shapes.ts';
 import { formatMachineTitle } from './arguments.ts';
@@ -35,7 +35,7 @@ export async function newMachineFields(
   // The region would take a known machine for one that enlists again.
   for (const mac of argv.macs) {
     const query = new URLSearchParams({ op: 'is_registered', mac_address: mac });
-    if (z.boolean().parse(await ask(argv, `${MACHINES_PATH}?${query}`)))
+    if (z.boolean().parse(await askRegion(argv, `${MACHINES_PATH}?${query}`)))
       throw new RackError(
         'already-exists',
         `a machine with the address ${mac} already exists: rackboot machines show ${mac} shows it`,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { asSentence, counted, noneFitsText } from '../../ground/counted.ts';
 import { DEFAULT_AREA } from '../../region/records/area.ts';
-import { ask, encodeForm, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, encodeForm, printAnswer, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, printFields, printTable } from '../terminal/output.ts';
 import { type MachineShape, machinesShape } from '../terminal/shapes.ts';
 import { findMachine, identityFields } from './identity.ts';
@@ -42,10 +42,11 @@ interface ListArguments extends Where {
 export async function listMachines(argv: ListArguments): Promise<number> {
   const { search: q, status, owner, rack, zone, pool, tags, arch } = argv;
   const filters = encodeForm({ q, status, owner, rack, zone, pool, tags, arch });
-  const raw = await ask(argv, `${MACHINES_PATH}${filters === '' ? '' : `?${filters}`}`);
+  const raw = await askRegion(argv, `${MACHINES_PATH}${filters === '' ? '' : `?${filters}`}`);
   const machines = machinesShape.parse(raw);
-  const all = argv.json !== true && machines.length === 0 && filters !== '' ? await ask(argv, MACHINES_PATH) : raw;
-  return tell(argv, raw, () => {
+  const all =
+    argv.json !== true && machines.length === 0 && filters !== '' ? await askRegion(argv, MACHINES_PATH) : raw;
+  return printAnswer(argv, raw, () => {
     const total = machinesShape.parse(all).length;
     const columns = columnsFor(machines);
     printTable(
@@ -120,7 +121,7 @@ const formatLabel = (key: string): string =>
 /** Named by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
 export async function showMachine(argv: Where & { readonly machine: string }): Promise<number> {
   const machine = await findMachine(argv, argv.machine);
-  if (argv.json === true) return tell(argv, machine, '');
+  if (argv.json === true) return printAnswer(argv, machine, '');
   const lines: readonly (readonly [string, string])[] = [
     ['System id', machine.system_id],
     ['Name', machine.fqdn],
@@ -154,7 +155,7 @@ const areaLines = ({ zone, pool }: MachineShape): readonly (readonly [string, st
 /** Who locked the machine with which comment, and how to unlock it. The log keeps events for a time only. */
 async function lockText(where: Where, { system_id: id, hostname }: MachineShape): Promise<string> {
   const filter = new URLSearchParams({ level: 'AUDIT', id, limit: String(LOCK_EVENTS_MAX) });
-  const { events } = lockEventsShape.parse(await ask(where, `/MAAS/api/2.0/events/?op=query&${filter}`));
+  const { events } = lockEventsShape.parse(await askRegion(where, `/MAAS/api/2.0/events/?op=query&${filter}`));
   const event = events.find(({ code, params }) => code === 'command' && params?.command === 'lock');
   const comment = event?.params?.comment ?? '';
   const by = event === undefined ? '' : `by ${event.username}${comment === '' ? '' : ` (${comment})`}; `;

@@ -6,7 +6,7 @@ import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { sleep, systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { print } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
@@ -33,10 +33,10 @@ type Login = z.output<typeof loginsShape>[number];
 export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }): Promise<number> {
   const { system_id: id } = await findMachine(argv, argv.machine);
   const path = `${MACHINES_PATH}${id}/`;
-  let machine = await ask(argv, `${path}?op=rescue_mode`, 'POST', { comment: argv.comment });
+  let machine = await askRegion(argv, `${path}?op=rescue_mode`, 'POST', { comment: argv.comment });
   if (argv.wait) machine = await waitForLogin(argv, path);
-  const logins = await ask(argv, `${path}?op=logins`);
-  return tell(argv, { machine, logins }, () => {
+  const logins = await askRegion(argv, `${path}?op=logins`);
+  return printAnswer(argv, { machine, logins }, () => {
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
     print(`${fqdn} (${id}) is ${status} now${message ? `: ${message}` : ''}.`);
     const parsed = loginsShape.parse(logins);
@@ -56,7 +56,7 @@ async function waitForLogin(where: Where, path: string): Promise<unknown> {
   const began = systemClock.now();
   let printed = '';
   for (;;) {
-    const machine = await ask(where, path);
+    const machine = await askRegion(where, path);
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
     const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}`;
     if (status === 'Rescue mode') return machine;

@@ -9,7 +9,7 @@ import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { sleep } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { plainWords } from '../../region/records/power-words.ts';
-import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, type Fields, printAnswer, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printFields, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
@@ -50,9 +50,9 @@ const ageText = (seconds: number | null): string => (seconds === null ? '-' : `$
 export async function showPower(argv: Where & { readonly machine?: string | undefined }): Promise<number> {
   if (argv.machine === undefined) return await showAll(argv);
   const { system_id: id, fqdn } = await findMachine(argv, argv.machine);
-  const raw = await ask(argv, `${MACHINES_PATH}${id}/?op=query_power_state`);
+  const raw = await askRegion(argv, `${MACHINES_PATH}${id}/?op=query_power_state`);
   const { state, age, text } = stateShape.parse(raw);
-  tell(argv, { system_id: id, state, age, text }, () => {
+  printAnswer(argv, { system_id: id, state, age, text }, () => {
     const more: [string, string][] = plainText(text) === '' ? [] : [['Details', plainText(text)]];
     printFields([['Machine', `${fqdn} (${id})`], ['Power', state], ['Seen', ageText(age)], ...more]);
   });
@@ -60,7 +60,7 @@ export async function showPower(argv: Where & { readonly machine?: string | unde
 }
 
 async function showAll(where: Where): Promise<number> {
-  const machines = z.array(powerShape).parse(await ask(where, MACHINES_PATH));
+  const machines = z.array(powerShape).parse(await askRegion(where, MACHINES_PATH));
   const brief = machines.map((machine) => ({
     system_id: machine.system_id,
     fqdn: machine.fqdn,
@@ -77,7 +77,7 @@ async function showAll(where: Where): Promise<number> {
     ageText(machine.power_state_age),
     describePower(machine),
   ]);
-  return tell(where, brief, () =>
+  return printAnswer(where, brief, () =>
     printTable(['MACHINE', 'DRIVER', 'POWER', 'SEEN', 'NOTE'], rows, 'No machine is known.'),
   );
 }
@@ -98,11 +98,11 @@ export async function switchMachine(
   fields: Fields,
 ): Promise<number> {
   const { system_id: id } = await findMachine(argv, argv.machine);
-  const raw = await ask(argv, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', { comment: argv.comment, ...fields });
+  const raw = await askRegion(argv, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', { comment: argv.comment, ...fields });
   const machine = switchedShape.parse(raw);
   const way = op === 'power_off' ? 'off' : 'on';
   if (!argv.wait)
-    return tell(argv, raw, () => {
+    return printAnswer(argv, raw, () => {
       print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
       if (way === 'on') printWhatFollows(machine);
     });
@@ -110,7 +110,7 @@ export async function switchMachine(
   const end = await findEnd(argv, machine, machine.event_id, way);
   const isDone = end?.type === `Node powered ${way}`;
   const text = end?.description ?? (isOver ? 'another command changed its power' : 'it is still being switched');
-  tell(argv, { system_id: id, done: isDone, text }, () => {
+  printAnswer(argv, { system_id: id, done: isDone, text }, () => {
     print(`${machine.fqdn} (${id}): ${plainWords(text)}.`);
     if (isDone && way === 'on') printWhatFollows(machine);
   });
@@ -134,7 +134,7 @@ function printWhatFollows({
 async function awaitTask(where: Where, { system_id: id }: PowerShape): Promise<boolean> {
   const path = `${MACHINES_PATH}${id}/`;
   for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += POLL_MS) {
-    if (powerShape.parse(await ask(where, path)).power_task === '') return true;
+    if (powerShape.parse(await askRegion(where, path)).power_task === '') return true;
     await sleep(POLL_MS);
   }
   return false;
@@ -146,7 +146,7 @@ async function awaitTask(where: Where, { system_id: id }: PowerShape): Promise<b
  */
 async function findEnd(where: Where, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
   const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });
-  const { events } = eventsShape.parse(await ask(where, `/MAAS/api/2.0/events/?op=query&${query}`));
+  const { events } = eventsShape.parse(await askRegion(where, `/MAAS/api/2.0/events/?op=query&${query}`));
   const ends = [`Node powered ${way}`, `Failed to power ${way} node`];
   return events.findLast(({ type }) => ends.includes(type));
 }

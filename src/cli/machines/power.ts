@@ -15,7 +15,7 @@ import { openSshIdentity, readPublicKey, type SshIdentity } from '../../power/ss
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
 import { powerText, problemText } from '../../region/records/power-words.ts';
 import { hasStore, openStore } from '../../region-host/open-store.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { print, printFields, tableText } from '../terminal/output.ts';
 import { becomeOwner, becomeOwnerOfNew } from '../terminal/state-owner.ts';
 import { findMachine } from './identity.ts';
@@ -73,7 +73,7 @@ async function checkHypervisor(where: Where, stateDir: string, uri: string): Pro
   if (list.kind === 'failed') {
     const { outcome } = list;
     const { kind, detail } = outcome;
-    tell(where, { address: host.address, outcome: kind, text: powerText(detail) }, () =>
+    printAnswer(where, { address: host.address, outcome: kind, text: powerText(detail) }, () =>
       printOutcome(host.address, outcome),
     );
     return 1;
@@ -84,20 +84,20 @@ async function checkHypervisor(where: Where, stateDir: string, uri: string): Pro
     rows,
     `${host.address} answers and has no virtual machines.`,
   );
-  return tell(where, { address: host.address, outcome: 'done', machines: list.guests }, table);
+  return printAnswer(where, { address: host.address, outcome: 'done', machines: list.guests }, table);
 }
 
 async function checkMachine(where: Where, stateDir: string, wanted: string): Promise<number> {
   const { system_id: id, fqdn } = await findMachine(where, wanted);
   const path = `${MACHINES_PATH}${encodeURIComponent(id)}/`;
-  const { power_type: type } = machinePower.parse(await ask(where, path));
-  const identity = machineIdentity.parse(await ask(where, `${path}?op=identity`));
+  const { power_type: type } = machinePower.parse(await askRegion(where, path));
+  const identity = machineIdentity.parse(await askRegion(where, `${path}?op=identity`));
   if (identity.power_is_proposed) {
     // Parameters from an anonymous caller must not make this host contact anyone.
     const text = `${fqdn} reported its power parameters itself and is not accepted yet: commission it, or set them`;
     throw new RackError('bad-argument', text);
   }
-  const values = machineValues.parse(await ask(where, `${path}?op=power_parameters`));
+  const values = machineValues.parse(await askRegion(where, `${path}?op=power_parameters`));
   const driver = findDriver(type);
   if (driver === undefined) {
     const names = POWER_DRIVERS.map(({ name }) => name).join(', ');
@@ -114,7 +114,7 @@ async function checkMachine(where: Where, stateDir: string, wanted: string): Pro
   const { kind: outcome, state, detail, said = '' } = answer;
   const { controller } = opened.port;
   const raw = { system_id: id, power_type: type, controller, outcome, state, text: powerText(detail), said };
-  tell(where, raw, () => printOutcome(controller, answer));
+  printAnswer(where, raw, () => printOutcome(controller, answer));
   return answer.kind === 'done' || driver.byHand ? 0 : 1;
 }
 

@@ -13,7 +13,7 @@ import { RackError } from '../../ground/errors.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { mistakeText } from '../../region/records/preseed-mistake.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { findConfig, leftOutNote, loadServed } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { print, printDocument, printError, printJson, printTable } from '../terminal/output.ts';
@@ -60,7 +60,7 @@ export async function listPreseeds(where: Where): Promise<number> {
   const templates = openTemplates(config).list();
   const leftOut = leftOutNote(config.stateDir);
   const { directory } = config.preseeds;
-  return tell(where, { directory, templates, notes: leftOut === undefined ? [] : [leftOut] }, () => {
+  return printAnswer(where, { directory, templates, notes: leftOut === undefined ? [] : [leftOut] }, () => {
     const rows = templates.map(({ name, origin, isReplaced }) => [name, isReplaced ? 'shipped, replaced' : origin]);
     printTable(['NAME', 'ORIGIN'], rows, 'There are no templates.');
     print(`\nYour own templates are in ${directory}.`);
@@ -92,7 +92,7 @@ export async function renderForMachine(flags: RenderFlags): Promise<number> {
   const machine = await findMachine(flags, flags.machine);
   const { config } = await findConfig(flags.config);
   const { osystem, distro_series: release } = installShape.parse(machine);
-  const raw = await ask(flags, `/MAAS/rackboot/1/preseeds/${machine.system_id}/`, 'POST', {
+  const raw = await askRegion(flags, `/MAAS/rackboot/1/preseeds/${machine.system_id}/`, 'POST', {
     purpose: flags.purpose,
     osystem: flags.os ?? (osystem === '' ? 'debian' : osystem),
     release: flags.release ?? (release === '' ? config.boot.commissioningRelease : release),
@@ -103,7 +103,7 @@ export async function renderForMachine(flags: RenderFlags): Promise<number> {
   });
   const { names, result } = renderedShape.parse(raw);
   if (!flags.names) return printPreseed(result, flags.json);
-  return tell(flags, names, names.join('\n'));
+  return printAnswer(flags, names, names.join('\n'));
 }
 
 function printPreseed(result: z.output<typeof resultShape>, json: boolean): number {

@@ -7,7 +7,7 @@ import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { sleep } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { ask, type Where } from '../terminal/asking.ts';
+import { askRegion, type Where } from '../terminal/asking.ts';
 import { print, printJson, printPart, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
 import { findMachine } from './identity.ts';
@@ -54,7 +54,7 @@ export async function showResults(argv: ResultArguments): Promise<number> {
   if (argv.script !== undefined)
     return await printOutput(argv, path, { hostname: machine.hostname, script: argv.script });
   if (argv.follow) return await new Follower(argv, machine.system_id, path).follow();
-  const raw = await ask(argv, path);
+  const raw = await askRegion(argv, path);
   const runs = z.array(runShape).parse(raw);
   if (argv.json) printJson(argv.all ? raw : runs.slice(0, 1));
   else if (runs.length === 0) print(`${machine.fqdn} has run no scripts yet.`);
@@ -74,7 +74,7 @@ function printRun(run: Run): void {
 }
 
 async function newestRun(where: Where, path: string, query: string): Promise<Run | undefined> {
-  const runs = z.array(runShape).parse(await ask(where, `${path}?${query}`));
+  const runs = z.array(runShape).parse(await askRegion(where, `${path}?${query}`));
   return runs[0];
 }
 
@@ -113,7 +113,7 @@ class Follower {
 
   async follow(): Promise<number> {
     for (;;) {
-      const machine = machineShape.parse(await ask(this.#where, `${MACHINES_PATH}${this.#systemId}/`));
+      const machine = machineShape.parse(await askRegion(this.#where, `${MACHINES_PATH}${this.#systemId}/`));
       const run = await newestRun(this.#where, this.#path, '');
       if (run !== undefined) await this.#show(run);
       if (!AT_WORK.has(machine.status_name)) {
@@ -133,7 +133,7 @@ class Follower {
     );
     if (news.length === 0) return;
     const query = new URLSearchParams({ include_output: 'true', filters: news.map(({ name }) => name).join(',') });
-    const raw = await ask(this.#where, `${this.#path}${run.id}/?${query.toString()}`);
+    const raw = await askRegion(this.#where, `${this.#path}${run.id}/?${query.toString()}`);
     for (const result of runShape.parse(raw).results) this.#print(result);
   }
 

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import type { OptionNames } from '../../control/field-refusal.ts';
 import { RackError } from '../../ground/errors.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, formatDuration, print, printDocument, tableText } from '../terminal/output.ts';
 
@@ -56,8 +56,8 @@ export async function addScript(
   const { kind: type, title, timeout, position, tag } = argv;
   const fields = { name, script, type, title, timeout, position, tags: tag?.join(',') };
   const [path, method] = argv.replace ? [scriptPath(name), 'PUT' as const] : [PATH, 'POST' as const];
-  const raw = await ask(argv, path, method, fields, NAMES);
-  return tell(argv, raw, () => {
+  const raw = await askRegion(argv, path, method, fields, NAMES);
+  return printAnswer(argv, raw, () => {
     const script = shape.parse(raw);
     const time = formatDuration(script.timeout_seconds * 1000);
     print(`${script.name} is a ${KINDS[script.type] ?? ''} script; it may take ${time}.`);
@@ -82,6 +82,6 @@ export function scriptsText(answer: unknown): string {
 
 /** Prints the text of a script. @throws RackError `not-found` */
 export async function showScript(argv: Where & { readonly script: string }): Promise<number> {
-  printDocument(String(await ask(argv, `${scriptPath(argv.script)}?op=download`)));
+  printDocument(String(await askRegion(argv, `${scriptPath(argv.script)}?op=download`)));
   return 0;
 }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { ask, encodeForm, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, encodeForm, printAnswer, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { printError, tableText } from '../terminal/output.ts';
 
@@ -45,6 +45,10 @@ export async function addSshKeys(
     .filter((line) => line !== '' && !line.startsWith('#'));
   if (lines.length === 0) throw new RackError('bad-argument', `${argv.file} contains no key`);
   const added: unknown[] = [];
-  for (const key of lines) added.push(await ask(argv, path, 'POST', { key }));
-  return tell(argv, added, `${added.length === 1 ? 'The key is' : `${counted(added.length, 'key')} are`} added.`);
+  for (const key of lines) added.push(await askRegion(argv, path, 'POST', { key }));
+  return printAnswer(
+    argv,
+    added,
+    `${added.length === 1 ? 'The key is' : `${counted(added.length, 'key')} are`} added.`,
+  );
 }

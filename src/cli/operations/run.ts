@@ -32,7 +32,7 @@ export async function runOperation(action: Action, words: readonly string[], pla
       ? await askHere(place.config, action, words)
       : await askThere(place.profile, action, words);
   if (place.json) printJson(value ?? null);
-  else show(value);
+  else printValue(value);
   return 0;
 }
 
@@ -85,7 +85,7 @@ function parseAnswer(answer: RegionAnswer): unknown {
   throw new RackError(CODES.get(status) ?? 'not-running', refusal === '' ? `the region answered ${status}` : refusal);
 }
 
-function show(value: unknown): void {
+function printValue(value: unknown): void {
   if (value === undefined || value === null || value === '') print('Done.');
   else if (Array.isArray(value)) showList(value);
   else if (typeof value === 'object') {

@@ -6,7 +6,7 @@ import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { print, printError, printTable, tableText } from '../terminal/output.ts';
 import type { PasswordFlags } from './accounts.ts';
 
@@ -28,7 +28,7 @@ const linkShape = z.object({ username: z.string(), url: z.string() });
 
 /** Prints a link to the page; only the URL goes to standard output. */
 export async function printPageLink(argv: Where & { readonly username?: string | undefined }): Promise<number> {
-  const raw = await ask(argv, '/MAAS/login/link/', 'POST', { username: argv.username });
+  const raw = await askRegion(argv, '/MAAS/login/link/', 'POST', { username: argv.username });
   const { username, url } = linkShape.parse(raw);
   print(url);
   printError(`It signs one browser in as ${username}, within 10 minutes.`);
@@ -36,7 +36,7 @@ export async function printPageLink(argv: Where & { readonly username?: string |
 }
 
 const usernames = async (where: Where): Promise<readonly string[]> =>
-  usersShape.parse(await ask(where, USERS)).map(({ username }) => username);
+  usersShape.parse(await askRegion(where, USERS)).map(({ username }) => username);
 
 /** The error has the nearest name and the command that lists all. */
 function requireIn(names: readonly string[], what: 'user' | 'tag', wanted: string): void {
@@ -55,7 +55,7 @@ export async function findUser(where: Where, username: string) {
 
 /** @throws RackError `not-found` */
 export async function findTag(where: Where, name: string) {
-  const tags = tagsShape.parse(await ask(where, TAGS));
+  const tags = tagsShape.parse(await askRegion(where, TAGS));
   requireIn(
     tags.map((tag) => tag.name),
     'tag',
@@ -81,19 +81,19 @@ export async function addUser(
   if (argv.passwordFile === undefined) refuseTaken(username, await usernames(argv));
   const password = await readPassword(argv);
   const fields = { username, email, password, is_superuser: String(argv.admin) };
-  const raw = await ask(argv, USERS, 'POST', fields, { username: '', email: '', password: '' });
+  const raw = await askRegion(argv, USERS, 'POST', fields, { username: '', email: '', password: '' });
   noteShort({ username, password });
-  return tell(argv, raw, `${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
+  return printAnswer(argv, raw, `${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
 }
 
 /** Prints the tags with their numbers of machines, and their definitions if one has any. */
 export async function listTags(where: Where): Promise<number> {
-  const raw = await ask(where, TAGS);
+  const raw = await askRegion(where, TAGS);
   const tags = tagsShape.parse(raw);
   const isPlain = where.json || tags.length === 0;
   const tagged = isPlain
     ? []
-    : taggedShape.parse(await ask(where, MACHINES_PATH)).flatMap((machine) => machine.tag_names);
+    : taggedShape.parse(await askRegion(where, MACHINES_PATH)).flatMap((machine) => machine.tag_names);
   const isDefined = tags.some(({ definition }) => definition !== '');
   const rows = tags.map((tag) => [
     tag.name,
@@ -103,7 +103,7 @@ export async function listTags(where: Where): Promise<number> {
     tag.comment.replaceAll('\n', ' '),
   ]);
   const headings = ['TAG', 'MACHINES', ...(isDefined ? ['DEFINITION'] : []), 'KERNEL PARAMETERS', 'COMMENT'];
-  return tell(where, raw, () => printTable(headings, rows, 'There are no tags yet: rackboot tags add NAME'));
+  return printAnswer(where, raw, () => printTable(headings, rows, 'There are no tags yet: rackboot tags add NAME'));
 }
 
 /** Adds a tag to machines, and removes it from others. */
@@ -123,6 +123,10 @@ export async function tagMachines(
     return ids;
   };
   const fields = { add: await idsOf(add), remove: await idsOf(remove) };
-  const raw = await ask(argv, `${TAGS}${encodeURIComponent(name)}/?op=update_nodes`, 'POST', fields);
-  return tell(argv, raw, `${name}: added to ${add.join(', ') || 'none'}, removed from ${remove.join(', ') || 'none'}.`);
+  const raw = await askRegion(argv, `${TAGS}${encodeURIComponent(name)}/?op=update_nodes`, 'POST', fields);
+  return printAnswer(
+    argv,
+    raw,
+    `${name}: added to ${add.join(', ') || 'none'}, removed from ${remove.join(', ') || 'none'}.`,
+  );
 }

@@ -25,7 +25,7 @@ export type Content = Buffer | number;
 export function digestContent(content: Content): { readonly bytes: number; readonly sha256: string } {
   const hash = createHash('sha256');
   let bytes = 0;
-  for (const piece of readPieces(content)) {
+  for (const piece of readContent(content)) {
     hash.update(piece);
     bytes += piece.length;
   }
@@ -41,7 +41,7 @@ export function writeArchive(
   for (const { path, bytes, content } of files) {
     writeFileSync(archive, encodeHeader(path, bytes, seconds));
     let left = bytes;
-    for (const piece of readPieces(content)) {
+    for (const piece of readContent(content)) {
       writeFileSync(archive, piece);
       left -= piece.length;
     }
@@ -86,7 +86,7 @@ function encodeHeader(path: string, bytes: number, seconds: number): Uint8Array 
   return encodeTarHeader({ name: cut.toString('utf8', 0, cut.write(path)), bytes }, 0o600, seconds);
 }
 
-function* readPieces(content: Content): Generator<Uint8Array> {
+function* readContent(content: Content): Generator<Uint8Array> {
   if (typeof content !== 'number') {
     yield content;
     return;

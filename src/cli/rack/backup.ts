@@ -227,7 +227,7 @@ function writeBackup(config: string, file: string): Backup {
   if (!existsSync(stateDir)) throw new RackError('not-found', `${stateDir} does not exist: no rack has run here yet`);
   const configured = configFiles(config).map((name) => ({
     path: join(CONFIG_PART, name),
-    content: read(join(dirname(config), name)),
+    content: readSmallFile(join(dirname(config), name)),
   }));
   const work = join(stateDir, `backup.${process.pid}.unfinished`);
   const target = `${file}.${process.pid}.unfinished`;
@@ -235,7 +235,7 @@ function writeBackup(config: string, file: string): Backup {
   const out = openNew(target);
   let state: readonly Part[] = [];
   try {
-    state = attempt(stateDir, writeRefused, () => runAsOwner(stateDir, () => readState(stateDir, work)));
+    state = attempt(stateDir, writeRefused, () => runAsOwner(stateDir, () => readStateParts(stateDir, work)));
     const parts = [...configured, ...state].map((part) => ({ ...part, ...digestContent(part.content) }));
     const seconds = Math.floor(systemClock.wallTimeMs() / 1000);
     const manifest = manifestShape.safeParse({
@@ -265,12 +265,12 @@ function writeBackup(config: string, file: string): Backup {
  * Reads the state as its owner: copies the databases into `work` and opens the copies; a small file
  * is read as a whole.
  */
-function readState(stateDir: string, work: string): readonly Part[] {
+function readStateParts(stateDir: string, work: string): readonly Part[] {
   removeLeft(stateDir, 'backup.');
   makePart(work);
   return [...STATE].flatMap(([path, kind]): readonly Part[] => {
     const [source, copy] = [join(stateDir, shortName(path)), join(work, shortName(path))];
-    if (kind === undefined) return existsSync(source) ? [{ path, content: read(source) }] : [];
+    if (kind === undefined) return existsSync(source) ? [{ path, content: readSmallFile(source) }] : [];
     copyDatabase(source, kind, copy);
     return existsSync(copy)
       ? [{ path, content: openSync(copy, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK) }]
@@ -342,7 +342,7 @@ function filesBelow(path: string): readonly string[] {
   return entry?.isFile() === true ? [path] : [];
 }
 
-const read = (path: string): Buffer => attempt(path, fileFault, () => readRegularBytes(path, SMALL_BYTES_MAX));
+const readSmallFile = (path: string): Buffer => attempt(path, fileFault, () => readRegularBytes(path, SMALL_BYTES_MAX));
 
 const makePart = (path: string): string | undefined =>
   attempt(path, writeRefused, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
@@ -370,7 +370,7 @@ export async function restoreRack({
     const { manifest } = backup;
     const stateDir = stateOnly || existsSync(config) ? loadPlace(config).stateDir : DEFAULT_STATE_DIR;
     const targets = stateOnly ? [] : configTargets(backup, config, stateDir);
-    checkPlace(stateDir);
+    checkStateDir(stateDir);
     makeForService(stateDir);
     const lock = runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED));
     const work = join(stateDir, `restore.${process.pid}.unfinished`);
@@ -385,7 +385,7 @@ export async function restoreRack({
         .filter((path) => existsSync(path));
       const others = targets.filter(({ path, bytes }) =>
         // The directory of the default file has no other users.
-        existsSync(path) ? !read(path).equals(bytes) : config !== RACK_CONFIG && path !== config,
+        existsSync(path) ? !readSmallFile(path).equals(bytes) : config !== RACK_CONFIG && path !== config,
       );
       await confirmReplacing([...inTheWay, ...others.map(({ path }) => path)], force);
       const written = targets.map(({ path, bytes }) => writeBeside(path, bytes, owner));
@@ -454,7 +454,7 @@ async function cacheSettings(config: string): Promise<void> {
 }
 
 /** Accepts a directory that is new, empty, or has a state. */
-function checkPlace(stateDir: string): void {
+function checkStateDir(stateDir: string): void {
   const names = existsSync(stateDir) ? readdirSync(stateDir) : [];
   const isOurs = names.some((name) => name === 'rack.lock' || STATE.has(join(STATE_PART, name)));
   // A directory of images may be there before the first start.

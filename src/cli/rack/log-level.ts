@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { RackError } from '../../ground/errors.ts';
 import { nearestName } from '../../ground/nearest-name.ts';
 import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { formatDuration, tableText } from '../terminal/output.ts';
 
@@ -24,8 +24,8 @@ export async function setLogLevel(request: LogLevelRequest): Promise<number> {
   const isLevel = given === undefined && (isLogLevel(room) || room === 'configured');
   const level = isLevel ? room : given;
   const raw = await (level === undefined
-    ? ask(request, '/log-level')
-    : ask(request, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
+    ? askRegion(request, '/log-level')
+    : askRegion(request, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
   const states = statesShape.parse(raw);
   if (!isLevel && room !== '' && !states.some((state) => state.room === room)) {
     const nearest = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
@@ -41,7 +41,7 @@ export async function setLogLevel(request: LogLevelRequest): Promise<number> {
     state.level,
     state.secondsLeft === undefined ? 'as configured' : formatDuration(state.secondsLeft * 1000),
   ]);
-  return tell(request, raw, tableText(['ROOM', 'FROM LEVEL', 'FOR'], rows, ''));
+  return printAnswer(request, raw, tableText(['ROOM', 'FROM LEVEL', 'FOR'], rows, ''));
 }
 
 function changeQuery(room: string, level: string, time: string): string {

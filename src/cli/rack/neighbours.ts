@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { RackError } from '../../ground/errors.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { askConfig } from '../terminal/config-in-force.ts';
 import { formatDuration, tableText } from '../terminal/output.ts';
 
@@ -45,10 +45,10 @@ interface NeighboursArguments extends Where {
  * does not serve, as `askDaemon`
  */
 export async function listNeighbours({ interface: name, ...where }: NeighboursArguments): Promise<number> {
-  const all = neighboursShape.parse(await ask(where, '/neighbours'));
+  const all = neighboursShape.parse(await askRegion(where, '/neighbours'));
   const wanted = name === undefined ? all : all.filter((neighbour) => neighbour.interface === name);
   if (name !== undefined && wanted.length === 0) await checkInterface(where.config, name);
-  return tell(where, wanted, tableText(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'No hosts seen yet.'));
+  return printAnswer(where, wanted, tableText(NEIGHBOUR_HEADINGS, wanted.map(neighbourRow), 'No hosts seen yet.'));
 }
 
 async function checkInterface(configFile: string, name: string): Promise<void> {

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { RackError } from '../../ground/errors.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { print, printTable } from '../terminal/output.ts';
 
 interface OutboxArguments extends Where {
@@ -31,8 +31,8 @@ type Outbox = z.infer<typeof outboxShape>;
 export async function runOutbox({ dead, retry, drop, ...where }: OutboxArguments): Promise<number> {
   if (retry !== undefined && drop !== undefined) throw new RackError('bad-argument', 'use --retry or --drop, not both');
   const change = retry !== undefined ? `retry=${number(retry)}` : drop !== undefined ? `drop=${number(drop)}` : '';
-  const raw = await (change === '' ? ask(where, '/outbox') : ask(where, `/outbox?${change}`, 'POST'));
-  return tell(where, raw, () => show(outboxShape.parse(raw), dead || change !== ''));
+  const raw = await (change === '' ? askRegion(where, '/outbox') : askRegion(where, `/outbox?${change}`, 'POST'));
+  return printAnswer(where, raw, () => showOutbox(outboxShape.parse(raw), dead || change !== ''));
 }
 
 function number(given: number): number {
@@ -40,7 +40,7 @@ function number(given: number): number {
   throw new RackError('bad-argument', 'name a dead letter by its number: rackboot outbox --dead lists them');
 }
 
-function show({ waiting, dropped, deadLetters }: Outbox, withLetters: boolean): void {
+function showOutbox({ waiting, dropped, deadLetters }: Outbox, withLetters: boolean): void {
   if (!withLetters) {
     print(`Events waiting for the region: ${waiting}. Refused for good: ${deadLetters.length} (--dead shows them).`);
     printTable(

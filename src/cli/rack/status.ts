@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { apartLines, isApart } from '../region/status-lines.ts';
-import { ask, type Where } from '../terminal/asking.ts';
+import { askRegion, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, formatWallTime, print, printJson, printTable } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
 
@@ -27,7 +27,7 @@ const SERVED: Readonly<Record<string, string>> = {
 
 /** @returns 0 if nothing is wrong, else 1 */
 export async function showStatus(where: Where): Promise<number> {
-  const raw = await ask(where, '/status');
+  const raw = await askRegion(where, '/status');
   const status = statusShape.parse(raw);
   const { findings, region } = status;
   const isWell = findings.every(({ isNote }) => isNote);

@@ -15,7 +15,7 @@ import { counted } from '../../ground/counted.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { formatBytes, formatSpan } from '../../ground/quantity.ts';
 import { waitsForHand } from '../machines/progress.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { formatLocalTime, print, printError, printJson, printJsonLine, tableText } from '../terminal/output.ts';
 import { askThere, otherRacks, ownRackName } from './home-racks.ts';
@@ -68,7 +68,7 @@ export async function traceMachine(request: TraceRequest): Promise<number> {
     request.since === undefined ? 0 : systemClock.wallTimeMs() - parseDuration(request.since, '--since') * 1000;
   const query = `machine=${encodeURIComponent(request.machine)}`;
   if (request.follow) {
-    return await follow(stateDir, query, request.json, oldestMs);
+    return await followTrace(stateDir, query, request.json, oldestMs);
   }
   const trace = await askTrace(stateDir, query);
   const older = await askOlder(stateDir, trace);
@@ -114,7 +114,7 @@ async function askTrace(stateDir: string, query: string): Promise<Trace> {
 }
 
 /** @returns 0 if the user ended it, 1 if the daemon ended */
-async function follow(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<number> {
+async function followTrace(stateDir: string, query: string, json: boolean, oldestMs: number): Promise<number> {
   const { home, waiting } = await askTrace(stateDir, query);
   const stop = new AbortController();
   const end = (): void => stop.abort();
@@ -150,7 +150,7 @@ const seenShape = z.array(z.object({ mac: z.string(), machine: z.string().option
 
 /** Prints the machines heard since the daemon started, latest first. */
 export async function listSeen(where: Where): Promise<number> {
-  const raw = await ask(where, '/seen');
+  const raw = await askRegion(where, '/seen');
   const rows = seenShape
     .parse(raw)
     .map(({ mac, machine, step }) => [
@@ -160,7 +160,7 @@ export async function listSeen(where: Where): Promise<number> {
       cleanText(step.text, STEP_CHARACTERS_MAX),
     ]);
   const empty = 'No machine heard since the rack started: is yours on a network that this rack serves?';
-  return tell(where, raw, tableText(['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'], rows, empty));
+  return printAnswer(where, raw, tableText(['MAC', 'MACHINE', 'LAST HEARD', 'WHAT'], rows, empty));
 }
 
 /** Asks the region for steps from before the daemon started, and from other racks. */

@@ -38,13 +38,13 @@ interface WhyRequest {
 /** @returns 1 if something stands in the machine's way */
 export async function explainMachine(request: WhyRequest): Promise<number> {
   parseClient(request.arch);
-  const { answer, note } = await ask(request);
+  const { answer, note } = await askWhy(request);
   const isFree =
     answer.boots.length > 0 &&
     answer.obstacles.length === 0 &&
     answer.boots.every(({ lines }) => lines.every(({ ok }) => ok));
   if (request.json) printJson({ ...answer, note });
-  else printAnswer(answer, note);
+  else printWhy(answer, note);
   return isFree ? 0 : 1;
 }
 
@@ -70,7 +70,7 @@ interface Asked {
   readonly note: string;
 }
 
-async function ask(request: WhyRequest): Promise<Asked> {
+async function askWhy(request: WhyRequest): Promise<Asked> {
   const { stateDir } = loadPlace(request.config);
   const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
   try {
@@ -140,7 +140,7 @@ const BASIS_TEXT: Readonly<Record<Basis, string | undefined>> = {
   unseen: 'Its firmware is unknown: this rack has not seen it boot. --arch names one.',
 };
 
-function printAnswer({ mac, machine, basis, boots, refused, obstacles }: WhyAnswer, note: string): void {
+function printWhy({ mac, machine, basis, boots, refused, obstacles }: WhyAnswer, note: string): void {
   const who = machine === undefined ? 'not enlisted' : `${machine.name} (${machine.systemId}), ${machine.status}`;
   print(`${mac}  ${who}`);
   if (note !== '') print(note);

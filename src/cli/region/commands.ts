@@ -11,7 +11,7 @@ const ofStore = { ...config, default: defaultStoreConfig() };
 const file = named('The file of the backup');
 const rack = named('Its name or UUID');
 
-const copy = () => import('./copy.ts');
+const loadCopy = () => import('./copy.ts');
 const racks = () => import('./racks.ts');
 
 export const REGION_COMMANDS: readonly Row[] = [
@@ -34,21 +34,21 @@ export const REGION_COMMANDS: readonly Row[] = [
         'password-file': option("The database's password, on its first line"),
         'ca-file': option("File of certificates that verify the database's"),
       },
-      copy,
+      loadCopy,
       'copyStores',
     ),
     row(
       'backup <file>',
       "Write all of a region's data to a new file, even while it runs",
       { file, config: ofStore, json, verbose },
-      copy,
+      loadCopy,
       'backUp',
     ),
     row(
       'restore <file>',
       "Fill a stopped region's empty store from a backup",
       { file, config: ofStore, json, verbose },
-      copy,
+      loadCopy,
       'restore',
     ),
     action(['run', '$0'], 'Run the region (what its service runs)', { config: ofRegion }, async (argv) =>

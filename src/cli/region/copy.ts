@@ -20,7 +20,7 @@ import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../s
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
-import { tell } from '../terminal/asking.ts';
+import { printAnswer } from '../terminal/asking.ts';
 import { formatBytes, print, printAside } from '../terminal/output.ts';
 import { actAsOwner, becomeOwner, makeForService, runAsOwner } from '../terminal/state-owner.ts';
 
@@ -77,7 +77,7 @@ async function copyNamed(source: NamedPlace, target: NamedPlace, report: Report)
   // Keeps processes of a region from starting in these directories.
   const locks = ends.map(({ stateDir, option }) => atOption(option, () => lockState(stateDir, NAMED[option])));
   try {
-    return await copy(one, other, { ...report, next: nextAfterCopy(target) });
+    return await copyTables(one, other, { ...report, next: nextAfterCopy(target) });
   } finally {
     for (const lock of locks) lock.release();
   }
@@ -127,10 +127,10 @@ export async function backUp({ config, file: given, json, verbose }: FileFlags):
     actAsOwner(dirname(file));
     return intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work);
   };
-  const copied = await run(source, target, verbose ? tellTable : (): void => undefined);
+  const copied = await runCopy(source, target, verbose ? tellTable : (): void => undefined);
   const { size: bytes } = statSync(file);
   const content = `${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')}`;
-  return tell(
+  return printAnswer(
     { json },
     { file, bytes, tables: copied.tables, rows: copied.rows },
     `Wrote ${file}: ${formatBytes(bytes)}, ${content}.`,
@@ -156,7 +156,7 @@ export async function restore({ config, ...report }: FileFlags): Promise<number>
       return work(opened);
     });
   try {
-    return await copy(source, target, { ...report, next });
+    return await copyTables(source, target, { ...report, next });
   } finally {
     lock?.release();
   }
@@ -170,16 +170,16 @@ const tellFilled: TellTable = (table, rows) => {
   if (rows > 0) tellTable(table, rows);
 };
 
-const run = (source: Lend<CopySource>, target: Lend<CopyTarget>, tell: TellTable): Promise<CopiedTables> =>
+const runCopy = (source: Lend<CopySource>, target: Lend<CopyTarget>, tell: TellTable): Promise<CopiedTables> =>
   source((opened) => target((other) => copyRegion(opened, other, tell)));
 
-async function copy(
+async function copyTables(
   source: Lend<CopySource>,
   target: Lend<CopyTarget>,
   { json, verbose, next }: Report & { readonly next: string },
 ): Promise<number> {
-  const copied = await run(source, target, verbose ? tellTable : tellFilled);
-  return tell({ json }, copied, () => {
+  const copied = await runCopy(source, target, verbose ? tellTable : tellFilled);
+  return printAnswer({ json }, copied, () => {
     print(`${counted(copied.rows, 'row')} in ${counted(copied.tables, 'table')} copied.`);
     printAside(`Next: ${next}.\n`);
   });

@@ -8,7 +8,7 @@ import { RackError } from '../../ground/errors.ts';
 import { EVENT_TYPES } from '../../region/records/machine-event.ts';
 import { plainWords } from '../../region/records/power-words.ts';
 import { findMachine } from '../machines/identity.ts';
-import { ask, type Where } from '../terminal/asking.ts';
+import { askRegion, type Where } from '../terminal/asking.ts';
 import { print, printError, printJson, printJsonLine } from '../terminal/output.ts';
 
 const EVENTS_PATH = '/MAAS/api/2.0/events/';
@@ -52,7 +52,7 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   const filter = new URLSearchParams({ level: request.level.toUpperCase() });
   if (request.machine !== undefined) filter.set('id', (await findMachine(request, request.machine)).system_id);
   // The stream continues after the newest event.
-  const raw = await ask(request, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
+  const raw = await askRegion(request, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
   const { events, next_uri: next } = pageShape.parse(raw);
   const latest = events.slice(0, limit).toReversed();
   const manyRacks = !json && (await hasManyRacks(request));
@@ -61,13 +61,13 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   else for (const event of latest) show(event);
   if (!json && latest.length === 0 && !request.follow) print('No event matches.');
   const place = events.length === 0 ? undefined : (new URLSearchParams(next.split('?')[1]).get('after') ?? undefined);
-  if (request.follow) await follow(stateDir, filter, show, place);
+  if (request.follow) await printNewEvents(stateDir, filter, show, place);
   return 0;
 }
 
 /** Events name the rack that reported them only if there are several. */
 async function hasManyRacks(where: Where): Promise<boolean> {
-  const racks = racksShape.parse(await ask(where, RACKS_PATH));
+  const racks = racksShape.parse(await askRegion(where, RACKS_PATH));
   return racks.filter(({ status_name: status }) => status === undefined || status === 'accepted').length > 1;
 }
 
@@ -100,7 +100,7 @@ const gapText = (gap: z.output<typeof gapShape>): string =>
     ? `Events ${gap.after + 1} to ${gap.oldest - 1} are no longer kept.`
     : `The region's database was replaced by one without its newest events. Its events after ${gap.oldest - 1} follow.`;
 
-async function follow(
+async function printNewEvents(
   stateDir: string,
   filter: URLSearchParams,
   show: (event: ShownEvent) => void,

@@ -6,7 +6,7 @@ import { systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { ask, tell, type Where } from '../terminal/asking.ts';
+import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { formatDuration, print, printTable } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 
@@ -38,9 +38,9 @@ type RackShape = z.infer<typeof rackShape>;
  *   racks hand out the same addresses
  */
 export async function listRacks(where: Where): Promise<number> {
-  const raw = await ask(where, RACKS_PATH);
+  const raw = await askRegion(where, RACKS_PATH);
   const racks = z.array(rackShape).parse(raw);
-  tell(where, raw, () => {
+  printAnswer(where, raw, () => {
     const nowMs = systemClock.wallTimeMs();
     printTable(
       ['NAME', 'STATE', 'LAST SEEN', 'VERSION', 'NETWORKS', 'EVENTS', 'UUID'],
@@ -110,23 +110,23 @@ export async function judgeRack(
   verdict: 'accept' | 'reject',
 ): Promise<number> {
   const { uuid, name } = await findRack(argv, argv.rack);
-  await ask(argv, `${RACKS_PATH}?op=${verdict}`, 'POST', { uuid, share: argv.share });
+  await askRegion(argv, `${RACKS_PATH}?op=${verdict}`, 'POST', { uuid, share: argv.share });
   const conflict =
-    verdict === 'accept' ? rackShape.parse(await ask(argv, `${RACKS_PATH}${uuid}/`)).network_conflict : null;
+    verdict === 'accept' ? rackShape.parse(await askRegion(argv, `${RACKS_PATH}${uuid}/`)).network_conflict : null;
   const raw = { uuid, name, done: `${verdict}ed`, network_conflict: conflict };
-  return tell(argv, raw, `${name} is ${verdict}ed.${conflict === null ? '' : ` But ${conflict}`}`);
+  return printAnswer(argv, raw, `${name} is ${verdict}ed.${conflict === null ? '' : ` But ${conflict}`}`);
 }
 
 export async function removeRack(argv: OnRack & { readonly yes: boolean }): Promise<number> {
   const { uuid, name, status_name: status } = await findRack(argv, argv.rack);
   if (status === 'accepted')
     await confirmOnTerminal(`Forget ${name}, which serves machines for this region?`, argv.yes);
-  await ask(argv, `${RACKS_PATH}${uuid}/`, 'DELETE');
-  return tell(argv, { uuid, name, done: 'removed', network_conflict: null }, `${name} is removed.`);
+  await askRegion(argv, `${RACKS_PATH}${uuid}/`, 'DELETE');
+  return printAnswer(argv, { uuid, name, done: 'removed', network_conflict: null }, `${name} is removed.`);
 }
 
 const findRack = async (where: Where, wanted: string): Promise<RackShape> =>
-  rackIn(z.array(rackShape).parse(await ask(where, RACKS_PATH)), wanted);
+  rackIn(z.array(rackShape).parse(await askRegion(where, RACKS_PATH)), wanted);
 
 /**
  * Asks for a rack by name or UUID. @throws RackError `not-found`; `bad-argument` for a name of

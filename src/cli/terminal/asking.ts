@@ -24,7 +24,7 @@ export function encodeForm(fields: Fields): string {
 }
 
 /** @param names the options by field, for refusals @throws RackError as `askDaemon` */
-export const ask = (
+export const askRegion = (
   { config }: Where,
   path: string,
   method?: ControlMethod,
@@ -40,7 +40,7 @@ export function requireChange(fields: Fields, options: string): void {
 }
 
 /** Prints the answer as JSON, or what it says to people. @returns 0 */
-export function tell({ json = false }: Pick<Where, 'json'>, raw: unknown, text: string | (() => void)): number {
+export function printAnswer({ json = false }: Pick<Where, 'json'>, raw: unknown, text: string | (() => void)): number {
   if (json) printJson(raw);
   else if (typeof text === 'string') print(text);
   else text();

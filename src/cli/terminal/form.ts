@@ -47,20 +47,20 @@ export const form = <const T extends Takes>(
   about: string,
   takes: T,
   asking: Form<T>,
-): Row => action(words, about, takes, (argv) => send(asking, takes, argumentsIn(words), argv));
+): Row => action(words, about, takes, (argv) => sendForm(asking, takes, argumentsIn(words), argv));
 
 const API = '/MAAS/api/2.0/';
 
 const asSent = (value: unknown): string | number => (typeof value === 'number' ? value : String(value));
 
 /** @param placed the names of the arguments; the others are options */
-async function send(
+async function sendForm(
   form: Form<Takes>,
   takes: Takes,
   placed: ReadonlySet<string>,
   argv: Readonly<Record<string, unknown>>,
 ): Promise<number> {
-  const { ask, encodeForm, requireChange, tell } = await import('./asking.ts');
+  const { askRegion: ask, encodeForm, requireChange, printAnswer: tell } = await import('./asking.ts');
   const where: Where = { config: String(argv.config), json: argv.json === true };
   const values: Record<string, unknown> = { ...argv };
   const sent: Record<string, string | number> = {};

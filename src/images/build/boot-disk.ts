@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { DebianPlatform, FileSystemIds } from './debian-root.ts';
-import { isRoot } from './debian-root.ts';
+import { isRootUser } from './debian-root.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 
 interface BootDiskRequest {
@@ -263,6 +263,6 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
 
 /** Runs a program that handles files of many owners. */
 const runAsOwner = (name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> =>
-  isRoot()
+  isRootUser()
     ? runProgram(name, args, options)
     : runProgram('unshare', ['--map-auto', '--map-root-user', '--', name, ...args], options);

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { RackError } from '../../ground/errors.ts';
 import { type NeededProgram, requirePrograms } from '../content/needed-programs.ts';
 import { formatUuid, makeBootDisk } from './boot-disk.ts';
-import { asWorkDirError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRoot } from './debian-root.ts';
+import { asWorkDirError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRootUser } from './debian-root.ts';
 
 interface DebianImageRequest extends DebianRequest {
   /** Holds gigabytes: the image and all intermediate files. */
@@ -48,7 +48,7 @@ export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[]
 export async function makeDebianImage(request: DebianImageRequest): Promise<DebianImage> {
   const { workDir, release, arch, epochSeconds, onProgress } = request;
   const platform = checkDebianRequest(request);
-  requirePrograms('Making a Debian image', debianImagePrograms(isRoot()), request.path);
+  requirePrograms('Making a Debian image', debianImagePrograms(isRootUser()), request.path);
   await checkRoom(workDir, request.bytes ?? 0);
   const ids = chooseIds([release, arch, epochSeconds, request.cloudInit, ...request.packages].join(' '));
   const archive = join(workDir, 'root.tar');

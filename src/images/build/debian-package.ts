@@ -39,7 +39,7 @@ export async function openPackage(file: string): Promise<DebianPackage> {
   if (name === '' || version === '' || architecture === '') {
     throw new RackError('tool-failed', `${file} is not a Debian package: it names no package, version or architecture`);
   }
-  return { file, name, version, architecture, sha256: await hashFile(file) };
+  return { file, name, version, architecture, sha256: await hashPackage(file) };
 }
 
 /** @throws RackError `cancelled` if the signal ends it */
@@ -82,7 +82,7 @@ async function confineLinks(root: string): Promise<void> {
   }
 }
 
-async function hashFile(file: string): Promise<string> {
+async function hashPackage(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');

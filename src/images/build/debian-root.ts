@@ -249,7 +249,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   };
   const assignments = Object.entries(values).map(([name, value]) => `${name}='${value}'\n`);
   const args = [
-    `--mode=${isRoot() ? 'root' : 'unshare'}`,
+    `--mode=${isRootUser() ? 'root' : 'unshare'}`,
     '--variant=minbase',
     '--verbose',
     `--architectures=${arch}`,
@@ -274,7 +274,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     const options = buildOptions(request);
     // As root, mmdebstrap mounts /proc, /sys and /dev in the new root: none stays mounted, even if
     // it is killed.
-    await (isRoot()
+    await (isRootUser()
       ? runProgram('unshare', ['--mount', MMDEBSTRAP, ...args], options)
       : runProgram(MMDEBSTRAP, args, options));
     await rm(cacheDir, { recursive: true, force: true });
@@ -298,7 +298,7 @@ const NO_RELEASE = /does not have a Release file/;
 export function buildRemedy(why: string, { release, arch }: Pick<DebianRequest, 'release' | 'arch'>): string {
   const install = 'sudo apt-get install qemu-user-static binfmt-support arch-test';
   const foreign = isNative(arch) ? '' : `. For ${arch} it also needs: ${install}`;
-  const rootless = isRoot()
+  const rootless = isRootUser()
     ? ''
     : '. Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root';
   if (UNSHARE.test(why)) return ELSEWHERE;
@@ -322,7 +322,7 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
   };
 }
 
-export const isRoot = (): boolean => process.getuid?.() === 0;
+export const isRootUser = (): boolean => process.getuid?.() === 0;
 
 /**
  * True if the kernel of this host runs programs of the architecture itself: Debian's for amd64 runs

@@ -80,7 +80,7 @@ export async function importInstaller(request: BuildRequest): Promise<Publicatio
     const { entries, packages } = await additions(installer, source, request, scratch);
     const published = { files: installer, packages: [netboot, ...packages] };
     const facts = { ...debianFacts(request.release), kernel: installer.version };
-    return await publish(request, published, facts, encodeCpio(entries, installer.paths));
+    return await publishBuilt(request, published, facts, encodeCpio(entries, installer.paths));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -131,12 +131,12 @@ export async function publishInstaller(request: BuildRequest, mirrored: Mirrored
     if (!hasPackages && request.packages === undefined) {
       const remedy = `to add the drivers, give the packages of linux-image-${installer.version} with --package`;
       request.onProgress(`Omitting the drivers for disks, so an enlistment reports no disks: ${remedy}`);
-      return await publish(request, { files: mirrored, packages: [] }, manifest, new Uint8Array(0));
+      return await publishBuilt(request, { files: mirrored, packages: [] }, manifest, new Uint8Array(0));
     }
     requireInstallerPrograms(request.packages);
     const source = new PackageSource({ ...request, release: base });
     const { entries, packages } = await additions(installer, source, request, scratch);
-    return await publish(request, { files: mirrored, packages }, manifest, encodeCpio(entries, installer.paths));
+    return await publishBuilt(request, { files: mirrored, packages }, manifest, encodeCpio(entries, installer.paths));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -324,7 +324,7 @@ async function indexModules(
   return Promise.all(names.map(async (name) => ({ name, data: await readFile(join(root, name)) })));
 }
 
-async function publish(
+async function publishBuilt(
   request: BuildRequest,
   { files: installer, packages }: { readonly files: InstallerFiles; readonly packages: readonly DebianPackage[] },
   facts: Readonly<Record<string, unknown>>,

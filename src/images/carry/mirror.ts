@@ -81,7 +81,7 @@ export async function mirrorSite(request: MirrorRequest, options: MirrorOptions)
   const { directory, downloads, clock, signal } = options;
   const plan = await planMirror(request, downloads, clock, signal);
   options.onPlan(plan);
-  if (plan.images === 0) throw new RackError('not-found', nothingChosen(plan, existsSync(recordPath(directory))));
+  if (plan.images === 0) throw new RackError('not-found', nothingChosen(plan, existsSync(mirrorRecordPath(directory))));
   try {
     const own = join(directory, WORK);
     await makeDirectories(own);
@@ -103,15 +103,15 @@ type Record = Map<string, string>;
 
 const recordShape = z.object({ schema: z.literal(2), files: z.array(z.tuple([z.string(), z.string()])) });
 
-const recordPath = (directory: string): string => join(directory, WORK, 'record.json');
+const mirrorRecordPath = (directory: string): string => join(directory, WORK, 'record.json');
 
-function readRecord(directory: string): Record {
-  const path = recordPath(directory);
+function readMirrorRecord(directory: string): Record {
+  const path = mirrorRecordPath(directory);
   return existsSync(path) ? new Map(recordShape.parse(JSON.parse(readFileSync(path, 'utf8'))).files) : new Map();
 }
 
 const saveRecord = (directory: string, record: Record): Promise<void> =>
-  publishFile(recordPath(directory), Buffer.from(`${JSON.stringify({ schema: 2, files: [...record] })}\n`));
+  publishFile(mirrorRecordPath(directory), Buffer.from(`${JSON.stringify({ schema: 2, files: [...record] })}\n`));
 
 interface Wanted {
   readonly path: string;
@@ -134,7 +134,7 @@ async function findMissing(
     const isRight =
       stats?.isFile() === true &&
       (file.bytes ?? stats.size) === stats.size &&
-      (record.get(path) === digest.hex || (await hashFile(at, digest, signal)) === digest.hex);
+      (record.get(path) === digest.hex || (await hashMirrored(at, digest, signal)) === digest.hex);
     if (isRight) continue;
     if (stats !== undefined && !isRecorded) {
       const remedy = 'no mirror wrote it, or it is a link; move it away, or choose another directory';
@@ -145,7 +145,7 @@ async function findMissing(
   return missing;
 }
 
-async function hashFile(path: string, { algorithm }: Digest, signal: AbortSignal): Promise<string> {
+async function hashMirrored(path: string, { algorithm }: Digest, signal: AbortSignal): Promise<string> {
   const hash = createHash(algorithm);
   for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES })) {
     hash.update(piece);
@@ -164,7 +164,7 @@ function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
 
 async function fulfil(plan: MirrorPlan, options: MirrorOptions): Promise<MirrorResult> {
   const { directory, signal } = options;
-  const record = readRecord(directory);
+  const record = readMirrorRecord(directory);
   const documents = plan.documents.map(({ path, bytes }) => {
     const hex = createHash('sha256').update(bytes).digest('hex');
     return { path, content: bytes, bytes: bytes.length, digest: { algorithm: 'sha256', hex } as const };

@@ -72,7 +72,7 @@ const SERIALS_A_DAY_MAX = 9999;
  * Checks whether the store may get an image, before its bytes are fetched; `publishImage` checks again.
  * @throws RackError `limit-reached` if the store is full, unless it already has an image of this name
  */
-export const checkPlace = (tree: string, name: AddRequest['name']): void => checkCount(readImages(tree), name);
+export const checkImageCount = (tree: string, name: AddRequest['name']): void => checkCount(readImages(tree), name);
 
 function checkCount({ images, problems }: StoreContent, name: AddRequest['name']): void {
   if (images.length + problems.length < IMAGES_MAX) return;
@@ -120,7 +120,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
   const { tree, name } = request;
   const wrong = judgeImageName(name) ?? judgeTitle(request.title);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
-  checkPlace(tree, name);
+  checkImageCount(tree, name);
   const directory = join(tree, 'images');
   let part: StoreCopy | undefined;
   try {
@@ -133,7 +133,7 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
       const why = `its content has the sha256 ${copy.sha256} instead of ${request.sha256}`;
       throw new RackError('bad-argument', `${request.fileName} cannot be added: ${why}; copy the file again`);
     }
-    return await publish(request, part.path, copy);
+    return await publishAdded(request, part.path, copy);
   } catch (error) {
     throw asStoreError(error, directory);
   } finally {
@@ -155,7 +155,7 @@ function findSame(
   return { same, present };
 }
 
-async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
+async function publishAdded(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
   const requestedTitle = request.title === undefined ? undefined : storedTitle(request.title);

@@ -33,7 +33,7 @@ import {
   recogniseFormat,
 } from './disk-image.ts';
 import { beginExpansion, type Compression, EXPANDING_FAILED } from './image-expansion.ts';
-import { bytesOfFile, CHUNK_BYTES, readPieces } from './image-file.ts';
+import { bytesOfFile, CHUNK_BYTES, readImagePieces } from './image-file.ts';
 import { IMAGE_NAME, listTar, readTar, TarFault } from './packed-tar.ts';
 import { convertQcow2, keepBytes, openUnnamed } from './qemu-images.ts';
 import { ZstdExpansion } from './zstd-expansion.ts';
@@ -162,7 +162,7 @@ async function transfer(
   const writer = format === given || format === 'raw' ? out : new DiskPacker(out);
   try {
     if (given === 'raw.zst') await copyExpanding(request, out, disk);
-    else if (given === 'raw') await copyDisk(readPieces(request.file), request.file.bytes, request, writer, disk);
+    else if (given === 'raw') await copyDisk(readImagePieces(request.file), request.file.bytes, request, writer, disk);
     else await unpack(request, part, writer, disk);
     await writer.end();
     return out.facts();
@@ -264,7 +264,7 @@ async function readInner(
   if (compression === undefined) throw new Error(`${format} is not packed`);
   const expansion = beginExpansion(compression, take, signal);
   try {
-    for await (const { bytes } of readPieces(layer)) await expansion.write(bytes);
+    for await (const { bytes } of readImagePieces(layer)) await expansion.write(bytes);
     await expansion.end();
   } finally {
     expansion.close();
@@ -363,7 +363,7 @@ async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCoun
   const expander = new ZstdExpansion((bytes) => void disk.take({ kind: 'data', bytes }));
   let done = 0;
   try {
-    for await (const { bytes } of readPieces(request.file)) {
+    for await (const { bytes } of readImagePieces(request.file)) {
       await expander.write(bytes);
       await out.write(bytes);
       done += bytes.length;

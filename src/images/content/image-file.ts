@@ -68,7 +68,7 @@ export async function bytesOfFile(file: FileHandle, fileName: string): Promise<F
 export const CHUNK_BYTES = 1024 * 1024;
 
 /** A piece is valid until the next is requested. @throws RackError `bad-argument` if the file ends early */
-export async function* readPieces(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
+export async function* readImagePieces(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
   for (let at = 0; at < file.bytes; ) {
     const bytes = await file.read(at, CHUNK_BYTES);
     if (bytes.length === 0)

@@ -14,7 +14,7 @@ import { PassThrough } from 'node:stream';
 import { copyBytes } from '../../ground/borrowed-bytes.ts';
 import type { ImageBytes } from './disk-image.ts';
 import { beginExpansion, recogniseCompression } from './image-expansion.ts';
-import { readPieces } from './image-file.ts';
+import { readImagePieces } from './image-file.ts';
 import { runLimited } from './limited-program.ts';
 
 export interface TarMember {
@@ -140,7 +140,7 @@ async function expandTo(
   const compression = recogniseCompression(await file.read(0, BLOCK_BYTES));
   const expansion = compression === undefined ? undefined : beginExpansion(compression, take, signal);
   try {
-    for await (const piece of readPieces(file)) await (expansion ?? { write: take }).write(piece.bytes);
+    for await (const piece of readImagePieces(file)) await (expansion ?? { write: take }).write(piece.bytes);
     await expansion?.end();
   } finally {
     expansion?.close();

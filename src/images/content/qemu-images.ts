@@ -18,7 +18,7 @@ import { RackError } from '../../ground/errors.ts';
 import { isFields, parseJson } from '../../ground/fields.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from './blob-writing.ts';
 import { DISK_BYTES_MAX, type DiskPiece, type ImageBytes } from './disk-image.ts';
-import { bytesOfFile, readPieces } from './image-file.ts';
+import { bytesOfFile, readImagePieces } from './image-file.ts';
 import { readProgramText } from './limited-program.ts';
 
 interface ConversionOptions {
@@ -111,7 +111,7 @@ function refuseOtherFiles(header: Uint8Array, refuse: ConversionOptions['refuse'
 async function copyToUnnamed(image: ImageBytes, { part, unnamed, refuse }: ConversionOptions): Promise<FileHandle> {
   const copy = await unnamed();
   let done = 0;
-  for await (const { bytes } of readPieces(image)) {
+  for await (const { bytes } of readImagePieces(image)) {
     await keepBytes(copy, bytes, done, part);
     done += bytes.length;
   }
@@ -158,7 +158,7 @@ async function* piecesIn(file: ImageBytes, map: unknown): AsyncGenerator<DiskPie
     const start = done;
     done += part.length;
     if (part.data === true)
-      yield* readPieces({
+      yield* readImagePieces({
         bytes: part.length,
         read: (at, length) => file.read(start + at, Math.min(length, done - start - at)),
       });

@@ -67,12 +67,12 @@ type TarBlock =
 
 /** Checks the block and copies it; fewer bytes are a fault. */
 export function readTarBlock(bytes: Uint8Array): TarBlock {
-  if (bytes.length < TAR_BLOCK_BYTES) return fault('it is cut short');
+  if (bytes.length < TAR_BLOCK_BYTES) return tarFault('it is cut short');
   const header = Buffer.from(viewBytes(bytes, 0, TAR_BLOCK_BYTES));
   if (header.every((byte) => byte === 0)) return { kind: 'end' };
   const text: TarText = (at, length) => header.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
-  if (text(257, 5) !== 'ustar') return fault('it is not a tar archive');
-  if (Number.parseInt(text(148, 8), 8) !== headerChecksum(header)) return fault('a header has a wrong checksum');
+  if (text(257, 5) !== 'ustar') return tarFault('it is not a tar archive');
+  if (Number.parseInt(text(148, 8), 8) !== headerChecksum(header)) return tarFault('a header has a wrong checksum');
   return { kind: 'header', header, text };
 }
 
@@ -83,15 +83,15 @@ export function decodeTarHeader(bytes: Uint8Array): TarHeader {
   const { header, text } = block;
   const name = text(0, NAME_BYTES_MAX);
   const type = text(156, 1);
-  if (type !== '0' && type !== '') return fault(`${JSON.stringify(name)} is not a plain file`);
-  if (text(345, 155) !== '') return fault(`${JSON.stringify(name)} has a name that is too long`);
+  if (type !== '0' && type !== '') return tarFault(`${JSON.stringify(name)} is not a plain file`);
+  if (text(345, 155) !== '') return tarFault(`${JSON.stringify(name)} has a name that is too long`);
   const size = decodeSize(header, text(124, 12));
   return size === undefined
-    ? fault(`${JSON.stringify(name)} has no readable size`)
+    ? tarFault(`${JSON.stringify(name)} has no readable size`)
     : { kind: 'file', file: { name, bytes: size } };
 }
 
-const fault = (problem: string) => ({ kind: 'fault', problem }) as const;
+const tarFault = (problem: string) => ({ kind: 'fault', problem }) as const;
 
 function decodeSize(header: Buffer, octal: string): number | undefined {
   if (header.readUInt32BE(124) !== BASE_256)

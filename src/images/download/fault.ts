@@ -56,16 +56,19 @@ const TLS: Readonly<Record<TlsTrouble, string>> = {
 const through = (proxy: string): string => (proxy === '' ? '' : ` through the proxy ${proxy}`);
 
 /** @param words the sentence without its first capital and full stop */
-const fault = <Params>(prospect: Prospect, words: (params: Params, next: NextStep) => string) => ({ prospect, words });
+const defineFault = <Params>(prospect: Prospect, words: (params: Params, next: NextStep) => string) => ({
+  prospect,
+  words,
+});
 
 const FAULTS = {
-  'no-host': fault(
+  'no-host': defineFault(
     'later',
     ({ host, said }: OfHost & Said) =>
       `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
   ),
   /** `errorCode` is the system's code: `ECONNREFUSED` if nothing listens at the port. */
-  unreachable: fault('later', ({ host, proxy, said }: ViaProxy & Said, next) => {
+  unreachable: defineFault('later', ({ host, proxy, said }: ViaProxy & Said, next) => {
     if (!said.includes('ECONNREFUSED'))
       return `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`;
     return proxy === ''
@@ -73,29 +76,29 @@ const FAULTS = {
       : `${host} cannot be reached${through(proxy)} (ECONNREFUSED): check the port of the proxy, and that the proxy runs; ${next.again}`;
   }),
   /** The timeout includes TLS and the proxy's tunnel. */
-  'connect-late': fault(
+  'connect-late': defineFault(
     'later',
     ({ host, proxy, seconds }: ViaProxy & { readonly seconds: number }, next) =>
       `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${next.again}`,
   ),
-  tls: fault(
+  tls: defineFault(
     'elsewhere',
     ({ host, said: errorCode, trouble }: OfHost & Said & { readonly trouble: TlsTrouble }) =>
       `no secure connection to ${host} (${errorCode}): ${TLS[trouble]}`,
   ),
-  proxy: fault(
+  proxy: defineFault(
     'later',
     ({ proxy, said }: Said & { readonly proxy: string }) =>
       `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   ),
   /** The proxy requires a password (407). */
-  'proxy-password': fault(
+  'proxy-password': defineFault(
     'elsewhere',
     ({ proxy }: { readonly proxy: string }) =>
       `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
   ),
   /** Connected, but no header arrived. */
-  silent: fault(
+  silent: defineFault(
     'later',
     ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
       `${host} did not answer within ${seconds} s: ${next.again}`,
@@ -105,7 +108,7 @@ const FAULTS = {
    * @param url without query and password; undefined: the caller names it
    * @param mirrorKey the configuration key of the mirror; undefined: none
    */
-  'http-refused': fault(
+  'http-refused': defineFault(
     'elsewhere',
     ({
       host,
@@ -120,70 +123,70 @@ const FAULTS = {
       `${host} did not deliver ${url} (HTTP ${status}): ${CHECK_URL}${mirrorKey === undefined ? '' : `: sudo rackboot config set ${mirrorKey} URL`}`,
   ),
   /** 5xx, or another status that is not an answer to GET. */
-  'http-failed': fault(
+  'http-failed': defineFault(
     'later',
     ({ host, status }: OfHost & { readonly status: number }, next) => `${host} failed (HTTP ${status}): ${next.again}`,
   ),
   /** 429 or 503. @param seconds the server's Retry-After; undefined if it gives none */
-  busy: fault(
+  busy: defineFault(
     'later',
     ({ host, status, seconds }: OfHost & { readonly status: number; readonly seconds: number | undefined }, next) =>
       `${host} is busy (HTTP ${status}${seconds === undefined ? '' : `; it asked for a pause of ${seconds} s`}): ${next.again}`,
   ),
-  'redirect-insecure': fault(
+  'redirect-insecure': defineFault(
     'elsewhere',
     ({ host, to }: OfHost & { readonly to: string }) =>
       `${host} redirects from https to ${to}, which is insecure and not followed: ${OTHER_MIRROR}, or name the http URL on purpose`,
   ),
   /** @param to a URL that is not http or https */
-  'redirect-unusable': fault(
+  'redirect-unusable': defineFault(
     'elsewhere',
     ({ host, to }: OfHost & { readonly to: string }) =>
       `${host} redirects to ${to}, which is not an http or https URL: ${OTHER_MIRROR}`,
   ),
-  'redirect-endless': fault(
+  'redirect-endless': defineFault(
     'elsewhere',
     ({ host, max }: OfHost & { readonly max: number }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
   ),
   /** Not HTTP, too large a header, or closed before the answer. */
-  'bad-answer': fault(
+  'bad-answer': defineFault(
     'later',
     ({ host, said }: OfHost & Said, next) => `${host} gave no usable answer (${said}): ${next.again}`,
   ),
-  encoded: fault(
+  encoded: defineFault(
     'elsewhere',
     ({ host, encoding }: OfHost & { readonly encoding: string }) =>
       `${host} sent the file encoded (${encoding}), although the request excluded encodings: ${OTHER_MIRROR}`,
   ),
   /** @param range empty: missing */
-  'range-wrong': fault(
+  'range-wrong': defineFault(
     'later',
     ({ host, from, range }: OfHost & { readonly from: number; readonly range: string }, next) =>
       `${host} sent ${range || 'a range without Content-Range'} instead of the bytes from ${from} on: ${next.whole}`,
   ),
   /** The end cannot be verified: no length, chunks, published size or digest. */
-  'length-unknown': fault(
+  'length-unknown': defineFault(
     'elsewhere',
     ({ host }: OfHost) =>
       `${host} does not announce the size of the file, so a missing end would go unnoticed: ${OTHER_MIRROR}, or give a checksum`,
   ),
-  'size-wrong': fault(
+  'size-wrong': defineFault(
     'elsewhere',
     ({ host, expectedBytes, bytes }: OfHost & { readonly expectedBytes: number; readonly bytes: number }) =>
       `the file from ${host} has ${counted(bytes, 'byte')} instead of ${expectedBytes}: the site may be replacing it; ${OTHER_MIRROR}`,
   ),
-  'too-large': fault(
+  'too-large': defineFault(
     'elsewhere',
     ({ host, bytesMax }: OfHost & { readonly bytesMax: number }) =>
       `the file from ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
   ),
   /** No byte of the body arrived for `seconds`. */
-  stalled: fault(
+  stalled: defineFault(
     'later',
     ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
       `${host} sent nothing for ${seconds} s: ${next.fromThere}`,
   ),
-  slow: fault(
+  slow: defineFault(
     'later',
     (
       {
@@ -196,13 +199,13 @@ const FAULTS = {
     ) =>
       `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
   ),
-  late: fault(
+  late: defineFault(
     'elsewhere',
     ({ host, seconds, bytes }: OfHost & { readonly seconds: number; readonly bytes: number }) =>
       `${host} had sent only ${counted(bytes, 'byte')} of the document after ${seconds} s: ${OTHER_MIRROR}`,
   ),
   /** The connection ended early. @param total undefined: unknown */
-  cut: fault(
+  cut: defineFault(
     'later',
     (
       { host, bytes, total, said }: OfHost & Said & { readonly bytes: number; readonly total: number | undefined },
@@ -210,7 +213,7 @@ const FAULTS = {
     ) =>
       `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${next.fromThere}`,
   ),
-  'digest-wrong': fault(
+  'digest-wrong': defineFault(
     'later',
     (
       {
@@ -223,7 +226,7 @@ const FAULTS = {
     ) => `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: ${next.discarded}`,
   ),
   /** Too little free space. @param freeBytes excluding the space that other downloads have reserved */
-  'no-room': fault(
+  'no-room': defineFault(
     'never',
     ({
       directory,
@@ -236,7 +239,7 @@ const FAULTS = {
     }) =>
       `${directory} has ${mebibytes(freeBytes)} left, but needs ${mebibytes(neededBytes)}: free space, or remove unneeded images; then resume`,
   ),
-  'disk-failed': fault(
+  'disk-failed': defineFault(
     'never',
     ({ path, said }: Said & { readonly path: string }) =>
       `${path} cannot be written (${said}): check the disk and its permissions; then resume`,

@@ -18,7 +18,7 @@ import { RackError } from '../../ground/errors.ts';
 import { checkNames, type Publication } from '../build/environment.ts';
 import { BlobFile, checkRoom } from '../content/blob-writing.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
-import { readPieces } from '../content/image-file.ts';
+import { readImagePieces } from '../content/image-file.ts';
 import { readProgramText, runLimited } from '../content/limited-program.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../run/tree-parts.ts';
 import { publishDirectory } from '../store/directory-publication.ts';
@@ -100,7 +100,7 @@ export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
     if (kernel.bytes > KERNEL_BYTES_MAX || initrd.bytes > INITRD_BYTES_MAX)
       throw refuse('its kernel or initrd is too large');
     const title = info.title === '' ? `Ubuntu ${release}` : info.title;
-    return await publish(request, { kernel, initrd, title, arch, release });
+    return await publishDisc(request, { kernel, initrd, title, arch, release });
   } catch (error) {
     if (error instanceof RackError && error.code === 'tool-failed')
       throw refuse(`it is damaged or was cut short (${error.message}): copy it again`, error);
@@ -119,7 +119,7 @@ const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typ
       bytes: disc.bytes - HIDDEN_BYTES,
       read: (at: number, length: number) => disc.read(HIDDEN_BYTES + at, length),
     };
-    for await (const { bytes } of readPieces(rest)) await write(bytes);
+    for await (const { bytes } of readImagePieces(rest)) await write(bytes);
   },
 });
 
@@ -153,7 +153,7 @@ interface FoundInstaller {
   readonly release: string;
 }
 
-async function publish(
+async function publishDisc(
   { tree, file, fileName, onProgress, whenCopied }: DiscRequest,
   { kernel, initrd, title, arch, release }: FoundInstaller,
 ): Promise<DiscInstaller> {
@@ -178,7 +178,7 @@ async function publish(
       const start = before;
       const pieces = (take: (piece: Uint8Array) => Promise<void>): Promise<void> =>
         rawName === undefined ? takeAll(file, take) : takeFile(file, rawName, take);
-      const copied = await copy(pieces, links[index]?.path ?? '', (done) => onProgress(start + done, total));
+      const copied = await copyDisc(pieces, links[index]?.path ?? '', (done) => onProgress(start + done, total));
       if (copied.bytes !== bytes) throw new RackError('tool-failed', `${name} has ${copied.bytes} of ${bytes} bytes`);
       files.push({ name, ...copied });
       before += bytes;
@@ -195,7 +195,7 @@ async function publish(
 }
 
 async function takeAll(disc: ImageBytes, take: (piece: Uint8Array) => Promise<void>): Promise<void> {
-  for await (const { bytes } of readPieces(disc)) await take(bytes);
+  for await (const { bytes } of readImagePieces(disc)) await take(bytes);
 }
 
 async function takeFile(disc: ImageBytes, rawName: string, take: (piece: Uint8Array) => Promise<void>): Promise<void> {
@@ -203,7 +203,7 @@ async function takeFile(disc: ImageBytes, rawName: string, take: (piece: Uint8Ar
   if (why !== undefined) throw new RackError('tool-failed', why);
 }
 
-async function copy(
+async function copyDisc(
   read: (take: (piece: Uint8Array) => Promise<void>) => Promise<void>,
   path: string,
   onProgress: (done: number) => void,

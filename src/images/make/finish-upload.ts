@@ -24,7 +24,7 @@ import { openStored } from '../store/stored-blob.ts';
 import type { RootFormat } from '../store/stored-system.ts';
 import { addRoot, checkRootName } from './root-adding.ts';
 import { findFileKind } from './upload-kind.ts';
-import { type PartOf, partBytes, partPath, removePart } from './upload-part.ts';
+import { type PartOf, partBytes, removePart, uploadPartPath } from './upload-part.ts';
 
 export interface FinishOrder extends PartOf {
   readonly tree: string;
@@ -75,7 +75,7 @@ async function finish(order: FinishOrder): Promise<Finished> {
   if (kind.kind === 'root') checkRootName(order);
   if ((await partBytes(tree, order)) === 0)
     throw new RackError('bad-argument', 'the bytes of the upload are gone: upload the file again');
-  const file = await openStored(partPath(tree, order));
+  const file = await openStored(uploadPartPath(tree, order));
   try {
     const hash = await hashFile(file);
     if (hash !== sha256) {
@@ -124,5 +124,5 @@ async function addUploadedRoot(order: FinishOrder, format: RootFormat, file: Fil
   const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
   const request = { tree, name, nowMs, serialsElsewhere, format, rootName, fileName: 'the upload' };
   const titled = title === '' ? request : { ...request, title };
-  return await addRoot(titled, { path: partPath(tree, order), file, sha256, how: 'link' });
+  return await addRoot(titled, { path: uploadPartPath(tree, order), file, sha256, how: 'link' });
 }

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { BlobFile, checkRoom } from '../content/blob-writing.ts';
-import { type AddRequest, type AddResult, checkPlace, publishStored } from '../content/image-adding.ts';
+import { type AddRequest, type AddResult, checkImageCount, publishStored } from '../content/image-adding.ts';
 import { unusable } from '../content/image-copy.ts';
 import { bytesOfFile } from '../content/image-file.ts';
 import { inspectRoot, ROOT_BYTES_MAX, type RootFacts, RootFault, rootDiskBytes } from '../run/root-check.ts';
@@ -39,7 +39,7 @@ interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
 export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 'name' | 'title'>): void {
   const wrong = judgeImageName(name) ?? judgeTitle(title) ?? judgeSystemName(name.os);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
-  checkPlace(tree, name);
+  checkImageCount(tree, name);
   checkSystemPlace(tree, name);
 }
 

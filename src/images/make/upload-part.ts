@@ -45,7 +45,8 @@ const partFileName = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0
 /** Paths that are being written. */
 const written = new Set<string>();
 
-export const partPath = (tree: string, upload: PartOf): string => join(uploadDirectory(tree), partFileName(upload));
+export const uploadPartPath = (tree: string, upload: PartOf): string =>
+  join(uploadDirectory(tree), partFileName(upload));
 
 /** @throws RackError `store-unwritable` without room for `bytes`, `tree-unreadable` */
 export async function checkUploadRoom(tree: string, bytes: number): Promise<void> {
@@ -84,7 +85,7 @@ interface PlacedPiece extends PieceCount {
  */
 export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
   await checkUploadRoom(tree, piece.bytes);
-  const path = partPath(tree, upload);
+  const path = uploadPartPath(tree, upload);
   if (written.has(path)) return 'busy';
   written.add(path);
   try {
@@ -149,18 +150,18 @@ export const discardWhole = ({ path }: WholeFile): Promise<void> => rm(path, { f
 
 /** Makes a whole file the part of an upload. */
 export async function adoptWhole(tree: string, { path }: WholeFile, upload: PartOf): Promise<void> {
-  await storing(tree, () => rename(path, partPath(tree, upload)));
+  await storing(tree, () => rename(path, uploadPartPath(tree, upload)));
   await syncDirectory(uploadDirectory(tree));
 }
 
 /** The size of the part in bytes; 0: this host has none. */
 export async function partBytes(tree: string, upload: PartOf): Promise<number> {
-  return (await stat(partPath(tree, upload)).catch(() => undefined))?.size ?? 0;
+  return (await stat(uploadPartPath(tree, upload)).catch(() => undefined))?.size ?? 0;
 }
 
 /** Removes the part of an upload that is over; `sweepParts` retries and reports. */
 export async function removePart(tree: string, upload: PartOf): Promise<void> {
-  await removeFile(partPath(tree, upload));
+  await removeFile(uploadPartPath(tree, upload));
 }
 
 /** `isHere`: its bytes are on this host, or nowhere yet. */
@@ -223,7 +224,7 @@ function removalRemedy(code: string, path: string): string {
 
 async function openPart(tree: string, upload: PartOf, at: number): Promise<FileHandle | undefined> {
   const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK | (at === 0 ? constants.O_CREAT : 0);
-  const file = await storing(tree, () => open(partPath(tree, upload), flags, MODE)).catch((error: unknown) => {
+  const file = await storing(tree, () => open(uploadPartPath(tree, upload), flags, MODE)).catch((error: unknown) => {
     if (at > 0 && osErrorCode(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined;
     throw error;
   });

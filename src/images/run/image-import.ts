@@ -23,13 +23,13 @@ import { z } from 'zod';
 import { ownPlace } from '../../files/own-names.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
-import { type AddResult, addImage, checkPlace, publishStored } from '../content/image-adding.ts';
+import { type AddResult, addImage, checkImageCount, publishStored } from '../content/image-adding.ts';
 import { bytesOfFile } from '../content/image-file.ts';
 import { judgeSystem, type SystemFacts, SystemInspector } from '../content/image-system.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import { type ImageOffer, importedContent, isImportedFrom, offerContentKey, offerName } from '../sources/offer.ts';
-import { prepareSeen, readRecord } from '../sources/seen-documents.ts';
+import { prepareSeen, readDocumentRecord } from '../sources/seen-documents.ts';
 import { holdFiles } from '../store/held-files.ts';
 import { sweepBlobs } from '../store/image-removal.ts';
 import {
@@ -81,7 +81,7 @@ function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): b
 }
 
 const readDelivered = (tree: string, name: string): readonly string[] =>
-  readRecord(tree, name, z.object({ name: z.literal(name), files: z.array(z.string()) }))?.files ?? [];
+  readDocumentRecord(tree, name, z.object({ name: z.literal(name), files: z.array(z.string()) }))?.files ?? [];
 
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
@@ -106,7 +106,7 @@ export interface ImportResult {
  */
 export async function importImage(offer: ImageOffer, options: ImportOptions): Promise<ImportResult> {
   try {
-    const result = await importMissing(offer, options);
+    const result = await importMissingImage(offer, options);
     if (offer.serial === undefined && result.added && options.isCopy !== true) await noteDelivered(options.tree, offer);
     return result;
   } catch (error) {
@@ -134,7 +134,7 @@ function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportOptions): void {
   throw new RackError('source-failed', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
 }
 
-async function importMissing(offer: ImageOffer, options: ImportOptions): Promise<ImportResult> {
+async function importMissingImage(offer: ImageOffer, options: ImportOptions): Promise<ImportResult> {
   const { tree } = options;
   refuseOlder(offer, options);
   if (offer.system !== undefined) {
@@ -146,7 +146,7 @@ async function importMissing(offer: ImageOffer, options: ImportOptions): Promise
   const present = readImages(tree).images.find(isPresent);
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const { os, release, architecture, subarchitecture, label, serial } = offer;
-  checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
+  checkImageCount(tree, { os, release, architecture, subarchitecture, label, serial });
   const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = {

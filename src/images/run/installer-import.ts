@@ -65,13 +65,16 @@ export async function importOfferedInstaller(
   options: InstallerImportOptions,
 ): Promise<InstallerImport> {
   try {
-    return await importMissing(offer, options);
+    return await importMissingInstaller(offer, options);
   } catch (error) {
     throw asStoreError(error, options.tree);
   }
 }
 
-async function importMissing(offer: InstallerOffer, options: InstallerImportOptions): Promise<InstallerImport> {
+async function importMissingInstaller(
+  offer: InstallerOffer,
+  options: InstallerImportOptions,
+): Promise<InstallerImport> {
   const { tree, signal } = options;
   const { os, release, architecture: arch } = offer;
   checkNames({ arch, release });

@@ -99,7 +99,7 @@ const downloadDirectory = (tree: string): string => join(tree, DOWNLOADS);
  */
 export function arrivedBytes(tree: string, digests: readonly string[], total: number | undefined): number {
   const directory = downloadDirectory(tree);
-  const names = namesIn(directory);
+  const names = listDownloadNames(directory);
   const bytesOf = (digest: string): number => {
     const parts = names.filter((name) => name.startsWith(digest) && name.endsWith('.part'));
     const paths = [...[digest, ...parts].map((name) => join(directory, name)), join(tree, blobPath(digest, 'file'))];
@@ -109,7 +109,7 @@ export function arrivedBytes(tree: string, digests: readonly string[], total: nu
   return Math.min(bytes, total ?? bytes);
 }
 
-function namesIn(directory: string): readonly string[] {
+function listDownloadNames(directory: string): readonly string[] {
   try {
     return readdirSync(directory);
   } catch {

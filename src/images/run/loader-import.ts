@@ -47,13 +47,13 @@ interface LoaderImport extends Publication {
  */
 export async function importLoader(offer: LoaderOffer, options: LoaderImportOptions): Promise<LoaderImport> {
   try {
-    return await importMissing(offer, options);
+    return await importMissingLoader(offer, options);
   } catch (error) {
     throw asStoreError(error, options.tree);
   }
 }
 
-async function importMissing(offer: LoaderOffer, options: LoaderImportOptions): Promise<LoaderImport> {
+async function importMissingLoader(offer: LoaderOffer, options: LoaderImportOptions): Promise<LoaderImport> {
   const { tree } = options;
   const name = offerName(offer);
   const directory = join(tree, name);

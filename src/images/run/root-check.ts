@@ -14,7 +14,7 @@ import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { describeDamage } from '../content/image-copy.ts';
 import { beginExpansion, recogniseCompression } from '../content/image-expansion.ts';
-import { readPieces } from '../content/image-file.ts';
+import { readImagePieces } from '../content/image-file.ts';
 import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../content/packed-tar.ts';
 import type { RootFormat } from '../store/stored-system.ts';
 
@@ -140,7 +140,7 @@ async function checkImage(bytes: ImageBytes): Promise<void> {
     if (length > bytesMax) throw new RootFault(`it expands to more than ${bytesMax} bytes, unlike any system`);
   });
   try {
-    for await (const piece of readPieces(bytes)) await expansion.write(piece.bytes);
+    for await (const piece of readImagePieces(bytes)) await expansion.write(piece.bytes);
     await expansion.end();
   } finally {
     expansion.close();

@@ -14,7 +14,7 @@ import { ownPlace } from '../../files/own-names.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
-import { checkPlace, chooseSerial, publishImage } from '../content/image-adding.ts';
+import { checkImageCount, chooseSerial, publishImage } from '../content/image-adding.ts';
 import { bytesOfFile } from '../content/image-file.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Digest, DownloadRequest } from '../download/request.ts';
@@ -61,7 +61,7 @@ export async function importSystem(
   const from = bundle === undefined ? { origin: { source, ...digest } } : { bundle };
   const files = further.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const { images } = readImages(tree);
-  const present = images.find((image) => isSame(image, name, digest.hex, files));
+  const present = images.find((image) => isSameSystem(image, name, digest.hex, files));
   // The facts of an image without an origin, as in a bundle, are not trusted: its files are
   // verified, and its manifest is replaced.
   if (present !== undefined && (present.origin ?? bundle) !== undefined && hasBlob(tree, present)) {
@@ -69,12 +69,12 @@ export async function importSystem(
     return { image: present, added: false, root: undefined };
   }
   const serialAmong = (stored: readonly StoredImage[]): string => {
-    const others = stored.filter((image) => isSameName(image, name) && !isSame(image, name, digest.hex, files));
+    const others = stored.filter((image) => isSameName(image, name) && !isSameSystem(image, name, digest.hex, files));
     return present?.serial ?? serialFor(offer, { tree, nowMs, name, ...from }, others);
   };
   // A serial that is taken costs no download.
   serialAmong(images);
-  checkPlace(tree, name);
+  checkImageCount(tree, name);
   checkSystemPlace(tree, { ...name, system });
   await makeDirectories(ownPlace(tree, '.downloads'));
   const root = buildWantedRoot(offer, system, options);
@@ -120,7 +120,7 @@ function serialFor(offer: ImageOffer, ...wish: Parameters<typeof chooseSerial>):
   }
 }
 
-function isSame(
+function isSameSystem(
   image: StoredImage,
   name: Parameters<typeof isSameName>[1] & { readonly serial: string | undefined },
   hex: string,

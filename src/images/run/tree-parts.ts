@@ -88,7 +88,7 @@ const ownShape = partShape.pick({ os: true, files: true });
  */
 export const listTreeParts = (tree: string): readonly TreePart[] =>
   partPlaces(tree).flatMap(({ kind, release, architecture, directory }) => {
-    const manifest = kind === 'environment' ? undefined : readManifest(join(tree, directory));
+    const manifest = kind === 'environment' ? undefined : readPartManifest(join(tree, directory));
     const os = kind === 'loader' ? LOADER : manifest?.os;
     if (kind === 'environment' || manifest === undefined || os === undefined) return [];
     const label = kind === 'loader' ? manifest.label : INSTALLER;
@@ -134,7 +134,7 @@ const KINDS = new Map<string, PartPlace['kind']>([
  * The places of a tree, sorted by their directories. @param list gives the names in a directory of
  * the tree
  */
-export const partPlaces = (tree: string, list = namesIn): readonly PartPlace[] =>
+export const partPlaces = (tree: string, list = listTreeDirectory): readonly PartPlace[] =>
   partParents(tree, list).flatMap((parent) =>
     list(tree, parent).flatMap((name): readonly PartPlace[] => {
       const [top = '', second = '', release = ''] = parent.split('/');
@@ -161,7 +161,7 @@ export const partDirectory = ({
  * The directories in which boot loaders, installers and environments are published, relative to the
  * tree. @throws RackError `tree-unreadable`
  */
-export const partParents = (tree: string, list = namesIn): readonly string[] =>
+export const partParents = (tree: string, list = listTreeDirectory): readonly string[] =>
   [LOADER, ...CPUS.map((cpu) => join(cpu, GENERIC))].flatMap((top) => list(tree, top).map((name) => join(top, name)));
 
 /** Changes with each boot loader or installer that is imported or removed. */
@@ -210,7 +210,7 @@ export const assertNoOthers = (tree: string, part: Pick<TreePart, 'directory' | 
 function assertOnly(at: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): void {
   assertDirectory(at, directory);
   const own = new Set([MANIFEST, ...files.map(({ name }) => name)]);
-  const other = entriesIn(at).find((entry) => !(own.has(entry.name) ? entry.isFile() : isLeft(entry)));
+  const other = listEntries(at).find((entry) => !(own.has(entry.name) ? entry.isFile() : isLeft(entry)));
   if (other === undefined) return;
   const why = `${JSON.stringify(`${directory}/${other.name}`)} was not put there by an import`;
   throw new RackError(
@@ -259,11 +259,11 @@ export const replaceable =
         throw new RackError('already-exists', `${other}: remove it first, or rename the release of this one`);
       }
       assertOnly(at, { directory, files: manifest.files });
-    } else if (!entriesIn(at).every(isLeft))
+    } else if (!listEntries(at).every(isLeft))
       throw new RackError('already-exists', `${at} has files that no import put there: move it away first`);
   };
 
-function entriesIn(path: string): readonly Dirent[] {
+function listEntries(path: string): readonly Dirent[] {
   try {
     return readdirSync(path, { withFileTypes: true });
   } catch (error) {
@@ -313,7 +313,7 @@ interface FoundPart {
  * @param digests those of the downloaded files
  */
 export async function findPart(directory: string, digests: readonly string[]): Promise<FoundPart | undefined> {
-  const manifest = readManifest(directory);
+  const manifest = readPartManifest(directory);
   const isSame = JSON.stringify(manifest?.fetched?.toSorted()) === JSON.stringify(digests.toSorted());
   if (manifest === undefined || !isSame || !(await isWhole(directory, manifest.files))) return undefined;
   return { serial: chooseSerial(directory, manifest), files: manifest.files };
@@ -328,7 +328,7 @@ interface PresentPart {
 
 /** @returns undefined: no part is there */
 export function presentPart(directory: string, kind: TreePart['kind']): PresentPart | undefined {
-  const manifest = readManifest(directory);
+  const manifest = readPartManifest(directory);
   if (manifest === undefined) return undefined;
   const { isBundled } = manifest;
   return { serial: chooseSerial(directory, manifest), isBundled, source: findOrigin({ kind, manifest }) };
@@ -352,7 +352,7 @@ const chooseSerial = (directory: string, { serial }: PartManifest): string =>
 
 const readMtime = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
 
-const readManifest = (directory: string): PartManifest | undefined =>
+const readPartManifest = (directory: string): PartManifest | undefined =>
   partShape.safeParse(parseJson(manifestText(directory))).data;
 
 /** The text of a manifest; empty: there is none. */
@@ -400,7 +400,7 @@ function assertHidden(path: string, cause: unknown): void {
 }
 
 /** The names in a directory; empty if there is none, or this user may not read it. */
-function namesIn(tree: string, directory: string): readonly string[] {
+function listTreeDirectory(tree: string, directory: string): readonly string[] {
   const path = join(tree, directory);
   try {
     return readdirSync(path).filter(isPlainName).toSorted();

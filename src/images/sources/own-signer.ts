@@ -28,7 +28,7 @@ export interface OwnSigner {
 export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
   const path = join(stateDir, NAME);
   const { readPrivateKey, createCleartextMessage, createMessage, sign } = await import('openpgp');
-  const armoredKey = readKey(path) ?? (await makeKey(path));
+  const armoredKey = readSigningKey(path) ?? (await makeKey(path));
   const key = await readPrivateKey({ armoredKey }).catch((cause: unknown) => {
     const remedy =
       'restore it from a backup, or remove it: Rackboot then generates another key, which everybody who trusts this one must import';
@@ -46,7 +46,7 @@ export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
   };
 }
 
-function readKey(path: string): string | undefined {
+function readSigningKey(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -80,7 +80,7 @@ export function describeStore(
       ...images.flatMap(listBlobs).map((blob): [string, ImageBlob] => [blob.path, blob]),
       ...offered.flatMap(({ directory, files }) =>
         files.map(({ name, bytes, sha256 }): [string, ImageBlob] => [
-          partPath(sha256),
+          streamPartPath(sha256),
           { path: `${directory}/${name}`, bytes, sha256 },
         ]),
       ),
@@ -93,7 +93,7 @@ export const isOwnProduct = (product: string): boolean => product.startsWith(`${
 
 const contentPath = (contentId: string): string => `streams/v1/${contentId}`;
 
-const partPath = (sha256: string): string => `parts/${sha256}`;
+const streamPartPath = (sha256: string): string => `parts/${sha256}`;
 
 /** False for a name that no import would give, and for an installer with other files. */
 const isReadable = (part: StreamedPart): boolean =>
@@ -136,7 +136,7 @@ function buildProduct(part: StreamedPart): [name: string, product: Product] {
   const { kind, os, release, architecture: arch, label, serial, title } = part;
   const items = part.files.map(({ name, bytes, sha256 }) => [
     name,
-    { ftype: kind === 'loader' ? 'bootloader' : name, path: partPath(sha256), sha256, size: bytes },
+    { ftype: kind === 'loader' ? 'bootloader' : name, path: streamPartPath(sha256), sha256, size: bytes },
   ]);
   const version = { release_title: title, items: Object.fromEntries(items) };
   const tags =

@@ -34,10 +34,10 @@ export interface SeenPlace {
 }
 
 const seenDirectory = (tree: string): string => ownPlace(tree, '.seen');
-const recordPath = (tree: string, url: string): string =>
+const documentRecordPath = (tree: string, url: string): string =>
   join(seenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 
-const recordName = (tree: string, url: string): string => relative(tree, recordPath(tree, url));
+const recordName = (tree: string, url: string): string => relative(tree, documentRecordPath(tree, url));
 
 /**
  * Remembers the time of a verified document.
@@ -80,7 +80,7 @@ async function writeSeen(tree: string, url: string, updatedMs: number): Promise<
 
 /** @returns undefined if no usable time is remembered */
 const readSeen = (tree: string, url: string): number | undefined =>
-  readRecord(tree, url, z.object({ url: z.literal(url), updatedMs: z.number() }))?.updatedMs;
+  readDocumentRecord(tree, url, z.object({ url: z.literal(url), updatedMs: z.number() }))?.updatedMs;
 
 /**
  * Makes the directory of the records. @returns the path of the record of `key` Rejects with the
@@ -88,17 +88,17 @@ const readSeen = (tree: string, url: string): number | undefined =>
  */
 export async function prepareSeen(tree: string, key: string): Promise<string> {
   await makeDirectories(seenDirectory(tree));
-  return recordPath(tree, key);
+  return documentRecordPath(tree, key);
 }
 
 /**
  * Reads the record of `key`; undefined if there is none of this shape. @throws RackError
  * `store-unwritable`
  */
-export function readRecord<T>(tree: string, key: string, shape: z.ZodType<T>): T | undefined {
+export function readDocumentRecord<T>(tree: string, key: string, shape: z.ZodType<T>): T | undefined {
   try {
-    const text = readFileSync(recordPath(tree, key), 'utf8');
-    noteNeeded(recordPath(tree, key));
+    const text = readFileSync(documentRecordPath(tree, key), 'utf8');
+    noteNeeded(documentRecordPath(tree, key));
     return shape.safeParse(parseJson(text)).data;
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;

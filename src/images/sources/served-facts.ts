@@ -33,7 +33,7 @@ export async function readServedFacts(
   const timer = clock.schedule(TIME_MS, () => end.abort());
   const askOn = async (): Promise<void> => {
     for (const url of left) {
-      const served = await ask(url, web, end.signal);
+      const served = await askFacts(url, web, end.signal);
       if (served !== undefined) facts.set(url, served);
     }
   };
@@ -42,7 +42,7 @@ export async function readServedFacts(
   return facts;
 }
 
-async function ask(url: string, web: WebClient, signal: AbortSignal): Promise<ServedFacts | undefined> {
+async function askFacts(url: string, web: WebClient, signal: AbortSignal): Promise<ServedFacts | undefined> {
   try {
     const answer = await web.open(parseWebUrl(url), () => ({}), signal, 'HEAD');
     answer?.close();

@@ -127,7 +127,13 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
       : `${name} is for ${architecture}, which no machine here has`;
   const title = chooseTitle(source, image, clean.title);
   const supportEnds = image.supportEnds === '' ? undefined : image.supportEnds;
-  return { ...offer, kind, title, supportEnds, ...(isRoot(root.kind) ? { system: { subarch, kind: root.kind } } : {}) };
+  return {
+    ...offer,
+    kind,
+    title,
+    supportEnds,
+    ...(isRootKind(root.kind) ? { system: { subarch, kind: root.kind } } : {}),
+  };
 }
 
 function chooseFiles(kind: Offer['kind'], image: StreamImage): readonly StreamFile[] {
@@ -139,11 +145,11 @@ function chooseFiles(kind: Offer['kind'], image: StreamImage): readonly StreamFi
   const best = DISKS.map((ftype) => disks.find((file) => file.ftype === ftype)).find((file) => file !== undefined);
   const disk = best ?? disks[0];
   if (disk !== undefined) return [disk];
-  const root = files.find((file) => isRoot(file.kind));
+  const root = files.find((file) => isRootKind(file.kind));
   return root === undefined ? [] : [root, ...files.filter((file) => START_FILES.has(file.kind))];
 }
 
-const isRoot = (kind: FileKind): kind is OfferedSystem['kind'] =>
+const isRootKind = (kind: FileKind): kind is OfferedSystem['kind'] =>
   kind === 'squashfs' || kind === 'root-archive' || kind === 'root-image';
 
 /**

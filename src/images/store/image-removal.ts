@@ -82,7 +82,7 @@ async function deleteUnneeded(
   kept: ReadonlySet<string>,
 ): Promise<number> {
   let freed = 0;
-  for (const entry of await entriesIn(join(tree, 'images'))) {
+  for (const entry of await listImageEntries(join(tree, 'images'))) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(tree, path);
     const isCopy = COPY.test(name);
@@ -101,7 +101,7 @@ async function deleteUnneeded(
 const listBlobPaths = (images: readonly StoredImage[]): readonly string[] =>
   images.flatMap((image) => listBlobs(image).map(({ path }) => path));
 
-async function entriesIn(images: string): Promise<readonly Dirent[]> {
+async function listImageEntries(images: string): Promise<readonly Dirent[]> {
   const list = (path: string): Promise<readonly Dirent[]> => readdir(path, { withFileTypes: true }).catch(() => []);
   const entries = await list(images);
   const below: Dirent[] = [];

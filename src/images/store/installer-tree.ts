@@ -33,14 +33,14 @@ export function listTreeInstallers(
   tree: string,
   { architecture, subarchitecture }: Hardware,
 ): readonly TreeInstaller[] {
-  const releases = [subarchitecture, 'generic'].flatMap((level) => namesIn(tree, architecture, level));
+  const releases = [subarchitecture, 'generic'].flatMap((level) => listTreeNames(tree, architecture, level));
   return [...new Set(releases)]
     .filter((release) => treeHasInstaller(tree, { architecture, subarchitecture, release }))
     .toSorted()
     .map((release) => {
       const levels = [subarchitecture, 'generic'].map((level) => join(tree, architecture, level, release, 'install'));
       const directory = levels.find((path) => existsSync(path)) ?? '';
-      return { release, os: undefined, title: release, ...readManifest(directory) };
+      return { release, os: undefined, title: release, ...readInstallerManifest(directory) };
     });
 }
 
@@ -59,7 +59,7 @@ const manifestShape = z.object({
 });
 
 /** Reads system and title from the manifest of an import; empty without one. */
-function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
+function readInstallerManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
   try {
     const path = join(directory, 'manifest.json');
     return manifestShape.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? {};
@@ -69,7 +69,7 @@ function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | 
 }
 
 /** The names in a directory; empty if it cannot be read. */
-function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
+function listTreeNames(tree: string, ...parts: readonly string[]): readonly string[] {
   if (!parts.every(isPlainName)) return [];
   try {
     return readdirSync(join(tree, ...parts));

@@ -127,7 +127,7 @@ interface KnownProgram {
 const listAddresses = (ports: readonly WantedPort[]): readonly string[] => [
   ...new Set(ports.map(({ address }) => formatIpv4(address))),
 ];
-const listDevices = (ports: readonly WantedPort[]): readonly string[] => [
+const listPortDevices = (ports: readonly WantedPort[]): readonly string[] => [
   ...new Set(ports.flatMap(({ device }) => device ?? [])),
 ];
 
@@ -175,7 +175,7 @@ const PROGRAMS: readonly KnownProgram[] = [
   {
     of: /^dnsmasq/,
     remedy: (ports) => {
-      const off = listDevices(ports).map((device) => `except-interface=${device}`);
+      const off = listPortDevices(ports).map((device) => `except-interface=${device}`);
       return [
         `or, to keep it for other networks: bind-dynamic and ${off.join(' and ') || 'except-interface=NAME'} in /etc/dnsmasq.conf, then restart it`,
       ];

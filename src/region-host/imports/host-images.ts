@@ -124,7 +124,7 @@ export class HostImages {
     const places = await this.#deps.store.list();
     const tree = this.#deps.tree();
     const isCondemned = condemnedAmong(places.find(({ place }) => place === this.place)?.condemned ?? []);
-    const own = tree === undefined ? [] : imagesIn(tree).filter((image) => !isCondemned(condemnedImage(image)));
+    const own = tree === undefined ? [] : listHostImages(tree).filter((image) => !isCondemned(condemnedImage(image)));
     const byKey = new Map<string, { readonly image: HostImage; readonly hosts: Set<string> }>();
     const others = places.filter(({ place, isPresent }) => isPresent && place !== this.place);
     const all = [...others, { place: this.place, images: own }].toSorted((place, other) =>
@@ -168,7 +168,7 @@ export class HostImages {
       const mark = readTreeMark(tree);
       const isDue = this.#reportAt === undefined || clock.now() >= this.#reportAt;
       if (removed.length === 0 && mark === this.#mark && !isDue) return;
-      await store.report(this.place, imagesIn(tree), removed);
+      await store.report(this.place, listHostImages(tree), removed);
       this.#mark = mark;
       this.#reportAt = later(clock.now(), REPORT_MS);
       this.#failures.end();
@@ -226,7 +226,7 @@ const condemnedImage = ({ serial, sha256, filesSha256, ...image }: HostImage): C
 });
 
 /** The images, boot loaders and installers of a tree. */
-const imagesIn = (tree: string): readonly HostImage[] => [
+const listHostImages = (tree: string): readonly HostImage[] => [
   ...readImages(tree)
     .images.filter((image) => hasBlob(tree, image))
     .map(reported),

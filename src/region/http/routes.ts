@@ -58,7 +58,7 @@ import { openApiDescription } from './openapi.ts';
 import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { parseRequestForm } from './request-form.ts';
-import { RETRY_FIELD, type SendingDeps, send } from './sending.ts';
+import { RETRY_FIELD, type SendingDeps, sendAnswer } from './sending.ts';
 import { ArrivedForm, discardRest, getUpload, readUploads, takesUploads } from './upload-bodies.ts';
 
 /**
@@ -118,7 +118,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', async ({ raw }, reply) => {
-    if (NUL_IN_TARGET.test(raw.url ?? '')) return send(context, reply, refuse('bad-request', HAS_NUL));
+    if (NUL_IN_TARGET.test(raw.url ?? '')) return sendAnswer(context, reply, refuse('bad-request', HAS_NUL));
     // RFC 9110 §8.3: an empty value names no type, as if the field were absent. Fastify would
     // refuse even a request without a body.
     if (raw.headers['content-type']?.trim() === '') Reflect.deleteProperty(raw.headers, 'content-type');
@@ -132,7 +132,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   addLinkRoutes(app, {
     region: context.region,
     allows: (request) => isWithinRate(context, request),
-    send: (reply, answer) => send(context, reply, answer),
+    send: (reply, answer) => sendAnswer(context, reply, answer),
   });
   app.get('/MAAS/api/version/', (_request, reply) => reply.type('text/plain; charset=utf-8').send('2.0'));
   const { region, metadata, agent, parts, preseed } = context;
@@ -140,7 +140,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     region,
     metadata,
     identify: (request: FastifyRequest) => identifyRequest(context, request),
-    send: (reply: FastifyReply, answer: Answer) => send(context, reply, answer),
+    send: (reply: FastifyReply, answer: Answer) => sendAnswer(context, reply, answer),
   };
   addMetadataRoutes(app, listener);
   addPreseedRoutes(app, listener);
@@ -232,7 +232,7 @@ async function answerPath(
   const match = findOperations(version, request.raw.url ?? '');
   if (match.kind === 'operations') return answerOperation(context, version, match, request, reply);
   if (match.tooLong === undefined) return answerUnknown(context, request, reply);
-  return send(context, reply, refuse('bad-request', `'${match.tooLong}' is exceeding the max param length`));
+  return sendAnswer(context, reply, refuse('bad-request', `'${match.tooLong}' is exceeding the max param length`));
 }
 
 async function answerOperation(
@@ -244,10 +244,10 @@ async function answerOperation(
 ): Promise<FastifyReply> {
   reply.header('X-MAAS-API-Hash', descriptionHash(version));
   const who = await identifyRequest(context, request);
-  if (who.kind !== 'identified') return send(context, reply, who);
+  if (who.kind !== 'identified') return sendAnswer(context, reply, who);
   const query = parseTargetQuery(request.raw.url);
   const body = readRequestBody(request);
-  if ('kind' in body) return send(context, reply, body);
+  if ('kind' in body) return sendAnswer(context, reply, body);
   const call = {
     region: context.region,
     version,
@@ -260,8 +260,8 @@ async function answerOperation(
     hasLeft: () => request.raw.socket.destroyed,
   };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));
-  if ('kind' in fields) return send(context, reply, fields);
-  return send(context, reply, await runOperation(operations, parseMethod(request.method), call, fields));
+  if ('kind' in fields) return sendAnswer(context, reply, fields);
+  return sendAnswer(context, reply, await runOperation(operations, parseMethod(request.method), call, fields));
 }
 
 function readRequestBody(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
@@ -336,7 +336,7 @@ async function sendDescription(
   const who = await identifyRequest(context, request);
   // The description is public: a caller with an invalid key gets it as a stranger.
   const isStranger = who.kind === 'refusal' && who.name === 'not-authenticated';
-  if (who.kind !== 'identified' && !isStranger) return send(context, reply, who);
+  if (who.kind !== 'identified' && !isStranger) return sendAnswer(context, reply, who);
   const host = request.headers.host ?? '';
   const origin = /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? `${request.protocol}://${host}` : '';
   // The maas command line accepts only this exact media type, without a charset.
@@ -351,7 +351,7 @@ function isWithinRate(context: ApiContext, request: FastifyRequest) {
 function answerUnknown(context: ApiContext, request: FastifyRequest, reply: FastifyReply) {
   const version = versionIn(request);
   if (version === '1.0' || version === '2.0') reply.header('X-MAAS-API-Hash', descriptionHash(version));
-  return send(context, reply, answerOfUnknownPath(request));
+  return sendAnswer(context, reply, answerOfUnknownPath(request));
 }
 
 const versionIn = (request: FastifyRequest) => /^\/+MAAS\/+api\/+([^/?]+)/.exec(request.raw.url ?? '')?.[1];
@@ -368,10 +368,14 @@ function answerOfUnknownPath(request: FastifyRequest): Answer {
 }
 
 function sendError(context: ApiContext, error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  if (!isStoreUnavailable(error)) return send(context, reply, answerOfError(context, error));
+  if (!isStoreUnavailable(error)) return sendAnswer(context, reply, answerOfError(context, error));
   const outage = shownOutage(describeOutage(error), request.raw);
   if (showsOutage(request)) return sendAwayPage(request, reply, outage);
-  return send(context, reply, refuse('store-unavailable', noteText(outage), mayBeStored(outage) ? {} : RETRY_FIELD));
+  return sendAnswer(
+    context,
+    reply,
+    refuse('store-unavailable', noteText(outage), mayBeStored(outage) ? {} : RETRY_FIELD),
+  );
 }
 
 function answerOfError(context: ApiContext, error: unknown): Answer {

@@ -29,7 +29,7 @@ export interface SendingDeps {
 /** True for a client that names JSON among the media types that it takes; MAAS's command and curl do not. */
 const asksForJson = ({ request }: FastifyReply) => /\bapplication\/json\b/.test(request.headers.accept ?? '');
 
-export async function send(context: SendingDeps, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
+export async function sendAnswer(context: SendingDeps, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
   reply
     .header('Cache-Control', 'no-store')
     .header('X-Content-Type-Options', 'nosniff')
@@ -106,7 +106,7 @@ async function sendFollowing(
 ): Promise<FastifyReply> {
   if (reply.request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send();
   if (!(await context.followers.open(reply.raw, following))) {
-    return send(
+    return sendAnswer(
       context,
       reply,
       refuse(
@@ -129,7 +129,7 @@ async function sendList(context: SendingDeps, reply: FastifyReply, list: ListToS
       reply.raw.once('close', sent.release);
       return reply.type('application/json').send(sent.stream);
     case 'refused':
-      return send(
+      return sendAnswer(
         context,
         reply,
         refuse(

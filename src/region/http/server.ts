@@ -40,7 +40,7 @@ import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
 import { Lists } from './lists.ts';
 import { PATH_VALUE_MAX } from './operation-paths.ts';
 import { type ApiContext, addRoutes, BODY_BYTES_MAX } from './routes.ts';
-import { send } from './sending.ts';
+import { sendAnswer } from './sending.ts';
 
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MS_MAX = 10_000;
@@ -211,7 +211,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     http: HTTP_LIMITS,
     // Answers a request whose target cannot be decoded: it never reaches a route.
     frameworkErrors: (error, _request, reply) =>
-      void send(context, nameRegion(reply), refuse('bad-request', error.message)),
+      void sendAnswer(context, nameRegion(reply), refuse('bad-request', error.message)),
     clientErrorHandler: refuseUnparsed,
   });
   app.addHook('onRoute', answerHead);
@@ -220,7 +220,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
     const hosts = countHosts(raw.rawHeaders);
     // RFC 9112 §3.2. A request of HTTP/1.0 needs no Host.
     if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1'))
-      return await send(
+      return await sendAnswer(
         context,
         reply,
         refuse('bad-request', hosts === 0 ? 'The request has no Host field.' : 'The request has several Host fields.', {
@@ -229,7 +229,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
       );
   });
   if (of === 'operators') app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
-  else context.doors.guardBodies(app, (reply, answer) => send(context, reply, answer));
+  else context.doors.guardBodies(app, (reply, answer) => sendAnswer(context, reply, answer));
   if (of === undefined) context.doors.guard(app);
   const counters = new RegionCounters(context.region.config().counterMemory);
   app.addHook('onResponse', async (_request, reply) => {

@@ -87,7 +87,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     return next - 1;
   };
   const before = findService(records, entry.rack, entry.name);
-  const former = findSubnet(records, parsed.network, takeId);
+  const former = findOrMakeSubnet(records, parsed.network, takeId);
   const present = records.services.filter(({ subnetId, id }) => subnetId === former.id && id !== before?.id);
   const isMoved = before?.subnetId !== former.id;
   // What a host's router is in a subnet that nobody serves ends with the first service.
@@ -244,7 +244,7 @@ const findService = ({ services }: NetworkRecords, rack: string, name: string): 
 const rangeIds = ({ ranges }: NetworkRecords, service: SubnetService | undefined): readonly number[] =>
   ranges.flatMap((range) => (isOfService(range) && range.serviceId === service?.id ? [range.id] : []));
 
-function findSubnet({ subnets }: NetworkRecords, network: Ipv4Network, takeId: () => number): Subnet {
+function findOrMakeSubnet({ subnets }: NetworkRecords, network: Ipv4Network, takeId: () => number): Subnet {
   const cidr = formatNetwork(network);
   const isFree = subnets.every(({ id }) => id !== network.address);
   return subnets.find((subnet) => subnet.cidr === cidr) ?? newSubnet(isFree ? network.address : takeId(), cidr);

@@ -56,7 +56,7 @@ export type RegistrationOutcome =
 
 type Decision = RackChange<RegistrationOutcome>;
 
-const refuseRack = (name: RefusalName, text: string): Decision => ({
+const refuseAdmission = (name: RefusalName, text: string): Decision => ({
   put: [],
   events: [],
   result: { kind: 'refuse', refusal: refusal(name, text) },
@@ -73,7 +73,7 @@ export const refuseVersion = (uplink: number): RefusalWord | undefined =>
 
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const other = refuseVersion(registration.uplink);
-  if (other !== undefined) return refuseRack(other.name, other.text);
+  if (other !== undefined) return refuseAdmission(other.name, other.text);
   const rack = racks.find(({ uuid }) => uuid === registration.uuid);
   return rack === undefined
     ? decideNewRack(registration, racks, atMs)
@@ -83,10 +83,13 @@ export function decideRegistration(registration: RackRegistration, racks: readon
 function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address } = registration;
   if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
-    return refuseRack('rack-key', 'another rack has registered this key: remove the key file to generate a new one');
+    return refuseAdmission(
+      'rack-key',
+      'another rack has registered this key: remove the key file to generate a new one',
+    );
   }
   const gone = roomFor(registration, racks, atMs);
-  if (gone !== undefined && 'text' in gone) return refuseRack(gone.name, gone.text);
+  if (gone !== undefined && 'text' in gone) return refuseAdmission(gone.name, gone.text);
   const rack: Rack = {
     uuid,
     name,
@@ -183,13 +186,13 @@ function decideKnownRack(
 ): Decision {
   const { uuid, name, version, uplink, interfaces, key, address, regionFile: file } = registration;
   if (registered.state === 'rejected') {
-    return refuseRack(
+    return refuseAdmission(
       'rack-rejected',
       `an administrator rejected this rack; to let it register again, ${removal(uuid, file)}`,
     );
   }
   if (registered.isEmbedded) {
-    return refuseRack(
+    return refuseAdmission(
       'rack-key',
       `${uuid} is the region's own rack: a copied rack.json must not be used on another host`,
     );
@@ -199,7 +202,7 @@ function decideKnownRack(
       ? registered.token === key.token && registered.secretDigest === key.secretDigest
       : registered.token === key.token;
   if (!isSame && key.kind === 'own') {
-    return refuseRack(
+    return refuseAdmission(
       'rack-key',
       `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid, file)}`,
     );

@@ -104,9 +104,9 @@ export class FoldPass {
     const places: (Place | undefined)[] = new Array(BLOCK_ADDRESSES).fill(undefined);
     if (held !== undefined) {
       const bytes = Buffer.from(held.buffer, held.byteOffset, held.byteLength);
-      for (let from = 0; from < bytes.length; ) from = addRecord(places, block, bytes, from);
+      for (let from = 0; from < bytes.length; ) from = placeRecord(places, block, bytes, from);
     }
-    for (const from of this.#records.get(block) ?? []) addRecord(places, block, this.#bytes, from);
+    for (const from of this.#records.get(block) ?? []) placeRecord(places, block, this.#bytes, from);
     let length = 0;
     for (const place of places) if (place !== undefined) length += place.to - place.from;
     const merged = Buffer.allocUnsafe(length);
@@ -122,7 +122,7 @@ function keepNewestRecords(bytes: Buffer, records: readonly number[]): number[] 
 }
 
 /** @returns the end of the record */
-function addRecord(places: (Place | undefined)[], block: number, bytes: Buffer, from: number): number {
+function placeRecord(places: (Place | undefined)[], block: number, bytes: Buffer, from: number): number {
   const to = recordEnd(bytes, from);
   if (to === undefined) throw new Error(`leases.db holds a truncated block: ${block}`);
   places[indexInBlock(recordAddress(bytes, from))] = { bytes, from, to };

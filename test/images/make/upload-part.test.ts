@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFile
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { type FinishOrder, finishUpload } from '../../../src/images/make/finish-upload.ts';
-import { partPath, sweepParts, writePart } from '../../../src/images/make/upload-part.ts';
+import { sweepParts, uploadPartPath, writePart } from '../../../src/images/make/upload-part.ts';
 import { blobPath } from '../../../src/images/store/image-store.ts';
 import { COUNTED } from '../../support/counted-piece.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -45,7 +45,7 @@ const order = (): FinishOrder => ({
 test('a piece whose body is late keeps other pieces waiting', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const late = writePart(tree, UPLOAD, pieceOf(ROOT, promise));
-  await eventuallyWithin(8000, 'the piece is being written', () => existsSync(partPath(tree, UPLOAD)));
+  await eventuallyWithin(8000, 'the piece is being written', () => existsSync(uploadPartPath(tree, UPLOAD)));
   assert.equal(await writePart(tree, UPLOAD, pieceOf(ROOT)), 'busy');
   resolve();
   assert.equal(await late, 'written');
@@ -85,14 +85,14 @@ test('a piece whose place was read before another piece was written changes noth
   const late = next(EVIL.subarray(0, 10), 0);
   assert.equal(await writePart(tree, UPLOAD, late), 'busy');
   assert.equal(await writePart(tree, UPLOAD, next(ROOT.subarray(half), half)), 'written');
-  assert.deepEqual([readFileSync(partPath(tree, UPLOAD)), counted.received], [ROOT, ROOT.length]);
+  assert.deepEqual([readFileSync(uploadPartPath(tree, UPLOAD)), counted.received], [ROOT, ROOT.length]);
 });
 
 test('a piece of an upload that was removed before it is written leaves no part', async () => {
   assert.equal(await writePart(tree, UPLOAD, { ...pieceOf(ROOT), isNext: async () => false }), 'busy');
   assert.equal(await writePart(tree, UPLOAD, { ...pieceOf(ROOT), count: async () => false }), 'busy');
   await sweepParts(tree, async () => [], Date.now());
-  assert.deepEqual(readdirSync(dirname(partPath(tree, UPLOAD))), []);
+  assert.deepEqual(readdirSync(dirname(uploadPartPath(tree, UPLOAD))), []);
 });
 
 test('a sweep leaves a new part of an upload alone that began after its files were listed, and those of other hosts', async () => {
@@ -104,10 +104,10 @@ test('a sweep leaves a new part of an upload alone that began after its files we
   };
   await sweepParts(tree, list, Date.now());
   assert.deepEqual(
-    [UPLOAD, begun].map((one) => existsSync(partPath(tree, one))),
+    [UPLOAD, begun].map((one) => existsSync(uploadPartPath(tree, one))),
     [true, true],
   );
-  utimesSync(partPath(tree, UPLOAD), 1, 1);
+  utimesSync(uploadPartPath(tree, UPLOAD), 1, 1);
   await sweepParts(
     tree,
     async () => [
@@ -117,7 +117,7 @@ test('a sweep leaves a new part of an upload alone that began after its files we
     Date.now(),
   );
   assert.deepEqual(
-    [UPLOAD, begun].map((one) => existsSync(partPath(tree, one))),
+    [UPLOAD, begun].map((one) => existsSync(uploadPartPath(tree, one))),
     [false, true],
   );
 });
@@ -129,8 +129,8 @@ test('a sweep leaves a part alone that is being written', async () => {
     await more.promise;
   }
   const writing = writePart(tree, UPLOAD, { ...pieceOf(ROOT), content: slow() });
-  const names = () => readdirSync(dirname(partPath(tree, UPLOAD)));
-  await eventuallyWithin(8000, 'the part is there', () => existsSync(partPath(tree, UPLOAD)));
+  const names = () => readdirSync(dirname(uploadPartPath(tree, UPLOAD)));
+  await eventuallyWithin(8000, 'the part is there', () => existsSync(uploadPartPath(tree, UPLOAD)));
   await sweepParts(tree, async () => [], Date.now());
   assert.equal(names().length, 1);
   more.resolve();

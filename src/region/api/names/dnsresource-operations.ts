@@ -291,7 +291,7 @@ const newRecord = z.object({
     .register(controls, { hint: 'How long others may keep the answer, in seconds.' }),
 });
 
-async function addRecord(call: ApiCall, input: z.output<typeof newRecord>): Promise<Answer> {
+async function addDnsRecord(call: ApiCall, input: z.output<typeof newRecord>): Promise<Answer> {
   const recordType = typeIn(input.rrtype);
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
@@ -392,7 +392,7 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
         return 'kind' in matching ? matching : json(matching.filter(({ type }) => type !== 'A').map(recordJson));
       },
     ],
-    add: ['Add a record. Not idempotent: each call adds another one.', newRecord, addRecord],
+    add: ['Add a record. Not idempotent: each call adds another one.', newRecord, addDnsRecord],
     read: [
       'Read one record.',
       nothing,

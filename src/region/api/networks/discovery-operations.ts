@@ -88,7 +88,7 @@ export async function heard({ region }: Pick<ApiCall, 'region'>): Promise<readon
   return hosts.filter((host) => readField(host, 'address') !== '');
 }
 
-async function list(call: ApiCall): Promise<Answer> {
+async function listDiscoveries(call: ApiCall): Promise<Answer> {
   const networks = call.region.networks.known;
   return json((await heard(call)).map((host) => discoveryJson(call, host, networks)));
 }
@@ -171,10 +171,10 @@ const listing = (op: string | undefined, run: (call: ApiCall) => Promise<Answer>
   defineOperation({ ...many, op, answers: ['discovery'], doc, run });
 
 export const DISCOVERY_OPERATIONS: readonly Operation[] = [
-  listing(undefined, list, 'List the hosts that racks heard and that are not machines or devices.'),
+  listing(undefined, listDiscoveries, 'List the hosts that racks heard and that are not machines or devices.'),
   listing(
     'by_unknown_mac',
-    list,
+    listDiscoveries,
     'List the hosts whose hardware address no machine or device has: the same as all heard hosts.',
   ),
   listing('by_unknown_ip', listUnknownAddresses, 'List the hosts whose address no machine or device has.'),

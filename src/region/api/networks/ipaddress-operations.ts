@@ -120,7 +120,7 @@ const listing = z.object({
   ip: ipv4Field.optional().describe('Only this address.'),
 });
 
-async function list(call: ApiCall, { all, owner, ip }: z.output<typeof listing>): Promise<Answer> {
+async function listReservations(call: ApiCall, { all, owner, ip }: z.output<typeof listing>): Promise<Answer> {
   const username = getCallerUsername(call);
   if ((all === true || (owner ?? username) !== username) && !isAdmin(call))
     return refuse('not-allowed', ONLY_ADMINISTRATORS);
@@ -221,7 +221,7 @@ async function readHost(call: ApiCall, given: z.output<typeof reserving>): Promi
   const refused = combineOrRefuse(
     await refuseMachine(call, mac),
     await refuseMoving(call, mac, given.ip ?? given.ip_address ?? given.requested_address),
-    await refuseName(call, host, inForce),
+    await refuseHostname(call, host, inForce),
   );
   return isRefusal(refused) ? refused : host;
 }
@@ -262,7 +262,7 @@ async function refuseMoving(
   return other && refuseFor([other.word]);
 }
 
-async function refuseName(
+async function refuseHostname(
   call: ApiCall,
   { mac, hostname, domain }: Host,
   inForce: SettingsReader,
@@ -404,7 +404,7 @@ export const IPADDRESS_OPERATIONS: readonly Operation[] = [
     parameters: listing,
     answers: ['ipAddress'],
     doc: 'List the addresses that the caller has reserved.',
-    run: list,
+    run: listReservations,
   }),
   defineOperation({
     ...base,

@@ -128,7 +128,7 @@ const ipRanges = networkObjects<RangeView>({
   },
 });
 
-const list = (call: ApiCall, { type: wanted }: z.output<typeof filter>): Promise<Answer> =>
+const listRanges = (call: ApiCall, { type: wanted }: z.output<typeof filter>): Promise<Answer> =>
   ipRanges.listWhere(call, ({ type }) => (wanted === undefined ? type !== 'static' : type === wanted));
 
 function readBounds(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
@@ -275,7 +275,7 @@ function rangeAddition(
 
 const DYNAMIC = 'Only an administrator may create or change a dynamic or static range.';
 
-async function add(call: ApiCall, given: NewRange): Promise<Answer> {
+async function addRange(call: ApiCall, given: NewRange): Promise<Answer> {
   const checked = combineOrRefuse(
     readBounds(given, undefined),
     refuseSubnet(await readNetworks(call), 'subnet', given.subnet),
@@ -290,7 +290,9 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
   const own = view.ranges.find((range) => range.type === type && !isRefusal(subnet) && range.subnet === subnet);
   if (own !== undefined && isSame(own, bounds)) {
     const ofOwn = { ...call, path: { ...call.path, id: String(own.range.id) } };
-    return !comment || comment === own.range.comment ? await ipRanges.read(ofOwn) : await amend(ofOwn, { comment });
+    return !comment || comment === own.range.comment
+      ? await ipRanges.read(ofOwn)
+      : await amendRange(ofOwn, { comment });
   }
   const isLeased =
     own !== undefined && (await runningLeases(call.region)).some((lease) => rangeContains(own, lease.address));
@@ -342,14 +344,14 @@ function amendment(call: ApiCall, view: NetworkDraft, found: RangeView, given: G
   return makeChange('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] } });
 }
 
-async function amend(call: ApiCall, given: Given): Promise<Answer> {
+async function amendRange(call: ApiCall, given: Given): Promise<Answer> {
   const before = rangeWithId(await readNetworks(call), networkIdIn(call.path.id));
   const bounds = before !== undefined && isWaiting(before) ? readBounds(given, before) : undefined;
   const among = bounds === undefined || isRefusal(bounds) ? undefined : bounds;
   return await ipRanges.changeOne(call, (range, view) => amendment(call, view, range, given), among);
 }
 
-const remove = (call: ApiCall): Promise<Answer> =>
+const removeRange = (call: ApiCall): Promise<Answer> =>
   ipRanges.changeOne(call, (ipRange, view) => {
     const { range, type, served } = ipRange;
     const refused = refuseForeign(call, ipRange) ?? refuseServed(call, ipRange);
@@ -373,18 +375,18 @@ export const IPRANGE_OPERATIONS: readonly Operation[] = [
     one: range,
     answers: 'ipRange',
     changedBy: 'user',
-    list: ['List the ranges of all subnets.', filter, list],
+    list: ['List the ranges of all subnets.', filter, listRanges],
     add: [
       'Create a range. Every user may create a reserved one; administrators may also create a dynamic or static one.',
       newRange,
-      add,
+      addRange,
     ],
     read: ['Read a range.', nothing, ipRanges.read],
     change: [
       'Change a range. Users may change their own, administrators every one. A rack uses its changed range at once.',
       amendedRange,
-      amend,
+      amendRange,
     ],
-    remove: ['Delete a range. Users may delete their own, administrators every one.', nothing, remove],
+    remove: ['Delete a range. Users may delete their own, administrators every one.', nothing, removeRange],
   }),
 ];

@@ -149,7 +149,7 @@ const listing = z.object({
     .describe('System ids of machines: list only the networks that all of them are in.'),
 });
 
-async function list(call: ApiCall, { node = [] }: z.output<typeof listing>): Promise<Answer> {
+async function listNetworks(call: ApiCall, { node = [] }: z.output<typeof listing>): Promise<Answer> {
   const view = await readNetworks(call);
   const common = node.length === 0 ? undefined : await commonTo(call, view, [...new Set(node)]);
   if (common !== undefined && 'kind' in common) return common;
@@ -241,7 +241,11 @@ function withVlan(
   };
 }
 
-function refuseName(view: NetworkView, name: string | undefined, otherThan: number | undefined): Refusal | undefined {
+function refuseNetworkName(
+  view: NetworkView,
+  name: string | undefined,
+  otherThan: number | undefined,
+): Refusal | undefined {
   const isTaken =
     name !== undefined &&
     view.subnets.some((subnet) => oldNetworkName(subnet) === name && subnet.subnet.id !== otherThan);
@@ -249,7 +253,7 @@ function refuseName(view: NetworkView, name: string | undefined, otherThan: numb
 }
 
 function networkChange(view: NetworkDraft, given: Given, before: SubnetView | undefined): WantedChange | Refusal {
-  const checked = combineOrRefuse(subnetFields(given, before), refuseName(view, given.name, before?.subnet.id));
+  const checked = combineOrRefuse(subnetFields(given, before), refuseNetworkName(view, given.name, before?.subnet.id));
   if (isRefusal(checked)) return checked;
   const [fields] = checked;
   return withVlan(view, fields.vid, before?.vlan.fabric.id, (now) => {
@@ -260,13 +264,14 @@ function networkChange(view: NetworkDraft, given: Given, before: SubnetView | un
 
 const readRouter = ({ default_gateway: gateway }: Given) => routerIn({ gateway_ip: gateway });
 
-const add = (call: ApiCall, input: Given): Promise<Answer> =>
+const addNetwork = (call: ApiCall, input: Given): Promise<Answer> =>
   store(call, (view) => networkChange(view, input, undefined), readRouter(input));
 
-const amend = (call: ApiCall, input: Given): Promise<Answer> =>
+const amendNetwork = (call: ApiCall, input: Given): Promise<Answer> =>
   changeOne(call, (before, view) => networkChange(view, input, before), readRouter(input));
 
-const remove = (call: ApiCall): Promise<Answer> => changeOne(call, (subnet, view) => subnetRemoval(view, subnet));
+const removeNetwork = (call: ApiCall): Promise<Answer> =>
+  changeOne(call, (subnet, view) => subnetRemoval(view, subnet));
 
 async function findOwners(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlyMap<MacAddress, string>> {
   const homes = macs.length === 0 ? [] : await call.region.store.racks.findHomes(macs.map((mac) => ({ mac })));
@@ -335,15 +340,15 @@ export const NETWORK_OPERATIONS: readonly Operation[] = [
     many: networks,
     one: network,
     answers: 'network',
-    list: ['List all networks, or those that the given machines have in common.', listing, list],
-    add: ['Create a network. The networks that racks serve exist already.', newNetwork, add],
+    list: ['List all networks, or those that the given machines have in common.', listing, listNetworks],
+    add: ['Create a network. The networks that racks serve exist already.', newNetwork, addNetwork],
     read: ['Read a network.', nothing, read],
     change: [
       'Change a network. Racks that serve it hand out a new router or new DNS servers at once.',
       changedNetwork,
-      amend,
+      amendNetwork,
     ],
-    remove: ['Delete a network that no rack serves.', nothing, remove],
+    remove: ['Delete a network that no rack serves.', nothing, removeNetwork],
   }),
   defineOperation({
     ...network,

@@ -131,13 +131,13 @@ function routeChange(
 
 const readRouter = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
 
-const add = (call: ApiCall, input: Given): Promise<Answer> =>
+const addRoute = (call: ApiCall, input: Given): Promise<Answer> =>
   staticRoutes.store(call, (view) => routeChange(view, input, view.nextId, undefined), readRouter(input));
 
-const amend = (call: ApiCall, input: Given): Promise<Answer> =>
+const amendRoute = (call: ApiCall, input: Given): Promise<Answer> =>
   staticRoutes.changeOne(call, (before, view) => routeChange(view, input, before.id, before), readRouter(input));
 
-const remove = (call: ApiCall): Promise<Answer> =>
+const removeRoute = (call: ApiCall): Promise<Answer> =>
   staticRoutes.changeOne(call, (before, view) => {
     const { id, sourceId } = before;
     const services = followRoutes(view, [sourceId]);
@@ -161,10 +161,10 @@ export const ROUTE_OPERATIONS: readonly Operation[] = [
     add: [
       'Create a static route. Racks that serve the source hand it out at once; machines deployed later in the source have it.',
       newRoute,
-      add,
+      addRoute,
     ],
     read: ['Read a static route.', nothing, staticRoutes.read],
-    change: ['Change a static route.', changedRoute, amend],
-    remove: ['Delete a static route.', nothing, remove],
+    change: ['Change a static route.', changedRoute, amendRoute],
+    remove: ['Delete a static route.', nothing, removeRoute],
   }),
 ];

@@ -53,29 +53,29 @@ const changeStored = (call: ApiCall, decide: (view: NetworkView, space: Space) =
       : absent('space', call.path.id);
   });
 
-function refuseName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
+function refuseSpaceName(view: NetworkView, name: string, otherThan: number): Refusal | undefined {
   if (name === NO_SPACE) return refuseField('name', 'The name undefined stands for no space: choose another.');
   const isTaken = view.records.spaces.some((space) => space.name === name && space.id !== otherThan);
   return isTaken ? refuseField('name', networkNameTakenText(name)) : undefined;
 }
 
-const add = (call: ApiCall, { name: given, description = '' }: Given): Promise<Answer> =>
+const addSpace = (call: ApiCall, { name: given, description = '' }: Given): Promise<Answer> =>
   store(call, (view) => {
     const id = view.nextId;
     const name = given ?? `space-${id}`;
     const put = { spaces: [{ id, name, description }] };
-    return refuseName(view, name, id) ?? makeChange('added', 'space', name, id, { put });
+    return refuseSpaceName(view, name, id) ?? makeChange('added', 'space', name, id, { put });
   });
 
-const amend = (call: ApiCall, input: Given): Promise<Answer> =>
+const amendSpace = (call: ApiCall, input: Given): Promise<Answer> =>
   changeStored(call, (view, before) => {
     const { id } = before;
     const { name = before.name, description = before.description } = input;
     const put = { spaces: [{ id, name, description }] };
-    return refuseName(view, name, id) ?? makeChange('changed', 'space', name, id, { put });
+    return refuseSpaceName(view, name, id) ?? makeChange('changed', 'space', name, id, { put });
   });
 
-const remove = (call: ApiCall): Promise<Answer> =>
+const removeSpace = (call: ApiCall): Promise<Answer> =>
   changeStored(call, (view, { id, name }) =>
     view.vlans.some(({ space }) => space?.id === id)
       ? refuse('in-use', `The space ${name} has VLANs: move them to another space first.`)
@@ -96,9 +96,9 @@ export const SPACE_OPERATIONS: readonly Operation[] = [
       nothing,
       list,
     ],
-    add: ['Create a space. Not idempotent without a name: each call makes another one.', newSpace, add],
+    add: ['Create a space. Not idempotent without a name: each call makes another one.', newSpace, addSpace],
     read: ['Read a space by its id or its name (name:dmz).', nothing, read],
-    change: ['Change a space.', newSpace, amend],
-    remove: ['Delete a space without VLANs.', nothing, remove],
+    change: ['Change a space.', newSpace, amendSpace],
+    remove: ['Delete a space without VLANs.', nothing, removeSpace],
   }),
 ];

@@ -70,7 +70,7 @@ export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedCh
   return makeChange('added', 'subnet', cidr, id, { put, nextId: view.nextId + 1 });
 }
 
-const add = (call: ApiCall, input: GivenSubnet): Promise<Answer> =>
+const addSubnet = (call: ApiCall, input: GivenSubnet): Promise<Answer> =>
   store(call, (view) => subnetAddition(view, input), routerIn(input));
 
 export function subnetChange(view: NetworkDraft, before: SubnetView, given: GivenSubnet): WantedChange | Refusal {
@@ -105,7 +105,7 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
   return makeChange('changed', 'subnet', changed.cidr, changed.id, { put: { subnets: [changed], services } });
 }
 
-const amend = (call: ApiCall, input: GivenSubnet): Promise<Answer> =>
+const amendSubnet = (call: ApiCall, input: GivenSubnet): Promise<Answer> =>
   changeOne(call, (before, view) => subnetChange(view, before, input), routerIn(input));
 
 /** The change that removes a subnet with all that is in it. */
@@ -136,12 +136,12 @@ export const SUBNET_OPERATIONS: readonly Operation[] = [
     one: subnet,
     answers: 'subnet',
     list: ['List the subnets.', nothing, list],
-    add: ['Create a subnet. The subnets that racks serve exist already.', newSubnetFields, add],
+    add: ['Create a subnet. The subnets that racks serve exist already.', newSubnetFields, addSubnet],
     read: ['Read a subnet by its id, its network (cidr:10.20.0.0/24) or its name.', nothing, read],
     change: [
       'Change a subnet. Racks that serve it hand out a new router or new DNS servers at once.',
       changedSubnet,
-      amend,
+      amendSubnet,
     ],
     remove: [
       'Delete a subnet that no rack serves, with its ranges. Refused while a machine is linked to it or has an address in it.',

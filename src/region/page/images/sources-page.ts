@@ -114,7 +114,7 @@ async function renderSources(view: View) {
   });
 }
 
-async function addSource(view: View) {
+async function submitSource(view: View) {
   const answer = await operate(view, ADD, {}, collectFormValues(view, ADD, { only: FIELDS }));
   const url = fieldValue(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find(
@@ -302,7 +302,7 @@ async function changeSource(view: View): Promise<Outcome> {
 }
 
 export const SOURCE_PAGES: readonly PageDefinition[] = [
-  { path: SOURCES_PATH, access: 'admin', render: renderSources, act: addSource, operations: [ADD] },
+  { path: SOURCES_PATH, access: 'admin', render: renderSources, act: submitSource, operations: [ADD] },
   {
     path: `${SOURCES_PATH}:source/`,
     access: 'admin',

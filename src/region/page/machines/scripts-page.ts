@@ -85,7 +85,7 @@ function sentValues(view: View, before?: Script & { readonly content: string }) 
   };
 }
 
-async function addScript(view: View) {
+async function submitScript(view: View) {
   return submit(view, ADD, {}, sentValues(view), PATH, words.scripts.added(fieldValue(view, 'name').trim()));
 }
 
@@ -131,6 +131,6 @@ async function changeScript(view: View) {
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [
-  { path: PATH, access: 'user', render: renderScripts, act: addScript, operations: [ADD] },
+  { path: PATH, access: 'user', render: renderScripts, act: submitScript, operations: [ADD] },
   { path: `${PATH}:script/`, access: 'user', render: renderScript, act: changeScript, operations: [CHANGE, REMOVE] },
 ];

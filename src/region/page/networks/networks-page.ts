@@ -230,7 +230,7 @@ function unservedPart({ region }: View, networks: NetworkView): Html {
   return html`<h2>${words.networks.unserved}</h2><div class="sheet">${items}</div>`;
 }
 
-async function render(view: View): Promise<Html> {
+async function renderNetworks(view: View): Promise<Html> {
   const { region } = view;
   const networks = await region.networks.look();
   const taken = await takenAddresses(region, networks);
@@ -265,4 +265,4 @@ async function render(view: View): Promise<Html> {
   });
 }
 
-export const NETWORKS_PAGE: PageDefinition = { path: NETWORKS_PATH, access: 'user', render };
+export const NETWORKS_PAGE: PageDefinition = { path: NETWORKS_PATH, access: 'user', render: renderNetworks };

@@ -58,7 +58,7 @@ interface Found {
   readonly one: SubnetView;
 }
 
-async function findSubnet({ region, path }: View): Promise<Found | undefined> {
+async function findShownSubnet({ region, path }: View): Promise<Found | undefined> {
   const networks = await region.networks.look();
   const subnet = subnetWithId(networks, /^\d{1,15}$/.test(path.subnet ?? '') ? Number(path.subnet) : undefined);
   return subnet === undefined ? undefined : { networks, one: subnet };
@@ -228,8 +228,8 @@ function renderButtons(view: View, one: SubnetView): Html {
   return html`<div class="row">${dhcpLink(one)}<a class="button plain" href="${subnetPath(one.subnet.id)}edit/">${words.forms.edit}</a></div>`;
 }
 
-async function render(view: View): Promise<Html | undefined> {
-  const place = await findSubnet(view);
+async function renderSubnet(view: View): Promise<Html | undefined> {
+  const place = await findShownSubnet(view);
   if (place === undefined) return undefined;
   const { networks, one } = place;
   const entries = await readEntries(view.region, networks, one);
@@ -250,7 +250,7 @@ async function render(view: View): Promise<Html | undefined> {
 }
 
 async function act(view: View): Promise<Outcome> {
-  const place = await findSubnet(view);
+  const place = await findShownSubnet(view);
   if (place === undefined) return undefined;
   const { one } = place;
   const to = subnetPath(one.subnet.id);
@@ -273,7 +273,7 @@ async function act(view: View): Promise<Outcome> {
 }
 
 async function renderReserve(view: View): Promise<Html | undefined> {
-  const place = await findSubnet(view);
+  const place = await findShownSubnet(view);
   if (place === undefined) return undefined;
   const { subnet } = place.one;
   const form = words.networks.reservation;
@@ -291,7 +291,7 @@ async function renderReserve(view: View): Promise<Html | undefined> {
 }
 
 async function reserve(view: View): Promise<Outcome> {
-  const place = await findSubnet(view);
+  const place = await findShownSubnet(view);
   if (place === undefined) return undefined;
   const { subnet, served } = place.one;
   const [ip, mac, hostname] = (['ip', 'mac', 'hostname'] as const).map((name) => fieldValue(view, name).trim());
@@ -315,7 +315,7 @@ export const SUBNET_PAGES: readonly PageDefinition[] = [
   {
     path: `${NETWORKS_PATH}subnets/:subnet/`,
     access: 'user',
-    render,
+    render: renderSubnet,
     act,
     operations: [RELEASE, CHANGE_SETTINGS, FORGET, END, CLEAR],
   },

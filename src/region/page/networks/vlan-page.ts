@@ -31,7 +31,7 @@ async function findVlan({ region, path }: View): Promise<VlanView | undefined> {
   return vlanWithId(await region.networks.look(), id);
 }
 
-async function listFields({ region }: View): Promise<FormOptions> {
+async function listVlanFields({ region }: View): Promise<FormOptions> {
   const { records } = await region.networks.look();
   const spaces = records.spaces.map(({ name }): Choice => [name, name]);
   return { only: ['vid', 'name', 'description', 'mtu', 'space'], choices: { space: spaces } };
@@ -68,7 +68,7 @@ function servicePart(view: View, vlan: VlanView, hasSubnets: boolean): Html {
   return html`<div class="sheet"><div class="card-head"><h2>${vlans.racks}</h2></div><p class="lead">${lead}</p>${form}</div>`;
 }
 
-async function render(view: View): Promise<Html | undefined> {
+async function renderVlan(view: View): Promise<Html | undefined> {
   const vlanView = await findVlan(view);
   if (vlanView === undefined) return undefined;
   const { vlan, fabric, space } = vlanView;
@@ -85,7 +85,10 @@ async function render(view: View): Promise<Html | undefined> {
   const values = { ...vlan, mtu: vlanView.mtu, space: space?.name ?? '' };
   const forms = isAdmin
     ? html`<h2>${vlans.edit}</h2><div class="sheet narrow">${renderForm(view, {
-        body: [hiddenField('do', 'edit'), ...renderControls(edited, CHANGE, { ...(await listFields(view)), values })],
+        body: [
+          hiddenField('do', 'edit'),
+          ...renderControls(edited, CHANGE, { ...(await listVlanFields(view)), values }),
+        ],
         submit: words.forms.save,
       })}</div>
       <h2>${vlans.deleteIt}</h2><div class="sheet narrow"><p class="lead">${vlans.loss}</p>${renderForm(view, { body: hiddenField('do', 'delete'), submit: vlans.delete, tone: 'danger' })}</div>`
@@ -131,7 +134,7 @@ async function act(view: View): Promise<Outcome> {
         view,
         CHANGE,
         path,
-        collectFormValues(view, CHANGE, await listFields(view)),
+        collectFormValues(view, CHANGE, await listVlanFields(view)),
         to,
         words.objects.saved(name),
       );
@@ -158,7 +161,7 @@ async function renderNew(view: View): Promise<Html> {
             value: queryValue(view, 'fabric'),
             choices: fabrics,
           }),
-          ...renderControls(view, ADD, await listFields(view)),
+          ...renderControls(view, ADD, await listVlanFields(view)),
         ],
         submit: vlans.add,
         back: NETWORKS_PATH,
@@ -166,8 +169,8 @@ async function renderNew(view: View): Promise<Html> {
   });
 }
 
-async function add(view: View): Promise<Outcome> {
-  const values = collectFormValues(view, ADD, await listFields(view));
+async function submitVlan(view: View): Promise<Outcome> {
+  const values = collectFormValues(view, ADD, await listVlanFields(view));
   const answer = await operate(view, ADD, { fabric_id: `id:${fieldValue(view, 'fabric')}` }, values);
   if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
   const { id, vid, name } = Object(answer.value);
@@ -179,6 +182,6 @@ async function add(view: View): Promise<Outcome> {
 }
 
 export const VLAN_PAGES: readonly PageDefinition[] = [
-  { path: PATH, access: 'admin', render: renderNew, act: add, operations: [ADD] },
-  { path: `${PATH}:vlan/`, access: 'user', render, act, operations: [CHANGE, REMOVE] },
+  { path: PATH, access: 'admin', render: renderNew, act: submitVlan, operations: [ADD] },
+  { path: `${PATH}:vlan/`, access: 'user', render: renderVlan, act, operations: [CHANGE, REMOVE] },
 ];
