@@ -58,7 +58,7 @@ interface BootTokensDeps extends OriginFacts {
    * firmware, loader and system identify themselves differently there.
    */
   readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
-  /** In commands of the region. */
+  /** The rack's name in commands of the region. */
   readonly rackName?: (() => string) | undefined;
   readonly publish: Publish;
 }

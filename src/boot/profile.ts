@@ -120,8 +120,8 @@ export const SAMPLE_VALUES: ProfileValues = {
 };
 
 /**
- * A name in a template that stands for nothing, or for nothing that machines nobody knows have;
- * `undefined`: there is none.
+ * A name in a template that has no value, or no value for machines that nobody knows; `undefined`:
+ * there is none.
  */
 export function findUnknownValue(template: string, forUnknown: boolean): string | undefined {
   const names = [...template.matchAll(PLACEHOLDER)].map(([, name = '']) => name);

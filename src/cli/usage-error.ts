@@ -4,7 +4,7 @@ import { nearestName } from '../ground/nearest-name.ts';
 import { NAMED_COMMANDS } from './terminal/named-commands.ts';
 
 export class UsageError extends Error {
-  /** Of the command being parsed. */
+  /** The help of the command being parsed. */
   readonly help: Promise<string>;
 
   constructor(message: string, help: Promise<string>) {

@@ -196,7 +196,8 @@ export function readSchemaVersion(database: DatabaseSync, path: string, kind: Da
 }
 
 /**
- * As of this moment, readable by this user alone. A missing or empty one has no copy.
+ * Copies a database as of this moment, readable by this user alone. A missing or empty one has no
+ * copy.
  * @throws RackError as `openDatabaseFile`
  */
 export function copyDatabase(path: string, kind: DatabaseKind, target: string): void {

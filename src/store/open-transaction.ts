@@ -18,7 +18,7 @@ export class OpenTransaction {
 export class TransactionContext<T extends OpenTransaction> {
   readonly #context = new AsyncLocalStorage<T>();
 
-  /** Of the caller. */
+  /** The transaction of the caller. */
   within(): T | undefined {
     const transaction = this.#context.getStore();
     return transaction === undefined || transaction.isOver ? undefined : transaction;
@@ -48,7 +48,7 @@ export class TransactionContext<T extends OpenTransaction> {
     else within.effects.push(effect);
   }
 
-  /** Of a stored transaction, in order. */
+  /** Runs the effects of a stored transaction, in order. */
   async end({ effects }: T): Promise<void> {
     for (const effect of effects) await this.exit(effect);
   }

@@ -24,7 +24,7 @@ export interface Statement {
   readonly needsRoom?: boolean;
 }
 
-/** Only the field for the statement's kind is filled. */
+/** The answer to a statement; only the field for the statement's kind is filled. */
 export interface Answer {
   readonly row: Row | undefined;
   readonly rows: readonly Row[];

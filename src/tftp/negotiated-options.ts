@@ -52,7 +52,7 @@ export interface NegotiatedOptions {
   readonly granted: readonly TftpOption[];
 }
 
-/** For the client whose options are outside their range; undefined if none is. */
+/** The error text for a client with an option outside its range; undefined if none is. */
 export function describeOptionFault(options: readonly TftpOption[]): string | undefined {
   for (const [name, [low, high]] of Object.entries(RANGES)) {
     const value = asked(options, name);

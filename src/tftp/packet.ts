@@ -32,7 +32,7 @@ export const DATA_HEADER_BYTES = 4;
 
 const OPCODE = { read: 1, write: 2, data: 3, ack: 4, error: 5, options: 6 } as const;
 
-/** As written; names compare without regard to case (RFC 2347). */
+/** An option as written; names compare without regard to case (RFC 2347). */
 export interface TftpOption {
   readonly name: string;
   readonly value: string;

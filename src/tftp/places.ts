@@ -28,12 +28,12 @@ export const UNANSWERED_MAX = 1024;
  */
 export const TRANSFERS_MAX = 2048;
 /**
- * Of UNANSWERED_MAX, those of one address. A host that forges the address can fill it. The oldest
+ * One address's part of UNANSWERED_MAX. A host that forges the address can fill it. The oldest
  * gives way to the newest, and its client retries. Other addresses notice nothing.
  */
 const UNANSWERED_OF_ADDRESS_MAX = 512;
 /**
- * Of TRANSFERS_MAX, those of one address, so that one host never holds all sockets and files. Only
+ * One address's part of TRANSFERS_MAX, so that one host never holds all sockets and files. Only
  * that host, or a NAT router with more loading machines, can fill it. A transfer whose client is
  * overdue gives way to the newest; if there is none, the newest client is told to try again.
  */

@@ -46,7 +46,10 @@ const ERROR_RATE = { perSecond: 100, burst: 100 };
  * oldest request, and its client retries. It empties within a quarter of a second.
  */
 const WAITING_MAX = 1024;
-/** Those of one address: enough for machines behind one router. The oldest is dropped for the newest. */
+/**
+ * One address's part of WAITING_MAX: enough for machines behind one router. The oldest is dropped
+ * for the newest.
+ */
 const WAITING_OF_ADDRESS_MAX = 512;
 /**
  * Transfers that begin in one turn of the event loop. Floods fill it; other datagrams wait for that

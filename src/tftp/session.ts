@@ -74,7 +74,10 @@ export class Session implements Waiting, Seated<Session> {
     if (this.slot === undefined) this.content?.close();
   }
 
-  /** Its transfer no longer runs; its progress stays. @param isDoubtful its content could not be read */
+  /**
+   * Notes that the transfer no longer runs; its progress stays. @param isDoubtful its content could
+   * not be read
+   */
   leaveSlot(isDoubtful: boolean): void {
     void this.progress;
     this.slot = undefined;

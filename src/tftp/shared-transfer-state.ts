@@ -40,7 +40,7 @@ export class SharedTransferState {
     this.#slots = new Float64Array(slots);
   }
 
-  /** Before its transfer starts. */
+  /** Resets a slot before its transfer starts. */
   reset(slot: number, now: Instant): void {
     this.#slots.fill(0, slot * FIELDS, (slot + 1) * FIELDS);
     this.#slots[slot * FIELDS] = now;

@@ -124,7 +124,7 @@ class ReadyBlocks {
     this.#of = undefined;
   }
 
-  /** Where the block is; undefined if not all are here. */
+  /** The place of the first block; undefined if not all are here. */
   find(of: RunningTransfer, first: number, count: number): number | undefined {
     const index = first - this.#first;
     return of === this.#of && index >= 0 && index + count <= this.#count ? index * of.packetBytes : undefined;

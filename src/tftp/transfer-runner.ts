@@ -31,7 +31,10 @@ export interface TransferThreadData {
 
 type Thread = KernelThread<TransferCommand, TransferReport>;
 
-/** In a thread that starts before the first transfer: a rack without TFTP clients saves its memory. */
+/**
+ * Runs transfers in a thread that starts before the first one: a rack without TFTP clients saves
+ * its memory.
+ */
 export class ThreadTransferRunner implements TransferRunner {
   readonly #deps: TransferRunnerDeps;
   #thread: Thread | undefined;

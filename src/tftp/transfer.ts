@@ -22,8 +22,8 @@
 //    SENDINGS_UNANSWERED_MAX packets are sent, each the granted options or one block.
 // 7. No transfer continues for longer than SILENCE_MS_MAX without progress, whatever the client
 //    sends or negotiated.
-// 8. Each packet that leaves allows the client ANSWERS_TO_PACKET packets, and time a few
-//    repetitions. A client that sends SPARE_PACKETS_MAX beyond that ends its transfer, and meets a
+// 8. Each packet that leaves allows the client ANSWERS_TO_PACKET packets. Each REPETITION_MS allows
+//    it one more. A client that sends SPARE_PACKETS_MAX beyond that ends its transfer, and meets a
 //    closed port: to read the sockets of a thousand transfers takes a whole second of the event
 //    loop.
 
@@ -52,7 +52,7 @@ const SPARE_PACKETS_MAX = 64;
 /** Packets of the client that each sent packet allows: its answer, and a copy made by the network. */
 const ANSWERS_TO_PACKET = 2;
 /**
- * Windows that the answers under way may belong to: a slow link that copies packets holds many
+ * How many windows' answers may be on their way: a slow link that copies packets holds many
  * repeated windows.
  */
 const ANSWERED_WINDOWS = 16;

@@ -25,7 +25,7 @@ async function openCommands(path: string): Promise<void> {
   }
 }
 
-/** By the numbers of the works under way: takes what they are told. */
+/** The receivers of messages to works under way, by the numbers of the works. */
 const works = new Map<number, (tell: Tell) => void>();
 
 interface ThreadIo extends Omit<RunIo, 'report'> {

@@ -7,8 +7,8 @@
 // 1. LEASES_TOLD_MAX wait at most, those that end last: the region keeps no more of one rack.
 // 2. Only addresses wait. An event has the lease that runs when it is taken, so no old lease
 //    follows the news of its end.
-// 3. The region takes a host's last report for its present address, so the host's newest lease
-//    follows if it is another one.
+// 3. The region takes a host's last report for its present address, so the event of the host's
+//    newest lease comes last.
 // 4. A machine that is being deployed is left out: its system shows by taking an address that it runs.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -57,8 +57,8 @@ export class UntoldLeases {
   }
 
   /**
-   * Adds all leases of the rack in this way; none is taken meanwhile. A call during another one
-   * makes that one start once more.
+   * Adds all such leases of the rack; none is taken meanwhile. A call during another call makes
+   * that one start again.
    */
   async addAll(now: () => Instant): Promise<void> {
     this.#isDue = true;

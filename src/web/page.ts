@@ -97,7 +97,7 @@ const scrolledTo = (part: Element): readonly (readonly [id: string, top: number]
     return [pre.id, isAtEnd ? Number.POSITIVE_INFINITY : pre.scrollTop];
   });
 
-/** By which a focused element is known again. */
+/** The key by which a focused element is found again. */
 const getFocusKey = (element: Element): string =>
   element instanceof HTMLInputElement ? tickKey(element) : (element.textContent ?? '');
 

@@ -1,5 +1,5 @@
-// Where commands find the engine of the process that owns a tree, and what they say to each other
-// (socket.ts).
+// The address at which commands find the engine of the process that owns a tree, and the messages
+// between them (socket.ts).
 
 import { join } from 'node:path';
 import { serialize } from 'node:v8';
@@ -24,12 +24,12 @@ export const LENGTH_BYTES = 4;
 /** What a client wants done. */
 export interface Order<N extends WorkName = WorkName> {
   readonly name: N;
-  /** As the process that owns it names it. */
+  /** The tree as the process that owns it names it. */
   readonly tree: string;
   readonly options: WorkInput<N>;
   /** The bytes of a file follow. */
   readonly hasContent: boolean;
-  /** Their number; undefined: unknown. */
+  /** The number of these bytes; undefined: unknown. */
   readonly bytes: number | undefined;
 }
 

@@ -1,6 +1,6 @@
-// What a work reports for the person whose command waits.
+// The reports of a work for the person whose command waits.
 //
-// 1. Of failed attempts that are alike, only the first line has the reason.
+// 1. If failed attempts are alike, only the first line has the reason.
 
 import { systemClock } from '../../ground/clock.ts';
 import { listed } from '../../ground/counted.ts';
@@ -35,10 +35,7 @@ export function reportTenths(report: OnReport, of?: string): (done: number, tota
   };
 }
 
-/**
- * After how long a person does not wait for a source that comes before one that has the image, in
- * milliseconds.
- */
+/** How long a person waits for a silent source if a later one has the image, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
 /** The patience of a person, who hears which sources have not answered. */
@@ -73,7 +70,7 @@ function formatNextAttempt(state: DownloadState): string {
 export class DownloadReports {
   readonly #report: OnReport;
   readonly #named = new WeakMap<DownloadRequest, NamedFault>();
-  /** Of the last step. */
+  /** The download of the last step. */
   #request: DownloadRequest | undefined;
   #total: number | undefined;
   /** Why a download failed, which the error of the work also says; empty: none did. */

@@ -1,11 +1,11 @@
 // The socket on which the owner of the tree does works for the commands of this host. Only its user
-// and root may open it: whoever may can have anything done.
+// and root may open it, because every work can be ordered there.
 //
 //   POST /  ─ 4 bytes: the length of the order ─ the order: name, tree and options ─ the bytes of a file, if the work needs one
 //   answer  ─ a line of JSON for each report ─ a last one with the result, or the refusal
 //
-// 1. A work ends with its client, as without the socket, or when its file is cut short: what has
-//    arrived stays.
+// 1. A work ends when its client goes, as without the socket, or when its file is cut short. What
+//    has arrived stays.
 // 2. The bytes of a file go from the connection to the disk; an order is kept in memory, with the
 //    packages of an installer.
 

@@ -40,11 +40,11 @@ export interface GivenContent {
   readonly bytes: number | undefined;
   /** Each is valid until the next is requested. Rejects if the file changed meanwhile. */
   readonly pieces: () => AsyncIterable<Uint8Array>;
-  /** Undefined: it is only sent. */
+  /** The file with the content; undefined: the content is only sent. */
   readonly file?: (ImageBytes & { checkUnchanged(): Promise<void> }) | undefined;
 }
 
-/** How a work and whoever asked for it talk. */
+/** The reports, answers and content that a work exchanges with its client. */
 export interface WorkIo extends ImportIo {
   /** Undefined: the work needs no file. */
   readonly content?: GivenContent | undefined;
@@ -208,7 +208,7 @@ export type WorkInput<N extends WorkName> = Parameters<(typeof WORKS)[N]>[1];
 export type WorkResult<N extends WorkName> = Awaited<ReturnType<(typeof WORKS)[N]>>;
 
 /**
- * Does a work. Of those that change the tree, this process then has it.
+ * Does a work. For a work that changes the tree, this process takes the tree first.
  * @throws RackError `already-running` if another process has it, `store-unwritable`, and as the work
  */
 export async function doWork<N extends WorkName>(

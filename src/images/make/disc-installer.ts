@@ -33,7 +33,7 @@ interface DiscRequest {
   readonly fileName: string;
   /** Used if the disc does not state one. */
   readonly arch: string;
-  /** Instead of the one that the disc states. */
+  /** The release, in place of the one that the disc states. */
   readonly release: string | undefined;
   /** In bytes. */
   readonly onProgress: (done: number, total: number) => void;

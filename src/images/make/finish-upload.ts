@@ -7,7 +7,7 @@
 // 1. Nothing appears in the store unless it has the announced hash and passes the checks of an import.
 // 2. If the disk or the store is full, or the process ends, the part stays; finishing again gives
 //    the same image.
-// 3. An upload is finished once at a time, and its part no longer written (upload-part.ts).
+// 3. One call at a time finishes an upload, and nothing writes its part any more (upload-part.ts).
 
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -40,7 +40,7 @@ const ARCHITECTURES_SHOWN_MAX = 8;
 const INFO = /^(Debian|Ubuntu) version:\s+([\w.]{1,16})\s+\(([a-z]{1,32})\)/m;
 
 interface FileTree {
-  /** Of the wanted files. */
+  /** The sizes of the wanted files. */
   readonly sizes: ReadonlyMap<string, number>;
   readonly architectures: ReadonlySet<string>;
   /** A name in `sizes`. */
@@ -52,7 +52,7 @@ interface Place {
   readonly directory: string;
 }
 
-/** Where an installer may be, the likeliest first. */
+/** The places where an installer may be, the likeliest first. */
 const listCandidates = (arch: string): readonly Place[] => [
   ...['', 'netboot/'].flatMap((above) => SYSTEMS.map((os) => ({ os, directory: `${above}${os}-installer/${arch}/` }))),
   { os: 'debian', directory: '' },

@@ -62,11 +62,11 @@ export async function checkUploadRoom(tree: string, bytes: number): Promise<void
 
 export type PieceResult = 'written' | 'short' | 'missing' | 'busy';
 
-/** Both are called while nothing else writes the part. */
+/** Checks and counts a piece. Both are called while nothing else writes the part. */
 export interface PieceCount {
   /** False: other bytes were counted since the caller looked, or the upload ended. */
   readonly isNext: () => Promise<boolean>;
-  /** The piece is on disk. False: as `isNext`. */
+  /** Called when the piece is on disk. False: as for `isNext`. */
   readonly count: () => Promise<boolean>;
 }
 

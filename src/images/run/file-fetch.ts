@@ -1,4 +1,4 @@
-// What the downloads of an import have in common.
+// The common parts of the downloads of an import.
 
 import { join } from 'node:path';
 import type { Downloads } from '../download/queue.ts';

@@ -49,7 +49,7 @@ import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';
 
-// In which order a source delivered the files of an image whose versions have no serial:
+// The order in which a source delivered the files of an image whose versions have no serial:
 //
 //   TREE/images/.seen/HASH.json     source and name of the image, and the hashes of its last FILES_MAX contents, the latest last
 
@@ -93,7 +93,7 @@ export interface ImportResult {
   readonly added: boolean;
   /** Undefined: the bytes were already in the store, or are not a disk image. */
   readonly system: SystemFacts | undefined;
-  /** Of a downloaded root; undefined: nothing is known of it. */
+  /** The findings about a downloaded root; undefined: nothing is known of it. */
   readonly root?: RootFacts | undefined;
 }
 
@@ -258,7 +258,7 @@ async function addDownloaded(offer: ImageOffer, request: DownloadRequest, option
       throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
     }
     if (error === refused || !(error instanceof RackError && error.code === 'bad-argument')) throw error;
-    // A cause is a failed program or expansion, which another try may not have.
+    // An error with a cause comes from a failed program or expansion, which another try may avoid.
     if (error.cause === undefined) throw await refuse(offer, request, error.message);
     throw refusedError(offer, error.message, error);
   } finally {

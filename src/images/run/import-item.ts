@@ -52,7 +52,7 @@ interface ImportedItem {
 
 interface ImportItemOptions extends ImportOptions {
   readonly workDir: string;
-  /** As of `InstallerTerms`. */
+  /** As `onTurn` of `importOfferedInstaller`. */
   readonly onTurn?: (() => void) | undefined;
 }
 

@@ -97,7 +97,8 @@ async function importMissingInstaller(
   const requests = [...new Map(all.map((request) => [request.name, request])).values()];
   const lock = holdFiles(requests.map(heldBy), offerName(offer));
   try {
-    // Concurrently: both sizes are known early. They are held until neither is written.
+    // The files are downloaded concurrently, so that both sizes are known early, and held until
+    // neither is written.
     const ends = await Promise.allSettled(requests.map((request) => options.downloads.fetch(request, options)));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     options.onTurn?.();

@@ -19,8 +19,8 @@ const NAME = /^[0-9a-f]{32,128}$/;
 const LEFT_MS = 14 * 24 * 60 * 60 * 1000;
 
 /**
- * Removes old files, and those whose image or part is here, as a kill leaves them. Also forgets
- * unread documents, and puts back what an interrupted replacement took out.
+ * Removes old files, and those that a killed process left although their image or part is here.
+ * Also forgets unread documents, and puts back what an interrupted replacement took out.
  * @returns the freed bytes of files
  * @throws RackError `tree-unreadable`; `store-unwritable` for the first file that could not be
  * removed, after the others
@@ -37,7 +37,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   for (const file of files) {
     const { digest = '', size = '', end = '' } = OF_FILE.exec(file)?.groups ?? {};
     const stem = `${digest}${size}`;
-    // A part decides about its record.
+    // A record stays as long as its part.
     if (digest === '' || (end.startsWith('.part.') && files.includes(`${stem}.part`))) continue;
     const facts = await stat(join(directory, file)).catch(() => undefined);
     if (facts?.isFile() !== true) continue;

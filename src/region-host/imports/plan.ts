@@ -3,7 +3,7 @@
 // sources.
 //
 // 1. Every selected item that is not imported, and every selection without an item, is listed with
-//    the reason; of an unreadable source only that.
+//    the reason. Of an unreadable source only the source is listed.
 // 2. The boot tree has one boot loader for a type and architecture: the first label that is
 //    selected and offered counts.
 // 3. It has one installer for a release and architecture. One that is there keeps its place; else

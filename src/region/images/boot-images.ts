@@ -348,8 +348,7 @@ function withImages<T extends BootResource>(row: T, images: readonly ListedImage
   const isGone = state === 'done' && images.length === 0;
   return {
     ...row,
-    // Whatever the import said at its end, such as that the version was already there, does not
-    // hold any more.
+    // The import's last message, such as that the version was already there, is out of date.
     ...(isGone && row.progress !== undefined ? { progress: { ...row.progress, bytes: 0, reason: GONE } } : {}),
     images,
     isGone,
@@ -388,8 +387,8 @@ function withNextTry(row: BootResource, { nextMs, asked }: NextRun): BootResourc
 
 /**
  * Leaves out the end of an import whose version came in another way: by a command, or by a repair.
- * One that failed because another image has its place has failed only as long as that one is there;
- * without it, the next run imports it.
+ * An import that failed because another image has its place counts as failed only while that image
+ * is there: without it, the next run imports.
  */
 function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootResource {
   const { progress, ...rest } = row;

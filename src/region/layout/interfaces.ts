@@ -7,9 +7,9 @@
 //    started without an address.
 // 2. The list has the physical interfaces of the machine's newest report, with the names, VLANs,
 //    tags and sizes that a person gave them.
-// 3. An interface carries no larger packets than those below it. One below is raised to the sizes
-//    above 1500 and the chosen ones of those above it, but if its own size was chosen, only to
-//    chosen ones.
+// 3. An interface carries no larger packets than those below it. An interface below is raised to
+//    the sizes above it that are over 1500 or chosen. If its own size was chosen, only chosen sizes
+//    raise it.
 // 4. An address of the machine belongs to one link. Links without an address of their own take the
 //    others in their order.
 

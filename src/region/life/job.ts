@@ -56,7 +56,8 @@ function renderJobLines(machine: Machine, options: JobOptions): readonly Line[] 
     case 'deploying':
       // An installer must deploy this machine; the agent must not write an image instead.
       if (machine.work?.deployBy === 'installer') return [['job', 'none']];
-      // Its rack did not know that its disk is written. The machine must reboot rather than power off.
+      // The machine's rack did not know that its disk is written, so the machine must reboot rather
+      // than power off.
       return machine.netboot ? deployLines(machine, options, keys) : [['job', 'reboot']];
     case 'disk-erasing':
       return [
@@ -85,8 +86,8 @@ const findInstallDisk = (machine: Machine): string | undefined =>
   machine.work?.disk === undefined ? undefined : formatDiskSelector(machine, machine.work.disk);
 
 /**
- * The lines for a root file system. If it contains a kernel, that one is used, unless theirs is
- * another than the release's own.
+ * The lines for a root file system. A kernel that it contains is used, unless another kernel than
+ * the release's own was chosen.
  */
 function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, origin: string): readonly Line[] {
   if (starts === undefined) return [];
@@ -125,7 +126,8 @@ function deployLines(machine: Machine, options: JobOptions, keys: string): reado
     ['proxy', options.httpProxy === '' ? undefined : options.httpProxy],
     ['user_data_url', options.hasUserData ? `${origin}/MAAS/rackboot/1/user-data` : undefined],
     ['network_url', options.isLaid || hasRoutes ? `${origin}/MAAS/rackboot/1/network` : undefined],
-    // The agent then accepts a tool that it does not know: the image's own DHCP brings address and routes.
+    // With `commissioned` the agent accepts a tool that it does not know: the image's own DHCP
+    // brings address and routes.
     ['network', !options.isLaid && hasRoutes ? 'commissioned' : undefined],
     ['storage_url', storagePlan(machine) === undefined ? undefined : `${origin}/MAAS/rackboot/1/storage`],
     ['address', fixed ?? 'dhcp'],

@@ -58,14 +58,14 @@ function believedInterfaces(rack: Rack): readonly RackInterface[] {
 }
 
 /**
- * True if a rack's file has no such cluster interface, and it is switched off: where the region
- * does not store it either, it was removed, and the rack has only not reported that yet. One that
- * still serves is shown until the rack has stopped.
+ * True for a cluster interface that is switched off and not in the rack's file. If the region does
+ * not store it either, it was removed, and the rack has not reported that yet. One that still
+ * serves is shown until the rack has stopped.
  */
 const isLeftOver = ({ pulse }: Rack, { name, management }: RackInterface): boolean =>
   pulse !== undefined && management === 0 && !pulse.pinned.includes(`${INTERFACES_KEY}.${name}`);
 
-/** In the form of a configuration file. */
+/** A cluster interface in the form of a configuration file. */
 const asWritten = (fields: object): Settings =>
   Object.fromEntries(Object.entries(fields).filter(([, text]) => text !== ''));
 
@@ -91,7 +91,7 @@ export interface ReportedNetwork extends ClusterInterface {
   readonly hosts: readonly ConfiguredHost[];
 }
 
-/** Those of accepted racks. */
+/** The believed networks of accepted racks. */
 export const reportedNetworks = (racks: readonly Rack[]): readonly ReportedNetwork[] =>
   racks.flatMap((rack) =>
     (rack.state === 'accepted' ? believedInterfaces(rack) : []).flatMap((rackInterface) =>
@@ -201,8 +201,8 @@ export function findNetworkDoubt(network: Ipv4Network, rack: Rack, racks: readon
 }
 
 /**
- * The networks of a rack's host that are judged like further ones that it reports to serve, without
- * those in doubt.
+ * The given networks of a rack's host that are not in doubt. They are judged as if the rack
+ * reported to serve them, too.
  */
 export function undoubtedAmong(
   networks: readonly Ipv4Network[],

@@ -24,7 +24,7 @@ export interface Area {
 /** The fields that an administrator writes. */
 export type WrittenArea = Omit<Area, 'id'>;
 
-/** Of machines and racks that nobody assigned to another. */
+/** The areas of machines and racks that nobody assigned to another. */
 const DEFAULT_AREAS: Readonly<Record<AreaKind, Area>> = {
   zone: { id: 0, name: DEFAULT_AREA, description: '' },
   pool: { id: 0, name: DEFAULT_AREA, description: 'Default pool' },

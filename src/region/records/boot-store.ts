@@ -182,8 +182,8 @@ export const isImporting = (run: ImportRun): boolean => run.begunMs > run.endedM
 const goesOn = ({ stoppedMs, begunMs, endedMs }: ImportRun): boolean => begunMs > endedMs && stoppedMs <= begunMs;
 
 /**
- * The change by a request, which is newer than all before. For one image, it changes nothing of
- * what was requested for others.
+ * The run after a request, which is newer than all before it. A request for one image changes
+ * nothing that was requested for others.
  */
 export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<ImportRun, 'askedMs' | 'images'> {
   const askedMs = Math.max(nowMs, run.begunMs + 1, run.stoppedMs + 1);
@@ -193,8 +193,8 @@ export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<Im
 }
 
 /**
- * When the next run is due (infinite: never), and whether one begins now: that one, a requested
- * one, or that of a process that has ended. A run for single images leaves the schedule as it is.
+ * When the next run is due (infinite: never), and whether a run begins now: a due one, a requested
+ * one, or one whose process has ended. A run for single images leaves the schedule as it is.
  */
 export function decideNextRun(run: ImportRun, everyMs: number, isRunning: boolean, nowMs: number) {
   const lastMs = Math.min(isRunning ? run.begunMs : run.endedMs, nowMs);
@@ -204,7 +204,7 @@ export function decideNextRun(run: ImportRun, everyMs: number, isRunning: boolea
 }
 
 export interface BootStore {
-  /** By id. */
+  /** Lists the sources, ordered by id. */
   listSources(): Promise<readonly BootSource[]>;
   addFileSources(names: readonly string[], atMs: number): Promise<void>;
   /** `exists`: the URL is taken. `limit`: SOURCES_MAX exist already. */
@@ -232,14 +232,14 @@ export interface BootStore {
   ): Promise<BootSelection | 'exists' | 'not-found'>;
   removeSelection(sourceId: number, id: number, event: NewMachineEvent): Promise<boolean>;
 
-  /** By name. */
+  /** Lists the resources, ordered by name. */
   listResources(): Promise<readonly BootResource[]>;
   addResources(names: readonly string[], atMs: number): Promise<void>;
   /** Stores the progress of imports, by name, and adds missing rows. */
   noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Promise<void>;
   /** @returns false if no such resource exists, or a user has already asked to delete it */
   wish(id: number, wish: ResourceWish, event: NewMachineEvent): Promise<boolean>;
-  /** Those with an upload stay, unless a user asked to delete them. */
+  /** Forgets resources. Those with an upload stay, unless a user asked to delete them. */
   forget(names: readonly string[]): Promise<void>;
 
   listUses(): Promise<readonly ImageUse[]>;

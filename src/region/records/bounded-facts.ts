@@ -54,7 +54,10 @@ class Kept {
   }
 }
 
-/** While the facts are too large, the largest list loses its last element. `undefined`: all fit. */
+/**
+ * Chooses what to keep of the facts: while they are too large, the largest list loses its last
+ * element. `undefined`: all fit.
+ */
 export function chooseKept(facts: FactLists): KeptCounts | undefined {
   if (facts.disks.length <= DISKS_KEPT_MAX && countJsonBytes(facts) <= FACTS_BYTES_MAX) return undefined;
   const disks = new Kept('disks', facts.disks);

@@ -17,7 +17,7 @@ export interface ReportedInterface {
   readonly formerMac?: MacAddress | undefined;
 }
 
-/** On other machines. */
+/** The effects of an enlistment on other machines. */
 export interface EnlistmentEffects {
   readonly taken?: readonly MacAddress[];
   readonly shared?: readonly string[];

@@ -1,8 +1,8 @@
 // What differs between a row before and after a change: the store puts it into the event of the
 // change (`store/operations/region-events.ts`).
 //
-// 1. A value that may be secret, and one that is too long for a sentence, is not in it: its field
-//    is only named.
+// 1. A value that may be secret, or is too long for a sentence, is left out: only its field is
+//    named.
 // 2. Where nothing differs there is no difference, whatever was sent: a change of nothing has no event.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -25,7 +25,7 @@ const SECRET = /pass|secret|token|key(?!ringFilename)|hash|k_g|content/i;
 /** Fields that people do not change. */
 const INTERNAL = /^(?:id|isTouched|revision)$|Ms$/;
 
-/** Of rows of networks. */
+/** The fields of networks' rows that hold addresses. */
 const ADDRESSES = /^(?:gateway|low|high|address)$/;
 
 const isNone = (value: unknown): boolean =>
@@ -78,7 +78,7 @@ function differencesIn(before: Fields, after: Fields, path: string): readonly Di
     .flatMap((name) => differencesAt(path + name, before[name], after[name]));
 }
 
-/** In the order of the fields. */
+/** The differences of two rows, in the order of their fields. */
 export const listDifferences = (before: object, after: object): readonly Difference[] =>
   differencesIn({ ...before }, { ...after }, '');
 

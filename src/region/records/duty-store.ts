@@ -16,7 +16,7 @@ export interface DutyStore {
    * store's clock.
    */
   hold(forMs: number): Promise<DutyHolder>;
-  /** If this process has them. */
+  /** Gives up the duties if this process has them. */
   leave(): Promise<void>;
   timeMs(): Promise<number>;
 }

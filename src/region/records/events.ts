@@ -228,7 +228,7 @@ const KINDS: Readonly<Record<IdentityKind, string>> = {
 
 const nameOfState = (status: MachineStatus): string => statusRow(status).name;
 export const formatMachineName = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
-/** To the minute. */
+/** A moment as text, to the minute. */
 const momentText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 const joinTexts = (texts: readonly string[]): string => texts.join(', ');
 const formatIdentityKinds = (kinds: readonly IdentityKind[]): string => joinTexts(kinds.map((kind) => KINDS[kind]));
@@ -431,7 +431,7 @@ const OWN_EVENTS = {
     text,
   }: {
     text: string;
-    /** As for the known kinds (`region/reports/reported.ts`). */
+    /** As `isAway` of the known kinds (`region/reports/reported.ts`). */
     isAway?: boolean | undefined;
   }) => text,
 
@@ -733,7 +733,7 @@ export const DOUBTS: Writers<Pick<OwnParams, Doubt['code']>> = {
 const happeningWords = (happening: Happening): string =>
   isReported(happening) ? reportedSentence(happening) : write(EVENTS, happening);
 
-/** Those of events, and of remarks that are not events. */
+/** The parameters of events, and of remarks that are not events. */
 type OwnRemarks = OwnParams & WrittenParams<typeof REMARKS>;
 type RemarkParams = RackEventParams & OwnRemarks;
 
@@ -762,7 +762,7 @@ const REMARKS = {
 const SENTENCE_CHARACTERS_MAX = 500;
 
 export const WRITERS: Writers<OwnRemarks> = { ...EVENTS, ...REMARKS };
-/** For doubts that are still open. */
+/** The writers for doubts that are still open. */
 const DOUBT_WRITERS: Writers<OwnRemarks> = { ...WRITERS, ...DOUBTS };
 
 /** True if this version knows the code; its parameters were stored with it. */
@@ -799,7 +799,7 @@ export const shownTo =
   <Event extends Happening>(event: Event): Event =>
     isAdmin ? event : { ...event, params: withoutPrivate(event.params) };
 
-/** For every reader; empty if there is none. */
+/** The sentence of a remark for every reader; empty if there is none. */
 export const remarkSentence = (remark: Remark | undefined, own: HappeningWords = {}): string =>
   remark === undefined ? '' : writeRemark(WRITERS, own, withoutPrivate(remark));
 

@@ -29,7 +29,7 @@ export interface FileStore {
   put(username: string, file: StoredFile, atMs: number): Promise<FileInfo | 'no-user' | 'limit'>;
   find(username: string, name: string): Promise<StoredFile | undefined>;
   findByKey(key: string): Promise<StoredFile | undefined>;
-  /** In the order of their names. */
+  /** Lists the files in the order of their names. */
   list(username: string): Promise<readonly FileInfo[]>;
   /** @returns false if the user has no such file */
   remove(username: string, name: string): Promise<boolean>;

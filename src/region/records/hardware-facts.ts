@@ -51,7 +51,7 @@ const more = z
   .optional()
   .transform((value) => (value === undefined ? undefined : cleanWords(value, FACT_TEXT_MAX)));
 
-/** As sysfs and shells write it: 1, 0, true, false, each also as text, and null. */
+/** A flag as sysfs and shells write it: 1, 0, true, false, each also as text, and null. */
 const flag = z
   .union([z.boolean(), z.number(), z.string().max(8)])
   .nullish()
@@ -168,7 +168,7 @@ export function parseHardwareFacts(json: string): ParsedFacts {
   return { kind: 'fault', problems };
 }
 
-/** Cut to the total bound. */
+/** Cuts facts to the total bound. */
 export function boundFacts(facts: HardwareFacts): {
   readonly facts: HardwareFacts;
   readonly leftOut: readonly LeftOut[];

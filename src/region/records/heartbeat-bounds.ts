@@ -1,4 +1,4 @@
-// What a rack keeps to in its heartbeats, and its region demands of them (`heartbeat.ts`).
+// The bounds that a rack keeps to in its heartbeats, and that its region enforces (`heartbeat.ts`).
 
 /** Cluster interfaces of one rack. */
 export const RACK_INTERFACES_MAX = 256;
@@ -6,7 +6,7 @@ export const RACK_INTERFACES_MAX = 256;
 export const INTERFACE_SERVERS_MAX = 16;
 /** The widest network that a rack may have. */
 export const NETWORK_PREFIX_MIN = 8;
-/** Of one interface. The rack honours further ones without reporting them. */
+/** Reservations of one interface. The rack honours further ones without reporting them. */
 export const RESERVATIONS_REPORTED_MAX = 4096;
 /** A rack leaves out further ones, and those of the loopback network. */
 export const HOST_ADDRESSES_MAX = 256;

@@ -67,7 +67,10 @@ export interface PlaceImages {
   readonly condemned: readonly CondemnedImage[];
 }
 
-/** After its last report, in milliseconds: longer than a restart of its host. */
+/**
+ * How long a host counts as present after its last report, in milliseconds: longer than its
+ * restart.
+ */
 export const PRESENT_MS = 5 * 60_000;
 /** A place that was silent for this long is forgotten, in milliseconds. */
 export const PLACE_KEPT_MS = 7 * 24 * 3_600_000;
@@ -79,7 +82,7 @@ export interface HostImageStore {
   /** @param removed condemned images that its process has removed */
   report(place: string, images: readonly HostImage[], removed: readonly CondemnedImage[]): Promise<void>;
   condemned(place: string): Promise<readonly CondemnedImage[]>;
-  /** At all places but `exceptAt`, whose process has removed its own. */
+  /** Condemns a resource at all places but `exceptAt`, whose process has removed its own. */
   condemn(resource: string, exceptAt: string): Promise<void>;
   list(): Promise<readonly PlaceImages[]>;
 }

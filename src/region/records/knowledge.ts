@@ -7,7 +7,7 @@ import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { Machine, UntouchedMachine } from './machine.ts';
 import type { HostLease } from './network-store.ts';
 
-/** It gets a name. */
+/** A host that gets a name. */
 export interface NamedHost {
   readonly macs: readonly MacAddress[];
   /** `undefined`: an administrator. */
@@ -65,12 +65,12 @@ export interface EnlistmentKnowledge extends NameKnowledge {
 }
 
 /**
- * On two machines: they may be one, and a person must decide (`conflict`), or a person has decided
- * that they are two (`apart`).
+ * The verdict on two machines. `conflict`: they may be one, and a person must decide; `apart`: a
+ * person has decided that they are two.
  */
 export type PairVerdict = 'conflict' | 'apart';
 
-/** For a machine that may be two, both ids are the same. */
+/** A stored verdict; for a machine that may be two, both ids are the same. */
 export interface StoredVerdict {
   readonly lowId: number;
   readonly highId: number;
@@ -97,7 +97,7 @@ export interface AddressKnowledge {
   readonly leased?: ReadonlyMap<Ipv4, HostLease> | undefined;
 }
 
-/** Only what the decision has asked for. */
+/** The knowledge for a change: only what the decision has asked for. */
 export interface ChangeKnowledge extends NameKnowledge {
   readonly addresses: readonly AddressKnowledge[];
   /**

@@ -36,14 +36,14 @@ export interface LifeStore {
   addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Promise<SshKey | 'exists' | 'limit'>;
   /** Users without one are absent. */
   countSshKeys(): Promise<ReadonlyMap<string, number>>;
-  /** In the order of their addition. */
+  /** Lists the SSH keys in the order of their addition. */
   listSshKeys(username: string): Promise<readonly SshKey[]>;
   /** @returns false if the user has no such key */
   removeSshKey(username: string, id: number, event: NewMachineEvent): Promise<boolean>;
 
   /** Unused tags are absent. */
   countTagged(): Promise<ReadonlyMap<string, number>>;
-  /** In the order of their names. */
+  /** Lists the tags in the order of their names. */
   listTags(): Promise<readonly Tag[]>;
   /** `exists`: the name is taken. `limit`: `tagsMax` tags exist already. */
   addTag(tag: Tag, tagsMax: number, event: NewMachineEvent): Promise<'added' | 'exists' | 'limit'>;

@@ -4,7 +4,7 @@ import type { MachineFilter } from './filters.ts';
 import type { Machine } from './machine.ts';
 import type { RegionStore } from './store.ts';
 
-/** In the order of their ids. @param countMax of one chunk */
+/** Reads machines in chunks, in the order of their ids. @param countMax of one chunk */
 export async function* machineChunks(
   store: Pick<RegionStore, 'listMachines'>,
   filter: MachineFilter,

@@ -351,7 +351,7 @@ export function forEachCommand<T>(make: (name: CommandName) => T): Readonly<Reco
   return made;
 }
 
-/** On the command line: `rackboot machines fixed`. */
+/** A command's word on the command line: `rackboot machines fixed`. */
 export const commandWord = (name: RowName): string => name.replace(/^mark-/, '');
 
 /** Refusals list the operations that fit a state by their API names, so those names work as well. */
@@ -362,7 +362,7 @@ export function commandAliases(name: RowName): readonly string[] {
 
 export const operationName = (name: RowName): string => COMMANDS[name].op ?? name.replaceAll('-', '_');
 
-/** Of its button: `Mark as fixed`; of a command without a button its name. */
+/** The label of a command's button, `Mark as fixed`; for a command without a button its name. */
 export function commandLabel(name: string): string {
   const button = isRowName(name) ? COMMANDS[name].button : undefined;
   return button?.label ?? button?.heading.replace(' {}', '') ?? name;

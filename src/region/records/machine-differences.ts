@@ -6,7 +6,7 @@ import { DEFAULT_AREA } from './area.ts';
 import { type Difference, listDifferences } from './difference.ts';
 import { EDITED_FIELDS, type Machine } from './machine.ts';
 
-/** As people name them. */
+/** The fields of a machine with the names that people give them. */
 const nameMachineFields = ({
   zone,
   pool,

@@ -134,7 +134,10 @@ export interface RackReport {
 export const isBootEvent = (type: MachineEventType): boolean =>
   type === 'NODE_PXE_REQUEST' || type === 'NODE_TFTP_REQUEST' || type === 'NODE_HTTP_REQUEST';
 
-/** Its machine no longer answered or gave it up: it shows no machine that runs. */
+/**
+ * True for the end of a transfer whose machine no longer answered or gave it up: it does not show
+ * that a machine runs.
+ */
 export const isDeadTransfer = (kind: string): boolean =>
   /^(?:tftp|http)\.(?:aborted|timed-out|unreachable|stalled|failed|gave-way)$/.test(kind);
 
@@ -176,7 +179,7 @@ const WITHOUT_ADDRESS: ReadonlySet<string> = new Set([
 /** Offered, granted or claimed. */
 export const isAddressSeen = (kind: string): boolean => kind.startsWith('dhcp.') && !WITHOUT_ADDRESS.has(kind);
 
-/** Only offered, or returned to the range to be offered. */
+/** The kinds of events after which an address is only offered, or returned to its range. */
 const ONLY_OFFERED: ReadonlySet<string> = new Set(['dhcp.offer', 'dhcp.declined-back']);
 
 /** Granted or claimed. Offers do not count, because no event reports their end. */
@@ -214,7 +217,7 @@ export function happeningOfReport({ kind, mac, address, text, params, isAway }: 
   return event ?? { code: 'rack', params: { text, isAway } };
 }
 
-/** As this version writes them; invalid ones are left out. */
+/** The addresses of an event as this version writes them; invalid ones are left out. */
 function normalizeAddresses(mac = '', address = '') {
   const parsed = { mac: parseMac(mac), address: parseIpv4(address) };
   return {

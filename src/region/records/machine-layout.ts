@@ -36,9 +36,9 @@ export const LINK_MODES = ['auto', 'static', 'dhcp', 'link_up'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
 
 /**
- * With the most characters of a label, and whether the agent draws the identifier itself: that of a
- * FAT has eight digits, and BusyBox's mkswap takes none. Sources: mke2fs(8), mkfs.xfs(8),
- * mkfs.btrfs(8), mkfs.fat(8), mkswap(8).
+ * The file systems, with the most characters of a label, and whether the agent draws the identifier
+ * itself: that of a FAT has eight digits, and BusyBox's mkswap takes none. Sources: mke2fs(8),
+ * mkfs.xfs(8), mkfs.btrfs(8), mkfs.fat(8), mkswap(8).
  */
 export const FILE_SYSTEMS = {
   ext4: { labelMax: 16, drawsUuid: false },
@@ -54,7 +54,7 @@ export const FILE_SYSTEM_KINDS = Object.keys(FILE_SYSTEMS).filter(
   (kind): kind is FileSystemKind => kind in FILE_SYSTEMS,
 );
 
-/** Of a whole boot disk, by MAAS's names. */
+/** The layouts of a whole boot disk, by MAAS's names. */
 export const WHOLE_LAYOUTS = ['flat', 'lvm', 'blank'] as const;
 export type WholeLayout = (typeof WHOLE_LAYOUTS)[number];
 
@@ -137,7 +137,7 @@ const logicalVolume = z.object({
   fileSystem: fileSystem.optional(),
 });
 
-/** Of which a volume group or a RAID consists. */
+/** The parts of which a volume group or a RAID consists. */
 const members = {
   disks: z.array(id).max(STORAGE_PARTS_MAX),
   partitions: z.array(id).max(STORAGE_PARTS_MAX),

@@ -7,16 +7,16 @@ import type { Rack } from './rack.ts';
 
 export const SEARCH_CHARACTERS_MAX = 100;
 
-/** It needs an operator. */
+/** True for a state that needs an operator. */
 export const isProblem = (status: MachineStatus): boolean =>
   status.startsWith('failed') || status === 'broken' || status === 'missing';
-/** It ends without a command. */
+/** True for a state that ends without a command. */
 export const isWork = (status: MachineStatus): boolean => statusRow(status).failed !== undefined;
 
 const filterStatuses = (test: (status: MachineStatus) => boolean): readonly MachineStatus[] =>
   STATUSES.map((row) => row.status).filter(test);
 
-/** In the order of the page's machine list. */
+/** The groups of states in the order of the page's machine list. */
 export const STATUS_GROUPS = {
   problem: filterStatuses(isProblem),
   new: filterStatuses((status) => status === 'new'),

@@ -19,7 +19,7 @@ export const DEVICES_MAX = 4096;
 
 export type PowerState = 'on' | 'off' | 'unknown' | 'error';
 
-/** With its kernel arguments (empty: none). */
+/** A tag with its kernel arguments (empty: none). */
 export interface MachineTag {
   readonly name: string;
   readonly kernelParams: string;
@@ -178,7 +178,7 @@ export interface Machine extends MachineFields {
 export const isDeviceOfUser = ({ device, addedBy }: Pick<Machine, 'device' | 'addedBy'>): boolean =>
   device !== undefined && addedBy !== undefined;
 
-/** As commands take it: `debian/bookworm`; empty: none. */
+/** A machine's system as commands take it: `debian/bookworm`; empty: none. */
 export const systemName = ({ osystem, release }: Machine): string =>
   [osystem, release].filter((text) => text !== '').join('/');
 
@@ -186,10 +186,10 @@ export const systemName = ({ osystem, release }: Machine): string =>
 export const machineFqdn = (machine: Pick<Machine, 'hostname' | 'domain'>): string =>
   machine.domain === '' ? machine.hostname : `${machine.hostname}.${machine.domain}`;
 
-/** They decide whether a command may be given; without the large ones. */
+/** The fields that decide whether a command may be given, without the large ones. */
 export type MachineOutline = Pick<Machine, 'systemId' | 'hostname' | 'status' | 'owner' | 'isLocked'>;
 
-/** From which its record for racks is made. */
+/** The fields of a machine from which its record for racks is made. */
 export interface MachineForRacks
   extends Pick<
     Machine,

@@ -1,6 +1,6 @@
 // A scan of networks by the rack of the region's process. Types only.
 
-/** Which addresses a rack asks for, and how fast. */
+/** The addresses that a rack asks for, and how fast. */
 export interface NetworkScan {
   /** Each within a network that the rack serves: `10.20.0.0/24`. */
   readonly networks: readonly string[];

@@ -16,7 +16,10 @@ export type PowerParameters = Readonly<Record<string, PowerValue>>;
 
 export const POWER_PARAMETERS_MAX = 32;
 
-/** Of all drivers. A client may also send each as a separate field (`api/machines/power-fields.ts`). */
+/**
+ * The names of the parameters of all drivers. A client may also send each as a separate field
+ * (`api/machines/power-fields.ts`).
+ */
 export const POWER_PARAMETER_NAMES = [
   'power_address',
   'power_user',
@@ -68,7 +71,7 @@ const isAddress = (value: PowerValue): boolean =>
 
 type FieldCheck = (value: PowerValue) => boolean;
 
-/** As the driver checks: trimmed text, which may be empty. */
+/** The check of a field, as in its driver: trimmed text, which may be empty. */
 const buildFieldCheck =
   (field: z.ZodType): FieldCheck =>
   (value) => {
@@ -98,7 +101,10 @@ export function isReportable(powerType: string, powerParameters: PowerParameters
   return taken.powerType === powerType && isWhole;
 }
 
-/** Without the fields that a machine may not propose; the type is empty if nothing is left. */
+/**
+ * The reported power settings without the fields that a machine may not propose; the type is empty
+ * if nothing is left.
+ */
 export function reportedPower(
   powerType: string,
   powerParameters: PowerParameters,

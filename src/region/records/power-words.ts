@@ -98,7 +98,7 @@ const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
 /** Keyed by any text: a store may hold a driver of another version. */
 const DRIVERS: ReadonlyMap<string, DriverWords<string>> = new Map(Object.entries(WORDS));
 
-/** For people; its own name if this table has none. */
+/** A driver's label for people; its own name if this table has none. */
 export const driverLabel = (driver: string): string => DRIVERS.get(driver)?.label ?? driver;
 
 export const parameterWords = (driver: string, name: string): ParameterWords =>
@@ -215,8 +215,8 @@ export function powerText(detail: PowerDetail | undefined, quoted?: string): str
 }
 
 /**
- * For those who may read power parameters: a program's words hold the address and the user that it
- * was given.
+ * Parameters for those who may read power parameters: a program's words hold the address and the
+ * user that it was given.
  */
 const PRIVATE: readonly string[] = ['said', 'host', 'controller', 'guest'];
 
@@ -224,8 +224,8 @@ const PRIVATE: readonly string[] = ['said', 'host', 'controller', 'guest'];
 const VALUES: readonly string[] = ['from', 'to'];
 
 /**
- * For all readers: in every `detail` of power, private parameters are empty, and of what a change
- * changed only the fields are named.
+ * A value for all readers. In every `detail` of power, private parameters are empty; of a change
+ * only the fields are named.
  */
 export function withoutPrivate<Value>(value: Value): Value {
   const ofDetail = (key: string, part: unknown): unknown => (PRIVATE.includes(key) ? '' : part);
@@ -250,7 +250,10 @@ export function plainWords(text: string): string {
   return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
 }
 
-/** Only administrators see the machine's address and what the controller answered. */
+/**
+ * The sentence of a power reading. Only administrators see the machine's address and the
+ * controller's answer.
+ */
 export const readingText = (
   reading: { readonly detail?: PowerDetail | undefined; readonly said?: string | undefined } | undefined,
   isAdmin: boolean,

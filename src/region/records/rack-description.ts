@@ -5,8 +5,8 @@ import type { Heartbeat } from './heartbeat.ts';
 export type RackInterface = Heartbeat['interfaces'][number];
 
 /**
- * For a client without a known hardware address; no host has it. So every region keeps the address
- * from its machines.
+ * Stands for the unknown hardware address of a client; no host has it. So every region keeps the
+ * client's address from its machines.
  */
 export const NO_MAC = '00:00:00:00:00:00';
 

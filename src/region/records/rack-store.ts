@@ -21,7 +21,7 @@ export interface MachineHome {
   readonly seen?: Ipv4 | undefined;
 }
 
-/** By an interface or, without `mac`, by an address. */
+/** A sign of a machine: its interface or, without `mac`, its address. */
 export interface MachineSign {
   readonly mac?: MacAddress | undefined;
   readonly address?: Ipv4 | undefined;
@@ -37,7 +37,7 @@ export interface RackKeyHolder {
   readonly isAdmin: boolean;
 }
 
-/** With the API keys that some of them use instead of their own. */
+/** The racks, with the API keys that some of them use instead of their own. */
 export interface RacksSeen {
   /** Changes with the racks, and with every account or key with which a client may authenticate as a rack. */
   readonly version: number;
@@ -50,12 +50,15 @@ export interface RacksSeen {
 export interface RackStore {
   /** Undefined if their version is `knownVersion`. */
   look(knownVersion: number): Promise<RacksSeen | undefined>;
-  /** Those last reported; racks without a report are absent. */
+  /** The images that racks last reported; racks without a report are absent. */
   images(uuids: readonly string[]): Promise<ReadonlyMap<string, readonly RackImage[]>>;
   putImages(uuid: string, images: readonly RackImage[]): Promise<void>;
   /** @param description empty: none @returns false if there is no such rack */
   describe(uuid: string, description: string, event: NewMachineEvent): Promise<boolean>;
-  /** For each sign; undefined: no machine has this interface or was last seen with this address. */
+  /**
+   * Finds the home for each sign; undefined: no machine has this interface or was last seen with
+   * this address.
+   */
   findHomes(signs: readonly MachineSign[]): Promise<readonly FoundHome[]>;
   /**
    * If a rack gains the home network of machines at work, the desired state is sent again, because

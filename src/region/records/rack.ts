@@ -10,7 +10,7 @@
 import type { Heartbeat } from './heartbeat.ts';
 import type { RackInterface } from './rack-description.ts';
 
-/** In any state. Administrators accept and remove racks. */
+/** Racks in any state. Administrators accept and remove racks. */
 export const RACKS_MAX = 256;
 /**
  * Bound on the racks that wait for an administrator. Any host can add one. At the bound a new one
@@ -82,7 +82,7 @@ export interface Rack {
   readonly description?: string | undefined;
 }
 
-/** Only an accepted remote rack can be away. */
+/** True for a rack that is away; only an accepted remote rack can be. */
 export function isAway(rack: Rack, nowMs: number): boolean {
   return rack.state === 'accepted' && !rack.isEmbedded && nowMs - (rack.seenMs ?? rack.stateSinceMs) > AWAY_AFTER_MS;
 }

@@ -7,7 +7,7 @@
 
 import type { z } from 'zod';
 
-/** With one sentence and its remedy for the document of all names. */
+/** The meaning of a name: one sentence and its remedy, for the document of all names. */
 interface Meaning {
   readonly status: number;
   readonly explain: string;
@@ -215,7 +215,7 @@ export const decideRefusal = (
   refusal: refusal(name, text),
 });
 
-/** Of one parameter; the answer says which. */
+/** The refusal of one parameter; the answer says which. */
 export const fieldRefusal = (text: string): RefusalWord => refusal('invalid-parameters', text);
 
 /** Like `refusal`, for a part of a parameter. */
@@ -225,10 +225,10 @@ export const partRefusal = (name: RefusalName, part: string, text: string): Refu
   part: { name: part, text },
 });
 
-/** With a schema's own message, or zod's. */
+/** The refusal of a value by its schema, with the schema's own message or zod's. */
 export const wordOfIssue = ({ message }: z.core.$ZodIssue): RefusalWord => fieldRefusal(message);
 
-/** To append to a sentence; empty if nothing is similar. */
+/** A suggestion to append to a sentence; empty if nothing is similar. */
 export const didYouMean = (nearest: string | undefined): string =>
   nearest === undefined ? '' : ` Did you mean ${nearest}?`;
 

@@ -34,7 +34,7 @@ export const getReportClient = (
 ): { readonly mac?: string | undefined; readonly address?: string | undefined } =>
   isReported(event) ? event.params : {};
 
-/** To firmware or a loader, even if the rack has no boot file for it. */
+/** True for an offer to firmware or a loader, even if the rack has no boot file for it. */
 export const isBootOffer = ({ client }: ReportFields): boolean => client !== undefined && client !== '';
 
 /** A running system asks without a boot client. */
@@ -48,10 +48,12 @@ export const isDiskStart = ({ purpose }: ReportFields): boolean => purpose === '
 
 export const isEnvironmentStart = ({ purpose }: ReportFields): boolean => purpose === 'commissioning';
 
-/** Not for one that only makes the loader ask again. */
+/**
+ * True for a configuration that decides a boot, not for one that only makes the loader ask again.
+ */
 export const isBootDecision = ({ purpose }: ReportFields): boolean => purpose !== undefined && purpose !== 'chain';
 
 export const isRefused = ({ status = 0 }: ReportFields): boolean => status >= 400;
 
-/** That the rack offers its loaders. */
+/** True for the file of a kernel that the rack offers to its loaders. */
 export const isKernel = ({ file = '' }: ReportFields): boolean => /(?:^|\/)(?:linux|boot-kernel)$/.test(file);

@@ -25,7 +25,10 @@ export const reportedDownload = z.object({
 });
 export type ReportedDownload = z.output<typeof reportedDownload>;
 
-/** It replaces the rack's previous report on the same file. @param reports the newest last */
+/**
+ * Adds a report, which replaces the rack's previous report on the same file. @param reports the
+ * newest last
+ */
 export function withReport(
   reports: readonly ReportedDownload[],
   report: ReportedDownload,
@@ -42,7 +45,7 @@ function dropOldestDownload(rack: string, reports: readonly ReportedDownload[]):
   return reports.filter((report) => report !== oldest);
 }
 
-/** Of several such racks, the one with the oldest report. */
+/** The rack with the most reports; of several such racks, the one with the oldest report. */
 function rackWithMost(reports: readonly ReportedDownload[]): string {
   const counts = new Map<string, number>();
   for (const { rack } of reports) counts.set(rack, (counts.get(rack) ?? 0) + 1);

@@ -34,12 +34,15 @@ export const summarizeRunStatus = (statuses: Iterable<ResultStatus>): ResultStat
 
 export const isUnfinished = (status: ResultStatus): boolean => status === 'running' || status === 'pending';
 
-/** Of one machine. */
+/** Runs of one machine. */
 export const RUNS_MAX = 10;
 /** Bytes kept from the end of an output. */
 export const OUTPUT_BYTES_MAX = 64 * 1024;
 
-/** By these people choose scripts; every script runs once on each machine, one after the other. */
+/**
+ * The marks by which people choose scripts. Every script runs once on each machine, one after the
+ * other.
+ */
 export interface ScriptMarks {
   /** Each once, in the order in which they were given. */
   readonly tags: readonly string[];
@@ -47,7 +50,7 @@ export interface ScriptMarks {
   readonly parallel: ScriptParallel;
   readonly isDestructive: boolean;
 }
-/** Of which nobody said any. */
+/** The marks of a script for which nobody chose any. */
 export const NO_MARKS: ScriptMarks = { tags: [], hardware: 'node', parallel: 'disabled', isDestructive: false };
 
 export interface Script extends ScriptMarks {
@@ -96,7 +99,7 @@ export type ResultChange = Partial<
   Pick<RawResult, 'status' | 'exitStatus' | 'startedMs' | 'endedMs' | 'tail' | 'outputBytes'>
 >;
 
-/** Of each purpose. */
+/** The newest run of each purpose. */
 export type NewestRuns = Readonly<Partial<Record<ScriptKind, { readonly id: number; readonly status: ResultStatus }>>>;
 
 export interface ResultFilter {
@@ -108,7 +111,7 @@ export interface ResultFilter {
 }
 
 export interface ScriptStore {
-  /** In running order. */
+  /** Lists the scripts in the order in which they run. */
   listScripts(kind?: ScriptKind): Promise<readonly Script[]>;
   findScript(name: string): Promise<(Script & { readonly content: string }) | undefined>;
   /** `exists`: the name is taken. `limit`: `scriptsMax` scripts exist already. */

@@ -24,7 +24,7 @@ export interface SessionStore {
    * sessions last used before this wall time are removed
    */
   open(username: string, session: StoredSession, max: number, overMs: number): Promise<void>;
-  /** With its account as it is now. */
+  /** Finds a session, with its account as it is now. */
   find(digest: string): Promise<{ readonly session: StoredSession; readonly user: User } | undefined>;
   /** Does nothing if there is no such session. */
   note(digest: string, note: Partial<Pick<StoredSession, 'usedMs' | 'notice'>>): Promise<void>;

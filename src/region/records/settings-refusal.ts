@@ -2,7 +2,7 @@
 
 import { type RefusalWord, refusal } from './refusal.ts';
 
-/** This host's configuration file, or that of another rack. */
+/** The file that has a setting: this host's configuration file, or that of another rack. */
 export type Pin = { readonly kind: 'own'; readonly file: string } | { readonly kind: 'rack'; readonly rack: string };
 
 export const pinText = ({ key, pin }: { readonly key: string; readonly pin: Pin }): string =>

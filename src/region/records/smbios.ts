@@ -166,7 +166,10 @@ export function decodeSmbios(bytes: Uint8Array): SmbiosInventory {
   return bmc === undefined ? inventory : { ...inventory, bmc };
 }
 
-/** In MiB. DSP0134 §7.17: kilobytes, or for larger arrays bytes in an extended field. */
+/**
+ * The capacity of an array in MiB. DSP0134 §7.17: kilobytes, or for larger arrays bytes in an
+ * extended field.
+ */
 function decodeCapacityMib(structure: Structure): number {
   const kilobytes = structure.number(7, 4) ?? 0;
   const mib = kilobytes === 0x8000_0000 ? (structure.number(15, 8) ?? 0) / 1024 / 1024 : kilobytes / 1024;
@@ -191,7 +194,7 @@ function decodeMemoryBank(structure: Structure): MemoryBank | undefined {
   };
 }
 
-/** In MiB; 0: empty slot, or unknown. */
+/** The size of a memory bank in MiB; 0: empty slot, or unknown. */
 function decodeBankSizeMib(structure: Structure): number {
   const size = structure.number(12, 2) ?? 0;
   if (size === 0xffff) return 0;

@@ -2,7 +2,9 @@
 
 import type { Outage } from '../reports/notes.ts';
 
-/** While the server does not answer, every use of the store fails quickly. */
+/**
+ * The state of the store. While the server does not answer, every use of the store fails quickly.
+ */
 export interface StoreAvailability {
   /** Why it does not, and what to do; undefined: no problem is known. */
   readonly problem: Outage | undefined;
@@ -38,7 +40,7 @@ export interface StoreNeighbours {
   announce(): void;
   /** Call `listen` once. */
   listen(onChange: () => void): void;
-  /** It may be lost; one of more than 7999 octets is. */
+  /** Sends a text to all processes. It may be lost; a text of more than 7999 octets is. */
   say(text: string): void;
   /**
    * Texts of any process, even of this one. Anybody with an account of the database may send one.

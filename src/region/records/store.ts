@@ -180,7 +180,7 @@ export interface RegionStore {
   keepApart(systemId: string, otherId: string, event: NewMachineEvent): Promise<boolean>;
   /** The newest ones. @param systemId only of this machine */
   listConflicts(limit: number, systemId?: string): Promise<readonly Conflict[]>;
-  /** Those that several machines show or have shown. */
+  /** The values that several machines show or have shown. */
   sharedValues(keys: readonly string[]): Promise<ReadonlySet<string>>;
   changeMachine<R>(
     systemId: string,
@@ -193,10 +193,10 @@ export interface RegionStore {
     atMs: number,
     decide: (machine: Machine) => MachineChange<R>,
   ): Promise<readonly MachineChangeOutcome<R>[]>;
-  /** Its events stay. @returns false if there is no such machine */
+  /** Removes a machine; its events stay. @returns false if there is no such machine */
   removeMachine(systemId: string, event: NewMachineEvent): Promise<boolean>;
   findMachine(systemId: string): Promise<Machine | undefined>;
-  /** Those that exist, in any order. */
+  /** The machines that exist, in any order. */
   outlineMachines(systemIds: readonly string[]): Promise<readonly MachineOutline[]>;
   /** Above `afterId`, in the order of their ids; fewer than `limit` mean the end. */
   listMachines(filter: MachineFilter, afterId: number, limit: number): Promise<readonly Machine[]>;
@@ -210,19 +210,22 @@ export interface RegionStore {
   countMachines(filter: MachineFilter): Promise<number>;
   /** Empty states have no entry. */
   countStatuses(): Promise<ReadonlyMap<MachineStatus, number>>;
-  /** Whose state should have ended before `nowMs`, the longest overdue first. */
+  /** The machines whose state should have ended before `nowMs`, the longest overdue first. */
   listOverdue(nowMs: number, limit: number): Promise<readonly Machine[]>;
   /** Moves all deadlines by `byMs`, but none beyond the full timeout of its state from `nowMs`. */
   shiftDeadlines(byMs: number, nowMs: number): Promise<void>;
   /** Above `afterId`, in the order of their ids. */
   listPowerTasks(afterId: number, limit: number): Promise<readonly Machine[]>;
-  /** Of the newest change of the racks' desired state; each further one gets a higher version. */
+  /**
+   * The version of the newest change of the racks' desired state; each further change gets a higher
+   * one.
+   */
   desiredVersion(): Promise<number>;
   settledVersion(): Promise<SettledVersion>;
   /** Deleted since a version of the desired state; undefined: they are no longer known. */
   listGone(since: number): Promise<readonly string[] | undefined>;
 
-  /** Of all racks, in the order in which they were first written. */
+  /** The settings of all racks, in the order in which they were first written. */
   listSettings(): Promise<readonly StoredSetting[]>;
   changeSettings<R>(
     atMs: number,
@@ -230,13 +233,16 @@ export interface RegionStore {
   ): Promise<SettingsOutcome<R>>;
 
   /**
-   * Only those above the source's highest stored sequence. @param rackUuid undefined: the region's
-   * own rack
+   * Stores reports, only those above the source's highest stored sequence. @param rackUuid
+   * undefined: the region's own rack
    */
   recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): Promise<RecordedReports>;
   /** -1: none. */
   highestSequence(source: string): Promise<number>;
-  /** As `recordReports` does. @returns false if this sequence or a higher one is stored already */
+  /**
+   * Accepts a sequence as `recordReports` does. @returns false if this sequence or a higher one is
+   * stored already
+   */
   acceptSequence(source: string, sequence: number, atMs: number): Promise<boolean>;
   /** An event that belongs to a change of a machine goes to `changeMachine` with it. */
   recordEvent(event: NewMachineEvent, systemId: string | undefined): Promise<void>;
@@ -245,23 +251,25 @@ export interface RegionStore {
   eventRange(): Promise<EventRange>;
   /** The nearest id on one side; undefined: none. */
   nearestEvent(side: 'after' | 'before', id: number): Promise<number | undefined>;
-  /** That the log shares with this history; undefined: it contains the whole history. */
+  /**
+   * The last event that the log shares with this history; undefined: it contains the whole history.
+   */
   historyEnd(history: number): Promise<number | undefined>;
   /**
-   * That booted from the network since `sinceMs`, the latest first, each with its newest event that
-   * is not the end of a lease.
+   * The strangers that booted from the network since `sinceMs`, the latest first, each with its
+   * newest event that is not the end of a lease.
    */
   listStrangers(sinceMs: number, limit: number): Promise<readonly StrangerSeen[]>;
-  /** That are not machines, heard by a lease or on the wire; the latest first. */
+  /** The hosts that are not machines, heard by a lease or on the wire; the latest first. */
   listHeard(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
   /**
-   * That are not machines, and whose last report about an address is that they took or renewed it;
-   * the latest first. The lease may have ended.
+   * The hosts that are not machines, and whose last report about an address is that they took or
+   * renewed it; the latest first. The lease may have ended.
    */
   listLeases(sinceMs: number, limit: number): Promise<readonly HeardHost[]>;
   /** A host is listed again once a rack hears it. @param mac only this one */
   clearHeard(mac?: MacAddress): Promise<void>;
-  /** At most `limit` of each machine, the newest first. */
+  /** The events of machines: at most `limit` of each, the newest first. */
   recentEvents(systemIds: readonly string[], limit: number): Promise<ReadonlyMap<string, readonly MachineEvent[]>>;
   /**
    * @param isQuiet true leaves out events that do not explain a machine's state: DEBUG, AUDIT, and

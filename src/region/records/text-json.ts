@@ -17,7 +17,7 @@ export const parseJson = (text: string, valuesMax: number = JSON_VALUES_MAX): Bo
   readBoundedJson(text, { depthMax: JSON_DEPTH_MAX, valuesMax });
 
 /**
- * As one line, to store and display: white space and broken characters become single spaces,
+ * A text as one line, to store and display: white space and broken characters become single spaces,
  * unprintable ones escapes; trimmed and cut to `charactersMax`.
  */
 export function cleanWords(text: string, charactersMax: number): string {

@@ -3,8 +3,8 @@
 import type { RegionStore } from './store.ts';
 
 /**
- * As the store's `transact`; but if `work` throws what `undo` makes of a result, nothing is stored,
- * and that is the result.
+ * Like the store's `transact`. But if `work` throws what `undo` makes of a result, nothing is
+ * stored, and the result is returned.
  */
 export async function transactOrUndo<T>(
   store: Pick<RegionStore, 'transact'>,

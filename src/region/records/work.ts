@@ -58,7 +58,7 @@ export interface MachineWork {
   readonly interruptedEndsMs?: number | undefined;
 }
 
-/** From its last report, or from a network boot after it. */
+/** The step of a machine's work, from its last report or from a network boot after it. */
 interface WorkStep {
   /** `undefined`: nothing is known yet. */
   readonly what: Remark | undefined;

@@ -16,7 +16,7 @@ import type { HardwareElement } from './lshw.ts';
 type Item = HardwareElement | string;
 type XpathValue = readonly Item[] | string | number | boolean;
 
-/** Where it is evaluated. */
+/** The context in which an expression is evaluated. */
 interface Context {
   readonly item: Item;
   readonly root: HardwareElement;

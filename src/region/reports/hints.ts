@@ -34,7 +34,7 @@ function formatRemedy(file: string): string {
     : '`sudo rackboot images build` builds the environment';
 }
 
-/** By name, each from the parameters of its pattern. */
+/** The sentences of hints by name, each from the parameters of its pattern. */
 const HINT_SENTENCES = {
   'asked-before-heard': ({ seconds = 0 }) =>
     `it had been asking for ${seconds} s when its first DISCOVER arrived here: the switch port did not forward until then, as ` +

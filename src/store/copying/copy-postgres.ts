@@ -85,7 +85,7 @@ class PostgresTarget implements CopyTarget {
   }
 }
 
-/** Not a copy: a file may have 64 MiB. */
+/** Views bytes as a Buffer without a copy: a file may have 64 MiB. */
 const viewAsBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 

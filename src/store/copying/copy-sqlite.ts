@@ -99,7 +99,10 @@ interface TargetWords {
 }
 
 const AWAY = 'move it and its logs (region.db*) away together';
-/** For the file of a backup, the directory of a copy, and the configuration file to restore into. */
+/**
+ * The words for the file of a backup, the directory of a copy, and the configuration file to
+ * restore into.
+ */
 export const TARGET_WORDS = {
   backup: { taken: 'name a new file, or move this one away', elsewhere: 'name a file in another directory' },
   copy: { taken: `name a new directory, or ${AWAY}`, elsewhere: 'name another directory' },

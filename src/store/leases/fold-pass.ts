@@ -84,7 +84,7 @@ export class FoldPass {
     return count;
   }
 
-  /** In ascending order. */
+  /** The next block, in ascending order. */
   nextBlock(): number | undefined {
     this.#ordered ??= Float64Array.from(this.#records.keys()).sort();
     this.#written += 1;

@@ -19,7 +19,7 @@ export const FOLD_IDLE_MS = 100;
 export const FOLD_IDLE_RECORDS_MIN = LOG_HISTORY_MAX;
 /** Records written beyond `backlogMax` per step, which folds more. */
 const RECORDS_PER_STEP = 32;
-/** In milliseconds. */
+/** When a failed fold is tried again, in milliseconds. */
 export const FOLD_RETRY_MS = 5000;
 
 interface LeaseFolderOptions {

@@ -7,7 +7,7 @@ import type { Ipv4 } from '../../ground/address.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { LeaseRecord } from './lease-record.ts';
 
-/** Of one state of the file. */
+/** The contents of one state of the file. */
 export interface LeaseFileContents {
   /** One per address, in no particular order. */
   readonly leases: readonly StoredLease[];

@@ -40,7 +40,7 @@ export class DiskWork {
   }
 }
 
-/** In milliseconds; a verdict may be late by as much. */
+/** How often writes are checked, in milliseconds; a verdict may be late by as much. */
 const CHECK_MS = 250;
 /** How much longer a write may take without fault of the disk. */
 export const STARVED_FACTOR = 2;

@@ -10,8 +10,8 @@
 import { run, type Statement } from '../steps.ts';
 
 /**
- * For a transaction that allocates or reserves an address, or relies on a free one: these are in
- * different tables, so no unique key keeps them apart.
+ * Claims addresses for a transaction that allocates or reserves one, or relies on a free one: these
+ * are in different tables, so no unique key keeps them apart.
  */
 export const claimAddresses = (): Statement =>
   run(
@@ -19,6 +19,6 @@ export const claimAddresses = (): Statement =>
       'ON CONFLICT (name) DO UPDATE SET value = counter.value + 1',
   );
 
-/** For a transaction that counts what the account has and adds to it. */
+/** Claims an account for a transaction that counts what it has and adds to it. */
 export const claimAccount = (username: string): Statement =>
   run('UPDATE account SET created_ms = created_ms WHERE username = ?', username);

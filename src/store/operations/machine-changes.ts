@@ -28,7 +28,7 @@ interface MachineUpdate {
   readonly fields: Partial<MachineFields>;
 }
 
-/** By machine id: null removes the task; without an entry it stays. */
+/** The power tasks by machine id: null removes the task; without an entry it stays. */
 type PowerTaskIds = ReadonlyMap<number, string | null>;
 
 const SET = `UPDATE machine SET updated_ms = ?, ${assigned(MACHINE_FIELDS.names)}`;

@@ -78,7 +78,9 @@ export class MachineCount {
     return this.#known;
   }
 
-  /** If its transaction fails, the number is too high until the next count. */
+  /**
+   * Adds one to the number. If the transaction fails, the number is too high until the next count.
+   */
   add(): void {
     this.#known += 1;
   }

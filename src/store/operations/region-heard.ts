@@ -21,7 +21,7 @@ const CLEAR_SQL =
 const FORGET_SQL = `DELETE FROM counter WHERE name LIKE '${CLEARED_ONE}%' AND value <= `;
 
 /**
- * Of each hardware address the newest event of the kinds ?1. @param counts which events count
+ * Finds the newest event of the kinds ?1 of each hardware address. @param counts which events count
  * @param isListed which of the newest are listed
  */
 const newestSql = (counts: string, isListed: string): string =>
@@ -123,7 +123,7 @@ export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId =
 /** How long the host of a released reservation counts as leasing its address: a rack may yet report that. */
 const RELEASED_MS = 30_000;
 
-/** Their rows neither replace those of leases nor are replaced by them. */
+/** The `rack` of rows that neither replace those of leases nor are replaced by them. */
 const HOLDS = -1;
 
 /**

@@ -68,7 +68,7 @@ export function* addShared(keys: readonly string[], atMs: number): Steps<void> {
   );
 }
 
-/** They count as evidence again, unless several machines show them now. */
+/** Lets shared values count as evidence again, unless several machines show them now. */
 export function* forgetShared(keys: readonly string[]): Steps<void> {
   yield run(
     'DELETE FROM shared_identity WHERE value IN ' +
@@ -77,7 +77,7 @@ export function* forgetShared(keys: readonly string[]): Steps<void> {
   );
 }
 
-/** Of pairs of these machines, and of each of them alone. */
+/** The verdicts on pairs of these machines, and on each of them alone. */
 export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVerdict[]> {
   if (ids.length === 0) return [];
   const among = 'IN numbers(?1)';

@@ -31,7 +31,10 @@ const PARTS_SQL = `SELECT machine_id, 'interface' AS part, position, id, name, m
   SELECT machine.id, 'area', 0, area.id, area.name, NULL, NULL, NULL, NULL, area.description FROM machine
   JOIN area ON area.id IN (zone_id, pool_id) WHERE machine.id IN numbers(?1) ORDER BY machine_id, position, address, name`;
 
-/** So many changed machines are found by version and then sorted; more are read in the order of their ids. */
+/**
+ * Up to this number, changed machines are found by version and then sorted; more are read in the
+ * order of their ids.
+ */
 const FEW_CHANGED_MAX = 500;
 const CHANGED_SQL =
   'SELECT count(*) FROM (SELECT desired_version FROM machine WHERE desired_version > ? LIMIT ?) AS changed';

@@ -13,7 +13,7 @@ import { machineQuery, readMachines } from './region-machine-reads.ts';
 
 /** Each with at most 32 KiB of facts. */
 const READ_AT_ONCE = 50;
-/** While the caller knows the machines. */
+/** How many stamps one query reads while the caller knows the machines. */
 const STAMPED_AT_ONCE = 500;
 
 /**

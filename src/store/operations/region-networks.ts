@@ -28,7 +28,7 @@ import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
 import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
 
 const IS_DEVICE = 'CASE WHEN machine.device IS NULL THEN 0 ELSE 1 END AS is_device';
-/** Only static links of a layout have an address. */
+/** The condition that a machine's layout has the address: only its static links have one. */
 const inLayout = (end: string): string =>
   `machine.layout LIKE '%"address":' || CAST(allocation.address AS TEXT) || '${end}%'`;
 /** Allocated, or seen on interfaces. */

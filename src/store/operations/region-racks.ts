@@ -156,7 +156,7 @@ export class RackTable extends LoggedTable {
   }
 }
 
-/** Of a rack that leaves the accepted ones. */
+/** Forgets the leases of a rack that leaves the accepted ones. */
 const forgetLeases = (uuid: string): Statement =>
   run('DELETE FROM host_lease WHERE rack IN (SELECT id FROM rack WHERE uuid = ?)', uuid);
 

@@ -202,7 +202,7 @@ const NEWEST_SQL = `SELECT run_id, purpose, status FROM script_result JOIN scrip
   WHERE run_id IN (SELECT max(id) FROM script_run WHERE machine_id = ? GROUP BY purpose) ORDER BY run_id`;
 const NOTE_SQL = 'UPDATE machine SET runs = ?1 WHERE id = ?2 AND runs IS DISTINCT FROM ?1';
 
-/** In the row of the machine. */
+/** Notes the runs in the row of the machine. */
 export function* noteRuns(machine: number): Steps<void> {
   const rows = (yield all(NEWEST_SQL, machine)).rows.map(readRunRow);
   const newest = SCRIPT_KINDS.flatMap((kind): readonly (readonly [ScriptKind, NewestRuns[ScriptKind]])[] => {

@@ -25,7 +25,7 @@ import { type EventTable, LoggedTable } from './region-events.ts';
 import type { NetworkTables } from './region-networks.ts';
 import { countVersion } from './region-versions.ts';
 
-/** On which names depend. */
+/** The keys of settings on which names depend. */
 const NAME_KEYS: ReadonlySet<string> = new Set(['dns.domain', 'dns.domains', 'dns.records']);
 
 const DELETE_SQL = `DELETE FROM setting WHERE ${isListed('rack', 'key')}`;

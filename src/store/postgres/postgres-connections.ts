@@ -234,7 +234,7 @@ function openPool(settings: pg.PoolConfig, use: 'region' | 'copy'): pg.Pool {
     Client: PostgresClient,
     onConnect: use === 'region' ? beginUse : beginCopy,
   });
-  // Of a connection in use, its user gets the error.
+  // The user of a connection in use gets its error.
   pool.on('error', () => undefined);
   return pool;
 }

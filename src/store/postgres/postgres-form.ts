@@ -107,7 +107,7 @@ CREATE INDEX rate_full ON rate (full_ms);
 CREATE TABLE commit_mark (connection TEXT PRIMARY KEY, transactions BIGINT NOT NULL, seen_at TIMESTAMPTZ NOT NULL DEFAULT now());
 `;
 
-/** As in `region-schema.ts`. */
+/** The triggers, as in `region-schema.ts`. */
 const TRIGGERS = `
 CREATE FUNCTION machine_touched() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN UPDATE machine SET is_touched = 1 WHERE id = NEW.machine_id AND is_touched = 0; RETURN NULL; END $$;

@@ -20,14 +20,14 @@ import { answersTo } from './postgres-place.ts';
 /** The advisory locks of transactions are this plus a number below 2^48. */
 const LOCKS_FROM = 0x5242n << 48n;
 
-/** As a transaction's first query it also fixes the snapshot. */
+/** Takes the lock; as a transaction's first query it also fixes the snapshot. */
 export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
 
 /** A copied database keeps the oids of its tables, but not its own. */
 export const HISTORY =
   "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', " +
   "(SELECT oid FROM pg_database WHERE datname = current_database()), ' ', 'machine'::regclass::oid)";
-/** By the server's clock. */
+/** The history of this connection, by the server's clock. */
 export const OWN_HISTORY_SQL = `SELECT ${HISTORY} AS name, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms`;
 
 const LOWEST_SQL = [

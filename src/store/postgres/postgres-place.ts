@@ -115,5 +115,8 @@ const knownAuthorities = (): string[] => [...getCACertificates('system'), ...get
 const parseUrlHost = (place: URL): string =>
   place.searchParams.get('host') || decodeURIComponent(place.hostname).replace(/^\[|\]$/g, '');
 
-/** Also the directory of a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */
+/**
+ * True for this host, also for the directory of a Unix-domain socket
+ * (`postgresql:///database?host=/run/postgresql`).
+ */
 const isOnThisHost = (host: string): boolean => /^(?:\/.*|localhost|127\.[\d.]+|::1)$/.test(host);

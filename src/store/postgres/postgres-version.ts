@@ -26,8 +26,8 @@ interface VersionRow {
 const processes = new WeakMap<pg.ClientBase, number>();
 
 /**
- * In one round trip. @returns the version of the tables that the transaction sees; undefined:
- * somebody deleted it
+ * Begins a transaction and reads the version in one round trip. @returns the version of the tables
+ * that the transaction sees; undefined: somebody deleted it
  * @throws StoreOutage if the connection's server process has changed: there is a pooler in between
  */
 export async function beginWithVersion(

@@ -10,7 +10,7 @@
 
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 
-/** Beyond it every machine gets another stamp. */
+/** How many changed machines are remembered; beyond it every machine gets another stamp. */
 export const CHANGED_MAX = 50_000;
 
 /** Tables of one machine, and the column that names it. */

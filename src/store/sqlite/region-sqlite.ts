@@ -39,7 +39,10 @@ export function openRegionStore(options: {
   return storedRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
 }
 
-/** Also if this user may not read the directory: opening the file reports why. */
+/**
+ * True if there is a store, also if this user may not read the directory: opening the file reports
+ * why.
+ */
 export function hasRegionStore(stateDir: string): boolean {
   try {
     return statSync(join(stateDir, REGION_FILE), { throwIfNoEntry: false }) !== undefined;

@@ -2,8 +2,8 @@
 // the transaction, the answer.
 //
 // 1. A layout is changed only while no system uses it: otherwise a deployed system would differ
-//    from the layout shown for its machine. Of a machine that somebody else deployed, a person
-//    writes down the network that its system has.
+//    from the layout shown for its machine. For a machine that somebody else deployed, a person
+//    records the network that its system has.
 // 2. A change is one transaction. It is refused whole, or stored whole with its addresses.
 
 import type { MachineAddress } from '../../../machines/machine.ts';

@@ -244,7 +244,7 @@ export interface BootVerdict {
   readonly kind: 'good' | 'bad' | 'going-on' | 'stopped';
   /** Why it did not go well; empty if it did, or goes on. */
   readonly why: string;
-  /** True if only the machine's state says so. */
+  /** True if only the machine's state shows that the boot went wrong. */
   readonly isState?: boolean;
 }
 
