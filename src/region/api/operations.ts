@@ -65,6 +65,7 @@ import { FABRIC_OPERATIONS } from './networks/fabric-operations.ts';
 import { IPADDRESS_OPERATIONS } from './networks/ipaddress-operations.ts';
 import { IPRANGE_OPERATIONS } from './networks/iprange-operations.ts';
 import { NETWORK_OPERATIONS } from './networks/network-operations.ts';
+import { RESERVEDIP_OPERATIONS } from './networks/reservedip-operations.ts';
 import { ROUTE_OPERATIONS } from './networks/route-operations.ts';
 import { SPACE_OPERATIONS } from './networks/space-operations.ts';
 import { SUBNET_LEASE_OPERATIONS } from './networks/subnet-lease-operations.ts';
@@ -141,6 +142,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...SUBNET_LEASE_OPERATIONS,
   ...IPRANGE_OPERATIONS,
   ...IPADDRESS_OPERATIONS,
+  ...RESERVEDIP_OPERATIONS,
   ...ROUTE_OPERATIONS,
   ...NETWORK_OPERATIONS,
   ...NODE_INTERFACE_OPERATIONS,

@@ -47,7 +47,13 @@ const PIECE = 4096;
 const NO_NETWORKS: RackNetworks = { served: [], reported: [], rackHosts: [] };
 
 /** True for a dynamic range that waits for a cluster interface: the new one takes its place. */
-const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && service === undefined;
+export const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && service === undefined;
+
+/** True for the dynamic range of a rack that keeps the address for the same host by its own entry. */
+const keepsFor = ({ kind, service }: Owner, mac: MacAddress | undefined, owners: readonly Owner[]): boolean =>
+  kind === 'dynamic' &&
+  mac !== undefined &&
+  owners.some((one) => one.kind === 'configured' && one.service === service && one.mac === mac);
 
 const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
   interfaces.flatMap(({ dynamic }) => dynamic ?? []);
@@ -58,7 +64,7 @@ const configuredText = (owner: Owner): string =>
 /** Why a router, an entry of `hosts` or a rack may not have its address. @param instead what else to give */
 export function addressBarText(
   bar: Owner,
-  instead: 'another router' | 'the entry another' | 'the rack another' = 'another router',
+  instead: 'another router' | 'another address' | 'the entry another' | 'the rack another' = 'another router',
 ): string {
   const address = formatIpv4(bar.low);
   switch (bar.kind) {
@@ -227,8 +233,10 @@ export async function findTaken(
       if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
     }
     for (const { mac, address: at, index } of hosts) {
-      const all = [...owners.at(at), ...(machines.get(at) ?? [])].filter((owner) => !isAdopted(owner));
-      const rival = findBar(all, { kind: 'configured', mac });
+      const present = owners.at(at);
+      const all = [...present, ...(machines.get(at) ?? [])];
+      const rivals = all.filter((owner) => !isAdopted(owner) && !keepsFor(owner, mac, present));
+      const rival = findBar(rivals, { kind: 'configured', mac });
       if (rival !== undefined)
         problems.push({ key: `${key}.hosts[${index}].ip`, message: addressBarText(rival, 'the entry another') });
     }

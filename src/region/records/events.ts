@@ -52,6 +52,7 @@ export type NetworkNoun =
   | 'static range'
   | 'static route'
   | 'address'
+  | 'reserved IP'
   | 'connection'
   | 'heard hosts';
 

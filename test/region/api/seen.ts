@@ -12,6 +12,7 @@ const LISTS = [
   'spaces',
   'subnets',
   'ipranges',
+  'reservedips',
   'static-routes',
   'domains',
   'dnsresources',

@@ -171,6 +171,12 @@ export const SITE_OBJECTS = {
     'string[]': 'initrds machines tags pools except',
     boolean: 'unknown offered',
   },
+  reservedIp: {
+    integer: 'id',
+    string: 'ip comment resource_uri',
+    'string|null': 'mac_address',
+    subnet: 'subnet',
+  },
   scan: {
     string: 'result',
     'string[]': 'scan_attempted_on failed_to_connect_to scan_started_on scan_failed_on rpc_call_timed_out_on',

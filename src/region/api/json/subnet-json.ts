@@ -1,7 +1,7 @@
 // Networks as MAAS's clients read them: the exact keys and types of API 2.0.
 //
 // Sources: MAAS API 2.0, `fabrics/`, `vlans/`, `subnets/`, `spaces/`, `ipranges/`,
-// `static-routes/`; gomaasapi's schemas, in which a missing key fails the whole list; the Go
+// `reservedips/`, `static-routes/`; gomaasapi's schemas, in which a missing key fails the whole list; the Go
 // structures of Terraform's provider, in which a number is not a text.
 //
 // 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So
@@ -18,6 +18,7 @@ import {
   type VlanView,
 } from '../../networks/network-view.ts';
 import { type Fabric, type Space, type StaticRoute, UNTAGGED_VID } from '../../records/network-store.ts';
+import type { SubnetHost } from '../../records/subnet-service.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 
 /** The space of VLANs that have none. */
@@ -118,6 +119,15 @@ export function rangeJson(view: RangeView, user: AnswerOf<'user'> | null): Answe
     resource_uri: uri(`ipranges/${range.id}`),
   };
 }
+
+export const reservedIpJson = (host: SubnetHost, subnet: SubnetView): AnswerOf<'reservedIp'> => ({
+  id: host.id,
+  ip: formatIpv4(host.address),
+  mac_address: typeof host.entry.mac === 'string' ? host.entry.mac : null,
+  comment: host.comment,
+  subnet: subnetJson(subnet),
+  resource_uri: uri(`reservedips/${host.id}`),
+});
 
 export function routeJson(view: NetworkView, route: StaticRoute): AnswerOf<'staticRoute'> {
   const findSubnetJson = (id: number) => {

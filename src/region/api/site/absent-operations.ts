@@ -40,7 +40,6 @@ const ABSENT: readonly Absent[] = [
   describeAbsent(NEW, 'package-repositories', 'PackageRepositories', 'PackageRepository'),
   describeAbsent(NEW, 'dhcp-snippets', 'DHCPSnippets', 'DHCPSnippet'),
   describeAbsent(NEW, 'fannetworks', 'FanNetworks', 'FanNetwork'),
-  describeAbsent(NEW, 'reservedips', 'ReservedIps', 'ReservedIp'),
   describeAbsent(ALL, 'account/prefs/sslkeys', 'SSLKeys', 'SSLKey'),
   {
     versions: ALL,

@@ -69,6 +69,7 @@ const NOUNS_JA = {
   'static range': '静的範囲',
   'static route': '静的ルート',
   address: 'アドレス',
+  'reserved IP': '予約 IP',
   connection: '接続',
   'heard hosts': '検出したホスト',
 } as const;
@@ -308,6 +309,7 @@ const NOUNS_ZH = {
   'static range': '靜態範圍 ',
   'static route': '靜態路由 ',
   address: '位址 ',
+  'reserved IP': '保留 IP ',
   connection: '連線 ',
   'heard hosts': '偵測到的主機 ',
 } as const;

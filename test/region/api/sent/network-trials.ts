@@ -25,6 +25,7 @@ const idOf = async ({ ask }: AskedApi, path: string, fields: Fields): Promise<Gi
 };
 
 const CIDR = '10.9.0.0/24';
+const RESERVED_IP = { ip: '10.20.0.7', mac_address: '52:54:00:00:00:79', comment: 'the printer' };
 const FABRIC = { name: 'core', description: 'Of the core', class_type: '10g' };
 const SPACE = { name: 'dmz', description: 'For everybody' };
 const VLAN = { name: 'storage', description: 'Of the disks', vid: '7', mtu: '9000', space: 'dmz' };
@@ -196,6 +197,16 @@ const RANGES: readonly Trial[] = [
     send: { ...RANGE, type: 'reserved', subnet: '10.20.0.0/24' },
     reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
     given: (site) => idOf(site, 'ipranges', { type: 'reserved', start_ip: '10.20.0.200', end_ip: '10.20.0.205' }),
+  },
+  {
+    of: '2.0 POST reservedips',
+    send: { ...RESERVED_IP, subnet: '10.20.0.0/24' },
+    reads: { subnet: { at: 'subnet.cidr', is: '10.20.0.0/24' } },
+  },
+  {
+    of: '2.0 PUT reservedips/{id}',
+    send: { comment: 'the plotter' },
+    given: (site) => idOf(site, 'reservedips', RESERVED_IP),
   },
   {
     of: '2.0 GET ipaddresses',
