@@ -111,6 +111,8 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** A UUID in lower case. */
+export const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export const newUuid = (): string => cryptography().randomUUID();
 
 /** Identifies this boot: changes when the host restarts. Empty if the system has no such identifier. */

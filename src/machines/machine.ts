@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { cleanText } from '../ground/clean-text.ts';
+import { UUID_PATTERN } from '../ground/clock.ts';
 import type { Frozen } from '../ground/fields.ts';
 import type { Settings } from './settings.ts';
 
@@ -90,10 +91,7 @@ export const rackMachine = z.lazy(() =>
       /** All its network interfaces, the boot interface first. */
       macs: boundedList(macNumber, MACHINE_MACS_MAX),
       /** SMBIOS UUID, lower case; undefined when unknown or known to be shared by several machines. */
-      uuid: z
-        .string(UUID)
-        .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, UUID)
-        .optional(),
+      uuid: z.string(UUID).regex(UUID_PATTERN, UUID).optional(),
       /** Addresses the region gave it (allocations). */
       addresses: boundedList(machineAddress, MACHINE_ADDRESSES_MAX),
       kernelParams: boundedText.optional(),

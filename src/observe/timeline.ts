@@ -27,7 +27,7 @@ import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { hintText } from '../region/reports/hints.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { BootWatch } from './hints.ts';
-import { isDhcpEvent } from './protocol-events.ts';
+import { FILE_SENT_KINDS, isDhcpEvent } from './protocol-events.ts';
 
 /** The most machines kept. */
 export const MACHINES_MAX = 4096;
@@ -83,7 +83,6 @@ const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|
 const OWN_ACTION =
   /^dhcp\.(?:offer|ack|elsewhere|boot-server|nak|release|decline|inform|refused)$|^(?:tftp|http)\.(?!stalled$|timed-out$|gave-way$)/;
 const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
-const FILES: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
 /** True for an action of the machine itself, as far as the rack can tell. */
 export const isOwnAction = ({ kind }: RackEvent): boolean => OWN_ACTION.test(kind);
@@ -274,7 +273,7 @@ export class Timeline {
 const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
 
 function findSentFile(event: RackEvent): string | undefined {
-  if (!FILES.has(event.kind)) return undefined;
+  if (!FILE_SENT_KINDS.has(event.kind)) return undefined;
   return 'file' in event && typeof event.file === 'string' ? event.file : '';
 }
 

@@ -12,19 +12,13 @@ import type { RackEvent } from '../ground/event.ts';
 import type { HttpEvent } from '../http/events.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import type { TftpEvent } from '../tftp/events.ts';
-import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
+import { FILE_SENT_KINDS, isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';
 
 /** From this length on, a silence in the middle of a boot is long, in milliseconds. */
 const SILENCE_MS = 60_000;
 /** From this length on, a silence is long while a kernel and its environment start, in milliseconds. */
 const KERNEL_SILENCE_MS = 180_000;
-
-/**
- * The events of a file that the machine received completely. Every other event with a file is of a
- * download that failed or ended early.
- */
-const WHOLE: ReadonlySet<string> = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 
 /** The steps without parameters. */
 export type PlainStep =
@@ -111,13 +105,13 @@ export function findWaiting(
 const OF_A_SYSTEM: ReadonlySet<ExpectedStep['code']> = new Set(['reported', 'own-system', 'not-booting']);
 
 const isImage = (event: RackEvent): boolean =>
-  isHttpEvent(event) && event.file?.startsWith('images/') === true && WHOLE.has(event.kind);
+  isHttpEvent(event) && event.file?.startsWith('images/') === true && FILE_SENT_KINDS.has(event.kind);
 
 /** True for an event that looks like a failure of the machine, but that the end of its work also causes. */
 const isCutOff = (event: RackEvent): boolean => endedEarly(event) || (isHttpEvent(event) && isRefusedReport(event));
 
 const endedEarly = (event: RackEvent): boolean =>
-  (isTftpEvent(event) || isHttpEvent(event)) && event.file !== undefined && !WHOLE.has(event.kind);
+  (isTftpEvent(event) || isHttpEvent(event)) && event.file !== undefined && !FILE_SENT_KINDS.has(event.kind);
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
   !/^boot\.|probed$|missing$|^http\.(?:forwarded|tls-failed)$|^dhcp\.inform$|^dhcp\.(?:still-used|conflict|declined-back|cleared)$|^(?:net|machine)\./.test(

@@ -6,12 +6,11 @@ import { dirname, join } from 'node:path';
 import { writeNewFile } from '../files/new-file.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { readStateText } from '../files/regular-file.ts';
-import { newUuid } from '../ground/clock.ts';
+import { newUuid, UUID_PATTERN } from '../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { parseJson } from '../ground/fields.ts';
 
 const FILE = 'rack.json';
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Reads the rack's UUID, or draws and stores one if there is none.
@@ -47,7 +46,7 @@ function parseIdentity(text: string, path: string): string {
       `${path} has schema ${schema}, but this Rackboot reads only schema 1: start the newer Rackboot`,
     );
   }
-  if (typeof uuid === 'string' && UUID.test(uuid)) return uuid;
+  if (typeof uuid === 'string' && UUID_PATTERN.test(uuid)) return uuid;
   throw new RackError('store-broken', `${path} names no rack: restore a backup, or move it away to be a new rack`);
 }
 

@@ -265,7 +265,9 @@ const FIELD_BY_OPTION = {
   management: 'management',
   mode: 'mode',
 } as const;
-const OPTION_NAMES = Object.keys(FIELD_BY_OPTION) as readonly (keyof typeof FIELD_BY_OPTION)[];
+const OPTION_NAMES = Object.keys(FIELD_BY_OPTION).filter((name): name is keyof typeof FIELD_BY_OPTION =>
+  Object.hasOwn(FIELD_BY_OPTION, name),
+);
 const { low, high, staticLow, staticHigh } = FIELD_BY_OPTION;
 /** What another server gives in proxy mode. */
 const DROPPED_BY_PROXY = [low, high, staticLow, staticHigh, 'hosts', 'options'] as const;

@@ -1,7 +1,7 @@
 // The tables of `rackboot machines`, `power`, `scripts`, `sshkeys` and `preseed`.
 
 import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
-import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
+import { PURPOSE_NAMES } from '../../region/preseed/request.ts';
 import {
   COMMANDS,
   commandAliases,
@@ -522,8 +522,6 @@ const SSH_KEYS = [
   ),
 ];
 
-const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
-
 const PRESEED = [
   row(['list', '$0'], 'List the templates, yours and the shipped ones', { config, json }, preseed, 'listPreseeds'),
   row(
@@ -540,7 +538,7 @@ const PRESEED = [
       machine,
       config,
       json,
-      purpose: { choices: purposes, default: 'install', describe: 'The purpose of the file' },
+      purpose: { choices: PURPOSE_NAMES, default: 'install', describe: 'The purpose of the file' },
       os: option("Instead of the machine's own: debian, ubuntu"),
       release: option("Instead of the machine's own: bookworm"),
       file: option('A template to try instead of the usual one'),

@@ -8,13 +8,8 @@ import type { DhcpServer } from '../../dhcp/server.ts';
 import type { Clock } from '../../ground/clock.ts';
 import type { RackEvent } from '../../ground/event.ts';
 import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
-import type { TftpEventKind } from '../../tftp/events.ts';
+import { FILE_SENT_KINDS } from '../../observe/protocol-events.ts';
 
-const LOADED: ReadonlySet<string> = new Set<TftpEventKind | HttpEventKind>([
-  'tftp.sent',
-  'http.file-sent',
-  'http.rendered',
-]);
 /**
  * Events of a machine that the region answered, with the paths that only a booting or working
  * machine reads and posts to.
@@ -47,7 +42,7 @@ export class Loading extends LoadingLeases {
   /** Takes an event of a server. */
   note(event: RackEvent): void {
     const { address, at } = event;
-    if (address !== undefined && (LOADED.has(event.kind) || isOfBoot(event))) this.heard(address, at);
+    if (address !== undefined && (FILE_SENT_KINDS.has(event.kind) || isOfBoot(event))) this.heard(address, at);
   }
 }
 

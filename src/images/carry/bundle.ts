@@ -37,6 +37,7 @@ import { listDigests, type Offer, offerName, sumOfferBytes } from '../sources/of
 import { askSources } from '../sources/offers.ts';
 import { describeStore } from '../sources/own-stream.ts';
 import { compareSerials } from '../sources/serial.ts';
+import { UNSIGNED_INDEX } from '../sources/source.ts';
 import { decodeStreamIndex } from '../sources/stream-index.ts';
 import {
   BUNDLE_CHARACTERS_MAX,
@@ -51,7 +52,6 @@ import { openStored } from '../store/stored-blob.ts';
 import { buildRegionSource } from './region-copy.ts';
 
 const FIRST = 'rackboot-images-1';
-const INDEX = 'streams/v1/index.json';
 /** The bound of `decodeStreamProducts`. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 const FILES_MAX = 300 * IMAGES_MAX;
@@ -264,10 +264,10 @@ async function listBundle(
     if (entry === undefined || entry.bytes > DOCUMENT_BYTES_MAX) throw refuse(`it lacks ${path}`);
     return file.read(entry.at, entry.bytes);
   };
-  const named = new Set([FIRST, INDEX]);
+  const named = new Set([FIRST, UNSIGNED_INDEX]);
   const arches = new Map<string, string>();
-  const index = decodeStreamIndex(await read(INDEX));
-  if (!index.ok) throw refuse(`${INDEX} is damaged`);
+  const index = decodeStreamIndex(await read(UNSIGNED_INDEX));
+  if (!index.ok) throw refuse(`${UNSIGNED_INDEX} is damaged`);
   let count = 0;
   for (const { path } of index.value.entries) {
     const products = decodeStreamProducts(await read(path));

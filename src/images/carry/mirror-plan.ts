@@ -14,7 +14,7 @@ import type { Downloads } from '../download/queue.ts';
 import type { Digest } from '../download/request.ts';
 import { parseWebUrl } from '../download/web-client.ts';
 import { chooseImages } from '../sources/selection.ts';
-import { type StreamSource, streamSource } from '../sources/source.ts';
+import { SIGNED_INDEX, type StreamSource, streamSource } from '../sources/source.ts';
 import { SourceDocuments } from '../sources/source-documents.ts';
 import { strongestDigest } from '../sources/stream-offer.ts';
 import type { StreamFile, StreamImage } from '../sources/stream-products.ts';
@@ -54,7 +54,6 @@ export interface MirrorPlan {
 
 const VALUES_MAX = 1000;
 const VALUES_SHOWN = 20;
-const INDEX = 'streams/v1/index.sjson';
 
 /** Lets the signals of the process arrive during long work. @throws RackError `cancelled` */
 export async function heedStop(signal: AbortSignal): Promise<void> {
@@ -138,7 +137,7 @@ function buildStreamSource({ url, keyring }: MirrorRequest): StreamSource {
     name: url,
     trust: { kind: 'signed', keyrings: [keyring], keyUrl: undefined, fingerprints: undefined },
     url: index === undefined ? (url.endsWith('/') ? url : `${url}/`) : site,
-    index: index ?? INDEX,
+    index: index ?? SIGNED_INDEX,
   });
 }
 

@@ -57,8 +57,8 @@ const BY_DIGITS: ReadonlyMap<number, ChecksumAlgorithm> = new Map([
   [128, 'sha512'],
 ]);
 
-const CLEAR_SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
-const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
+export const CLEAR_SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
+export const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 const COREUTILS = /^[ \t]*([0-9A-Fa-f]{32,128})(?:$|[ \t][ *]?(.+)$)/;
 const BSD = /^(MD5|SHA1|SHA(?:2-)?(?:224|256|384|512)) ?\(([^()]{1,1024})\) ?= ?([0-9A-Fa-f]{32,128})$/;
 const SIZE = /^# ([^:\s]{1,1024}): (\d{1,15}) bytes$/;

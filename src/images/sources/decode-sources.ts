@@ -20,6 +20,7 @@ import type {
   SourceProblem,
   SourceTrust,
 } from './source.ts';
+import { SIGNED_INDEX, UNSIGNED_INDEX } from './source.ts';
 import { SOURCE_KEYS, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
 
 /** What a file has, or all its problems. */
@@ -37,8 +38,6 @@ type DecodedSources =
 export type LineOf = (path: string) => number | undefined;
 
 /** The usual places of an index; without a signature there is no clear-signed `.sjson`. */
-const INDEX = 'streams/v1/index.sjson';
-const UNSIGNED_INDEX = 'streams/v1/index.json';
 
 /** In characters. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
@@ -144,7 +143,7 @@ function decodeSource(value: unknown, path: string, report: Report): readonly Im
   if (written.kind === 'files') return [{ ...base, ...decodeFiles(written, path, report) }];
   if (written.kind === 'installer') return [{ ...base, ...decodeInstaller(written, path, report) }];
   const { url, content_ids: contentIds, ftypes, by_name: isByName } = written;
-  const { index = trust.kind === 'signed' ? INDEX : UNSIGNED_INDEX } = written;
+  const { index = trust.kind === 'signed' ? SIGNED_INDEX : UNSIGNED_INDEX } = written;
   for (const [key, text] of Object.entries({ url, index }))
     if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
   if (written.signed?.signature !== undefined)

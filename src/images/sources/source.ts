@@ -6,6 +6,10 @@
 
 import type { Selection } from './offer.ts';
 
+export const SIGNED_INDEX = 'streams/v1/index.sjson';
+/** Without a signature there is no `.sjson`, which is clear-signed. */
+export const UNSIGNED_INDEX = 'streams/v1/index.json';
+
 /** How a source's files are protected against changes in transit. */
 export type SourceTrust =
   | {

@@ -19,6 +19,7 @@
 import type { Config, Signature } from 'openpgp';
 import { cleanText } from '../../ground/clean-text.ts';
 import { errorText } from '../../ground/errors.ts';
+import { CLEAR_SIGNED, SIGNATURE } from './checksum-list.ts';
 import {
   armoredBlocks,
   type Candidate,
@@ -65,9 +66,6 @@ const SIGNATURES_MAX = 16;
 const CLOCK_AHEAD_MS_MAX = 5 * 60_000;
 /** A clock ahead of ours may cause these. */
 const OF_CLOCKS: ReadonlySet<SignatureFaultCode> = new Set(['future-signature', 'future-key', 'unfit-key']);
-
-const CLEAR_SIGNED = '-----BEGIN PGP SIGNED MESSAGE-----';
-const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 
 /** A stranger can cause the first, only a signer the last. */
 const FURTHEST: readonly SignatureFaultCode[] = [

@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, type Instant, later, newUuid, type Timer } from '../../ground/clock.ts';
+import { type Clock, type Instant, later, newUuid, type Timer, UUID_PATTERN } from '../../ground/clock.ts';
 import { assertOutside, osErrorCode } from '../../ground/errors.ts';
 import { removeAllOlder } from '../../images/run/older-images.ts';
 import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/run/tree-parts.ts';
@@ -55,8 +55,6 @@ const REPORT_MS = 60_000;
 const SWEEP_MS = 3_600_000;
 /** The file with the id of a place, in the directory of its images. */
 const ID_FILE = '.place';
-/** A longer file is not one that `ensureTreeId` wrote. */
-const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface HostImagesDeps {
   readonly region: Region;
@@ -300,7 +298,7 @@ async function ensureTreeId(tree: string): Promise<string> {
 function storedId(path: string): string | undefined {
   try {
     const stored = readFileSync(path, 'utf8').trim();
-    return ID.test(stored) ? stored : undefined;
+    return UUID_PATTERN.test(stored) ? stored : undefined;
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

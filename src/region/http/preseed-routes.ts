@@ -21,7 +21,7 @@ import {
 } from '../api/call/answer.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import { listTemplateNames, renderPreseed, renderText } from '../preseed/preseed.ts';
-import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
+import { PURPOSE_NAMES, STAND_IN } from '../preseed/request.ts';
 import type { Variables } from '../preseed/value.ts';
 import type { Machine } from '../records/machine.ts';
 import { mistakeText } from '../records/preseed-mistake.ts';
@@ -34,9 +34,8 @@ const TEMPLATE_MAX = 256 * 1024;
 /** Names whose values are lists, separated by commas. */
 const LISTS: ReadonlySet<string> = new Set(['ssh_keys', 'ntp_servers']);
 
-const purposes = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
 const fields = z.object({
-  purpose: z.enum(purposes),
+  purpose: z.enum(PURPOSE_NAMES),
   osystem: z.string().max(64).optional(),
   release: z.string().max(64).optional(),
   origin: z
@@ -73,8 +72,8 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   const body = parseRequestForm(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const sent = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
-  if (!purposes.some((name) => name === sent.purpose))
-    return refuseField('purpose', `is not one of ${purposes.join(', ')}`);
+  if (!PURPOSE_NAMES.some((name) => name === sent.purpose))
+    return refuseField('purpose', `is not one of ${PURPOSE_NAMES.join(', ')}`);
   const checked = fields.safeParse(sent);
   if (!checked.success) return refuseFields(groupIssuesByField(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);

@@ -287,7 +287,7 @@ function refuseVolume(
   return refuseField('size', freeSizeText(group.name, Math.max(0, free)));
 }
 
-const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
+export const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
 
 export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWish): MadePart | LayoutRefusal {
   const group = draft.layout.volumeGroups.find((volumeGroup) => volumeGroup.id === groupId);

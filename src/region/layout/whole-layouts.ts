@@ -22,7 +22,7 @@ import {
   type StorageDraft,
   withStorage,
 } from './storage-draft.ts';
-import { noSuchDeviceText } from './volume-changes.ts';
+import { noSuchDeviceText, wholeMebibytes } from './volume-changes.ts';
 
 /**
  * A person's request for a layout. Sizes in bytes; an undefined size: the rest of the disk; `boot`
@@ -39,7 +39,6 @@ interface LayoutWish {
 }
 
 const EFI_BYTES = 512 * MEBIBYTE;
-const whole = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
 
 export const noDiskText = (machine: string): string => `${machine} has reported no disks: commission it first.`;
 
@@ -56,10 +55,10 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
   const isUefi = draft.machine.facts?.uefi === true;
   const sizes: readonly (readonly [bytes: number, mount: string, fstype: string])[] = [
     ...(isUefi ? ([[EFI_BYTES, '/boot/efi', 'fat32']] as const) : []),
-    ...(wish.bootBytes === undefined ? [] : ([[whole(wish.bootBytes), '/boot', 'ext4']] as const)),
+    ...(wish.bootBytes === undefined ? [] : ([[wholeMebibytes(wish.bootBytes), '/boot', 'ext4']] as const)),
   ];
   const free = freeBytes(started, disk) - sizes.reduce((sum, [bytes]) => sum + bytes, 0);
-  const rootBytes = wish.rootBytes === undefined ? whole(free) : whole(wish.rootBytes);
+  const rootBytes = wish.rootBytes === undefined ? wholeMebibytes(free) : wholeMebibytes(wish.rootBytes);
   if (rootBytes < MEBIBYTE || rootBytes > free) {
     const field = wish.rootBytes === undefined && wish.bootBytes !== undefined ? 'boot_size' : 'root_size';
     return refuseField(field, freeSizeText(disk.facts.name, Math.max(0, free)));
@@ -95,8 +94,8 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
     volumes: [],
     partitions: last === undefined ? [] : [last.id],
   };
-  const free = whole(groupFree(draft, empty));
-  const bytes = wish.volumeBytes === undefined ? free : whole(wish.volumeBytes);
+  const free = wholeMebibytes(groupFree(draft, empty));
+  const bytes = wish.volumeBytes === undefined ? free : wholeMebibytes(wish.volumeBytes);
   if (bytes < MEBIBYTE || bytes > free) {
     return refuseField('lv_size', freeSizeText(wish.groupName, free));
   }

@@ -60,6 +60,7 @@ export const PURPOSES = {
 } as const satisfies Readonly<Record<string, PurposeDescription>>;
 
 export type Purpose = keyof typeof PURPOSES;
+export const PURPOSE_NAMES = Object.keys(PURPOSES).filter((name): name is Purpose => Object.hasOwn(PURPOSES, name));
 
 type PreseedMachine = Pick<Machine, 'systemId' | 'hostname' | 'domain' | 'architecture' | 'subarchitecture' | 'tags'>;
 

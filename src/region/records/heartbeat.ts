@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { parseIpv4, parseMac, parseNetwork } from '../../ground/address.ts';
 import { cleanText } from '../../ground/clean-text.ts';
+import { UUID_PATTERN } from '../../ground/clock.ts';
 import type { Frozen } from '../../ground/fields.ts';
 import {
   FINDING_LENGTH_MAX,
@@ -32,8 +33,6 @@ import {
 const MOMENT_MAX = 8.64e15;
 const COPIES_MAX = 16;
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 export const shownText = (charactersMax: number) =>
   z
     .string()
@@ -43,7 +42,7 @@ export const shownText = (charactersMax: number) =>
 export const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const moment = z.number().int().min(0).max(MOMENT_MAX);
 
-export const rackUuid = z.string().regex(UUID, 'is not a UUID in lower case');
+export const rackUuid = z.string().regex(UUID_PATTERN, 'is not a UUID in lower case');
 export const rackName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'give lower-case letters, digits and hyphens, at most 63');

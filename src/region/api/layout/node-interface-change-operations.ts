@@ -80,6 +80,7 @@ import {
   shows,
 } from './interface-calls.ts';
 import { refuseState } from './layout-calls.ts';
+import { tagParameters } from './storage-parameters.ts';
 
 const PARENTS_MAX = 128;
 
@@ -284,10 +285,6 @@ const gatewayParameters = z.object({
 const common = { versions: ['2.0'], access: 'user' } as const;
 const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;
 const item = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
-
-const tagParameters = z.object({
-  tag: value(z.string().trim().min(1, REQUIRED).max(PART_TAG_MAX)).describe('The tag, any word.'),
-});
 
 const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
   defineOperation({

@@ -11,7 +11,6 @@ import { beginStorage, noBlockDeviceText, noPartitionText } from '../../layout/s
 import { DEVICE_NAME } from '../../layout/volume-changes.ts';
 import type { Machine } from '../../records/machine.ts';
 import { FILE_SYSTEM_KINDS, FILE_SYSTEMS, PART_TAG_MAX, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
-import { REQUIRED } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse } from '../call/answer.ts';
 import {
@@ -37,7 +36,7 @@ import {
   tag,
   unformatPart,
 } from './storage-calls.ts';
-import { mountParameters, parseSizeBytes, size, uuid } from './storage-parameters.ts';
+import { mountParameters, parseSizeBytes, size, tagParameters, uuid } from './storage-parameters.ts';
 
 const LABELS = FILE_SYSTEM_KINDS.map((kind) => `${FILE_SYSTEMS[kind].labelMax} for ${kind}`).join(', ');
 const DRAWN = FILE_SYSTEM_KINDS.filter((kind) => FILE_SYSTEMS[kind].drawsUuid);
@@ -58,10 +57,6 @@ const formatParameters = z.object({
     .optional()
     .describe(`Its label: letters, digits, \`.\`, \`_\` and \`-\`, at most ${LABELS}.`)
     .register(controls, { hint: 'Letters, digits, `.`, `_` and `-`: 11 to 16, as the file system allows.' }),
-});
-
-const tagParameters = z.object({
-  tag: value(z.string().trim().min(1, REQUIRED).max(PART_TAG_MAX)).describe('The tag, any word.'),
 });
 
 function partOperations(

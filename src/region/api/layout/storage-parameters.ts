@@ -3,7 +3,8 @@
 // Source: MAAS's forms; fstab(5) for what a line of the table of file systems takes.
 
 import { z } from 'zod';
-import { STORAGE_PARTS_MAX } from '../../records/machine-layout.ts';
+import { PART_TAG_MAX, STORAGE_PARTS_MAX } from '../../records/machine-layout.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import { numberText, value, values } from '../call/operation.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
@@ -73,4 +74,8 @@ export const diskParameters = z.object({
   )
     .optional()
     .describe('The bytes of a block. Default: 512.'),
+});
+
+export const tagParameters = z.object({
+  tag: value(z.string().trim().min(1, REQUIRED).max(PART_TAG_MAX)).describe('The tag, any word.'),
 });

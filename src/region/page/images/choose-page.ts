@@ -32,11 +32,9 @@ import {
 } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { IMAGES_PATH } from './image-page.ts';
-import { CHOOSE_PATH, IMPORT, SOURCES_PATH, selectionText } from './images-page.ts';
+import { CHOOSE_PATH, IMPORT, SELECT, SOURCES_PATH, selectionText, UNSELECT } from './images-page.ts';
 
-const SELECT = 'POST boot-sources/{boot_source_id}/selections';
 const CHANGE = 'PUT boot-sources/{boot_source_id}/selections/{id}';
-const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
 
 /**
  * How long the page waits for sources that have never answered, before it says that it asks them,

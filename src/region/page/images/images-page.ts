@@ -37,6 +37,8 @@ const SELECTIONS_SHOWN_MAX = 12;
 const REPORTED_SHOWN_MAX = 60;
 
 export const IMPORT = 'POST boot-resources import';
+export const SELECT = 'POST boot-sources/{boot_source_id}/selections';
+export const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
 const STOP = 'POST boot-resources stop_import';
 const SOURCES = 'GET boot-sources';
 

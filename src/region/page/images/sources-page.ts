@@ -28,15 +28,15 @@ import {
   fileProblemPart,
   findSelectionFailure,
   findSourceFailure,
+  SELECT,
   SOURCES_PATH,
   selectionText,
+  UNSELECT,
 } from './images-page.ts';
 
 const ADD = 'POST boot-sources';
 const CHANGE = 'PUT boot-sources/{id}';
 const REMOVE = 'DELETE boot-sources/{id}';
-const SELECT = 'POST boot-sources/{boot_source_id}/selections';
-const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
 
 const formatSourcePath = ({ id }: Pick<RegionSource, 'id'>) => pathBelow(SOURCES_PATH, String(id));
 

@@ -39,7 +39,7 @@ export function splitBoots(events: readonly MachineEvent[]): readonly Boot[] {
   return boots.reverse().map((boot) => boot.toSorted((a, b) => a.atMs - b.atMs));
 }
 
-const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
+export const LOADED = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 
 /**
  * True for the first offer to firmware, and for one after something was loaded or after a long

@@ -20,6 +20,7 @@ import { getReportFields, isKernel, isRefused } from '../../records/report-field
 import { isReported } from '../../reports/reported.ts';
 import { eventText } from '../frame/values.ts';
 import { words } from '../frame/words.ts';
+import { LOADED } from './timeline.ts';
 
 /** A boot with more rows shows its first and its last ones. */
 const ROWS_MAX = 60;
@@ -81,7 +82,6 @@ interface BootContext {
 
 const FAILURES =
   /^(?:tftp|http)\.(?:refused|gave-way|aborted|timed-out|flooded|unreachable|failed|stalled|region-unreachable)$|^dhcp\.(?:nak|decline|refused|conflict|fixed-address-used)$/;
-const LOADS = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 const SAID_OTHERWISE = /probed$|^dhcp\.(?:release|expired|ended|inform|still-used|cleared|declined-back)$/;
 
 /** The rows of one boot. @param boot its events, the oldest first */
@@ -284,7 +284,7 @@ const isReached = ({ key, tone }: BootRow) =>
   tone === 'state';
 
 const hasKernel = (boot: readonly MachineEvent[]) =>
-  boot.some((event) => LOADS.test(event.kind ?? '') && isKernel(getReportFields(event)));
+  boot.some((event) => LOADED.test(event.kind ?? '') && isKernel(getReportFields(event)));
 
 /** The first step of a good boot that another boot lacks. */
 export function firstMissing(good: readonly BootRow[], other: readonly BootRow[]): BootRow | undefined {
