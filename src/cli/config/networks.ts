@@ -254,39 +254,30 @@ interface ChangeFlags extends Omit<Answers, 'interface' | 'upstream'> {
 }
 
 /** The field of a network that an option sets; `-` removes it. */
-const FIELD_BY_OPTION = {
-  low: 'ip_range_low',
-  high: 'ip_range_high',
-  staticLow: 'static_ip_range_low',
-  staticHigh: 'static_ip_range_high',
-  router: 'router_ip',
-  dnsServers: 'dns_servers',
-  domain: 'domain',
-  management: 'management',
-  mode: 'mode',
-} as const;
-const OPTION_NAMES = Object.keys(FIELD_BY_OPTION).filter((name): name is keyof typeof FIELD_BY_OPTION =>
-  Object.hasOwn(FIELD_BY_OPTION, name),
-);
-const { low, high, staticLow, staticHigh } = FIELD_BY_OPTION;
+const FIELDS_BY_OPTION = [
+  ['low', 'ip_range_low'],
+  ['high', 'ip_range_high'],
+  ['staticLow', 'static_ip_range_low'],
+  ['staticHigh', 'static_ip_range_high'],
+  ['router', 'router_ip'],
+  ['dnsServers', 'dns_servers'],
+  ['domain', 'domain'],
+  ['management', 'management'],
+  ['mode', 'mode'],
+] as const;
 /** What another server gives in proxy mode. */
-const DROPPED_BY_PROXY = [low, high, staticLow, staticHigh, 'hosts', 'options'] as const;
+const DROPPED_BY_PROXY = [...FIELDS_BY_OPTION.slice(0, 4).map(([, field]) => field), 'hosts', 'options'];
 
 /** The fields of a network after a change; `undefined`: removed. */
 function changedFields(entry: Settings, flags: ChangeFlags): Record<string, SettingValue | undefined> {
-  const typed = Object.fromEntries(
-    OPTION_NAMES.flatMap((option) => (flags[option] === undefined ? [] : [[option, flags[option]]])),
-  );
-  const proposed = flags.mode === 'server' && entry.mode === 'proxy' ? proposeRanges(entry, flags) : {};
-  const wanted: Partial<ChangeFlags> = { ...proposed, ...typed };
-  const isNone = (value: unknown): boolean => [value].flat().includes('-') || value === 'server';
-  return Object.fromEntries([
-    ...(flags.mode === 'proxy' ? DROPPED_BY_PROXY.map((field) => [field, undefined]) : []),
-    ...OPTION_NAMES.filter((option) => wanted[option] !== undefined).map((option) => [
-      FIELD_BY_OPTION[option],
-      isNone(wanted[option]) ? undefined : wanted[option],
-    ]),
-  ]);
+  const proposed: Answers = flags.mode === 'server' && entry.mode === 'proxy' ? proposeRanges(entry, flags) : {};
+  const wanted = FIELDS_BY_OPTION.flatMap(([option, field]) => {
+    const value = flags[option] ?? Object(proposed)[option];
+    const isNone = [value].flat().includes('-') || value === 'server';
+    return value === undefined ? [] : [[field, isNone ? undefined : value]];
+  });
+  const dropped = flags.mode === 'proxy' ? DROPPED_BY_PROXY.map((field) => [field, undefined]) : [];
+  return Object.fromEntries([...dropped, ...wanted]);
 }
 
 /** The ranges of a network in which this rack begins to give addresses, as `networks add` proposes them. */
