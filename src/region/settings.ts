@@ -156,7 +156,10 @@ interface SettingsParts {
   readonly onChange: () => void;
 }
 
-const countHosts = (value: SettingValue | undefined): number => (isSettings(value) ? hostsIn(value).length : 0);
+function countHosts(list: readonly StoredSetting[], { rack, key }: SettingChange): number {
+  const value = list.find((setting) => setting.rack === rack && setting.key === key)?.value;
+  return isSettings(value) ? hostsIn(value).length : 0;
+}
 
 const fileText = (key: string, file: string | undefined): string =>
   `${key} is read-only: only the configuration file can set it${file === undefined ? '' : ` (${file})`}`;
@@ -305,6 +308,7 @@ export class RegionSettings {
     const { store, clock } = this.#parts;
     const atMs = clock.wallTimeMs();
     let before: readonly StoredSetting[] = [];
+    let judged = before;
     let changes: SettingChange[] = [];
     const outcome = await store.changeSettings<SettingsRefusal>(atMs, (current) => {
       before = current.map(withoutUser);
@@ -323,6 +327,7 @@ export class RegionSettings {
       }
       const misfit = this.#check(before, list, changes) ?? this.#checkBoot(before, list, changes);
       if (misfit !== undefined) return { kind: 'refuse', refusal: this.#misnamed(owner, edits) ?? misfit };
+      judged = list;
       const params = { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) };
       return {
         kind: 'change',
@@ -332,8 +337,7 @@ export class RegionSettings {
     });
     if (outcome.kind === 'refuse') return { outcome };
     const after = outcome.settings.map(withoutUser);
-    const isLarger = ({ rack, key, value }: SettingChange): boolean =>
-      countHosts(after.find((setting) => setting.rack === rack && setting.key === key)?.value) > countHosts(value);
+    const isLarger = (change: SettingChange): boolean => countHosts(after, change) > countHosts(judged, change);
     // A cluster interface also gets the hosts of its subnet.
     const larger = changes.filter(isLarger);
     const misfit = larger.length === 0 ? undefined : this.#check(before, after, larger);
