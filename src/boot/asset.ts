@@ -56,8 +56,8 @@ interface AssetRequest {
 }
 
 /**
- * `mac` in each: who holds the lease of the client's address. Nobody else can have sent the
- * request, whatever it names.
+ * `mac` in each: who holds the lease of the client's address. No other machine can have sent the
+ * request, whatever the request names.
  */
 export type BootAsset =
   /** Normalised and relative. */

@@ -1,10 +1,10 @@
-// What U-Boot loads first where its `boot_targets` have `dhcp` and no `pxe`, as Debian's for QEMU:
-// a script, which asks for a configuration.
+// The script that U-Boot loads first if its `boot_targets` have `dhcp` and no `pxe`, as in Debian's
+// for QEMU. It asks for a configuration.
 //
 // Source: U-Boot's include/image.h (the header of a legacy image), include/config_distro_bootcmd.h
 // and doc/usage/cmd/source.rst.
 //
-// 1. U-Boot checks the sums and the type, not the processor: one script is for all.
+// 1. U-Boot checks the sums and the type, not the processor: one script serves all processors.
 // 2. Rendered files are text, so no byte may be above 0x7f. The sums have none, thanks to the
 //    number of empty lines.
 

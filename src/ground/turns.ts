@@ -7,8 +7,8 @@
 //        └─ none ─▶ #fresh ─┐      └─ there is more ─▶ #backlog ─┐
 //                           └──────── #nextTurn, #takeNext ◀─────┘
 //
-// 1. Between two turns every other socket is read, so a datagram waits for at most: `turnWork` as
-//    requests arrive, and `turnWork` again for waiting workers, each exceeded by at most one piece.
+// 1. Between two turns every other socket is read. So a datagram waits at most for `turnWork` of
+//    arriving requests and `turnWork` of waiting workers, each exceeded by at most one piece.
 // 2. After at most `shareWork` the next worker follows. One that asks once does not wait for those
 //    that have more.
 // 3. While datagrams arrive from others, all workers together take at most `timeShare` of the

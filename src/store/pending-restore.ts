@@ -20,7 +20,7 @@ const STATE =
 export const STATE_PART = 'state';
 const READY = 'restore.ready';
 
-/** `complete` lies in the locked state directory; of it, the directory `state` is restored. */
+/** Restores the directory `state` of `complete`, which lies in the locked state directory. */
 export function commitRestore(stateDir: string, complete: string): void {
   for (const entry of readdirSync(complete, { recursive: true, withFileTypes: true }))
     syncPath(join(entry.parentPath, entry.name));

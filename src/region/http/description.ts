@@ -5,7 +5,8 @@
 // handler, each with doc, name, params, path, uri and actions. An action takes data only if its doc
 // has `:param` lines.
 //
-// 1. A name is that of one action. Where reading and changing have one `op`, the command is the change.
+// 1. Each name belongs to one action. If reading and changing have the same `op`, the command is
+//    the change.
 // 2. `hash` changes with the description. Every answer carries it, and clients compare the two.
 
 import { createHash } from 'node:crypto';

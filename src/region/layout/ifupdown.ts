@@ -4,8 +4,8 @@
 // dhclient-script(8) of Debian for the metric.
 //
 // 1. ifupdown finds an interface by its hardware address only for an entry of its own. An interface
-//    with VLANs on it gets a name that udev sets, and the VLANs theirs from it: `lan0.100` has the
-//    frames of `lan0` with the tag 100 (interfaces(5), VLAN and bridge interfaces). A VLAN
+//    with VLANs on it gets a name from udev, from which the names of the VLANs are made: `lan0.100`
+//    has the frames of `lan0` with the tag 100 (interfaces(5), VLAN and bridge interfaces). A VLAN
 //    interface with another name is made by a command of its entry: `vlan-raw-device` needs the
 //    package vlan, and takes the tag from the name. If ifupdown would take its name for another
 //    VLAN, the network is refused.
@@ -29,7 +29,7 @@ export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile
     const isParent = part.vlans.length > 0;
     if (part.kind === 'vlan' || isParent) entries.push(renderStanza(part, `auto ${name}`, name ?? '', making));
     else if (part.addresses.length > 0 || part.hasDhcp) {
-      // A logical name with a dash is one, too, but easily misread.
+      // A name with a dash is a logical name, too, but easily misread.
       const logical = part.key.replace('00-', '');
       entries.push(renderStanza(part, `auto mac/${formatMac(part.mac)}=${logical}`, logical));
     }
