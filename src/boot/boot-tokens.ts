@@ -41,13 +41,13 @@ const OTHERS_MACHINES_MAX = 4096;
 /** A longer text is not a token. */
 const TOKEN_CHARACTERS_MAX = 64;
 
-interface Asked extends NamedMachine {
+interface TokenRequest extends NamedMachine {
   readonly peer: Ipv4;
 }
 
 export interface BootTokenSource {
   /** `undefined` if the configuration must have none. */
-  tokenFor(request: Asked): string | undefined;
+  tokenFor(request: TokenRequest): string | undefined;
 }
 
 interface BootTokensDeps extends OriginFacts {
@@ -63,7 +63,7 @@ interface BootTokensDeps extends OriginFacts {
   readonly publish: Publish;
 }
 
-interface Given {
+interface IssuedToken {
   readonly token: string;
   readonly address: Ipv4;
   readonly until: Instant;
@@ -76,13 +76,13 @@ export class BootTokens implements BootTokenSource {
   readonly #deps: BootTokensDeps;
   readonly #sampler = new EventSampler();
   readonly #ofMachines = new EventSampler<string>(OTHERS_RATE, OTHERS_MACHINES_MAX);
-  readonly #given = new BoundedMap<MacAddress, Given>(TOKENS_MAX, 'set longest ago');
+  readonly #given = new BoundedMap<MacAddress, IssuedToken>(TOKENS_MAX, 'set longest ago');
 
   constructor(deps: BootTokensDeps) {
     this.#deps = deps;
   }
 
-  tokenFor(request: Asked): string | undefined {
+  tokenFor(request: TokenRequest): string | undefined {
     const { machine, mac, peer } = request;
     const purpose = machine?.purpose ?? 'enlist';
     const token = purpose === 'local' || purpose === 'poweroff' ? undefined : machine?.bootToken;
@@ -119,7 +119,7 @@ export class BootTokens implements BootTokenSource {
   }
 
   /** @param isWithheld the configuration would have a token for the machine itself */
-  #reportOther({ machine, mac, peer }: Asked, isWithheld: boolean, origin: Origin): void {
+  #reportOther({ machine, mac, peer }: TokenRequest, isWithheld: boolean, origin: Origin): void {
     if (machine === undefined || origin.kind === 'itself' || (origin.kind === 'away' && !isWithheld)) return;
     const at = this.#deps.clock.now();
     const kind =

@@ -11,14 +11,14 @@ import type { Finding } from './finding.ts';
 /** The most checks that a line names. */
 const NAMED_MAX = 20;
 
-interface Told {
+interface PassedFinding {
   readonly finding: Finding;
   readonly explained: string[];
 }
 
 /** Passes on each finding that no earlier one explains. */
 export class Causes {
-  readonly #told = new Map<string, Told>();
+  readonly #told = new Map<string, PassedFinding>();
   readonly #report: (finding: Finding) => void;
 
   constructor(report: (finding: Finding) => void) {
@@ -48,7 +48,7 @@ export class Causes {
     }
   }
 
-  #find(cause: string, isNote: boolean): Told | undefined {
+  #find(cause: string, isNote: boolean): PassedFinding | undefined {
     const told = this.#told.get(cause);
     if (told !== undefined && (isNote || !told.finding.ok)) return told;
     const parent = cause.slice(0, Math.max(0, cause.lastIndexOf('/')));

@@ -9,7 +9,7 @@
 import type { ParameterProblem } from './parameters.ts';
 
 type None = Readonly<Record<string, never>>;
-type Said = { readonly said: string };
+type ProgramWords = { readonly said: string };
 type OfProgram = { readonly program: string };
 
 export type Complaint =
@@ -32,24 +32,24 @@ export type Complaint =
   | 'no-such-guest';
 
 export interface PowerDetailParams {
-  acknowledged: Said;
+  acknowledged: ProgramWords;
   /** @param command installs the program */
   'program-missing': OfProgram & { readonly command: string };
   /** @param said undefined: it was cancelled */
-  'not-started': OfProgram & Partial<Said>;
-  'program-late': OfProgram & Said;
+  'not-started': OfProgram & Partial<ProgramWords>;
+  'program-late': OfProgram & ProgramWords;
   /** @param status shown if the program said nothing */
-  'program-failed': OfProgram & Said & { readonly status: number };
+  'program-failed': OfProgram & ProgramWords & { readonly status: number };
   /** A signal ended the program. @param status 128 and the signal's number */
-  'program-aborted': OfProgram & Said & { readonly status: number };
-  complaint: Said & { readonly meaning: Complaint };
-  'no-state': Said;
+  'program-aborted': OfProgram & ProgramWords & { readonly status: number };
+  complaint: ProgramWords & { readonly meaning: Complaint };
+  'no-state': ProgramWords;
 
   'http-status': { readonly status: number };
   'http-redirect': { readonly status: number };
   'web-late': { readonly host: string; readonly seconds: number };
-  'web-failed': Said & { readonly host: string };
-  'certificate-untrusted': Said & { readonly host: string };
+  'web-failed': ProgramWords & { readonly host: string };
+  'certificate-untrusted': ProgramWords & { readonly host: string };
   cancelled: None;
   'expression-matches': { readonly state: 'on' | 'off' };
   /** @param characters searched; 0: the answer is empty */
@@ -80,8 +80,8 @@ export interface PowerDetailParams {
   'controller-busy': { readonly controller: string };
   'no-end': { readonly seconds: number };
   'no-answer': { readonly seconds: number };
-  'not-recorded': Said;
-  'driver-bug': Said;
+  'not-recorded': ProgramWords;
+  'driver-bug': ProgramWords;
 }
 
 export type PowerDetail<Code extends keyof PowerDetailParams = keyof PowerDetailParams> = {

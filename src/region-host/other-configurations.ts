@@ -42,7 +42,7 @@ const message = z.object({
   digests: z.record(z.string().regex(/^[a-z0-9_.]+$/), z.string()),
 });
 
-type Said = z.output<typeof message>;
+type Announcement = z.output<typeof message>;
 
 interface Other {
   /** The keys of which it has another value. */
@@ -54,7 +54,7 @@ interface Other {
 }
 
 /** The part of a message about a configuration. */
-export function ownMessage({ config, usable }: RegionConfiguration, version: string): Omit<Said, 'id'> {
+export function ownMessage({ config, usable }: RegionConfiguration, version: string): Omit<Announcement, 'id'> {
   const alone = resolveRegionFile(usable.file, NO_SETTINGS);
   const listen = config.region.listen.map(({ host, port }) => `${host}:${port}`).join(' ');
   return {
@@ -70,7 +70,7 @@ interface OtherConfigurationsDeps {
   readonly neighbours: StoreNeighbours;
   /** Names this process among all. */
   readonly id: string;
-  readonly own: () => Omit<Said, 'id'>;
+  readonly own: () => Omit<Announcement, 'id'>;
   /** Called once when another process has other values, or the same name. */
   readonly onFault: (note: RackNote) => void;
 }
@@ -95,7 +95,7 @@ export class OtherConfigurations {
     const { clock, neighbours, id, own } = this.#deps;
     const { digests, ...rest } = own();
     const shared = Object.entries(digests).filter(([key]) => !OWN_KEYS.test(key));
-    neighbours.say(JSON.stringify({ id, ...rest, digests: Object.fromEntries(shared) } satisfies Said));
+    neighbours.say(JSON.stringify({ id, ...rest, digests: Object.fromEntries(shared) } satisfies Announcement));
     this.#timer = clock.schedule(SAY_MS, () => this.say());
   }
 
@@ -127,7 +127,7 @@ export class OtherConfigurations {
   }
 }
 
-function readMessage(text: string): Said | undefined {
+function readMessage(text: string): Announcement | undefined {
   try {
     return message.safeParse(JSON.parse(text)).data;
   } catch {
@@ -135,7 +135,7 @@ function readMessage(text: string): Said | undefined {
   }
 }
 
-function differing(mine: Said['digests'], other: Said['digests']): readonly string[] {
+function differing(mine: Announcement['digests'], other: Announcement['digests']): readonly string[] {
   const keys = new Set([...Object.keys(mine), ...Object.keys(other)].filter((key) => !OWN_KEYS.test(key)));
   return [...keys].filter((key) => mine[key] !== other[key]).sort();
 }

@@ -88,7 +88,7 @@ const REFUSALS = {
   busy: { counter: 'refused-busy', code: TFTP_ERROR.notDefined, text: BUSY_TEXT },
 } as const satisfies Record<string, { counter: TftpCounter; code: number; text: string }>;
 
-interface Asked {
+interface ReceivedRequest {
   readonly listener: Listener<Session>;
   readonly request: TftpRequest;
   readonly peer: Ipv4;
@@ -102,7 +102,7 @@ export class TftpServer {
   readonly #transfers: Transfers;
   readonly #state: SharedTransferState;
   readonly #runner: TransferRunner;
-  readonly #waiting: TurnQueue<Asked>;
+  readonly #waiting: TurnQueue<ReceivedRequest>;
   readonly #refusals = new EventSampler();
   readonly #errorLimit = new RateLimit(ERROR_RATE);
   #clients: readonly Ipv4Network[] = [];
@@ -323,7 +323,7 @@ export class TftpServer {
     else this.#waiting.offer(peer, { listener, request, peer, port });
   }
 
-  #begin(readRequest: Asked): void {
+  #begin(readRequest: ReceivedRequest): void {
     const now = this.#deps.clock.now();
     const { listener, request, peer, port } = readRequest;
     // A copy may have begun meanwhile.
@@ -334,14 +334,14 @@ export class TftpServer {
   }
 
   /** The client gets no error: its address may be forged. */
-  #drop({ peer, port, request }: Asked): void {
+  #drop({ peer, port, request }: ReceivedRequest): void {
     const now = this.#deps.clock.now();
     this.#counters.add('gave-way');
     const sample = this.#refusals.take('tftp.gave-way', now);
     if (sample !== undefined) this.#publish({ ...requestEvent('tftp.gave-way', now, peer, port, request), ...sample });
   }
 
-  #isUnderWay({ listener, request, peer, port }: Asked, now: Instant): boolean {
+  #isUnderWay({ listener, request, peer, port }: ReceivedRequest, now: Instant): boolean {
     const former = listener.sessions.get(peerKey(peer, port));
     return [former, former?.successor].some((session) => session && this.#isRepeated(session, request, now));
   }

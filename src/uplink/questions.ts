@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../ground/clock.ts';
 /** Open questions to the thread; a further one is refused. */
 export const QUESTIONS_MAX = 64;
 
-type Asked<Value> =
+type QuestionOutcome<Value> =
   | { readonly kind: 'answered'; readonly value: Value }
   /** No answer arrived in time, but the thread may still have acted, or may do so later. */
   | { readonly kind: 'no-answer' }
@@ -18,7 +18,7 @@ export class Questions<Value> {
   readonly #clock: Clock;
   readonly #answerMsMax: number;
   readonly #usedMs: () => number;
-  readonly #open = new Map<number, { readonly resolve: (outcome: Asked<Value>) => void; late: Timer }>();
+  readonly #open = new Map<number, { readonly resolve: (outcome: QuestionOutcome<Value>) => void; late: Timer }>();
   /** Questions whose callers no longer wait. */
   readonly #abandoned = new Set<number>();
   #next = 1;
@@ -34,7 +34,7 @@ export class Questions<Value> {
     this.#usedMs = usedMs;
   }
 
-  ask(send: (id: number) => void): Promise<Asked<Value>> {
+  ask(send: (id: number) => void): Promise<QuestionOutcome<Value>> {
     if (this.#open.size + this.#abandoned.size >= QUESTIONS_MAX) return Promise.resolve({ kind: 'too-many-waiting' });
     const id = this.#next;
     this.#next += 1;

@@ -39,7 +39,7 @@ const PING_MS_MAX = 6000;
 const OTHER_PING_EVERY_MS = 15_000;
 
 /** The last news of an address, and its last refusal. */
-interface Known extends Pick<AddressStatus, 'answeredMs' | 'failure'> {
+interface AddressNews extends Pick<AddressStatus, 'answeredMs' | 'failure'> {
   /**
    * The number of requests that had been served when the address last said "not now"; undefined if
    * it did not since it was served there.
@@ -65,7 +65,7 @@ export class SeveralRegions implements LinkTransport {
   readonly #clock: Clock;
   /** The addresses that were reported as none of a region. */
   readonly #foreign = new Set<RegionAddress>();
-  readonly #known = new Map<RegionAddress, Known>();
+  readonly #known = new Map<RegionAddress, AddressNews>();
   /** Requests that any address has served. */
   #served = 0;
   #first = 0;

@@ -49,7 +49,7 @@ export async function explainMachine(request: WhyRequest): Promise<number> {
 }
 
 /** Adds what the region knows of the machine: why it failed, and whether another rack boots it. */
-async function withRegion(stateDir: string, answer: WhyAnswer): Promise<Asked> {
+async function withRegion(stateDir: string, answer: WhyAnswer): Promise<WhyResult> {
   const { machine } = answer;
   if (machine === undefined) return { answer, note: '' };
   try {
@@ -64,13 +64,13 @@ async function withRegion(stateDir: string, answer: WhyAnswer): Promise<Asked> {
   }
 }
 
-interface Asked {
+interface WhyResult {
   readonly answer: WhyAnswer;
   /** The limits of the answer. */
   readonly note: string;
 }
 
-async function askWhy(request: WhyRequest): Promise<Asked> {
+async function askWhy(request: WhyRequest): Promise<WhyResult> {
   const { stateDir } = loadPlace(request.config);
   const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
   try {

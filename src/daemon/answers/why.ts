@@ -61,7 +61,7 @@ export function parseClient(name: string | null | undefined): ClientName | undef
 }
 
 /** The machine to explain. */
-export interface Asked {
+export interface ExplainedMachine {
   readonly mac: MacAddress;
   readonly machine: RackMachine | undefined;
   /** Undefined for the likely ones. */
@@ -71,7 +71,7 @@ export interface Asked {
 
 /** Builds the answer. */
 export function explainBoot(
-  { mac, machine, client, steps }: Asked,
+  { mac, machine, client, steps }: ExplainedMachine,
   inputs: ForecastInputs,
   obstacles: readonly string[],
 ): WhyAnswer {

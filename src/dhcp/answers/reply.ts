@@ -170,11 +170,11 @@ export function composeNak(message: DhcpMessage, serverIdentifier: Ipv4, text: s
   return replyTo(message, { flags, options });
 }
 
-type Said = Partial<Pick<DhcpMessage, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'file'>> &
+type ReplyContent = Partial<Pick<DhcpMessage, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'file'>> &
   Pick<DhcpMessage, 'options'>;
 
 /** A reply with the fields copied from its request (RFC 2131 table 3); others are zero or empty. */
-export function replyTo(request: DhcpMessage, content: Said): DhcpMessage {
+export function replyTo(request: DhcpMessage, content: ReplyContent): DhcpMessage {
   const { htype, hlen, xid, giaddr, chaddr } = request;
   const { flags = request.flags, ciaddr = ANY, yiaddr = ANY, siaddr = ANY, file = '', options } = content;
   return {

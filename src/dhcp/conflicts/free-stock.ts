@@ -17,7 +17,7 @@ export const STOCK_FRESH_MS = 300_000;
 /** When an address is probed again, in milliseconds. */
 export const STOCK_REFRESH_MS = 240_000;
 
-interface Known {
+interface FreeAddress {
   readonly network: string;
   readonly at: Instant;
 }
@@ -25,7 +25,7 @@ interface Known {
 /** Known-free addresses of all networks, which do not overlap. */
 export class FreeStock {
   /** Oldest probe first. */
-  readonly #known = new Map<Ipv4, Known>();
+  readonly #known = new Map<Ipv4, FreeAddress>();
   readonly #sizes = new Map<string, number>();
 
   /** @param isFree whether it can still be handed out */
@@ -80,4 +80,4 @@ export class FreeStock {
   }
 }
 
-const isFresh = ({ at }: Known, now: Instant): boolean => later(at, STOCK_FRESH_MS) > now;
+const isFresh = ({ at }: FreeAddress, now: Instant): boolean => later(at, STOCK_FRESH_MS) > now;

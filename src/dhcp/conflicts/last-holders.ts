@@ -21,14 +21,14 @@ const REMEMBERED_MS = 3_600_000;
 
 type AnswerVerdict = 'holder' | 'stranger' | 'disbelieved';
 
-interface Kept {
+interface KeptAddress {
   readonly mac: MacAddress;
   readonly since: Instant;
 }
 
 export class LastHolders {
   /** By network, the longest kept first. */
-  readonly #kept = new Map<string, Map<Ipv4, Kept>>();
+  readonly #kept = new Map<string, Map<Ipv4, KeptAddress>>();
 
   /** Reading it changes nothing. */
   isHolder(network: string, record: Lease | undefined, user: MacAddress, now: Instant): record is Lease {
@@ -41,7 +41,7 @@ export class LastHolders {
   judge(network: string, record: Lease | undefined, user: MacAddress, max: number, now: Instant): AnswerVerdict {
     if (!this.isHolder(network, record, user, now)) return 'stranger';
     if (this.#since(network, record, now) !== undefined) return 'holder';
-    const holders = this.#kept.get(network) ?? new Map<Ipv4, Kept>();
+    const holders = this.#kept.get(network) ?? new Map<Ipv4, KeptAddress>();
     this.#kept.set(network, holders);
     for (const [address, { since }] of holders) {
       if (later(since, REMEMBERED_MS) > now) break;

@@ -11,7 +11,7 @@ import { type Instant, later } from '../../ground/clock.ts';
 import { type Rate, RateLimit } from '../../ground/rate-limit.ts';
 import { shareNetwork } from './fair-shares.ts';
 
-interface Known {
+interface Bucket {
   readonly limit: RateLimit;
   /** When the bucket is full again: forgetting it then changes nothing. */
   fullAt: Instant;
@@ -49,7 +49,7 @@ class Buckets {
   readonly #rate: Rate;
   readonly #countMax: number;
   readonly #fullMs: number;
-  readonly #known: BoundedMap<number, Known>;
+  readonly #known: BoundedMap<number, Bucket>;
   readonly #shared: RateLimit;
 
   constructor(rate: Rate, countMax: number) {

@@ -19,7 +19,7 @@ export const WAITING_REQUESTS_MAX = 4096;
 /** Requests begin in every turn, without a rest: between two turns everything else is served. */
 const BEGINNINGS: TurnBounds = { turnWork: TURN_REQUESTS_MAX, shareWork: 1, timeShare: 1, stretchMs: Infinity };
 
-interface Asked {
+interface WaitingRequest {
   readonly response: ServerResponse;
   readonly handle: () => void;
 }
@@ -34,7 +34,7 @@ export function takeOver(server: Server, event: string): (...values: readonly un
 }
 
 export class RequestTurns {
-  readonly #queue: TurnQueue<Asked>;
+  readonly #queue: TurnQueue<WaitingRequest>;
 
   constructor(clock: Clock) {
     this.#queue = new TurnQueue({

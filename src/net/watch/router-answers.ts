@@ -40,7 +40,7 @@ interface Booting {
   readonly reportedAt: Instant;
 }
 
-interface Kept {
+interface WaitingSolicitation {
   readonly solicitation: Solicitation;
   readonly at: Instant;
 }
@@ -55,7 +55,7 @@ const NOTHING: BootNote = { isToTell: false, solicitation: undefined };
 
 export class RouterAnswers {
   readonly #bootingAt = new RankedTable<MacAddress, Booting>(BOOTING_MAX);
-  readonly #kept = new RankedTable<MacAddress, Kept>(KEPT_MAX);
+  readonly #kept = new RankedTable<MacAddress, WaitingSolicitation>(KEPT_MAX);
   readonly #routerAt = new Map<string, Instant>();
   #wanted: ReadonlySet<string> = new Set();
 

@@ -32,7 +32,7 @@ interface KeptCounts extends Readonly<Record<ListName, number>> {
 const countJsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;
 
 /** One list while elements are removed from its end. */
-class Kept {
+class TruncatedList {
   readonly name: ListName;
   readonly given: readonly unknown[];
   readonly #sizes: number[];
@@ -60,10 +60,10 @@ class Kept {
  */
 export function chooseKept(facts: FactLists): KeptCounts | undefined {
   if (facts.disks.length <= DISKS_KEPT_MAX && countJsonBytes(facts) <= FACTS_BYTES_MAX) return undefined;
-  const disks = new Kept('disks', facts.disks);
-  const nics = new Kept('nics', facts.nics);
-  const banks = new Kept('memory_banks', facts.memory_banks ?? []);
-  const processors = new Kept('processors', facts.processors ?? []);
+  const disks = new TruncatedList('disks', facts.disks);
+  const nics = new TruncatedList('nics', facts.nics);
+  const banks = new TruncatedList('memory_banks', facts.memory_banks ?? []);
+  const processors = new TruncatedList('processors', facts.processors ?? []);
   const lists = [disks, nics, banks, processors];
   const room = FACTS_BYTES_MAX - countJsonBytes({ ...facts, disks: [], nics: [], memory_banks: [], processors: [] });
   while (lists.reduce((sum, { bytes }) => sum + bytes, 0) > room) {

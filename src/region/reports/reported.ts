@@ -71,13 +71,13 @@ const SHORT_CHARACTERS_MAX = 64;
 const NUMBER_MAX = 8e12;
 
 /** A kind's fields, prepared for reading: a rack reads thousands of events a second. */
-interface Known {
+interface PreparedFields {
   readonly types: ReadonlyMap<string, string>;
   readonly words: ReadonlyMap<string, readonly string[]>;
   readonly needed: readonly string[];
 }
 
-function prepare(forms: Readonly<Partial<Forms>>): Known {
+function prepare(forms: Readonly<Partial<Forms>>): PreparedFields {
   const all = Object.entries<Form | undefined>({ ...forms, count: 'number?' }).flatMap(([name, form]) =>
     form === undefined ? [] : [[name, form] as const],
   );
@@ -90,7 +90,7 @@ function prepare(forms: Readonly<Partial<Forms>>): Known {
   };
 }
 
-const KNOWN: ReadonlyMap<string, Known> = new Map(
+const KNOWN: ReadonlyMap<string, PreparedFields> = new Map(
   [...EVENT_KINDS].map(([kind, { fields }]) => [kind, prepare(fields)]),
 );
 

@@ -58,18 +58,18 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
  * Read again only when its version changes: the racks, with the accounts whose keys they may use;
  * the objects of networks; and of these the hosts, which may be many.
  */
-type Kept = 'racks-version' | 'networks-version' | 'hosts-version';
+type VersionName = 'racks-version' | 'networks-version' | 'hosts-version';
 
 const DRAW_SQL = insertInto('counter', ['name', 'value']) + orReplace('name', ['value']);
 
 /** Random, so it differs in every history and after a rollback. */
-export function* drawVersion(of: Kept): Steps<number> {
+export function* drawVersion(of: VersionName): Steps<number> {
   const version = randomInt(1, DRAWN_END);
   yield run(DRAW_SQL, of, version);
   return version;
 }
 
-export function* drawnVersion(of: Kept): Steps<number> {
+export function* drawnVersion(of: VersionName): Steps<number> {
   return numberIn(yield one('SELECT value FROM counter WHERE name = ?', of));
 }
 
