@@ -2,24 +2,24 @@
 // `Map` reads three places a look-up, because a number above 31 bits is an object; this table reads
 // one.
 //
-// 1. Open addressing: an entry takes the first free place from its hash on; at least half are free.
+// 1. Open addressing: an entry takes the first free slot from its hash on; at least half are free.
 // 2. A removed entry leaves REMOVED; a table with too many is rebuilt.
 
 /** No hardware address is negative. */
 const FREE = -1;
 const REMOVED = -2;
-const PLACES_MIN = 64;
+const SLOTS_MIN = 64;
 
 export class NumberTable<Value> {
-  #keys = createKeyTable(PLACES_MIN);
-  #values: (Value | undefined)[] = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
-  /** Entries, and occupied places including REMOVED. */
+  #keys = createKeyTable(SLOTS_MIN);
+  #values: (Value | undefined)[] = new Array<Value | undefined>(SLOTS_MIN).fill(undefined);
+  /** Entries, and occupied slots including REMOVED. */
   #size = 0;
   #used = 0;
 
   get(key: number): Value | undefined {
-    const place = this.#find(key);
-    return place === -1 ? undefined : this.#values[place];
+    const slot = this.#find(key);
+    return slot === -1 ? undefined : this.#values[slot];
   }
 
   set(key: number, value: Value): void {
@@ -35,16 +35,16 @@ export class NumberTable<Value> {
   }
 
   delete(key: number): void {
-    const place = this.#find(key);
-    if (place === -1) return;
-    this.#keys[place] = REMOVED;
-    this.#values[place] = undefined;
+    const slot = this.#find(key);
+    if (slot === -1) return;
+    this.#keys[slot] = REMOVED;
+    this.#values[slot] = undefined;
     this.#size -= 1;
   }
 
   clear(): void {
-    this.#keys = createKeyTable(PLACES_MIN);
-    this.#values = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
+    this.#keys = createKeyTable(SLOTS_MIN);
+    this.#values = new Array<Value | undefined>(SLOTS_MIN).fill(undefined);
     this.#size = 0;
     this.#used = 0;
   }
@@ -52,9 +52,9 @@ export class NumberTable<Value> {
   #find(key: number): number {
     const keys = this.#keys;
     const mask = keys.length - 1;
-    for (let place = hashNumber(key) & mask; ; place = (place + 1) & mask) {
-      const there = keys[place];
-      if (there === key) return place;
+    for (let slot = hashNumber(key) & mask; ; slot = (slot + 1) & mask) {
+      const there = keys[slot];
+      if (there === key) return slot;
       if (there === FREE) return -1;
     }
   }
@@ -62,25 +62,25 @@ export class NumberTable<Value> {
   #insert(key: number, value: Value | undefined): void {
     const keys = this.#keys;
     const mask = keys.length - 1;
-    let place = hashNumber(key) & mask;
-    while (keys[place] !== FREE) place = (place + 1) & mask;
-    keys[place] = key;
-    this.#values[place] = value;
+    let slot = hashNumber(key) & mask;
+    while (keys[slot] !== FREE) slot = (slot + 1) & mask;
+    keys[slot] = key;
+    this.#values[slot] = value;
   }
 
   /** Rebuilds the table with room for as many again. */
   #remake(): void {
     const [keys, values] = [this.#keys, this.#values];
-    let places = PLACES_MIN;
-    while (places < 4 * this.#size) places *= 2;
-    this.#keys = createKeyTable(places);
-    this.#values = new Array<Value | undefined>(places).fill(undefined);
-    for (const [place, key] of keys.entries()) if (key >= 0) this.#insert(key, values[place]);
+    let slots = SLOTS_MIN;
+    while (slots < 4 * this.#size) slots *= 2;
+    this.#keys = createKeyTable(slots);
+    this.#values = new Array<Value | undefined>(slots).fill(undefined);
+    for (const [slot, key] of keys.entries()) if (key >= 0) this.#insert(key, values[slot]);
     this.#used = this.#size;
   }
 }
 
-const createKeyTable = (places: number): Float64Array => new Float64Array(places).fill(FREE);
+const createKeyTable = (slots: number): Float64Array => new Float64Array(slots).fill(FREE);
 
 /** Mixes both halves: one vendor's addresses differ in their last bits, invented ones anywhere. */
 function hashNumber(key: number): number {

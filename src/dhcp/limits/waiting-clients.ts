@@ -6,7 +6,7 @@
 //                                 └─────── nothing heard for WAITING_MS ────────────────────▶ forgotten
 //
 // 1. At most WAITING_CLIENTS_MAX clients are kept, in memory that never grows. A keyed hash chooses
-//    each client's WAYS places, so none can be aimed at. If all are taken, the client heard longest
+//    each client's WAYS slots, so none can be aimed at. If all are taken, the client heard longest
 //    ago goes, those that never came back first. A flood of 5000 clients a second is remembered for
 //    about 13 s; a client that came back, for as long as it asks.
 // 2. A client is known by 32 further bits of its hash. Of two clients that agree in them, the
@@ -32,7 +32,7 @@ export const CAME_BACK_MS = 800;
  * is 32 s, of busybox 20 s, of dhclient 64 s.
  */
 export const WAITING_MS = 120_000;
-/** Places that one client may take. */
+/** Slots that one client may take. */
 const WAYS = 4;
 const SETS = WAITING_CLIENTS_MAX / WAYS;
 
@@ -60,9 +60,9 @@ export class WaitingClients {
   /** For how many milliseconds a client has asked in vain; 0 if it has not come back. */
   waitedMs(client: ClientIdentity, now: Instant): number {
     const table = this.#table;
-    const place = table && this.#find(table, client, now);
-    if (table === undefined || place === undefined) return 0;
-    const waitedMs = now - (table.firstAt[place] ?? now);
+    const slot = table && this.#find(table, client, now);
+    if (table === undefined || slot === undefined) return 0;
+    const waitedMs = now - (table.firstAt[slot] ?? now);
     return waitedMs >= CAME_BACK_MS ? waitedMs : 0;
   }
 
@@ -75,35 +75,35 @@ export class WaitingClients {
       if (now - (table.firstAt[slot] ?? now) >= CAME_BACK_MS) table.isBack[slot] = 1;
       return;
     }
-    const place = this.#placeFor(table, now);
-    table.prints[place] = this.#print;
-    table.firstAt[place] = now;
-    table.lastAt[place] = now;
-    table.isBack[place] = 0;
+    const newSlot = this.#chooseSlot(table, now);
+    table.prints[newSlot] = this.#print;
+    table.firstAt[newSlot] = now;
+    table.lastAt[newSlot] = now;
+    table.isBack[newSlot] = 0;
   }
 
   /** Forgets a client that was offered an address. */
   served(client: ClientIdentity, now: Instant): void {
     const table = this.#table;
-    const place = table && this.#find(table, client, now);
-    if (table !== undefined && place !== undefined) table.prints[place] = 0;
+    const slot = table && this.#find(table, client, now);
+    if (table !== undefined && slot !== undefined) table.prints[slot] = 0;
   }
 
   #find(table: Table, client: ClientIdentity, now: Instant): number | undefined {
     this.#hash(client);
-    for (let place = this.#set; place < this.#set + WAYS; place += 1) {
-      if (table.prints[place] === this.#print && isWaitingSlot(table, place, now)) return place;
+    for (let slot = this.#set; slot < this.#set + WAYS; slot += 1) {
+      if (table.prints[slot] === this.#print && isWaitingSlot(table, slot, now)) return slot;
     }
     return undefined;
   }
 
-  #placeFor(table: Table, now: Instant): number {
+  #chooseSlot(table: Table, now: Instant): number {
     let chosen = this.#set;
-    for (let place = this.#set; place < this.#set + WAYS; place += 1) {
-      if (table.prints[place] === 0 || !isWaitingSlot(table, place, now)) return place;
-      const [isBack = 0, chosenIsBack = 0] = [table.isBack[place], table.isBack[chosen]];
-      const isOlder = (table.lastAt[place] ?? 0) < (table.lastAt[chosen] ?? 0);
-      if (isBack < chosenIsBack || (isBack === chosenIsBack && isOlder)) chosen = place;
+    for (let slot = this.#set; slot < this.#set + WAYS; slot += 1) {
+      if (table.prints[slot] === 0 || !isWaitingSlot(table, slot, now)) return slot;
+      const [isBack = 0, chosenIsBack = 0] = [table.isBack[slot], table.isBack[chosen]];
+      const isOlder = (table.lastAt[slot] ?? 0) < (table.lastAt[chosen] ?? 0);
+      if (isBack < chosenIsBack || (isBack === chosenIsBack && isOlder)) chosen = slot;
     }
     return chosen;
   }
@@ -131,9 +131,9 @@ const emptyTable = (): Table => ({
   isBack: new Uint8Array(WAITING_CLIENTS_MAX),
 });
 
-/** A clock that went back empties the place. */
-function isWaitingSlot(table: Table, place: number, now: Instant): boolean {
-  const agoMs = now - (table.lastAt[place] ?? 0);
+/** A clock that went back empties the slot. */
+function isWaitingSlot(table: Table, slot: number, now: Instant): boolean {
+  const agoMs = now - (table.lastAt[slot] ?? 0);
   return agoMs >= 0 && agoMs < WAITING_MS;
 }
 
