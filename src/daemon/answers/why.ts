@@ -61,7 +61,7 @@ export function parseClient(name: string | null | undefined): ClientName | undef
 }
 
 /** The machine to explain. */
-export interface ExplainedMachine {
+interface ExplainedMachine {
   readonly mac: MacAddress;
   readonly machine: RackMachine | undefined;
   /** Undefined for the likely ones. */
