@@ -1,4 +1,4 @@
-// The front door: arguments in, exit code out. For the calls of the service units
+// The program: arguments in, exit code out. For the calls of the service units
 // (`run --config FILE`, `region run --config FILE`) it loads neither the parser, which takes 50 ms
 // of processor time, nor the tables of the other commands.
 //

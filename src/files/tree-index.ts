@@ -18,7 +18,7 @@ import { isOwnPath } from './own-names.ts';
 
 /**
  * The most entries read. Only users who may write into the tree can fill it. A larger tree has no
- * index, which the boot door reports, and is read again until it is small enough.
+ * index, which the boot server reports, and is read again until it is small enough.
  */
 export const TREE_ENTRIES_MAX = 200_000;
 /** In names below the root. */

@@ -20,9 +20,9 @@ export function pageUrl(
   if (publicUrl !== undefined) return publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`;
   const reached = URL.parse(origin);
   if (reached !== null && !isOfHost(reached.hostname)) return `${reached.origin}/MAAS/`;
-  const doors = tls?.listen ?? listen;
+  const endpoints = tls?.listen ?? listen;
   const isForOthers = ({ host }: { readonly host: string }): boolean => host !== '0.0.0.0' && !isOfHost(host);
-  const { host, port } = doors.find(isForOthers) ?? doors[0] ?? { host: '127.0.0.1', port: 0 };
+  const { host, port } = endpoints.find(isForOthers) ?? endpoints[0] ?? { host: '127.0.0.1', port: 0 };
   const reachable = host === '0.0.0.0' ? formatIpv4(own() ?? LOOPBACK) : host;
   return `http${tls === undefined ? '' : 's'}://${reachable}:${port}/MAAS/`;
 }

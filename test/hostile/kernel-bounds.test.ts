@@ -15,7 +15,7 @@ import { EpollSockets } from '../../src/net/datagrams/peer-epoll.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
 import { EVENTFD_FLAGS } from '../../src/net/linux/wire-structs.ts';
 import { CONNECTIONS_MAX as INSTRUMENT_CONNECTIONS_MAX } from '../../src/observe/instrument-server.ts';
-import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/http/doors.ts';
+import { CONNECTIONS_MAX as REGION_CONNECTIONS_MAX } from '../../src/region/http/listener-limits.ts';
 import { TRANSFERS_MAX, UNANSWERED_MAX } from '../../src/tftp/places.ts';
 import { portOf } from '../support/listening-port.ts';
 import { missing } from '../support/needs.ts';

@@ -1,6 +1,6 @@
 // The cases of the region: its API, its page, and the racks that ask to be accepted.
 
-import { LARGE_BODIES_MAX } from '../../src/region/http/doors.ts';
+import { LARGE_BODIES_MAX } from '../../src/region/http/listener-limits.ts';
 import { SESSIONS_MAX } from '../../src/region/page/frame/sessions.ts';
 import { PENDING_RACKS_MAX } from '../../src/region/records/rack.ts';
 import { AT_THE_REGION, connected, every, grown, type HostileCase } from './case.ts';

@@ -1,4 +1,4 @@
-// Shares out the places for what an HTTP door holds for its clients, mainly request bodies.
+// Shares out the places for what an HTTP server holds for its clients, mainly request bodies.
 // Sources: `net/shares/fair-shares.ts`; RFC 9110 §15.5.9 (408), §15.6.4 (503).
 //
 //   take ─┬─ a place is free, or a holder has too many, or is late ─▶ held ─┬─ release
@@ -41,7 +41,7 @@ export const BODY_HELD_MS_MAX = 120_000;
 export const REQUEST_MS_MAX = 300_000;
 export const BODY_WAIT_MS_MAX = 20_000;
 /**
- * The most requests that wait at one door, each with up to 128 KiB of its body. Hosts with hundreds
+ * The most requests that wait at one server, each with up to 128 KiB of its body. Hosts with hundreds
  * of addresses can fill it; further requests are answered 503. It empties as places are released,
  * and after BODY_WAIT_MS_MAX.
  */

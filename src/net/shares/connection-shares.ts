@@ -1,4 +1,4 @@
-// Shares out the connections of an HTTP door fairly, and ends requests whose body does not arrive.
+// Shares out the connections of an HTTP server fairly, and ends requests whose body does not arrive.
 // Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110
 // §15.5.9 (408), §15.6.4 (503); `net/shares/fair-shares.ts`.
 //
@@ -179,7 +179,7 @@ interface Connection {
 const socketPairName = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 
-/** The connections of one door, which may have several listeners. */
+/** The connections of one server, which may have several listeners. */
 export class ConnectionShares {
   readonly #options: ConnectionSharesOptions;
   readonly #places: FairShares<Connection>;

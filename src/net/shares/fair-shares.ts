@@ -1,5 +1,5 @@
 // Shares out a bounded number of places (connections, transfers, waiting questions) so that no
-// address or network can deny them to others. The one rule of every door: max-min fairness, first
+// address or network can deny them to others. The one rule of every server: max-min fairness, first
 // between networks, then between the addresses of a network (RFC 970 describes the idea for
 // packets).
 //

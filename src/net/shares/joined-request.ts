@@ -1,4 +1,4 @@
-// The requests of an HTTP door: joins the pieces of a body, and bounds their number. Sources: RFC
+// The requests of an HTTP server: joins the pieces of a body, and bounds their number. Sources: RFC
 // 9112 §7.1 (chunks of any size); node:http's options (`IncomingMessage`); node:stream
 // (`readable.push`).
 //

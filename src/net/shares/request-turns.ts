@@ -1,4 +1,4 @@
-// Begins a few requests of an HTTP door in each turn, client by client. Sources: libuv
+// Begins a few requests of an HTTP server in each turn, client by client. Sources: libuv
 // `uv__server_io` (one connection is accepted in each turn); `net/shares/turn-queue.ts`.
 //
 // 1. A turn stays short however many connections send requests at once. A new connection waits a
@@ -14,7 +14,7 @@ import { TurnQueue } from './turn-queue.ts';
 
 /** Requests that begin as they arrive in one turn; as many waiting ones besides. Every turn empties it. */
 export const TURN_REQUESTS_MAX = 4;
-/** Requests of one door that wait: as many as all its connections can send. Turns empty it. */
+/** Requests of one server that wait: as many as all its connections can send. Turns empty it. */
 export const WAITING_REQUESTS_MAX = 4096;
 /** Requests begin in every turn, without a rest: between two turns everything else is served. */
 const BEGINNINGS: TurnBounds = { turnWork: TURN_REQUESTS_MAX, shareWork: 1, timeShare: 1, stretchMs: Infinity };

@@ -25,7 +25,7 @@ import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { RegionConfig } from '../config.ts';
 import { isAway } from '../records/rack.ts';
 import { RegionCounters } from './counters.ts';
-import { CONNECTIONS_MAX } from './doors.ts';
+import { CONNECTIONS_MAX } from './listener-limits.ts';
 import type { ApiContext } from './routes.ts';
 
 const LISTEN_RETRY_MS = 1000;
@@ -39,13 +39,13 @@ const CLOSE_MS = 2000;
 /** How often connections that became idle are closed meanwhile, in milliseconds. */
 const CLOSE_LOOK_MS = 100;
 
-type BuildApp = (context: ApiContext, door?: DoorKind) => FastifyInstance;
+type BuildApp = (context: ApiContext, kind?: ListenerKind) => FastifyInstance;
 /**
  * The kind of a listener. The operators' listener is exempt from fair shares. In the racks'
  * listener only connections are exempt: there are at most as many as the boot listener passes on
  * (`http/proxy.ts` PROXIED_MAX).
  */
-export interface DoorKind {
+export interface ListenerKind {
   readonly pair?: CertificatePair | undefined;
   readonly of?: 'operators' | 'racks';
 }
@@ -80,19 +80,19 @@ export interface RegionApi {
 
 const formatEndpoint = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-interface Door {
+interface Endpoint {
   readonly host: string;
   readonly port: number;
   readonly isSecure: boolean;
 }
 
-const formatListenAddress = ({ host, port, isSecure }: Door) =>
+const formatListenAddress = ({ host, port, isSecure }: Endpoint) =>
   `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
 
-function listListeners(config: RegionConfig): readonly Door[] {
+function listListeners(config: RegionConfig): readonly Endpoint[] {
   return [
-    ...config.listen.map((door) => ({ ...door, isSecure: false })),
-    ...(config.tls?.listen ?? []).map((door) => ({ ...door, isSecure: true })),
+    ...config.listen.map((endpoint) => ({ ...endpoint, isSecure: false })),
+    ...(config.tls?.listen ?? []).map((endpoint) => ({ ...endpoint, isSecure: true })),
   ];
 }
 
@@ -149,7 +149,7 @@ export class ListeningApi implements RegionApi {
   }
 
   connections(address?: string): number {
-    const { connections } = this.#context.doors;
+    const { connections } = this.#context.listenerLimits;
     return address === undefined ? connections.open : connections.getCount(address);
   }
 
@@ -157,7 +157,7 @@ export class ListeningApi implements RegionApi {
     return this.#inTurn(() => this.#configure(config));
   }
 
-  async openSocket(path: string, kind: DoorKind): Promise<void> {
+  async openSocket(path: string, kind: ListenerKind): Promise<void> {
     const app = this.#build(this.#context, kind);
     this.#own.push(app);
     await app.listen({ path });
@@ -197,12 +197,12 @@ export class ListeningApi implements RegionApi {
 
   async #configure(config: RegionConfig) {
     if (this.#closed) return;
-    const doors = listListeners(config);
-    const wanted = new Set(doors.map(formatListenAddress));
+    const endpoints = listListeners(config);
+    const wanted = new Set(endpoints.map(formatListenAddress));
     this.#readCertificate(config.tls);
-    for (const door of doors) {
-      const name = formatListenAddress(door);
-      if (!this.#apps.has(name) && !this.#waiting.has(name)) await this.#listen(door);
+    for (const endpoint of endpoints) {
+      const name = formatListenAddress(endpoint);
+      if (!this.#apps.has(name) && !this.#waiting.has(name)) await this.#listen(endpoint);
     }
     for (const [endpoint, { timer }] of this.#waiting) {
       if (wanted.has(endpoint)) continue;
@@ -242,26 +242,26 @@ export class ListeningApi implements RegionApi {
     this.#certificateLook = clock.schedule(CERTIFICATE_LOOK_MS, () => this.#lookAtCertificate());
   }
 
-  async #listen(door: Door) {
-    const { host, port } = door;
-    const name = formatListenAddress(door);
-    const app = this.#build(this.#context, door.isSecure ? { pair: this.#pair } : {});
+  async #listen(endpoint: Endpoint) {
+    const { host, port } = endpoint;
+    const name = formatListenAddress(endpoint);
+    const app = this.#build(this.#context, endpoint.isSecure ? { pair: this.#pair } : {});
     try {
       await app.listen({ host, port });
     } catch (error) {
       await app.close();
-      const reported = this.#listenError(door, name, error);
+      const reported = this.#listenError(endpoint, name, error);
       if (!(reported instanceof RackError && reported.code === 'address-not-here')) throw reported;
-      this.#wait(door, reported.message);
+      this.#wait(endpoint, reported.message);
       return;
     }
     this.#apps.set(name, app);
     this.#waiting.delete(name);
   }
 
-  #listenError(door: Door, name: string, cause: unknown): unknown {
-    const where = formatEndpoint(door.host, door.port);
-    const setting = door.isSecure ? 'region.tls.listen' : 'region.listen';
+  #listenError(endpoint: Endpoint, name: string, cause: unknown): unknown {
+    const where = formatEndpoint(endpoint.host, endpoint.port);
+    const setting = endpoint.isSecure ? 'region.tls.listen' : 'region.listen';
     switch (osErrorCode(cause)) {
       case 'EADDRNOTAVAIL': {
         const text = `${name} is not an address of this host yet; the API will listen there once it is. Give it to an interface, or change ${setting}`;
@@ -284,31 +284,31 @@ export class ListeningApi implements RegionApi {
    * Waits until the listener can be opened: for the address of an interface without carrier, or one
    * configured by DHCP.
    */
-  #wait(door: Door, text: string) {
+  #wait(endpoint: Endpoint, text: string) {
     if (this.#closed) return;
-    const name = formatListenAddress(door);
+    const name = formatListenAddress(endpoint);
     const report = (reason: string) =>
       this.#context.onProblem({ id: newUuid(), note: { note: 'listener-waits', reason } });
     if (this.#waiting.get(name)?.listener.text !== text) report(text);
     const timer = this.#context.region.clock.schedule(LISTEN_RETRY_MS, () => {
-      this.#inTurn(() => this.#retry(door, timer)).catch((error: unknown) => report(errorText(error)));
+      this.#inTurn(() => this.#retry(endpoint, timer)).catch((error: unknown) => report(errorText(error)));
     });
-    this.#waiting.set(name, { timer, listener: { host: door.host, text } });
+    this.#waiting.set(name, { timer, listener: { host: endpoint.host, text } });
   }
 
   /**
    * Retries a waiting listener, unless a configuration has removed it or requested it again since
    * `timer` was set.
    */
-  async #retry(door: Door, timer: Timer) {
-    const name = formatListenAddress(door);
+  async #retry(endpoint: Endpoint, timer: Timer) {
+    const name = formatListenAddress(endpoint);
     if (this.#closed || this.#waiting.get(name)?.timer !== timer) return;
     try {
-      await this.#listen(door);
+      await this.#listen(endpoint);
     } catch (error) {
       // Another program may have taken the port of the late address, and may leave it again.
       if (!(error instanceof RackError)) throw error;
-      this.#wait(door, error.message);
+      this.#wait(endpoint, error.message);
     } finally {
       if (this.#waiting.get(name)?.timer === timer) this.#waiting.delete(name);
     }
@@ -338,7 +338,7 @@ export class ListeningApi implements RegionApi {
   }
 
   async #closeApp(app: FastifyInstance) {
-    const { connections } = this.#context.doors;
+    const { connections } = this.#context.listenerLimits;
     const { clock } = this.#context.region;
     await acceptQueued(app.server);
     const timer = repeat(clock, CLOSE_LOOK_MS, () => connections.endResting(app.server), 0);

@@ -49,10 +49,10 @@ import {
 } from '../shares/request-rates.ts';
 import { addAgentRoutes, chooseAgentOrigin, type Identified } from './agent-routes.ts';
 import { apiDescription, descriptionHash } from './description.ts';
-import type { ApiDoors } from './doors.ts';
 import { addImageStreamRoutes, type StreamShares } from './image-stream-routes.ts';
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
+import type { ListenerLimits } from './listener-limits.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { openApiDescription } from './openapi.ts';
 import { type FoundOperations, findOperations } from './operation-paths.ts';
@@ -74,7 +74,7 @@ const PLACE_SHOWN_MAX = 80;
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
 export interface ApiContext extends SendingDeps {
   readonly region: Region;
-  readonly doors: ApiDoors;
+  readonly listenerLimits: ListenerLimits;
   readonly strangers: RatesByRack;
   readonly mirrors: StreamShares;
   readonly guard: PageGuard;

@@ -33,10 +33,10 @@ import { noteText } from '../reports/notes.ts';
 import { LongWork } from '../shares/long-work.ts';
 import { anonymousRates } from '../shares/request-rates.ts';
 import { RegionCounters } from './counters.ts';
-import { ApiDoors } from './doors.ts';
 import { EventFollowers } from './event-followers.ts';
 import { StreamShares } from './image-stream-routes.ts';
-import { type DoorKind, ListeningApi, type RegionApi } from './listening.ts';
+import { ListenerLimits } from './listener-limits.ts';
+import { type ListenerKind, ListeningApi, type RegionApi } from './listening.ts';
 import { Lists } from './lists.ts';
 import { PATH_VALUE_MAX } from './operation-paths.ts';
 import { type ApiContext, addRoutes, BODY_BYTES_MAX } from './routes.ts';
@@ -56,7 +56,7 @@ export function makeContext(region: Region, options: ApiOptions = {}): ApiContex
   const onProblem = thinned(options.onProblem ?? warnAbout, region.clock);
   return {
     region,
-    doors: new ApiDoors(region, onProblem),
+    listenerLimits: new ListenerLimits(region, onProblem),
     strangers: anonymousRates(),
     mirrors: new StreamShares(),
     followers: new EventFollowers(region),
@@ -194,7 +194,7 @@ function refuseUnparsed({ code }: { readonly code?: string }, socket: Socket) {
   socket.destroy();
 }
 
-export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): FastifyInstance {
+export function buildApp(context: ApiContext, { pair, of }: ListenerKind = {}): FastifyInstance {
   const secure =
     pair === undefined ? {} : { serverFactory: (handler: RequestListener) => makeSecureServer(pair, handler) };
   const app = Fastify({
@@ -229,8 +229,8 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
       );
   });
   if (of === 'operators') app.addHook('onRequest', async ({ raw }) => noteOperatorRequest(raw));
-  else context.doors.guardBodies(app, (reply, answer) => sendAnswer(context, reply, answer));
-  if (of === undefined) context.doors.guard(app);
+  else context.listenerLimits.guardBodies(app, (reply, answer) => sendAnswer(context, reply, answer));
+  if (of === undefined) context.listenerLimits.guard(app);
   const counters = new RegionCounters(context.region.config().counterMemory);
   app.addHook('onResponse', async (_request, reply) => {
     const refusal = reply.getHeader('X-Rackboot-Refusal');
@@ -244,7 +244,7 @@ export function buildApp(context: ApiContext, { pair, of }: DoorKind = {}): Fast
  * Opens the listeners of this process. Removes the sockets of a dead one: the state directory
  * belongs to this process alone.
  */
-async function openOwnDoors(api: ListeningApi, stateDir: string) {
+async function openOwnListeners(api: ListeningApi, stateDir: string) {
   for (const [name, of] of [
     [OPERATOR_SOCKET, 'operators'],
     [RACK_SOCKET, 'racks'],
@@ -274,7 +274,7 @@ export async function startApi(region: Region, config: RegionConfig, options: Ap
   const api = new ListeningApi(makeContext(region, options), buildApp);
   try {
     await api.configure(config);
-    await openOwnDoors(api, config.stateDir);
+    await openOwnListeners(api, config.stateDir);
   } catch (error) {
     await api.close();
     throw error;

@@ -10,7 +10,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { sleep } from '../../../src/ground/clock.ts';
 import { BODIES_WAITING_MAX } from '../../../src/net/shares/body-places.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET } from '../../../src/region/config.ts';
-import { CONNECTIONS_MAX, LARGE_BODIES_MAX, WAITING_MAX } from '../../../src/region/http/doors.ts';
+import { CONNECTIONS_MAX, LARGE_BODIES_MAX, WAITING_MAX } from '../../../src/region/http/listener-limits.ts';
 import { addresses, ask, Crowd, settled } from '../../support/crowd.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { type LiveRegion, startRegion } from '../live.ts';

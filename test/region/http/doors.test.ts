@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { parseNetwork } from '../../../src/ground/address.ts';
-import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../../src/region/http/doors.ts';
+import { CONNECTIONS_MAX, ListenerLimits, REPORT_RATE } from '../../../src/region/http/listener-limits.ts';
 import { noteText } from '../../../src/region/reports/notes.ts';
 import { ask, Crowd, settled } from '../../support/crowd.ts';
 import { portOf } from '../../support/listening-port.ts';
@@ -12,7 +12,7 @@ import { withRegion } from '../place.ts';
 test('ended connections are reported once a minute, with the number of further ones', () =>
   withRegion(async ({ region, clock }) => {
     const reports: string[] = [];
-    const doors = new ApiDoors(region, ({ note }) => void reports.push(noteText(note)));
+    const doors = new ListenerLimits(region, ({ note }) => void reports.push(noteText(note)));
     const server = createServer((request) => doors.connections.refuse(request, 'body-gave-way'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -46,7 +46,7 @@ test(
     withRegion(
       async ({ region }) => {
         const reports: string[] = [];
-        const doors = new ApiDoors(region, ({ note }) => void reports.push(noteText(note)));
+        const doors = new ListenerLimits(region, ({ note }) => void reports.push(noteText(note)));
         // Answers when the whole body is there.
         const server = createServer((request, response) => request.resume().on('end', () => response.end('answered')));
         doors.connections.guard(server);

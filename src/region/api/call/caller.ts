@@ -99,7 +99,7 @@ const NO_RACKS: KnownRacks = {
 
 interface CallerFacts extends Received {
   /** True if the request came through the operator's listener. */
-  readonly isAtOperatorDoor?: boolean | undefined;
+  readonly isAtOperatorListener?: boolean | undefined;
 }
 
 const operatorRequests = new WeakSet<IncomingMessage>();
@@ -114,7 +114,7 @@ export const noteOperatorRequest = (request: IncomingMessage): void => void oper
 export function readCallerFacts(request: IncomingMessage): CallerFacts {
   const { socket, headers } = request;
   return {
-    isAtOperatorDoor: operatorRequests.has(request),
+    isAtOperatorListener: operatorRequests.has(request),
     socketAddress: socket.remoteAddress ?? '',
     header(name) {
       const value = headers[name];
@@ -126,8 +126,8 @@ export function readCallerFacts(request: IncomingMessage): CallerFacts {
 const isSecret = (input: string | undefined, secret = '') =>
   input !== undefined && secret !== '' && equalSecrets(input, secret);
 
-const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret }: RegionConfig) =>
-  isAtOperatorDoor === true && isSecret(header('x-rackboot-control'), controlSecret);
+const isOfOperator = ({ isAtOperatorListener, header }: CallerFacts, { controlSecret }: RegionConfig) =>
+  isAtOperatorListener === true && isSecret(header('x-rackboot-control'), controlSecret);
 
 /**
  * Finds the sender: the address of the socket, the one that the site's load balancer names, or the

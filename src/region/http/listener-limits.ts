@@ -49,7 +49,7 @@ export const REPORT_RATE = { perSecond: 1 / 60, burst: 1 } as const;
 const isLarge = ({ headers }: IncomingMessage) =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > SMALL_BODY_BYTES_MAX;
 
-export class ApiDoors {
+export class ListenerLimits {
   readonly connections: ConnectionShares;
   readonly #region: Region;
   readonly #onProblem: (problem: ApiProblem) => void;
