@@ -67,13 +67,13 @@ const NOBODY = {
   heardMs: undefined,
 };
 
-/** The entries of `hosts` of the cluster interfaces that serve a subnet. */
+/** The entries of `hosts` of the cluster interfaces that serve a subnet, and its own for those to come. */
 const configuredIn = (view: NetworkView, { network, served }: SubnetView): readonly AddressEntry[] =>
   indexOwners(view)
     .within(hostRange(network))
     .flatMap(({ kind, low, name, mac, service }): readonly AddressEntry[] => {
       const held = served.find((network) => serviceName(network) === service);
-      return kind !== 'configured' || held === undefined
+      return kind !== 'configured' || (held === undefined && service !== undefined)
         ? []
         : [{ ...NOBODY, address: low, kind: 'held', name, mac, held }];
     });

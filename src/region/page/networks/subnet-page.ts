@@ -17,6 +17,7 @@ import {
   type SubnetView,
   subnetWithId,
 } from '../../networks/network-view.ts';
+import { listHosts } from '../../records/subnet-service.ts';
 import { hiddenField, renderForm } from '../frame/forms.ts';
 import { buildListing } from '../frame/listing.ts';
 import { renderControls } from '../frame/operation-form.ts';
@@ -48,6 +49,7 @@ import { type AddressEntry, type EntryKind, listAddressUses, readEntries } from 
 
 const RESERVE = 'POST ipaddresses reserve';
 const RELEASE = 'POST ipaddresses release';
+const DELETE_RESERVED = 'DELETE reservedips/{id}';
 const FORGET = 'POST discovery clear_by_mac_and_ip';
 const END = 'POST subnets/{id} end_lease';
 const CLEAR = 'POST subnets/{id} clear_declined';
@@ -265,6 +267,11 @@ async function act(view: View): Promise<Outcome> {
   const entries = await readEntries(view.region, place.networks, one);
   const entry = entries.find(({ address }) => address === parseIpv4(ip));
   const text = words.networks.released(ip);
+  const shared = listHosts(place.networks.records, undefined).find(
+    ({ subnetId, address }) => subnetId === one.subnet.id && address === parseIpv4(ip),
+  );
+  if (shared !== undefined && entry?.username === '')
+    return submit(view, DELETE_RESERVED, { id: String(shared.id) }, {}, to, text);
   if (entry?.held !== undefined) {
     const changes = JSON.stringify([{ key: `${entry.held.key}.hosts`, remove: [{ ip }] }]);
     return submit(view, CHANGE_SETTINGS, {}, { changes, rack: entry.held.rack }, to, text);
@@ -317,7 +324,7 @@ export const SUBNET_PAGES: readonly PageDefinition[] = [
     access: 'user',
     render: renderSubnet,
     act,
-    operations: [RELEASE, CHANGE_SETTINGS, FORGET, END, CLEAR],
+    operations: [RELEASE, DELETE_RESERVED, CHANGE_SETTINGS, FORGET, END, CLEAR],
   },
   {
     path: `${NETWORKS_PATH}subnets/:subnet/reserve/`,

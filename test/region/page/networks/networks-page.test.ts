@@ -212,3 +212,23 @@ test('a reservation in the file of the rack is not released here: the refusal na
     file,
   );
 });
+
+test('a reserved IP is listed with or without a rack, and released for all racks at once', () =>
+  withNetworks(async (ask, place) => {
+    await ask('POST', '2.0/subnets/', { cidr: '10.77.30.0/24' });
+    for (const [ip, cidr] of [
+      ['10.20.0.7', '10.20.0.0/24'],
+      ['10.77.30.7', '10.77.30.0/24'],
+    ] as const) {
+      const { json: made } = await ask('POST', '2.0/reservedips/', { ip, mac_address: HOST });
+      const path = { subnet: String(made.subnet.id) };
+      assert.equal(made.subnet.cidr, cidr);
+      assert.ok((await show(place, SUBNET, { path })).includes(`>${ip}<`), ip);
+      const form = new Map([
+        ['do', ['release']],
+        ['ip', [ip]],
+      ]);
+      await SUBNET.act?.(viewOf(place.region, { viewer: ADMIN, path, form }));
+      assert.deepEqual((await ask('GET', '2.0/reservedips/')).json, []);
+    }
+  }));
