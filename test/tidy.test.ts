@@ -516,6 +516,19 @@ test('every member of a class is named in src a second time: tests alone are not
   );
 });
 
+test('no three files of src have a top-level function of one name', () => {
+  const files = new Map<string, string[]>();
+  const declared =
+    /^(?:export )?(?:async )?(?:function\*? (\w+)\s*[<(]|const (\w+)(?:: [^=]+)? =\s*(?:async )?(?:<[^>]*>)?\()/gm;
+  for (const { path, text } of sources)
+    for (const name of new Set([...text.matchAll(declared)].map(([, called, held]) => called ?? held ?? '')))
+      files.set(name, [...(files.get(name) ?? []), path]);
+  report(
+    [...files].filter(([, paths]) => paths.length > 2).map(([name, paths]) => `${name}: ${paths.join(', ')}`),
+    'give each the name of what it returns or acts on: `sendDatagram`, not `send`',
+  );
+});
+
 /** A shorter function of a test is easier to read where it is used than to import, in characters. */
 const COPIED_IN_TESTS_MAX = 100;
 
