@@ -32,7 +32,7 @@ import type { Reply, ResponderDeps } from './responder-deps.ts';
 /** Time until a socket that could not be opened is retried. */
 export const SOCKET_RETRY_MS = 5000;
 /** How often shutdown checks for replies still waiting for the disk. */
-const DRAIN_LOOK_MS = 10;
+const DRAIN_CHECK_MS = 10;
 
 /** The server sets the journal's listener; the table already holds the stored leases. */
 interface DhcpServerDeps extends Omit<ResponderDeps, 'transmit' | 'foreign'> {
@@ -172,7 +172,7 @@ export class DhcpServer {
     const { clock } = this.#deps;
     const end = clock.now() + graceMs;
     while (this.#responder.waiting > 0 && clock.now() < end) {
-      await pause(clock, DRAIN_LOOK_MS);
+      await pause(clock, DRAIN_CHECK_MS);
     }
   }
 

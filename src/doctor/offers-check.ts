@@ -12,7 +12,7 @@ import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
 import { buildCommand, isLoaderAbsent } from './loader-check.ts';
-import { judgeSilence, lackOfRoom } from './silence.ts';
+import { describeLack, judgeSilence } from './silence.ts';
 import { readImages } from './tree-check.ts';
 
 interface Firmware {
@@ -77,7 +77,7 @@ export async function examineOffers(
   const isProxied = subnet.proxy === true;
   if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
   else tellForeignServers(`dhcp ${subnet.name}`, offers, own, tell);
-  const lack = subnet.dynamic === undefined ? 'has no dynamic range' : lackOfRoom(subnet.name, ranges);
+  const lack = subnet.dynamic === undefined ? 'has no dynamic range' : describeLack(subnet.name, ranges);
   if (!isProxied && lack !== undefined) {
     tell(`dhcp ${subnet.name}`, 'note', `${lack}, so only known clients get an address: no offer is probed`);
     return [];

@@ -43,7 +43,7 @@ export function judgeSilence(
  * Why a stranger gets no address although the network has a dynamic range; undefined: it may get
  * one. @param ranges as for `judgeSilence`
  */
-export function lackOfRoom(network: string, ranges: readonly RangeUse[]): string | undefined {
+export function describeLack(network: string, ranges: readonly RangeUse[]): string | undefined {
   const own = ranges.filter((range) => range.network === network);
   const isKept = own.length > 0 && own.every(({ usable }) => usable <= 0);
   return isKept

@@ -4,7 +4,7 @@ import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { ownershipRemedy } from './ownership.ts';
 
 const ELSEWHERE = 'or set state_dir to another one';
-const makeRoom = (): string => `make room there, ${ELSEWHERE} on another file system`;
+const freeSpaceText = (): string => `make room there, ${ELSEWHERE} on another file system`;
 const giveAway = (path: string, stateDir: string): string => `${ownershipRemedy(path, stateDir)}; ${ELSEWHERE}`;
 
 /** The remedy when the system refuses to create the socket's file, by error code. */
@@ -12,8 +12,8 @@ const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => s
   ['EACCES', giveAway],
   ['EPERM', giveAway],
   ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${ELSEWHERE}`],
-  ['ENOSPC', makeRoom],
-  ['EDQUOT', makeRoom],
+  ['ENOSPC', freeSpaceText],
+  ['EDQUOT', freeSpaceText],
 ]);
 
 const PATH_REMEDY = 'keep its path below 90 characters';

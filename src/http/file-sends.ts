@@ -16,7 +16,7 @@ import { type Clock, type Instant, later, type Timer } from '../ground/clock.ts'
 /** A download without progress for this long has stalled, in milliseconds. */
 export const STALLED_MS = 30_000;
 /** How often the downloads are checked, in milliseconds. */
-export const STALL_LOOK_MS = 5000;
+export const STALL_CHECK_MS = 5000;
 
 /** One request being answered. */
 interface FileSend {
@@ -65,7 +65,7 @@ export class FileSends<T extends FileSend> {
       this.#endedByRack.add(response);
       response.req.socket.destroy();
     });
-    this.#timer ??= this.#clock.schedule(STALL_LOOK_MS, () => this.#check());
+    this.#timer ??= this.#clock.schedule(STALL_CHECK_MS, () => this.#check());
   }
 
   end({ response }: FileSend): void {
@@ -97,7 +97,7 @@ export class FileSends<T extends FileSend> {
       const milliseconds = Math.round(now - sending.movedAt);
       this.#onStalled(sending.send, { milliseconds, bytes: Math.max(0, sending.left - sending.leftBefore) });
     }
-    if (this.#sendings.size > 0) this.#timer = this.#clock.schedule(STALL_LOOK_MS, () => this.#check());
+    if (this.#sendings.size > 0) this.#timer = this.#clock.schedule(STALL_CHECK_MS, () => this.#check());
   }
 }
 

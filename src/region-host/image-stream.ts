@@ -23,7 +23,7 @@ import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts'
  * How long the documents are served before the tree is checked again, in milliseconds: the check
  * reads each manifest.
  */
-const LOOK_MS = 2000;
+const CHECK_MS = 2000;
 const KEY_PATH = 'key.asc';
 
 interface Signed {
@@ -70,7 +70,7 @@ export class OwnImageStream implements ImageStream {
     const { tree: treeOf, clock } = this.#deps;
     const now = clock.now();
     if (this.#signed !== undefined && this.#lookAt !== undefined && now < this.#lookAt) return this.#signed;
-    this.#lookAt = later(now, LOOK_MS);
+    this.#lookAt = later(now, CHECK_MS);
     const tree = treeOf();
     const images = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
     const parts = tree === undefined ? [] : listTreeParts(tree).filter((part) => hasFiles(tree, part));

@@ -78,7 +78,7 @@ class OwnKey {
 // 1. Nothing is switched here, and nothing is queried while the machine has a power task.
 
 /** The wait before each query, in milliseconds: the last step of the former process may still take effect. */
-const LOOK_EVERY_MS = 5000;
+const CHECK_EVERY_MS = 5000;
 
 interface InterruptedStartsDeps {
   readonly clock: Clock;
@@ -101,7 +101,7 @@ class InterruptedStarts {
     const waiting = this.#waiting;
     if (powerTask !== undefined || !isInterrupted(machine) || waiting.has(systemId)) return;
     waiting.add(systemId);
-    this.#deps.clock.schedule(LOOK_EVERY_MS, () => {
+    this.#deps.clock.schedule(CHECK_EVERY_MS, () => {
       if (waiting === this.#waiting) void this.#look(systemId);
     });
   }
@@ -122,7 +122,7 @@ class InterruptedStarts {
 }
 
 /** Machines checked in one turn of the event loop; the others follow in the next. */
-export const LOOK_MAX = 100;
+export const CHECK_MAX = 100;
 /**
  * The wait before work that the store or a controller refused is tried again, and the pause between
  * checks of the tasks on record.
@@ -354,9 +354,9 @@ export class PowerSide implements PowerControl {
   async #sweepNow(): Promise<void> {
     await this.#reports.repeat();
     await reachesStore(async () => {
-      const machines = await this.#deps.store.listPowerTasks(this.#sweptId, LOOK_MAX);
+      const machines = await this.#deps.store.listPowerTasks(this.#sweptId, CHECK_MAX);
       // The next sweep continues after the last machine, so that none starves behind those before it.
-      this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
+      this.#sweptId = machines.length < CHECK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
       this.follow(machines.map(({ systemId }) => systemId));
     });
   }
@@ -370,7 +370,7 @@ export class PowerSide implements PowerControl {
   }
 
   async #lookNow(): Promise<void> {
-    const systemIds = [...this.#touched].slice(0, LOOK_MAX);
+    const systemIds = [...this.#touched].slice(0, CHECK_MAX);
     // Cleared before reading, so a machine that changes during the read is read again.
     for (const systemId of systemIds) this.#touched.delete(systemId);
     const machines = await this.#list({ systemIds }, 0);
@@ -393,7 +393,7 @@ export class PowerSide implements PowerControl {
   async #list(filter: MachineFilter, afterId: number): Promise<readonly Machine[] | undefined> {
     let machines: readonly Machine[] | undefined;
     await reachesStore(async () => {
-      machines = await this.#deps.store.listMachines(filter, afterId, LOOK_MAX);
+      machines = await this.#deps.store.listMachines(filter, afterId, CHECK_MAX);
     });
     return machines;
   }

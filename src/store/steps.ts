@@ -55,7 +55,7 @@ export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all
 
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
 
-export const needingRoom = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
+export const needingSpace = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
 
 /**
  * The versions in use: the highest of a machine, of a deleted one, and of the rest of the desired

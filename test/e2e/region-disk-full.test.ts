@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
-import { ROOM_BYTES } from '../../src/store/sqlite/region-transactions.ts';
+import { SPARE_BYTES } from '../../src/store/sqlite/region-transactions.ts';
 import { startRegion } from '../region/live.ts';
 import { report } from '../region/place.ts';
 import { missing } from '../support/needs.ts';
@@ -41,7 +41,7 @@ test('files of users leave room on the disk, and can be deleted then', {
       assert.equal(answer.headers.get('x-rackboot-refusal'), 'store-unavailable');
       const { bavail, bsize } = statfsSync(directory);
       // One file may stand both in the log and in the database.
-      assert.ok(bavail * bsize >= ROOM_BYTES - 3 * FILE_BYTES, String(bavail * bsize));
+      assert.ok(bavail * bsize >= SPARE_BYTES - 3 * FILE_BYTES, String(bavail * bsize));
       await live.region.enlist(report([0x525400000001]));
       for (let name = 0; name < stored; name += 1) {
         const removed = await fetch(`${files}${name}/`, { method: 'DELETE', headers: { authorization } });

@@ -10,7 +10,7 @@ import { Counters } from '../../src/ground/counters.ts';
 import type { RackEvent } from '../../src/ground/event.ts';
 import { BootRequests } from '../../src/http/boot-requests.ts';
 import { HTTP_COUNTERS } from '../../src/http/events.ts';
-import { FileSends, STALL_LOOK_MS, STALLED_MS, type Stall } from '../../src/http/file-sends.ts';
+import { FileSends, STALL_CHECK_MS, STALLED_MS, type Stall } from '../../src/http/file-sends.ts';
 import { RegionProxy } from '../../src/http/proxy.ts';
 import { eventFields } from '../../src/observe/event-text.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
@@ -59,7 +59,7 @@ test('a stalled download is reported once, and again only after it has moved and
     clock.advance(1000);
   }
   assert.equal(reported.length, 0);
-  clock.advance(STALLED_MS + 2 * STALL_LOOK_MS);
+  clock.advance(STALLED_MS + 2 * STALL_CHECK_MS);
   assert.deepEqual(
     reported.map(({ bytes }) => bytes),
     [300_000],
@@ -68,8 +68,8 @@ test('a stalled download is reported once, and again only after it has moved and
   clock.advance(10 * STALLED_MS);
   assert.equal(reported.length, 1);
   socket.bytesWritten += 1;
-  clock.advance(STALL_LOOK_MS);
-  clock.advance(STALLED_MS + STALL_LOOK_MS);
+  clock.advance(STALL_CHECK_MS);
+  clock.advance(STALLED_MS + STALL_CHECK_MS);
   assert.equal(reported.length, 2);
   let loading = 0;
   const count = (): void => {
@@ -77,7 +77,7 @@ test('a stalled download is reported once, and again only after it has moved and
   };
   assert.deepEqual([sends.visitLoading(count), loading], [1, 1]);
   sends.end(send);
-  clock.advance(STALL_LOOK_MS);
+  clock.advance(STALL_CHECK_MS);
   assert.deepEqual([sends.size, clock.pending], [0, 0]);
 });
 
@@ -97,7 +97,7 @@ test('a stalled download is published while it lasts, with its machine, its file
   });
   assert.deepEqual(events, []);
   // Twice: the first look may still see what was sent just now.
-  for (let look = 0; look < 2; look += 1) clock.advance(STALL_LOOK_MS);
+  for (let look = 0; look < 2; look += 1) clock.advance(STALL_CHECK_MS);
   clock.advance(STALLED_MS);
   assert.deepEqual(
     events.map(({ kind, mac }) => [kind, mac]),

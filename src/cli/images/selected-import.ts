@@ -14,7 +14,7 @@ import { selectionShape } from './boot-selections.ts';
 import { StopSignals } from './stop-signals.ts';
 
 const PATH = '/MAAS/api/2.0/boot-resources/';
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 
 const importShape = z.looseObject({
   state: z.string(),
@@ -77,7 +77,7 @@ export async function importSelected({
   try {
     while ((await askDaemon(stateDir, `${PATH}?op=is_importing`)) === true && !stop.signal.aborted) {
       changes.take(await read());
-      await sleep(LOOK_MS);
+      await sleep(POLL_MS);
     }
   } finally {
     stop.close();

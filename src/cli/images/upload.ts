@@ -69,7 +69,7 @@ const ATTEMPTS_MAX = 6;
 /** The pause before another attempt, for each failure in a row. */
 const PAUSE_MS = 2000;
 /** How often it asks whether the image is ready. */
-const LOOK_MS = 2000;
+const POLL_MS = 2000;
 const REASON_MAX = 1000;
 /** Endings of root archives; every other file counts as a disk image. */
 const TYPES: readonly (readonly [end: RegExp, type: string])[] = [
@@ -253,7 +253,7 @@ class Upload {
       if (reason !== '' && reason !== printed && !this.#flags.json) print(`Not yet: ${reason}`);
       printed = reason;
       this.#checkStop();
-      await pauseUnlessStopped(LOOK_MS, this.#signal);
+      await pauseUnlessStopped(POLL_MS, this.#signal);
     }
   }
 

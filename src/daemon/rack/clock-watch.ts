@@ -10,7 +10,7 @@ import type { Publish } from '../../ground/event.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
 const STEP_MS_MIN = 1000;
-const LOOK_MS = 1000;
+const CHECK_MS = 1000;
 
 interface ClockWatchDeps {
   readonly clock: Clock;
@@ -31,7 +31,7 @@ export function watchClock({ clock, publish, moment, dhcp }: ClockWatchDeps): { 
   const restamp = (): boolean => dhcp.restamp(bootedAt);
   let lastDifference = difference();
   let isStampDue = !restamp();
-  const timer = repeat(clock, LOOK_MS, () => {
+  const timer = repeat(clock, CHECK_MS, () => {
     const present = difference();
     if (Math.abs(present - lastDifference) >= STEP_MS_MIN) {
       const event: DaemonEvent = { kind: 'clock.stepped', at: clock.now(), byMs: Math.round(present - lastDifference) };

@@ -45,7 +45,7 @@ const PAUSE_MS_MAX = 60_000;
  */
 const GLANCE_MS = 2000;
 /** How long a start or a reload waits for the tree, in milliseconds: its disk may hang. */
-export const FIRST_LOOK_MS_MAX = 10_000;
+export const FIRST_SCAN_MS_MAX = 10_000;
 
 interface LiveTreeOptions {
   readonly clock: Clock;
@@ -86,7 +86,7 @@ export class LiveTree implements FileTree {
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
     const live = new LiveTree(BootTree.unread(directory, undefined, options.given), options);
     const reading = live.#begin().then(() => true);
-    if (!(await within(options.clock, FIRST_LOOK_MS_MAX, reading, () => false))) live.#wait();
+    if (!(await within(options.clock, FIRST_SCAN_MS_MAX, reading, () => false))) live.#wait();
     return live;
   }
 
@@ -137,7 +137,7 @@ export class LiveTree implements FileTree {
     const next = BootTree.unread(directory, undefined, this.#options.given);
     const reading = ensureTree(directory).then(() => next.refresh());
     const read = reading.then(() => true);
-    const isRead = await within(this.#options.clock, FIRST_LOOK_MS_MAX, read, () => false);
+    const isRead = await within(this.#options.clock, FIRST_SCAN_MS_MAX, read, () => false);
     const former = this.#tree;
     this.#tree = next;
     this.#unwatch();
@@ -164,7 +164,7 @@ export class LiveTree implements FileTree {
   }
 
   #wait(): void {
-    const late = `was not read within ${FIRST_LOOK_MS_MAX / 1000} s and is still being read: check its disk`;
+    const late = `was not read within ${FIRST_SCAN_MS_MAX / 1000} s and is still being read: check its disk`;
     this.#settle(errorText(new RackError('tree-unreadable', `boot.tree ${this.directory} ${late}`)));
     void this.#scan();
   }

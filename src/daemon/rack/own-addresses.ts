@@ -21,7 +21,7 @@ import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 
 /** How often the rack probes its own addresses, in milliseconds. */
-export const LOOK_MS = 60_000;
+export const CHECK_MS = 60_000;
 /**
  * How long a host is noted after it was last seen, in milliseconds: several probes, because an
  * answer may be lost.
@@ -113,7 +113,7 @@ export class OwnAddresses {
     if (this.#own.length === 0) return;
     this.#timer = this.#deps.clock.schedule(delayMs, () => {
       for (const own of this.#own) this.#look(own);
-      this.#lookIn(LOOK_MS);
+      this.#lookIn(CHECK_MS);
     });
   }
 

@@ -16,8 +16,8 @@ import type { LiveTree } from './live-tree.ts';
  * Until the first look, in milliseconds: V8 collects what the start and the rehearsal left when a
  * thread has been idle for 8 s (its MemoryReducer).
  */
-const FIRST_LOOK_MS = 14_000;
-const LOOK_MS = 60_000;
+const FIRST_CHECK_MS = 14_000;
+const CHECK_MS = 60_000;
 const GROWN_BYTES_MIN = 8 * 1024 * 1024;
 
 /** Looks until `close`. Call when the rack answers requests. */
@@ -38,8 +38,8 @@ export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>,
     trimmedBytes = 0;
     returnFreedMemory();
   };
-  timer = clock.schedule(FIRST_LOOK_MS, () => {
-    timer = repeat(clock, LOOK_MS, checkReads);
+  timer = clock.schedule(FIRST_CHECK_MS, () => {
+    timer = repeat(clock, CHECK_MS, checkReads);
     returnFreedMemory();
   });
   return { close: () => timer.cancel() };

@@ -133,7 +133,7 @@ export class ProbeBook {
 }
 
 /** How often the stock is checked, in milliseconds. */
-export const STOCK_LOOK_MS = 30_000;
+export const STOCK_CHECK_MS = 30_000;
 /**
  * How soon the stock replaces an address given away, in milliseconds: one check serves a burst of
  * clients.
@@ -145,14 +145,14 @@ const CONFLICTS_MIN = 4;
 /** How long an answer counts against an address: as long as it is set aside. */
 const CONFLICT_MS = 3_600_000;
 /** How long after a conflict a fixed address is probed again for its client, in milliseconds. */
-export const LOOK_AGAIN_MS = 60_000;
+export const RECHECK_MS = 60_000;
 /**
  * How many probes ahead of need run at a time. The operator fills it, with many networks; the rest
  * follow.
  */
 export const PROBES_AHEAD_MAX = 128;
 /** How many addresses are checked to fill the stock, which may hold the first ones. */
-const LOOKS_MAX = 2 * STOCK_SIZE;
+const CANDIDATES_MAX = 2 * STOCK_SIZE;
 
 /** Probes an address for a host other than a client. Resolves to its hardware address, or undefined. */
 export type FindConflict = (address: Ipv4, interfaceName: string) => Promise<MacAddress | undefined>;
@@ -203,7 +203,7 @@ export class ConflictCheck {
       knownFree:
         canProbe && (({ subnet }) => this.#stock.first(subnet.name, clock.now(), (address) => leases.isFree(address))),
       mayLookAgain: ({ subnet }, { grantedAt }) =>
-        this.#canProbe(subnet) && later(grantedAt, LOOK_AGAIN_MS) <= clock.now(),
+        this.#canProbe(subnet) && later(grantedAt, RECHECK_MS) <= clock.now(),
     };
   }
 
@@ -305,7 +305,7 @@ export class ConflictCheck {
       this.#timer = undefined;
       this.#clearOut();
       for (const served of this.#served) this.#stockUp(served);
-      this.#timer ??= clock.schedule(STOCK_LOOK_MS, () => this.#look(0));
+      this.#timer ??= clock.schedule(STOCK_CHECK_MS, () => this.#look(0));
     });
   }
 
@@ -327,7 +327,7 @@ export class ConflictCheck {
     if (range === undefined || wanted <= 0) return [];
     const candidates = new Set<Ipv4>();
     let offset = 0;
-    for (let looks = LOOKS_MAX; looks > 0 && candidates.size < wanted; looks -= 1) {
+    for (let looks = CANDIDATES_MAX; looks > 0 && candidates.size < wanted; looks -= 1) {
       const address = leases.findUnused(range, offset);
       // The search has wrapped around: all were seen.
       if (address === undefined || address - range.low < offset) break;
@@ -337,7 +337,7 @@ export class ConflictCheck {
     }
     if (candidates.size > 0) return [...candidates];
     // The addresses free for longest may be in stock, or still used by their last holders.
-    const ended = leases.findAllEnded(range, now, LOOKS_MAX);
+    const ended = leases.findAllEnded(range, now, CANDIDATES_MAX);
     return ended.filter((address) => !this.#isTaken(address, now)).slice(0, wanted);
   }
 

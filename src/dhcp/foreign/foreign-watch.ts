@@ -30,7 +30,7 @@ export const LISTEN_MS = 5000;
 /** When an unanswered probe is sent again, in milliseconds. */
 const SEND_AGAIN_MS = 1200;
 /** How often the tap is read, in milliseconds. */
-const LOOK_MS = 200;
+const TAP_READ_MS = 200;
 /** The second probe, in milliseconds: a switch port with spanning tree forwards nothing for 30 s. */
 export const AGAIN_MS = 45_000;
 /** The shortest time between two probes, in milliseconds. */
@@ -323,12 +323,12 @@ export class ForeignWatch implements ForeignServerListener {
   #listen(listening: Listening, waitedMs = 0, hasHeard = false): void {
     const { tap, probe, isEnded, take, end } = listening;
     if (waitedMs === 0) this.#send(listening);
-    this.#deps.clock.schedule(LOOK_MS, () => {
+    this.#deps.clock.schedule(TAP_READ_MS, () => {
       if (isEnded()) return end();
       const offers = tap.take().flatMap((datagram) => decodeForeignOffer(datagram, probe) ?? []);
       for (const offer of offers) take(offer);
       const heard = hasHeard || offers.length > 0;
-      const waited = waitedMs + LOOK_MS;
+      const waited = waitedMs + TAP_READ_MS;
       if (!heard && waitedMs < SEND_AGAIN_MS && waited >= SEND_AGAIN_MS) this.#send(listening);
       if (waited < LISTEN_MS && !isEnded()) this.#listen(listening, waited, heard);
       else end();

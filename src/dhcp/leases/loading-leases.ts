@@ -22,7 +22,7 @@ import type { LeaseView } from './lease-table.ts';
  */
 export const QUIET_MS = 60_000;
 /** How often the transfers are checked, in milliseconds. */
-export const LOOK_MS = 2000;
+export const CHECK_MS = 2000;
 /** A lease that ends within this time is rewritten, in milliseconds. */
 export const AHEAD_MS = 15_000;
 /**
@@ -32,7 +32,7 @@ export const AHEAD_MS = 15_000;
  */
 export const LOADING_MAX = 2048;
 /** How many leases one look rewrites, in about a millisecond; the next look takes the rest. */
-export const KEPT_PER_LOOK_MAX = 512;
+export const KEPT_PER_CHECK_MAX = 512;
 
 /** Called with a loading address and when it was last heard. */
 export type VisitLoading = (address: Ipv4, heardAt: Instant) => void;
@@ -63,7 +63,7 @@ export class LoadingLeases {
   /** Called when a client asks for a file. */
   asked(): void {
     if (this.#closed) return;
-    this.#timer ??= this.#deps.clock.schedule(LOOK_MS, () => this.#look());
+    this.#timer ??= this.#deps.clock.schedule(CHECK_MS, () => this.#look());
   }
 
   /** Called when a machine was answered. */
@@ -85,7 +85,7 @@ export class LoadingLeases {
     });
     const stillHeard: Lease[] = [];
     for (const [address, heardAt] of this.#heardAt) {
-      if (stillHeard.length >= KEPT_PER_LOOK_MAX) break;
+      if (stillHeard.length >= KEPT_PER_CHECK_MAX) break;
       const quietAt = later(heardAt, QUIET_MS);
       const lease = quietAt > now ? this.#endingSoon(address, now) : undefined;
       if (quietAt <= now) this.#heardAt.delete(address);

@@ -13,7 +13,7 @@ export const FILLING_SHARE = 0.9;
 /** Below this share it no longer is. */
 export const EASED_SHARE = 0.8;
 /** A full range has room once this share and at least two addresses are free. */
-const ROOM_SHARE = 0.05;
+const FREE_SHARE_MIN = 0.05;
 
 export type RangeLevel = 'ok' | 'filling' | 'full';
 
@@ -50,7 +50,7 @@ function levelAfter(before: RangeLevel, { usable, free }: RangeUsage): RangeLeve
   if (usable <= 0) return 'ok';
   if (free === 0) return 'full';
   const used = (usable - free) / usable;
-  if (before === 'full' && free < Math.min(usable, Math.max(2, usable * ROOM_SHARE))) return 'full';
+  if (before === 'full' && free < Math.min(usable, Math.max(2, usable * FREE_SHARE_MIN))) return 'full';
   if (used >= FILLING_SHARE) return 'filling';
   return before !== 'ok' && used >= EASED_SHARE ? 'filling' : 'ok';
 }

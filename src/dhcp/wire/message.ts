@@ -214,7 +214,7 @@ export interface EncodedMessage {
  * option 67 or 66 (RFC 2132 §9.3). What fits nowhere is left out and named.
  */
 export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, wholeBytes = limitBytes): EncodedMessage {
-  const layout = layOut(message, optionRoom(limitBytes), optionRoom(Math.max(limitBytes, wholeBytes)));
+  const layout = layOut(message, optionSpace(limitBytes), optionSpace(Math.max(limitBytes, wholeBytes)));
   const writer = new ByteWriter(takeBytes(Math.max(REPLY_BYTES_MIN, FIXED_BYTES + layout.main.size)));
   writer.u8(message.op);
   writer.u8(message.htype);
@@ -238,7 +238,7 @@ export function encodeDhcpMessage(message: DhcpMessage, limitBytes: number, whol
 }
 
 /** The option field's size in a message of at most `bytes`. */
-const optionRoom = (bytes: number): number =>
+const optionSpace = (bytes: number): number =>
   Math.min(Math.max(bytes, REPLY_BYTES_MIN), MESSAGE_BYTES_MAX) - FIXED_BYTES;
 
 function padTo(writer: ByteWriter, offset: number): void {

@@ -55,7 +55,7 @@ const ESP_MIB = 64;
 /** Two partition tables, aligned. */
 const TABLES_MIB = 2;
 /** Space for the files of the first boot: logs, package lists. */
-const ROOM_MIB = 192;
+const SPARE_MIB = 192;
 /** Space for directories and maps, as a share of the files' size. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
@@ -128,7 +128,7 @@ function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number 
       `the system does not fit into ${Math.floor((bytes ?? 0) / MIB)} MiB: use --size ${least}M or more`,
     );
   }
-  return { bios, esp, root: { startMib, mib: requestedMib ?? needed + ROOM_MIB } };
+  return { bios, esp, root: { startMib, mib: requestedMib ?? needed + SPARE_MIB } };
 }
 
 /** Derives a UUID of the disk or a partition from the root file system's. */

@@ -29,7 +29,7 @@ interface DebianImage {
 }
 
 /** Space for the archive, the root and the image. */
-const ROOM_BYTES = 4 * 1024 ** 3;
+const SPARE_BYTES = 4 * 1024 ** 3;
 
 /** The programs of the build, without those that every Debian has (tar, du). */
 export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[] => [
@@ -49,7 +49,7 @@ export async function makeDebianImage(request: DebianImageRequest): Promise<Debi
   const { workDir, release, arch, epochSeconds, onProgress } = request;
   const platform = checkDebianRequest(request);
   requirePrograms('Making a Debian image', debianImagePrograms(isRootUser()), request.path);
-  await checkRoom(workDir, request.bytes ?? 0);
+  await checkSpace(workDir, request.bytes ?? 0);
   const ids = chooseIds([release, arch, epochSeconds, request.cloudInit, ...request.packages].join(' '));
   const archive = join(workDir, 'root.tar');
   const file = join(workDir, 'disk.img');
@@ -80,9 +80,9 @@ function chooseIds(seed: string): { readonly root: string; readonly esp: string 
   return { root: formatUuid(hash), esp: `${esp.slice(0, 4)}-${esp.slice(4)}` };
 }
 
-async function checkRoom(directory: string, bytes: number): Promise<void> {
+async function checkSpace(directory: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
-  const needed = ROOM_BYTES + bytes;
+  const needed = SPARE_BYTES + bytes;
   if (bavail * bsize >= needed) return;
   const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
   const remedy = 'free space there, or set TMPDIR to a directory with more';

@@ -1,7 +1,7 @@
 // Publishes the files of an installer in the boot tree.
 
 import { dirname } from 'node:path';
-import { checkRoom } from '../content/blob-writing.ts';
+import { checkSpace } from '../content/blob-writing.ts';
 import { publishDirectory, type ReplacementCheck } from '../store/directory-publication.ts';
 import { type FileContent, makeDirectories } from '../store/publication.ts';
 
@@ -30,7 +30,7 @@ export async function publishInstallerFiles(
         : { name, data: data ?? new Uint8Array() },
     );
     const bytes = files.reduce((sum, file) => sum + ('data' in file ? file.data.length : 0), 0);
-    if (bytes > 0) await checkRoom(directory, bytes);
+    if (bytes > 0) await checkSpace(directory, bytes);
     await publishDirectory(directory, [...files, manifest], mayReplace);
   };
   await makeDirectories(dirname(directory));

@@ -30,7 +30,7 @@ export interface DiskWriter {
 /** Space that must stay free on the disk of the tree. */
 export const RESERVE_BYTES = 256 * 1024 * 1024;
 /** The free space is checked after this many written bytes. */
-export const ROOM_CHECK_BYTES = 64 * 1024 * 1024;
+export const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
 /** Level 9 takes twice as long as level 3 and saves a seventh, for many deployments. */
 const PACKING = {
   chunkSize: PIECE_BYTES,
@@ -41,7 +41,7 @@ const EMPTY_FRAME_BYTES_MIN = 16 * 1024 * 1024;
 const ZEROES = new Uint8Array(1024 * 1024);
 
 /** @throws RackError `store-unwritable` if the disk of `path` has no room for `needed` bytes */
-export async function checkRoom(path: string, needed: number): Promise<void> {
+export async function checkSpace(path: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const free = bavail * bsize;
   if (free >= needed + RESERVE_BYTES) return;
@@ -74,9 +74,9 @@ export class BlobFile implements DiskWriter {
       done += bytesWritten;
       this.#bytes += bytesWritten;
     }
-    if (this.#bytes - this.#checkedAt < ROOM_CHECK_BYTES) return;
+    if (this.#bytes - this.#checkedAt < SPACE_CHECK_BYTES) return;
     this.#checkedAt = this.#bytes;
-    await checkRoom(this.#path, 0);
+    await checkSpace(this.#path, 0);
   }
 
   async skip(length: number): Promise<void> {

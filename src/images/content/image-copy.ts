@@ -17,7 +17,7 @@ import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
-import { BlobFile, checkRoom, DiskPacker, type DiskWriter } from './blob-writing.ts';
+import { BlobFile, checkSpace, DiskPacker, type DiskWriter } from './blob-writing.ts';
 import {
   DISK_BYTES_MAX,
   DISK_HEAD_BYTES,
@@ -84,7 +84,7 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   if (!recognised.ok) throw unusable(fileName, recognised.problem);
   const diskBytesMax = request.diskBytesMax ?? DISK_BYTES_MAX;
   if (file.bytes > diskBytesMax) throw unusable(fileName, tooLarge(diskBytesMax));
-  await checkRoom(part, file.bytes);
+  await checkSpace(part, file.bytes);
   const chosen = await givenFormat(request, recognised.format);
   const format = chosen === 'raw.zst' || (request.compress ?? chosen !== 'raw') ? 'raw.zst' : 'raw';
   const disk = new DiskCounter(request, diskBytesMax);

@@ -16,7 +16,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { repeat, systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { isFields, parseJson } from '../../ground/fields.ts';
-import { checkRoom, ROOM_CHECK_BYTES } from './blob-writing.ts';
+import { checkSpace, SPACE_CHECK_BYTES } from './blob-writing.ts';
 import { DISK_BYTES_MAX, type DiskPiece, type ImageBytes } from './disk-image.ts';
 import { bytesOfFile, readImagePieces } from './image-file.ts';
 import { readProgramText } from './limited-program.ts';
@@ -41,7 +41,7 @@ const INFO_BYTES_MAX = 1024 * 1024;
 const MAP_BYTES_MAX = 64 * 1024 * 1024;
 /** `qemu-img check` found unused clusters. */
 const LEAKS = 3;
-const ROOM_CHECK_MS = 100;
+const SPACE_CHECK_MS = 100;
 const MAKE_WHOLE = 'combine both into one image: qemu-img convert -O qcow2 FILE whole.qcow2';
 const DAMAGED = 'it is damaged or cut short: copy it again, or see what `qemu-img check FILE` says';
 
@@ -94,7 +94,7 @@ export async function convertQcow2(
   const raw = await unnamed();
   await raw.truncate(bytes);
   const words = ['convert', '-n', '--target-is-zero', ...from, '-O', 'raw', '/dev/fd/3', '/dev/fd/4'];
-  await whileRoom(part, signal, (stop) => qemuImg(words, [own, raw], INFO_BYTES_MAX, stop)).catch(refusing);
+  await whileSpace(part, signal, (stop) => qemuImg(words, [own, raw], INFO_BYTES_MAX, stop)).catch(refusing);
   const map = parseJson(await qemuImg(['map', '--output=json', '-f', 'raw', '/dev/fd/3'], [raw], MAP_BYTES_MAX));
   return { pieces: piecesIn(await bytesOfFile(raw, part), map), bytes };
 }
@@ -124,19 +124,19 @@ async function copyToUnnamed(image: ImageBytes, { part, unnamed, refuse }: Conve
 export async function keepBytes(file: FileHandle, bytes: Uint8Array, at: number, part: string): Promise<void> {
   for (let done = 0; done < bytes.length; )
     done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
-  if (Math.floor(at / ROOM_CHECK_BYTES) !== Math.floor((at + bytes.length) / ROOM_CHECK_BYTES))
-    await checkRoom(part, 0);
+  if (Math.floor(at / SPACE_CHECK_BYTES) !== Math.floor((at + bytes.length) / SPACE_CHECK_BYTES))
+    await checkSpace(part, 0);
 }
 
-async function whileRoom(
+async function whileSpace(
   part: string,
   signal: AbortSignal | undefined,
   work: (stop: AbortSignal) => Promise<unknown>,
 ): Promise<void> {
   const full = new AbortController();
   let shortage: unknown;
-  const watch = repeat(systemClock, ROOM_CHECK_MS, () =>
-    checkRoom(part, 0).catch((error: unknown) => {
+  const watch = repeat(systemClock, SPACE_CHECK_MS, () =>
+    checkSpace(part, 0).catch((error: unknown) => {
       shortage = error;
       full.abort();
     }),

@@ -18,7 +18,7 @@ import type { Clock, Timer } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { RESERVE_BYTES } from '../content/blob-writing.ts';
 import { type BodyDeps, readBody } from './body.ts';
-import type { DiskRoom } from './disk-room.ts';
+import type { DiskSpace } from './disk-space.ts';
 import { type AttemptFault, cleanFault, cleanSaid, DownloadError, describeLastFault } from './fault.ts';
 import { isFinished, PartFile, partFiles, partPath, removeFiles } from './part-file.ts';
 import { planBody, rangeFields, type Wanted } from './range-answer.ts';
@@ -33,7 +33,7 @@ const PROGRESS_MS = 100;
 
 export interface DownloadDeps extends BodyDeps {
   readonly web: WebClient;
-  readonly room: DiskRoom;
+  readonly space: DiskSpace;
   readonly health: SourceHealth;
 }
 
@@ -202,15 +202,15 @@ export class FileDownload {
   }
 
   /** Reserves space; if the disk lacks it, removes files that nobody downloads any more. */
-  async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
+  async #reserve(bytes: number): ReturnType<DiskSpace['reserve']> {
     const { directory, isHeld = false } = this.#request;
     try {
-      return await this.#deps.room.reserve(directory, bytes);
+      return await this.#deps.space.reserve(directory, bytes);
     } catch (error) {
       if (!(isHeld && error instanceof DownloadError && error.fault.code === 'no-room')) throw error;
       const { neededBytes, freeBytes } = error.fault.params;
       await freeUnheldParts(directory, neededBytes - freeBytes, this.#clock.wallTimeMs());
-      return this.#deps.room.reserve(directory, bytes);
+      return this.#deps.space.reserve(directory, bytes);
     }
   }
 

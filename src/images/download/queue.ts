@@ -7,7 +7,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../ground/clock.ts';
 import { Bandwidth } from './body.ts';
-import { DiskRoom, type ReadDisk, readHostDisk } from './disk-room.ts';
+import { DiskSpace, type ReadDisk, readHostDisk } from './disk-space.ts';
 import { type DocumentRequest, fetchDocument } from './document.ts';
 import { type DownloadDeps, FileDownload } from './download.ts';
 import type { DownloadRequest, OnState } from './request.ts';
@@ -46,7 +46,7 @@ export class DownloadQueue implements Downloads {
       settings,
       web: new WebClient(settings, settings.filesOfHostMax),
       bandwidth: new Bandwidth(settings.bytesPerSecondMax),
-      room: new DiskRoom(readDisk),
+      space: new DiskSpace(readDisk),
       health: new SourceHealth(),
     };
     this.#documents = { web: new WebClient(settings, DOCUMENTS_OF_HOST_MAX), health: new SourceHealth() };

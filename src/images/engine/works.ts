@@ -9,7 +9,7 @@ import { RackError } from '../../ground/errors.ts';
 import { addBundle } from '../carry/bundle.ts';
 import type { CopyOrder } from '../carry/region-copies.ts';
 import { copyFromRegion } from '../carry/region-copy.ts';
-import { BlobFile, checkRoom } from '../content/blob-writing.ts';
+import { BlobFile, checkSpace } from '../content/blob-writing.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { type AddRequest, addImage } from '../content/image-adding.ts';
 import { bytesOfFile } from '../content/image-file.ts';
@@ -195,7 +195,7 @@ const WORKS = {
   ) => {
     const { directory, os, files } = options;
     const bytes = files.reduce((sum, { data }) => sum + data.length, 0);
-    await checkRoom(join(tree, 'images'), bytes);
+    await checkSpace(join(tree, 'images'), bytes);
     if (directory !== undefined) await publishDirectory(join(tree, directory), files, replaceable(tree, os));
     else for (const { name, data } of files) await publishFile(join(tree, name), data);
   },
@@ -246,7 +246,7 @@ async function withFile<T>(
   if (content.file !== undefined) return await use(content.file);
   const copy = beginCopy(tree);
   try {
-    await checkRoom(copy.path, content.bytes ?? 0);
+    await checkSpace(copy.path, content.bytes ?? 0);
     const out = await BlobFile.create(copy.path);
     try {
       for await (const piece of content.pieces()) await out.write(piece);

@@ -16,7 +16,7 @@
 import { basename, join } from 'node:path';
 import { RackError } from '../../ground/errors.ts';
 import { checkNames, type Publication } from '../build/environment.ts';
-import { BlobFile, checkRoom } from '../content/blob-writing.ts';
+import { BlobFile, checkSpace } from '../content/blob-writing.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { readImagePieces } from '../content/image-file.ts';
 import { readProgramText, runLimited } from '../content/limited-program.ts';
@@ -171,7 +171,7 @@ async function publishDisc(
   const links: StoreCopy[] = [];
   try {
     for (const _ of contents) links.push(beginCopy(tree));
-    await checkRoom(join(tree, 'images', '.part'), total);
+    await checkSpace(join(tree, 'images', '.part'), total);
     const files: PublishedFile[] = [];
     let before = 0;
     for (const [index, { name, rawName, bytes }] of contents.entries()) {

@@ -10,7 +10,7 @@ import { chmod, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { BlobFile, checkRoom } from '../content/blob-writing.ts';
+import { BlobFile, checkSpace } from '../content/blob-writing.ts';
 import { type AddRequest, type AddResult, checkImageCount, publishStored } from '../content/image-adding.ts';
 import { unusable } from '../content/image-copy.ts';
 import { bytesOfFile } from '../content/image-file.ts';
@@ -95,7 +95,7 @@ export async function copyRoot(
     await sweepBlobs(tree, systemClock.wallTimeMs(), new Set());
     part = beginCopy(tree);
     const { path } = part;
-    await checkRoom(path, bytes ?? 0);
+    await checkSpace(path, bytes ?? 0);
     const sha256 = await write(path, pieces, fileName);
     const file = await openStored(path);
     try {

@@ -17,7 +17,7 @@ import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
-import { checkRoom, ROOM_CHECK_BYTES } from '../content/blob-writing.ts';
+import { checkSpace, SPACE_CHECK_BYTES } from '../content/blob-writing.ts';
 import { assertOwnStore } from '../store/image-store.ts';
 import { makeDirectories, syncDirectory } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
@@ -49,12 +49,12 @@ export const uploadPartPath = (tree: string, upload: PartOf): string =>
   join(uploadDirectory(tree), partFileName(upload));
 
 /** @throws RackError `store-unwritable` without room for `bytes`, `tree-unreadable` */
-export async function checkUploadRoom(tree: string, bytes: number): Promise<void> {
+export async function checkUploadSpace(tree: string, bytes: number): Promise<void> {
   const directory = uploadDirectory(tree);
   try {
     assertOwnStore(tree);
     await makeDirectories(directory);
-    await checkRoom(join(directory, 'part'), bytes);
+    await checkSpace(join(directory, 'part'), bytes);
   } catch (error) {
     throw asStoreError(error, directory);
   }
@@ -84,7 +84,7 @@ interface PlacedPiece extends PieceCount {
  * @throws RackError `store-unwritable`; any error of reading the content
  */
 export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
-  await checkUploadRoom(tree, piece.bytes);
+  await checkUploadSpace(tree, piece.bytes);
   const path = uploadPartPath(tree, upload);
   if (written.has(path)) return 'busy';
   written.add(path);
@@ -121,7 +121,7 @@ export async function receiveWhole(
   content: AsyncIterable<Uint8Array>,
   bytesMax: number,
 ): Promise<WholeFile> {
-  await checkUploadRoom(tree, 0);
+  await checkUploadSpace(tree, 0);
   const path = join(uploadDirectory(tree), `.whole-${newUuid()}`);
   const hash = createHash('sha256');
   async function* hashed(): AsyncGenerator<Uint8Array> {
@@ -250,9 +250,9 @@ async function writeAll(
       done += bytesWritten;
       at += bytesWritten;
     }
-    if (at - checkedAt < ROOM_CHECK_BYTES) continue;
+    if (at - checkedAt < SPACE_CHECK_BYTES) continue;
     checkedAt = at;
-    await checkUploadRoom(tree, 0);
+    await checkUploadSpace(tree, 0);
   }
   return at - start;
 }

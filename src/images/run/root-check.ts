@@ -23,10 +23,10 @@ export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 export const ROOT_HEAD_BYTES = 512;
 /** A root needs EXPANSION times its packed size, plus ROOM_BYTES to work in. */
 const EXPANSION = 4;
-const ROOM_BYTES = 512 * 1024 * 1024;
+const SPARE_BYTES = 512 * 1024 * 1024;
 
 /** The disk space that a root needs, an estimate in bytes. */
-export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + ROOM_BYTES;
+export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + SPARE_BYTES;
 
 /** @param bytes its first ROOT_HEAD_BYTES */
 export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {

@@ -25,7 +25,7 @@ const ABSENT_HOSTS_MAX = 256;
  */
 export const WAIT_MS = 3000;
 /** From this many addresses on, the ARP table is read. */
-export const LOOK_FROM = 64;
+export const CHECK_FROM = 64;
 /** The greatest age of the table that may refuse a host, in milliseconds. */
 export const FRESH_MS = 50;
 
@@ -50,7 +50,7 @@ export class AbsentHosts {
     const until = this.#waits.get(address);
     if (until !== undefined && now < until) return true;
     if (!this.#hasRoom(address, now)) return this.#isPresent(address);
-    if (this.#waits.size >= LOOK_FROM && !this.#table.vicinity().isAbsent(address)) return true;
+    if (this.#waits.size >= CHECK_FROM && !this.#table.vicinity().isAbsent(address)) return true;
     this.#waits.delete(address);
     this.#waits.set(address, later(now, WAIT_MS));
     return true;

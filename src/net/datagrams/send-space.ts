@@ -25,7 +25,7 @@ import type { HostNote } from '../host-note.ts';
 import { readHostText } from '../kernel-text.ts';
 
 /** Datagrams between two checks: 32 small ones take under a tenth of the smallest buffer of Linux. */
-export const LOOK_EVERY = 32;
+export const CHECK_EVERY = 32;
 /** The greatest age of the ARP table, in milliseconds. */
 const TABLE_MS_MAX = 500;
 /** Absent hosts that got their one datagram. Beyond it none gets one until the table is read again. */
@@ -75,7 +75,7 @@ export class SendSpace {
     if (!this.#mayReach(address)) return false;
     if (this.#share === 0) {
       this.#sinceLook += 1;
-      if (this.#sinceLook < LOOK_EVERY) return true;
+      if (this.#sinceLook < CHECK_EVERY) return true;
     }
     this.#look();
     if (this.#share === 0) return true;

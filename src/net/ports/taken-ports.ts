@@ -80,7 +80,7 @@ export const portNames = ({ ports }: Pick<PortConflict, 'ports'>): string =>
   `port ${[...new Set(ports.map(({ port }) => port))].join(', ')}`;
 
 /** The most places that a sentence names. */
-const PLACES_NAMED_MAX = 4;
+const SOCKETS_NAMED_MAX = 4;
 
 /** A clause: the places, the settings that need them, the program, and what to do. */
 export function portConflictText(conflict: PortConflict): string {
@@ -95,7 +95,7 @@ export function portConflictText(conflict: PortConflict): string {
   const settings = [...new Set(ports.map(({ setting }) => setting))];
   const who = ownerText(conflict, ports[0]?.port ?? 0);
   const [need, belong] = [settings.length === 1 ? 'needs' : 'need', places.length === 1 ? 'belongs' : 'belong'];
-  const what = `${listed(places, PLACES_NAMED_MAX)}, which ${settings.join(', ')} ${need}, ${belong} to ${who}`;
+  const what = `${listed(places, SOCKETS_NAMED_MAX)}, which ${settings.join(', ')} ${need}, ${belong} to ${who}`;
   if (isHarmless(conflict))
     return `${what}: the rack goes on without, and loaders that know no other port load nothing by HTTP`;
   return `${what}: stop it, or change ${settings.join(', ')}`;

@@ -47,7 +47,7 @@ export const BODY_WAIT_MS_MAX = 20_000;
  */
 export const BODIES_WAITING_MAX = 256;
 /** How often all places are checked, in milliseconds. */
-const LOOK_MS = 1000;
+const CHECK_MS = 1000;
 
 export interface PlacedClient {
   isAwaited(): boolean;
@@ -188,7 +188,7 @@ export class BodyPlaces {
   }
 
   #lookLater(): void {
-    this.#look ??= this.#clock.schedule(LOOK_MS, () => {
+    this.#look ??= this.#clock.schedule(CHECK_MS, () => {
       this.#look = undefined;
       const now = this.#clock.now();
       for (const holder of this.#holders) this.#lookAt(holder, now);

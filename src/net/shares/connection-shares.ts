@@ -133,12 +133,12 @@ export const UNASKED_MS = 500;
  */
 export const PIPELINED_MAX = 4;
 /** How often all connections are checked, in milliseconds. */
-const LOOK_MS = 1000;
+const CHECK_MS = 1000;
 /**
  * Waiting connections considered in one turn of the event loop; if any was served, the next turn
  * continues.
  */
-const WAITING_LOOKS_MAX = 64;
+const WAITING_CHECKS_MAX = 64;
 
 /** Why a connection is closed before its request was answered. */
 export type ConnectionRefusal = 'too-many-connections' | 'too-slow' | 'body-gave-way' | 'tiny-chunks';
@@ -329,7 +329,7 @@ export class ConnectionShares {
     let looks = 0;
     const refused = new Set<string>();
     for (const connection of [...this.#queue]) {
-      if (looks >= WAITING_LOOKS_MAX) break;
+      if (looks >= WAITING_CHECKS_MAX) break;
       if (refused.has(connection.address) || !this.#queue.has(connection)) continue;
       looks += 1;
       if (this.#tryToServe(connection)) this.#queue.leave(connection);
@@ -414,7 +414,7 @@ export class ConnectionShares {
   }
 
   #lookLater(): void {
-    this.#look ??= this.#options.clock.schedule(LOOK_MS, () => {
+    this.#look ??= this.#options.clock.schedule(CHECK_MS, () => {
       this.#look = undefined;
       this.#lookAtAll();
       if (this.#served.size > 0 || this.#queue.size > 0) this.#lookLater();

@@ -16,7 +16,7 @@
 import { type Ipv4, withoutIpv4Mapping } from '../../ground/address.ts';
 
 /** Idle places examined for one newcomer: the first nearly always fits. */
-const IDLE_LOOKS_MAX = 64;
+const IDLE_CHECKS_MAX = 64;
 
 export interface Place<T> {
   readonly holder: T;
@@ -199,7 +199,7 @@ export class FairShares<T> {
     for (const place of this.#idle) {
       if (place.address === address || this.getCount(place.address) > own) return place;
       looks += 1;
-      if (looks >= IDLE_LOOKS_MAX) break;
+      if (looks >= IDLE_CHECKS_MAX) break;
     }
     return undefined;
   }

@@ -42,7 +42,7 @@ import { noteDeletion } from './import-events.ts';
 import { deletionReason, FailureReports } from './import-failure.ts';
 import { removal, removeNamed } from './removal.ts';
 
-const LOOK_MS = 2000;
+const CHECK_MS = 2000;
 /**
  * How often an unchanged list is reported, and how long a failed removal waits, in milliseconds:
  * well within PRESENT_MS.
@@ -96,7 +96,7 @@ export class HostImages {
 
   begin(): void {
     void this.look().finally(() => {
-      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(LOOK_MS, () => this.begin());
+      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(CHECK_MS, () => this.begin());
     });
   }
 

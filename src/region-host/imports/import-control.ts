@@ -42,9 +42,9 @@ import { presentNames, removeOlderImages, removeResource } from './removal.ts';
 import { beginRun, emptyReason, selectedSources, stillSkipped } from './run-request.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
-const LOOK_MS = 2000;
+const CHECK_MS = 2000;
 /** The longest pause between two checks, in milliseconds: the configuration may have changed. */
-const LOOK_MS_MAX = 60_000;
+const CHECK_MS_MAX = 60_000;
 /** The pause after a failed check, in milliseconds. */
 const RETRY_MS = 5000;
 /** The longest name of a skipped image that is stored. */
@@ -155,7 +155,7 @@ export class ImportControl {
     this.#timer?.cancel();
     if (!this.#isActive) return;
     // Other processes may store requests, too.
-    const max = this.#deps.region.store.duties === undefined ? LOOK_MS_MAX : LOOK_MS;
+    const max = this.#deps.region.store.duties === undefined ? CHECK_MS_MAX : CHECK_MS;
     this.#timer = this.#deps.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
   }
 

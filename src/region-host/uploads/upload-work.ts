@@ -19,7 +19,7 @@ import { RackError } from '../../ground/errors.ts';
 import { FILE_TYPES, findFileKind } from '../../images/make/upload-kind.ts';
 import {
   adoptWhole,
-  checkUploadRoom,
+  checkUploadSpace,
   discardWhole,
   type PieceCount,
   type PieceResult,
@@ -42,7 +42,7 @@ import type { ImageThread } from '../imports/image-thread.ts';
 import { FailureReports, failureReason, threadReason } from '../imports/import-failure.ts';
 import { removeNamed } from '../imports/removal.ts';
 
-const LOOK_MS = 60_000;
+const CHECK_MS = 60_000;
 /** How long an upload may be left alone, in milliseconds; then it is removed. */
 const ABANDONED_MS = 24 * 3_600_000;
 /** How many uploads become images at the same time: a long one does not hold up the others. */
@@ -103,7 +103,7 @@ export class UploadWork implements UploadFiles {
   }
 
   async checkRoom(bytes: number): Promise<void> {
-    await checkUploadRoom(this.#tree, bytes);
+    await checkUploadSpace(this.#tree, bytes);
   }
 
   async holds(upload: ImageUpload): Promise<boolean> {
@@ -158,7 +158,7 @@ export class UploadWork implements UploadFiles {
     this.#lookAgain = true;
     this.#looking ??= this.#lookUntilDone().finally(() => {
       this.#looking = undefined;
-      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(LOOK_MS, () => this.look());
+      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(CHECK_MS, () => this.look());
     });
   }
 

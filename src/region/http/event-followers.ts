@@ -30,8 +30,8 @@ import { EventAnswer, type StreamResponse } from './event-stream.ts';
  */
 export const FOLLOWERS_MAX = 64;
 /** How often the log is read while it has followers, in milliseconds. */
-const LOOK_MS = 200;
-const LOOK_EVENTS_MAX = 100;
+const POLL_MS = 200;
+const POLL_EVENTS_MAX = 100;
 
 /**
  * How long a check of a follower's rights stays valid, in milliseconds. Afterwards they are checked
@@ -134,7 +134,7 @@ export class EventFollowers {
     } finally {
       this.#isLooking = false;
     }
-    if (this.#followers.size > 0) this.#lookSoon(this.#isAsked ? 0 : LOOK_MS);
+    if (this.#followers.size > 0) this.#lookSoon(this.#isAsked ? 0 : POLL_MS);
   }
 
   /**
@@ -231,7 +231,7 @@ export class EventFollowers {
     if (!(await this.#mayFollow(follower))) return;
     if (follower.place < range.oldest - 1) this.#sendGap(follower, range.oldest);
     const upTo = Math.min(follower.place + PIECE_IDS, range.newest);
-    const filter = { ...following.filter, after: follower.place, upTo, limit: LOOK_EVENTS_MAX };
+    const filter = { ...following.filter, after: follower.place, upTo, limit: POLL_EVENTS_MAX };
     const { store } = this.#region;
     const events = (await store.listEvents(filter)).toReversed();
     for (const event of events) {
@@ -239,7 +239,7 @@ export class EventFollowers {
       answer.send({ id, event: 'event', data: following.render(event) });
     }
     const last = events.at(-1);
-    if (last !== undefined) follower.place = events.length < LOOK_EVENTS_MAX ? upTo : last.id;
+    if (last !== undefined) follower.place = events.length < POLL_EVENTS_MAX ? upTo : last.id;
     else follower.place = Math.min(range.newest, ((await store.nearestEvent('after', upTo)) ?? range.newest + 1) - 1);
   }
 }

@@ -30,14 +30,14 @@ import type { ApiContext } from './routes.ts';
 
 const LISTEN_RETRY_MS = 1000;
 const RACKS_COUNTED_MS = 2000;
-const CERTIFICATE_LOOK_MS = 43_200_000;
+const CERTIFICATE_CHECK_MS = 43_200_000;
 /**
  * How long answers under way may take when a listener closes, in milliseconds; then their
  * connections are cut.
  */
 const CLOSE_MS = 2000;
 /** How often connections that became idle are closed meanwhile, in milliseconds. */
-const CLOSE_LOOK_MS = 100;
+const CLOSE_CHECK_MS = 100;
 
 type BuildApp = (context: ApiContext, kind?: ListenerKind) => FastifyInstance;
 /**
@@ -239,7 +239,7 @@ export class ListeningApi implements RegionApi {
     if (this.#pair === undefined || this.#tls === undefined || this.#closed) return;
     const note = certificateProblem(this.#pair, this.#tls, clock.wallTimeMs());
     if (note !== undefined) this.#context.onProblem({ id: newUuid(), note });
-    this.#certificateLook = clock.schedule(CERTIFICATE_LOOK_MS, () => this.#lookAtCertificate());
+    this.#certificateLook = clock.schedule(CERTIFICATE_CHECK_MS, () => this.#lookAtCertificate());
   }
 
   async #listen(endpoint: Endpoint) {
@@ -341,7 +341,7 @@ export class ListeningApi implements RegionApi {
     const { connections } = this.#context.listenerLimits;
     const { clock } = this.#context.region;
     await acceptQueued(app.server);
-    const timer = repeat(clock, CLOSE_LOOK_MS, () => connections.endResting(app.server), 0);
+    const timer = repeat(clock, CLOSE_CHECK_MS, () => connections.endResting(app.server), 0);
     const cut = clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
     await app.close();
     timer.cancel();

@@ -88,7 +88,7 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
       'another rack has registered this key: remove the key file to generate a new one',
     );
   }
-  const gone = roomFor(registration, racks, atMs);
+  const gone = findReplaceable(registration, racks, atMs);
   if (gone !== undefined && 'text' in gone) return refuseAdmission(gone.name, gone.text);
   const rack: Rack = {
     uuid,
@@ -131,16 +131,20 @@ function gaveWayEvent(gone: Rack, address: string, atMs: number): NewMachineEven
 const heardMs = (rack: Rack): number => rack.seenMs ?? rack.registeredMs;
 
 /** What an administrator does if there is no room. */
-const ROOM = `accept or remove some on the region (rackboot racks list), or wait: one that was silent for ${counted(PENDING_KEPT_MS / 60_000, 'minute')} gives way`;
+const FULL_REMEDY = `accept or remove some on the region (rackboot racks list), or wait: one that was silent for ${counted(PENDING_KEPT_MS / 60_000, 'minute')} gives way`;
 
 /** The pending rack to remove for a new one, or the refusal of the new one; `undefined` if there is room. */
-function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: number): Rack | RefusalWord | undefined {
+function findReplaceable(
+  registration: RackRegistration,
+  racks: readonly Rack[],
+  atMs: number,
+): Rack | RefusalWord | undefined {
   const pending = racks.filter(({ state }) => state === 'pending').toSorted((a, b) => heardMs(a) - heardMs(b));
   const [oldest] = pending;
   const full = (): RefusalWord =>
     refusal(
       'racks-limit',
-      `there is no room for another rack: ${counted(racks.length, 'rack is', 'racks are')} known, ${pending.length} pending; ${ROOM}`,
+      `there is no room for another rack: ${counted(racks.length, 'rack is', 'racks are')} known, ${pending.length} pending; ${FULL_REMEDY}`,
     );
   if (racks.length >= RACKS_MAX) return oldest !== undefined && isSilent(oldest, atMs) ? oldest : full();
   if (registration.key.kind !== 'own') return undefined;
@@ -159,7 +163,7 @@ function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: n
   const near = pending.filter((rack) => rack.address === address).length;
   return refusal(
     'racks-limit',
-    `${counted(near, 'rack')} from ${address} ${near === 1 ? 'is' : 'are'} pending, the maximum; ${ROOM}`,
+    `${counted(near, 'rack')} from ${address} ${near === 1 ? 'is' : 'are'} pending, the maximum; ${FULL_REMEDY}`,
   );
 }
 

@@ -15,7 +15,7 @@ export const BALLAST_FILE = 'leases.ballast';
 /** In bytes: room for some 50 000 leases. */
 export const BALLAST_BYTES = 8 * 1024 * 1024;
 /** The file is made only where so many times its size is free. */
-const ROOM_FACTOR = 4;
+const BALLAST_FACTOR = 4;
 /** Less room means a full disk: SQLite needs some pages for its log. */
 const FULL_BYTES = 512 * 1024;
 
@@ -50,7 +50,7 @@ export class Ballast {
    * with the system's error
    */
   async keep(): Promise<boolean> {
-    if (this.#isMaking || this.#exists() || this.#freeBytes() < ROOM_FACTOR * BALLAST_BYTES) return false;
+    if (this.#isMaking || this.#exists() || this.#freeBytes() < BALLAST_FACTOR * BALLAST_BYTES) return false;
     this.#isMaking = true;
     try {
       await replaceFile(this.#path, `${this.#path}.part`, randomPieces);

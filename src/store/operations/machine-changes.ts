@@ -12,7 +12,7 @@ import type { MachineChange, ReportedInterface } from '../../region/records/deci
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { isUnfinished } from '../../region/records/script-store.ts';
 import { assigned, fromRow } from '../rows.ts';
-import { needingRoom, numberIn, one, run, type Steps } from '../steps.ts';
+import { needingSpace, numberIn, one, run, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
 import { type EventTable, machineEvents } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
@@ -97,7 +97,7 @@ export function* applyChanges(
   yield* updateAll(updates, atMs, yield* nameTasks(changes));
   for (const { machine, change } of changes) {
     if (change.interfaces !== undefined) yield* setInterfaces(machine, change.interfaces);
-    if (change.userData instanceof Uint8Array) yield needingRoom(run(SET_USER_DATA_SQL, machine.id, change.userData));
+    if (change.userData instanceof Uint8Array) yield needingSpace(run(SET_USER_DATA_SQL, machine.id, change.userData));
   }
   const idsOf = (isOne: (change: DecidedChange['change'], id: number) => boolean): string[] => {
     const ids = changes.filter(({ machine, change }) => isOne(change, machine.id)).map(({ machine }) => machine.id);

@@ -7,7 +7,7 @@ import {
   type StoredFile,
 } from '../../region/records/file-store.ts';
 import { codec, number, type Row, text } from '../rows.ts';
-import { all, needingRoom, numberIn, one, run, type Steps } from '../steps.ts';
+import { all, needingSpace, numberIn, one, run, type Steps } from '../steps.ts';
 import { claimAccount } from './claims.ts';
 
 const OF_USER = 'account_id = (SELECT id FROM account WHERE username = ?)';
@@ -29,7 +29,7 @@ export const fileTable = {
     const sql =
       'INSERT INTO stored_file (account_id, name, key, content, created_ms) VALUES (?, ?, ?, ?, ?) ' +
       'ON CONFLICT (account_id, name) DO UPDATE SET content = excluded.content RETURNING id, name, key';
-    const stored = yield needingRoom(one(sql, account, name, key, content, atMs));
+    const stored = yield needingSpace(one(sql, account, name, key, content, atMs));
     return stored.row === undefined ? 'no-user' : readInfo(stored.row);
   },
 

@@ -29,7 +29,7 @@ import { MachineStamps } from './machine-stamps.ts';
 const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
 
 /** Room that users' files and data leave on the disk: several times that of leases (`leases/ballast.ts`). */
-export const ROOM_BYTES = 64 * 1024 * 1024;
+export const SPARE_BYTES = 64 * 1024 * 1024;
 
 class WaitedTransaction extends OpenTransaction {
   readonly ended: Promise<void>;
@@ -171,8 +171,8 @@ export class Transactions implements RegionDriver {
 
   #answer(statement: Statement): Answer {
     const { sql, needsRoom } = statement;
-    if (needsRoom === true && freeBytes(dirname(this.#path)) < ROOM_BYTES)
-      throw new StoreOutage({ note: 'file-full', file: this.#path, said: `less than ${mebibytes(ROOM_BYTES)} free` });
+    if (needsRoom === true && freeBytes(dirname(this.#path)) < SPARE_BYTES)
+      throw new StoreOutage({ note: 'file-full', file: this.#path, said: `less than ${mebibytes(SPARE_BYTES)} free` });
     if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: [], changes: 0 };
     if (sql.includes('machine_stamp(')) this.#stamps.look();
     return answerOn(this.#statements, statement);

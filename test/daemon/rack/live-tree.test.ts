@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { FIRST_LOOK_MS_MAX, LiveTree } from '../../../src/daemon/rack/live-tree.ts';
+import { FIRST_SCAN_MS_MAX, LiveTree } from '../../../src/daemon/rack/live-tree.ts';
 import { watchTree } from '../../../src/daemon/rack/tree-watch.ts';
 import { BootTree } from '../../../src/files/file-tree.ts';
 import { TREE_DEPTH_MAX } from '../../../src/files/tree-index.ts';
@@ -65,7 +65,7 @@ test('a start waits for a hanging disk up to its bound, and the tree is served o
   writeFileSync(join(directory, 'kernel'), 'x');
   const { clock, opening, kinds } = begin(context, directory);
   // Before the system could answer.
-  clock.advance(FIRST_LOOK_MS_MAX);
+  clock.advance(FIRST_SCAN_MS_MAX);
   const tree = await opening;
   assert.match(tree.problem?.reason ?? '', /was not read within 10 s.*check its disk/);
   assert.equal(tree.hasFile('kernel'), false);

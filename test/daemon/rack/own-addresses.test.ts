@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
 import { Neighbourhood } from '../../../src/daemon/rack/neighbourhood.ts';
-import { GONE_MS, LOOK_MS, RETELL_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
+import { CHECK_MS, GONE_MS, RETELL_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkWithPrefix } from '../../../src/ground/address.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
@@ -97,7 +97,7 @@ test('a host that only answers ARP is found by the rack’s repeated probe', asy
   assert.deepEqual(rig.asked, [`eth1 ${OWN}`]);
   assert.deepEqual(rig.reported(), []);
   answer = OTHER;
-  await rig.pass(LOOK_MS);
+  await rig.pass(CHECK_MS);
   assert.equal(rig.reported().length, 1);
   assert.equal(rig.around.notes.length, 1);
   assert.equal(rig.asked.length, 2);

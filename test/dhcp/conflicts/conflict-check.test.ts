@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../../src/boot/client.ts';
-import { CONFLICT_SHARE, PROBES_AHEAD_MAX, STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
+import { CONFLICT_SHARE, PROBES_AHEAD_MAX, STOCK_CHECK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
 import { HOLDER_MS_MAX } from '../../../src/dhcp/conflicts/last-holders.ts';
 import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events/events.ts';
@@ -162,12 +162,12 @@ test('an address in use is set aside before it is offered to anyone, and the eve
 test('a probe’s result is believed for some minutes, then the address is probed again', async () => {
   const rig = await start();
   const before = rig.wire.asked.length;
-  await rig.pass(STOCK_REFRESH_MS - STOCK_LOOK_MS);
+  await rig.pass(STOCK_REFRESH_MS - STOCK_CHECK_MS);
   assert.equal(rig.wire.asked.length, before);
-  await rig.pass(3 * STOCK_LOOK_MS);
+  await rig.pass(3 * STOCK_CHECK_MS);
   assert.equal(rig.wire.asked.length, 2 * before);
   rig.wire.up = false;
-  await rig.pass(STOCK_FRESH_MS + STOCK_LOOK_MS);
+  await rig.pass(STOCK_FRESH_MS + STOCK_CHECK_MS);
   assert.equal(rig.wire.asked.length, 2 * before);
   rig.wire.up = true;
   assert.deepEqual(rig.offered(MAC_A), [], 'old answers do not count');
@@ -194,7 +194,7 @@ test('a client that requests an address already being probed gets the result of 
   const rig = await start();
   rig.wire.slow = true;
   for (const address of [...rig.wire.asked]) rig.server.heard(address);
-  await rig.pass(STOCK_LOOK_MS);
+  await rig.pass(STOCK_CHECK_MS);
   const running = rig.wire.waiting.length;
   const wanted = rig.wire.asked.at(-1) ?? assert.fail();
   assert.ok(running > 0);
@@ -219,7 +219,7 @@ test('once every address was used, the one free for longest is probed ahead of n
   rig.wire.asked.length = 0;
   rig.network.take();
   await rig.pass(700_000);
-  await rig.pass(STOCK_LOOK_MS);
+  await rig.pass(STOCK_CHECK_MS);
   const oldest = rig.table.all().toSorted((a, b) => a.expiresAt - b.expiresAt)[0]?.address;
   assert.ok(oldest !== undefined && rig.wire.asked.includes(oldest));
   assert.deepEqual(rig.offered(MAC_C), [formatIpv4(oldest)], 'at once');
@@ -242,7 +242,7 @@ test('in a range whose every address was used once, as many clients can come at 
   rig.journal.commit();
   assert.equal(rig.table.size, 40);
   await rig.pass(700_000);
-  await rig.pass(STOCK_LOOK_MS);
+  await rig.pass(STOCK_CHECK_MS);
   const oldest = rig.table.all().toSorted((a, b) => a.expiresAt - b.expiresAt);
   const given = new Set<string>();
   for (let index = 0; index < STOCK_SIZE; index += 1) {
@@ -290,8 +290,8 @@ test('an ended lease is not set aside because its client still uses the address:
   rig.take(MAC_A, ip(address));
   rig.wire.users.set(ip(address), MAC_A);
   await rig.pass(700_000);
-  await rig.pass(STOCK_LOOK_MS);
-  await rig.pass(STOCK_LOOK_MS);
+  await rig.pass(STOCK_CHECK_MS);
+  await rig.pass(STOCK_CHECK_MS);
   assert.equal(rig.table.find(ip(address))?.state, 'bound');
   assert.deepEqual(rig.offered(MAC_A), [], 'another host may use it by now');
   await settle();
@@ -317,7 +317,7 @@ test('a host that answers for every address empties no range', async () => {
   const rig = await start(config(subnet({ ...WIDE, dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.139') } })));
   rig.wire.users.set(ip('10.20.0.139'), SQUATTER);
   for (let low = 0; low < 256; low += 1) rig.wire.users.set(ipv4(ip('10.20.0.0') + low), SQUATTER);
-  for (let turn = 0; turn < 100; turn += 1) await rig.pass(STOCK_LOOK_MS);
+  for (let turn = 0; turn < 100; turn += 1) await rig.pass(STOCK_CHECK_MS);
   const declined = (): number => rig.server.leases().filter(({ state }) => state === 'declined').length;
   for (let index = 0; index < 20; index += 1) {
     rig.offered(mac(0x525400000100 + index));
@@ -453,10 +453,10 @@ test('a host found using an address without a lease is a stranger to it the next
   const rig = await start(config(subnet({ dynamic: one })));
   const address = ip('10.20.0.100');
   rig.wire.users.set(address, SQUATTER);
-  await rig.pass(STOCK_LOOK_MS + STOCK_FRESH_MS);
+  await rig.pass(STOCK_CHECK_MS + STOCK_FRESH_MS);
   assert.equal(rig.table.find(address)?.state, 'declined');
   await rig.pass(3_600_000);
-  await rig.pass(STOCK_LOOK_MS);
+  await rig.pass(STOCK_CHECK_MS);
   assert.equal(rig.table.find(address)?.state, 'declined', 'set aside again');
   assert.equal(rig.reported('dhcp.conflict').length, 2);
   await rig.server.close();

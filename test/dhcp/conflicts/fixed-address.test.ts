@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LOOK_AGAIN_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
+import { RECHECK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { formatIpv4, type Ipv4, type MacAddress } from '../../../src/ground/address.ts';
@@ -123,7 +123,7 @@ test('a fixed address that one answer set aside returns to its client when the c
   assert.equal(take(meanwhile), 'ACK');
   wire.answers = undefined;
   asked();
-  rack.clock.advance(LOOK_AGAIN_MS - 1000);
+  rack.clock.advance(RECHECK_MS - 1000);
   assert.deepEqual([await discover(), asked()], [[meanwhile, ''], []], 'not before');
   rack.clock.advance(1000);
   reported('');
@@ -139,9 +139,9 @@ test('while a host answers for a fixed address, an event says so once a minute, 
   assert.equal(reported('dhcp.fixed-address-used').length, 1);
   asked();
   for (let minute = 0; minute < 50; minute += 1) {
-    rack.clock.advance(LOOK_AGAIN_MS / 2);
+    rack.clock.advance(RECHECK_MS / 2);
     assert.deepEqual([await discover(), asked()], [[meanwhile, ''], []]);
-    rack.clock.advance(LOOK_AGAIN_MS / 2);
+    rack.clock.advance(RECHECK_MS / 2);
     assert.equal((await discover()).join(''), meanwhile);
     assert.deepEqual(asked().slice(0, 1), ['10.20.0.20']);
   }
@@ -158,7 +158,7 @@ test('a fixed address that its client declined is probed, and returns to the cli
   rack.journal.commit();
   assert.equal(rack.table.find(FIXED)?.state, 'declined');
   asked();
-  rack.clock.advance(LOOK_AGAIN_MS);
+  rack.clock.advance(RECHECK_MS);
   assert.equal((await discover()).join(''), '10.20.0.20');
   assert.deepEqual(asked(), ['10.20.0.20']);
   assert.equal(take('10.20.0.20'), 'ACK');
@@ -170,7 +170,7 @@ test('if the wire cannot be probed, a declined fixed address stays set aside for
   assert.equal(take('10.20.0.20'), 'ACK');
   rack.say({ type: 'decline', mac: MAC_A, requested: FIXED, server: RACK });
   rack.journal.commit();
-  rack.clock.advance(LOOK_AGAIN_MS);
+  rack.clock.advance(RECHECK_MS);
   assert.match((await discover())[0], /^10\.20\.0\.10\d$/);
 });
 

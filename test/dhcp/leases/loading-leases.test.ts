@@ -6,9 +6,9 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { isActive, LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import {
   AHEAD_MS,
-  KEPT_PER_LOOK_MAX,
+  CHECK_MS,
+  KEPT_PER_CHECK_MAX,
   LOADING_MAX,
-  LOOK_MS,
   LoadingLeases,
   QUIET_MS,
 } from '../../../src/dhcp/leases/loading-leases.ts';
@@ -85,7 +85,7 @@ test('a lease runs on while its machine loads, and ends when it has been quiet',
   const [first] = written;
   assert.deepEqual({ ...first, expiresAt: before.expiresAt }, before, 'nothing but its end has changed');
   transfers.delete(ADDRESS);
-  pass(QUIET_MS - 2 * LOOK_MS);
+  pass(QUIET_MS - 2 * CHECK_MS);
   assert.ok(isRunning(), 'a pause between two files');
   pass(QUIET_MS);
   assert.ok(!isRunning());
@@ -119,14 +119,14 @@ test('an ended lease runs again, unless it was released or set aside or its addr
   ended.pass(PXE_MS + 1000);
   ended.table.expire(ended.clock.now(), 10);
   ended.loading.heard(ADDRESS, ended.clock.now());
-  ended.pass(2 * LOOK_MS);
+  ended.pass(2 * CHECK_MS);
   assert.ok(ended.isRunning());
   for (const state of ['released', 'declined'] as const) {
     const { clock, written, loading, give, apply, pass } = rig();
     const lease = give();
     apply({ ...lease, state, expiresAt: later(clock.now(), state === 'declined' ? 5000 : 0) });
     loading.heard(ADDRESS, clock.now());
-    pass(2 * LOOK_MS);
+    pass(2 * CHECK_MS);
     assert.deepEqual(written, [], state);
   }
   const offered = rig();
@@ -135,7 +135,7 @@ test('an ended lease runs again, unless it was released or set aside or its addr
   offered.table.expire(offered.clock.now(), 10);
   offered.table.pools.onOffered(ADDRESS);
   offered.loading.heard(ADDRESS, offered.clock.now());
-  offered.pass(2 * LOOK_MS);
+  offered.pass(2 * CHECK_MS);
   assert.deepEqual(offered.written, [], 'it is about to be another machine’s');
 });
 
@@ -182,7 +182,7 @@ test('beyond the bound the longest silent machine is forgotten, and one look wri
     pass(1000);
     most = Math.max(most, written.length - before);
   }
-  assert.equal(most, KEPT_PER_LOOK_MAX);
+  assert.equal(most, KEPT_PER_CHECK_MAX);
   pass(1000);
   assert.ok(!isRunning(addressAt(0)), 'it ends by its own time');
   for (let index = 1; index <= LOADING_MAX; index += 1) assert.ok(isRunning(addressAt(index)), `${index}`);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Instant, sleep, systemClock } from '../../../src/ground/clock.ts';
 import { RESERVE_BYTES } from '../../../src/images/content/blob-writing.ts';
-import { DiskRoom } from '../../../src/images/download/disk-room.ts';
+import { DiskSpace } from '../../../src/images/download/disk-space.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import type { DownloadState } from '../../../src/images/download/request.ts';
 import { endOf } from '../../support/download-end.ts';
@@ -176,7 +176,7 @@ describe('downloads together', () => {
 
   test('do not count the same free space; one that is written gives its reservation back', async () => {
     let freeBytes = RESERVE_BYTES + 100;
-    const room = new DiskRoom(async (directory) => ({ disk: directory === 'a' ? 1 : 2, freeBytes }));
+    const room = new DiskSpace(async (directory) => ({ disk: directory === 'a' ? 1 : 2, freeBytes }));
     const first = await room.reserve('a', 60);
     const params = { directory: 'a', freeBytes: RESERVE_BYTES + 40, neededBytes: RESERVE_BYTES + 60 };
     await assert.rejects(room.reserve('a', 60), { fault: { code: 'no-room', params } });

@@ -23,7 +23,7 @@ import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { exchangePaths } from '../../../src/files/exchange-paths.ts';
 import { newUuid } from '../../../src/ground/clock.ts';
 import { RackError } from '../../../src/ground/errors.ts';
-import { checkUploadRoom } from '../../../src/images/make/upload-part.ts';
+import { checkUploadSpace } from '../../../src/images/make/upload-part.ts';
 import { sweepDownloads } from '../../../src/images/run/left-downloads.ts';
 import { checkParts } from '../../../src/images/run/part-check.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/run/refusals.ts';
@@ -257,7 +257,7 @@ test('a directory of images that is a link is refused everywhere, because no mac
       () => sweepDownloads(tree, Date.now()),
       () => sweepBlobs(tree, Date.now(), new Set()),
       async () => beginCopy(tree),
-      () => checkUploadRoom(tree, 1),
+      () => checkUploadSpace(tree, 1),
     ])
       await assert.rejects(refused(), words);
     const { complaint } = await printedBy(() => runCommandLine(['images', 'fsck', '--tree', tree]));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
-import { AbsentHosts, FRESH_MS, LOOK_FROM, WAIT_MS } from '../../../src/net/datagrams/absent-hosts.ts';
+import { AbsentHosts, CHECK_FROM, FRESH_MS, WAIT_MS } from '../../../src/net/datagrams/absent-hosts.ts';
 import type { Vicinity } from '../../../src/net/datagrams/send-space.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -63,7 +63,7 @@ describe('absent hosts', () => {
 
   it('are not looked up while they are few', () => {
     const rig = new Rig();
-    for (let round = 0; round < 100; round += 1) rig.admitted(0, LOOK_FROM);
+    for (let round = 0; round < 100; round += 1) rig.admitted(0, CHECK_FROM);
     assert.equal(rig.looks, 0);
   });
 

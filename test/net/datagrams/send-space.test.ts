@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
 import {
   ASKED_MAX,
-  LOOK_EVERY,
+  CHECK_EVERY,
   readArpTable,
   SendSpace,
   type Vicinity,
@@ -39,14 +39,14 @@ describe('a send buffer', () => {
   it('with enough space takes datagrams to any host, and is checked once in LOOK_EVERY', () => {
     const rig = new Rig();
     rig.usedBytes = 249;
-    assert.equal(rig.admitted(ABSENT, LOOK_EVERY * 10), LOOK_EVERY * 10);
+    assert.equal(rig.admitted(ABSENT, CHECK_EVERY * 10), CHECK_EVERY * 10);
     assert.equal(rig.looks, 10);
   });
 
   it('that is short of space takes one datagram to an absent host, and all to hosts that are present or behind a router', () => {
     const rig = new Rig();
     rig.usedBytes = 250;
-    rig.admitted(PRESENT, LOOK_EVERY);
+    rig.admitted(PRESENT, CHECK_EVERY);
     assert.equal(rig.admitted(ABSENT, 100), 1);
     assert.equal(rig.admitted(ip('10.20.0.78'), 100), 1);
     assert.equal(rig.admitted(PRESENT, 100), 100);
@@ -56,7 +56,7 @@ describe('a send buffer', () => {
   it('that is short of space takes another one to an absent host after the ARP table was read again', () => {
     const rig = new Rig();
     rig.usedBytes = 500;
-    rig.admitted(PRESENT, LOOK_EVERY);
+    rig.admitted(PRESENT, CHECK_EVERY);
     assert.equal(rig.admitted(ABSENT, 100), 1);
     rig.vicinity = vicinityOf();
     assert.equal(rig.admitted(ABSENT, 100), 1);
@@ -66,7 +66,7 @@ describe('a send buffer', () => {
     const rig = new Rig();
     rig.vicinity = { isAbsent: (address) => address !== PRESENT };
     rig.usedBytes = 500;
-    rig.admitted(PRESENT, LOOK_EVERY);
+    rig.admitted(PRESENT, CHECK_EVERY);
     const invented = (index: number): Ipv4 => ipv4(0x0a00_0000 + index);
     for (let index = 0; index < ASKED_MAX; index += 1) assert.equal(rig.admitted(invented(index), 1), 1, `${index}`);
     assert.equal(rig.admitted(invented(ASKED_MAX), 1), 0);
@@ -78,7 +78,7 @@ describe('a send buffer', () => {
   it('that is nearly full takes no datagram to absent hosts', () => {
     const rig = new Rig();
     rig.usedBytes = 750;
-    rig.admitted(PRESENT, LOOK_EVERY);
+    rig.admitted(PRESENT, CHECK_EVERY);
     assert.equal(rig.admitted(ABSENT, 100), 0);
     assert.equal(rig.admitted(PRESENT, 100), 100);
   });
@@ -86,7 +86,7 @@ describe('a send buffer', () => {
   it('that was short of space has enough again only below an eighth', () => {
     const rig = new Rig();
     rig.usedBytes = 250;
-    rig.admitted(PRESENT, LOOK_EVERY);
+    rig.admitted(PRESENT, CHECK_EVERY);
     rig.usedBytes = 125;
     assert.equal(rig.admitted(ABSENT, 100), 1);
     rig.usedBytes = 124;

@@ -5,7 +5,7 @@
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';
-import { RESERVE_BYTES, ROOM_CHECK_BYTES } from '../content/blob-writing.ts';
+import { RESERVE_BYTES, SPACE_CHECK_BYTES } from '../content/blob-writing.ts';
 import { DownloadError } from './fault.ts';
 
 /** Reads the disk of a directory: its id, and its free bytes. Rejects with the system's error. */
@@ -22,7 +22,7 @@ interface Reservation {
   missing: number;
 }
 
-export class DiskRoom {
+export class DiskSpace {
   readonly #readDisk: ReadDisk;
   readonly #reservations = new Set<Reservation>();
 
@@ -39,7 +39,7 @@ export class DiskRoom {
       wrote: async (written: number): Promise<void> => {
         reservation.missing = Math.max(0, reservation.missing - written);
         unchecked += written;
-        if (unchecked < ROOM_CHECK_BYTES) return;
+        if (unchecked < SPACE_CHECK_BYTES) return;
         unchecked = 0;
         await this.#check(directory, 0);
       },
