@@ -529,6 +529,40 @@ test('no three files of src have a top-level function of one name', () => {
   );
 });
 
+test('a house word is in declarations of the rooms that the list of house words names', () => {
+  const table =
+    /^\| word \| means \| in \|\n(?:\|.*\n)+/m.exec(readFileSync(join(ROOT, 'docs', 'architecture.md'), 'utf8'))?.[0] ??
+    '';
+  const words = table
+    .split('\n')
+    .slice(2, -1)
+    .map((line) => {
+      const [, word = '', , rooms = ''] = line.split('|').map((cell) => cell.trim());
+      return { word, rooms: [...rooms.matchAll(/`([\w-]+)\//g)].map(([, room = '']) => room) };
+    });
+  assert.ok(words.length > 0 && words.length <= 8, `${words.length} house words: at most eight`);
+  const declared = /^(?:export )?(?:abstract |async )?(?:function\*?|const|class|interface|type) (\w+)/gm;
+  const misused = words
+    .filter(({ rooms }) => rooms.length > 0)
+    .flatMap(({ word, rooms }) =>
+      sources
+        .filter(({ path }) => !rooms.includes(path.split('/')[0] ?? ''))
+        .flatMap(({ path, text }) =>
+          [...text.matchAll(declared)]
+            .map(([, name = '']) => name)
+            .filter((name) =>
+              name
+                .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+                .toLowerCase()
+                .split('_')
+                .some((part) => part === word || part === `${word}s` || part === word.replace(/y$/, 'ies')),
+            )
+            .map((name) => `${path}: ${name} has the house word ${word}`),
+        ),
+    );
+  report(misused, 'take the term of the field, or name the folder in docs/architecture.md if the meaning is the same');
+});
+
 /** A shorter function of a test is easier to read where it is used than to import, in characters. */
 const COPIED_IN_TESTS_MAX = 100;
 

@@ -4,7 +4,7 @@
 //   region ── follow(ids) ─► checked in a later turn ─┬─ watch, or stop watching
 //                                                     └─ powerTask ─► switchboard ─► its end ─► life.powerSwitched
 //   begin ── recover, then every machine ─────────────┘     readings ─► life.powerSeen
-//   standBack ── ends all of this; begin starts afresh
+//   suspend ── ends all of this; begin starts afresh
 //
 // 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
 // 2. Each check gives the task again until the record has its end; the ledger of commands keeps it
@@ -167,12 +167,12 @@ export class PowerSide implements PowerControl {
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
   #looks: Promise<void> = Promise.resolve();
-  /** Grows with each `begin` and `standBack`; work that began under an earlier number stops. */
+  /** Grows with each `begin` and `suspend`; work that began under an earlier number stops. */
   #term = 0;
   /** Commands that the former holder of the duties had not ended. */
   readonly #interrupted: InterruptedCommands;
   readonly #starts: InterruptedStarts;
-  /** Settles when the work that `standBack` stopped has ended. */
+  /** Settles when the work that `suspend` stopped has ended. */
   #leaving: Promise<unknown> = Promise.resolve();
   #isBegun = false;
   #isClosed = false;
@@ -270,7 +270,7 @@ export class PowerSide implements PowerControl {
    * Ends all work: another process has the duties now. Running commands may end within
    * CLOSE_GRACE_MS, then they are stopped.
    */
-  standBack(): void {
+  suspend(): void {
     this.#term += 1;
     this.#isBegun = false;
     this.#look?.cancel();

@@ -103,8 +103,8 @@ export async function serveRegion(deps: ServedRegionDeps): Promise<ServedRegion>
     const duties = openDuties(deps, {
       onTaken: () => void beginDuties(),
       onLost: () => {
-        power.standBack();
-        imports?.standBack();
+        power.suspend();
+        imports?.suspend();
       },
     });
     await duties?.readTime();

@@ -3,7 +3,7 @@
 //
 //   request, change, schedule, run of a killed process ─▶ look ─┬─▶ run ─▶ progress, events ─▶ store
 //                                                               └─▶ delete, stop
-//   standBack ends all of this; begin starts it again
+//   suspend ends all of this; begin starts it again
 //
 // 1. Only the process with the region's duties imports. When it loses them, the next holder
 //    continues its run.
@@ -118,7 +118,7 @@ export class ImportControl {
   }
 
   /** Call when another process has taken the duties. */
-  standBack(): void {
+  suspend(): void {
     this.#isActive = false;
     this.#timer?.cancel();
     void this.#leaveRun();
@@ -133,7 +133,7 @@ export class ImportControl {
   }
 
   async close(): Promise<void> {
-    this.standBack();
+    this.suspend();
     await this.#leaveRun();
     await this.#looking;
     await this.#writing;

@@ -107,13 +107,13 @@ test('a late step of a process that hangs comes before the newer command of the 
     assert.deepEqual([changes(), controller.state], [['on', 'off hard'], 'off']);
     // The process that hung continues.
     hung.delete(0);
-    one.standBack();
+    one.suspend();
     await pass(clock, 2 * STEP_MS_MAX, 500);
     assert.deepEqual([changes(), controller.state], [['on', 'off hard'], 'off']);
     await Promise.all([one.close(), other.close()]);
   }));
 
-test('a process that stands back stops its commands, begins no other, and carries out new ones when it has the duties again', () =>
+test('a process that is suspended stops its commands, begins no other, and carries out new ones when it has the duties again', () =>
   withRegion(async (place) => {
     const { controller, duties, open, wants, changes, results, systemId } = await two(place);
     const { clock, region, store } = place;
@@ -122,7 +122,7 @@ test('a process that stands back stops its commands, begins no other, and carrie
     await wants(one, 'on');
     await pass(clock, 500);
     duties.holder = 1;
-    one.standBack();
+    one.suspend();
     await other.begin(region.life, undefined, STEP_MS_MAX);
     await pass(clock, 3000);
     assert.deepEqual([changes(), controller.active], [['on'], 0], 'the step was stopped');
@@ -130,7 +130,7 @@ test('a process that stands back stops its commands, begins no other, and carrie
     assert.equal((await store.findMachine(systemId))?.powerTask, undefined);
     assert.equal((await results()).length, 1);
     assert.deepEqual([changes(), controller.state], [['on'], 'off'], 'it was not given again');
-    other.standBack();
+    other.suspend();
     await wants(one, 'on');
     await pass(clock, 10_000);
     assert.deepEqual(changes(), ['on'], 'a process without duties begins nothing');
@@ -163,7 +163,7 @@ test('an end that the store had not taken before the duties moved is known to th
     await pass(clock, 5000);
     duties.holder = 1;
     away.isAway = false;
-    one.standBack();
+    one.suspend();
     await other.begin(region.life, undefined, STEP_MS_MAX);
     await pass(clock, STEP_MS_MAX + 5000, 500);
     assert.deepEqual(changes(), ['on']);
