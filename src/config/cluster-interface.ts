@@ -151,9 +151,9 @@ function checkProxy(written: WrittenClusterInterface, report: Report): void {
   if (written.hosts.length > 0) {
     report('hosts', `in proxy mode another DHCP server gives the addresses: reserve them there; ${remedy}`);
   }
-  written.classes.forEach((one, index) => {
+  written.classes.forEach((dhcpClass, index) => {
     for (const key of ['options', 'lease_time'] as const) {
-      if (one[key] !== undefined)
+      if (dhcpClass[key] !== undefined)
         report(
           `classes[${index}].${key}`,
           `in proxy mode another DHCP server gives the addresses and options; ${remedy}`,

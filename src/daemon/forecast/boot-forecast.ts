@@ -316,7 +316,9 @@ class Explanation {
     if (!file.includes('://')) return file;
     const { boot } = this.#inputs.config;
     const own = [findHttpBootEndpoint(boot, local), findEndpointFor(boot.http, local)];
-    const base = own.map((one) => one && `${formatBaseUrl(one)}/`).find((one) => one && file.startsWith(one));
+    const base = own
+      .map((endpoint) => endpoint && `${formatBaseUrl(endpoint)}/`)
+      .find((endpoint) => endpoint && file.startsWith(endpoint));
     return base === undefined ? undefined : file.slice(base.length);
   }
 

@@ -53,7 +53,7 @@ export const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynami
 const keepsFor = ({ kind, service }: Owner, mac: MacAddress | undefined, owners: readonly Owner[]): boolean =>
   kind === 'dynamic' &&
   mac !== undefined &&
-  owners.some((one) => one.kind === 'configured' && one.service === service && one.mac === mac);
+  owners.some((owner) => owner.kind === 'configured' && owner.service === service && owner.mac === mac);
 
 const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
   interfaces.flatMap(({ dynamic }) => dynamic ?? []);

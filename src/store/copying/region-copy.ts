@@ -57,7 +57,7 @@ export function tablesOfSchema(): readonly CopiedTable[] {
     const references = database.prepare('SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)');
     const ordered = new Map<string, (typeof tables)[number]>();
     const place = (name: string): void => {
-      const table = tables.find((one) => one.name === name);
+      const table = tables.find((candidate) => candidate.name === name);
       if (table === undefined || ordered.has(name)) return;
       for (const other of references.all(name)) place(String(other.name));
       ordered.set(name, table);

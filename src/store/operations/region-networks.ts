@@ -89,8 +89,8 @@ export class NetworkTables extends LoggedTable {
 
   *#listHosts(): Steps<NetworkRecords['hosts']> {
     const version = yield* drawnVersion('hosts-version');
-    const known = this.#hosts.find((one) => one.version === version);
-    return known?.hosts ?? this.#keepHosts({ version, hosts: yield* readKind('hosts') });
+    const read = this.#hosts.find((hosts) => hosts.version === version);
+    return read?.hosts ?? this.#keepHosts({ version, hosts: yield* readKind('hosts') });
   }
 
   #keepHosts(read: KnownHosts): NetworkRecords['hosts'] {

@@ -52,7 +52,7 @@ export function vlanJson(view: VlanView): AnswerOf<'vlan'> {
 }
 
 /** The VLANs of a fabric: clients take the first for the default one, so the untagged one precedes. */
-export const vlansOf = (view: NetworkView, { id }: Fabric): readonly VlanView[] => {
+export const vlansInOrder = (view: NetworkView, { id }: Fabric): readonly VlanView[] => {
   const rank = ({ vlan }: VlanView): number => Number(vlan.vid !== UNTAGGED_VID);
   return view.vlans.filter(({ vlan }) => vlan.fabricId === id).toSorted((a, b) => rank(a) - rank(b));
 };
@@ -64,7 +64,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): AnswerOf<'fabric'
     name,
     description,
     class_type: classType === '' ? null : classType,
-    vlans: vlansOf(view, fabric).map((vlan) => vlanJson(vlan)),
+    vlans: vlansInOrder(view, fabric).map((vlan) => vlanJson(vlan)),
     resource_uri: uri(`fabrics/${id}`),
   };
 }

@@ -26,7 +26,7 @@ import {
 import { fieldRefusal } from '../../records/refusal.ts';
 import { type Answer, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, resource, value } from '../call/operation.ts';
-import { fabricJson, NO_SPACE, vlanJson, vlansOf } from '../json/subnet-json.ts';
+import { fabricJson, NO_SPACE, vlanJson, vlansInOrder } from '../json/subnet-json.ts';
 import {
   absent,
   countField,
@@ -170,7 +170,7 @@ async function listVlans(call: ApiCall): Promise<Answer> {
   const view = await readNetworks(call);
   const fabric = findFabric(view, call.path);
   if (fabric === undefined) return noFabric(call.path);
-  return listed(call, vlansOf(view, fabric), vlanJson);
+  return listed(call, vlansInOrder(view, fabric), vlanJson);
 }
 
 function findSpace(view: NetworkView, text: string): number | undefined | Refusal {

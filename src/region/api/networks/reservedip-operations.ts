@@ -47,25 +47,25 @@ interface ReservedIp {
 }
 
 /** Rows of hosts that are the same reserved IP. */
-const isSameIp = (one: SubnetHost, other: Pick<SubnetHost, 'subnetId' | 'address'>): boolean =>
-  one.subnetId === other.subnetId && one.address === other.address;
+const isSameIp = (host: SubnetHost, other: Pick<SubnetHost, 'subnetId' | 'address'>): boolean =>
+  host.subnetId === other.subnetId && host.address === other.address;
 
 /** Of several rows, the one with the lowest id. */
 function listReservedIps({ records, subnets }: NetworkView): readonly ReservedIp[] {
-  const byId = new Map(subnets.map((one) => [one.subnet.id, one]));
-  const known = new Set<string>();
+  const byId = new Map(subnets.map((view) => [view.subnet.id, view]));
+  const listed = new Set<string>();
   return records.hosts.flatMap((host): readonly ReservedIp[] => {
     const subnet = byId.get(host.subnetId);
     const place = `${host.subnetId} ${host.address}`;
-    if (subnet === undefined || known.has(place)) return [];
-    known.add(place);
+    if (subnet === undefined || listed.has(place)) return [];
+    listed.add(place);
     return [{ host, subnet }];
   });
 }
 
 const findReservedIp = (view: NetworkView, id: number): ReservedIp | undefined => {
-  const host = view.records.hosts.find((one) => one.id === id);
-  const subnet = view.subnets.find((one) => one.subnet.id === host?.subnetId);
+  const host = view.records.hosts.find((row) => row.id === id);
+  const subnet = view.subnets.find((subnetView) => subnetView.subnet.id === host?.subnetId);
   return host === undefined || subnet === undefined ? undefined : { host, subnet };
 };
 
@@ -111,7 +111,7 @@ function refuseIp(
 
 /** The refusal where racks serve the subnet by their files alone. */
 function refuseFiles(view: NetworkDraft, { served }: SubnetView): Refusal | undefined {
-  const rows = served.map((one) => serviceRow(view, one));
+  const rows = served.map((service) => serviceRow(view, service));
   return rows.every(isRefusal) ? rows[0] : undefined;
 }
 
@@ -149,7 +149,7 @@ const add = (call: ApiCall, input: NewIp): Promise<Answer> =>
 
 /** The rows of a reserved IP. */
 const listRows = ({ records }: NetworkView, { host }: ReservedIp): readonly SubnetHost[] =>
-  records.hosts.filter((one) => isSameIp(one, host));
+  records.hosts.filter((row) => isSameIp(row, host));
 
 const amend = (call: ApiCall, { comment }: z.output<typeof changedIp>): Promise<Answer> =>
   reservedIps.changeOne(call, (before, view) => {
