@@ -197,9 +197,9 @@ function renderTable(
   const { columns } = words.networks;
   const head = [columns.vlan, columns.subnet, columns.dhcp, columns.use].map((text) => html`<th>${text}</th>`);
   const ofVlan = Map.groupBy(subnets, ({ vlan }) => vlan.vlan.id);
-  const vlansInOrder = Map.groupBy(view.vlans, ({ fabric }) => fabric.id);
+  const vlansByFabric = Map.groupBy(view.vlans, ({ fabric }) => fabric.id);
   const groups = view.records.fabrics.map((fabric) => {
-    const vlans = (vlansInOrder.get(fabric.id) ?? []).filter(({ vlan }) => !isNarrowed || ofVlan.has(vlan.id));
+    const vlans = (vlansByFabric.get(fabric.id) ?? []).filter(({ vlan }) => !isNarrowed || ofVlan.has(vlan.id));
     if (vlans.length === 0) return nothing;
     const rows = vlans.slice(0, SHOWN_MAX).map((vlan) => vlanRows(view, vlan, ofVlan.get(vlan.vlan.id) ?? [], taken));
     return html`<tbody><tr class="group"><th colspan="4" scope="rowgroup"><a href="${NETWORKS_PATH}fabrics/${fabric.id}/">${fabric.name}</a></th></tr>${rows.flat()}</tbody>`;
