@@ -53,7 +53,14 @@ import {
   type Subnet,
 } from '../records/network-store.ts';
 import type { StoredSetting } from '../records/stored-setting.ts';
-import { listHosts, NO_HOSTS, NO_ROUTER, type SubnetHost, type SubnetService } from '../records/subnet-service.ts';
+import {
+  listHosts,
+  listSubnetHosts,
+  NO_HOSTS,
+  NO_ROUTER,
+  type SubnetHost,
+  type SubnetService,
+} from '../records/subnet-service.ts';
 import type { ChangedRows } from './changed-rows.ts';
 import { missingPlace, newSubnet } from './reconcile.ts';
 
@@ -313,7 +320,7 @@ function placeHosts(
   takeId: () => number,
 ): { readonly put: readonly SubnetHost[]; readonly remove: readonly number[] } {
   const isMoved = before?.subnetId !== subnetId;
-  const shared = listHosts(records, undefined).filter((host) => host.subnetId === subnetId);
+  const shared = listSubnetHosts(records, subnetId);
   const own = before === undefined ? NO_HOSTS : listHosts(records, serviceId);
   const former = byAddress([...shared, ...own]);
   const put: SubnetHost[] = [];
@@ -461,7 +468,7 @@ function renderHosts(records: NetworkRecords, { id, subnetId, terms }: SubnetSer
   const own = listHosts(records, id);
   const entries = ENTRIES.get(own) ?? own.map(({ entry }) => entry);
   ENTRIES.set(own, entries);
-  const shared = listHosts(records, undefined).filter((host) => host.subnetId === subnetId);
+  const shared = listSubnetHosts(records, subnetId);
   const others = Array.isArray(terms.hosts) ? terms.hosts : [];
   if (entries.length + shared.length === 0) return {};
   if (shared.length + others.length === 0) return { hosts: entries };

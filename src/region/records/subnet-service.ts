@@ -58,8 +58,21 @@ export interface SubnetHost {
 
 type HostGroups = ReadonlyMap<number | undefined, readonly SubnetHost[]>;
 
-/** By the lists of all hosts, which change less often than they are asked. */
-const GROUPS = new WeakMap<readonly SubnetHost[], HostGroups>();
+/** By the lists of hosts, which change less often than they are asked. */
+const BY_SERVICE = new WeakMap<readonly SubnetHost[], HostGroups>();
+const BY_SUBNET = new WeakMap<readonly SubnetHost[], HostGroups>();
+
+function groupOnce(
+  groups: WeakMap<readonly SubnetHost[], HostGroups>,
+  hosts: readonly SubnetHost[],
+  group: (hosts: readonly SubnetHost[]) => HostGroups,
+): HostGroups {
+  const before = groups.get(hosts);
+  if (before !== undefined) return before;
+  const grouped = group(hosts);
+  groups.set(hosts, grouped);
+  return grouped;
+}
 
 export const NO_HOSTS: readonly SubnetHost[] = [];
 
@@ -68,11 +81,22 @@ export function listHosts(
   { hosts }: { readonly hosts: readonly SubnetHost[] },
   serviceId: number | undefined,
 ): readonly SubnetHost[] {
-  let groups = GROUPS.get(hosts);
-  if (groups === undefined) {
-    const ordered = hosts.toSorted((a, b) => a.position - b.position);
-    groups = Map.groupBy(ordered, (host) => host.serviceId);
-    GROUPS.set(hosts, groups);
-  }
+  const groups = groupOnce(BY_SERVICE, hosts, (all) =>
+    Map.groupBy(
+      all.toSorted((a, b) => a.position - b.position),
+      (host) => host.serviceId,
+    ),
+  );
   return groups.get(serviceId) ?? NO_HOSTS;
+}
+
+/** The hosts of a subnet itself, in their order: every service there has them. */
+export function listSubnetHosts(
+  records: { readonly hosts: readonly SubnetHost[] },
+  subnetId: number,
+): readonly SubnetHost[] {
+  const groups = groupOnce(BY_SUBNET, listHosts(records, undefined), (shared) =>
+    Map.groupBy(shared, (host) => host.subnetId),
+  );
+  return groups.get(subnetId) ?? NO_HOSTS;
 }

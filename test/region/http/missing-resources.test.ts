@@ -12,7 +12,6 @@ const LISTS = [
   'package-repositories',
   'dhcp-snippets',
   'notifications',
-  'reservedips',
   'fannetworks',
   'installation-results',
   'license-keys',

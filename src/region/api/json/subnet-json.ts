@@ -8,7 +8,8 @@
 //    is `dhcp_mode` of a subnet or VLAN in which another DHCP server gives the addresses, and
 //    `is_discovered` of one that is here only because a rack's host is in it.
 
-import { formatIpv4 } from '../../../ground/address.ts';
+import { formatIpv4, formatMac, parseMac } from '../../../ground/address.ts';
+import type { SettingValue } from '../../../machines/settings.ts';
 import {
   dhcpRacks,
   isProxied,
@@ -120,14 +121,21 @@ export function rangeJson(view: RangeView, user: AnswerOf<'user'> | null): Answe
   };
 }
 
-export const reservedIpJson = (host: SubnetHost, subnet: SubnetView): AnswerOf<'reservedIp'> => ({
+/** @param subnet as the API has it: many addresses share one */
+export const reservedIpJson = (host: SubnetHost, subnet: AnswerOf<'subnet'>): AnswerOf<'reservedIp'> => ({
   id: host.id,
   ip: formatIpv4(host.address),
-  mac_address: typeof host.entry.mac === 'string' ? host.entry.mac : null,
+  mac_address: formatWrittenMac(host.entry.mac),
   comment: host.comment,
-  subnet: subnetJson(subnet),
+  subnet,
   resource_uri: uri(`reservedips/${host.id}`),
 });
+
+/** `null` for a host that is known by another identity. */
+function formatWrittenMac(written: SettingValue | undefined): string | null {
+  const mac = typeof written === 'string' ? parseMac(written) : undefined;
+  return mac === undefined ? null : formatMac(mac);
+}
 
 export function routeJson(view: NetworkView, route: StaticRoute): AnswerOf<'staticRoute'> {
   const findSubnetJson = (id: number) => {

@@ -15,10 +15,11 @@ import { hostRange } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { addressBarText, isAdopted } from '../../networks/range-check.ts';
-import { listHosts, type SubnetHost } from '../../records/subnet-service.ts';
+import { listSubnetHosts, type SubnetHost } from '../../records/subnet-service.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, ipv4Field, macField, nothing, type Operation, resource } from '../call/operation.ts';
-import { reservedIpJson } from '../json/subnet-json.ts';
+import { reservedIpJson, subnetJson } from '../json/subnet-json.ts';
 import {
   absent,
   findSubnet,
@@ -46,9 +47,8 @@ interface ReservedIp {
   readonly subnet: SubnetView;
 }
 
-/** Rows of hosts that are the same reserved IP. */
-const isSameIp = (host: SubnetHost, other: Pick<SubnetHost, 'subnetId' | 'address'>): boolean =>
-  host.subnetId === other.subnetId && host.address === other.address;
+/** Equal for rows that are one reserved IP: several racks of a subnet may have the same entry. */
+const formatIdentity = ({ subnetId, address, entry }: SubnetHost): string => JSON.stringify([subnetId, address, entry]);
 
 /** Of several rows, the one with the lowest id. */
 function listReservedIps({ records, subnets }: NetworkView): readonly ReservedIp[] {
@@ -56,9 +56,9 @@ function listReservedIps({ records, subnets }: NetworkView): readonly ReservedIp
   const listed = new Set<string>();
   return records.hosts.flatMap((host): readonly ReservedIp[] => {
     const subnet = byId.get(host.subnetId);
-    const place = `${host.subnetId} ${host.address}`;
-    if (subnet === undefined || listed.has(place)) return [];
-    listed.add(place);
+    const identity = formatIdentity(host);
+    if (subnet === undefined || listed.has(identity)) return [];
+    listed.add(identity);
     return [{ host, subnet }];
   });
 }
@@ -77,21 +77,25 @@ const reservedIps = networkObjects<ReservedIp>({
   idOf: ({ host }) => host.id,
   find: (view, { id }) => findReservedIp(view, networkIdIn(id)),
   noneAt: ({ id }) => absent('reserved IP', id),
-  render:
-    () =>
-    (_view, { host, subnet }) =>
-      reservedIpJson(host, subnet),
+  render: () => {
+    const shown = new Map<SubnetView, AnswerOf<'subnet'>>();
+    return (_view, { host, subnet }) => {
+      const ofSubnet = shown.get(subnet) ?? subnetJson(subnet);
+      shown.set(subnet, ofSubnet);
+      return reservedIpJson(host, ofSubnet);
+    };
+  },
   fields: FIELDS,
 });
 
 /** Why a host may not have the address; `undefined`: it may. */
 function refuseIp(
   view: NetworkDraft,
-  { subnet, network }: SubnetView,
+  { subnet, network, served }: SubnetView,
   { ip, mac_address: mac }: NewIp,
 ): Refusal | undefined {
   if (!networkContains(network, ip)) return refuseField('ip', subnetOutsideText(subnet.cidr));
-  if (view.records.hosts.some((host) => isSameIp(host, { subnetId: subnet.id, address: ip })))
+  if (view.records.hosts.some(({ subnetId, address }) => subnetId === subnet.id && address === ip))
     return refuseField('ip', `${formatIpv4(ip)} is reserved already: change or delete that one.`);
   const owners = indexOwners(view);
   const other = owners
@@ -103,7 +107,7 @@ function refuseIp(
       `${formatMac(mac)} has ${formatIpv4(other.low)} by ${configuredBy(other)}: a host has one address in a subnet.`,
     );
   // What racks get is judged as their configuration, each with its own ranges.
-  if (view.records.services.some(({ subnetId }) => subnetId === subnet.id)) return undefined;
+  if (served.some((service) => !isRefusal(serviceRow(view, service)))) return undefined;
   const all = [...owners.at(ip), ...ownersUsing(view)].filter((owner) => !isAdopted(owner));
   const bar = findBar(all, { kind: 'configured', mac });
   return bar && refuseField('ip', addressBarText(bar, 'another address'));
@@ -139,17 +143,14 @@ function addition(view: NetworkDraft, input: NewIp): WantedChange | Refusal {
 }
 
 const nextPosition = ({ records }: NetworkView, { subnet }: SubnetView): number =>
-  listHosts(records, undefined).reduce(
-    (last, { subnetId, position }) => (subnetId === subnet.id ? Math.max(last, position) : last),
-    0,
-  ) + 1;
+  (listSubnetHosts(records, subnet.id).at(-1)?.position ?? 0) + 1;
 
 const add = (call: ApiCall, input: NewIp): Promise<Answer> =>
   reservedIps.store(call, (view) => addition(view, input), { low: input.ip, high: input.ip });
 
 /** The rows of a reserved IP. */
 const listRows = ({ records }: NetworkView, { host }: ReservedIp): readonly SubnetHost[] =>
-  records.hosts.filter((row) => isSameIp(row, host));
+  records.hosts.filter((row) => formatIdentity(row) === formatIdentity(host));
 
 const amend = (call: ApiCall, { comment }: z.output<typeof changedIp>): Promise<Answer> =>
   reservedIps.changeOne(call, (before, view) => {
