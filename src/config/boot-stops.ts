@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { BootConfig } from '../boot/config.ts';
 import { findImage, type ImageQuery, isPlainName } from '../boot/images.ts';
 import { findImported, formatImportedName, type ImportedName } from '../boot/imported-images.ts';
-import { seenStats } from '../files/seen-stats.ts';
+import { statIfVisible } from '../files/seen-stats.ts';
 import { unreachable } from '../ground/errors.ts';
 
 /** The boot settings that are judged. */
@@ -188,4 +188,4 @@ function listBootDirectory(directory: string): readonly string[] {
   }
 }
 
-const isFile = (path: string): boolean => seenStats(path)?.isFile() ?? false;
+const isFile = (path: string): boolean => statIfVisible(path)?.isFile() ?? false;

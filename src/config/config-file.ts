@@ -51,7 +51,7 @@ const told = new Set<string>();
  * @param isTold true: the caller says so
  * @throws RackError `config-unreadable`
  */
-export function loadPlace(path: string, isTold = false): { readonly stateDir: string } {
+export function loadStateDir(path: string, isTold = false): { readonly stateDir: string } {
   const text = readConfigText(path);
   const read = readConfigFile(text);
   if (read.ok) return { stateDir: chooseStateDir(read.file.values) };

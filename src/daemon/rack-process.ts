@@ -36,7 +36,7 @@ import { SERVERS_NAMED_MAX } from '../region/records/heartbeat-bounds.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
 import type { ServerSearch, TaskAnswer } from '../region/records/rack-request.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
-import { type RackNote, spoken } from '../region/reports/notes.ts';
+import { type RackNote, withText } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
 import { readDesiredState } from '../uplink/desired-state-cache.ts';
 import { attributeEvents } from './observing/attribution.ts';
@@ -92,7 +92,7 @@ function reportLostLeases(
   { clock, publish }: { readonly clock: Clock; readonly publish: (event: DaemonEvent) => void },
 ): readonly RackNote[] {
   if (note === undefined) return [];
-  publish({ kind: 'daemon.leases-lost', at: clock.now(), ...spoken(note) });
+  publish({ kind: 'daemon.leases-lost', at: clock.now(), ...withText(note) });
   return [note];
 }
 
@@ -141,7 +141,7 @@ class RackProcess implements Daemon {
   #stopping: Promise<void> | undefined;
   readonly #startedWallMs: number;
   readonly #note = (note: RackNote): void =>
-    this.#publish({ kind: 'daemon.note', at: this.#options.clock.now(), ...spoken(note) });
+    this.#publish({ kind: 'daemon.note', at: this.#options.clock.now(), ...withText(note) });
 
   constructor(options: DaemonOptions, begun: BegunStart) {
     this.#options = options;
@@ -226,7 +226,7 @@ class RackProcess implements Daemon {
     const [stored, network, interfaces, tree] = await openParts(
       this.#begun,
       config,
-      { clock, publish, given: this.#options.given },
+      { clock, publish, outsideFiles: this.#options.given },
       ready,
     );
     this.#journal = stored.journal;
@@ -256,7 +256,7 @@ class RackProcess implements Daemon {
     const watching = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
     this.#opened.push(close, () => rack.close(), watching.close);
     const cached = readDesiredState(config.stateDir, (note) =>
-      this.#publish({ kind: 'region.cache', at: clock.now(), ...spoken(note) }),
+      this.#publish({ kind: 'region.cache', at: clock.now(), ...withText(note) }),
     );
     void this.#apply(cached);
     this.#region.gather(cached);

@@ -5,7 +5,7 @@
 //    go from the cause to its effects.
 // 2. A note explains no fault.
 
-import { listed } from '../ground/counted.ts';
+import { joinNames } from '../ground/counted.ts';
 import type { Finding } from './finding.ts';
 
 /** The most checks that a line names. */
@@ -43,7 +43,7 @@ export class Causes {
     for (const { finding, explained } of this.#told.values()) {
       const checks = [...new Set(explained)].filter((check) => check !== finding.check);
       if (checks.length === 0) continue;
-      const text = `is also why there is no line of ${listed(checks, NAMED_MAX)}`;
+      const text = `is also why there is no line of ${joinNames(checks, NAMED_MAX)}`;
       this.#report({ check: finding.check, ok: true, isNote: true, text });
     }
   }

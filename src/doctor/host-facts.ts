@@ -7,7 +7,7 @@
 import { accessSync, constants, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
 import { type ConfigWithPorts, regionPorts, wantedPorts } from '../config/wanted-ports.ts';
-import { seenStats } from '../files/seen-stats.ts';
+import { statIfVisible } from '../files/seen-stats.ts';
 import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import { readHostText } from '../net/kernel-text.ts';
 import { readSystemdUnit } from '../net/port-owner.ts';
@@ -143,7 +143,7 @@ function readInterface(name: string): InterfaceFacts {
 }
 
 function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
-  const stats = seenStats(path);
+  const stats = statIfVisible(path);
   if (stats === undefined) return { exists: false, writable: false, freeBytes: undefined };
   let freeBytes: number | undefined;
   try {

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { type Cpu, loadersCommand } from '../boot/architectures.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { isOwnershipError } from '../files/ownership.ts';
-import { seenStats } from '../files/seen-stats.ts';
+import { statIfVisible } from '../files/seen-stats.ts';
 import { formatIpv4, type Ipv4 } from '../ground/address.ts';
-import { counted, listed } from '../ground/counted.ts';
+import { counted, joinNames } from '../ground/counted.ts';
 import { errorText, isTlsError } from '../ground/errors.ts';
 import { listLoaders } from '../images/build/loaders.ts';
 import type { Tell } from './finding.ts';
@@ -61,7 +61,7 @@ export async function examineInstalled(tree: string, configWords: string, tell: 
     tell(
       'loaders',
       'note',
-      `missing or changed since the installation: ${listed([...lost], NAMED_MAX)}; ${remedy}`,
+      `missing or changed since the installation: ${joinNames([...lost], NAMED_MAX)}; ${remedy}`,
       command,
     );
   } catch (error) {
@@ -84,7 +84,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
     return;
   }
   const path = join(tree, name ?? file);
-  const sizeBytes = seenStats(path)?.size;
+  const sizeBytes = statIfVisible(path)?.size;
   const build =
     command === undefined
       ? `put ${name ?? file} into ${tree}, or name another one in boot.loaders`

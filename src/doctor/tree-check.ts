@@ -10,7 +10,7 @@ import { findMissingFile } from '../boot/profile-step.ts';
 import { cpusWithImage, describeBootImage, judgeBootFiles } from '../config/boot-files.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { isOwnershipError } from '../files/ownership.ts';
-import { listed } from '../ground/counted.ts';
+import { joinNames } from '../ground/counted.ts';
 import { RackError } from '../ground/errors.ts';
 import { damagedParts, partName } from '../images/run/part-check.ts';
 import { formatImageName, hasBlob, readImages as readStore } from '../images/store/image-store.ts';
@@ -106,7 +106,7 @@ export function examineStore(tree: string, configWords: string, tell: Tell): voi
     tell(
       'image store',
       false,
-      `no machine gets ${listed(lost, NAMED_MAX)}, whose bytes are damaged or missing: ${remedy}`,
+      `no machine gets ${joinNames(lost, NAMED_MAX)}, whose bytes are damaged or missing: ${remedy}`,
       command,
       'tree/blobs',
     );

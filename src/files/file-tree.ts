@@ -184,7 +184,7 @@ export class BootTree implements FileTree {
 
   /** As current as the last `refresh`. */
   alike(path: string): readonly string[] {
-    return this.#index.alike(path);
+    return this.#index.findIgnoringCase(path);
   }
 
   /** A file's path without links to directories; undefined if the index has no such file. */

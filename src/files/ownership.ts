@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { osErrorCode } from '../ground/errors.ts';
-import { seenStats } from './seen-stats.ts';
+import { statIfVisible } from './seen-stats.ts';
 
 declare global {
   namespace NodeJS {
@@ -55,7 +55,7 @@ export interface OwnershipFacts {
   readonly owner: number | undefined;
   /** The owner of the whole directory; undefined if it is missing or cannot be read. */
   readonly directoryOwner: number | undefined;
-  readonly own: number;
+  readonly ownUid: number;
   readonly nameOf: (uid: number) => string;
 }
 
@@ -63,15 +63,15 @@ export interface OwnershipFacts {
 export function ownershipRemedy(path: string, directory: string): string {
   return describeRemedy(path, directory, {
     owner: findPathOwner(path),
-    directoryOwner: seenStats(directory)?.uid,
-    own: process.geteuid?.() ?? 0,
+    directoryOwner: statIfVisible(directory)?.uid,
+    ownUid: process.geteuid?.() ?? 0,
     nameOf: readUserName,
   });
 }
 
 /** The remedy for a user who may not read the state or ask the rack. It changes no owner. */
 export function readerRemedy(directory: string): string {
-  const owner = seenStats(directory)?.uid;
+  const owner = statIfVisible(directory)?.uid;
   if (owner === undefined || owner === process.geteuid?.()) {
     // The command continues as the owner: sudo does not help.
     return wasRoot
@@ -86,7 +86,7 @@ export function readerRemedy(directory: string): string {
 export function describeRemedy(
   path: string,
   directory: string,
-  { owner, directoryOwner, own, nameOf }: OwnershipFacts,
+  { owner, directoryOwner, ownUid: own, nameOf }: OwnershipFacts,
 ): string {
   const whose = owner === undefined || owner === own ? '' : `it belongs to ${nameOf(owner)}; `;
   if (own === 0)
@@ -101,7 +101,7 @@ export function describeRemedy(
 
 /** The owner of a path, or of its nearest readable parent. */
 function findPathOwner(path: string): number | undefined {
-  const owner = seenStats(path)?.uid;
+  const owner = statIfVisible(path)?.uid;
   if (owner !== undefined) return owner;
   return dirname(path) === path ? undefined : findPathOwner(dirname(path));
 }

@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError, type RackErrorCode } from '../ground/errors.ts';
 import { nearestName } from '../ground/nearest-name.ts';
 import { isOfPerson, ownUserName, readUserName } from './ownership.ts';
-import { seenStats } from './seen-stats.ts';
+import { statIfVisible } from './seen-stats.ts';
 
 /** Names of a directory that are compared with a mistyped one. */
 const NAMES_MAX = 10_000;
@@ -82,7 +82,7 @@ function listNames(directory: string): readonly string[] | undefined {
 }
 
 function deniedText(path: string): string {
-  const owner = seenStats(path)?.uid;
+  const owner = statIfVisible(path)?.uid;
   const own = process.geteuid?.() ?? 0;
   const whose = owner === undefined || owner === own ? '' : `: it belongs to ${readUserName(owner)}`;
   const remedy =

@@ -3,7 +3,7 @@
 import { type BigIntStats, lstatSync, type Stats, statSync } from 'node:fs';
 
 /** The status of what a path names; undefined if nothing is there, or nothing that this user may look at. */
-export function seenStats(path: string): Stats | undefined {
+export function statIfVisible(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
@@ -19,7 +19,7 @@ export const isSameState = (before: Stats, after: Stats): boolean =>
   before.mtimeMs === after.mtimeMs &&
   before.ctimeMs === after.ctimeMs;
 
-/** Like `seenStats`, but of a link itself. */
+/** Like `statIfVisible`, but of a link itself. */
 export function seenEntry(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });

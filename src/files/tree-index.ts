@@ -81,13 +81,13 @@ export class TreeIndex {
    * The files whose paths are this one, or differ from it in upper and lower case only; at most
    * ALIKE_MAX.
    */
-  alike(path: string): readonly string[] {
+  findIgnoringCase(path: string): readonly string[] {
     const names = path.split('/');
     if (this.#root === undefined || names.length > TREE_DEPTH_MAX + 1) return [];
-    let places: readonly Place[] = [{ at: this.#root, path: '' }];
+    let places: readonly Candidate[] = [{ at: this.#root, path: '' }];
     for (const name of names.slice(0, -1)) {
       const next = places.flatMap(({ at, path: above }) =>
-        this.#spelt(at, name).flatMap((spelt): readonly (readonly [Directory, Place])[] => {
+        this.#spelt(at, name).flatMap((spelt): readonly (readonly [Directory, Candidate])[] => {
           const directory = at.directories.get(spelt);
           return directory === undefined ? [] : [[directory, { at: directory, path: `${above}${spelt}/` }]];
         }),
@@ -112,7 +112,7 @@ export class TreeIndex {
   }
 }
 
-interface Place {
+interface Candidate {
   readonly at: Directory;
   /** With a slash at its end; empty: the root. */
   readonly path: string;

@@ -15,7 +15,7 @@ export const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20
  * The first names of a list, and how many more it has: `eth1, eth2 and 3 more`. @param namedMax the
  * most names; the rest are counted
  */
-export function listed(names: readonly string[], namedMax: number): string {
+export function joinNames(names: readonly string[], namedMax: number): string {
   const more = names.length - namedMax;
   return names.slice(0, namedMax).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

@@ -20,7 +20,7 @@ export class Counters<Name extends string> {
    * the counters
    */
   constructor(names: readonly Name[], memory?: SharedArrayBuffer) {
-    this.#places = new Map(names.map((name, place) => [name, place]));
+    this.#places = new Map(names.map((name, index) => [name, index]));
     this.#values = memory === undefined ? new Float64Array(names.length) : new Float64Array(memory, 0, names.length);
   }
 

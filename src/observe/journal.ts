@@ -26,14 +26,13 @@ export const withPriority = (text: string, level: EventLevel): string =>
   text.replace(/^(?=.)/gm, `<${PRIORITY[level]}>`);
 
 /** The same for standard error, if the journal reads it. */
-export const complaintLines = (text: string): string =>
-  isJournal(STANDARD_ERROR) ? withPriority(text, 'error') : text;
+export const errorLines = (text: string): string => (isJournal(STANDARD_ERROR) ? withPriority(text, 'error') : text);
 
 /** Gives the lines of a crash their priority; Node ends the process with the same status. */
 export function markCrashes(): void {
   if (!isJournal(STANDARD_ERROR)) return;
   process.on('uncaughtException', (error) => {
-    writeSync(STANDARD_ERROR, `${complaintLines(inspect(error))}\n`);
+    writeSync(STANDARD_ERROR, `${errorLines(inspect(error))}\n`);
     process.exit(1);
   });
 }

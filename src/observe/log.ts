@@ -15,7 +15,7 @@ import { type Rate, RateLimit } from '../ground/rate-limit.ts';
 import { EVENT_KINDS } from '../region/reports/reported.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { eventFields } from './event-text.ts';
-import { complaintLines, isJournal, withPriority } from './journal.ts';
+import { errorLines, isJournal, withPriority } from './journal.ts';
 import type { LogLevels, LogPlace } from './log-levels.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
 
@@ -91,7 +91,7 @@ function formatFor({ file, format }: LogPlace): (line: string) => string {
   return isTerminal ? openTerminalFormat() : datedLine;
 }
 
-const complain = (text: string): void => console.error(complaintLines(`rackboot: ${text}`));
+const complain = (text: string): void => console.error(errorLines(`rackboot: ${text}`));
 
 const parseLineLevel = (line: string): EventLevel => LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info';
 

@@ -39,7 +39,7 @@ import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import type { Region } from '../region/region.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
-import { type Outage, type RackNote, spoken } from '../region/reports/notes.ts';
+import { type Outage, type RackNote, withText } from '../region/reports/notes.ts';
 import { lockState } from '../store/state-lock.ts';
 import { RegionConfiguration, type RegionConfigurationDeps } from './configuration.ts';
 import { openStore } from './open-store.ts';
@@ -295,23 +295,25 @@ class RegionProcess implements Daemon {
     this.#publish(
       problem === undefined
         ? { kind: 'region.database-back', at, awayMs }
-        : { kind: 'region.database-away', at, ...spoken(problem) },
+        : { kind: 'region.database-away', at, ...withText(problem) },
     );
   }
 
   #confirms(problem: Outage | undefined): void {
     const at = this.#now;
     this.#publish(
-      problem === undefined ? { kind: 'region.confirmed', at } : { kind: 'region.unconfirmed', at, ...spoken(problem) },
+      problem === undefined
+        ? { kind: 'region.confirmed', at }
+        : { kind: 'region.unconfirmed', at, ...withText(problem) },
     );
   }
 
   #note(note: RackNote): void {
-    this.#publish({ kind: 'daemon.note', at: this.#now, ...spoken(note) });
+    this.#publish({ kind: 'daemon.note', at: this.#now, ...withText(note) });
   }
 
   #problem(id: string, note: RackNote): void {
-    this.#publish({ kind: 'region.problem', at: this.#now, id, ...spoken(note) });
+    this.#publish({ kind: 'region.problem', at: this.#now, id, ...withText(note) });
   }
 
   async #openControl(stateDir: string): Promise<void> {

@@ -215,7 +215,7 @@ async function openOn(
     listImages: () => listImages(region, region.config().imageTree),
     listDamagedImages: () => damagedIn(storeTree(region.config())),
     fileSources: fileSourcesReader(file),
-    hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
+    hasSourcesFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
     freeBytes: () => readFreeBytes(storeTree(region.config())),
     packageMirror: (source) => packageMirror(source, region.config()),

@@ -9,7 +9,7 @@ import { diskProblem } from '../daemon/answers/full-disk.ts';
 import { notesNow, refusedNow } from '../daemon/answers/rack-status.ts';
 import { NAMED_MAX } from '../daemon/rack/status-line.ts';
 import type { Clock } from '../ground/clock.ts';
-import { listed } from '../ground/counted.ts';
+import { joinNames } from '../ground/counted.ts';
 import { RackError } from '../ground/errors.ts';
 import { valueAt, withValue } from '../machines/settings.ts';
 import type { Readiness } from '../observe/instrument-server.ts';
@@ -135,7 +135,7 @@ export function regionLine({ clock, region, addresses, unopened, dutyHolder }: R
     ['racks away', away],
   ] as const) {
     const names = some.map(({ name }) => name);
-    if (names.length > 0) parts.push(`${what}: ${listed(names, NAMED_MAX)}`);
+    if (names.length > 0) parts.push(`${what}: ${joinNames(names, NAMED_MAX)}`);
   }
   const holder = dutyHolder();
   if (holder !== undefined) parts.push(holder.isHere ? 'duties here' : `duties at ${holder.name}`);

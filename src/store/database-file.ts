@@ -23,7 +23,7 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeDirectories } from '../files/durable-directory.ts';
 import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
-import { seenStats } from '../files/seen-stats.ts';
+import { statIfVisible } from '../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { Statements } from './rows.ts';
 import { answerOn, runSteps, type Steps } from './steps.ts';
@@ -201,7 +201,7 @@ export function readSchemaVersion(database: DatabaseSync, path: string, kind: Da
  * @throws RackError as `openDatabaseFile`
  */
 export function copyDatabase(path: string, kind: DatabaseKind, target: string): void {
-  if ((seenStats(path)?.size ?? 0) === 0) return;
+  if ((statIfVisible(path)?.size ?? 0) === 0) return;
   openToRead(path, kind, (database, version) => {
     if (version === 0) return;
     makePrivate(target);

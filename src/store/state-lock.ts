@@ -11,7 +11,7 @@
 import { accessSync, chmodSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { seenStats } from '../files/seen-stats.ts';
+import { statIfVisible } from '../files/seen-stats.ts';
 import { RackError } from '../ground/errors.ts';
 import {
   type DirectoryWords,
@@ -56,7 +56,7 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
   const path = join(stateDir, FILE);
   let database: DatabaseSync | undefined;
   try {
-    const stats = seenStats(path);
+    const stats = statIfVisible(path);
     if (stats === undefined) makePrivate(path);
     else keepPrivate(path, stats.mode);
     database = new DatabaseSync(path, { timeout: WAIT_MS });

@@ -5,7 +5,7 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeNewFile } from '../files/new-file.ts';
 import { readRegularBytes } from '../files/regular-file.ts';
-import { seenStats } from '../files/seen-stats.ts';
+import { statIfVisible } from '../files/seen-stats.ts';
 import { errorText, osErrorCode } from '../ground/errors.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
@@ -45,7 +45,7 @@ export function readDesiredState(stateDir: string, onProblem: (note: RackNote) =
  * be read: `readDesiredState` says why.
  */
 export const desiredStateTime = (stateDir: string): number | undefined =>
-  seenStats(desiredStateFile(stateDir))?.mtimeMs;
+  statIfVisible(desiredStateFile(stateDir))?.mtimeMs;
 
 /**
  * Replaces the cache atomically. A failure is reported to `onProblem`; the state in memory stays in

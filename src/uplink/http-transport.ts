@@ -23,7 +23,7 @@ import {
   LinkFailure,
   type LinkListener,
   type LinkRequest,
-  NOT_NOW,
+  RETRYABLE_STATUSES,
   type RegionAddress,
 } from './link-transport.ts';
 import { authorizationHeader, type RegionKey } from './region-key.ts';
@@ -157,7 +157,7 @@ class HttpTransport implements RegionAddress {
     try {
       const request = { method: 'GET', path: PING_PATH, authorized: false } as const;
       const answer = await this.#open(request, { agent: this.#pingAgent, signals: [signal] });
-      if (NOT_NOW.has(answer.statusCode ?? 0)) {
+      if (RETRYABLE_STATUSES.has(answer.statusCode ?? 0)) {
         answer.destroy();
         throw new Error(`answered ${answer.statusCode}, "not now"`);
       }

@@ -87,4 +87,4 @@ export interface RegionAddress extends LinkTransport {
  * Statuses of an answer that says "not now": of a region without its database, and of a proxy
  * without a region.
  */
-export const NOT_NOW: ReadonlySet<number> = new Set([502, 503, 504]);
+export const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);

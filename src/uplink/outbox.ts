@@ -68,7 +68,7 @@ export class Outbox {
   }
 
   /** The batch in flight, to send again to a region that came back; undefined if there is none. */
-  again(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
+  unacknowledged(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
     return this.#sent.length === 0 ? undefined : this.#batch();
   }
 

@@ -46,7 +46,7 @@ export const reportParams = (event: RackEvent): RackFields | undefined =>
   reportedEvent(event.kind, event, undefined)?.params;
 
 /** True for a change of settings that came from the region: its own event tells of it, and who made it. */
-const isOfStore = (event: RackEvent): boolean =>
+const isFromRegion = (event: RackEvent): boolean =>
   (event.kind === 'config.changed' || event.kind === 'config.applied') && reportParams(event)?.source === 'store';
 
 /**
@@ -186,7 +186,7 @@ export class RackUplink {
     worker.on('exit', () => this.#ended(worker, reason));
     this.introduce();
     this.#measure();
-    const pending = this.#outbox.again();
+    const pending = this.#outbox.unacknowledged();
     if (pending !== undefined) this.#post({ kind: 'events', ...pending });
   }
 
@@ -321,7 +321,7 @@ export class RackUplink {
     const wallOffsetMs = this.#options.clock.wallTimeMs() - this.#options.clock.now();
     for (const event of events) {
       const kind = EVENT_KINDS.get(event.kind);
-      if (kind === undefined || kind.level === 'debug' || isOfStore(event)) continue;
+      if (kind === undefined || kind.level === 'debug' || isFromRegion(event)) continue;
       this.#outbox.add({
         kind: event.kind,
         level: kind.level,
@@ -415,8 +415,8 @@ export class RackUplink {
     this.#post({ kind: 'answered', answer: { id, ...answer } });
   }
 
-  #apply({ state, isAnew = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {
-    const isNew = isAnew || !this.#isMet || state.version < this.#desiredVersion;
+  #apply({ state, isAnew: isFirstAfterReconnect = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {
+    const isNew = isFirstAfterReconnect || !this.#isMet || state.version < this.#desiredVersion;
     this.#isMet = true;
     const newMacs = this.#strangers.newcomers(state);
     const done = this.#options.onDesiredState(state);

@@ -23,7 +23,7 @@ import {
   type LinkListener,
   type LinkRequest,
   type LinkTransport,
-  NOT_NOW,
+  RETRYABLE_STATUSES,
   type RegionAddress,
 } from './link-transport.ts';
 
@@ -108,7 +108,7 @@ export class SeveralRegions implements LinkTransport {
       const region = this.#current;
       try {
         const answer = await region.ask(request);
-        if (!NOT_NOW.has(answer.status)) {
+        if (!RETRYABLE_STATUSES.has(answer.status)) {
           this.#answered(region);
           return answer;
         }
@@ -135,7 +135,7 @@ export class SeveralRegions implements LinkTransport {
       onAlive: () => listener.onAlive(),
       onEvent: (event, data) => listener.onEvent(event, data),
       onEnd: (status) => {
-        if (status === undefined || NOT_NOW.has(status)) this.#leave(followed);
+        if (status === undefined || RETRYABLE_STATUSES.has(status)) this.#leave(followed);
         listener.onEnd(status);
       },
     });

@@ -4,7 +4,7 @@
 
 import type { Clock, Timer } from '../ground/clock.ts';
 import { EventSampler } from '../ground/rate-limit.ts';
-import { noteText, type RackNote, spoken } from '../region/reports/notes.ts';
+import { noteText, type RackNote, withText } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import type { RegionMessage } from './messages.ts';
@@ -42,7 +42,7 @@ function composeStateNotice({
   switch (state) {
     case 'away': {
       const since = new Date(before === state ? beforeSinceMs : startMs).toISOString();
-      return note && { ...note, kind: 'region.away', reason: spoken(note).text, since };
+      return note && { ...note, kind: 'region.away', reason: withText(note).text, since };
     }
     case 'up':
       return before === 'away'
@@ -51,7 +51,7 @@ function composeStateNotice({
     case 'pending':
     case 'rejected':
     case 'incompatible':
-      return note && { kind: `region.${state}`, ...spoken(note) };
+      return note && { kind: `region.${state}`, ...withText(note) };
     case 'registering':
       return undefined;
   }

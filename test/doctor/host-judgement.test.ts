@@ -6,7 +6,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeGateways, judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/ground/address.ts';
-import { spoken } from '../../src/region/reports/notes.ts';
+import { withText } from '../../src/region/reports/notes.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
 assert.ok(parsed.ok);
@@ -105,7 +105,7 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
   ],
   [
     'no netlink',
-    { notes: [spoken({ note: 'interfaces-unheard', reason: 'EAFNOSUPPORT' })] },
+    { notes: [withText({ note: 'interfaces-unheard', reason: 'EAFNOSUPPORT' })] },
     true,
     /EAFNOSUPPORT/,
     /RestrictAddressFamilies=.*AF_NETLINK AF_PACKET/,

@@ -15,37 +15,37 @@ const nameOf = (uid: number): string => ({ 0: 'root', [RACKBOOT]: 'rackboot', [B
 const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'nameOf'>, remedy: string])[] = [
   [
     "root's file in the service's state",
-    { owner: 0, directoryOwner: RACKBOOT, own: RACKBOOT },
+    { owner: 0, directoryOwner: RACKBOOT, ownUid: RACKBOOT },
     `it belongs to root; give it to the user that runs Rackboot: sudo chown -R rackboot: ${STATE}`,
   ],
   [
     'a state directory that root created',
-    { owner: 0, directoryOwner: 0, own: RACKBOOT },
+    { owner: 0, directoryOwner: 0, ownUid: RACKBOOT },
     `it belongs to root; give it to the user that runs Rackboot: sudo chown -R rackboot: ${STATE}`,
   ],
   [
     'a person who runs a rack that root set up',
-    { owner: 0, directoryOwner: 0, own: BOB },
+    { owner: 0, directoryOwner: 0, ownUid: BOB },
     `it belongs to root; run this with sudo, or give it to the user that runs Rackboot: sudo chown -R bob: ${STATE}`,
   ],
   [
     'a person who is not the service user',
-    { owner: RACKBOOT, directoryOwner: RACKBOOT, own: BOB },
+    { owner: RACKBOOT, directoryOwner: RACKBOOT, ownUid: BOB },
     'it belongs to rackboot; run this as rackboot or with sudo',
   ],
   [
     'a mode that denies the owner',
-    { owner: RACKBOOT, directoryOwner: RACKBOOT, own: RACKBOOT },
+    { owner: RACKBOOT, directoryOwner: RACKBOOT, ownUid: RACKBOOT },
     `its mode forbids it: sudo chmod -R u+rwX ${STATE}`,
   ],
   [
     'root',
-    { owner: 0, directoryOwner: RACKBOOT, own: 0 },
+    { owner: 0, directoryOwner: RACKBOOT, ownUid: 0 },
     `root may do this unless the file system forbids it: findmnt -T ${STATE}; lsattr -d ${FILE}`,
   ],
   [
     'a hidden path, for a user without a name',
-    { owner: undefined, directoryOwner: undefined, own: 4711 },
+    { owner: undefined, directoryOwner: undefined, ownUid: 4711 },
     `give it to the user that runs Rackboot: sudo chown -R 4711: ${STATE}`,
   ],
 ];

@@ -70,13 +70,13 @@ test('names that differ in upper and lower case only are alike, at every depth, 
   ] as const)
     assert.deepEqual(
       index
-        .alike(path)
+        .findIgnoringCase(path)
         .map((one) => one.replace('efi/', 'EFI/'))
         .toSorted(),
       expected,
       path,
     );
-  assert.equal(index.alike('ABCDEFGH').length, ALIKE_MAX);
+  assert.equal(index.findIgnoringCase('ABCDEFGH').length, ALIKE_MAX);
 });
 
 describe('links that form loops', () => {

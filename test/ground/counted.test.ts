@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { counted, listed } from '../../src/ground/counted.ts';
+import { counted, joinNames } from '../../src/ground/counted.ts';
 
 test('a count and its noun agree', () => {
   assert.equal(counted(1, 'second'), '1 second');
@@ -16,5 +16,5 @@ test('a list names its first entries and counts the rest', () => {
     [['a', 'b'], 'a, b'],
     [['a', 'b', 'c'], 'a, b and 1 more'],
   ];
-  for (const [names, expected] of cases) assert.equal(listed(names, 2), expected);
+  for (const [names, expected] of cases) assert.equal(joinNames(names, 2), expected);
 });

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { sleep } from '../../src/ground/clock.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
-import { DROP, type FilterInstruction, JUMP_IF_EQUAL, LOAD_BYTE, TAKE } from '../../src/net/linux/packet-filter.ts';
+import { ACCEPT, DROP, type FilterInstruction, JUMP_IF_EQUAL, LOAD_BYTE } from '../../src/net/linux/packet-filter.ts';
 import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
 import { ALL_NODES_MAC, decodeRouterDiscovery } from '../../src/net/watch/router-discovery.ts';
 
@@ -19,7 +19,7 @@ const ADVERTISEMENTS: readonly FilterInstruction[] = [
   [LOAD_BYTE, 0, 0, 40],
   [JUMP_IF_EQUAL, 1, 0, 134],
   DROP,
-  TAKE,
+  ACCEPT,
 ];
 const [name = '', count = ''] = process.argv.slice(2);
 const libc = loadLibc();

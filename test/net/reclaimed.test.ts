@@ -11,7 +11,7 @@ import { broadcastFrame, openFrameTap } from '../../src/net/datagrams/frame-tap.
 import { EpollSockets } from '../../src/net/datagrams/peer-epoll.ts';
 import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
 import { NetlinkDump } from '../../src/net/linux/netlink-dump.ts';
-import { TAKE } from '../../src/net/linux/packet-filter.ts';
+import { ACCEPT } from '../../src/net/linux/packet-filter.ts';
 import { ETHERTYPE_ARP, PacketSocket } from '../../src/net/linux/packet-socket.ts';
 import { listSockets } from '../../src/net/linux/socket-list.ts';
 import { type NetlinkMessage, RTM_GETLINK } from '../../src/net/netlink.ts';
@@ -130,7 +130,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
     places: 1,
     show: () => {
       const { libc, into } = receivingLibc([encodeArpProbe(STRANGER, ip('10.20.0.9'))]);
-      const socket = new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]);
+      const socket = new PacketSocket(libc, ETHERTYPE_ARP, [ACCEPT]);
       const heard = socket.receive() ?? assert.fail('nothing was heard');
       const before = copyBytes(heard.bytes);
       assert.equal(macFromBytes(before, 8), STRANGER);

@@ -161,7 +161,7 @@ test('to resume one image after a stop leaves the others stopped, and their next
     await clock.pass(60_000);
     const jammy = (await boot.listResources()).find(({ name }) => name.includes('jammy'));
     assert.ok(jammy !== undefined);
-    await ask(() => bootImages.wish(jammy, 'import', 'bob'));
+    await ask(() => bootImages.request(jammy, 'import', 'bob'));
     await are('focal cancelled, jammy done, noble cancelled');
     await isIdle();
     const [focal, , noble] = await nextTries();
@@ -174,7 +174,7 @@ test('to resume one image after a stop leaves the others stopped, and their next
     await boot.addSelection(again.id, SELECTION, EVENT);
     await ask(() => bootImages.askImport('bob'));
     await are('focal downloading, jammy downloading, noble downloading');
-    await ask(() => bootImages.wish(jammy, 'import', 'bob'));
+    await ask(() => bootImages.request(jammy, 'import', 'bob'));
     assert.deepEqual((await boot.findRun()).images, [], 'the run for all continues');
   } finally {
     await control.close();

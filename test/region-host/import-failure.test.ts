@@ -40,7 +40,7 @@ test('a failed download keeps its code, without paths of the host', () => {
     code: 'disk-full',
     params: { freeBytes: 1, neededBytes: 2 },
   });
-  assert.deepEqual(downloadReason({ code: 'disk-failed', params: { path: '/srv/x', said: "EIO, open '/srv/x'" } }), {
+  assert.deepEqual(downloadReason({ code: 'disk-failed', params: { path: '/srv/x', detail: "EIO, open '/srv/x'" } }), {
     code: 'disk-failed',
     params: { said: "EIO, open 'x'" },
   });

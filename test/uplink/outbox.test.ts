@@ -24,14 +24,14 @@ test('an unacknowledged batch is sent again as a whole', () => {
   outbox.add(event('a'));
   outbox.add(event('b'));
   const sent = outbox.take();
-  assert.deepEqual(outbox.again(), sent);
+  assert.deepEqual(outbox.unacknowledged(), sent);
   outbox.acknowledge(1);
   assert.deepEqual(
-    outbox.again()?.events.map(({ text }) => text),
+    outbox.unacknowledged()?.events.map(({ text }) => text),
     ['b'],
   );
   outbox.acknowledge(2);
-  assert.equal(outbox.again(), undefined);
+  assert.equal(outbox.unacknowledged(), undefined);
 });
 
 test('at the bound the oldest waiting events are dropped, counted, and reported to the region', () => {
@@ -82,7 +82,7 @@ test('events dropped while a batch is in flight are reported with the next one',
   outbox.add(event('a'));
   assert.equal(outbox.take()?.missed, 2);
   outbox.addDropped(3);
-  assert.equal(outbox.again()?.missed, 2);
+  assert.equal(outbox.unacknowledged()?.missed, 2);
   outbox.acknowledge(1);
   assert.equal(outbox.unreported, 3);
   outbox.add(event('b'));
@@ -120,10 +120,10 @@ test('whatever messages are lost, a region that ignores repeats stores every eve
       for (const step of steps) {
         if (step === 'add') outbox.add(event(String(added++)));
         else if (step === 'ack') outbox.acknowledge(highest);
-        else store(step === 'take' ? outbox.take() : outbox.again());
+        else store(step === 'take' ? outbox.take() : outbox.unacknowledged());
       }
       outbox.acknowledge(highest);
-      for (let batch = outbox.again() ?? outbox.take(); batch !== undefined; batch = outbox.take()) {
+      for (let batch = outbox.unacknowledged() ?? outbox.take(); batch !== undefined; batch = outbox.take()) {
         store(batch);
         outbox.acknowledge(highest);
       }

@@ -1,7 +1,7 @@
 // The table of `rackboot replay`.
 
 import { row } from '../terminal/command-table.ts';
-import { config, flag, json, named, option } from '../terminal/shared-options.ts';
+import { config, flag, json, option, requiredArgument } from '../terminal/shared-options.ts';
 
 /** Replaces `-` on the command line, because the parser drops a lone `-`. */
 const STANDARD_INPUT = '/dev/stdin';
@@ -19,7 +19,7 @@ export const REPLAY_COMMAND = row(
   'replay <file>',
   'Answer the queries of a capture with the current configuration; send nothing',
   {
-    file: named('A pcap file, as tcpdump writes it; - is standard input'),
+    file: requiredArgument('A pcap file, as tcpdump writes it; - is standard input'),
     config,
     interface: option('Interface that received the broadcasts; default: the first that is served'),
     'without-state': flag('Start without leases and machines'),

@@ -55,22 +55,22 @@ const BOUNDARY_BYTES = 16;
 const readWhole = (path: string): Buffer => readGivenFile(path, Number.POSITIVE_INFINITY);
 
 /** @throws RackError `bad-argument` for missing or unusable words; as `readGivenFile` */
-export function buildRegionRequest(action: Action, words: readonly string[], read = readWhole): RegionRequest {
-  const { places, method, op } = action;
-  const pathWords = words.slice(0, places.length);
+export function buildRegionRequest(action: Action, argv: readonly string[], read = readWhole): RegionRequest {
+  const { places: pathParameters, method, op } = action;
+  const pathWords = argv.slice(0, pathParameters.length);
   const wrong = pathWords.findIndex((word) => /^\w+@?=/.test(word));
-  const missing = wrong === -1 ? places.slice(pathWords.length) : places.slice(wrong);
+  const missing = wrong === -1 ? pathParameters.slice(pathWords.length) : pathParameters.slice(wrong);
   if (missing.length > 0) {
     const names = missing.map((name) => name.toUpperCase()).join(' and ');
     throw new RackError(
       'bad-argument',
-      `${names} ${missing.length === 1 ? 'is' : 'are'} missing: ${action.name} takes ${places.join(', then ')}, before all parameters`,
+      `${names} ${missing.length === 1 ? 'is' : 'are'} missing: ${action.name} takes ${pathParameters.join(', then ')}, before all parameters`,
     );
   }
   const path = action.path.replace(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(pathWords[places.indexOf(name)] ?? ''),
+    encodeURIComponent(pathWords[pathParameters.indexOf(name)] ?? ''),
   );
-  const parts = parseParts(words.slice(places.length), read);
+  const parts = parseParts(argv.slice(pathParameters.length), read);
   const query = new URLSearchParams(op === null ? {} : { op });
   if (method === 'GET' || method === 'DELETE') {
     for (const { name, value } of parts)

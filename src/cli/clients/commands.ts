@@ -2,14 +2,14 @@
 // `maas`, and of `import-maas`.
 
 import { action, type Row, row } from '../terminal/command-table.ts';
-import { config, flag, json, named, option } from '../terminal/shared-options.ts';
+import { config, flag, json, option, requiredArgument } from '../terminal/shared-options.ts';
 
 const apikey = {
   type: 'string',
   describe: 'The key itself (visible in the process list) or a file that contains it; - is standard input',
 } as const;
 const cacerts = option("File with the certificates to trust instead of the system's");
-const profile = named('The name of the profile');
+const profile = requiredArgument('The name of the profile');
 
 /** @param runOther runs another command of Rackboot */
 export const clientCommands = (runOther: (args: readonly string[]) => Promise<number>): readonly Row[] => [
@@ -18,7 +18,7 @@ export const clientCommands = (runOther: (args: readonly string[]) => Promise<nu
     'Log in to a region with an API key, and keep both as a profile of this user',
     {
       profile,
-      url: named('http://rack:5240/MAAS, optionally followed by /api/1.0 or /api/2.0'),
+      url: requiredArgument('http://rack:5240/MAAS, optionally followed by /api/1.0 or /api/2.0'),
       apikey,
       cacerts,
     },
@@ -30,7 +30,7 @@ export const clientCommands = (runOther: (args: readonly string[]) => Promise<nu
     'import-maas <url> [apikey]',
     'Move in from a running MAAS: machines, networks, users, tags',
     {
-      url: named('http://maas:5240/MAAS'),
+      url: requiredArgument('http://maas:5240/MAAS'),
       apikey,
       config,
       json,

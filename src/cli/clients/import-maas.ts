@@ -27,7 +27,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { configuredHostNames } from '../../config/record-faults.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import {
@@ -44,7 +44,7 @@ import {
 } from '../../ground/address.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { systemClock } from '../../ground/clock.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { type Fields, isFields } from '../../ground/fields.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
@@ -153,7 +153,7 @@ export async function importMaas(flags: ImportFlags): Promise<number> {
   // Says how to start the daemon if none runs.
   await askHere(flags, `${API}version/`);
   const ca = flags.cacerts === undefined ? {} : { ca_file: flags.cacerts };
-  const own = askSocket(join(loadPlace(flags.config).stateDir, CONTROL_SOCKET));
+  const own = askSocket(join(loadStateDir(flags.config).stateDir, CONTROL_SOCKET));
   const run = new Import(
     new Source(url, askAs({ url, key, ...ca })),
     own,
@@ -698,7 +698,7 @@ class Import {
       this.#remark(
         kind,
         title,
-        `without ${listed(
+        `without ${joinNames(
           waiting.map((nic) => formatObjectTitle(nic, ['name'])),
           NAMES_SHOWN_MAX,
         )}`,
@@ -738,7 +738,7 @@ class Import {
     const names = (await this.#source.list(list))
       .filter(isMeant)
       .map((object) => formatObjectTitle(object, ['name']) || formatObjectTitle(object, ['id']));
-    if (names.length > 0) this.#remark(plural, listed(names, NAMES_SHOWN_MAX), `no counterpart: ${remedy}`);
+    if (names.length > 0) this.#remark(plural, joinNames(names, NAMES_SHOWN_MAX), `no counterpart: ${remedy}`);
   }
 
   /** @param isWhole false: the import ended before everything was tried @returns the exit code */

@@ -15,7 +15,7 @@ import { type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
 import { type HttpRequest, openHttp, readWholeAnswer } from '../../net/http-client.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { parseAnswerText } from '../../uplink/link-answers.ts';
-import { NOT_NOW } from '../../uplink/link-transport.ts';
+import { RETRYABLE_STATUSES } from '../../uplink/link-transport.ts';
 import { authorizationHeader, parseRegionKey, type RegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import type { Profile } from './profiles.ts';
@@ -42,7 +42,7 @@ export interface RegionAnswer {
   readonly type: string;
   readonly body: Buffer;
   /** False if a web server or a proxy answered. */
-  readonly isRegions: boolean;
+  readonly isFromRegion: boolean;
   /** Of Retry-After; undefined if the answer has none. */
   readonly retrySeconds: number | undefined;
 }
@@ -125,7 +125,7 @@ async function sendRequest(
       status,
       type: (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
       body: await readWholeAnswer(answer, answerBytesMax),
-      isRegions: headers[REGION_FIELD.name.toLowerCase()] !== undefined,
+      isFromRegion: headers[REGION_FIELD.name.toLowerCase()] !== undefined,
       retrySeconds: parseSeconds(headers['retry-after']),
     };
   } catch (error) {
@@ -150,8 +150,8 @@ const parseSeconds = (text: string | undefined): number | undefined =>
  * without a region.
  */
 export function unavailable(url: string, answer: RegionAnswer): RackError | undefined {
-  const { status, type, body, isRegions, retrySeconds } = answer;
-  if (!NOT_NOW.has(status)) return undefined;
+  const { status, type, body, isFromRegion: isRegions, retrySeconds } = answer;
+  if (!RETRYABLE_STATUSES.has(status)) return undefined;
   // A page for a browser says nothing more than its status.
   const message = type === 'text/html' ? '' : parseAnswerText(body.toString('utf8'));
   const again = retrySeconds === undefined ? 'try again' : `try again in ${retrySeconds} s`;

@@ -2,14 +2,14 @@
 
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { action, group, type Row, row } from '../terminal/command-table.ts';
-import { config, flag, json, named, option, rackConfig, text, yes } from '../terminal/shared-options.ts';
+import { config, flag, json, option, rackConfig, requiredArgument, text, yes } from '../terminal/shared-options.ts';
 import { NETWORK_OPTIONS } from './network-options.ts';
 
 const loadStore = () => import('./store.ts');
 /** Accepted only to say where the values of another rack are. */
 const refusedRack = { ...text, hidden: true } as const;
 const rack = option('Another rack, by name or UUID, for its cluster interfaces');
-const key = named('As in the configuration file: dns.upstream');
+const key = requiredArgument('As in the configuration file: dns.upstream');
 const words = { type: 'string', array: true, demandOption: true } as const;
 const entries = { ...words, describe: 'YAML, as in the file' } as const;
 

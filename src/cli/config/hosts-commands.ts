@@ -2,7 +2,7 @@
 
 import { RESERVATION_FORMATS } from '../../dhcp/import/reservations.ts';
 import { group, row } from '../terminal/command-table.ts';
-import { config, flag, json, named } from '../terminal/shared-options.ts';
+import { config, flag, json, requiredArgument } from '../terminal/shared-options.ts';
 
 const hosts = () => import('./hosts.ts');
 
@@ -12,10 +12,10 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
     'add <client> <ip> [hostname]',
     'Reserve an address in the network that it belongs to',
     {
-      client: named(
+      client: requiredArgument(
         'Hardware address; client_id=VALUE for a client identifier (option 61), or duid=, circuit_id=, remote_id=',
       ),
-      ip: named('The address'),
+      ip: requiredArgument('The address'),
       hostname: { type: 'string', describe: 'The name of the client in DNS' },
       config,
     },
@@ -25,7 +25,7 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
   row(
     'remove <host>',
     'Remove a reservation',
-    { host: named('Its address, client or host name'), config },
+    { host: requiredArgument('Its address, client or host name'), config },
     hosts,
     'removeHost',
   ),

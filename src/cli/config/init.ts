@@ -14,7 +14,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
@@ -49,7 +49,7 @@ import { findInitFile } from './init-file.ts';
 import { buildSettings, domainLines, findFormerDomain, type InitAnswers, renderConfig } from './init-proposal.ts';
 import { type Answers, FIELDS } from './init-questions.ts';
 import { formatFlag } from './init-words.ts';
-import { findLocalServers, type LocalServer, rightfulFor } from './local-dhcp.ts';
+import { findLocalServers, type LocalServer, ownPortHolder } from './local-dhcp.ts';
 import { type NetworkOfRack, networkLosses, networksIn } from './networks.ts';
 import { withStoredSettings } from './settings-store.ts';
 import { submitEdits } from './store.ts';
@@ -148,7 +148,7 @@ interface InitFlags extends Answers {
  */
 export async function initConfig(given: GivenFlags): Promise<number> {
   const { interface: name, config } = given;
-  const { stateDir = existsSync(config) ? loadPlace(config, true).stateDir : DEFAULT_STATE_DIR } = given;
+  const { stateDir = existsSync(config) ? loadStateDir(config, true).stateDir : DEFAULT_STATE_DIR } = given;
   const rest = { ...given, stateDir, interface: undefined };
   return name === false ? await initBare(rest) : await initWithNetwork({ ...rest, interface: name });
 }
@@ -169,7 +169,7 @@ async function initBare(given: InitFlags): Promise<number> {
   if (drafted.draft === undefined)
     throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
   const place = findPlace(flags, drafted.draft.answers);
-  const holders = findPortConflicts(wantedPorts(drafted.draft.config), rightfulFor(flags));
+  const holders = findPortConflicts(wantedPorts(drafted.draft.config), ownPortHolder(flags));
   const offer = offerIn(place, isAsked(flags) && holders.every(isHarmless));
   writeConfig(flags, drafted.draft.text);
   if (flags.region === undefined && (flags.force || buildSettings(drafted.draft.answers).length > 0))
@@ -223,7 +223,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   const hostNetworks = findCandidates(given.interface);
   const local = findLocalServers(
     hostNetworks.map(({ name }) => name),
-    rightfulFor(given),
+    ownPortHolder(given),
   );
   const candidates = withFormer(hostNetworks, local);
   // Answers that cannot be written would be wasted.
@@ -238,7 +238,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   // started `init`.
   const place = findPlace(flags, drafted.answers);
   const servers = local.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
-  const holders = findPortConflicts(wantedPorts(drafted.config), rightfulFor(flags));
+  const holders = findPortConflicts(wantedPorts(drafted.config), ownPortHolder(flags));
   // A person frees the ports first.
   const offer = offerIn(place, hasPerson && holders.every(isHarmless));
   try {

@@ -14,7 +14,7 @@ import {
 } from '../../dhcp/import/reservations.ts';
 import { ANY, type Ipv4 } from '../../ground/address.ts';
 import { ownerText } from '../../net/port-owner.ts';
-import { findPortConflicts, type Rightful } from '../../net/ports/taken-ports.ts';
+import { type ExpectedHolder, findPortConflicts } from '../../net/ports/taken-ports.ts';
 import { stateHolder } from '../../store/state-lock.ts';
 
 /** RFC 2131 §4.1. */
@@ -79,13 +79,13 @@ export interface LocalServer {
 }
 
 /** A rack that runs on this state directory already has its ports. */
-export const rightfulFor = ({ stateDir }: { readonly stateDir: string }): Rightful => {
+export const ownPortHolder = ({ stateDir }: { readonly stateDir: string }): ExpectedHolder => {
   const pid = stateHolder(stateDir);
   return { pid, isHidden: pid !== undefined };
 };
 
 /** The servers that have the DHCP port of these interfaces, except the rack. */
-export function findLocalServers(interfaces: readonly string[], rightful: Rightful): readonly LocalServer[] {
+export function findLocalServers(interfaces: readonly string[], rightful: ExpectedHolder): readonly LocalServer[] {
   const setting = 'cluster_interfaces';
   const wanted = interfaces.map(
     (device) => ({ protocol: 'UDP', address: ANY, port: SERVER_PORT, device, setting }) as const,
@@ -104,8 +104,8 @@ export function findLocalServers(interfaces: readonly string[], rightful: Rightf
 type Files = Omit<LocalServer, 'name' | 'interfaces'>;
 const NO_FILES: Files = { reservations: [], ranges: [], routers: [], domains: [], configFiles: [], leaseFiles: [] };
 
-function readServerFiles(program: Program, words: readonly string[]): Files {
-  const optionPaths = optionValues(words, program.configOptions).map((value) => value.split(',')[0] ?? '');
+function readServerFiles(program: Program, argv: readonly string[]): Files {
+  const optionPaths = optionValues(argv, program.configOptions).map((value) => value.split(',')[0] ?? '');
   const waiting = optionPaths.some((path) => isFile(path)) ? optionPaths : [...program.configs, ...optionPaths];
   const reservations: ForeignReservation[] = [];
   const ranges: ForeignRange[] = [];
@@ -113,7 +113,7 @@ function readServerFiles(program: Program, words: readonly string[]): Files {
   const domains: string[] = [];
   const configFiles: string[] = [];
   const seen = new Set<string>();
-  let named: string | undefined;
+  let configuredLeaseFile: string | undefined;
   for (const path of waiting) {
     if (seen.has(path) || seen.size >= FILES_MAX) continue;
     seen.add(path);
@@ -128,11 +128,11 @@ function readServerFiles(program: Program, words: readonly string[]): Files {
     routers.push(...read.routers);
     domains.push(...read.domains);
     if (read.reservations.length + read.left.length > 0) configFiles.push(path);
-    named = read.leaseFile ?? named;
+    configuredLeaseFile = read.leaseFile ?? configuredLeaseFile;
     waiting.push(...read.includes);
   }
-  const [asked = named] = optionValues(words, program.leaseOptions);
-  const leaseFiles = (asked === undefined ? program.leases : [asked]).filter(isFile);
+  const [leaseFile = configuredLeaseFile] = optionValues(argv, program.leaseOptions);
+  const leaseFiles = (leaseFile === undefined ? program.leases : [leaseFile]).filter(isFile);
   return { reservations, ranges, routers, domains, configFiles, leaseFiles };
 }
 

@@ -1,7 +1,7 @@
 // The table of `rackboot networks list|add|change|remove`.
 
 import { group, row } from '../terminal/command-table.ts';
-import { config, json, named, numberNamed, option, repeated, yes } from '../terminal/shared-options.ts';
+import { config, json, numberNamed, option, repeated, requiredArgument, yes } from '../terminal/shared-options.ts';
 import { NETWORK_OPTIONS } from './network-options.ts';
 
 const networks = () => import('./networks.ts');
@@ -18,7 +18,7 @@ export const NETWORK_COMMANDS = group('networks', 'The networks that this rack s
     'add <interface>',
     'Serve the network of another interface, too',
     {
-      interface: named('An interface of this host'),
+      interface: requiredArgument('An interface of this host'),
       config,
       name: option('Name of the network'),
       ...NETWORK_OPTIONS,
@@ -31,7 +31,7 @@ export const NETWORK_COMMANDS = group('networks', 'The networks that this rack s
     'change <name>',
     'Change a network, also while the rack runs; - removes a value',
     {
-      name: named('A network of `networks list`'),
+      name: requiredArgument('A network of `networks list`'),
       config,
       ...NETWORK_OPTIONS,
       'dns-servers': repeated('DNS server offered to machines'),
@@ -49,7 +49,7 @@ export const NETWORK_COMMANDS = group('networks', 'The networks that this rack s
   row(
     'remove <name>',
     'Serve a network no longer, after a question; its reservations go',
-    { name: named(), config, yes },
+    { name: requiredArgument(), config, yes },
     networks,
     'removeNetwork',
   ),

@@ -45,7 +45,7 @@ import { type Candidate, findCandidates, withFormer } from './init-candidates.ts
 import { askPerson, type DraftOptions, pickOptions, takeProposals } from './init-draft.ts';
 import { buildSettings, domainLines, findFormerDomain } from './init-proposal.ts';
 import type { Answers } from './init-questions.ts';
-import { findLocalServers, rightfulFor } from './local-dhcp.ts';
+import { findLocalServers, ownPortHolder } from './local-dhcp.ts';
 import { networkText } from './reset-networks.ts';
 import { awaitApplied, listLosses, refuseElsewhere, submitEdits } from './store.ts';
 
@@ -157,7 +157,7 @@ export async function addNetwork(flags: AddFlags): Promise<number> {
   );
   const servers = findLocalServers(
     hostNetworks.map((candidate) => candidate.name),
-    rightfulFor(before.config),
+    ownPortHolder(before.config),
   );
   const candidates = withFormer(hostNetworks, servers);
   const options: DraftOptions = {

@@ -16,10 +16,10 @@
 
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { loadStateDir, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { loadStorePlace, type RegionStorePlace } from '../../config/region-store.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
-import { seenStats } from '../../files/seen-stats.ts';
+import { statIfVisible } from '../../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { valueAt } from '../../machines/settings.ts';
 import { postgresPlace } from '../../region-host/open-store.ts';
@@ -123,7 +123,7 @@ interface Places {
 
 /** The rest of the file may be invalid. */
 function readPlaces(file: string): Places {
-  const { stateDir } = loadPlace(file);
+  const { stateDir } = loadStateDir(file);
   const read = readConfigFile(readConfigText(file));
   const values = read.ok ? read.file.values : {};
   const written = valueAt(values, 'boot.tree');
@@ -185,9 +185,9 @@ function sharesIn(written: string, stateDir: string): TreeShares {
  * state could make a link lead anywhere, and root would remove the files of others.
  */
 function mayFollow(tree: string, stateDir: string): boolean {
-  const owner = seenStats(stateDir)?.uid ?? 0;
+  const owner = statIfVisible(stateDir)?.uid ?? 0;
   const isLeavingIt = isInside(tree, stateDir) && !isInside(realPath(tree), realPath(stateDir));
-  return owner === 0 || !isLeavingIt || seenStats(tree)?.uid === owner;
+  return owner === 0 || !isLeavingIt || statIfVisible(tree)?.uid === owner;
 }
 
 const doom = (what: string, path: string, place: string): Doomed => ({ what, path, bytes: measureSize(path), place });

@@ -14,7 +14,7 @@ import { openCommandRegion } from '../../store/sqlite/command-region.ts';
 import { readDesiredState, writeDesiredState } from '../../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../terminal/output.ts';
-import { becomeOwnerOfNew } from '../terminal/state-owner.ts';
+import { createAsOwner } from '../terminal/state-owner.ts';
 
 /** The place of the settings, and the values of the rack's file. */
 interface SettingsPlace {
@@ -34,7 +34,7 @@ export async function withStoredSettings<T>(
   action: (settings: RegionSettings, by: string) => Promise<T>,
 ): Promise<T> {
   const { stateDir, name, file, values } = place;
-  becomeOwnerOfNew(stateDir);
+  createAsOwner(stateDir);
   makeStateDirectory(stateDir);
   const ownRack = { uuid: readRackUuid(stateDir), name, file, values };
   const store = openCommandRegion(stateDir);
@@ -52,8 +52,8 @@ export async function withStoredSettings<T>(
     await settings.load();
     const result = await action(settings, await operatorName(store));
     const { settings: _before, ...state } = readDesiredState(stateDir, () => undefined);
-    const now = settings.of(undefined);
-    const changed = now === undefined ? state : { ...state, settings: now };
+    const current = settings.of(undefined);
+    const changed = current === undefined ? state : { ...state, settings: current };
     writeDesiredState(stateDir, changed, ({ file, reason }) => printError(`${file}: ${reason}`));
     return result;
   } finally {

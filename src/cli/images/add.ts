@@ -17,9 +17,9 @@ import type { RootForm } from '../../images/make/given-file.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { findStarts, formatImageName, type GivenName } from '../../images/store/image-store.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
-import { haveDone } from './engine.ts';
+import { runJob } from './engine.ts';
 import { type GivenPath, misplaced, openGivenPath, readContent } from './given-path.ts';
-import { enterImageTree, forReader, type ImageTree, realPath } from './image-tree.ts';
+import { forReader, type ImageTree, openTreeAsOwner, realPath } from './image-tree.ts';
 import type { AddFlags as GivenFlags } from './options.ts';
 
 interface AddFlags extends GivenFlags {
@@ -55,7 +55,7 @@ export async function addOpenedPath(given: GivenPath, flags: AddFlags): Promise<
 async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
   const content = await readContent(handle, flags.file);
-  return await addRoot(await enterImageTree(flags), form, flags, content);
+  return await addRoot(await openTreeAsOwner(flags), form, flags, content);
 }
 
 async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
@@ -64,7 +64,7 @@ async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<numb
   // Started before switching users, as in `addGiven`.
   const packing = new DirectoryPacking(given);
   try {
-    const place = await enterImageTree(flags);
+    const place = await openTreeAsOwner(flags);
     const { tree } = place;
     if (`${realPath(tree)}${sep}`.startsWith(directory === sep ? sep : `${directory}${sep}`)) {
       const remedy = `copy the system first, to another disk: sudo rsync -aHAXx ${shellWord(flags.file)}/ DIRECTORY/`;
@@ -87,7 +87,7 @@ async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, conten
   const { format, rootName } = form;
   const { title, file: fileName, json: isSilent } = flags;
   const options = { name: nameIn(flags), title, format, rootName, fileName };
-  const adding = haveDone(place, 'add-root', options, { isSilent, content });
+  const adding = runJob(place, 'add-root', options, { isSilent, content });
   const { image, added, root } = await adding.catch((error: unknown) => {
     throw forReader(place.tree, error);
   });
@@ -111,7 +111,7 @@ const nameIn = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenN
 });
 
 async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> {
-  const result = await addOpened(await enterImageTree(flags), file, flags);
+  const result = await addOpened(await openTreeAsOwner(flags), file, flags);
   if (flags.json) printJson(result);
   else {
     print(describeAdding(result));
@@ -126,7 +126,7 @@ export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFl
   const { file: fileName, title, compress, isMade, json: isSilent } = flags;
   const content = await readContent(file, fileName);
   const options = { fileName, name: nameIn(flags), title, compress, isMade };
-  return await haveDone(place, 'add-disk', options, { isSilent, content }).catch((error: unknown) => {
+  return await runJob(place, 'add-disk', options, { isSilent, content }).catch((error: unknown) => {
     throw forReader(place.tree, error);
   });
 }

@@ -4,7 +4,7 @@
 import { readImageSources } from '../../config/image-sources.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { systemClock } from '../../ground/clock.ts';
-import { counted, listed } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { networkFault } from '../../images/download/fault.ts';
@@ -192,7 +192,7 @@ function unreachedLine(answers: readonly SourceAnswer[]): string {
     return answers.flatMap((answer) => describeProblem(answer) ?? []).join('');
   const names = answers.map(({ source }) => source);
   const why = inOneLine(first.message).replace(/^the source \S+ cannot be used: (?:https?:\S+: )?/, '');
-  return `${listed(names, NAMED_MAX)} cannot be reached. Of the first of them: ${why}`;
+  return `${joinNames(names, NAMED_MAX)} cannot be reached. Of the first of them: ${why}`;
 }
 
 function formatSourceLines(answer: SourceAnswer, isVerbose: boolean): readonly string[] {

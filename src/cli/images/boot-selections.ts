@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { ANY, INSTALLER, matches } from '../../images/sources/offer.ts';
@@ -64,7 +64,7 @@ export async function fetchedAgainNote(stateDir: string, removed: readonly Remov
     }
   if (names.length === 0) return undefined;
   const remedy = 'remove the selection, too, if you do not want that: `sudo rackboot images selections list`';
-  return `Note: ${listed(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} selected, so the next import fetches it again if the source still offers it; ${remedy}`;
+  return `Note: ${joinNames(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} selected, so the next import fetches it again if the source still offers it; ${remedy}`;
 }
 
 /**

@@ -1,11 +1,11 @@
 // The tables of `rackboot images sources` and `rackboot images selections`.
 
 import { group, row } from '../terminal/command-table.ts';
-import { config, json, named, option } from '../terminal/shared-options.ts';
+import { config, json, option, requiredArgument } from '../terminal/shared-options.ts';
 import { LISTS, TRUST } from './options.ts';
 
-const source = named('Its number, name or URL');
-const selection = named('Its number, or ubuntu/noble');
+const source = requiredArgument('Its number, name or URL');
+const selection = requiredArgument('Its number, or ubuntu/noble');
 const MISSING = 'name what to do: add, list, set or remove';
 
 const sources = () => import('./boot-sources.ts');
@@ -19,7 +19,7 @@ export const SOURCE_COMMANDS = group(
     row(
       'add <url>',
       'Add a simplestreams site, with its keys (--keyring or --keys) or --unsigned',
-      { url: named('Its URL, or that of its index (.sjson, .json)'), config, json, ...TRUST },
+      { url: requiredArgument('Its URL, or that of its index (.sjson, .json)'), config, json, ...TRUST },
       sources,
       'addSource',
     ),

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { findSourcesProblem, isShippedFile } from '../../config/image-sources.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { shellWord } from '../../ground/clean-text.ts';
@@ -39,7 +39,7 @@ const sourceShape = addedShape.extend({
 });
 export type Source = z.output<typeof sourceShape>;
 
-export const findStateDir = ({ config }: Where): string => loadPlace(config).stateDir;
+export const findStateDir = ({ config }: Where): string => loadStateDir(config).stateDir;
 
 export const fetchSources = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));

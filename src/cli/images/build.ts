@@ -27,25 +27,25 @@ import { asStoreError } from '../../images/store/store-error.ts';
 import { printAnswer } from '../terminal/asking.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printTable } from '../terminal/output.ts';
-import { haveDone } from './engine.ts';
-import { enterImageTree, openWorkDirectory, publishedLines } from './image-tree.ts';
+import { runJob } from './engine.ts';
+import { openTreeAsOwner, openWorkDirectory, publishedLines } from './image-tree.ts';
 import type { InstallerFlags, LoaderFlags, StoreFlags } from './options.ts';
 
 // A line for each step, and on a terminal a bar for the packages of a step.
 
 const FORMAT = '{bar} {value} of {total}';
 
-interface Shown {
+interface OutputOptions {
   readonly isTerminal: boolean;
   readonly isVerbose: boolean;
   readonly isSilent: boolean;
 }
 
 export class BuildProgress {
-  readonly #shown: Shown;
+  readonly #shown: OutputOptions;
   readonly #bar: SingleBar;
 
-  constructor(shown: Shown) {
+  constructor(shown: OutputOptions) {
     this.#shown = shown;
     this.#bar = new SingleBar({ format: FORMAT, clearOnComplete: true }, Presets.legacy);
   }
@@ -97,7 +97,7 @@ const STATES = {
  * that installs them. @returns 0
  */
 export async function showLoaders(flags: StoreFlags): Promise<number> {
-  const { tree } = await enterImageTree(flags);
+  const { tree } = await openTreeAsOwner(flags);
   const loaders = await listLoaders(tree);
   if (flags.json) return printAnswer(flags, loaders, '');
   const byArchitecture = Map.groupBy(loaders, ({ architecture }) => architecture);
@@ -134,13 +134,15 @@ export async function importInstallerImage(flags: InstallerFlags): Promise<numbe
     const remedy = `name it: sudo rackboot images import-installer ${shellWord(from)} --release bookworm`;
     throw new RackError('bad-argument', `${from} does not say of which release its installer is: ${remedy}`);
   }
-  const done = await publishImages({ ...flags, release }, async (request) => [await publishNetbootTree(request, tree)]);
+  const exitCode = await publishImages({ ...flags, release }, async (request) => [
+    await publishNetbootTree(request, tree),
+  ]);
   // The name of another release is probably a mistake.
   if (tree.release !== undefined && tree.release !== release && isReleaseName(release))
     printError(
       `Note: ${from} has the installer of ${tree.title ?? tree.release}; it is now named ${tree.os}/${release}.`,
     );
-  return done;
+  return exitCode;
 }
 
 async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): Promise<Publication> {
@@ -171,14 +173,14 @@ async function publishImages(
   flags: BuildFlags,
   make: (request: PublishRequest) => Promise<readonly Publication[]>,
 ): Promise<number> {
-  const place = await enterImageTree(flags);
-  const { tree, stateDir, config } = place;
+  const imageTree = await openTreeAsOwner(flags);
+  const { tree, stateDir, config } = imageTree;
   for (const file of flags.package ?? []) checkGivenFile(file);
   const work = openWorkDirectory(stateDir);
   const { verbose, json } = flags;
   const progress = new BuildProgress({ isTerminal: process.stderr.isTTY, isVerbose: verbose, isSilent: json });
   const publish: Publisher = async (directory, files, os) =>
-    haveDone(place, 'publish', { directory, os, files }, { isSilent: true });
+    runJob(imageTree, 'publish', { directory, os, files }, { isSilent: true });
   const request = {
     tree,
     publish,

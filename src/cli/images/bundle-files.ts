@@ -11,7 +11,7 @@ import { formatImageName, readImages, type StoredImage } from '../../images/stor
 import { printAnswer } from '../terminal/asking.ts';
 import { formatBytes } from '../terminal/output.ts';
 import { imagesNamed, partsNamed } from './disk-images.ts';
-import { enterImageTree } from './image-tree.ts';
+import { openTreeAsOwner } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { fillNewFile } from './new-file.ts';
 import type { StoreFlags } from './options.ts';
@@ -28,7 +28,7 @@ export async function exportImages(flags: StoreFlags & { readonly words: readonl
     throw new RackError('bad-argument', `${JSON.stringify(path)} is not a file for images: ${remedy}`);
   }
   return await fillNewFile(path, async (file) => {
-    const { tree } = await enterImageTree(flags);
+    const { tree } = await openTreeAsOwner(flags);
     const content = chooseContent(tree, names);
     const onProgress = reportTenths(new ImportProgress(false, flags.json).take);
     await writeBundle(tree, content, systemClock.wallTimeMs(), file, onProgress).catch((error: unknown) => {

@@ -11,7 +11,7 @@ import { makeDebianImage } from '../../images/build/debian-image.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
 import { addOpened, describeAdding } from './add.ts';
-import { enterImageTree } from './image-tree.ts';
+import { openTreeAsOwner } from './image-tree.ts';
 import type { MakeDebianFlags } from './options.ts';
 
 const UNITS: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
@@ -47,7 +47,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     process.removeListener('exit', clear);
     if (!flags.json) print('Adding it to the store');
     const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
-    const result = await addOpened(await enterImageTree(flags), file, {
+    const result = await addOpened(await openTreeAsOwner(flags), file, {
       ...flags,
       file: 'the image',
       os: 'debian',

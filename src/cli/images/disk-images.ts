@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
-import { counted, listed } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { damagedParts, type KnownPart, listKnownParts, partName } from '../../images/run/part-check.ts';
 import {
@@ -28,8 +28,8 @@ import { listAllInstallers } from '../../images/store/installer-tree.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
-import { haveDone } from './engine.ts';
-import { enterImageTree, forReader, treeOption } from './image-tree.ts';
+import { runJob } from './engine.ts';
+import { forReader, openTreeAsOwner, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import { addedNotes, CANDIDATES_MAX, nearestBeginning, partNote, severalMatch } from './named-images.ts';
 import type { RemoveFlags, StoreFlags } from './options.ts';
@@ -44,7 +44,7 @@ function readTree(tree: string): StoreContent {
 
 /** Lists images and problems. @returns 1 if part of the store is unusable */
 export async function listDiskImages(flags: StoreFlags): Promise<number> {
-  const { tree, config } = await enterImageTree(flags);
+  const { tree, config } = await openTreeAsOwner(flags);
   if (flags.tree !== undefined && !existsSync(tree))
     throw new RackError('not-found', `there is no directory ${tree}: --tree names the boot tree`);
   const { images, problems, unusable } = readTree(tree);
@@ -98,7 +98,7 @@ function describeDamage(parts: readonly KnownPart[], treeWords: string, command:
     ...(fetched.length === 0
       ? []
       : [
-          `Files of ${listed(fetched.map(partName), CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`,
+          `Files of ${joinNames(fetched.map(partName), CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`,
         ]),
     ...others
       .slice(0, CANDIDATES_MAX)
@@ -151,7 +151,7 @@ function printLoaders(tree: string): void {
 /** The images that a wrong name probably means, as a question; empty: none. */
 function meantImages(wanted: string, names: readonly string[]): string {
   const begun = names.filter((name) => wanted !== '' && name.startsWith(wanted));
-  return begun.length > 0 ? `did you mean ${listed(begun, CANDIDATES_MAX)}? ` : nearestBeginning(wanted, names);
+  return begun.length > 0 ? `did you mean ${joinNames(begun, CANDIDATES_MAX)}? ` : nearestBeginning(wanted, names);
 }
 
 const isNamed = (full: string, name: string): boolean => `${full}/`.startsWith(`${name}/`);
@@ -173,7 +173,7 @@ async function describeFetchedAgain(stateDir: string, removed: readonly ImageNam
 
 /** Removes images, and prints the freed space. @returns 0 */
 export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
-  const place = await enterImageTree(flags);
+  const place = await openTreeAsOwner(flags);
   const { tree } = place;
   const wanted = flags.image.replace(/\/+$/, '');
   const { images, unusable } = readTree(tree);
@@ -185,7 +185,7 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
   const parts = exact.length > 0 ? [] : partsNamed(allParts, wanted, doomed.length > 0);
   const names = [...doomed.map(formatImageName), ...parts.map(nameOfPart), ...broken.map(({ name }) => name)];
   if (names.length === 0 && listKnownParts(tree).spoilt.includes(wanted)) {
-    const moved = await haveDone(place, 'move-part-aside', { directory: wanted }, { isSilent: flags.json });
+    const moved = await runJob(place, 'move-part-aside', { directory: wanted }, { isSilent: flags.json });
     if (flags.json) printJson({ removed: [], moved: [moved], freed: 0 });
     else
       print(
@@ -216,7 +216,7 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
     );
   }
   const options = { images: doomed, keepsBytes: !use.isKnown, parts, unusable: broken.map(({ path }) => path) };
-  const { moved, freed } = await haveDone(place, 'remove', options, { isSilent: flags.json });
+  const { moved, freed } = await runJob(place, 'remove', options, { isSilent: flags.json });
   if (flags.json) printJson({ removed: [...doomed, ...parts], moved, freed });
   else for (const name of names) print(`Removed ${name}`);
   if (flags.json) return 0;

@@ -20,8 +20,8 @@ interface WorkOptions {
 }
 
 /** Has a work done on a boot tree, and shows what it reports. @throws RackError as the work */
-export async function haveDone<N extends WorkName>(
-  place: ImageTree,
+export async function runJob<N extends WorkName>(
+  imageTree: ImageTree,
   name: N,
   options: WorkInput<N>,
   { isSilent, content, isStoppable = false, onResult }: WorkOptions,
@@ -37,15 +37,15 @@ export async function haveDone<N extends WorkName>(
     },
   };
   try {
-    const endpoint = await findEngine(place);
+    const endpoint = await findEngine(imageTree);
     if (endpoint !== undefined) return await askEngine(endpoint, name, options, io);
     const { doWork } = await import('../../images/engine/works.ts');
     const workDir = (): string => {
-      const { path, close } = openWorkDirectory(place.stateDir);
+      const { path, close } = openWorkDirectory(imageTree.stateDir);
       process.once('exit', close);
       return path;
     };
-    return await doWork(name, place.tree, options, { ...io, workDir });
+    return await doWork(name, imageTree.tree, options, { ...io, workDir });
   } finally {
     stop?.close();
     progress.close();

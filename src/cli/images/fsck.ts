@@ -9,7 +9,7 @@
 
 import { dirname } from 'node:path';
 import { readImageSources } from '../../config/image-sources.ts';
-import { counted, listed } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
 import { type CheckedPart, partName } from '../../images/run/part-check.ts';
@@ -21,8 +21,8 @@ import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } f
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
 import { suggestRemovals } from './disk-images.ts';
-import { haveDone } from './engine.ts';
-import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
+import { runJob } from './engine.ts';
+import { type ImageTree, openTreeAsOwner, treeOption } from './image-tree.ts';
 import { importFrom } from './import.ts';
 import { addedNotes, partNote } from './named-images.ts';
 import type { FsckFlags } from './options.ts';
@@ -57,7 +57,7 @@ interface Repair {
  */
 export async function checkStore(flags: FsckFlags): Promise<number> {
   const sources = readImageSources(flags);
-  const place = await enterImageTree(flags);
+  const place = await openTreeAsOwner(flags);
   const { tree } = place;
   const options = { isSilent: flags.json };
   const {
@@ -65,7 +65,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     parts,
     others,
     problems,
-  } = await haveDone(place, 'check', { repairs: !flags.report }, options);
+  } = await runJob(place, 'check', { repairs: !flags.report }, options);
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   const badParts = parts.filter(({ files }) => files.some(({ state }) => state.kind !== 'whole'));
   if (!flags.json) for (const line of [...bad.map(describe), ...badParts.flatMap(describePart)]) printError(line);
@@ -103,7 +103,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     const count = checked.length + parts.reduce((sum, { files }) => sum + files.length, 0);
     const missed = troubles.length === 0 ? '' : ', but not everything could be checked';
     print(`Checked ${counted(count, 'file')}: ${verdict(damagedCount, wrong)}${missed}.`);
-    if (others.length > 0) print(`Not checked, because Rackboot has no hashes of it: ${listed(others, NAMED_MAX)}.`);
+    if (others.length > 0) print(`Not checked, because Rackboot has no hashes of it: ${joinNames(others, NAMED_MAX)}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
     const keptBytes = bytesMovedAside(tree);
     if (keptBytes > 0)
@@ -115,9 +115,9 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
 /** Removes what no image needs. @returns the freed bytes, and failures */
 async function sweep(place: ImageTree): Promise<{ readonly freed: number; readonly problems: readonly string[] }> {
   const options = { isSilent: true };
-  const freed = await haveDone(place, 'sweep', {}, options);
+  const freed = await runJob(place, 'sweep', {}, options);
   try {
-    return { freed: freed + (await haveDone(place, 'sweep-downloads', {}, options)), problems: [] };
+    return { freed: freed + (await runJob(place, 'sweep-downloads', {}, options)), problems: [] };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return { freed, problems: [errorText(error)] };
@@ -291,7 +291,7 @@ async function importAgain(
     const result = await importFrom(place, { lost: { ...files, source: origin } }, sources, { json });
     if (image === undefined || !('image' in result)) return {};
     // The source has a newer image, which replaces this one.
-    if (result.image.serial !== image.serial) await haveDone(place, 'remove', { images: [image] }, { isSilent: true });
+    if (result.image.serial !== image.serial) await runJob(place, 'remove', { images: [image] }, { isSilent: true });
     return { imported: result.image };
   } catch (error) {
     if (!(error instanceof RackError) || error.code === 'cancelled') throw error;

@@ -37,7 +37,7 @@ export const treeOption = ({ tree }: Pick<TreeFlags, 'tree'>): string =>
   tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
 
 /** @throws RackError `config-unreadable`, `config-invalid` */
-export async function enterImageTree(flags: TreeFlags): Promise<ImageTree> {
+export async function openTreeAsOwner(flags: TreeFlags): Promise<ImageTree> {
   const config = await readImageConfig(flags);
   // The owner may be unable to enter the current directory, and the daemon has another.
   const tree = resolve(flags.tree ?? config?.boot.tree ?? '');

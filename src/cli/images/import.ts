@@ -26,9 +26,9 @@ import { formatBytes, print, printError, printJson } from '../terminal/output.ts
 import { addOpenedPath } from './add.ts';
 import { knownSources } from './boot-sources.ts';
 import { configuredProxy, parseLimit } from './download-options.ts';
-import { haveDone } from './engine.ts';
+import { runJob } from './engine.ts';
 import { type GivenPath, misplaced, openGivenPath, readContent, unnamedSystem } from './given-path.ts';
-import { enterImageTree, type ImageTree, publishedLines } from './image-tree.ts';
+import { type ImageTree, openTreeAsOwner, publishedLines } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import type { ImportFlags } from './options.ts';
 
@@ -39,9 +39,9 @@ type FileFlags = Omit<ImportFlags, 'image'> & { readonly file: string };
 
 async function importDisc(content: GivenContent, flags: FileFlags): Promise<number> {
   const { file: fileName, json: isSilent } = flags;
-  const place = await enterImageTree(flags);
+  const place = await openTreeAsOwner(flags);
   const options = { fileName, arch: flags.arch, release: flags.release };
-  const { directory, files, title, arch, release } = await haveDone(place, 'disc', options, { isSilent, content });
+  const { directory, files, title, arch, release } = await runJob(place, 'disc', options, { isSilent, content });
   if (isSilent) printJson({ directory, files, title, arch, release });
   else {
     print(`${title} for ${arch}: deploy it as ubuntu/${release} with --by installer`);
@@ -56,8 +56,8 @@ async function importDisc(content: GivenContent, flags: FileFlags): Promise<numb
  */
 async function importBundle(content: GivenContent, { json: isSilent, ...flags }: FileFlags): Promise<number> {
   const results: BundledResult[] = [];
-  const place = await enterImageTree(flags);
-  await haveDone(
+  const place = await openTreeAsOwner(flags);
+  await runJob(
     place,
     'bundle',
     { fileName: flags.file },
@@ -136,7 +136,7 @@ export async function importByName(flags: ImportFlags & { readonly image: string
     name: basename(file),
     data: readGivenFile(file, PACKAGE_BYTES_MAX),
   }));
-  const place = await enterImageTree(flags);
+  const place = await openTreeAsOwner(flags);
   const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
   const named =
@@ -164,7 +164,7 @@ export async function importFrom(
 ): Promise<Imported> {
   const { config } = place;
   const deps = { configured: configuredMirrors(config), proxy: configuredProxy(config), bytesPerSecondMax };
-  return await haveDone(place, 'import', { wanted, sources, ...deps, packages }, { isSilent: json, isStoppable: true });
+  return await runJob(place, 'import', { wanted, sources, ...deps, packages }, { isSilent: json, isStoppable: true });
 }
 
 /** Prints what was imported, and removes older images. @returns the result for JSON */
@@ -195,8 +195,8 @@ function removeOlderThan(image: StoredImage, place: ImageTree): Promise<readonly
     tree,
     keptVersions: config?.region.importKeptVersions ?? KEPT_VERSIONS,
     use: () => readImageUse(place),
-    remove: (images) => haveDone(place, 'remove', { images, keepsBytes: true }, options),
-    sweep: (doomed) => haveDone(place, 'sweep', { doomed }, options),
+    remove: (images) => runJob(place, 'remove', { images, keepsBytes: true }, options),
+    sweep: (doomed) => runJob(place, 'sweep', { doomed }, options),
   });
 }
 

@@ -2,7 +2,7 @@
 // source come back.
 
 import { shellWord } from '../../ground/clean-text.ts';
-import { counted, listed } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { findSourceFile, type KnownPart } from '../../images/run/part-check.ts';
@@ -22,7 +22,7 @@ export function nearestBeginning(wanted: string, names: readonly string[]): stri
 export const severalMatch = (names: readonly string[]): RackError =>
   new RackError(
     'bad-argument',
-    `${counted(names.length, 'image')} match; give a full name, or add --all: ${listed(names, CANDIDATES_MAX)}`,
+    `${counted(names.length, 'image')} match; give a full name, or add --all: ${joinNames(names, CANDIDATES_MAX)}`,
   );
 
 /** Labels of uploads, and of other images without one. */

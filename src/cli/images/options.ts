@@ -2,7 +2,7 @@
 
 import { BUILT_CPUS, CPUS } from '../../boot/architectures.ts';
 import type { FlagsOf } from '../terminal/command-table.ts';
-import { config, flag, json, named, option, repeated, text } from '../terminal/shared-options.ts';
+import { config, flag, json, option, repeated, requiredArgument, text } from '../terminal/shared-options.ts';
 
 const arch = { ...text, default: 'amd64', describe: 'Architecture of the machines' } as const;
 /** Other architectures are refused before work begins. */
@@ -72,8 +72,8 @@ export const IMPORT = {
 export type ImportFlags = FlagsOf<typeof IMPORT>;
 
 export const UPLOAD = {
-  name: named('Its name, such as custom/site'),
-  file: named('The file'),
+  name: requiredArgument('Its name, such as custom/site'),
+  file: requiredArgument('The file'),
   config,
   arch: { ...arch, describe: `${arch.describe}, such as amd64 or amd64/generic` },
   type: option('ddraw, ddgz, ddxz, ddtar, qcow2 …, or tgz, squashfs …; default: by the name of the file'),
@@ -102,8 +102,8 @@ export const FSCK = { config, tree, sources, report: flag('Only report; change n
 export type FsckFlags = FlagsOf<typeof FSCK>;
 
 export const MIRROR = {
-  url: named('The URL of the site'),
-  directory: named('The directory of the web server'),
+  url: requiredArgument('The URL of the site'),
+  directory: requiredArgument('The directory of the web server'),
   filters: { type: 'string', array: true, describe: 'What the tags of a file must be' },
   keyring: { ...text, demandOption: true, describe: 'The OpenPGP keys of the site' },
   max: {
@@ -127,7 +127,7 @@ export const CHECK_SOURCES = {
 export type CheckFlags = FlagsOf<typeof CHECK_SOURCES>;
 
 export const ADD = {
-  file: named('The file or the directory'),
+  file: requiredArgument('The file or the directory'),
   config,
   tree,
   os: { ...text, demandOption: true, describe: 'Operating system: debian, ubuntu, custom …' },
@@ -149,7 +149,7 @@ export const STORE = { config, tree, json } as const;
 export type StoreFlags = FlagsOf<typeof STORE>;
 
 export const REMOVE = {
-  image: named('Its listed name, or the start of it'),
+  image: requiredArgument('Its listed name, or the start of it'),
   config,
   tree,
   all: flag('Remove every image whose name starts with it'),

@@ -2,7 +2,7 @@
 // and those that its racks report.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -57,7 +57,7 @@ const readVersions = async (stateDir: string): Promise<readonly Version[]> =>
  * `askDaemon`
  */
 export async function listRegionImages(where: Where): Promise<number> {
-  const { stateDir } = loadPlace(where.config);
+  const { stateDir } = loadStateDir(where.config);
   const byKey = new Map<string, ShownImage>();
   for (const { name, version: serial, size: bytes, disk_size: diskBytes, sha256, hosts } of await readVersions(
     stateDir,
@@ -97,7 +97,7 @@ export async function listRegionImages(where: Where): Promise<number> {
  * @throws RackError `not-found`, `bad-argument`, and as `askDaemon`
  */
 export async function removeRegionImages({ config, image, all, json }: RemoveFlags): Promise<number> {
-  const { stateDir } = loadPlace(config);
+  const { stateDir } = loadStateDir(config);
   const wanted = image.endsWith('/') ? image.slice(0, -1) : image;
   const versions = await readVersions(stateDir);
   const doomed = imagesNamed(versions, wanted);

@@ -2,7 +2,7 @@
 // change until the end.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { sleep } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
@@ -59,7 +59,7 @@ export async function importSelected({
   readonly config: string;
   readonly json: boolean;
 }): Promise<number> {
-  const { stateDir } = loadPlace(config);
+  const { stateDir } = loadStateDir(config);
   const selected = await Promise.all(
     z
       .array(z.looseObject({ id: z.number() }))

@@ -9,7 +9,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { CONTROL_BODY_BYTES_MAX } from '../../control/requests.ts';
@@ -129,7 +129,7 @@ function findTarget({ url, keyFile, caFile, profile, config }: UploadFlags): Upl
     const { url: address, key, ca_file: ca } = readProfile(profile);
     return webTarget(address, key, ca);
   }
-  if (url === undefined) return localTarget(loadPlace(config).stateDir);
+  if (url === undefined) return localTarget(loadStateDir(config).stateDir);
   if (keyFile === undefined) {
     const remedy =
       '`rackboot apikey` on the host of the region prints a key; or log in with `rackboot login` and name the --profile';

@@ -3,7 +3,7 @@
 import { LEASE_FORMATS } from '../../dhcp/import/lease-file.ts';
 import { RackError } from '../../ground/errors.ts';
 import { action, group, row } from '../terminal/command-table.ts';
-import { config, flag, json, named, option } from '../terminal/shared-options.ts';
+import { config, flag, json, option, requiredArgument } from '../terminal/shared-options.ts';
 
 /** Filters of the list. */
 const CRITERIA = {
@@ -34,21 +34,21 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
   row(
     'show <wanted>',
     'Show everything about a lease, by address or hardware address',
-    { wanted: named(), config, json },
+    { wanted: requiredArgument(), config, json },
     loadList,
     'showLease',
   ),
   row(
     'end <address>',
     'End a lease early in the running rack, such as that of a removed machine',
-    { address: named(), config },
+    { address: requiredArgument(), config },
     loadList,
     'endLease',
   ),
   row(
     'clear <address>',
     'Return an address to its range in the running rack after another host used it',
-    { address: named(), config },
+    { address: requiredArgument(), config },
     loadList,
     'clearAddress',
   ),

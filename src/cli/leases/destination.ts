@@ -7,7 +7,7 @@
 //    directory's owner.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { CONTROL_BODY_BYTES_MAX } from '../../control/requests.ts';
 import type { ImportAnswer } from '../../daemon/answers/lease-answers.ts';
@@ -29,7 +29,7 @@ import { readReportedEnds } from '../../store/leases/reported-ends.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
-import { becomeOwnerOfNew } from '../terminal/state-owner.ts';
+import { createAsOwner } from '../terminal/state-owner.ts';
 
 interface LeaseDestination {
   readonly name: string;
@@ -48,7 +48,7 @@ const answerShape = z.object({
 
 /** @throws RackError `already-running` while a daemon starts or ends, `store-…` */
 export async function openImport(config: string): Promise<LeaseDestination> {
-  const { stateDir } = loadPlace(config);
+  const { stateDir } = loadStateDir(config);
   try {
     await askDaemon(stateDir, '/status');
   } catch (error) {
@@ -90,7 +90,7 @@ export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean)
 async function openFile(configFile: string): Promise<LeaseDestination> {
   const { config } = loadMerged(configFile);
   const { stateDir } = config;
-  becomeOwnerOfNew(stateDir);
+  createAsOwner(stateDir);
   const lock = lockState(stateDir, CONFIGURED);
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });

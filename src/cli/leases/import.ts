@@ -9,7 +9,7 @@
 // 4. A client's newest lease is imported first, whatever the order in the files.
 
 import { closeSync, openSync, readSync } from 'node:fs';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import {
   FILE_LINE_MAX,
   FILE_PROBLEMS,
@@ -114,7 +114,7 @@ interface Tally {
 /** @returns 1 if an entry was skipped for a reason that a person can fix */
 export async function importLeases(args: ImportArguments): Promise<number> {
   const { config, files, dryRun, json } = args;
-  loadPlace(config);
+  loadStateDir(config);
   const tally: Tally = { taken: 0, left: new Map(), problems: [], problemCount: 0 };
   const { leases, places } = readFiles(args, tally);
   const destination = await openImport(config);

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { followDaemon } from '../../control/ask-daemon.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { type HostMoment, restoreLeases } from '../../dhcp/leases/lease-clock.ts';
@@ -47,7 +47,7 @@ interface FoundLeases {
  * unusable criterion
  */
 export async function findLeases(config: string, criteria: GivenCriteria): Promise<FoundLeases> {
-  const { stateDir } = loadPlace(config);
+  const { stateDir } = loadStateDir(config);
   try {
     return { leases: sortLeases(await askLeases(stateDir, criteria)), file: undefined };
   } catch (error) {

@@ -18,10 +18,10 @@ import {
   config,
   flag,
   json,
-  named,
   numberNamed,
   option,
   repeated,
+  requiredArgument,
   text,
   yes,
 } from '../terminal/shared-options.ts';
@@ -178,7 +178,7 @@ const MACHINES = [
     'Deploy a system to the disk of a machine: debian/trixie, or trixie',
     {
       machine,
-      system: named('As images list shows it'),
+      system: requiredArgument('As images list shows it'),
       config,
       json,
       comment,
@@ -273,7 +273,7 @@ const MACHINES = [
   form(
     'rename <machine> <name>',
     'Give a machine another hostname; DNS replaces the old one at once',
-    { machine, name: named('Letters, digits and hyphens'), config, json },
+    { machine, name: requiredArgument('Letters, digits and hyphens'), config, json },
     { ...command(''), ask: ['PUT', 'machines/{machine}/'], fields: { hostname: 'name' } },
   ),
   form(
@@ -339,7 +339,7 @@ const MACHINES = [
     'Record that a machine was moved to another network, of the same rack or another',
     {
       machine,
-      rack: named("The rack's name or UUID"),
+      rack: requiredArgument("The rack's name or UUID"),
       config,
       json,
       network: option('The network of that rack, by name or as 10.20.0.0/24'),
@@ -390,7 +390,7 @@ const POWER = [
     'Set how a machine is switched: ipmi power_address=10.0.0.5 power_user=maas power_pass@FILE',
     {
       machine,
-      type: named(`${POWER_DRIVER_NAMES.slice(0, -1).join(', ')} or ${POWER_DRIVER_NAMES.at(-1)}`),
+      type: requiredArgument(`${POWER_DRIVER_NAMES.slice(0, -1).join(', ')} or ${POWER_DRIVER_NAMES.at(-1)}`),
       parameters: {
         type: 'string',
         array: true,
@@ -410,7 +410,7 @@ const POWER = [
   row(
     'check <what>',
     "Query a hypervisor for its virtual machines (qemu+ssh://user@host/system), or a machine's BMC for its state",
-    { what: named("A libvirt URI, or a machine's system id, hostname or hardware address"), config, json },
+    { what: requiredArgument("A libvirt URI, or a machine's system id, hostname or hardware address"), config, json },
     () => import('./power.ts'),
     'checkPower',
   ),
@@ -423,14 +423,14 @@ const POWER = [
   ),
 ];
 
-const script = named('Its name');
+const script = requiredArgument('Its name');
 
 const SCRIPTS = [
   row(
     'add <file>',
     'Add a script; its comments may set name, title, type, timeout and tags',
     {
-      file: named('The script'),
+      file: requiredArgument('The script'),
       config,
       json,
       name: option('Its name; default: the name in the script, else the name of the file'),
@@ -501,7 +501,7 @@ const SSH_KEYS = [
   row(
     'add <file>',
     'Add the public keys of a file, one per line',
-    { file: named('Such as ~/.ssh/id_ed25519.pub'), config, json, username },
+    { file: requiredArgument('Such as ~/.ssh/id_ed25519.pub'), config, json, username },
     sshKeys,
     'addSshKeys',
   ),
@@ -527,7 +527,7 @@ const PRESEED = [
   row(
     'show <name>',
     'Print a template, as a starting point for your own',
-    { name: named('As listed'), config },
+    { name: requiredArgument('As listed'), config },
     preseed,
     'showPreseed',
   ),

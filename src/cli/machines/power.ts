@@ -2,7 +2,7 @@
 // drivers. `rackboot power key` prints the key with which Rackboot logs in to hypervisors.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { loadStorePlace } from '../../config/region-store.ts';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { systemClock } from '../../ground/clock.ts';
@@ -17,7 +17,7 @@ import { powerText, problemText } from '../../region/records/power-words.ts';
 import { hasStore, openStore } from '../../region-host/open-store.ts';
 import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { print, printFields, tableText } from '../terminal/output.ts';
-import { becomeOwner, becomeOwnerOfNew } from '../terminal/state-owner.ts';
+import { becomeOwner, createAsOwner } from '../terminal/state-owner.ts';
 import { findMachine } from './identity.ts';
 
 const machinePower = z.looseObject({ power_type: z.string() });
@@ -56,7 +56,7 @@ function questionSignal(): AbortSignal {
  * @throws RackError `bad-argument`, `not-found`, `not-running`
  */
 export async function checkPower(argv: Where & { readonly what: string }): Promise<number> {
-  const { stateDir } = loadPlace(argv.config);
+  const { stateDir } = loadStateDir(argv.config);
   return argv.what.includes('://')
     ? checkHypervisor(argv, stateDir, argv.what)
     : checkMachine(argv, stateDir, argv.what);
@@ -130,8 +130,8 @@ function printOutcome(controller: string, { kind, state, detail, said }: PowerOu
 
 /** The line for a hypervisor's authorized_keys; creates the key if there is none. */
 export async function printPowerKey({ config }: Where): Promise<number> {
-  const { stateDir } = loadPlace(config);
-  becomeOwnerOfNew(stateDir);
+  const { stateDir } = loadStateDir(config);
+  createAsOwner(stateDir);
   print(await readPublicKey(await regionSshIdentity(config), systemClock));
   return 0;
 }

@@ -1,6 +1,6 @@
 // Runs an operation of the API as a command of Rackboot, at this host's daemon or at the region of a profile.
 
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError, type RackErrorCode } from '../../ground/errors.ts';
@@ -60,7 +60,7 @@ function askHere(config: string, action: Action, words: readonly string[]): Prom
   const { method, path, query, body } = buildRegionRequest(action, words);
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
   const text = body === undefined ? undefined : Buffer.from(body.bytes).toString('latin1');
-  return askDaemon(loadPlace(config).stateDir, `${path}${search}`, method, text, body && { contentType: body.type });
+  return askDaemon(loadStateDir(config).stateDir, `${path}${search}`, method, text, body && { contentType: body.type });
 }
 
 const CODES: ReadonlyMap<number, RackErrorCode> = new Map([

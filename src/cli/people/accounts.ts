@@ -23,7 +23,7 @@ import { hasStore, openStore } from '../../region-host/open-store.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
-import { becomeOwner, becomeOwnerOfNew } from '../terminal/state-owner.ts';
+import { becomeOwner, createAsOwner } from '../terminal/state-owner.ts';
 
 const MISTAKES_MAX = 50;
 
@@ -196,7 +196,7 @@ async function openAccounts(place: StorePlace): Promise<RegionStore> {
 }
 
 async function withStore<T>(place: StorePlace, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
-  if (place.store.kind === 'sqlite') becomeOwnerOfNew(place.stateDir);
+  if (place.store.kind === 'sqlite') createAsOwner(place.stateDir);
   else becomeOwner(place.stateDir);
   const store = await openAccounts(place);
   try {

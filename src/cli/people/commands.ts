@@ -3,11 +3,11 @@
 import type { Where } from '../terminal/asking.ts';
 import { group, row } from '../terminal/command-table.ts';
 import { form } from '../terminal/form.ts';
-import { config, flag, json, machineList, named, option, text, yes } from '../terminal/shared-options.ts';
+import { config, flag, json, machineList, option, requiredArgument, text, yes } from '../terminal/shared-options.ts';
 
 const passwordFile = option('File whose first line is the password; - reads standard input; default: ask');
-const username = named('The name of the account');
-const name = named('Letters, digits, - and _');
+const username = requiredArgument('The name of the account');
+const name = requiredArgument('Letters, digits, - and _');
 const definition = option('XPath on the hardware: the machines where it is true get the tag');
 const tagOptions = {
   comment: option('Purpose of the tag'),

@@ -38,7 +38,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
-import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { loadStateDir, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { chooseStateDir, DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
@@ -191,7 +191,7 @@ async function backUpInto(config: string, directory: string, keep: number, check
 
 async function tellRack(config: string, backup: Readonly<Record<string, string | number>>): Promise<void> {
   try {
-    await askDaemon(loadPlace(config).stateDir, '/backups', 'POST', JSON.stringify(backup), {
+    await askDaemon(loadStateDir(config).stateDir, '/backups', 'POST', JSON.stringify(backup), {
       contentType: 'application/json',
     });
   } catch (error) {
@@ -220,7 +220,7 @@ function writeBackup(config: string, file: string): Backup {
       'bad-argument',
       `${config} is the file of a region without a rack: rackboot region backup FILE`,
     );
-  const { stateDir } = loadPlace(config);
+  const { stateDir } = loadStateDir(config);
   if (existsSync(file)) throw new RackError('already-exists', `${file} exists: name a new file`);
   if (!existsSync(dirname(file)))
     throw new RackError('not-found', `there is no directory ${dirname(file)}: make it first`);
@@ -368,7 +368,7 @@ export async function restoreRack({
   const backup = openBackup(file);
   try {
     const { manifest } = backup;
-    const stateDir = stateOnly || existsSync(config) ? loadPlace(config).stateDir : DEFAULT_STATE_DIR;
+    const stateDir = stateOnly || existsSync(config) ? loadStateDir(config).stateDir : DEFAULT_STATE_DIR;
     const targets = stateOnly ? [] : configTargets(backup, config, stateDir);
     checkStateDir(stateDir);
     makeForService(stateDir);
@@ -425,7 +425,7 @@ async function confirmReplacing(inTheWay: readonly string[], isMeant: boolean): 
 
 /** Restores a backup into a directory that is removed again. @throws RackError as `restoreRack` */
 function tryRestore(file: string, config: string): void {
-  const { stateDir } = loadPlace(config);
+  const { stateDir } = loadStateDir(config);
   const scratch = join(stateDir, `check.${process.pid}.unfinished`);
   const complete = join(scratch, 'complete');
   const backup = openBackup(file);
@@ -450,7 +450,10 @@ function tryRestore(file: string, config: string): void {
 async function cacheSettings(config: string): Promise<void> {
   const values = valuesIn(readConfigText(config));
   const name = typeof values.name === 'string' ? values.name : defaultName();
-  await withStoredSettings({ stateDir: loadPlace(config).stateDir, name, file: config, values }, async () => undefined);
+  await withStoredSettings(
+    { stateDir: loadStateDir(config).stateDir, name, file: config, values },
+    async () => undefined,
+  );
 }
 
 /** Accepts a directory that is new, empty, or has a state. */

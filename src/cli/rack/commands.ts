@@ -2,7 +2,16 @@
 // `outbox`, `lab`, `trace`, `why`, `log-level`, `neighbours`.
 
 import { action, type Row, row } from '../terminal/command-table.ts';
-import { config, flag, json, named, option, rackConfig, repeated, text } from '../terminal/shared-options.ts';
+import {
+  config,
+  flag,
+  json,
+  option,
+  rackConfig,
+  repeated,
+  requiredArgument,
+  text,
+} from '../terminal/shared-options.ts';
 
 export const RACK_COMMANDS: readonly Row[] = [
   action('run', 'Run the rack (what the service runs)', { config: rackConfig }, async (argv) =>
@@ -12,7 +21,7 @@ export const RACK_COMMANDS: readonly Row[] = [
     'backup <file>',
     'Write what this rack keeps, but no images, into one file',
     {
-      file: named('The new file; with --keep, a directory'),
+      file: requiredArgument('The new file; with --keep, a directory'),
       config,
       json,
       keep: { type: 'number', requiresArg: true, describe: 'Write into a directory, and keep so many backups there' },
@@ -25,7 +34,7 @@ export const RACK_COMMANDS: readonly Row[] = [
     'restore <file>',
     'Put a backup of a rack back, while no rack runs there',
     {
-      file: named('A file of `backup`'),
+      file: requiredArgument('A file of `backup`'),
       config,
       json,
       force: flag('Replace a state and a configuration that are here'),
@@ -124,7 +133,7 @@ export const RACK_COMMANDS: readonly Row[] = [
     'why <machine>',
     'What a machine would get if it booted now, and why',
     {
-      machine: named(),
+      machine: requiredArgument(),
       config,
       json,
       arch: option('bios, uefi-amd64, uefi-arm64, uefi-i386, uefi-http-amd64, uefi-http-arm64 or ipxe'),

@@ -7,7 +7,7 @@
 // 2. Text from a machine is printed without its control characters.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon, followDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { systemClock } from '../../ground/clock.ts';
@@ -63,7 +63,7 @@ interface TraceRequest {
 
 /** @throws RackError `not-found` with similar names */
 export async function traceMachine(request: TraceRequest): Promise<number> {
-  const { stateDir } = loadPlace(request.config);
+  const { stateDir } = loadStateDir(request.config);
   const oldestMs =
     request.since === undefined ? 0 : systemClock.wallTimeMs() - parseDuration(request.since, '--since') * 1000;
   const query = `machine=${encodeURIComponent(request.machine)}`;

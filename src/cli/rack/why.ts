@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { identifyBootClient } from '../../boot/client.ts';
 import { planBoot } from '../../boot/plan.ts';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { findOldGrub } from '../../config/old-grub.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { explainBoot, parseClient, type WhyAnswer, whyAnswer } from '../../daemon/answers/why.ts';
@@ -71,7 +71,7 @@ interface WhyResult {
 }
 
 async function askWhy(request: WhyRequest): Promise<WhyResult> {
-  const { stateDir } = loadPlace(request.config);
+  const { stateDir } = loadStateDir(request.config);
   const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
   try {
     const answer = whyAnswer.parse(await askDaemon(stateDir, `/why?${query}`));

@@ -2,14 +2,14 @@
 
 import { defaultRegionConfig, defaultStoreConfig } from '../../control/default-config.ts';
 import { action, group, type Row, row } from '../terminal/command-table.ts';
-import { config, flag, json, named, option, text, yes } from '../terminal/shared-options.ts';
+import { config, flag, json, option, requiredArgument, text, yes } from '../terminal/shared-options.ts';
 
 const PLACES = 'sqlite:DIRECTORY (the state directory of a region) or postgresql://user@host/database';
 const verbose = flag('List each table with its number of rows');
 const ofRegion = { ...config, default: defaultRegionConfig() };
 const ofStore = { ...config, default: defaultStoreConfig() };
-const file = named('The file of the backup');
-const rack = named('Its name or UUID');
+const file = requiredArgument('The file of the backup');
+const rack = requiredArgument('Its name or UUID');
 
 const loadCopy = () => import('./copy.ts');
 const racks = () => import('./racks.ts');

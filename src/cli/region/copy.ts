@@ -12,7 +12,7 @@ import { dirname, join, resolve } from 'node:path';
 import { REGION_CONFIG } from '../../config/region-config-place.ts';
 import { isSocketUrl, loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
 import { startCommand } from '../../control/start-command.ts';
-import { seenStats } from '../../files/seen-stats.ts';
+import { statIfVisible } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { postgresPlace } from '../../region-host/open-store.ts';
@@ -93,7 +93,7 @@ function checkDifferent({ stateDir, store }: NamedPlace, target: NamedPlace): vo
   const isSameUrl = store.kind === 'postgresql' && target.store.kind === 'postgresql' && store.url === target.store.url;
   if (isSameUrl) throw new RackError('bad-argument', '--from and --to name the same database: name another one');
   if (store.kind !== 'sqlite' || target.store.kind !== 'sqlite') return;
-  const [one, other] = [stateDir, target.stateDir].map(seenStats);
+  const [one, other] = [stateDir, target.stateDir].map(statIfVisible);
   const isLinked = one !== undefined && one.dev === other?.dev && one.ino === other.ino;
   if (stateDir !== target.stateDir && !isLinked) return;
   const names = stateDir === target.stateDir ? stateDir : `${stateDir} (also called ${target.stateDir})`;

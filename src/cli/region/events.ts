@@ -1,7 +1,7 @@
 // `rackboot events`: prints the region's log, oldest line first, and follows it.
 
 import { z } from 'zod';
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { followEvents } from '../../control/event-follow.ts';
 import { asSentence } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -48,7 +48,7 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   if (!Number.isInteger(limit) || limit < 0 || limit > LIMIT_MAX) {
     throw new RackError('bad-argument', `--limit ${limit} is not a whole number from 0 to ${LIMIT_MAX}`);
   }
-  const { stateDir } = loadPlace(request.config);
+  const { stateDir } = loadStateDir(request.config);
   const filter = new URLSearchParams({ level: request.level.toUpperCase() });
   if (request.machine !== undefined) filter.set('id', (await findMachine(request, request.machine)).system_id);
   // The stream continues after the newest event.

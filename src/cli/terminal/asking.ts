@@ -1,6 +1,6 @@
 // How commands ask the region through this host's daemon, and print the answer.
 
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon, type ControlMethod } from '../../control/ask-daemon.ts';
 import type { OptionNames } from '../../control/field-refusal.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -31,7 +31,7 @@ export const askRegion = (
   fields?: Fields,
   names?: OptionNames,
 ): Promise<unknown> =>
-  askDaemon(loadPlace(config).stateDir, path, method, fields && encodeForm(fields), names && { names });
+  askDaemon(loadStateDir(config).stateDir, path, method, fields && encodeForm(fields), names && { names });
 
 /** @param options that change something @throws RackError `bad-argument` if no field is defined */
 export function requireChange(fields: Fields, options: string): void {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import {
   type ConfigFile,
   formatProblems,
-  loadPlace,
+  loadStateDir,
   readConfigFile,
   readConfigText,
 } from '../../config/config-file.ts';
@@ -91,9 +91,9 @@ export function loadMerged(file: string): UsableConfig {
   return usable;
 }
 
-/** Asks the daemon of this file. @param isTold as for `loadPlace` @throws RackError as `askDaemon` */
+/** Asks the daemon of this file. @param isTold as for `loadStateDir` @throws RackError as `askDaemon` */
 export async function askValues(file: string, isTold?: boolean): Promise<AnsweredConfig> {
-  const answer = answerShape.parse(await askDaemon(loadPlace(file, isTold).stateDir, '/config'));
+  const answer = answerShape.parse(await askDaemon(loadStateDir(file, isTold).stateDir, '/config'));
   const onDisk = readConfigFile(readConfigText(file));
   const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;
   const { file: path, uuid, store, refused } = answer;

@@ -19,7 +19,7 @@ export interface SharedOptions {
 }
 
 export const text = { type: 'string', requiresArg: true } as const;
-export const named = (describe?: string) => ({ type: 'string', demandOption: true, describe }) as const;
+export const requiredArgument = (describe?: string) => ({ type: 'string', demandOption: true, describe }) as const;
 /** Each by an option of its own. */
 export const machineList = { type: 'string', array: true, requiresArg: true } as const;
 export const option = (describe: string) => ({ ...text, describe }) as const;
@@ -31,7 +31,7 @@ export const rackConfig = { ...config, default: defaultRackConfig() };
 
 export const ANY_NAME = 'Its system id, hostname or hardware address';
 
-export const machine = named(ANY_NAME);
+export const machine = requiredArgument(ANY_NAME);
 
 /** MiB in a size with one of these units. */
 const MEBIBYTES: Readonly<Record<string, number>> = { M: 1, G: 1024, T: 1024 * 1024 };

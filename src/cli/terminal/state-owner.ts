@@ -149,13 +149,13 @@ export function becomeServiceUser(stateDir: string): void {
  * as `becomeOwner`.
  * @param words of the directory in errors @throws RackError `store-unwritable`
  */
-export function becomeOwnerOfNew(stateDir: string, words?: DirectoryWords): void {
+export function createAsOwner(stateDir: string, words?: DirectoryWords): void {
   makeForService(stateDir, words);
   becomeOwner(stateDir);
 }
 
 /**
- * As `becomeOwnerOfNew`, but remains root.
+ * As `createAsOwner`, but remains root.
  * @param source a directory whose owner, unless that is root, gets the new one
  */
 export function makeForService(stateDir: string, words?: DirectoryWords, source?: string): void {

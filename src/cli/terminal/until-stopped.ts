@@ -7,12 +7,12 @@
 // SIGTERM or SIGINT stops it; a second one ends it at once (exit code 1). SIGHUP reloads the
 // configuration file.
 
-import { loadPlace } from '../../config/config-file.ts';
+import { loadStateDir } from '../../config/config-file.ts';
 import type { Daemon, DaemonOptions } from '../../daemon/service.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
-import { takeNotifyTerms } from '../../net/linux/notify-socket.ts';
+import { takeNotifyOptions } from '../../net/linux/notify-socket.ts';
 import { markCrashes } from '../../observe/journal.ts';
 import { printFailure } from './output.ts';
 import { restartAsOwner } from './state-owner.ts';
@@ -39,7 +39,7 @@ export async function runUntilStopped(configFile: string, { kind, start }: Servi
     version: readVersion(),
     clock: systemClock,
     isOfLab: endsWithInput,
-    notify: takeNotifyTerms(process.env, process.pid),
+    notify: takeNotifyOptions(process.env, process.pid),
     onFatal: (error) => {
       printFailure(error);
       end(1);
@@ -64,7 +64,7 @@ function continueAsOwner(configFile: string, kind: Service['kind']): void {
   if (process.getuid?.() !== 0) return;
   let stateDir: string;
   try {
-    ({ stateDir } = loadPlace(configFile, true));
+    ({ stateDir } = loadStateDir(configFile, true));
   } catch {
     // The start reports the problem.
     return;

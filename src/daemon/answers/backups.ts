@@ -8,7 +8,7 @@ import type { Clock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
-import { type RackNote, spoken } from '../../region/reports/notes.ts';
+import { type RackNote, withText } from '../../region/reports/notes.ts';
 
 const text = z.string().max(4096);
 const backupShape = z.union([
@@ -32,7 +32,8 @@ export class Backups {
         const { data } = told;
         const at = clock.now();
         this.#failure = 'reason' in data ? { note: 'backup-failed', ...data } : undefined;
-        if (this.#failure !== undefined) stream.publish({ kind: 'daemon.backup-failed', at, ...spoken(this.#failure) });
+        if (this.#failure !== undefined)
+          stream.publish({ kind: 'daemon.backup-failed', at, ...withText(this.#failure) });
         else if ('bytes' in data) stream.publish({ kind: 'daemon.backed-up', at, ...data });
         return {};
       },

@@ -7,7 +7,7 @@
 //    `rack/readiness.ts` has what keeps it from being ready.
 
 import { networkContains, parseIpv4, parseNetwork } from '../../ground/address.ts';
-import { counted, listed } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import { formatDuration, formatWallTime } from '../../ground/quantity.ts';
 import type { HostFinding } from '../../region/records/rack-measures.ts';
 import type { NoteCode } from '../../region/reports/notes.ts';
@@ -108,7 +108,7 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
   for (const text of status.metricsProblems)
     findings.push(createNoteFinding('metrics', `are not served, nor are health and readiness: ${text}`));
   if (status.restartKeys.length > 0) {
-    const text = `changed, and in force when the service restarts: ${listed(status.restartKeys, KEYS_NAMED_MAX)}`;
+    const text = `changed, and in force when the service restarts: ${joinNames(status.restartKeys, KEYS_NAMED_MAX)}`;
     findings.push(createNoteFinding('configuration', text, RESTART));
   }
   for (const { note: code, text } of status.noted)

@@ -4,7 +4,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import type { Refusal } from '../../config/running-config.ts';
 import { formatIpv4, formatMac } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
-import { type RackNote, spoken } from '../../region/reports/notes.ts';
+import { type RackNote, withText } from '../../region/reports/notes.ts';
 import { formatEndpoint } from '../rack/measures.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { RackView } from '../rack/rack-view.ts';
@@ -84,7 +84,7 @@ const ownDiskProblem = ({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'upl
 
 /** Notes as sentences for people, and with their codes and parameters for programs. */
 export function notesNow(notes: readonly RackNote[]) {
-  const noted = notes.map(spoken);
+  const noted = notes.map(withText);
   return { notes: noted.map(({ text }) => text), noted };
 }
 

@@ -15,7 +15,7 @@
 // 4. It applies after the rooms' own sampling, which knows what can be forged, and before every
 //    reader of events.
 
-import { HOLDER_SHARES } from '../../dhcp/limits/report-samplers.ts';
+import { HOLDER_BUCKETS } from '../../dhcp/limits/report-samplers.ts';
 import type { MacAddress } from '../../ground/address.ts';
 import type { Publish, RackEvent } from '../../ground/event.ts';
 import { FairSampler } from '../../ground/fair-sampler.ts';
@@ -72,7 +72,7 @@ export class HostEvents {
         ? this.#nameless.take(event.kind, at, count)
         : mac !== undefined && this.#isMachine(mac)
           ? this.#machines.take((mac % MACHINE_KEYS) * KINDS.size + kind, at, count)
-          : this.#others.take((host % HOLDER_SHARES) * KINDS.size + kind, at, count);
+          : this.#others.take((host % HOLDER_BUCKETS) * KINDS.size + kind, at, count);
     if (sample === undefined) {
       this.#withheld += count;
       return undefined;

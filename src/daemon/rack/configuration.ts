@@ -21,7 +21,7 @@ import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { type ParsedConfig, resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { REPORTED_MAX, RunningConfig, type RunningConfigDeps } from '../../config/running-config.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { INTERFACES_KEY, NO_SETTINGS, type Settings, withoutStoredUsers } from '../../machines/settings.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import { NAMED_MAX } from './status-line.ts';
@@ -54,7 +54,7 @@ function findLost(
   const { name = 'NAME', ...entry }: { readonly name?: unknown } = Object(first);
   return {
     sinceWallMs,
-    networks: listed(networks, NAMED_MAX),
+    networks: joinNames(networks, NAMED_MAX),
     command: setCommand(String(name), JSON.stringify(entry), after.name),
   };
 }

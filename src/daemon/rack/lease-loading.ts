@@ -16,7 +16,7 @@ import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
 import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import type { Publish } from '../../ground/event.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
-import { type RackNote, spoken } from '../../region/reports/notes.ts';
+import { type RackNote, withText } from '../../region/reports/notes.ts';
 import type { LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store/leases/lease-mark.ts';
@@ -70,7 +70,7 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
   const mark = new LeaseMark({ ...loading, doubtedUpTo });
   const notes = isRestored ? [leasesRestored(stateDir)] : [];
   const report = (event: DaemonEvent): void => publish(event);
-  for (const note of notes) report({ kind: 'daemon.leases-restored', at: moment.now, ...spoken(note) });
+  for (const note of notes) report({ kind: 'daemon.leases-restored', at: moment.now, ...withText(note) });
   const close = async (): Promise<void> => void (await Promise.all([ends.close(), mark.close()]));
   return { table, moment, ends, notes, close };
 }

@@ -24,7 +24,7 @@ import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
 import { type Clock, type Instant, type Timer, within } from '../../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
-import { spoken } from '../../region/reports/notes.ts';
+import { withText } from '../../region/reports/notes.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';
 
 /**
@@ -50,7 +50,7 @@ export const FIRST_SCAN_MS_MAX = 10_000;
 interface LiveTreeOptions {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
-  readonly given?: GivenFiles | undefined;
+  readonly outsideFiles?: GivenFiles | undefined;
 }
 
 /** Why the contents of the tree are unknown or outdated. */
@@ -84,7 +84,7 @@ export class LiveTree implements FileTree {
    * is retried.
    */
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
-    const live = new LiveTree(BootTree.unread(directory, undefined, options.given), options);
+    const live = new LiveTree(BootTree.unread(directory, undefined, options.outsideFiles), options);
     const reading = live.#begin().then(() => true);
     if (!(await within(options.clock, FIRST_SCAN_MS_MAX, reading, () => false))) live.#wait();
     return live;
@@ -134,7 +134,7 @@ export class LiveTree implements FileTree {
    */
   async moveTo(directory: string): Promise<void> {
     if (directory === this.#tree.directory) return;
-    const next = BootTree.unread(directory, undefined, this.#options.given);
+    const next = BootTree.unread(directory, undefined, this.#options.outsideFiles);
     const reading = ensureTree(directory).then(() => next.refresh());
     const read = reading.then(() => true);
     const isRead = await within(this.#options.clock, FIRST_SCAN_MS_MAX, read, () => false);
@@ -224,10 +224,10 @@ export class LiveTree implements FileTree {
     this.#timer = undefined;
     if (!this.#following) return;
     const { clock } = this.#options;
-    const { entries, depth, walked } = this.#tree;
+    const { entries, depth, walked: scannedRoot } = this.#tree;
     const isSmall = entries <= WATCHED_ENTRIES_MAX && depth <= TREE_DEPTH_MAX;
-    if (walked !== undefined && this.#problem === undefined && isSmall && !this.#unwatchable) {
-      this.#watchRoot(walked);
+    if (scannedRoot !== undefined && this.#problem === undefined && isSmall && !this.#unwatchable) {
+      this.#watchRoot(scannedRoot);
       this.#timer = clock.schedule(GLANCE_MS, () => void this.#checkPath());
       return;
     }
@@ -261,7 +261,7 @@ export class LiveTree implements FileTree {
   #watchFailed(reason: string): void {
     this.#unwatchable = true;
     const { clock, publish } = this.#options;
-    const note = spoken({ note: 'tree-unwatched', tree: this.directory, reason });
+    const note = withText({ note: 'tree-unwatched', tree: this.directory, reason });
     publish({ kind: 'daemon.note', at: clock.now(), ...note });
     this.#follow();
   }

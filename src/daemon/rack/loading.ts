@@ -34,7 +34,7 @@ export class Loading extends LoadingLeases {
       clock,
       leases: table,
       visitLoading: (visit) => servers().reduce((count, server) => count + server.visitLoading(visit), 0),
-      mayRunOn: (lease, now) => mayRunOn(lease, dhcp.state(), now),
+      mayExtend: (lease, now) => mayRunOn(lease, dhcp.state(), now),
       store: (leases) => void dhcp.adopt(leases),
     });
   }

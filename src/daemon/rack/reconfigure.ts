@@ -20,7 +20,7 @@ import type { HostInterface } from '../../net/host-interface.ts';
 import type { Log } from '../../observe/log.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
-import { spoken } from '../../region/reports/notes.ts';
+import { withText } from '../../region/reports/notes.ts';
 import type { RackUplink } from '../../uplink/rack-uplink.ts';
 import type { ConfigurationDeps } from './configuration.ts';
 import type { LiveTree } from './live-tree.ts';
@@ -72,7 +72,7 @@ export function reconfigurationPorts(deps: ReconfigureDeps): ConfigurationDeps {
       left = [];
       deps.applied(config);
       for (const note of configRemarks(config))
-        deps.publish({ kind: 'daemon.note', at: deps.clock.now(), ...spoken(note) });
+        deps.publish({ kind: 'daemon.note', at: deps.clock.now(), ...withText(note) });
     },
     // The rack's description names the settings that it refused.
     refused: () => deps.uplink()?.introduce(),

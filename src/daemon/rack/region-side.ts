@@ -34,7 +34,7 @@ import type { RackDescription } from '../../region/records/rack-description.ts';
 import type { RackMeasures } from '../../region/records/rack-measures.ts';
 import type { RackTask, TaskAnswer } from '../../region/records/rack-request.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
-import { noteText, type RackNote, spoken } from '../../region/reports/notes.ts';
+import { noteText, type RackNote, withText } from '../../region/reports/notes.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
 import { openOutboxStore } from '../../store/outbox/outbox-database.ts';
 import { desiredStateTime } from '../../uplink/desired-state-cache.ts';
@@ -305,7 +305,7 @@ export class RegionSide {
             page: pageUrl(config().region),
           });
       },
-      onProblem: (id, note) => this.#publish({ kind: 'region.problem', at: clock.now(), id, ...spoken(note) }),
+      onProblem: (id, note) => this.#publish({ kind: 'region.problem', at: clock.now(), id, ...withText(note) }),
       onTrouble: (...trouble) => this.#trouble(...trouble),
     });
   }
@@ -336,7 +336,7 @@ export class RegionSide {
   #trouble(note: RackNote, retryMs: number | undefined, code?: RackErrorCode): void {
     this.#begun.resolve();
     if (retryMs !== undefined) {
-      this.#publish({ kind: 'region.down', at: this.#deps.clock.now(), ...spoken(note), retryMs });
+      this.#publish({ kind: 'region.down', at: this.#deps.clock.now(), ...withText(note), retryMs });
       return;
     }
     // The thread ends, is reported as down and started again.

@@ -2,7 +2,7 @@
 // and faults. Pure.
 
 import type { Clock } from '../../ground/clock.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { formatWallTime } from '../../ground/quantity.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { InterfaceState } from './interface-states.ts';
@@ -21,9 +21,9 @@ interface LineSources {
 /** `serving 10.20.0.0/24; waiting: eth2 has no carrier; region away since 2026-11-20T11:02:03Z`. */
 export function statusLine({ interfaces, region, regionAwaySinceMs, journal }: LineSources): string {
   const served = interfaces.filter(({ serving }) => serving).map(({ network }) => network);
-  const parts = [served.length === 0 ? 'serving no network' : `serving ${listed(served, NAMED_MAX)}`];
+  const parts = [served.length === 0 ? 'serving no network' : `serving ${joinNames(served, NAMED_MAX)}`];
   const waiting = interfaces.filter(({ serving }) => !serving).map(({ reason }) => reason);
-  if (waiting.length > 0) parts.push(`waiting: ${listed(waiting, NAMED_MAX)}`);
+  if (waiting.length > 0) parts.push(`waiting: ${joinNames(waiting, NAMED_MAX)}`);
   if (!journal.available) parts.push(`cannot grant leases: ${journal.reason ?? 'too many wait for the disk'}`);
   const about = regionText(region, regionAwaySinceMs);
   if (about !== undefined) parts.push(about);

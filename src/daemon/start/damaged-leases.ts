@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../ground/clock.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
-import { type RackNote, spoken } from '../../region/reports/notes.ts';
+import { type RackNote, withText } from '../../region/reports/notes.ts';
 import { DAMAGE_REPORTED_MAX, damageNote, type LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 
@@ -17,7 +17,7 @@ export class DamagedLeases {
   readonly #clock: Clock;
   #publish: ((event: DaemonEvent) => void) | undefined;
   /** The notes of the reported rows, by their sentences. */
-  readonly #notes = new Map<string, ReturnType<typeof spoken>>();
+  readonly #notes = new Map<string, ReturnType<typeof withText>>();
 
   constructor(stateDir: string, clock: Clock) {
     this.#path = join(stateDir, LEASE_FILE);
@@ -35,13 +35,13 @@ export class DamagedLeases {
   }
 
   readonly report = (damage: LeaseDamage): void => {
-    const note = spoken(damageNote(this.#path, damage));
+    const note = withText(damageNote(this.#path, damage));
     if (this.#notes.has(note.text) || this.#notes.size >= DAMAGE_REPORTED_MAX) return;
     this.#notes.set(note.text, note);
     this.#announceOne(note);
   };
 
-  #announceOne(note: ReturnType<typeof spoken>): void {
+  #announceOne(note: ReturnType<typeof withText>): void {
     this.#publish?.({ kind: 'daemon.leases-damaged', at: this.#clock.now(), ...note });
   }
 }

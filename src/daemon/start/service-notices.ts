@@ -13,7 +13,7 @@ import { type Clock, type Instant, monotonicMicroseconds, repeat, type Timer } f
 import type { Publish } from '../../ground/event.ts';
 import { type NotifyOptions, type NotifySocket, openNotifySocket } from '../../net/linux/notify-socket.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
-import { type RackNote, spoken } from '../../region/reports/notes.ts';
+import { type RackNote, withText } from '../../region/reports/notes.ts';
 import { followStatus, type StatusLineSources } from '../rack/status-line.ts';
 
 /** How often the status line is checked; it is sent when it changed. */
@@ -172,7 +172,7 @@ export function openServiceNotices(sources: ServiceSources): ServiceNotices {
     statusLine: followStatus({ ...sources, journal: () => journal()?.status() }),
     journalSilentMs: () => journal()?.silentMs() ?? 0,
     onTrouble: (note) => {
-      const event: DaemonEvent = { kind: 'daemon.note', at: clock.now(), ...spoken(note) };
+      const event: DaemonEvent = { kind: 'daemon.note', at: clock.now(), ...withText(note) };
       publish(event);
     },
   });

@@ -51,14 +51,14 @@ function readLine(text: string, line: number, wallMs: number): FileEntry {
     return problemAt(line, hardware === '*' || otherType === '00' ? 'no-client' : 'malformed', text);
   }
   const seconds = Number(end);
-  const isLength = seconds > 0 && seconds < TIME_SECONDS_MIN;
+  const isDuration = seconds > 0 && seconds < TIME_SECONDS_MIN;
   return leaseEntry({
     line,
     address,
     mac,
     state: 'bound',
     grantedWallMs: undefined,
-    expiresWallMs: seconds === 0 ? undefined : isLength ? wallMs + seconds * 1000 : seconds * 1000,
+    expiresWallMs: seconds === 0 ? undefined : isDuration ? wallMs + seconds * 1000 : seconds * 1000,
     hostname: name === '*' ? undefined : name,
     clientId,
     vendorClass: undefined,

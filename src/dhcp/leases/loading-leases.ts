@@ -43,7 +43,7 @@ interface LoadingLeasesDeps {
   /** Visits transfers whose client has shown its presence. @returns the number of all transfers */
   readonly visitLoading: (visit: VisitLoading) => number;
   /** True if the client of a lease could renew it. */
-  readonly mayRunOn: (lease: Lease, now: Instant) => boolean;
+  readonly mayExtend: (lease: Lease, now: Instant) => boolean;
   /** Stores leases: all, or none while the disk refuses. */
   readonly store: (leases: readonly Lease[]) => void;
 }
@@ -83,24 +83,24 @@ export class LoadingLeases {
     const transfers = this.#deps.visitLoading((address, heardAt) => {
       if (heardAt > (this.#heardAt.get(address) ?? 0)) this.heard(address, heardAt);
     });
-    const stillHeard: Lease[] = [];
+    const extended: Lease[] = [];
     for (const [address, heardAt] of this.#heardAt) {
-      if (stillHeard.length >= KEPT_PER_CHECK_MAX) break;
+      if (extended.length >= KEPT_PER_CHECK_MAX) break;
       const quietAt = later(heardAt, QUIET_MS);
       const lease = quietAt > now ? this.#endingSoon(address, now) : undefined;
       if (quietAt <= now) this.#heardAt.delete(address);
-      else if (lease !== undefined && lease.expiresAt < quietAt) stillHeard.push({ ...lease, expiresAt: quietAt });
+      else if (lease !== undefined && lease.expiresAt < quietAt) extended.push({ ...lease, expiresAt: quietAt });
     }
-    if (stillHeard.length > 0) this.#deps.store(stillHeard);
+    if (extended.length > 0) this.#deps.store(extended);
     if (transfers > 0 || this.#heardAt.size > 0) this.asked();
   }
 
   /** The address's lease if it ends soon or has ended, and its client could still renew it. */
   #endingSoon(address: Ipv4, now: Instant): Lease | undefined {
-    const { leases, mayRunOn } = this.#deps;
+    const { leases, mayExtend: mayRunOn } = this.#deps;
     const lease = leases.find(address);
     if (lease?.state !== 'bound' || lease.expiresAt > later(now, AHEAD_MS)) return undefined;
-    const isIts = lease.expiresAt > now || leases.isFree(address);
-    return isIts && mayRunOn(lease, now) ? lease : undefined;
+    const stillBelongsToClient = lease.expiresAt > now || leases.isFree(address);
+    return stillBelongsToClient && mayRunOn(lease, now) ? lease : undefined;
   }
 }

@@ -28,7 +28,7 @@ export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
  * Shares for clients with leases that are no machines of the region. A prime, so that no vendor's
  * numbering falls into few shares.
  */
-export const HOLDER_SHARES = 251;
+export const HOLDER_BUCKETS = 251;
 
 interface KnownClients {
   readonly machines: () => MachineDirectory;
@@ -52,11 +52,11 @@ class ReportSampler {
     const { machines, table } = this.#known;
     if (machines().findByMac(mac) !== undefined) return this.#machines.take(mac, at);
     const holds = table.findAllByMac(mac).some((lease) => isActive(lease, at));
-    return holds ? this.#holders.take(mac % HOLDER_SHARES, at) : this.#strangers.take(what, at);
+    return holds ? this.#holders.take(mac % HOLDER_BUCKETS, at) : this.#strangers.take(what, at);
   }
 }
 
-const PASSING: ReadonlySet<DhcpEventKind> = new Set(['dhcp.boot-server', 'dhcp.elsewhere', 'dhcp.inform']);
+const WITHOUT_ADDRESS: ReadonlySet<DhcpEventKind> = new Set(['dhcp.boot-server', 'dhcp.elsewhere', 'dhcp.inform']);
 
 export class ReportSamplers {
   /** Unanswered messages, NAKs, and declines beyond their limit. */
@@ -91,6 +91,6 @@ export class ReportSamplers {
     if (kind === 'dhcp.nak') return this.#refusals.take(mac, `${kind} ${reason}`, at);
     if (kind === 'dhcp.declines-limited') return this.#refusals.take(mac, kind, at);
     if (isRepeat) return this.#repeats.take(mac, kind, at);
-    return event.proxied === true || PASSING.has(kind) ? this.#passing.take(mac, kind, at) : {};
+    return event.proxied === true || WITHOUT_ADDRESS.has(kind) ? this.#passing.take(mac, kind, at) : {};
   }
 }

@@ -16,7 +16,7 @@
 // 3. Logical partitions of an MBR are not inspected.
 
 import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import type { ImageSigns } from '../store/stored-system.ts';
 import type { DiskPiece } from './disk-image.ts';
 import { findPartitionTable } from './disk-image.ts';
@@ -226,7 +226,7 @@ export function judgeSystem(facts: SystemFacts, architecture: string): string | 
   }
   const unopened = facts.fileSystems.filter((system) => system !== undefined).filter((system) => !isOpened(system));
   if (unopened.length === 0 || facts.fileSystems.some(isOpened)) return undefined;
-  return `a machine could not set it up: its root is on ${listed([...new Set(unopened)], 3)}, and only ext4 and xfs are supported`;
+  return `a machine could not set it up: its root is on ${joinNames([...new Set(unopened)], 3)}, and only ext4 and xfs are supported`;
 }
 
 /** The findings in a sentence. */

@@ -91,7 +91,10 @@ export async function readBody(
         const isSilent = osErrorCode(next.error) === 'UND_ERR_BODY_TIMEOUT';
         const seconds = Math.round(settings.stallMs / 1000);
         if (isSilent) fail({ code: 'stalled', params: { host, seconds } }, next.error);
-        return fail({ code: 'cut', params: { host, bytes, total: expected, said: cleanSaid(next.error) } }, next.error);
+        return fail(
+          { code: 'cut', params: { host, bytes, total: expected, detail: cleanSaid(next.error) } },
+          next.error,
+        );
       }
       if (next.done === true) break;
       const piece: Uint8Array = next.value;
@@ -113,7 +116,7 @@ export async function readBody(
       if (waitMs > 0) await sleepUntil(later(clock.now(), waitMs), clock, signal);
     }
     if (expected !== undefined && bytes < expected)
-      fail({ code: 'cut', params: { host, bytes, total: expected, said: 'it is too short' } });
+      fail({ code: 'cut', params: { host, bytes, total: expected, detail: 'it is too short' } });
     return true;
   } finally {
     answer.close();

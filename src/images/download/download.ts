@@ -262,6 +262,6 @@ export class FileDownload {
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
     const { directory } = this.#request;
     if (code === 'ENOSPC') return { code: 'no-room', params: { directory, freeBytes: 0, neededBytes: RESERVE_BYTES } };
-    return { code: 'disk-failed', params: { path, said: cleanSaid(error) } };
+    return { code: 'disk-failed', params: { path, detail: cleanSaid(error) } };
   }
 }

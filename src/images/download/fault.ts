@@ -12,7 +12,7 @@ import { errorText, RackError } from '../../ground/errors.ts';
 const SAID_CHARACTERS_MAX = 200;
 
 type OfHost = { readonly host: string };
-type SystemWords = { readonly said: string };
+type SystemWords = { readonly detail: string };
 /** The URL of the configured proxy; empty: none. */
 type ViaProxy = OfHost & { readonly proxy: string };
 
@@ -64,11 +64,11 @@ const defineFault = <Params>(prospect: Prospect, words: (params: Params, next: N
 const FAULTS = {
   'no-host': defineFault(
     'later',
-    ({ host, said }: OfHost & SystemWords) =>
+    ({ host, detail: said }: OfHost & SystemWords) =>
       `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
   ),
   /** `errorCode` is the system's code: `ECONNREFUSED` if nothing listens at the port. */
-  unreachable: defineFault('later', ({ host, proxy, said }: ViaProxy & SystemWords, next) => {
+  unreachable: defineFault('later', ({ host, proxy, detail: said }: ViaProxy & SystemWords, next) => {
     if (!said.includes('ECONNREFUSED'))
       return `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`;
     return proxy === ''
@@ -83,12 +83,12 @@ const FAULTS = {
   ),
   tls: defineFault(
     'elsewhere',
-    ({ host, said: errorCode, trouble }: OfHost & SystemWords & { readonly trouble: TlsTrouble }) =>
+    ({ host, detail: errorCode, trouble }: OfHost & SystemWords & { readonly trouble: TlsTrouble }) =>
       `no secure connection to ${host} (${errorCode}): ${TLS[trouble]}`,
   ),
   proxy: defineFault(
     'later',
-    ({ proxy, said }: SystemWords & { readonly proxy: string }) =>
+    ({ proxy, detail: said }: SystemWords & { readonly proxy: string }) =>
       `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   ),
   /** The proxy requires a password (407). */
@@ -151,7 +151,7 @@ const FAULTS = {
   /** Not HTTP, too large a header, or closed before the answer. */
   'bad-answer': defineFault(
     'later',
-    ({ host, said }: OfHost & SystemWords, next) => `${host} gave no usable answer (${said}): ${next.again}`,
+    ({ host, detail: said }: OfHost & SystemWords, next) => `${host} gave no usable answer (${said}): ${next.again}`,
   ),
   encoded: defineFault(
     'elsewhere',
@@ -212,7 +212,7 @@ const FAULTS = {
         host,
         bytes,
         total,
-        said,
+        detail: said,
       }: OfHost & SystemWords & { readonly bytes: number; readonly total: number | undefined },
       next,
     ) =>
@@ -246,7 +246,7 @@ const FAULTS = {
   ),
   'disk-failed': defineFault(
     'never',
-    ({ path, said }: SystemWords & { readonly path: string }) =>
+    ({ path, detail: said }: SystemWords & { readonly path: string }) =>
       `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
   ),
 };

@@ -138,7 +138,7 @@ export class WebClient {
       if (signal.aborted) return undefined;
       if (error instanceof DownloadError) throw error;
       if (ending.signal.aborted)
-        throw new DownloadError({ code: 'bad-answer', params: { host: url.host, said: 'HTTP 1xx' } }, error);
+        throw new DownloadError({ code: 'bad-answer', params: { host: url.host, detail: 'HTTP 1xx' } }, error);
       throw new DownloadError(this.#faultOf(error, url), error);
     }
   }
@@ -194,18 +194,18 @@ export class WebClient {
     const code = osErrorCode(error) ?? '';
     const [, status] = /^Proxy \D*\((\d+)\)/.exec(errorText(error)) ?? [];
     if (status === '407') return { code: 'proxy-password', params: { proxy } };
-    if (status !== undefined) return { code: 'proxy', params: { proxy, said: `HTTP ${status}` } };
+    if (status !== undefined) return { code: 'proxy', params: { proxy, detail: `HTTP ${status}` } };
     if (code === 'UND_ERR_CONNECT_TIMEOUT')
       return { code: 'connect-late', params: { host, proxy, seconds: Math.round(connectMs / 1000) } };
     if (code === 'UND_ERR_HEADERS_TIMEOUT')
       return { code: 'silent', params: { host, seconds: Math.round(answerMs / 1000) } };
     if (error instanceof Error && isTlsError(error))
-      return { code: 'tls', params: { host, said: code || cleanSaid(error), trouble: tlsTrouble(code) } };
-    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return { code: 'no-host', params: { host, said: code } };
+      return { code: 'tls', params: { host, detail: code || cleanSaid(error), trouble: tlsTrouble(code) } };
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return { code: 'no-host', params: { host, detail: code } };
     const isOfSystem = /^E[A-Z]+$/.test(code) && code !== 'ECONNRESET' && code !== 'EPIPE';
     return isOfSystem
-      ? { code: 'unreachable', params: { host, proxy, said: code } }
-      : { code: 'bad-answer', params: { host, said: cleanSaid(error) } };
+      ? { code: 'unreachable', params: { host, proxy, detail: code } }
+      : { code: 'bad-answer', params: { host, detail: cleanSaid(error) } };
   }
 }
 

@@ -3,7 +3,7 @@
 // 1. If failed attempts are alike, only the first line has the reason.
 
 import { systemClock } from '../../ground/clock.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { formatBytes, formatDuration } from '../../ground/quantity.ts';
 import { followTenths } from '../build/tenths.ts';
 import type { BundledResult } from '../carry/bundle.ts';
@@ -41,7 +41,7 @@ const PATIENCE_MS = 60_000;
 /** The patience of a person, who hears which sources have not answered. */
 export function buildPatience(report: OnReport) {
   const have = (sources: readonly ImageSource[]): string => {
-    const names = listed(
+    const names = joinNames(
       sources.map(({ name }) => name),
       NAMED_MAX,
     );

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { fileFault } from '../../files/read-fault.ts';
-import { seenStats } from '../../files/seen-stats.ts';
+import { statIfVisible } from '../../files/seen-stats.ts';
 import { cleanText, shellWord } from '../../ground/clean-text.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { PIECE_BYTES } from '../content/conversion.ts';
@@ -92,7 +92,7 @@ export function recogniseDirectory(directory: OpenDirectory): GivenDirectory {
   return 'other';
 }
 
-export const isDirectory = (path: string): boolean => seenStats(path)?.isDirectory() === true;
+export const isDirectory = (path: string): boolean => statIfVisible(path)?.isDirectory() === true;
 
 function seen(directory: OpenDirectory, path: string): ReturnType<typeof lstatSync> {
   try {

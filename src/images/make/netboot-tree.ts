@@ -12,7 +12,7 @@ import { lstatSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileFault } from '../../files/read-fault.ts';
 import { cleanText } from '../../ground/clean-text.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { isDamage } from '../content/image-copy.ts';
@@ -90,7 +90,7 @@ export async function readNetbootTree(path: string, arch: string): Promise<Netbo
   const others = [...tree.architectures].sort();
   const remedy =
     others.length > 0
-      ? `it is for ${listed(others, ARCHITECTURES_SHOWN_MAX)}: name it with --arch`
+      ? `it is for ${joinNames(others, ARCHITECTURES_SHOWN_MAX)}: name it with --arch`
       : `use the netboot.tar.gz of dists/RELEASE/main/installer-${arch}/current/images/netboot/ of a mirror, or its directory`;
   throw new RackError('bad-argument', `${path} has no network installer for ${arch} (linux and initrd.gz): ${remedy}`);
 }

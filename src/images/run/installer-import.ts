@@ -87,7 +87,7 @@ async function importMissingInstaller(
   const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
   // The initrd is written again, with drivers.
-  const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || options.packages !== undefined);
+  const isConverted = offer.isPrebuilt !== true && (os === WITH_PACKAGES || options.packages !== undefined);
   const all = offer.files.map((file) => ({
     ...buildDownload(file, offerName(offer), directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
     mirrorKey: offer.mirrorKey,
@@ -138,7 +138,7 @@ async function publishFetched(
   const files = { kernel: await readFile(stored.kernel), initrd: await readFile(stored.initrd), stored };
   const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
   const mayReplace = replaceable(tree, os);
-  if (offer.isFinished === true) {
+  if (offer.isPrebuilt === true) {
     const isBundled = bundle === undefined ? {} : { isBundled: true };
     const further = disc === undefined ? undefined : { hex: disc.digest.hex, path: join(directory, disc.digest.hex) };
     return await publishFinished(place, files, further, { ...facts, serial, ...isBundled }, mayReplace);

@@ -18,7 +18,7 @@ import {
 import { fillPlaceholders } from './placeholders.ts';
 import { compareSerials, dayOfSerial } from './serial.ts';
 import type { FilesSource, SourceRelease } from './source.ts';
-import type { KeyPlace, SourceDocuments } from './source-documents.ts';
+import type { KeySource, SourceDocuments } from './source-documents.ts';
 import { SIGNATURE_BYTES_MAX } from './verification.ts';
 
 /**
@@ -88,7 +88,7 @@ async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceD
   const bytesMax = LIST_BYTES_MAX + SIGNATURE_BYTES_MAX;
   const { content, signedMs } = await documents.read({ url, signatureUrl, keys, bytesMax });
   await documents.refuseOlder(url, signedMs);
-  const { sums, unread } = documents.decoded(url, decodeChecksumList(content));
+  const { sums, unread } = documents.unwrap(url, decodeChecksumList(content));
   const file = chooseListedFile(sums, plan.file);
   const checksum = file === undefined ? undefined : findChecksum(sums, file, source.isListOfOne);
   if (file === undefined || checksum === undefined) {
@@ -115,7 +115,7 @@ interface FilesPlan {
   /** Detached; undefined: the list is clear-signed, or the source unsigned. */
   readonly signatureUrl: string | undefined;
   /** Undefined: the source is unsigned. */
-  readonly keys: KeyPlace | undefined;
+  readonly keys: KeySource | undefined;
 }
 
 /** Finds a release by name or version. */
@@ -133,7 +133,7 @@ export function planFiles(source: FilesSource, release: SourceRelease, arch: str
   const fill = (text: string): string => fillPlaceholders(text, values);
   const directoryUrl = fill(source.directory);
   const { trust, signature } = source;
-  const keysOf = ({ keyUrl, fingerprints }: KeyPlace): KeyPlace => ({
+  const keysOf = ({ keyUrl, fingerprints }: KeySource): KeySource => ({
     keyUrl: keyUrl === undefined ? undefined : fill(keyUrl),
     fingerprints: release.fingerprints ?? fingerprints,
   });

@@ -220,7 +220,7 @@ class Mirror {
           ? await this.#findSigned(url, name)
           : await this.#documents.readListed(`${url}${name}`, listed);
       if (document === undefined) continue;
-      return { url, list: this.#documents.decoded(`${url}${name}`, decodeChecksumList(document)).sums };
+      return { url, list: this.#documents.unwrap(`${url}${name}`, decodeChecksumList(document)).sums };
     }
     return undefined;
   }
@@ -244,7 +244,7 @@ class Mirror {
     if (document === undefined) return undefined;
     const { content } = document;
     const text = typeof content === 'string' ? content : Buffer.from(content).toString('utf8');
-    const release = this.#documents.decoded(url, decodeReleaseFile(text));
+    const release = this.#documents.unwrap(url, decodeReleaseFile(text));
     const { codename, suite: named, dateMs, validUntilMs } = release;
     if (![codename, named].some((candidate) => candidate === suite || candidate === base))
       throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);

@@ -52,7 +52,7 @@ export interface InstallerOffer extends OfferBase {
   /** The configuration key of its mirror. */
   readonly mirrorKey?: string | undefined;
   /** From another Rackboot, which has added the drivers. */
-  readonly isFinished?: boolean | undefined;
+  readonly isPrebuilt?: boolean | undefined;
 }
 
 export type Offer = ImageOffer | LoaderOffer | InstallerOffer;

@@ -1,7 +1,7 @@
 // Reads the offers of all sources, and chooses the offer that a person requests.
 
 import type { Clock } from '../../ground/clock.ts';
-import { counted, listed } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
@@ -74,7 +74,7 @@ export function sourceNamed(sources: readonly ImageSource[], name: string): read
   const at = sources.filter((source) => source.kind === 'simplestreams' && source.url === url);
   if (at.length > 0) return at;
   const names = sources.map((source) => source.name);
-  const list = listed(names, NAMED_MAX);
+  const list = joinNames(names, NAMED_MAX);
   throw new RackError(
     'not-found',
     `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}the sources are ${list}`,
@@ -92,7 +92,7 @@ export function findSourcesOfSystem(sources: readonly ImageSource[], os: string)
   const hint = nearestHint(os, names);
   throw new RackError(
     'not-found',
-    `no source has ${JSON.stringify(os)}; ${hint}the sources have ${listed(names, NAMED_MAX)}`,
+    `no source has ${JSON.stringify(os)}; ${hint}the sources have ${joinNames(names, NAMED_MAX)}`,
   );
 }
 
@@ -147,12 +147,12 @@ function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
   // The name may be wrong, whatever another source's problem.
   const names = answers.filter(({ problems }) => problems.length === 0).map(({ source }) => source);
-  const request = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
+  const request = `${os}/${release} for ${joinNames(architectures, NAMED_MAX)}`;
   const nearest = nearestRelease(answers, { os, release });
   const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
   const remedy = `${hint}\`rackboot images available ${os}\` lists all`;
   const have = names.length === 1 ? 'has' : 'have';
-  const lacking = names.length === 0 ? '' : `${listed(names, NAMED_MAX)} ${have} no ${request}: ${remedy}`;
+  const lacking = names.length === 0 ? '' : `${joinNames(names, NAMED_MAX)} ${have} no ${request}: ${remedy}`;
   refuseProblems(answers, lacking);
   throw new RackError('not-found', lacking);
 }

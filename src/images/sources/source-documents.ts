@@ -34,7 +34,7 @@ const KEPT_BYTES_MAX = 1024 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
 /** The place that a source's keys come from, for one of its releases. */
-export interface KeyPlace {
+export interface KeySource {
   readonly keyUrl: string | undefined;
   /** Undefined: every key of the file. */
   readonly fingerprints: readonly string[] | undefined;
@@ -59,7 +59,7 @@ interface DocumentPlace {
   /** Detached; undefined: the document is clear-signed, or the source unsigned. */
   readonly signatureUrl?: string | undefined;
   /** Undefined: the keys of the source. */
-  readonly keys?: KeyPlace | undefined;
+  readonly keys?: KeySource | undefined;
   readonly bytesMax?: number | undefined;
 }
 
@@ -131,7 +131,7 @@ export class SourceDocuments {
     );
   }
 
-  decoded<T>(url: string, decoded: DocumentDecoded<T>): T {
+  unwrap<T>(url: string, decoded: DocumentDecoded<T>): T {
     if (decoded.ok) return decoded.value;
     throw this.failure(`${url}: ${describeDocumentFault(decoded.fault)}`);
   }
@@ -164,7 +164,7 @@ export class SourceDocuments {
     return { content: text, bytes, signature, signedMs: madeMs };
   }
 
-  #place(): KeyPlace {
+  #place(): KeySource {
     const { trust } = this.#source;
     return trust.kind === 'signed' ? trust : { keyUrl: undefined, fingerprints: undefined };
   }
@@ -179,7 +179,7 @@ export class SourceDocuments {
     }
   }
 
-  #keyring(place: KeyPlace): Promise<NamedKeyring> {
+  #keyring(place: KeySource): Promise<NamedKeyring> {
     const key = JSON.stringify([place.keyUrl, place.fingerprints]);
     const cached = this.#keyrings.get(key);
     if (cached !== undefined) return cached;
@@ -191,7 +191,7 @@ export class SourceDocuments {
     return reading;
   }
 
-  async #keys({ keyUrl }: KeyPlace): Promise<NamedKeys> {
+  async #keys({ keyUrl }: KeySource): Promise<NamedKeys> {
     const { trust } = this.#source;
     const [files, stored] = trust.kind === 'signed' ? [trust.keyrings, trust.keys] : [[], undefined];
     if (stored !== undefined) this.#ownKeys ??= { name: 'the settings of the source', bytes: stored };

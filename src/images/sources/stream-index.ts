@@ -3,7 +3,7 @@
 // Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io
 // and cloud-images.ubuntu.com serve it.
 
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, memberPath } from './document-fault.ts';
 import { FieldReader } from './field-reader.ts';
@@ -46,7 +46,7 @@ export function judgeDocument(
 ): string | undefined {
   const entry = entries.find((candidate) => candidate.contentId === contentId);
   if (entry === undefined) {
-    const names = listed(
+    const names = joinNames(
       entries.map((candidate) => JSON.stringify(candidate.contentId)),
       NAMED_MAX,
     );

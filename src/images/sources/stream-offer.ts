@@ -37,15 +37,15 @@ import { getTag } from './tags.ts';
 
 const WORD_SHOWN_MAX = 64;
 
-const word = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
+const shortCleanText = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
 
 /** The clean texts of a version. The title (`24.04 LTS`) defaults to the version or the release. */
 const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage) => ({
-  os: word(os),
-  release: word(release),
-  title: word(title || version || release),
-  subarch: word(subarch),
-  label: word(label),
+  os: shortCleanText(os),
+  release: shortCleanText(release),
+  title: shortCleanText(title || version || release),
+  subarch: shortCleanText(subarch),
+  label: shortCleanText(label),
 });
 
 const LABEL = 'release';
@@ -109,11 +109,11 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
     return `${name} has other files than linux, initrd.gz and installer.iso`;
   const isDisk = root.kind === 'disk';
   const subarch = formatSubarchitecture(image);
-  const isPlaced =
+  const hasUsableNames =
     kind === 'loader'
       ? [release, architecture, label].every(isTreeName) && fileNames.every(isPlainName)
       : isDisk || (new Set(fileNames).size === fileNames.length && [subarch, ...fileNames].every(isTreeName));
-  if (!isPlaced) return `${name} has names that are not allowed in the boot tree`;
+  if (!hasUsableNames) return `${name} has names that are not allowed in the boot tree`;
   const bytes = sumOfSizes([first, ...rest].map((file) => file.bytes));
   if (bytes !== undefined && bytes > IMAGE_BYTES_MAX)
     return `${name} would have ${counted(bytes, 'byte')}, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`;
@@ -123,7 +123,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
   if (kind === 'loader') return { ...offer, kind, title: clean.os };
   if (kind === 'installer')
     return CPUS.some((cpu) => cpu === architecture)
-      ? { ...offer, kind, title: storedTitle(image.title), base: release, isFinished: true }
+      ? { ...offer, kind, title: storedTitle(image.title), base: release, isPrebuilt: true }
       : `${name} is for ${architecture}, which no machine here has`;
   const title = chooseTitle(source, image, clean.title);
   const supportEnds = image.supportEnds === '' ? undefined : image.supportEnds;
@@ -169,8 +169,12 @@ function offeredFile(
   if (kind !== 'loader') return offered;
   // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. Another
   // Rackboot's path has none.
-  const isPlain = ftype === 'bootloader';
-  return { ...offered, name: isPlain && !isOwnProduct(product) ? basename(path) : file.name, isArchive: !isPlain };
+  const isSingleFile = ftype === 'bootloader';
+  return {
+    ...offered,
+    name: isSingleFile && !isOwnProduct(product) ? basename(path) : file.name,
+    isArchive: !isSingleFile,
+  };
 }
 
 function chooseTitle(source: StreamSource, { product, os, title }: StreamImage, release: string): string {
@@ -204,8 +208,8 @@ function isGeneric(image: StreamImage): boolean {
 function formatSubarchitecture({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
   const kernel = files.find(({ kind }) => kind === 'kernel');
   const flavour = kernel === undefined ? '' : getTag(kernel.tags, 'kflavor');
-  const isPlain = flavour === '' || flavour === 'generic' || !/^(?:ga|hwe)-/.test(subarch);
-  return isPlain || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
+  const hasNoFlavour = flavour === '' || flavour === 'generic' || !/^(?:ga|hwe)-/.test(subarch);
+  return hasNoFlavour || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
 }
 
 /** The newest kernel of its kind: `hwe-24.04-edge` is also `hwe-rolling-edge`. */

@@ -1,6 +1,6 @@
 // Reads the documents of a simplestreams site: its index, then the documents of products in it.
 
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { decodeStreamProducts } from './decode-products.ts';
 import { NAMED_MAX } from './offer.ts';
 import type { StreamSource } from './source.ts';
@@ -28,19 +28,19 @@ export async function* readStream(
     return { url, content: withoutSignature(document.content) };
   };
   const { url, content } = await read(source.index);
-  const index = documents.decoded(url, decodeStreamIndex(content));
+  const index = documents.unwrap(url, decodeStreamIndex(content));
   await documents.refuseOlder(url, Date.parse(index.updated));
   const { contentIds } = source;
   const entries = index.entries.filter(({ contentId }) => contentIds.length === 0 || contentIds.includes(contentId));
   if (entries.length === 0 && contentIds.length > 0) {
     const ids = index.entries.map(({ contentId }) => contentId);
-    const [found, wanted] = [listed(ids, NAMED_MAX), listed(contentIds, NAMED_MAX)];
+    const [found, wanted] = [joinNames(ids, NAMED_MAX), joinNames(contentIds, NAMED_MAX)];
     throw documents.failure(`its index lists ${found}, but none of ${wanted}: correct its content_ids`);
   }
   // Entries may share a document.
   for (const [path, named] of Map.groupBy(entries, (entry) => entry.path)) {
     const { url, content } = await read(path);
-    const products = documents.decoded(url, decodeStreamProducts(content));
+    const products = documents.unwrap(url, decodeStreamProducts(content));
     const wrong = judgeDocument(products, named);
     if (wrong !== undefined) throw documents.failure(`${url}: ${wrong}`);
     await documents.refuseOlder(url, Date.parse(products.updated));

@@ -3,7 +3,7 @@
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { ownershipRemedy } from '../../files/ownership.ts';
-import { seenStats } from '../../files/seen-stats.ts';
+import { statIfVisible } from '../../files/seen-stats.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
@@ -43,7 +43,7 @@ export function storeRemedy(error: unknown, directory: string): string {
     }
     case 'ENOTDIR': {
       const ways = [...paths, directory].flatMap(waysTo);
-      return `${ways.find((way) => seenStats(way)?.isDirectory() === false) ?? path} is not a directory: move it away`;
+      return `${ways.find((way) => statIfVisible(way)?.isDirectory() === false) ?? path} is not a directory: move it away`;
     }
     case 'EISDIR':
       return `${path} is a directory: move it away`;
@@ -70,7 +70,7 @@ function waysTo(path: string): readonly string[] {
 
 /** True if this process may not read or change the path. */
 function isDenied(path: string): boolean {
-  const stats = seenStats(path);
+  const stats = statIfVisible(path);
   if (stats === undefined) return false;
   try {
     accessSync(path, stats.isDirectory() ? R_OK | W_OK | X_OK : R_OK | W_OK);

@@ -19,6 +19,7 @@ import {
 import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes, reclaim } from '../../ground/borrowed-bytes.ts';
 import { errorName, type Libc } from '../linux/libc.ts';
 import {
+  ACCEPT,
   attachFilter,
   DROP,
   type FilterInstruction,
@@ -28,7 +29,6 @@ import {
   LOAD_HALF_WORD,
   LOAD_HALF_WORD_BEHIND,
   LOAD_HEADER_LENGTH,
-  TAKE,
 } from '../linux/packet-filter.ts';
 import { AF_PACKET, ETHERTYPE_IPV4, linkAddress, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from '../linux/wire-structs.ts';
 import { FRAME_HEADER_BYTES, PROTOCOL_UDP, writeFrame } from '../raw-frame.ts';
@@ -164,6 +164,6 @@ const datagramsFor = (port: number): readonly FilterInstruction[] => [
   [LOAD_HEADER_LENGTH, 0, 0, ETHERNET_HEADER_BYTES],
   [LOAD_HALF_WORD_BEHIND, 0, 0, ETHERNET_HEADER_BYTES + 2],
   [JUMP_IF_EQUAL, 0, 1, port],
-  TAKE,
+  ACCEPT,
   DROP,
 ];

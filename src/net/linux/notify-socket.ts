@@ -32,14 +32,14 @@ export interface NotifySocket {
 }
 
 /** Reads and removes the manager's options for the process `pid`. Undefined if no manager expects reports. */
-export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): NotifyOptions | undefined {
+export function takeNotifyOptions(environment: NodeJS.ProcessEnv, pid: number): NotifyOptions | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
   if (socket === undefined || socket === '') return undefined;
   const microseconds = interval !== undefined && /^\d{1,15}$/.test(interval) ? Number(interval) : 0;
-  const isMeant = watched === undefined || watched === String(pid);
+  const isForThisProcess = watched === undefined || watched === String(pid);
   const isSane = microseconds >= WATCHDOG_US_MIN && microseconds <= WATCHDOG_US_MAX;
-  return { socket, watchdogMs: isMeant && isSane ? microseconds / 1000 : undefined };
+  return { socket, watchdogMs: isForThisProcess && isSane ? microseconds / 1000 : undefined };
 }
 
 /** A notice as text, without line breaks in its values; long values are cut. */

@@ -29,7 +29,7 @@ export const LOAD_RANDOM = 0xfffff038;
 /** SKF_LL_OFF + 8: the last four octets of the sender's hardware address. */
 export const LOAD_SENDER_TAIL = 0xffe00008;
 
-export const TAKE: FilterInstruction = [RETURN, 0, 0, 0xffff];
+export const ACCEPT: FilterInstruction = [RETURN, 0, 0, 0xffff];
 export const DROP: FilterInstruction = [RETURN, 0, 0, 0];
 
 const SO_ATTACH_FILTER = 26;
@@ -47,7 +47,7 @@ export function takeListed(values: readonly number[]): readonly FilterInstructio
     group.forEach((value, place) => {
       instructions.push([JUMP_IF_EQUAL, group.length - place, 0, value]);
     });
-    instructions.push([JUMP, 0, 0, 1], TAKE);
+    instructions.push([JUMP, 0, 0, 1], ACCEPT);
   }
   return instructions;
 }

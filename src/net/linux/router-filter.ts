@@ -7,6 +7,7 @@
 
 import type { MacAddress } from '../../ground/address.ts';
 import {
+  ACCEPT,
   DROP,
   type FilterInstruction,
   JUMP_IF_ANY_BIT,
@@ -15,7 +16,6 @@ import {
   LOAD_RANDOM,
   LOAD_SENDER_TAIL,
   LOAD_WORD,
-  TAKE,
   takeListed,
 } from './packet-filter.ts';
 
@@ -24,13 +24,13 @@ import {
  * rest are only sampled. Every kernel accepts a filter of some 600 instructions. It empties 5
  * minutes after a machine's boot.
  */
-export const SIEVED_MAX = 400;
+export const FILTERED_MACHINES_MAX = 400;
 
 /**
  * One in 64 other frames passes: of a full gigabit (1.3 million a second) what the thread reads in
  * a second.
  */
-const SAMPLE_BITS = 63;
+const SAMPLE_MASK = 63;
 const ICMPV6 = 58;
 const SOLICITATION = 133;
 const ADVERTISEMENT = 134;
@@ -46,17 +46,17 @@ const IS_ROUTER_DISCOVERY: readonly FilterInstruction[] = [
   DROP,
 ];
 
-export const ROUTER_DISCOVERY: readonly FilterInstruction[] = [...IS_ROUTER_DISCOVERY, TAKE];
+export const ROUTER_DISCOVERY: readonly FilterInstruction[] = [...IS_ROUTER_DISCOVERY, ACCEPT];
 
 /** Keeps router discovery of the first SIEVED_MAX machines, and a sample of the rest. */
 export function bootingFilter(machines: readonly MacAddress[]): readonly FilterInstruction[] {
   return [
     ...IS_ROUTER_DISCOVERY,
     [LOAD_WORD, 0, 0, LOAD_SENDER_TAIL],
-    ...takeListed(machines.slice(0, SIEVED_MAX).map((mac) => mac % 2 ** 32)),
+    ...takeListed(machines.slice(0, FILTERED_MACHINES_MAX).map((mac) => mac % 2 ** 32)),
     [LOAD_WORD, 0, 0, LOAD_RANDOM],
-    [JUMP_IF_ANY_BIT, 1, 0, SAMPLE_BITS],
-    TAKE,
+    [JUMP_IF_ANY_BIT, 1, 0, SAMPLE_MASK],
+    ACCEPT,
     DROP,
   ];
 }

@@ -8,7 +8,7 @@
 // 3. A remedy is for a person to read, never applied.
 
 import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { loadLibc } from '../linux/libc.ts';
 import { listSockets } from '../linux/socket-list.ts';
 import { findPortOwners, ownerText, type PortOwner } from '../port-owner.ts';
@@ -33,7 +33,7 @@ export interface PortConflict extends PortOwner {
 }
 
 /** The process that is to have the ports, and may have them. */
-export interface Rightful {
+export interface ExpectedHolder {
   /** Undefined: it does not run. */
   readonly pid: number | undefined;
   /** A socket whose process is hidden may be its own. */
@@ -41,7 +41,7 @@ export interface Rightful {
 }
 
 /** Every other program that has one of these ports, in the order of the ports. */
-export function findPortConflicts(wanted: readonly WantedPort[], rightful: Rightful): readonly PortConflict[] {
+export function findPortConflicts(wanted: readonly WantedPort[], rightful: ExpectedHolder): readonly PortConflict[] {
   const devices = boundDevices(new Set(wanted.flatMap(({ device, port }) => (device === undefined ? [] : [port]))));
   const conflicts = new Map<string, PortConflict & { readonly ports: WantedPort[] }>();
   for (const place of wanted) {
@@ -95,7 +95,7 @@ export function portConflictText(conflict: PortConflict): string {
   const settings = [...new Set(ports.map(({ setting }) => setting))];
   const who = ownerText(conflict, ports[0]?.port ?? 0);
   const [need, belong] = [settings.length === 1 ? 'needs' : 'need', places.length === 1 ? 'belongs' : 'belong'];
-  const what = `${listed(places, SOCKETS_NAMED_MAX)}, which ${settings.join(', ')} ${need}, ${belong} to ${who}`;
+  const what = `${joinNames(places, SOCKETS_NAMED_MAX)}, which ${settings.join(', ')} ${need}, ${belong} to ${who}`;
   if (isHarmless(conflict))
     return `${what}: the rack goes on without, and loaders that know no other port load nothing by HTTP`;
   return `${what}: stop it, or change ${settings.join(', ')}`;

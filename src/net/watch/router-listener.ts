@@ -12,7 +12,7 @@ import { readHostText } from '../kernel-text.ts';
 import { FrameSocket } from '../linux/frame-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { ETHERTYPE_IPV6, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
-import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from '../linux/router-filter.ts';
+import { bootingFilter, FILTERED_MACHINES_MAX, ROUTER_DISCOVERY } from '../linux/router-filter.ts';
 import { RETELL_MS } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 import {
@@ -118,7 +118,7 @@ export class RouterListener {
     } else if (this.#sieve.renewAt !== undefined && this.#sieve.renewAt <= now) {
       this.#sieve.renewAt = undefined;
       // If the kernel refuses so long a filter, the previous one stays.
-      this.#socket.socket?.hearWhat(bootingFilter(this.#solicitations.booting(now, SIEVED_MAX)));
+      this.#socket.socket?.hearWhat(bootingFilter(this.#solicitations.booting(now, FILTERED_MACHINES_MAX)));
     }
   }
 

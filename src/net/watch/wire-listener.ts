@@ -17,7 +17,7 @@ import type { HostInterface } from '../host-interface.ts';
 import { FrameSocket } from '../linux/frame-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NetlinkDump } from '../linux/netlink-dump.ts';
-import { TAKE } from '../linux/packet-filter.ts';
+import { ACCEPT } from '../linux/packet-filter.ts';
 import { ETHERTYPE_ARP, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
 import { NO_PROBES, probeFilter } from '../linux/probe-filter.ts';
 import { NETLINK_NEIGHBOUR_GROUP, type NetlinkMessage, RTM_GETNEIGH } from '../netlink.ts';
@@ -51,7 +51,7 @@ export class WireListener {
 
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
     this.#tell = tell;
-    this.#arp = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]));
+    this.#arp = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [ACCEPT]));
     this.#answers = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, NO_PROBES), false);
     this.#routers = new RouterListener(libc, tell);
     try {
@@ -207,7 +207,7 @@ export class WireListener {
     this.#isFilterOld = false;
     // If the kernel refuses so long a filter, receive all.
     const code = this.#answers.socket?.filter(probeFilter(this.#probes.questions()));
-    if (code !== undefined) this.#answers.socket?.filter([TAKE]);
+    if (code !== undefined) this.#answers.socket?.filter([ACCEPT]);
   }
 
   #sendProbe(question: ProbeQuestion): void {

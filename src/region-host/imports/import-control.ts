@@ -27,6 +27,7 @@ import type { Region } from '../../region/region.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { type ImageThread, ThreadEnded } from './image-thread.ts';
 import {
+  carryOver,
   endedFailures,
   endedWith,
   filesComing,
@@ -34,7 +35,6 @@ import {
   listImportEvents,
   noteDeletion,
   UNDER_WAY,
-  withLast,
 } from './import-events.ts';
 import { deletionReason, FailureReports, threadReason } from './import-failure.ts';
 import type { RunEnd, RunOrder, RunReport, SkippedList } from './message.ts';
@@ -209,7 +209,7 @@ export class ImportControl {
     for (const [name, { state }] of this.#shown) if (!isRunning || !UNDER_WAY.has(state)) this.#shown.delete(name);
     const isEmpty = sources.length === 0 && !isRunning;
     const skipped = isEmpty
-      ? withLast([{ name: '', reason: emptyReason(await this.#reportFileProblem()) }], run.skipped)
+      ? carryOver([{ name: '', reason: emptyReason(await this.#reportFileProblem()) }], run.skipped)
       : stillSkipped(run.skipped, sources, resources);
     const images = await beginRun(region.store, skipped, { nowMs: clock.wallTimeMs(), dueMs, isEmpty });
     if (isEmpty) this.look();
@@ -329,9 +329,9 @@ export class ImportControl {
     const unoffered = (await boot.listResources())
       .filter(({ name }) => !this.#shown.has(name) && (this.#images.length === 0 || this.#images.includes(name)))
       .filter(({ progress }) => progress === undefined || !leftOut.has(progress.source));
-    const isHere = ({ name }: BootResource): boolean => elsewhere.has(name) || present.has(name);
-    await boot.forget(unoffered.filter((resource) => !isHere(resource)).map(({ name }) => name));
-    const ended = endedFailures(unoffered.filter((resource) => isHere(resource) && !leftOut.has(resource.name)));
+    const hasHost = ({ name }: BootResource): boolean => elsewhere.has(name) || present.has(name);
+    await boot.forget(unoffered.filter((resource) => !hasHost(resource)).map(({ name }) => name));
+    const ended = endedFailures(unoffered.filter((resource) => hasHost(resource) && !leftOut.has(resource.name)));
     await boot.noteProgress(ended, this.#deps.clock.wallTimeMs());
   }
 
@@ -392,15 +392,15 @@ export class ImportControl {
     if (!this.#isActive) return;
     const { store } = this.#deps.region;
     const run = await store.boot.findRun();
-    const entries = withLast(skipped, run.skipped).map((entry) => ({ ...entry, name: entry.name.slice(0, NAME_MAX) }));
+    const entries = carryOver(skipped, run.skipped).map((entry) => ({ ...entry, name: entry.name.slice(0, NAME_MAX) }));
     await store.transact(async () => {
       await store.boot.changeRun({ skipped: entries, skippedMore: more });
       const atMs = this.#deps.clock.wallTimeMs();
       for (const event of leftOutEvents(entries, run.skipped, atMs)) await store.recordEvent(event, undefined);
     });
     // Only sources that have answered can have withdrawn an image.
-    const isOpen = entries.some(({ reason }) => reason.code === 'thread-ended' || isUncertain(reason));
-    if (!isOpen && run.stoppedMs <= run.begunMs) await this.#forgetGone(new Set(entries.map(({ name }) => name)));
+    const isUndecided = entries.some(({ reason }) => reason.code === 'thread-ended' || isUncertain(reason));
+    if (!isUndecided && run.stoppedMs <= run.begunMs) await this.#forgetGone(new Set(entries.map(({ name }) => name)));
   }
 
   async #end(left: SkippedList): Promise<void> {

@@ -69,7 +69,7 @@ const progressStep = (bytes: number, total: number | undefined): number =>
  * The list with the last reasons of the sources that it waits for, so that each of these failures
  * is reported once, and with the deletions that could not be carried out.
  */
-export function withLast(skipped: readonly Skipped[], before: readonly Skipped[]): readonly Skipped[] {
+export function carryOver(skipped: readonly Skipped[], before: readonly Skipped[]): readonly Skipped[] {
   const awaited = new Set(skipped.filter(isAwaited).map(({ name }) => name));
   const last = before.filter((entry) => isUndeleted(entry) || (awaited.has(entry.name) && !isAwaited(entry)));
   return [...skipped.slice(0, SKIPPED_MAX - last.length), ...last];

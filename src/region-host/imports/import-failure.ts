@@ -35,7 +35,7 @@ export function downloadReason(fault: AttemptFault): ImportReason {
       return { code: 'disk-full', params: { freeBytes, neededBytes } };
     }
     case 'disk-failed':
-      return { code: 'disk-failed', params: { said: saidBy(fault.params.said) } };
+      return { code: 'disk-failed', params: { said: saidBy(fault.params.detail) } };
     default:
       return { code: 'download', params: { fault } };
   }

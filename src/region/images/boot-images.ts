@@ -12,11 +12,11 @@ import type { KeyringFaultCode } from '../../images/sources/keyring.ts';
 import type { InstallerSource } from '../../images/sources/source.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';
 import {
-  askedRun,
   type BootResource,
   type ImportProgress,
   type ImportRun,
   isImporting,
+  withImportRequest,
 } from '../records/boot-store.ts';
 import type { Happening } from '../records/events.ts';
 import { type ImportReason, isFinal } from '../records/import-reason.ts';
@@ -66,7 +66,7 @@ export interface BootImagesDeps {
    * False if the site has no file of sources, so that it has no selections either; `undefined`: it
    * may have one.
    */
-  readonly hasSiteFile?: (() => boolean) | undefined;
+  readonly hasSourcesFile?: (() => boolean) | undefined;
   /** The images that can be deployed. */
   readonly listImages?: ListImages | undefined;
   /** Also those of a store from which no machine boots; `undefined`: there is none besides `listImages`. */
@@ -143,7 +143,7 @@ export class BootImages {
 
   /** The problem of the site's file of sources; `undefined` if it has none or does not exist. */
   async fileProblem(): Promise<FileProblem | undefined> {
-    if (this.#deps.hasSiteFile?.() === false) return undefined;
+    if (this.#deps.hasSourcesFile?.() === false) return undefined;
     const { problem, inForce } = await this.#fileSources();
     return problem === undefined ? undefined : { text: problem, inForce };
   }
@@ -155,7 +155,9 @@ export class BootImages {
   async listImportable(): Promise<readonly RegionSource[]> {
     const problem = await this.fileProblem();
     const sources = await this.listSources();
-    return problem?.inForce === 'none' ? sources.filter(({ pin }) => pin === undefined) : sources;
+    return problem?.inForce === 'none'
+      ? sources.filter(({ pin: definingFile }) => definingFile === undefined)
+      : sources;
   }
 
   /** The sources; sources from files come first. */
@@ -190,7 +192,7 @@ export class BootImages {
 
   /** The selections of one source or of all; selections from the site's file come first. */
   async listSelections(source?: RegionSource): Promise<readonly RegionSelection[]> {
-    const { store, hasSiteFile } = this.#deps;
+    const { store, hasSourcesFile: hasSiteFile } = this.#deps;
     const rows = await store.boot.listSelections(source?.id);
     if (hasSiteFile?.() === false) return rows;
     const { selections } = await this.#fileSources();
@@ -231,12 +233,12 @@ export class BootImages {
     return (
       rows
         .filter(({ wish }) => wish !== 'delete')
-        .map((row) => withoutOldEnd(row, stored(row.name)))
+        .map((row) => withoutOutdatedFailure(row, stored(row.name)))
         .map((row) => withNextTry(row, next))
         // A rack's copy does not replace that of the region: machines of other racks do not get it.
         .map((row) => (stored(row.name).length > 0 ? row : withDamage(row, damaged.get(row.name))))
         .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
-        .map((row) => withImages(row, presentFor(row, images.get(row.name) ?? [])))
+        .map((row) => withImages(row, visibleImages(row, images.get(row.name) ?? [])))
         .filter((row) => row.images.length > 0 || row.progress !== undefined)
     );
   }
@@ -247,7 +249,7 @@ export class BootImages {
     const selections = await this.listSelections();
     const sources = await this.listImportable();
     const names = new Map(sources.map(({ id, images }) => [id, images.name]));
-    return { nextMs, asked: selections.map(({ sourceId, os }) => ({ source: names.get(sourceId), os })) };
+    return { nextMs, selected: selections.map(({ sourceId, os }) => ({ source: names.get(sourceId), os })) };
   }
 
   #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {
@@ -264,7 +266,7 @@ export class BootImages {
     const { store, clock } = this.#deps;
     const isEmpty = (await this.listSelections()).length === 0;
     await store.transact(async () => {
-      const run = askedRun(await store.boot.findRun(), clock.wallTimeMs());
+      const run = withImportRequest(await store.boot.findRun(), clock.wallTimeMs());
       await store.boot.changeRun(
         run,
         this.event(username, { code: 'import-asked', params: { isStop: false, isEmpty } }),
@@ -283,13 +285,14 @@ export class BootImages {
   }
 
   /** `import` requests the import of this image alone. @returns false if there is no such image */
-  async wish({ id, name }: BootResource, wish: ResourceWish, username: string): Promise<boolean> {
+  async request({ id, name }: BootResource, wish: ResourceWish, username: string): Promise<boolean> {
     const { store, clock } = this.#deps;
     const event = this.event(username, { code: 'image-wished', params: { image: name, wish } });
     const isKnown = await store.transact(async () => {
       if (!(await store.boot.wish(id, wish, event))) return false;
       if (wish === 'delete') await this.uploads.removeNamed(name);
-      if (wish === 'import') await store.boot.changeRun(askedRun(await store.boot.findRun(), clock.wallTimeMs(), name));
+      if (wish === 'import')
+        await store.boot.changeRun(withImportRequest(await store.boot.findRun(), clock.wallTimeMs(), name));
       return true;
     });
     if (isKnown) await this.#notify();
@@ -336,7 +339,7 @@ const GONE: ImportReason = { code: 'gone', params: {} };
  * An image that the region is importing is not there yet, although racks may still have copies of
  * an earlier one that was deleted.
  */
-const presentFor = ({ progress }: BootResource, images: readonly ListedImage[]): readonly ListedImage[] =>
+const visibleImages = ({ progress }: BootResource, images: readonly ListedImage[]): readonly ListedImage[] =>
   progress === undefined || progress.state === 'done' || images.some(({ isReported }) => isReported !== true)
     ? images
     : images.filter(({ isCopy }) => isCopy !== true);
@@ -370,13 +373,13 @@ interface NextRun {
   /** 0: none is scheduled, or one is under way. */
   readonly nextMs: number;
   /** The sources that it asks, each with a system that is selected of it. */
-  readonly asked: readonly { readonly source: string | undefined; readonly os: string }[];
+  readonly selected: readonly { readonly source: string | undefined; readonly os: string }[];
 }
 
-const NO_NEXT: NextRun = { nextMs: 0, asked: [] };
+const NO_NEXT: NextRun = { nextMs: 0, selected: [] };
 
 /** An image has no next try after its source, or the last selection of its system there, was removed. */
-function withNextTry(row: BootResource, { nextMs, asked }: NextRun): BootResource {
+function withNextTry(row: BootResource, { nextMs, selected: asked }: NextRun): BootResource {
   const { name, progress } = row;
   if (progress === undefined || nextMs === 0 || !isTriedAgain(row)) return row;
   const isAsked = asked.some(
@@ -390,7 +393,7 @@ function withNextTry(row: BootResource, { nextMs, asked }: NextRun): BootResourc
  * An import that failed because another image has its place counts as failed only while that image
  * is there: without it, the next run imports.
  */
-function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootResource {
+function withoutOutdatedFailure(row: BootResource, stored: readonly ListedImage[]): BootResource {
   const { progress, ...rest } = row;
   const hasEnded = progress?.state === 'cancelled' || progress?.state === 'failed';
   if (!hasEnded) return row;

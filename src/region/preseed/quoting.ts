@@ -17,14 +17,14 @@ import { formatScalar, isList, isMapping, Markup, type Value } from './value.ts'
 
 export type Quoted = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: NotWritable };
 
-const quoteText = (text: string): Quoted => ({ ok: true, text });
-function made(code: NotWritable['code'], params: object): NotWritable;
-function made(code: string, params: object): unknown {
+const quoted = (text: string): Quoted => ({ ok: true, text });
+function codedReason(code: NotWritable['code'], params: object): NotWritable;
+function codedReason(code: string, params: object): unknown {
   return { code, params };
 }
 const refuseWriting = <Code extends NotWritable['code']>(code: Code, params: NotWritableParams[Code]): Quoted => ({
   ok: false,
-  why: made(code, params),
+  why: codedReason(code, params),
 });
 
 /** Characters without special meaning for a shell, for YAML inside quotes, and for debconf. */
@@ -46,7 +46,7 @@ export function quoteDebconf(text: string): Quoted {
   if (problem !== undefined) return refuseWriting(`${problem}-debconf`, {});
   if (text !== text.trim()) return refuseWriting('blank', {});
   if (text.includes('\\')) return refuseWriting('back-slash', {});
-  return quoteText(text);
+  return quoted(text);
 }
 
 /** One shell word. @param language in `debconf`, back-slashes and line breaks are refused */
@@ -58,8 +58,8 @@ export function quoteShell(text: string, language: Language = 'shell'): Quoted {
     if (problem !== undefined) return refuseWriting(`${problem}-debconf`, {});
     if (text.includes('\\')) return refuseWriting('back-slash', {});
   }
-  if (text !== '' && WORD.test(text)) return quoteText(text);
-  return quoteText(`'${text.replaceAll("'", `'"'"'`)}'`);
+  if (text !== '' && WORD.test(text)) return quoted(text);
+  return quoted(`'${text.replaceAll("'", `'"'"'`)}'`);
 }
 
 /** A YAML value that is also JSON: texts in double quotes, lists and maps in one line. */
@@ -91,7 +91,7 @@ export function quoteYaml(value: Value): Quoted {
     return String(part);
   };
   const renderedText = write(value, 0);
-  return problem ?? quoteText(renderedText);
+  return problem ?? quoted(renderedText);
 }
 
 /**
@@ -103,12 +103,12 @@ export function quoteKernel(text: string): Quoted {
   if (!/^[\x20-\x7e]*$/.test(trimmed)) return refuseWriting('kernel-character', {});
   const odd = /["'`$\\!&|;<>#*?[\]~]/.exec(trimmed)?.[0];
   if (odd !== undefined) return refuseWriting('kernel-sign', { sign: odd });
-  return quoteText(trimmed);
+  return quoted(trimmed);
 }
 
 export function quoteUrl(text: string): Quoted {
   if (!text.isWellFormed()) return refuseWriting('incomplete', {});
-  return quoteText(
+  return quoted(
     encodeURIComponent(text).replace(
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
@@ -119,7 +119,7 @@ export function quoteUrl(text: string): Quoted {
 /** The Base64 encoding of the text in UTF-8: letters, digits, `+/=`. */
 export function quoteBase64(text: string): Quoted {
   if (!text.isWellFormed()) return refuseWriting('incomplete', {});
-  return quoteText(Buffer.from(text, 'utf8').toString('base64'));
+  return quoted(Buffer.from(text, 'utf8').toString('base64'));
 }
 
 /** A value as written in its context, filtered or not. */
@@ -128,7 +128,7 @@ export function writeValue(value: Value, context: WritingContext, language: Lang
   if (text === undefined) return refuseWriting('not-text', { value: getValueKind(value) });
   const markup = value instanceof Markup ? value.language : undefined;
   if (markup === 'any' || (markup !== undefined && markup === language && markup !== 'shell' && markup !== 'yaml'))
-    return quoteText(text);
+    return quoted(text);
   switch (context.kind) {
     case 'comment':
       return language === 'debconf' ? quoteDebconf(text) : oneLine(text);
@@ -142,7 +142,7 @@ export function writeValue(value: Value, context: WritingContext, language: Lang
     case 'shell-comment':
     case 'debconf-name':
     case 'here-document':
-      return WORD.test(text) ? quoteText(text) : refuseWriting('words-only', {});
+      return WORD.test(text) ? quoted(text) : refuseWriting('words-only', {});
     case 'shell':
       return writeInShell(text, context, markup === 'shell', language);
     case 'yaml':
@@ -152,7 +152,7 @@ export function writeValue(value: Value, context: WritingContext, language: Lang
 
 function oneLine(text: string): Quoted {
   const problem = lineProblem(text);
-  return problem === undefined ? quoteText(text) : refuseWriting(problem, {});
+  return problem === undefined ? quoted(text) : refuseWriting(problem, {});
 }
 
 function writeInShell(
@@ -161,11 +161,11 @@ function writeInShell(
   isQuoted: boolean,
   language: Language,
 ): Quoted {
-  if (WORD.test(text)) return quoteText(text);
+  if (WORD.test(text)) return quoted(text);
   if (context.quote !== '') return refuseWriting('words-only-in-quotes', { filter: 'shell' });
   if (!isQuoted) return refuseWriting('shell-acts', {});
   // A value quoted for a shell may have characters that debconf does not keep.
-  return language === 'debconf' ? quoteDebconf(text) : quoteText(text);
+  return language === 'debconf' ? quoteDebconf(text) : quoted(text);
 }
 
 /** `ready`: quoted for YAML, or a number or boolean. */
@@ -177,15 +177,15 @@ const kindInYaml = (value: Value): 'ready' | 'text' =>
 function writeInYaml(text: string, context: WritingContext & { kind: 'yaml' }, kind: 'ready' | 'text'): Quoted {
   const isWord = WORD.test(text);
   if (context.quote !== '') {
-    if (isWord) return quoteText(text);
+    if (isWord) return quoted(text);
     return refuseWriting('words-only-in-quotes', { filter: 'yaml' });
   }
   if (kind === 'ready') {
-    if (context.isStart || isWord) return quoteText(text);
+    if (context.isStart || isWord) return quoted(text);
     return refuseWriting('yaml-part', {});
   }
   const isPlain = /^[A-Za-z0-9_./+][A-Za-z0-9_./+@%=:-]*$/.test(text) && !text.endsWith(':');
-  if (isPlain && (!context.isStart || isTextInYaml(text))) return quoteText(text);
+  if (isPlain && (!context.isStart || isTextInYaml(text))) return quoted(text);
   return refuseWriting('yaml-else', {});
 }
 

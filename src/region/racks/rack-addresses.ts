@@ -1,7 +1,7 @@
 // The addresses of racks: those on the interfaces of accepted racks, and those that their hosts have.
 
 import { formatIpv4, type Ipv4, isLoopback, parseIpv4 } from '../../ground/address.ts';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
 import type { Rack } from '../records/rack.ts';
 
@@ -42,7 +42,7 @@ export function findForeignAddresses(
     const addresses = addressesOn(rack, nic);
     if (addresses.length === 0 || addresses.includes(formatIpv4(address))) return [];
     const params = { rack: rack.name, interface: String(nic), address: formatIpv4(address), addresses };
-    const message = `${params.interface} of the rack ${params.rack} does not have ${params.address}, but ${listed(params.addresses, ADDRESSES_NAMED_MAX)}. Give an address that it has, or add ${params.address} to it first.`;
+    const message = `${params.interface} of the rack ${params.rack} does not have ${params.address}, but ${joinNames(params.addresses, ADDRESSES_NAMED_MAX)}. Give an address that it has, or add ${params.address} to it first.`;
     return [{ key: `${INTERFACES_KEY}.${String(name)}.ip`, message }];
   });
 }

@@ -185,7 +185,11 @@ const goesOn = ({ stoppedMs, begunMs, endedMs }: ImportRun): boolean => begunMs 
  * The run after a request, which is newer than all before it. A request for one image changes
  * nothing that was requested for others.
  */
-export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<ImportRun, 'askedMs' | 'images'> {
+export function withImportRequest(
+  run: ImportRun,
+  nowMs: number,
+  image?: string,
+): Pick<ImportRun, 'askedMs' | 'images'> {
   const askedMs = Math.max(nowMs, run.begunMs + 1, run.stoppedMs + 1);
   const isJoined = isAsked(run) || goesOn(run);
   if (image === undefined || (isJoined && run.images.length === 0)) return { askedMs, images: [] };

@@ -6,7 +6,7 @@
 //    can read the reasons.
 
 import { z } from 'zod';
-import { counted, listed } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import type { Coded } from '../../ground/event.ts';
 import { formatBytes } from '../../ground/quantity.ts';
 import { describeAttemptFault, isAttemptFault } from '../../images/download/fault.ts';
@@ -53,12 +53,12 @@ const selected = z.object({ source: text, arches: names, labels: names.optional(
 /** The limits of a selection: ` for amd64 with the label daily`. */
 function selectedText({ arches, labels = [], subarches = [] }: z.output<typeof selected>): string {
   const withOnes = [formatNoun('label', labels), formatNoun('subarch', subarches)].filter((text) => text !== '');
-  const forArches = arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`;
+  const forArches = arches.length === 0 ? '' : ` for ${joinNames(arches, NAMED_MAX)}`;
   return `${forArches}${withOnes.length === 0 ? '' : ` with ${withOnes.join(' and ')}`}`;
 }
 
 const formatNoun = (noun: string, ones: readonly string[]): string =>
-  ones.length === 0 ? '' : `the ${noun}${ones.length === 1 ? '' : 's'} ${listed(ones, NAMED_MAX)}`;
+  ones.length === 0 ? '' : `the ${noun}${ones.length === 1 ? '' : 's'} ${joinNames(ones, NAMED_MAX)}`;
 
 const REASONS = {
   'nothing-selected': reason(
@@ -164,7 +164,7 @@ const REASONS = {
   /** It waits until one of these has become an image. */
   'uploads-first': reason(
     z.object({ names: z.array(text).max(16).readonly() }),
-    ({ names }) => `waiting until the upload of ${listed(names, NAMED_MAX)} has become an image`,
+    ({ names }) => `waiting until the upload of ${joinNames(names, NAMED_MAX)} has become an image`,
   ),
   'not-deleted': reason(quotedText, ({ said }) => `it is not deleted yet${formatDetail(said)}`),
   refused: reason(quotedText, asSaid, 'final'),

@@ -603,7 +603,7 @@ export const notedText = (fields: { readonly note?: unknown }): string => (isNot
 type SpokenNote<N extends RackNote> = N & { readonly text: string };
 
 /** Adds its sentence to a note. */
-export const spoken = <N extends RackNote>(note: N): SpokenNote<N> => ({ ...note, text: noteText(note) });
+export const withText = <N extends RackNote>(note: N): SpokenNote<N> => ({ ...note, text: noteText(note) });
 
 /**
  * The RackError `store-unavailable` for an outage. Its message is the sentence, for a log and the

@@ -11,7 +11,7 @@ import { basename, dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { seenEntry, seenStats } from '../../files/seen-stats.ts';
+import { seenEntry, statIfVisible } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import {
@@ -189,7 +189,7 @@ function checkFree(path: string, { taken }: TargetWords): void {
   if (seenEntry(path) !== undefined) throw new RackError('already-exists', `${path} exists: ${taken}`);
   for (const companion of COMPANIONS) {
     const log = `${path}${companion}`;
-    const bytes = seenStats(log)?.size ?? 0;
+    const bytes = statIfVisible(log)?.size ?? 0;
     if (companion === '-shm' || bytes === 0) continue;
     const text = `${log} belongs to an earlier ${basename(path)}, and its ${counted(bytes, 'byte')} would change the new one: move it next to the earlier file, under the same name`;
     throw new RackError('already-exists', text);

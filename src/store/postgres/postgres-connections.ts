@@ -22,7 +22,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { listed } from '../../ground/counted.ts';
+import { joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { endsConnection } from './postgres-faults.ts';
@@ -99,7 +99,7 @@ export async function holdStopped(client: pg.ClientBase): Promise<void> {
   const text =
     hosts.length === 0
       ? 'another copy from or into this database is under way: wait until it has ended'
-      : `processes of a region run on this database (on ${listed(hosts, HOSTS_NAMED_MAX)}): stop them first`;
+      : `processes of a region run on this database (on ${joinNames(hosts, HOSTS_NAMED_MAX)}): stop them first`;
   throw new RackError('already-running', text);
 }
 

@@ -33,7 +33,7 @@ const answer = (status: number, value: unknown): RegionAnswer => ({
   status,
   type: 'application/json',
   body: Buffer.from(JSON.stringify(value)),
-  isRegions: true,
+  isFromRegion: true,
   retrySeconds: undefined,
 });
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { enterImageTree, openWorkDirectory } from '../../../src/cli/images/image-tree.ts';
+import { openTreeAsOwner, openWorkDirectory } from '../../../src/cli/images/image-tree.ts';
 import { missing } from '../../support/needs.ts';
 
 const NOBODY = 65_534;
@@ -110,7 +110,7 @@ for (const { name, text, tree, refused, used } of CONFIG_CASES) {
     t.after(() => rmSync(directory, { recursive: true }));
     const config = join(directory, 'rackboot.yaml');
     if (text !== undefined) writeFileSync(config, `state_dir: ${directory}\n${text}`);
-    const find = async () => (await enterImageTree({ config, tree })).config;
+    const find = async () => (await openTreeAsOwner({ config, tree })).config;
     if (refused === undefined) assert.equal((await find())?.boot.commissioningRelease, used);
     else await assert.rejects(find, { code: refused });
   });
@@ -132,9 +132,9 @@ test('a tree in the state directory belongs to its owner, however its path is wr
     join(directory, 'link/boot'),
     relative(process.cwd(), inside),
   ])
-    assert.equal((await enterImageTree({ config, tree })).stateDir, stateDir, tree);
+    assert.equal((await openTreeAsOwner({ config, tree })).stateDir, stateDir, tree);
   for (const tree of [join(directory, 'boot'), `${stateDir}-2/boot`, `${inside}/../../boot`])
-    assert.equal((await enterImageTree({ config, tree })).stateDir, undefined, tree);
+    assert.equal((await openTreeAsOwner({ config, tree })).stateDir, undefined, tree);
 });
 
 test('a tree that a link of the state directory leads to is used as the owner of that directory', async (t) => {
@@ -147,11 +147,11 @@ test('a tree that a link of the state directory leads to is used as the owner of
   symlinkSync(stateDir, join(directory, 'link'));
   writeFileSync(config, `state_dir: ${stateDir}\n${USABLE}`);
   for (const tree of [undefined, join(stateDir, 'boot'), join(directory, 'link/boot'), join(stateDir, 'boot/below')])
-    assert.equal((await enterImageTree({ config, tree })).stateDir, stateDir, tree);
+    assert.equal((await openTreeAsOwner({ config, tree })).stateDir, stateDir, tree);
 });
 
 test('images build does not treat an unreadable configuration as a missing one', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-images-test-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  await assert.rejects(() => enterImageTree({ config: directory, tree: '/srv/boot' }), { code: 'config-unreadable' });
+  await assert.rejects(() => openTreeAsOwner({ config: directory, tree: '/srv/boot' }), { code: 'config-unreadable' });
 });

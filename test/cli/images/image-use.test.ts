@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { enterImageTree } from '../../../src/cli/images/image-tree.ts';
+import { openTreeAsOwner } from '../../../src/cli/images/image-tree.ts';
 import { readImageUse } from '../../../src/cli/images/image-use.ts';
 import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import type { StoredImage } from '../../../src/images/store/image-store.ts';
@@ -48,6 +48,6 @@ for (const [written, configured, given] of [
     await once(daemon, 'listening');
     t.after(() => daemon.close());
     const tree = given === undefined ? undefined : `${place}/${given}`;
-    const { usersOf } = await readImageUse(await enterImageTree({ config, tree }));
+    const { usersOf } = await readImageUse(await openTreeAsOwner({ config, tree }));
     assert.deepEqual(usersOf(IMAGE), [MACHINE.hostname]);
   });

@@ -45,7 +45,7 @@ function rig() {
       for (const [address, heardAt] of transfers) visit(address, heardAt());
       return transfers.size;
     },
-    mayRunOn: ({ address }) => !givenAway.has(address),
+    mayExtend: ({ address }) => !givenAway.has(address),
     store: (leases) => {
       if (disk.isFull) return;
       written.push(...leases);

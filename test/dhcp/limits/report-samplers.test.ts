@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HOLDER_SHARES } from '../../../src/dhcp/limits/report-samplers.ts';
+import { HOLDER_BUCKETS } from '../../../src/dhcp/limits/report-samplers.ts';
 import { ANY, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/ground/address.ts';
 import { instant } from '../../../src/ground/clock.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
@@ -101,7 +101,7 @@ test('a client whose lease has ended is a stranger; lease holders share what is 
   const client = (index: number): MacAddress => mac(0x020000000000 + index);
   for (const [state, least, bound] of [
     ['released', EVENT_RATE.burst, EVENT_RATE.burst],
-    ['bound', HOLDER_SHARES, HOLDER_SHARES + TOGETHER_RATE.burst],
+    ['bound', HOLDER_BUCKETS, HOLDER_BUCKETS + TOGETHER_RATE.burst],
   ] as const) {
     const stored = Array.from({ length: holders }, (_, index) => ({
       ...leaseAt(client(index), `10.20.${4 + (index >> 8)}.${index % 256}`, 600, state),

@@ -6,7 +6,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const [A, B, C] = ['http://a.example/f', 'http://b.example/f', 'http://c.example/f'] as const;
 const SETTINGS = { pauseMs: 1000, pauseMsMax: 4000, roundsMax: 5 };
-const CUT: AttemptFault = { code: 'cut', params: { host: 'x', bytes: 0, total: undefined, said: '' } };
+const CUT: AttemptFault = { code: 'cut', params: { host: 'x', bytes: 0, total: undefined, detail: '' } };
 const GONE: AttemptFault = { code: 'http-refused', params: { host: 'x', status: 404 } };
 const busy = (seconds: number): AttemptFault => ({ code: 'busy', params: { host: 'x', status: 503, seconds } });
 

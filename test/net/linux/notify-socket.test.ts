@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatNotice, STATUS_BYTES_MAX, takeNotifyTerms } from '../../../src/net/linux/notify-socket.ts';
+import { formatNotice, STATUS_BYTES_MAX, takeNotifyOptions } from '../../../src/net/linux/notify-socket.ts';
 import { unixAddress } from '../../../src/net/linux/wire-structs.ts';
 
 const terms: readonly [name: string, environment: NodeJS.ProcessEnv, expected: unknown][] = [
@@ -29,7 +29,7 @@ const terms: readonly [name: string, environment: NodeJS.ProcessEnv, expected: u
 for (const [name, environment, expected] of terms) {
   test(`the environment: ${name}`, () => {
     const rest = { ...environment, PATH: '/bin' };
-    assert.deepEqual(takeNotifyTerms(rest, 42), expected);
+    assert.deepEqual(takeNotifyOptions(rest, 42), expected);
     assert.deepEqual(rest, { PATH: '/bin' }, 'child processes must not notify for this process');
   });
 }

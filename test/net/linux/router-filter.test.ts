@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mac } from '../../../src/ground/address.ts';
 import type { FilterInstruction } from '../../../src/net/linux/packet-filter.ts';
-import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from '../../../src/net/linux/router-filter.ts';
+import { bootingFilter, FILTERED_MACHINES_MAX, ROUTER_DISCOVERY } from '../../../src/net/linux/router-filter.ts';
 import { runFilter } from './filter-lab.ts';
 
 const BOOTS = mac(0x5254_0000_0010);
 const STRANGER = mac(0x5254_0000_0011);
-const OTHERS = Array.from({ length: SIEVED_MAX - 1 }, (_, host) => mac(0x0200_0001_0000 + host));
+const OTHERS = Array.from({ length: FILTERED_MACHINES_MAX - 1 }, (_, host) => mac(0x0200_0001_0000 + host));
 
 interface Frame {
   readonly next?: number;

@@ -203,7 +203,7 @@ const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
         'image-missing',
         `The region itself has no ${name}; only racks report it. \`sudo rackboot images remove ${name}\` on their hosts removes it.`,
       );
-    const isKnown = await call.region.bootImages.wish(resource, wanted, getCallerUsername(call));
+    const isKnown = await call.region.bootImages.request(resource, wanted, getCallerUsername(call));
     if (!isKnown) return refuse('not-found', `There is no image ${String(resource.id)}: boot-resources lists them.`);
     if (wanted === 'delete') return EMPTY;
     return json(resourceJson(call, resource));

@@ -64,7 +64,7 @@ const newestEventId = async ({ region }: ApiCall, { systemId }: Machine) =>
   (await region.store.listEvents({ machines: { systemIds: [systemId] }, limit: 1 }))[0]?.id ?? 0;
 
 const onParameters = z.object({ comment });
-const firstOnParameters = onParameters.extend({
+const powerOnParameters = onParameters.extend({
   user_data: value(
     z.literal('', 'A machine gets user data with its deployment: omit user_data, or give it to `deploy`.'),
   )
@@ -146,7 +146,7 @@ function defineSwitchingOperations(version: ApiVersion): readonly Operation[] {
       'user',
       'machine',
       'Switch a machine on. The answer does not wait for it.',
-      firstOnParameters,
+      powerOnParameters,
       switching('on'),
     ),
     operation(

@@ -88,7 +88,7 @@ const fabrics = networkObjects<Fabric>({
   all: ({ records }) => records.fabrics,
   idOf: ({ id }) => id,
   find: findFabric,
-  noneAt: noFabric,
+  notFound: noFabric,
   render: () => fabricJson,
 });
 
@@ -118,7 +118,7 @@ const vlans = networkObjects<VlanView>({
     const vid = path.vid === 'untagged' ? UNTAGGED_VID : networkIdIn(path.vid);
     return view.vlans.find(({ vlan }) => vlan.fabricId === fabric?.id && vlan.vid === vid);
   },
-  noneAt: ({ vid, id }) => absent('VLAN', vid ?? id),
+  notFound: ({ vid, id }) => absent('VLAN', vid ?? id),
   render: () => (_view, vlan) => vlanJson(vlan),
   fields: FIELDS,
 });

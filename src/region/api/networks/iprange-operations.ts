@@ -111,7 +111,7 @@ const ipRanges = networkObjects<RangeView>({
   all: ({ ranges }) => ranges,
   idOf: ({ range }) => range.id,
   find: (view, { id }) => rangeWithId(view, networkIdIn(id)),
-  noneAt: ({ id }) => absent('reserved range', id),
+  notFound: ({ id }) => absent('reserved range', id),
   async render(call) {
     const users = await call.region.store.accounts.listUsers();
     return (_view, ipRange) => {

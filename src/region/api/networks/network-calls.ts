@@ -221,7 +221,7 @@ export function networkObjects<T>({
   all,
   idOf,
   find,
-  noneAt,
+  notFound: noneAt,
   render,
   fields = {},
 }: {
@@ -229,7 +229,7 @@ export function networkObjects<T>({
   readonly idOf: (object: T) => number;
   readonly find: (view: NetworkView, path: ApiCall['path']) => T | undefined;
   /** The refusal of a path that names none. */
-  readonly noneAt: (path: ApiCall['path']) => Refusal;
+  readonly notFound: (path: ApiCall['path']) => Refusal;
   readonly render: (call: ApiCall) => Renderer<T> | Promise<Renderer<T>>;
   /** The names of the parameters, by the fields that refusals name. */
   readonly fields?: Readonly<Record<string, string>>;

@@ -138,7 +138,7 @@ const { read, store, changeOne } = networkObjects<SubnetView>({
   all: (view) => view.subnets,
   idOf: ({ subnet }) => subnet.id,
   find: findNetwork,
-  noneAt: noNetwork,
+  notFound: noNetwork,
   render: () => (_view, subnet) => networkJson(subnet),
   fields: { cidr: 'ip', gateway_ip: 'default_gateway', router_ip: 'default_gateway', vid: 'vlan_tag' },
 });

@@ -76,7 +76,7 @@ const reservedIps = networkObjects<ReservedIp>({
   all: listReservedIps,
   idOf: ({ host }) => host.id,
   find: (view, { id }) => findReservedIp(view, networkIdIn(id)),
-  noneAt: ({ id }) => absent('reserved IP', id),
+  notFound: ({ id }) => absent('reserved IP', id),
   render: () => {
     const shown = new Map<SubnetView, AnswerOf<'subnet'>>();
     return (_view, { host, subnet }) => {

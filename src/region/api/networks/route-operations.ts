@@ -58,7 +58,7 @@ const staticRoutes = networkObjects<StaticRoute>({
   all: ({ records }) => records.routes,
   idOf: ({ id }) => id,
   find: ({ records }, { id: named }) => records.routes.find(({ id }) => id === networkIdIn(named)),
-  noneAt: ({ id }) => absent('static route', id),
+  notFound: ({ id }) => absent('static route', id),
   render: () => routeJson,
 });
 
@@ -68,13 +68,13 @@ function readRoute(
   id: number,
   before: StaticRoute | undefined,
 ): StaticRoute | Refusal {
-  const at = (field: 'source' | 'destination', former: number | undefined): SubnetView | Refusal => {
+  const subnetIn = (field: 'source' | 'destination', former: number | undefined): SubnetView | Refusal => {
     const text = given[field] ?? String(former);
     return findSubnet(view, text) ?? refuseField(field, noSubnetText(text.slice(0, 64)));
   };
   const checked = combineOrRefuse(
-    at('source', before?.sourceId),
-    at('destination', before?.destinationId),
+    subnetIn('source', before?.sourceId),
+    subnetIn('destination', before?.destinationId),
     given.gateway_ip ?? before?.gateway ?? refuseField('gateway_ip', REQUIRED),
   );
   if (isRefusal(checked)) return checked;
@@ -85,8 +85,8 @@ function readRoute(
     return refuseField('gateway_ip', subnetOutsideText(source.subnet.cidr));
   const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];
   if (gateway !== before?.gateway) {
-    const bar = findBar(indexOwners(view).at(gateway), { kind: 'route' });
-    if (bar !== undefined) return refuseField('gateway_ip', addressBarText(bar));
+    const blockingOwner = findBar(indexOwners(view).at(gateway), { kind: 'route' });
+    if (blockingOwner !== undefined) return refuseField('gateway_ip', addressBarText(blockingOwner));
   }
   const isTaken = view.records.routes.some(
     (other) =>
@@ -100,7 +100,7 @@ function readRoute(
 }
 
 /** The cluster interfaces of these subnets, without an option 121 of their own. */
-function followRoutes(view: NetworkDraft, sourceIds: readonly number[]): readonly SubnetService[] | Refusal {
+function withoutOwnRouteOption(view: NetworkDraft, sourceIds: readonly number[]): readonly SubnetService[] | Refusal {
   const sources = view.subnets.filter(({ subnet }) => sourceIds.includes(subnet.id));
   const rows = serviceRows(
     view,
@@ -122,25 +122,25 @@ function routeChange(
 ): WantedChange | Refusal {
   const route = readRoute(view, given, id, before);
   if ('kind' in route) return route;
-  const services = followRoutes(view, [route.sourceId, before?.sourceId ?? route.sourceId]);
+  const services = withoutOwnRouteOption(view, [route.sourceId, before?.sourceId ?? route.sourceId]);
   if (isRefusal(services)) return services;
   return makeChange(before === undefined ? 'added' : 'changed', 'static route', routeTitle(view, route), id, {
     put: { routes: [route], services },
   });
 }
 
-const readRouter = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
+const routerRange = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
 
 const addRoute = (call: ApiCall, input: Given): Promise<Answer> =>
-  staticRoutes.store(call, (view) => routeChange(view, input, view.nextId, undefined), readRouter(input));
+  staticRoutes.store(call, (view) => routeChange(view, input, view.nextId, undefined), routerRange(input));
 
 const amendRoute = (call: ApiCall, input: Given): Promise<Answer> =>
-  staticRoutes.changeOne(call, (before, view) => routeChange(view, input, before.id, before), readRouter(input));
+  staticRoutes.changeOne(call, (before, view) => routeChange(view, input, before.id, before), routerRange(input));
 
 const removeRoute = (call: ApiCall): Promise<Answer> =>
   staticRoutes.changeOne(call, (before, view) => {
     const { id, sourceId } = before;
-    const services = followRoutes(view, [sourceId]);
+    const services = withoutOwnRouteOption(view, [sourceId]);
     if (isRefusal(services)) return services;
     return makeChange('removed', 'static route', routeTitle(view, before), id, {
       put: { services },

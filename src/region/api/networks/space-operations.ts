@@ -34,7 +34,7 @@ const { list, read, store } = networkObjects<Shown>({
     const space = specified(view.records.spaces, path.id ?? '');
     return space === undefined && !isUndefined(path) ? undefined : { space };
   },
-  noneAt: ({ id }) => absent('space', id),
+  notFound: ({ id }) => absent('space', id),
   render:
     () =>
     (view, { space }) =>

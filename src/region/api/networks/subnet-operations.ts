@@ -37,7 +37,7 @@ const { list, read, store, changeOne } = networkObjects<SubnetView>({
   all: (view) => view.subnets,
   idOf: ({ subnet }) => subnet.id,
   find: (view, { id = '' }) => findSubnet(view, id),
-  noneAt: noSubnet,
+  notFound: noSubnet,
   render: () => (_view, subnet) => subnetJson(subnet),
   fields: { router_ip: 'gateway_ip' },
 });

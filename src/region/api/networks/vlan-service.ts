@@ -21,7 +21,7 @@ import {
   networkWithPrefix,
   parseIpv4,
 } from '../../../ground/address.ts';
-import { listed } from '../../../ground/counted.ts';
+import { joinNames } from '../../../ground/counted.ts';
 import { INTERFACES_KEY } from '../../../machines/settings.ts';
 import { type ChangedRows, withRows } from '../../networks/changed-rows.ts';
 import { dhcpRacks, isWaiting, type RangeView, type SubnetView, type VlanView } from '../../networks/network-view.ts';
@@ -310,13 +310,13 @@ function ownPlace(
   if (own === undefined)
     return refuseField(
       'primary_rack',
-      `The rack ${words.rack} has no address in ${words.network}. Its network interfaces have ${listing.length === 0 ? 'no IPv4 address' : listed(listing, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${words.network}, or name a rack that has one.`,
+      `The rack ${words.rack} has no address in ${words.network}. Its network interfaces have ${listing.length === 0 ? 'no IPv4 address' : joinNames(listing, ADDRESSES_NAMED_MAX)}. Give one of them an address of ${words.network}, or name a rack that has one.`,
     );
   const isOne = near.every((host) => host.interface === own.interface && formatNetwork(host.network) === words.network);
   if (!isOne)
     return refuseField(
       'primary_rack',
-      `The rack ${words.rack} has ${listed(listing, ADDRESSES_NAMED_MAX)}, which overlap ${words.network}. Leave one network interface in ${words.network}, with the prefix of the subnet.`,
+      `The rack ${words.rack} has ${joinNames(listing, ADDRESSES_NAMED_MAX)}, which overlap ${words.network}. Leave one network interface in ${words.network}, with the prefix of the subnet.`,
     );
   return { interface: own.interface, ip: own.ip };
 }

@@ -33,7 +33,7 @@ function renderNotes({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
     : html`${wrong}<p class="hint" id="${formatControlId(name)}-hint">${typeof hint === 'string' ? codeIn(hint) : hint}</p>`;
 }
 
-function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
+function ariaAttributes({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
   const isFaulty = faults?.has(name) === true;
   const notes = [
     ...(isFaulty ? [faultId(name)] : []),
@@ -47,20 +47,20 @@ const currentValue = (view: View, { name, value }: Control) =>
   view.refusal === undefined ? (value ?? '') : fieldValue(view, name);
 
 /** The controls in a form that changes what exists. */
-export const changing = (view: View): View => ({ ...view, isChange: true });
+export const asChangeForm = (view: View): View => ({ ...view, isChange: true });
 
 /**
  * Says what a control shows; nothing in a form that adds something. @param fields what the form
  * sends of it untouched
  */
-export function shownSign(view: View, name: string, fields: Fields): Html {
+export function shownDigest(view: View, name: string, fields: Fields): Html {
   if (view.isChange !== true) return nothing;
   view.shown?.set(name, fields);
   return hiddenField(SHOWN + name, digestFields(fields.keys(), fields));
 }
 
 const shownValue = (view: View, name: string, ...values: readonly string[]): Html =>
-  shownSign(view, name, new Map([[name, values]]));
+  shownDigest(view, name, new Map([[name, values]]));
 
 export function textField(
   view: View,
@@ -92,7 +92,7 @@ export function textField(
   ];
   return html`
     <div class="field"><label for="${formatControlId(name)}">${label}${renderRequiredMark(required, isAlternative)}</label>
-    <input id="${formatControlId(name)}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}${noted(view, control)}>
+    <input id="${formatControlId(name)}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}${ariaAttributes(view, control)}>
     ${type === 'password' ? nothing : shownValue(view, name, control.value ?? '')}${renderNotes(view, control)}</div>`;
 }
 
@@ -127,13 +127,13 @@ export function areaField(
   return html`
     <div class="field"><label for="${formatControlId(name)}">${label}${renderRequiredMark(required, isAlternative)}</label>
     <textarea id="${formatControlId(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
-    ${example}${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${shownValue(view, name, control.value ?? '')}${renderNotes(view, control)}</div>`;
+    ${example}${ariaAttributes(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${shownValue(view, name, control.value ?? '')}${renderNotes(view, control)}</div>`;
 }
 
 /** A file whose text is sent; its form needs `isUpload`. */
 export const fileField = (view: View, control: Omit<Control, 'value'> & { readonly required?: boolean }): Html =>
   html`<div class="field"><label for="${formatControlId(control.name)}">${control.label}${renderRequiredMark(control.required)}</label>
-  <input id="${formatControlId(control.name)}" name="${control.name}" type="file"${control.required === true ? REQUIRED : nothing}${noted(view, control)}>
+  <input id="${formatControlId(control.name)}" name="${control.name}" type="file"${control.required === true ? REQUIRED : nothing}${ariaAttributes(view, control)}>
   ${renderNotes(view, control)}</div>`;
 
 export type Choice = readonly [value: string, text: string];
@@ -153,9 +153,9 @@ export function choiceField(view: View, control: Control & { readonly choices: r
   const chosen = offered(currentValue(view, control));
   const sign = shownValue(view, name, offered(control.value));
   if (choices.length <= CHOICES_SHOWN_MAX && choices.some(([, text]) => text.length > LISTED_CHARACTERS_MAX)) {
-    const inSight = choices.map(([value, text]) => [value, text, ''] as const);
+    const withoutMeaning = choices.map(([value, text]) => [value, text, ''] as const);
     const unsigned = { ...view, refusal: undefined, isChange: false };
-    return html`${sign}${radioField(unsigned, { ...control, value: chosen, choices: inSight })}`;
+    return html`${sign}${radioField(unsigned, { ...control, value: chosen, choices: withoutMeaning })}`;
   }
   const options = choices.map(
     ([value, text]) =>
@@ -163,7 +163,7 @@ export function choiceField(view: View, control: Control & { readonly choices: r
   );
   return html`
     <div class="field"><label for="${formatControlId(name)}">${label}</label>
-    <select id="${formatControlId(name)}" name="${name}"${noted(view, control)}>${options}</select>${sign}${renderNotes(view, control)}</div>`;
+    <select id="${formatControlId(name)}" name="${name}"${ariaAttributes(view, control)}>${options}</select>${sign}${renderNotes(view, control)}</div>`;
 }
 
 /** A list in a form of filters, which have no room for labels beside them. */
@@ -199,7 +199,7 @@ export function checkField(view: View, control: Control): Html {
   const isOn = currentValue(view, control) === 'true';
   return html`
     <div class="field"><label class="choice"><input type="checkbox" name="${name}" value="true"${isOn ? html` checked` : nothing}
-    ${noted(view, control)}><span><b>${label}</b></span></label>${shownValue(view, name, control.value === 'true' ? 'true' : '')}${renderNotes(view, control)}</div>`;
+    ${ariaAttributes(view, control)}><span><b>${label}</b></span></label>${shownValue(view, name, control.value === 'true' ? 'true' : '')}${renderNotes(view, control)}</div>`;
 }
 
 /** Checkboxes with one name, one for each entry that a list may have. */

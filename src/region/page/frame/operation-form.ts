@@ -13,8 +13,8 @@ import type { Html } from '../../../ground/html.ts';
 import { type Control, type ControlKind, chooseControl } from '../../api/call/operation.ts';
 import {
   areaField,
+  asChangeForm,
   type Choice,
-  changing,
   checkField,
   choiceField,
   fileField,
@@ -113,7 +113,7 @@ const spoken = (english: string): string => words.fields[english] ?? english;
 /** The controls of a form for the parameters of an operation. */
 export function renderControls(view: View, wanted: WantedOperation, options: FormOptions = {}): readonly Html[] {
   const isChange = wanted.startsWith('PUT');
-  const seen = isChange ? changing(view) : view;
+  const seen = isChange ? asChangeForm(view) : view;
   const parameters = listFormParameters(wanted, options.only);
   const render = (parameter: Parameter) => renderControl(seen, parameter, options, isChange);
   return parameters.flatMap((parameter, index) => {

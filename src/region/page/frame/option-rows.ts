@@ -11,7 +11,7 @@ import { type Html, html, nothing } from '../../../ground/html.ts';
 import { parseYamlDocument } from '../../../ground/yaml-parser.ts';
 import { isSettings, parseSettingValue, type Settings, type SettingValue } from '../../../machines/settings.ts';
 import type { OptionKind } from '../../settings.ts';
-import { renderFieldset, shownSign } from './forms.ts';
+import { renderFieldset, shownDigest } from './forms.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -114,6 +114,6 @@ export function optionRows(
   });
   const names = optionKinds.map((optionKind) => html`<option value="${optionKind.name}">`);
   const untouched = new Map(PARTS.map((part) => [`${name}.${part}`, present.map((row) => row[part])]));
-  const sign = shownSign(view, name, untouched);
+  const sign = shownDigest(view, name, untouched);
   return renderFieldset(view, control, html`<datalist id="${knownClass}">${names}</datalist>${rows}${sign}`);
 }

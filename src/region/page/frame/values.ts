@@ -62,7 +62,7 @@ export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): st
 export const remarkText = (remark: Remark | undefined): string => remarkSentence(remark, words.happenings);
 
 /** What a person must decide. */
-export const doubtText = (doubt: Doubt | Happening): string =>
+export const conflictText = (doubt: Doubt | Happening): string =>
   doubtWords(doubt, { ...words.happenings, ...words.doubts });
 
 /** A successful HTTP status without a body. The page does not show it. */

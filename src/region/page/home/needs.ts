@@ -16,7 +16,7 @@ import type { Conflict } from '../../records/store.ts';
 import { renderForm } from '../frame/forms.ts';
 import { mayOpen } from '../frame/parts.ts';
 import { RACKS_PATH, rackPath } from '../frame/racks-part.ts';
-import { codeIn, doubtText, pathBelow, remarkText, statusPill } from '../frame/values.ts';
+import { codeIn, conflictText, pathBelow, remarkText, statusPill } from '../frame/values.ts';
 import { EDIT_MACHINE, mayCall, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { IMAGES_PATH, resourceTitle } from '../images/image-page.ts';
@@ -43,13 +43,13 @@ export interface ListedMachines {
 }
 
 /** What the page has read of machines and images. */
-interface Findings {
+interface OverviewData {
   readonly problems: ListedMachines;
   /** At work, but their last boots failed. */
   readonly failing: ListedMachines;
   readonly verdicts: ReadonlyMap<string, BootVerdict>;
   readonly waiting: ListedMachines;
-  readonly freshCount: number;
+  readonly newCount: number;
   readonly failedImages: readonly ListedResource[];
   readonly skipped: ImportRun['skipped'];
 }
@@ -109,12 +109,17 @@ const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
     : {}),
 });
 
-function findingNeed({ rack, check, text, tone, way }: Finding): Need {
+function findingNeed({ rack, check, text, tone, way: remedyLink }: Finding): Need {
   const who =
     rack === undefined
       ? renderNeedLink(HEALTH_PATH, check)
       : html`${renderNeedLink(rackPath(rack), rack.name)} <b>${check}</b>`;
-  return { tone: tone === 'red' ? 'red' : 'amber', who, what: text, ...(way && { remedy: wayButton(way) }) };
+  return {
+    tone: tone === 'red' ? 'red' : 'amber',
+    who,
+    what: text,
+    ...(remedyLink && { remedy: wayButton(remedyLink) }),
+  };
 }
 
 /** What is wrong with racks and the region; further ones are on their own pages. */
@@ -139,7 +144,7 @@ async function rangeNeeds({ region, viewer }: View): Promise<readonly Need[]> {
   });
 }
 
-function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
+function imageNeeds({ failedImages, skipped }: OverviewData): readonly Need[] {
   const failed = failedImages.slice(0, IMAGES_MAX).map(({ id, name, progress }): Need => {
     const path = pathBelow(IMAGES_PATH, String(id));
     const what =
@@ -163,19 +168,19 @@ function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
   return [...failed, { tone: 'amber', who: renderNeedLink(IMAGES_PATH, words.frame.pages.images), what, remedy }];
 }
 
-type Reader = Pick<View, 'region' | 'viewer'>;
+type PageContext = Pick<View, 'region' | 'viewer'>;
 
-function conflictNeed({ viewer }: Reader, name: string, { systemId, otherId, why }: Conflict): Need {
-  const text = doubtText(why);
-  const isOne = systemId !== otherId;
-  const what = isOne ? words.notices.maybeOne(systemId, text) : words.notices.maybeTwo(systemId, text);
+function conflictNeed({ viewer }: PageContext, name: string, { systemId, otherId, why }: Conflict): Need {
+  const text = conflictText(why);
+  const mayBeOneMachine = systemId !== otherId;
+  const what = mayBeOneMachine ? words.notices.maybeOne(systemId, text) : words.notices.maybeTwo(systemId, text);
   const who = renderNeedLink(machinePath(systemId), name);
   if (!mayOpen(viewer, IDENTITY_PAGE.access)) return { tone: 'amber', who, what };
   return { tone: 'amber', who, what, remedy: buttonTo(identityPath(systemId), words.identity.decide) };
 }
 
 /** Machines that may be the same. */
-export async function conflictNeeds(view: Reader): Promise<readonly Need[]> {
+export async function conflictNeeds(view: PageContext): Promise<readonly Need[]> {
   const { store } = view.region;
   const conflicts = await store.listConflicts(CONFLICTS_MAX);
   const machines = await store.outlineMachines(conflicts.map(({ systemId }) => systemId));
@@ -192,8 +197,8 @@ function freshNeeds(view: View, count: number): readonly Need[] {
   return [{ tone: 'violet', who, what, remedy: renderForm(view, body) }];
 }
 
-export async function listNeeds(view: View, findings: Findings): Promise<readonly Need[]> {
-  const { problems, failing, verdicts, waiting, freshCount } = findings;
+export async function listNeeds(view: View, findings: OverviewData): Promise<readonly Need[]> {
+  const { problems, failing, verdicts, waiting, newCount: freshCount } = findings;
   /** The line that leads to the machines of a kind that are not listed. */
   const rest = ({ listed, count }: ListedMachines, kind: 'problem' | 'failing' | 'waiting'): readonly Need[] => {
     const left = count - listed.length;
@@ -224,9 +229,9 @@ export async function listNeeds(view: View, findings: Findings): Promise<readonl
 const needItem = ({ tone, who, what, remedy = nothing }: Need) => html`
   <li class="list-item need ${tone}-edge"><div>${who}<div class="small">${what}</div></div>${remedy}</li>`;
 
-/** @param isCalm true to say so if nothing is needed */
-export function renderNeeds(needs: readonly Need[], isCalm: boolean): Html {
-  if (needs.length === 0) return isCalm ? html`<div class="sheet note calm">${words.overview.calm}</div>` : nothing;
+/** @param saysIfNone true to say so if nothing is needed */
+export function renderNeeds(needs: readonly Need[], saysIfNone: boolean): Html {
+  if (needs.length === 0) return saysIfNone ? html`<div class="sheet note calm">${words.overview.calm}</div>` : nothing;
   return html`<h2>${words.overview.needs}</h2><ul class="sheet needs">${needs.map(needItem)}</ul>`;
 }
 

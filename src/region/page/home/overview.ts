@@ -117,7 +117,7 @@ async function renderOverview(view: View): Promise<Html> {
   const moving = images.filter(({ progress }) => MOVING.has(progress?.state ?? ''));
   const needs = await listNeeds(view, {
     ...machines,
-    freshCount: counts.get('new') ?? 0,
+    newCount: counts.get('new') ?? 0,
     failedImages: images.filter(({ progress }) => progress?.state === 'failed'),
     skipped: run.skipped.filter(({ reason }) => isFailure(reason)),
   });

@@ -8,7 +8,7 @@ import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } fr
 import type { ImportRun } from '../../records/boot-store.ts';
 import { type ImportReason, importText as importReasonText } from '../../records/import-reason.ts';
 import { REQUIRED } from '../../records/refusal.ts';
-import { changing, hiddenField, renderForm } from '../frame/forms.ts';
+import { asChangeForm, hiddenField, renderForm } from '../frame/forms.ts';
 import { collectFormValues, formatParameterLabel, renderControls } from '../frame/operation-form.ts';
 import { breakable, renderFullPage } from '../frame/parts.ts';
 import { codeIn, pathBelow, timeAgo } from '../frame/values.ts';
@@ -218,7 +218,7 @@ async function ownPart(view: View, source: RegionSource) {
   if (pin !== undefined) return await aboutPart(view, source, pin);
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
   const change = renderForm(view, {
-    body: [hiddenField('do', 'change'), ...renderSourceFields(changing(view), source)],
+    body: [hiddenField('do', 'change'), ...renderSourceFields(asChangeForm(view), source)],
     submit: words.forms.save,
   });
   const remove = renderForm(view, { body: hiddenField('do', 'remove'), submit: words.sources.delete, tone: 'danger' });

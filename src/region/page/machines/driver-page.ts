@@ -8,7 +8,7 @@ import type { PowerDriverTable } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../../records/power-parameters.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
-import { changing, choiceField, hiddenField, renderForm, textField } from '../frame/forms.ts';
+import { asChangeForm, choiceField, hiddenField, renderForm, textField } from '../frame/forms.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import {
   buildOutcome,
@@ -77,7 +77,7 @@ async function renderDriver(view: View) {
     ({ name }) =>
       html`<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? html` aria-current="true"` : nothing}>${words.power.driver(name)}</a>`,
   );
-  const edited = driver?.name === machine.powerType ? changing(view) : view;
+  const edited = driver?.name === machine.powerType ? asChangeForm(view) : view;
   const form =
     driver === undefined
       ? html`<p class="lead">${words.power.noDrivers}</p>`

@@ -9,7 +9,7 @@ import { machineNotes } from '../../api/machines/machine-calls.ts';
 import { readPlacement } from '../../life/machine-placement.ts';
 import { DEFAULT_AREA } from '../../records/area.ts';
 import type { Machine } from '../../records/machine.ts';
-import { changing, renderForm, ticksField } from '../frame/forms.ts';
+import { asChangeForm, renderForm, ticksField } from '../frame/forms.ts';
 import { collectFormValues, type FormOptions, renderControls } from '../frame/operation-form.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import { PLACE_FIELDS, placeChoices } from '../frame/place-choices.ts';
@@ -31,7 +31,7 @@ const TAGS_SHOWN_MAX = 100;
 async function tagsField(view: View, machine: Machine) {
   const tags = (await view.region.store.life.listTags()).slice(0, TAGS_SHOWN_MAX);
   if (tags.length === 0) return nothing;
-  return ticksField(changing(view), {
+  return ticksField(asChangeForm(view), {
     name: 'tags',
     label: words.edit.tags,
     values: machine.tags.map(({ name }) => name),

@@ -11,7 +11,7 @@ import type { Conflict } from '../../records/store.ts';
 import { type Choice, hiddenField, renderForm } from '../frame/forms.ts';
 import { collectFormValues, type FormOptions, renderControls } from '../frame/operation-form.ts';
 import { cell, renderFullPage } from '../frame/parts.ts';
-import { doubtText, orNone, statusPill } from '../frame/values.ts';
+import { conflictText, orNone, statusPill } from '../frame/values.ts';
 import {
   fieldValue,
   findMachineInPath,
@@ -63,7 +63,7 @@ function comparedRow(view: View, machine: Machine, other: Machine): Html {
 
 async function conflictPart(view: View, machine: Machine, { systemId, otherId, why }: Conflict): Promise<Html> {
   const { columns, keepApart } = words.identity;
-  const reason = html`<p class="lead">${asSentence(doubtText(why))}</p>`;
+  const reason = html`<p class="lead">${asSentence(conflictText(why))}</p>`;
   const second = systemId === machine.systemId ? otherId : systemId;
   const other = second === machine.systemId ? undefined : await view.region.store.findMachine(second);
   if (other === undefined) return html`<div class="sheet stacked">${reason}<p></p></div>`;

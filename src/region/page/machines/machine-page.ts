@@ -95,7 +95,7 @@ function failedBoot({ nowMs }: View, machine: Machine, { kind, why }: BootVerdic
 
 /** What the last boot of a machine with a problem adds to the reason of its state. */
 const renderBootProblem = (reason: string, boot: BootVerdict | undefined) =>
-  boot === undefined || boot.isState === true || reason.includes(boot.why)
+  boot === undefined || boot.isByStateOnly === true || reason.includes(boot.why)
     ? nothing
     : html`<p class="remedy">${words.boots.lastBoot} ${codeIn(boot.why)}</p>`;
 

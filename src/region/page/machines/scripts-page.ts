@@ -5,7 +5,7 @@ import { formatSpan } from '../../../ground/quantity.ts';
 import type { Script } from '../../records/script-store.ts';
 import { runsUnasked } from '../../scripts/script-run.ts';
 import { POSITION_DEFAULT, TIMEOUT_SECONDS_DEFAULT } from '../../scripts/script-text.ts';
-import { changing, fileField, hiddenField, renderForm } from '../frame/forms.ts';
+import { asChangeForm, fileField, hiddenField, renderForm } from '../frame/forms.ts';
 import { collectFormValues, renderControls } from '../frame/operation-form.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import { dotted, pathBelow, timeAgo } from '../frame/values.ts';
@@ -108,7 +108,7 @@ async function renderScript(view: View) {
     place: 'scripts',
     main: html`
       <div class="bar"><h1>${words.scripts.titleOf(script.name)}</h1></div>
-      <div class="sheet narrow">${renderForm(view, { body: renderScriptFields(changing(view), script), submit: words.forms.save, back: PATH, isUpload: true })}</div>
+      <div class="sheet narrow">${renderForm(view, { body: renderScriptFields(asChangeForm(view), script), submit: words.forms.save, back: PATH, isUpload: true })}</div>
       <h2>${words.scripts.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.scripts.deleteWhat}</p>${remove}</div>`,
   });
 }

@@ -64,7 +64,7 @@ export interface BootRow {
   readonly why: string;
 }
 
-type Fields = Readonly<Partial<Record<'bytes' | 'milliseconds' | 'repeatedBlocks', number>>> & {
+type FileFields = Readonly<Partial<Record<'bytes' | 'milliseconds' | 'repeatedBlocks', number>>> & {
   readonly file?: string | undefined;
   readonly purpose?: string | undefined;
 };
@@ -82,21 +82,21 @@ interface BootContext {
 
 const FAILURES =
   /^(?:tftp|http)\.(?:refused|gave-way|aborted|timed-out|flooded|unreachable|failed|stalled|region-unreachable)$|^dhcp\.(?:nak|decline|refused|conflict|fixed-address-used)$/;
-const SAID_OTHERWISE = /probed$|^dhcp\.(?:release|expired|ended|inform|still-used|cleared|declined-back)$/;
+const NO_STEP = /probed$|^dhcp\.(?:release|expired|ended|inform|still-used|cleared|declined-back)$/;
 
 /** The rows of one boot. @param boot its events, the oldest first */
-export function buildBootRows(boot: readonly MachineEvent[], surroundings: BootContext): readonly BootRow[] {
+export function buildBootRows(boot: readonly MachineEvent[], context: BootContext): readonly BootRow[] {
   const rows: BootRow[] = [];
-  let { state } = surroundings;
+  let { state } = context;
   for (const event of boot) {
     const last = rows.at(-1);
     if (last !== undefined && event.atMs - last.endMs > SILENCE_MS) break;
     if (event.code === 'status-changed') {
       state = words.values.state(event.params.to);
       // A person who accepts the machine later does not make its boot longer.
-      if (event.username !== '' && rows.some(isReached)) continue;
+      if (event.username !== '' && rows.some(isGoal)) continue;
     }
-    const row = buildBootRow(event, { ...surroundings, state });
+    const row = buildBootRow(event, { ...context, state });
     if (row === undefined) continue;
     const joined = last === undefined ? undefined : join(last, row, event);
     if (joined === undefined) rows.push(row);
@@ -132,7 +132,7 @@ function buildBootRow(event: MachineEvent, surroundings: BootContext): BootRow |
       ? { ...base, key: 'failure report', name, tone: 'bad', why: eventText(event) }
       : { ...base, key: 'report', name, tone: 'report' };
   }
-  if (kind === '' || SAID_OTHERWISE.test(kind)) return undefined;
+  if (kind === '' || NO_STEP.test(kind)) return undefined;
   // A rack of another version has only a sentence.
   if (!isReported(event)) return { ...base, key: kind, name: kind, tone: 'idle', why: eventText(event) };
   if (event.code === 'boot.hint' || event.code === 'boot.loader-loop')
@@ -192,7 +192,7 @@ function buildBootRow(event: MachineEvent, surroundings: BootContext): BootRow |
 }
 
 /** The fields of an event of a file, whatever kind it is. */
-const fileFields = ({ params }: { readonly params: object }): Fields => params;
+const fileFields = ({ params }: { readonly params: object }): FileFields => params;
 
 function computeSpan(event: MachineEvent) {
   const { milliseconds = 0 } = fileFields(event);
@@ -203,8 +203,8 @@ const getLastSegment = (path = ''): string => path.split('/').findLast((part) =>
 
 function buildLoadRow(event: MachineEvent, { state }: BootContext) {
   const { file = '', purpose, bytes, repeatedBlocks = 0 } = fileFields(event);
-  const way = event.kind?.startsWith('tftp') === true ? 'TFTP' : 'HTTP';
-  const name = `${way} ${baseName(file)}`;
+  const protocol = event.kind?.startsWith('tftp') === true ? 'TFTP' : 'HTTP';
+  const name = `${protocol} ${baseName(file)}`;
   const again = repeatedBlocks === 0 ? '' : words.waterfall.sentAgain(repeatedBlocks);
   const shared = { ...computeSpan(event), bytes, notes: [again] };
   if (purpose === undefined) return { ...shared, key: name, name, tone: 'file' as const };
@@ -245,7 +245,7 @@ export interface BootVerdict {
   /** Why it did not go well; empty if it did, or goes on. */
   readonly why: string;
   /** True if only the machine's state shows that the boot went wrong. */
-  readonly isState?: boolean;
+  readonly isByStateOnly?: boolean;
 }
 
 /**
@@ -261,9 +261,11 @@ export function judgeBoot(boot: readonly MachineEvent[], rows: readonly BootRow[
   const hintWhy = hint === undefined ? '' : eventText(hint);
   if (failed !== undefined) {
     const why = hintWhy || fault?.why;
-    return why ? { kind: 'bad', why } : { kind: 'bad', why: words.waterfall.failedAs(failed.name), isState: true };
+    return why
+      ? { kind: 'bad', why }
+      : { kind: 'bad', why: words.waterfall.failedAs(failed.name), isByStateOnly: true };
   }
-  const reached = rows.findLastIndex(isReached);
+  const reached = rows.findLastIndex(isGoal);
   const faultAt = fault === undefined ? -1 : rows.lastIndexOf(fault);
   const isOwnFault = fault?.key === 'failure report';
   if (reached > faultAt || (reached >= 0 && hasKernel(boot) && !isOwnFault)) return { kind: 'good', why: '' };
@@ -276,7 +278,7 @@ export function judgeBoot(boot: readonly MachineEvent[], rows: readonly BootRow[
  * What a boot is for: a decision after which nothing need follow, a report that the region
  * accepted, or a state that follows.
  */
-const isReached = ({ key, tone }: BootRow) =>
+const isGoal = ({ key, tone }: BootRow) =>
   key === 'config local' ||
   key === 'config poweroff' ||
   key.startsWith('config profile:') ||

@@ -28,8 +28,8 @@ import type { Rack } from '../../records/rack.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
 import {
   areaField,
+  asChangeForm,
   buildChoice,
-  changing,
   checkField,
   choiceField,
   hiddenField,
@@ -494,7 +494,7 @@ async function renderOne(view: View): Promise<Html | undefined> {
   const isEnabling = queryValue(view, 'enable') !== '' && entry.management === 0;
   const values: Settings = isEnabling ? { ...proposedRanges(runs), ...entry, management: 2 } : entry;
   // Proposals are nobody's values.
-  const edited = isEnabling ? view : changing(view);
+  const edited = isEnabling ? view : asChangeForm(view);
   const pin = view.region.settings.pinnedBy(key, rack);
   const back = subnet === undefined ? PATH : subnetPath(subnet.subnet.id);
   const title = words.networks.interfaceOf(rackName, name);

@@ -21,7 +21,7 @@ import { BOOT_FILES_CHECK, type HostFinding } from '../../records/rack-measures.
 import type { Region } from '../../region.ts';
 import { noteText } from '../../reports/notes.ts';
 import { rackPath } from '../frame/racks-part.ts';
-import { codeIn, doubtText, timeAgo } from '../frame/values.ts';
+import { codeIn, conflictText, timeAgo } from '../frame/values.ts';
 import { CHANGE_SETTINGS, mayCall, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { IMAGES_PATH } from '../images/image-page.ts';
@@ -99,7 +99,7 @@ export function listRackRemarks(view: View, rack: Rack): readonly Finding[] {
   const { checks, silent, silentFix } = words.health;
   const racks = region.racks.list();
   const doubt = findDoubt(rack, racks);
-  const overlap = doubt === undefined ? undefined : doubtText(doubt);
+  const overlap = doubt === undefined ? undefined : conflictText(doubt);
   if (rack.state === 'pending') return [pendingRemark(view, rack, overlap)];
   if (rack.state !== 'accepted') return [];
   if (isAway(rack, nowMs)) {

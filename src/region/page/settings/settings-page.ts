@@ -18,7 +18,15 @@ import { type OwnFile, RACK_CONFIG } from '../../config.ts';
 import type { Pin } from '../../records/settings-refusal.ts';
 import type { Region } from '../../region.ts';
 import type { SettingShape } from '../../settings.ts';
-import { areaField, changing, checkField, choiceField, hiddenField, renderForm, textField } from '../frame/forms.ts';
+import {
+  areaField,
+  asChangeForm,
+  checkField,
+  choiceField,
+  hiddenField,
+  renderForm,
+  textField,
+} from '../frame/forms.ts';
 import { optionRows, sentOptions } from '../frame/option-rows.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import {
@@ -160,7 +168,7 @@ const renderKey = (key: string) => html`<code class="key">${key}</code>`;
 
 /** @param proposal the text of a key that nobody has set */
 function renderSettingControl(shown: View, setting: Setting, proposal = ''): Html {
-  const view = proposal === '' ? changing(shown) : shown;
+  const view = proposal === '' ? asChangeForm(shown) : shown;
   const { key, kind, choices, stored, byDefault } = setting;
   const { label, hint } = getSettingWords(setting);
   const standard = formatSettingText(setting, byDefault);
