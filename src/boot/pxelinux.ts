@@ -41,7 +41,10 @@ export function quotePxelinux(word: string): string {
   return writeKernelWord(word);
 }
 
-/** Renders a step. pxelinux asks by hardware address on its own; `chain` makes it ask by its processor. */
+/**
+ * Renders a step. pxelinux itself asks by hardware address; a step `chain` makes it ask again with
+ * its kind of processor.
+ */
 export function renderPxelinux(step: BootStep, place: RenderPlace): RenderedText {
   return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderPxelinuxStep(step, place)]);
 }
@@ -85,7 +88,7 @@ function renderPxelinuxStep(step: BootStep, place: RenderPlace): readonly string
   }
 }
 
-/** A step that is the only label of its configuration, and its name. */
+/** The label of each kind of step that has a configuration to itself. */
 const LABELS = { kernel: 'boot', image: 'boot', ipxe: 'boot', local: 'local', poweroff: 'off' } as const;
 
 /** The lines of a label. */
@@ -148,7 +151,7 @@ function renderMenu({ seconds, entries }: BootStep & { readonly kind: 'menu' }, 
   ];
 }
 
-/** The lines that name a device tree to U-Boot, which otherwise passes on its own. */
+/** The lines that name a device tree to U-Boot, which otherwise hands its own to the kernel. */
 function deviceTreeLines(deviceTree: BootImage['deviceTree']): string[] {
   if (deviceTree === undefined) return [];
   return [`  ${deviceTree.kind === 'file' ? 'FDT' : 'FDTDIR'} ${deviceTree.path}`];

@@ -23,7 +23,7 @@ let wasRoot = false;
 
 /**
  * Continues as another user, in its own groups. Only for root.
- * @param gid the group of a user who is not in passwd(5), unless it is root's
+ * @param gid the group if passwd(5) does not have the user; root's group is never used
  */
 export function becomeUser(uid: number, gid: number): void {
   wasRoot = true;
@@ -91,7 +91,7 @@ export function describeRemedy(
   const whose = owner === undefined || owner === own ? '' : `it belongs to ${nameOf(owner)}; `;
   if (own === 0)
     return `${whose}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
-  // A user who is neither root nor the service's user: the owner is right.
+  // For a user who is neither root nor the service's user, the owner need not change.
   if (directoryOwner !== undefined && directoryOwner !== own && directoryOwner !== 0)
     return `${whose}run this as ${nameOf(directoryOwner)} or with sudo`;
   if (owner === own && directoryOwner === own) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
@@ -137,7 +137,7 @@ function findPasswdEntry(isMeant: (fields: readonly string[]) => boolean): reado
 
 export const ownUserName = (): string => readUserName(process.geteuid?.() ?? 0);
 
-/** True if another owner would have the right. */
+/** True for an error that the owner of the path would not get. */
 export function isOwnershipError(error: unknown): boolean {
   const code = osErrorCode(error);
   return code === 'EACCES' || code === 'EPERM';

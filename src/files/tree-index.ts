@@ -3,8 +3,8 @@
 //
 //   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile follows the names of a path
 //
-// 1. Hidden names, which no loader, kernel or initrd has, and links that end outside the tree or at what
-//    Rackboot keeps there for itself (`own-names.ts`) are skipped.
+// 1. Skipped are hidden names, which no loader, kernel or initrd has, and links that lead out of the
+//    tree or to what Rackboot keeps in it for itself (`own-names.ts`).
 // 2. A real directory is read once, and a path passes through it at most once: a loop costs nothing.
 // 3. The walk is bounded in depth and in entries. An unreadable directory is skipped.
 // 4. Any client may ask for names that differ in upper and lower case only. The answer comes from
@@ -23,7 +23,7 @@ import { isOwnPath } from './own-names.ts';
 export const TREE_ENTRIES_MAX = 200_000;
 /** In names below the root. */
 export const TREE_DEPTH_MAX = 12;
-/** The most files, and directories at each depth, that count as alike. */
+/** The most matches of a path whose case is ignored: files, and directories at each depth. */
 export const ALIKE_MAX = 8;
 /** Entries per system call: more would keep the event loop busy for milliseconds. */
 const ENTRIES_AT_A_TIME = 256;
@@ -92,7 +92,7 @@ export class TreeIndex {
           return directory === undefined ? [] : [[directory, { at: directory, path: `${above}${spelt}/` }]];
         }),
       );
-      // A link to a directory is no other place.
+      // A directory that a link reaches, too, counts once.
       places = [...new Map(next.toReversed()).values()].toReversed().slice(0, ALIKE_MAX);
     }
     return places

@@ -29,7 +29,7 @@ export interface RegionTls extends CertificateFiles {
 }
 
 /**
- * A socket below the state directory, through which this process's control socket queries the
+ * A socket below the state directory, by which the control socket of this process reaches the
  * region, also while clients occupy all connections of the listeners. Only the daemon's user and
  * root may open it.
  */

@@ -370,7 +370,10 @@ export class RegionSettings {
     return undefined;
   }
 
-  /** The addresses of a rack's cluster interfaces after a change that its host lacks, or that are not free. */
+  /**
+   * The addresses of a rack's cluster interfaces after a change that its host lacks, or that are
+   * not free.
+   */
   async #findConflicts(
     rack: string,
     before: readonly StoredSetting[],

@@ -36,16 +36,16 @@ import { Questions } from './questions.ts';
 import { type KnownHosts, StrangerEvents } from './stranger-events.ts';
 import { UntoldLeases } from './untold-leases.ts';
 
-// The fields of an event as the rack reports them: those from which the region writes its sentence.
+// The fields of an event as the rack reports them, from which the region composes the sentence.
 
 /**
- * The fields, without the addresses, which the report itself has; undefined if only the sentence
- * can be sent.
+ * The fields of the event, but for addresses, which the report carries itself; undefined if the
+ * region could not read the fields, so that the rack's sentence is sent.
  */
 export const reportParams = (event: RackEvent): RackFields | undefined =>
   reportedEvent(event.kind, event, undefined)?.params;
 
-/** True for a change of settings that came from the region: its own event tells of it, and who made it. */
+/** True for a change of settings that came from the region, whose own event says who made it. */
 const isFromRegion = (event: RackEvent): boolean =>
   (event.kind === 'config.changed' || event.kind === 'config.applied') && reportParams(event)?.source === 'store';
 
@@ -72,7 +72,7 @@ const ANSWER_MS_MAX = 4000;
  * in milliseconds: on a busy host they take long to start. A thread that ends is known at once.
  */
 const OPEN_IMAGES_MS_MAX = 60_000;
-/** While so many events wait, no leases are added that the region may not know. */
+/** While so many events wait, leases that the region may not know are held back. */
 export const WAITING_TO_TELL_MAX = 1024;
 
 /** The part of node:worker_threads' `Worker` that the rack needs. */
@@ -109,8 +109,8 @@ export interface RackUplinkOptions {
   /** The desired state applied from the cache, and when it was cached. */
   readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
   /**
-   * Applies a desired state: its machines before it returns; its settings before the promise
-   * resolves, unless the rack's description then says why not. Never rejects.
+   * Applies a desired state. The machines are in force when it returns, the settings when the
+   * promise resolves; the rack's description says why settings are not. Never rejects.
    */
   readonly onDesiredState: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
@@ -261,7 +261,7 @@ export class RackUplink {
     this.#post({ kind: 'configure', config });
   }
 
-  /** Sends leases that the region may not know, as far as they run outside the dynamic ranges. */
+  /** Sends those of these leases that are outside the dynamic ranges, which the region may not know. */
   tell(leases: readonly Lease[]): void {
     this.#untold.add(leases, this.#options.clock.now());
     this.#tellSome();
@@ -426,8 +426,8 @@ export class RackUplink {
     this.#desiredSince = this.#options.clock.wallTimeMs();
     void done.then(() => {
       this.#post({ kind: 'applied', version: state.version });
-      // With its settings the dynamic ranges are in force. A region that started, or another one,
-      // may lack any lease.
+      // With its settings the dynamic ranges are in force. A region that restarted, or
+      // another region, may know none of the leases: all are sent.
       if (isNew) void this.#untold.addAll(() => this.#options.clock.now()).then(() => this.#tellSome());
     });
   }

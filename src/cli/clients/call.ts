@@ -51,7 +51,7 @@ const quoteName = (name: string): string => name.replaceAll('\r', '%0D').replace
 const ASSIGNMENT = /^([^=@]+)(@?)=(.*)$/s;
 const BOUNDARY_BYTES = 16;
 
-/** The operation bounds it. */
+/** Without a limit here: the region limits the size. */
 const readWhole = (path: string): Buffer => readGivenFile(path, Number.POSITIVE_INFINITY);
 
 /** @throws RackError `bad-argument` for missing or unusable words; as `readGivenFile` */

@@ -467,8 +467,8 @@ function pageHost(proposal: InitAnswers['proposal']): string {
 }
 
 /**
- * Prepares the offer to start the service, which nothing else starts or enables, while this process is root's: storing the network makes it the service user's,
- * who may start nothing.
+ * Prepares the offer to start the service, which nothing else starts or enables, while this process
+ * is root's: storing the network makes it the service user's, who may start nothing.
  * @returns asks the person; true if the service runs then
  */
 function prepareServiceOffer(): () => Promise<boolean> {

@@ -65,7 +65,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 };
 
 export interface LocalServer {
-  /** `dnsmasq (process 12, dnsmasq.service)`, or whose process it is. */
+  /** `dnsmasq (process 12, dnsmasq.service)`, or the user who owns the process. */
   readonly name: string;
   /** Where it has the port. */
   readonly interfaces: ReadonlySet<string>;
@@ -78,7 +78,7 @@ export interface LocalServer {
   readonly leaseFiles: readonly string[];
 }
 
-/** A rack that runs on this state directory already has its ports. */
+/** The process that may hold the ports: the rack that runs on this state directory. */
 export const ownPortHolder = ({ stateDir }: { readonly stateDir: string }): ExpectedHolder => {
   const pid = stateHolder(stateDir);
   return { pid, isHidden: pid !== undefined };
@@ -156,7 +156,7 @@ function readTextFile(path: string): string | undefined {
     const stats = statSync(path);
     return stats.isFile() && stats.size <= BYTES_MAX ? readFileSync(path, 'latin1') : undefined;
   } catch {
-    // There is only less to offer.
+    // A file that cannot be read is skipped.
     return undefined;
   }
 }

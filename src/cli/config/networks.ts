@@ -222,7 +222,10 @@ const outcome = ({ uuid }: FoundConfig): string =>
     ? 'is stored. No daemon runs here; the next one serves it.'
     : 'is in force: `rackboot networks list`.';
 
-/** The network of the store with this name. @throws RackError `not-found`, `bad-argument` for one of the file */
+/**
+ * The network of the store with this name. @throws RackError `not-found`, `bad-argument` for one of
+ * the file
+ */
 function findStored({ file, stored, path }: FoundConfig, name: string): NetworkOfRack {
   const all = buildNetworkList(file.values, stored);
   const network = all.find((network) => network.name === name);

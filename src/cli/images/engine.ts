@@ -1,4 +1,5 @@
-// Where a command has the store and the boot tree changed: in the process that owns them, or its own.
+// Runs what changes the store of images and the boot tree: in the daemon that owns them, or in the
+// process of the command.
 
 import { askEngine, openEngine } from '../../control/ask-engine.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -13,7 +14,7 @@ import { StopSignals } from './stop-signals.ts';
 interface WorkOptions {
   readonly isSilent: boolean;
   readonly content?: GivenContent | undefined;
-  /** A signal ends the work, not at once the command. */
+  /** True if a signal stops the work, after which the command ends in order. */
   readonly isStoppable?: boolean;
   /** Called with each of several results. */
   readonly onResult?: (result: BundledResult) => void;
@@ -60,7 +61,7 @@ async function findEngine({ tree, config }: ImageTree): Promise<EngineEndpoint |
     const endpoint = await openEngine(config.stateDir, tellSlow);
     return endpoint !== undefined && isSamePath(endpoint.tree, tree) ? endpoint : undefined;
   } catch (error) {
-    // Who may not ask another tree's daemon may still own this one.
+    // The daemon has another tree: a user who may not ask it may still own this tree.
     if (error instanceof RackError && !isSamePath(config.boot.tree, tree)) return undefined;
     throw error;
   }

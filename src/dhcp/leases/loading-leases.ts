@@ -1,14 +1,15 @@
 // Keeps the leases of loading machines: firmware gets a short lease and never renews it, and a slow
 // download outlives it. Otherwise another machine could get the address.
 //
-//   asked, heard ─ look, every LOOK_MS while a machine loads or was heard ─┬─ heard within QUIET_MS, lease ends within AHEAD_MS ─▶ store
+//   asked, heard ─ look, every CHECK_MS while a machine loads or was heard ─┬─ heard within QUIET_MS, lease ends within AHEAD_MS ─▶ store
 //                                                                         └─ quiet for QUIET_MS ─▶ forgotten: the lease ends by its time
 //
 // 1. A machine counts as heard while a transfer runs, and when it was answered. A mere request can
 //    be forged and keeps no lease.
-// 2. Transfers are checked every LOOK_MS, and a lease is rewritten about once in QUIET_MS.
-// 3. An ended lease runs again unless released, or its address is on offer or another client's.
-// 4. A lease runs on only if its client could renew it.
+// 2. Transfers are checked every CHECK_MS, and a lease is rewritten about once in QUIET_MS.
+// 3. An expired lease is revived, unless it was released, or its address was offered or leased to
+//    another client.
+// 4. A lease is extended only if its client could renew it.
 
 import type { Ipv4 } from '../../ground/address.ts';
 import { BoundedMap } from '../../ground/bounded-map.ts';

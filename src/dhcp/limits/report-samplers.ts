@@ -25,8 +25,8 @@ import { isActive, type LeaseView } from '../leases/lease-table.ts';
 
 export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
 /**
- * Shares for clients with leases that are no machines of the region. A prime, so that no vendor's
- * numbering falls into few shares.
+ * Buckets of clients that hold a lease and are no machine of the region. A prime, so that no
+ * vendor's numbering falls into few buckets.
  */
 export const HOLDER_BUCKETS = 251;
 
@@ -46,7 +46,7 @@ class ReportSampler {
     this.#strangers = new EventSampler(ofStrangers);
   }
 
-  /** @param what what happened, from a closed set: a stranger's key */
+  /** @param what the kind of event, which is the key of all strangers together */
   take(mac: MacAddress | undefined, what: string, at: Instant): Sample | undefined {
     if (mac === undefined) return this.#strangers.take(what, at);
     const { machines, table } = this.#known;

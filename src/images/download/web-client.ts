@@ -21,7 +21,7 @@ import type { DownloadSettings, ProxySettings } from './settings.ts';
 
 const REDIRECTS_MAX = 8;
 const REDIRECTS = [301, 302, 303, 307, 308];
-/** Answers of class 1xx: each begins the time for the head again. */
+/** The most answers of class 1xx before the final one; each restarts the time for the head. */
 const INFORMATION_MAX = 8;
 
 /** An answer whose body has not been read. */
@@ -163,7 +163,7 @@ export class WebClient {
       connect,
       proxyTls: connect,
       requestTls: connect,
-      // To a host, and to a proxy, whose answer to CONNECT has the same time.
+      // The same times apply to a proxy's answer to CONNECT.
       factory: (origin: string | URL, more: object) =>
         new Pool(origin, { ...more, connections: this.#connections, pipelining: 0 }),
       clientFactory: (origin: string | URL, more: object) => new Pool(origin, { ...more, headersTimeout: answerMs }),

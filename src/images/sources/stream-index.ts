@@ -37,7 +37,7 @@ const NAMED_MAX = 3;
 
 /**
  * Why a document of products is not the one that the index names at its path; undefined: it is. A
- * site may have signed it for another path: images of a candidate for those of a release.
+ * mirror could serve the signed document of another path: candidate images instead of a release.
  * @param entries those with the path
  */
 export function judgeDocument(

@@ -6,7 +6,7 @@
 // `…:1:bootloader-download`).
 //
 // 1. No file without a checksum is offered, and no image larger than any disk.
-// 2. The release's own kernel (`ga-24.04`, before 16.04 `hwe-` with its first letter) gets the
+// 2. The release's own kernel (`ga-24.04`; before 16.04 `hwe-` and the first letter of the release) gets the
 //    subarchitecture `generic`, as in MAAS. Every other kernel, and a disk image for one kind of
 //    machine (`xgene-uboot`), keeps its own name.
 
@@ -85,7 +85,7 @@ export function buildOfferNames(source: StreamSource, image: StreamImage): Offer
     aliases,
   };
 }
-/** A sum of sizes may exceed a number, and the region's database. */
+/** A larger sum of sizes would be inexact as a number, or too large for the region's database. */
 const IMAGE_BYTES_MAX = DISK_BYTES_MAX;
 
 /** @returns the offer, or the reason why the version cannot be imported */
@@ -167,8 +167,8 @@ function offeredFile(
   const { ftype, path, bytes } = file;
   const offered = { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest };
   if (kind !== 'loader') return offered;
-  // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. Another
-  // Rackboot's path has none.
+  // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. The
+  // path in a stream of another Rackboot has no file name.
   const isSingleFile = ftype === 'bootloader';
   return {
     ...offered,

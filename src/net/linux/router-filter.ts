@@ -1,5 +1,5 @@
 // The kernel's filter for IPv6 router discovery. During a flood it keeps solicitations of booting
-// machines, and a sample of the rest, because random losses would follow otherwise. Sources: RFC
+// machines, and a sample of the rest: otherwise the kernel would drop frames at random. Sources: RFC
 // 4861 §4.1, §4.2; the kernel's classic BPF.
 //
 // 1. Senders are compared by the last four octets of their hardware address.
@@ -20,15 +20,15 @@ import {
 } from './packet-filter.ts';
 
 /**
- * Machines whose solicitations are kept during a flood. More booting machines fill it; those of the
- * rest are only sampled. Every kernel accepts a filter of some 600 instructions. It empties 5
- * minutes after a machine's boot.
+ * Machines whose solicitations are kept during a flood; of further machines they are only sampled.
+ * Every kernel accepts a filter of some 600 instructions. A machine leaves it 5 minutes after its
+ * boot.
  */
 export const FILTERED_MACHINES_MAX = 400;
 
 /**
- * One in 64 other frames passes: of a full gigabit (1.3 million a second) what the thread reads in
- * a second.
+ * One in 64 other frames passes. Of a full gigabit, 1.3 million frames a second, this leaves what
+ * the thread can read.
  */
 const SAMPLE_MASK = 63;
 const ICMPV6 = 58;

@@ -9,7 +9,7 @@
 //    continues its run.
 // 2. Requests are in the store and are checked again after each change, so the end of a process loses none.
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
-// 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
+// 4. A request, or the schedule, adds to a run that is still under way, so slow imports delay no others.
 
 import type { Clock, Timer } from '../../ground/clock.ts';
 import { assertOutside, errorText } from '../../ground/errors.ts';
@@ -62,7 +62,10 @@ interface ImportControlDeps {
    * the import of an image.
    */
   readonly onNote?: ((note: RackNote) => void) | undefined;
-  /** Called when images have been added, before this is stored: then the other processes know them. */
+  /**
+   * Called when images have been added, before the import is recorded: other processes know the
+   * images by then.
+   */
   readonly onImages?: (() => Promise<void>) | undefined;
   /** Called once for each failure of the file system, with its text. */
   readonly onProblem: (reason: string) => void;
@@ -173,8 +176,7 @@ export class ImportControl {
     await this.#reportFileProblem();
     const { tree, everyMs } = this.#settings();
     if (tree === undefined) return undefined;
-    // A run that ends while this look obeys wishes is not one of a killed process: its end is
-    // stored next, and then looked at.
+    // Waits for what is being written: a run that just ended would look like one of a killed process.
     await this.#writing;
     const isRunning = this.#run !== undefined;
     // Read the run before the resources: then they include every deletion made before the request,
@@ -249,7 +251,7 @@ export class ImportControl {
   #endRun(run: Run, { left, orders }: RunEnd): void {
     if (this.#run !== run) return;
     this.#run = undefined;
-    // An order that came too late begins the next run: this one stays begun.
+    // An order that came too late begins the next run: in the store the run is still under way.
     if (orders < run.orders) this.look();
     else this.#write(() => this.#end(left));
   }
@@ -317,8 +319,8 @@ export class ImportControl {
   /**
    * Forgets the images that no source offers any more and that no host has, and the failures of
    * those that a host has.
-   * @param leftOut the names of the sources without a whole answer, and those of images that the
-   * run has left out
+   * @param leftOut the names of sources that answered incompletely, and of images that the run
+   * skipped
    */
   async #forgetGone(leftOut: ReadonlySet<string>): Promise<void> {
     const { tree } = this.#settings();

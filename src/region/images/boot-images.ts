@@ -69,7 +69,10 @@ export interface BootImagesDeps {
   readonly hasSourcesFile?: (() => boolean) | undefined;
   /** The images that can be deployed. */
   readonly listImages?: ListImages | undefined;
-  /** Also those of a store from which no machine boots; `undefined`: there is none besides `listImages`. */
+  /**
+   * As `listImages`, with the images of a store from which no machine boots; `undefined`: there is
+   * no such store.
+   */
   readonly listStoredImages?: ListImages | undefined;
   /** The images of this host whose bytes are damaged or missing; `undefined`: unknown. */
   readonly listDamagedImages?: ListImages | undefined;
@@ -81,7 +84,7 @@ export interface BootImagesDeps {
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
   /**
    * Finds the URL of the mirror from which this host imports the installers of a source;
-   * `undefined`: that of their files.
+   * `undefined`: the mirror that the file of the source names.
    */
   readonly packageMirror?: ((source: InstallerSource) => Promise<string | undefined>) | undefined;
   /** Why keys of a source cannot be used; `undefined`: that is unknown. */
@@ -149,8 +152,8 @@ export class BootImages {
   }
 
   /**
-   * The sources from which the region may import: those of files only if it is known which the
-   * site's file replaces.
+   * The sources from which the region may import. Sources of files are left out while the site's
+   * file, which may replace them, cannot be read.
    */
   async listImportable(): Promise<readonly RegionSource[]> {
     const problem = await this.fileProblem();
@@ -201,8 +204,8 @@ export class BootImages {
   }
 
   /**
-   * The images that are stored or being imported, by name. One whose bytes have gone has no stored
-   * images.
+   * The images that are stored or being imported, by name. An image whose bytes have gone has an
+   * empty list of stored images.
    */
   async listResources(): Promise<readonly ListedResource[]> {
     const { store, clock, listImages, listStoredImages = listImages, listDamagedImages } = this.#deps;
@@ -372,7 +375,7 @@ const isTriedAgain = ({ wish, progress }: BootResource): boolean =>
 interface NextRun {
   /** 0: none is scheduled, or one is under way. */
   readonly nextMs: number;
-  /** The sources that it asks, each with a system that is selected of it. */
+  /** Pairs of a source that the run asks and a system that is selected there. */
   readonly selected: readonly { readonly source: string | undefined; readonly os: string }[];
 }
 

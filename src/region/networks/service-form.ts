@@ -461,7 +461,10 @@ export function renderServices(records: NetworkRecords): readonly StoredSetting[
     });
 }
 
-/** The entries of all hosts of a service; the same list for the same hosts: readers keep what they make of it. */
+/**
+ * The entries of all hosts of a service; the same list for the same hosts: readers keep what they
+ * make of it.
+ */
 const ENTRIES = new WeakMap<readonly SubnetHost[], readonly Settings[]>();
 
 function renderHosts(records: NetworkRecords, { id, subnetId, terms }: SubnetService): Settings {

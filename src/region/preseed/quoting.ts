@@ -138,7 +138,7 @@ export function writeValue(value: Value, context: WritingContext, language: Lang
       return oneLine(text);
     case 'kernel':
       return quoteKernel(text);
-    // The follower may mistake code for a comment; plain words are harmless in both.
+    // What parses this place later may take code for a comment; plain words are harmless in both.
     case 'shell-comment':
     case 'debconf-name':
     case 'here-document':

@@ -97,7 +97,7 @@ export const rackInterfaces = z
       static_ip_range_low: address,
       static_ip_range_high: address,
       router_ip: address,
-      /** As its file has them; absent: it does not, or the rack is older. */
+      /** As the rack's file has them; absent if it has none, or the rack is older. */
       domain: z.string().max(DOMAIN_LENGTH_MAX).regex(DOMAIN).optional(),
       dns_servers: z.array(z.ipv4()).max(INTERFACE_SERVERS_MAX).optional(),
       mtu: z
@@ -200,7 +200,10 @@ const rackImage = z
     /** Size on the disk. */
     diskBytes: size,
     format: z.enum(['raw', 'raw.zst', 'squashfs', 'root.tar', 'root.gz']),
-    /** They boot this root file system; absent: the image is a disk, or contains its own. */
+    /**
+     * Kernel and initrd that boot this root file system; absent if the image is a disk or contains
+     * its own.
+     */
     starts: z.object({ kernel: startFile, initrd: startFile }).optional(),
     /** The stream's name of that kernel, and all its names. */
     system: z.object({ subarch: name, subarches: z.array(name).max(KERNEL_NAMES_MAX).optional() }).optional(),

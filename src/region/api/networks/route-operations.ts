@@ -7,9 +7,9 @@
 //    interfaces, without the metric, for which the option has no field. A rack adds the default route through
 //    its router (RFC 3442: clients of option 121 ignore the router option). Deployed machines get
 //    the routes with the metric in the files of their network (`layout/network-config.ts`).
-// 2. Their routers are given to nobody, as those of subnets.
-// 3. Where a rack's file has the cluster interface of the source, the refusal names file and key:
-//    its option 121 is written there.
+// 2. The address of a route's router is given to no machine, as that of a subnet's router.
+// 3. Where a rack's file has the cluster interface of the source, option 121 is written in that
+//    file, so the change is refused with the file and the key.
 
 import { z } from 'zod';
 import { formatIpv4, networkContains } from '../../../ground/address.ts';

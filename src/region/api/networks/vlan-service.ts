@@ -178,7 +178,10 @@ function findRack({ served }: VlanView, name: string, { racks, settings }: Known
 const rackName = (uuid: string, { racks }: KnownRacks): string =>
   racks.find((rack) => rack.uuid === uuid)?.name ?? uuid;
 
-/** The cluster interfaces that get the waiting ranges of a VLAN: those of a rack that have none, and new ones. */
+/**
+ * The cluster interfaces that get the waiting ranges of a VLAN: those of a rack that have none, and
+ * new ones.
+ */
 function placeWaiting(
   view: NetworkDraft,
   vlan: VlanView,

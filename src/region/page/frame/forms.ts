@@ -3,8 +3,8 @@
 // 1. Values that a form returns go through `verbatim`, so they come back unchanged.
 // 2. Every form that changes something carries the session's `csrf`; a viewer without one gets no form.
 // 3. After a refusal the values are shown again, except passwords, and each error next to its field.
-// 4. A control of a form that changes what exists also sends a sign of the value that it shows now
-//    (`touched.ts`).
+// 4. In a form that changes an object, each control also sends a digest of the value that it shows
+//    at first (`touched.ts`).
 
 import { type Html, html, nothing, verbatim } from '../../../ground/html.ts';
 import { PASSWORD_ADVISED, PASSWORD_MAX, PASSWORD_MIN } from '../../accounts/accounts.ts';
@@ -46,12 +46,12 @@ function ariaAttributes({ faults }: View, { name, hint }: Omit<Control, 'label'>
 const currentValue = (view: View, { name, value }: Control) =>
   view.refusal === undefined ? (value ?? '') : fieldValue(view, name);
 
-/** The controls in a form that changes what exists. */
+/** The view for a form that changes an object. */
 export const asChangeForm = (view: View): View => ({ ...view, isChange: true });
 
 /**
- * Says what a control shows; nothing in a form that adds something. @param fields what the form
- * sends of it untouched
+ * A hidden field with a digest of what a control shows; empty in a form that adds an object.
+ * @param fields what the form sends while nobody changes the control
  */
 export function shownDigest(view: View, name: string, fields: Fields): Html {
   if (view.isChange !== true) return nothing;
@@ -239,7 +239,7 @@ interface FormParts {
   readonly back?: string;
   /** True if it has a file field. */
   readonly isUpload?: boolean;
-  /** Where the script of the page asks what the operation would answer to the fields as they are written. */
+  /** The URL of a dry run of the operation with the fields as they are written, for the page's script. */
   readonly check?: string;
   /** True for a single button in a row, without padding. */
   readonly isInline?: boolean;

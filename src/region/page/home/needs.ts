@@ -88,7 +88,7 @@ const failingNeed = (machine: Machine, { kind, why }: BootVerdict): Need => ({
   remedy: buttonTo(sectionPath(machine.systemId, 'boot'), words.boots.see),
 });
 
-/** A machine that nobody can switch from here waits for a hand. */
+/** Of a machine that a person must switch on or off beside it. */
 function machineWaitingText({ statusReason }: Machine): string {
   const text = asSentence(remarkText(statusReason));
   const { switchOn, restart } = words.machine.remedies;

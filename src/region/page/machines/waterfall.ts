@@ -5,8 +5,8 @@
 //                                     └─ judgeBoot ─ whether it went well, and the sentence why not
 //
 // 1. An event of a transfer is published at its end and has its duration, from which its beginning follows.
-// 2. Renewals and probes are no steps of a boot, nor is what a person does with the machine once
-//    the boot came to something. Equal steps in sequence are one row with a count.
+// 2. Renewals and probes are no steps of a boot, nor is what a person does with the machine after
+//    the boot reached its goal. Equal steps in sequence are one row with a count.
 // 3. Places and widths are shares of the whole width, and the texts are outside the drawing: it
 //    fits every screen, and needs no style attribute.
 // 4. Values come from machines: rows and shares are bounded whatever they say.
@@ -44,7 +44,7 @@ const TICK_STEPS_MS = [
 type Tone = 'dhcp' | 'file' | 'config' | 'report' | 'state' | 'idle' | 'bad';
 
 export interface BootRow {
-  /** Of the step that opens the full log there. */
+  /** The event at which the row's link opens the full log. */
   readonly eventId: number;
   /** Equal for the same step of another boot. */
   readonly key: string;
@@ -52,7 +52,7 @@ export interface BootRow {
   readonly tone: Tone;
   readonly startMs: number;
   readonly endMs: number;
-  /** When the rack heard it first, if the client had been asking before; undefined: at the start. */
+  /** When the rack heard it first, if the client had been asking before; undefined: `startMs`. */
   readonly heardMs?: number | undefined;
   readonly bytes?: number | undefined;
   /** How many equal steps it stands for. */
@@ -226,8 +226,8 @@ function buildFailureRow(event: MachineEvent) {
 }
 
 /**
- * A row with the next step, if both are one: an exchange of DHCP, parts of a file, reports, names
- * that a loader tries.
+ * Merges a row with the next step of the same exchange of DHCP, file, report, or search of a loader;
+ * undefined if the step is another.
  */
 function join(last: BootRow, next: BootRow, event: MachineEvent): BootRow | undefined {
   if (event.code === 'dhcp.ack') {
