@@ -37,7 +37,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
     ...ROW_NAMES.flatMap((name) => [commandWord(name), ...commandAliases(name)]),
   ].join(' '),
   neighbours: '',
-  networks: 'add list remove',
+  networks: 'add change list remove',
   outbox: '',
   page: '',
   password: '',

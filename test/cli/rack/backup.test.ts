@@ -233,7 +233,7 @@ test('a killed restore leaves the former state or the whole new one', { timeout:
     const names = await reserved(other).catch(() => []);
     assert.ok(['10.20.0.10', '10.20.0.10 10.20.0.11', ''].includes(names.join(' ')), names.join(' '));
     const database = new DatabaseSync(join(two, 'region.db'), { readOnly: true });
-    const rows = database.prepare("SELECT terms FROM subnet_service WHERE name = 'lab'").all();
+    const rows = database.prepare('SELECT entry FROM subnet_host').all();
     database.close();
     const isFormer = JSON.stringify(rows).includes('10.20.0.11');
     seen.add(isFormer ? 'former' : 'restored');
