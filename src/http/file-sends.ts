@@ -1,6 +1,6 @@
 // Watches the files being sent: whether each still makes progress, and whether the rack ended it.
 //
-//   begin ─ look, every LOOK_MS ─┬─ bytes moved
+//   begin ─ look, every STALL_CHECK_MS ─┬─ bytes moved
 //                                └─ none for STALLED_MS ─▶ reported once, and again only after it has moved and stalled again
 //   the connection's own time is up (`timeout`) ─▶ ended by the rack ─ endedByRack
 //

@@ -327,7 +327,7 @@ export class PowerSide implements PowerControl {
     this.#hold?.close();
   }
 
-  /** Checks every machine, LOOK_MAX in a turn. */
+  /** Checks every machine, CHECK_MAX in a turn. */
   async #lookAtAll(afterId: number, term: number): Promise<void> {
     const goOn = (delayMs: number, fromId: number): void => {
       const check = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId, term));

@@ -24,7 +24,7 @@ interface ClockWatchDeps {
   readonly dhcp: { restamp(bootedAt: Instant): boolean };
 }
 
-/** Checks the clock every LOOK_MS until `close`. */
+/** Checks the clock every CHECK_MS until `close`. */
 export function watchClock({ clock, publish, moment, dhcp }: ClockWatchDeps): { close(): void } {
   const difference = (): number => clock.wallTimeMs() - clock.now();
   const bootedAt = later(moment.now, -moment.uptimeS * 1000);

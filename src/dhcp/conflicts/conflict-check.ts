@@ -2,7 +2,7 @@
 // and before an ACK that rests on the client's word alone. Sources: RFC 2131 §2.2 ("the server
 // SHOULD probe the reused address"), §4.3.1.
 //
-//   serve, every STOCK_LOOK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ unused ─▶ FreeStock ─▶ knownFree, for the allocator
+//   serve, every STOCK_CHECK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ unused ─▶ FreeStock ─▶ knownFree, for the allocator
 //                                                                               └─ in use ─▶ set aside
 //   offer ─ clear ─┬─ 'clear': needs no probe, is in stock, or was probed a moment ago
 //                  ├─ 'asked': a client already waits for the answer
@@ -296,7 +296,7 @@ export class ConflictCheck {
     return findConflict === undefined ? Promise.resolve(undefined) : findConflict(address, interfaceName);
   }
 
-  /** Checks the stock in `delayMs`, then every STOCK_LOOK_MS. */
+  /** Checks the stock in `delayMs`, then every STOCK_CHECK_MS. */
   #look(delayMs: number): void {
     const { clock, findConflict, canProbe } = this.#deps;
     if (this.#closed || findConflict === undefined || canProbe === undefined) return;

@@ -1,6 +1,6 @@
 // Reports when a dynamic range fills up, is full, and has room again: once each.
 //
-//   ok ── FILLING_SHARE in use ──▶ filling ── nothing free ──▶ full ── ROOM_SHARE free again ──▶ filling, or ok
+//   ok ── FILLING_SHARE in use ──▶ filling ── nothing free ──▶ full ── FREE_SHARE_MIN free again ──▶ filling, or ok
 //    ◀────── under EASED_SHARE in use ──┘
 //
 // 1. In use means leased, on offer, or set aside.

@@ -29,7 +29,7 @@ interface BootDiskRequest {
   readonly platform: DebianPlatform;
   readonly ids: FileSystemIds;
   readonly epochSeconds: number;
-  /** A multiple of a MiB; undefined: what the system needs, plus ROOM_MIB. */
+  /** A multiple of a MiB; undefined: what the system needs, plus SPARE_MIB. */
   readonly bytes?: number | undefined;
   readonly onProgress: (text: string) => void;
 }

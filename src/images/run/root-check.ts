@@ -21,7 +21,7 @@ import type { RootFormat } from '../store/stored-system.ts';
 export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 /** So many bytes of a root show its format. */
 export const ROOT_HEAD_BYTES = 512;
-/** A root needs EXPANSION times its packed size, plus ROOM_BYTES to work in. */
+/** A root needs EXPANSION times its packed size, plus SPARE_BYTES to work in. */
 const EXPANSION = 4;
 const SPARE_BYTES = 512 * 1024 * 1024;
 

@@ -5,7 +5,7 @@
 // hosts would get no reply. Sources: arp(7); the kernel's neighbour table (neigh_forced_gc drops no
 // waiting entry).
 //
-// 1. While datagrams go to fewer than LOOK_FROM different addresses in WAIT_MS, nothing is looked up.
+// 1. While datagrams go to fewer than CHECK_FROM different addresses in WAIT_MS, nothing is looked up.
 // 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us
 //    has an entry by its own ARP request.
 // 3. At the bound the table is read again, at most once in FRESH_MS.

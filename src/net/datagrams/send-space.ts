@@ -3,7 +3,7 @@
 // forged addresses could fill the buffer, and no other host would get an answer. Sources: arp(7),
 // the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
 //
-// 1. The buffer is checked once in LOOK_EVERY datagrams. While less than a quarter of it is in use,
+// 1. The buffer is checked once in CHECK_EVERY datagrams. While less than a quarter of it is in use,
 //    no host is looked up.
 // 2. Above that, and until less than an eighth is in use, a host of an attached network without an
 //    ARP entry gets one datagram per reading of the table, so that the kernel resolves it. From

@@ -48,7 +48,7 @@ const IS_ROUTER_DISCOVERY: readonly FilterInstruction[] = [
 
 export const ROUTER_DISCOVERY: readonly FilterInstruction[] = [...IS_ROUTER_DISCOVERY, ACCEPT];
 
-/** Keeps router discovery of the first SIEVED_MAX machines, and a sample of the rest. */
+/** Keeps router discovery of the first FILTERED_MACHINES_MAX machines, and a sample of the rest. */
 export function bootingFilter(machines: readonly MacAddress[]): readonly FilterInstruction[] {
   return [
     ...IS_ROUTER_DISCOVERY,

@@ -11,7 +11,7 @@
 //    out the shares, and equals never swap endlessly.
 // 3. If the shares are even, an idle place gives way: the longest idle one of a holder with no fewer places.
 // 4. A holder loses idle places first, then the least recently active.
-// 5. Every call takes constant time, plus at most IDLE_LOOKS_MAX looks at idle places.
+// 5. Every call takes constant time, plus at most IDLE_CHECKS_MAX looks at idle places.
 
 import { type Ipv4, withoutIpv4Mapping } from '../../ground/address.ts';
 

@@ -233,7 +233,7 @@ export class ListeningApi implements RegionApi {
     this.#lookAtCertificate();
   }
 
-  /** Reports a certificate that expires soon, every CERTIFICATE_LOOK_MS. */
+  /** Reports a certificate that expires soon, every CERTIFICATE_CHECK_MS. */
   #lookAtCertificate() {
     const { clock } = this.#context.region;
     if (this.#pair === undefined || this.#tls === undefined || this.#closed) return;

@@ -2,7 +2,7 @@
 // can still be given some. The worker frees it when a write finds the disk full, and makes it
 // again.
 //
-//   kept ──freeIfFull──▶ freed ──keep: ROOM_FACTOR times its size is free──▶ kept
+//   kept ──freeIfFull──▶ freed ──keep: BALLAST_FACTOR times its size is free──▶ kept
 //
 // 1. Its bytes are random: compression would set no room aside.
 

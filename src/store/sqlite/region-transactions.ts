@@ -10,7 +10,7 @@
 // 3. A failed write leaves nothing behind. SQLite may have rolled back already (`isTransaction`).
 // 4. `transact` waits only for this database, so it ends before the event loop turns. One still
 //    open then is doomed: it would keep everyone waiting.
-// 5. Bytes of users leave ROOM_BYTES of the disk free: leases are often on it, and any user could fill it.
+// 5. Bytes of users leave SPARE_BYTES of the disk free: leases are often on it, and any user could fill it.
 
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';

@@ -36,7 +36,7 @@ class Rig {
 const vicinityOf = (): Vicinity => ({ isAbsent: (address) => address !== PRESENT && address >>> 8 === PRESENT >>> 8 });
 
 describe('a send buffer', () => {
-  it('with enough space takes datagrams to any host, and is checked once in LOOK_EVERY', () => {
+  it('with enough space takes datagrams to any host, and is checked once in CHECK_EVERY', () => {
     const rig = new Rig();
     rig.usedBytes = 249;
     assert.equal(rig.admitted(ABSENT, CHECK_EVERY * 10), CHECK_EVERY * 10);
