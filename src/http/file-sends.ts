@@ -1,7 +1,7 @@
 // Watches the files being sent: whether each still makes progress, and whether the rack ended it.
 //
 //   begin ─ look, every STALL_CHECK_MS ─┬─ bytes moved
-//                                └─ none for STALLED_MS ─▶ reported once, and again only after it has moved and stalled again
+//                                      └─ none for STALLED_MS ─▶ reported once, and again only after it has moved and stalled again
 //   the connection's own time is up (`timeout`) ─▶ ended by the rack ─ endedByRack
 //
 // 1. Progress shows only piece by piece, as pieces are handed to a connection. A reader that needs

@@ -3,7 +3,7 @@
 //
 //   event ─┬─ of the rack itself, or caused by a person ─→ published
 //          ├─ of a machine of the region ─ by its hardware address ───┐
-//          ├─ of another host ─ by one of HOLDER_BUCKETS shares ───────┴─ and kind: `FairSampler` ─┬─ published, with its count
+//          ├─ of another host ─ by one of HOLDER_BUCKETS buckets ─────┴─ and kind: `FairSampler` ─┬─ published, with its count
 //          └─ naming no host ─ by kind, HOST_RATE ────────────────────────────────────────────────┴─ withheld, and counted
 //
 // 1. HOST_RATE covers what a host does in ordinary life: a boot, a deployment, an installer that

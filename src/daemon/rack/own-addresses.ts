@@ -2,7 +2,7 @@
 // to that host, and nothing works.
 //
 //   heard on the wire (`neighbourhood.ts`) ─┐
-//   a probe of its own, every CHECK_MS ──────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
+//   a probe of its own, every CHECK_MS ─────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
 //                                                     └──▶ a note, until the host was not seen for GONE_MS
 //
 // 1. This host's other interfaces may answer for the address, as Linux does; `wire-listener.ts`

@@ -3,7 +3,7 @@
 // SHOULD probe the reused address"), §4.3.1.
 //
 //   serve, every STOCK_CHECK_MS, after an address was given ─ stockUp ─▶ probes ─┬─ unused ─▶ FreeStock ─▶ knownFree, for the allocator
-//                                                                               └─ in use ─▶ set aside
+//                                                                                └─ in use ─▶ set aside
 //   offer ─ clear ─┬─ 'clear': needs no probe, is in stock, or was probed a moment ago
 //                  ├─ 'asked': a client already waits for the answer
 //                  ├─ 'crowded': too many clients of the shared network wait for a probe

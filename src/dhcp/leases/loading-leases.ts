@@ -2,7 +2,7 @@
 // download outlives it. Otherwise another machine could get the address.
 //
 //   asked, heard ─ look, every CHECK_MS while a machine loads or was heard ─┬─ heard within QUIET_MS, lease ends within AHEAD_MS ─▶ store
-//                                                                         └─ quiet for QUIET_MS ─▶ forgotten: the lease ends by its time
+//                                                                          └─ quiet for QUIET_MS ─▶ forgotten: the lease ends by its time
 //
 // 1. A machine counts as heard while a transfer runs, and when it was answered. A mere request can
 //    be forged and keeps no lease.

@@ -3,7 +3,7 @@
 // events.
 //
 //   a machine of the region   `FairSampler`, by its hardware address
-//   a client with a lease     `FairSampler`, by one of HOLDER_BUCKETS shares, chosen by hardware address
+//   a client with a lease     `FairSampler`, by one of HOLDER_BUCKETS buckets, chosen by hardware address
 //   any other client          `EventSampler`, by reason
 //
 // 1. A fair sampler (`fair-sampler.ts`) reports one event of each key every OWED_EVERY_MS, so no
