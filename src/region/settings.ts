@@ -36,7 +36,12 @@ import type { Racks } from './racks/racks.ts';
 import { refusal } from './records/refusal.ts';
 import { type Pin, pinnedText, refuseSettings, type SettingsRefusal } from './records/settings-refusal.ts';
 import type { RegionStore } from './records/store.ts';
-import type { SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
+import {
+  type SettingChange,
+  type SettingsOutcome,
+  type StoredSetting,
+  settingsChanged,
+} from './records/stored-setting.ts';
 import { transactOrUndo } from './records/undo.ts';
 import {
   nearestInterfaceKey,
@@ -328,12 +333,7 @@ export class RegionSettings {
       const misfit = this.#check(before, list, changes) ?? this.#checkBoot(before, list, changes);
       if (misfit !== undefined) return { kind: 'refuse', refusal: this.#misnamed(owner, edits) ?? misfit };
       judged = list;
-      const params = { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) };
-      return {
-        kind: 'change',
-        changes,
-        events: [{ type: 'SETTINGS', code: 'settings-changed', params, atMs, username }],
-      };
+      return { kind: 'change', changes, events: [settingsChanged(changes, atMs, username)] };
     });
     if (outcome.kind === 'refuse') return { outcome };
     const after = outcome.settings.map(withoutUser);

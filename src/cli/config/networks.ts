@@ -29,7 +29,7 @@ import {
   valueAt,
 } from '../../machines/settings.ts';
 import { parseListEntries } from '../../region/list-entries.ts';
-import { proposeAlongside } from '../../region/networks/range-proposal.ts';
+import { proposeAlongside, proposeName } from '../../region/networks/range-proposal.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
@@ -185,11 +185,7 @@ function nameFor(
   proposal: Candidate | { name: string } | undefined,
 ): string {
   if (name !== undefined) return name;
-  const wanted = (proposal?.name ?? '').replaceAll(/[^\w-]/g, '-');
-  const taken = new Set(config.clusterInterfaces.map((served) => served.name));
-  let free = wanted;
-  for (let number = 2; taken.has(free); number += 1) free = `${wanted}-${number}`;
-  return free;
+  return proposeName(proposal?.name ?? '', new Set(config.clusterInterfaces.map((served) => served.name)));
 }
 
 function makeIn(
@@ -273,9 +269,10 @@ const DROPPED_BY_PROXY = [...FIELDS_BY_OPTION.slice(0, 4).map(([, field]) => fie
 
 /** The fields of a network after a change; `undefined`: removed. */
 function changedFields(entry: Settings, flags: ChangeFlags): Record<string, SettingValue | undefined> {
-  const proposed: Answers = flags.mode === 'server' && entry.mode === 'proxy' ? proposeRanges(entry, flags) : {};
+  const proposed: Partial<ChangeFlags> =
+    flags.mode === 'server' && entry.mode === 'proxy' ? proposeRanges(entry, flags) : {};
   const wanted = FIELDS_BY_OPTION.flatMap(([option, field]) => {
-    const value = flags[option] ?? Object(proposed)[option];
+    const value = flags[option] ?? proposed[option];
     const isNone = [value].flat().includes('-') || value === 'server';
     return value === undefined ? [] : [[field, isNone ? undefined : value]];
   });

@@ -48,7 +48,7 @@ import {
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import { pinnedText, type SettingsRefusal } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
-import type { SettingChange } from '../records/stored-setting.ts';
+import { type SettingChange, settingsChanged } from '../records/stored-setting.ts';
 import type { SubnetService } from '../records/subnet-service.ts';
 import { transactOrUndo } from '../records/undo.ts';
 import { USED_MAX } from './address-use.ts';
@@ -327,18 +327,11 @@ function listChangedEntries(before: NetworkRecords, after: NetworkRecords): read
 function settingsEdits(entries: readonly ChangedEntry[], atMs: number, username: string) {
   const byRack = Map.groupBy(entries, ({ change }) => change.rack);
   return [...byRack.values()].map((ofRack) => {
-    const changes = ofRack.map(({ change: { key, value } }) => ({ key, isRemoved: value === undefined }));
-    const event: NewMachineEvent = {
-      type: 'SETTINGS',
-      code: 'settings-changed',
-      params: { changes },
-      atMs,
-      username,
-    };
+    const changes = ofRack.map(({ change }) => change);
     return {
-      event,
+      event: settingsChanged(changes, atMs, username),
       before: Object.fromEntries(ofRack.map(({ change, before }) => [change.key, before])),
-      after: Object.fromEntries(ofRack.map(({ change }) => [change.key, change.value])),
+      after: Object.fromEntries(changes.map(({ key, value }) => [key, value])),
     };
   });
 }

@@ -1,5 +1,6 @@
-// The one rule by which ranges are proposed, by `rackboot init` and `networks add`, on the page and
-// in the API, and by which the region knows those of `init` again. Pure.
+// The one rule by which ranges and names of cluster interfaces are proposed, by `rackboot init` and
+// `networks add`, on the page and in the API, and by which the region knows the ranges of `init`
+// again. Pure.
 
 import {
   broadcastAddress,
@@ -14,6 +15,18 @@ import {
   rangesOverlap,
 } from '../../ground/address.ts';
 import { freeParts } from './address-use.ts';
+
+/**
+ * The name of a new cluster interface: that of its network interface, as in MAAS, and with a number
+ * if it is taken.
+ */
+export function proposeName(nic: string, taken: ReadonlySet<string>): string {
+  // A dot in a key would separate a field.
+  const base = nic.replaceAll(/[^\w-]/gu, '-');
+  let name = base;
+  for (let number = 2; taken.has(name); number += 1) name = `${base}-${number}`;
+  return name;
+}
 
 /** In addresses. */
 const DYNAMIC_ADDRESSES_MAX = 4096;

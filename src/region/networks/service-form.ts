@@ -121,7 +121,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
     isProxy: parsed.isProxy,
     router: parsed.router ?? NO_ROUTER,
     dnsServers: parsed.dnsServers ?? null,
-    terms: withoutRendered(parsed.terms, renderOptions(records, subnet, parsed)),
+    terms: withoutRendered(parsed.terms, optionRenderer(records)(subnet, parsed)),
     madeBy: before?.madeBy,
     changedMs: entry.changedMs,
   };
@@ -144,7 +144,10 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
       hosts: hosts.put,
       ranges,
     },
-    remove: { hosts: hosts.remove, ranges: rangeIds(records, before).filter((id) => !taken.has(id)) },
+    remove: {
+      hosts: hosts.remove,
+      ranges: listRanges(records, before).flatMap(({ id }) => (taken.has(id) ? [] : [id])),
+    },
     nextId: next,
   };
 }
@@ -156,10 +159,8 @@ export function removeEntry(records: NetworkRecords, rack: string, name: string)
   const isOfRack = ({ id, subnetId, rack: other }: SubnetService): boolean =>
     id !== service.id && subnetId === service.subnetId && other === rack;
   const heir = records.services.find(isOfRack);
-  const rangesOf = (of: SubnetService | undefined): readonly ServiceRange[] =>
-    records.ranges.filter(isOfService).filter(({ serviceId }) => serviceId === of?.id);
-  const former = rangesOf(service);
-  const inherited = rangesOf(heir).flatMap((range) => {
+  const former = listRanges(records, service);
+  const inherited = listRanges(records, heir).flatMap((range) => {
     const { id, username, comment } = former.find(({ kind }) => kind === range.kind) ?? range;
     return id === range.id ? [] : [{ range, row: { ...range, id, username, comment } }];
   });
@@ -177,10 +178,10 @@ export function removeEntry(records: NetworkRecords, rack: string, name: string)
 /** A service with what its subnet has, after all others. */
 export function newService(
   { services }: NetworkRecords,
-  parts: Pick<SubnetService, 'subnetId' | 'rack' | 'name' | 'interface' | 'ip' | 'isDns'>,
+  fields: Pick<SubnetService, 'subnetId' | 'rack' | 'name' | 'interface' | 'ip' | 'isDns'>,
 ): SubnetService {
   return {
-    ...parts,
+    ...fields,
     // Clients know no ids of services, so these need not be unique for ever.
     id: Math.max(0, ...services.map(({ id }) => id)) + 1,
     position: Math.max(0, ...services.map(({ position }) => position)) + 1,
@@ -248,8 +249,8 @@ function definedServers({ dnsServers }: Pick<ParsedService, 'dnsServers'>): read
 const findService = ({ services }: NetworkRecords, rack: string, name: string): SubnetService | undefined =>
   services.find((service) => service.rack === rack && service.name === name);
 
-const rangeIds = ({ ranges }: NetworkRecords, service: SubnetService | undefined): readonly number[] =>
-  ranges.flatMap((range) => (isOfService(range) && range.serviceId === service?.id ? [range.id] : []));
+const listRanges = ({ ranges }: NetworkRecords, service: SubnetService | undefined): readonly ServiceRange[] =>
+  ranges.filter(isOfService).filter(({ serviceId }) => serviceId === service?.id);
 
 function findOrMakeSubnet({ subnets }: NetworkRecords, network: Ipv4Network, takeId: () => number): Subnet {
   const cidr = formatNetwork(network);
@@ -449,12 +450,13 @@ export function renderServices(records: NetworkRecords): readonly StoredSetting[
   const { services, subnets, ranges } = records;
   const subnetOf = new Map(subnets.map((subnet) => [subnet.id, subnet]));
   const rangesOf = Map.groupBy(ranges.filter(isOfService), ({ serviceId }) => serviceId);
+  const renderOptions = optionRenderer(records);
   return services
     .toSorted((a, b) => a.position - b.position)
     .flatMap((service): readonly StoredSetting[] => {
       const subnet = subnetOf.get(service.subnetId);
       if (subnet === undefined) return [];
-      const options = withRendered(service.terms.options, renderOptions(records, subnet, service));
+      const options = withRendered(service.terms.options, renderOptions(subnet, service));
       const hosts = renderHosts(records, service);
       const value = { ...renderService(service, subnet, rangesOf.get(service.id) ?? []), ...hosts, ...options };
       return [{ rack: service.rack, key: `${INTERFACES_KEY}.${service.name}`, value }];
@@ -512,26 +514,27 @@ interface RenderedOption extends OptionId {
   readonly value: SettingValue;
 }
 
-/** The options that racks hand out in a subnet because of its VLAN and its static routes. */
-function renderOptions(
-  { vlans, subnets, routes }: NetworkRecords,
-  subnet: Subnet,
-  { isProxy }: Pick<SubnetService, 'isProxy'>,
-): readonly RenderedOption[] {
-  // The other DHCP server gives the options.
-  if (isProxy) return [];
-  const mtu = vlans.find(({ id }) => id === subnet.vlanId)?.mtu ?? MTU_DEFAULT;
-  const value = routes
-    .filter(({ sourceId }) => sourceId === subnet.id)
-    .toSorted((a, b) => a.metric - b.metric)
-    .flatMap(({ destinationId, gateway }) => {
-      const destination = subnets.find(({ id }) => id === destinationId);
-      return destination === undefined ? [] : [[destination.cidr, formatIpv4(gateway)]];
+/** Renders the options that racks hand out in a subnet because of its VLAN and its static routes. */
+function optionRenderer({ vlans, subnets, routes }: NetworkRecords) {
+  const mtuOf = new Map(vlans.map(({ id, mtu }) => [id, mtu]));
+  const cidrOf = new Map(subnets.map(({ id, cidr }) => [id, cidr]));
+  const routesFrom = Map.groupBy(
+    routes.toSorted((a, b) => a.metric - b.metric),
+    ({ sourceId }) => sourceId,
+  );
+  return ({ id, vlanId }: Subnet, { isProxy }: Pick<SubnetService, 'isProxy'>): readonly RenderedOption[] => {
+    // The other DHCP server gives the options.
+    if (isProxy) return [];
+    const mtu = mtuOf.get(vlanId) ?? MTU_DEFAULT;
+    const value = (routesFrom.get(id) ?? []).flatMap(({ destinationId, gateway }) => {
+      const destination = cidrOf.get(destinationId);
+      return destination === undefined ? [] : [[destination, formatIpv4(gateway)]];
     });
-  return [
-    ...(mtu === MTU_DEFAULT ? [] : [{ ...MTU_OPTION, value: mtu }]),
-    ...(value.length === 0 ? [] : [{ ...ROUTES_OPTION, value }]),
-  ];
+    return [
+      ...(mtu === MTU_DEFAULT ? [] : [{ ...MTU_OPTION, value: mtu }]),
+      ...(value.length === 0 ? [] : [{ ...ROUTES_OPTION, value }]),
+    ];
+  };
 }
 
 /** The options of an entry with those that are rendered, unless it has its own. */
@@ -547,10 +550,7 @@ function withoutRendered(terms: Settings, rendered: readonly RenderedOption[]): 
   return withOptions(terms, (option) =>
     rendered.every(
       ({ code, name, value }) =>
-        ![
-          { code, value },
-          { name, value },
-        ].some((equal) => isDeepStrictEqual(option, equal)),
+        !isDeepStrictEqual(option, { code, value }) && !isDeepStrictEqual(option, { name, value }),
     ),
   );
 }

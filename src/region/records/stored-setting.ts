@@ -19,6 +19,19 @@ export interface SettingChange {
   readonly value: SettingValue | undefined;
 }
 
+/** The event of changes that a person made. */
+export const settingsChanged = (
+  changes: readonly SettingChange[],
+  atMs: number,
+  username: string,
+): NewMachineEvent => ({
+  type: 'SETTINGS',
+  code: 'settings-changed',
+  params: { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) },
+  atMs,
+  username,
+});
+
 export type SettingsDecision<R> =
   | { readonly kind: 'change'; readonly changes: readonly SettingChange[]; readonly events: readonly NewMachineEvent[] }
   | { readonly kind: 'refuse'; readonly refusal: R };

@@ -26,6 +26,7 @@ import { INTERFACES_KEY } from '../../../machines/settings.ts';
 import { type ChangedRows, withRows } from '../../networks/changed-rows.ts';
 import { dhcpRacks, isWaiting, type RangeView, type SubnetView, type VlanView } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
+import { proposeName } from '../../networks/range-proposal.ts';
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import { keepServices, newService, serviceRange, withoutOption } from '../../networks/service-form.ts';
 import { MTU_OPTION, networkIn } from '../../racks/cluster-interface.ts';
@@ -222,7 +223,7 @@ function addition(
   const service = newService(withRows(records, { put: added }), {
     subnetId: subnet.id,
     rack,
-    name: freeName(place.interface, [...taken, ...added.services.map(({ name }) => name)]),
+    name: proposeName(place.interface, new Set([...taken, ...added.services.map(({ name }) => name)])),
     interface: place.interface,
     ip: place.ip,
     isDns: allowsDns,
@@ -236,18 +237,6 @@ function addition(
 }
 
 const interfaceKey = (name: string): string => `${INTERFACES_KEY}.${name}`;
-
-/**
- * The name of a new cluster interface: that of its network interface, as in MAAS, and with a number
- * if it is taken.
- */
-function freeName(nic: string, taken: readonly string[]): string {
-  // A dot in a key would separate a field.
-  const base = [...nic].map((letter) => (/[\w-]/.test(letter) ? letter : '-')).join('');
-  let name = base;
-  for (let number = 2; taken.includes(name); number += 1) name = `${base}-${number}`;
-  return name;
-}
 
 interface Place {
   readonly interface: string;

@@ -23,6 +23,7 @@ import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '..
 import { isRefusal, type Refusal, refuseField } from '../../api/call/answer.ts';
 import { withoutKey } from '../../api/call/revised-settings.ts';
 import { type NetworkView, type SubnetView, subnetWithId } from '../../networks/network-view.ts';
+import { proposeName } from '../../networks/range-proposal.ts';
 import { networkIn } from '../../racks/cluster-interface.ts';
 import type { Rack } from '../../records/rack.ts';
 import type { RefusalWord } from '../../records/refusal.ts';
@@ -363,17 +364,6 @@ async function renderAdd(view: View): Promise<Html> {
   });
 }
 
-/**
- * A name that no cluster interface of the rack has: that of the network interface, with a number if
- * it is taken.
- */
-function freeName(taken: ReadonlySet<string>, place: DhcpPlace): string {
-  const wanted = place.interface === '' ? 'relayed' : place.interface.replaceAll(/[^\w-]/g, '-');
-  let name = wanted;
-  for (let number = 2; taken.has(name); number += 1) name = `${wanted}-${number}`;
-  return name;
-}
-
 type Sent = ReadonlyMap<string, SettingValue | undefined>;
 
 function sentRange(sent: Sent, name: 'ip_range' | 'static_ip_range'): Ipv4Range | undefined {
@@ -417,7 +407,7 @@ async function readRequest(view: View): Promise<DhcpRequest | Refusal | undefine
   const at: Settings =
     place.interface === '' ? { relayed: true, network } : { interface: place.interface, ip: place.ip, network };
   const fields = [...sent].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  const key = `${INTERFACES_KEY}.${wanted === '' ? freeName(taken, place) : wanted}`;
+  const key = `${INTERFACES_KEY}.${wanted === '' ? proposeName(place.interface === '' ? 'relayed' : place.interface, taken) : wanted}`;
   const changes = JSON.stringify([{ key, value: { ...at, ...Object.fromEntries(fields) } }]);
   return { place, sent, network, values: { changes, rack: place.rack } };
 }
