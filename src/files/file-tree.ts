@@ -111,7 +111,7 @@ export class BootTree implements FileTree {
   /** Files that were replaced on disk and still have readers. */
   #formerFiles = 0;
   #index = new TreeIndex();
-  #walked: TreeRoot | undefined;
+  #scannedRoot: TreeRoot | undefined;
   #refreshing: Promise<void> | undefined;
 
   readonly #given: GivenFiles;
@@ -167,14 +167,14 @@ export class BootTree implements FileTree {
   }
 
   /** Undefined before the first `refresh`. */
-  get walked(): TreeRoot | undefined {
-    return this.#walked;
+  get scannedRoot(): TreeRoot | undefined {
+    return this.#scannedRoot;
   }
 
   /** True if `directory` leads elsewhere than at the last `refresh`: a link or a directory was replaced. */
   async hasMoved(): Promise<boolean> {
     const root = await findRoot(this.directory).catch(() => undefined);
-    return root === undefined || root.identity !== this.#walked?.identity;
+    return root === undefined || root.identity !== this.#scannedRoot?.identity;
   }
 
   /** As current as the last `refresh`. */
@@ -230,7 +230,7 @@ export class BootTree implements FileTree {
     this.#index = await walkTree(root.real);
     this.#seen.clear();
     this.#root = root.real;
-    this.#walked = root;
+    this.#scannedRoot = root;
   }
 
   #startLookup(path: string): Lookup {

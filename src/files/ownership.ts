@@ -86,17 +86,17 @@ export function readerRemedy(directory: string): string {
 export function describeRemedy(
   path: string,
   directory: string,
-  { owner, directoryOwner, ownUid: own, nameOf }: OwnershipFacts,
+  { owner, directoryOwner, ownUid, nameOf }: OwnershipFacts,
 ): string {
-  const whose = owner === undefined || owner === own ? '' : `it belongs to ${nameOf(owner)}; `;
-  if (own === 0)
+  const whose = owner === undefined || owner === ownUid ? '' : `it belongs to ${nameOf(owner)}; `;
+  if (ownUid === 0)
     return `${whose}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
   // For a user who is neither root nor the service's user, the owner need not change.
-  if (directoryOwner !== undefined && directoryOwner !== own && directoryOwner !== 0)
+  if (directoryOwner !== undefined && directoryOwner !== ownUid && directoryOwner !== 0)
     return `${whose}run this as ${nameOf(directoryOwner)} or with sudo`;
-  if (owner === own && directoryOwner === own) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
-  const orRoot = directoryOwner === 0 && owner === 0 && own >= PERSON_UID_MIN ? 'run this with sudo, or ' : '';
-  return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(own)}: ${directory}`;
+  if (owner === ownUid && directoryOwner === ownUid) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
+  const orRoot = directoryOwner === 0 && owner === 0 && ownUid >= PERSON_UID_MIN ? 'run this with sudo, or ' : '';
+  return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(ownUid)}: ${directory}`;
 }
 
 /** The owner of a path, or of its nearest readable parent. */

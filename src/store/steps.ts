@@ -21,7 +21,7 @@ export interface Statement {
   readonly sql: string;
   readonly values: readonly Value[];
   /** Stores many bytes for a user, and must leave room for everything else. */
-  readonly needsRoom?: boolean;
+  readonly needsSpace?: boolean;
 }
 
 /** The answer to a statement; only the field for the statement's kind is filled. */
@@ -55,7 +55,7 @@ export const all = (sql: string, ...values: Value[]): Statement => ({ kind: 'all
 
 export const run = (sql: string, ...values: Value[]): Statement => ({ kind: 'run', sql, values });
 
-export const needingSpace = (statement: Statement): Statement => ({ ...statement, needsRoom: true });
+export const needingSpace = (statement: Statement): Statement => ({ ...statement, needsSpace: true });
 
 /**
  * The versions in use: the highest of a machine, of a deleted one, and of the rest of the desired

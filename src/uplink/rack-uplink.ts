@@ -415,8 +415,8 @@ export class RackUplink {
     this.#post({ kind: 'answered', answer: { id, ...answer } });
   }
 
-  #apply({ state, isAnew: isFirstAfterReconnect = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {
-    const isNew = isFirstAfterReconnect || !this.#isMet || state.version < this.#desiredVersion;
+  #apply({ state, isAnew = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {
+    const isNew = isAnew || !this.#isMet || state.version < this.#desiredVersion;
     this.#isMet = true;
     const newMacs = this.#strangers.newcomers(state);
     const done = this.#options.onDesiredState(state);

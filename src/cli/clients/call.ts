@@ -56,7 +56,7 @@ const readWhole = (path: string): Buffer => readGivenFile(path, Number.POSITIVE_
 
 /** @throws RackError `bad-argument` for missing or unusable words; as `readGivenFile` */
 export function buildRegionRequest(action: Action, argv: readonly string[], read = readWhole): RegionRequest {
-  const { places: pathParameters, method, op } = action;
+  const { pathParameters, method, op } = action;
   const pathWords = argv.slice(0, pathParameters.length);
   const wrong = pathWords.findIndex((word) => /^\w+@?=/.test(word));
   const missing = wrong === -1 ? pathParameters.slice(pathWords.length) : pathParameters.slice(wrong);

@@ -19,7 +19,7 @@ export interface Action {
   /** `/MAAS/api/1.0/nodegroups/{uuid}/`. */
   readonly path: string;
   /** Of the placeholders in the path, in order. */
-  readonly places: readonly string[];
+  readonly pathParameters: readonly string[];
   /** The effect, then a line for each parameter. */
   readonly doc: string;
 }
@@ -44,7 +44,7 @@ export function listNouns({ resources }: Description): readonly Noun[] {
       method: action.method,
       op: action.op,
       path: handler.path,
-      places: handler.params,
+      pathParameters: handler.params,
       doc: action.doc ?? '',
     }));
     return [{ name: formatNoun(name), actions: actions.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }];
@@ -79,7 +79,7 @@ export const getSummary = ({ doc }: Action): string => doc.trim().split('\n', 1)
 
 /** An operation's usage after its noun: `update UUID NAME [KEY=VALUE …]`. */
 export function formatUsage(action: Action): string {
-  const places = action.places.map((place) => place.toUpperCase());
+  const places = action.pathParameters.map((place) => place.toUpperCase());
   const takesWords = takesAny(action) || listParameters(action).length > 0;
   return [action.name, ...places, ...(takesWords ? ['[KEY=VALUE …]'] : [])].join(' ');
 }

@@ -76,6 +76,6 @@ async function proposeOperations(line: readonly string[], offer: Offer): Promise
   const operation = findNamed(nounHere.actions, action ?? '');
   if (operation === undefined) return [];
   if (rest.at(-1)?.startsWith('-') === true) return offer.options;
-  if (rest.length <= operation.places.length) return [];
+  if (rest.length <= operation.pathParameters.length) return [];
   return listParameters(operation).map((name) => `${name}=`);
 }

@@ -78,7 +78,7 @@ export function operationCommands<T>(
   } as const;
   return parser.command(noun.name, `Operations on ${noun.name}`, (group) => {
     for (const action of untaken(noun)) {
-      const places = action.places.map((place) => `<${place}>`);
+      const places = action.pathParameters.map((place) => `<${place}>`);
       const takes = listParameters(action);
       // As Rackboot's own commands name it.
       const isList = action.name === 'read' && places.length === 0 && findNamed(noun.actions, 'list') === undefined;
@@ -88,7 +88,7 @@ export function operationCommands<T>(
         getSummary(action),
         (command) => {
           refuseTwice(command, options);
-          for (const place of action.places) command.positional(place, { type: 'string', demandOption: true });
+          for (const place of action.pathParameters) command.positional(place, { type: 'string', demandOption: true });
           const fields =
             takes.length === 0 ? 'KEY=VALUE, if the operation takes any' : 'KEY=VALUE, or KEY@=FILE for a file';
           return command
@@ -99,7 +99,7 @@ export function operationCommands<T>(
         async (argv) => {
           const { runOperation } = await import('./run.ts');
           const chosen = argv.api === '1.0' ? await preferVersion1(noun, action) : action;
-          const words = [...action.places.map((place) => String(argv[place])), ...(argv.fields ?? [])];
+          const words = [...action.pathParameters.map((place) => String(argv[place])), ...(argv.fields ?? [])];
           finish(await runOperation(chosen, words, argv));
         },
       );

@@ -26,7 +26,7 @@ interface Place {
 
 /** @param words those of the path, then the parameters @returns 0 @throws RackError as `askDaemon` */
 export async function runOperation(action: Action, words: readonly string[], place: Place): Promise<number> {
-  checkNames(action, words.slice(action.places.length));
+  checkNames(action, words.slice(action.pathParameters.length));
   const value =
     place.profile === undefined
       ? await askHere(place.config, action, words)

@@ -224,7 +224,7 @@ export class LiveTree implements FileTree {
     this.#timer = undefined;
     if (!this.#following) return;
     const { clock } = this.#options;
-    const { entries, depth, walked: scannedRoot } = this.#tree;
+    const { entries, depth, scannedRoot } = this.#tree;
     const isSmall = entries <= WATCHED_ENTRIES_MAX && depth <= TREE_DEPTH_MAX;
     if (scannedRoot !== undefined && this.#problem === undefined && isSmall && !this.#unwatchable) {
       this.#watchRoot(scannedRoot);

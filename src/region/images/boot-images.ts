@@ -158,9 +158,7 @@ export class BootImages {
   async listImportable(): Promise<readonly RegionSource[]> {
     const problem = await this.fileProblem();
     const sources = await this.listSources();
-    return problem?.inForce === 'none'
-      ? sources.filter(({ pin: definingFile }) => definingFile === undefined)
-      : sources;
+    return problem?.inForce === 'none' ? sources.filter(({ pin }) => pin === undefined) : sources;
   }
 
   /** The sources; sources from files come first. */
@@ -195,9 +193,9 @@ export class BootImages {
 
   /** The selections of one source or of all; selections from the site's file come first. */
   async listSelections(source?: RegionSource): Promise<readonly RegionSelection[]> {
-    const { store, hasSourcesFile: hasSiteFile } = this.#deps;
+    const { store, hasSourcesFile } = this.#deps;
     const rows = await store.boot.listSelections(source?.id);
-    if (hasSiteFile?.() === false) return rows;
+    if (hasSourcesFile?.() === false) return rows;
     const { selections } = await this.#fileSources();
     if (selections.length === 0) return rows;
     return joinSelections(rows, source === undefined ? await this.listSources() : [source], selections);

@@ -170,7 +170,7 @@ export class Transactions implements RegionDriver {
   }
 
   #answer(statement: Statement): Answer {
-    const { sql, needsRoom } = statement;
+    const { sql, needsSpace: needsRoom } = statement;
     if (needsRoom === true && freeBytes(dirname(this.#path)) < SPARE_BYTES)
       throw new StoreOutage({ note: 'file-full', file: this.#path, said: `less than ${mebibytes(SPARE_BYTES)} free` });
     if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: [], changes: 0 };

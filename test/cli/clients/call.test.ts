@@ -13,7 +13,7 @@ const action = (method: Action['method'], op: string | null, path: string): Acti
   op,
   path,
   doc: 'Do it.\n\n:param ip: An address.',
-  places: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name),
+  pathParameters: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name),
 });
 const UPDATE = action('PUT', null, '/MAAS/api/1.0/nodegroups/{uuid}/interfaces/{name}/');
 

@@ -23,7 +23,7 @@ const CREATE: Action = {
   method: 'POST',
   op: null,
   path: '/MAAS/api/2.0/boot-resources/',
-  places: [],
+  pathParameters: [],
   doc: 'Upload.\n\n:param content: The file.',
 };
 const WORDS = ['name=custom/site', 'architecture=amd64/generic', `content@=${file}`];

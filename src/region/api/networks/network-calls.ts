@@ -221,7 +221,7 @@ export function networkObjects<T>({
   all,
   idOf,
   find,
-  notFound: noneAt,
+  notFound,
   render,
   fields = {},
 }: {
@@ -259,7 +259,7 @@ export function networkObjects<T>({
     async read(call: ApiCall): Promise<Answer> {
       const view = await readNetworks(call);
       const object = find(view, call.path);
-      return object === undefined ? noneAt(call.path) : json((await render(call))(view, object));
+      return object === undefined ? notFound(call.path) : json((await render(call))(view, object));
     },
     /** Stores a change of the object in the path. */
     changeOne: (
@@ -271,7 +271,7 @@ export function networkObjects<T>({
         call,
         (draft) => {
           const object = find(draft, call.path);
-          return object === undefined ? noneAt(call.path) : decide(object, draft);
+          return object === undefined ? notFound(call.path) : decide(object, draft);
         },
         among,
       ),

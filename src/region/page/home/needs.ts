@@ -109,7 +109,7 @@ const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
     : {}),
 });
 
-function findingNeed({ rack, check, text, tone, way: remedyLink }: Finding): Need {
+function findingNeed({ rack, check, text, tone, way }: Finding): Need {
   const who =
     rack === undefined
       ? renderNeedLink(HEALTH_PATH, check)
@@ -118,7 +118,7 @@ function findingNeed({ rack, check, text, tone, way: remedyLink }: Finding): Nee
     tone: tone === 'red' ? 'red' : 'amber',
     who,
     what: text,
-    ...(remedyLink && { remedy: wayButton(remedyLink) }),
+    ...(way && { remedy: wayButton(way) }),
   };
 }
 
@@ -198,7 +198,7 @@ function freshNeeds(view: View, count: number): readonly Need[] {
 }
 
 export async function listNeeds(view: View, findings: OverviewData): Promise<readonly Need[]> {
-  const { problems, failing, verdicts, waiting, newCount: freshCount } = findings;
+  const { problems, failing, verdicts, waiting, newCount } = findings;
   /** The line that leads to the machines of a kind that are not listed. */
   const rest = ({ listed, count }: ListedMachines, kind: 'problem' | 'failing' | 'waiting'): readonly Need[] => {
     const left = count - listed.length;
@@ -222,7 +222,7 @@ export async function listNeeds(view: View, findings: OverviewData): Promise<rea
     ...imageNeeds(findings),
     ...(await rangeNeeds(view)),
     ...(await conflictNeeds(view)),
-    ...freshNeeds(view, freshCount),
+    ...freshNeeds(view, newCount),
   ];
 }
 

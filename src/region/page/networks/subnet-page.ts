@@ -17,7 +17,7 @@ import {
   type SubnetView,
   subnetWithId,
 } from '../../networks/network-view.ts';
-import { listHosts } from '../../records/subnet-service.ts';
+import { listSubnetHosts } from '../../records/subnet-service.ts';
 import { hiddenField, renderForm } from '../frame/forms.ts';
 import { buildListing } from '../frame/listing.ts';
 import { renderControls } from '../frame/operation-form.ts';
@@ -55,25 +55,25 @@ const END = 'POST subnets/{id} end_lease';
 const CLEAR = 'POST subnets/{id} clear_declined';
 const EDIT = 'PUT subnets/{id}';
 
-interface Found {
+interface ShownSubnet {
   readonly networks: NetworkView;
-  readonly one: SubnetView;
+  readonly subnetView: SubnetView;
 }
 
-async function findShownSubnet({ region, path }: View): Promise<Found | undefined> {
+async function findShownSubnet({ region, path }: View): Promise<ShownSubnet | undefined> {
   const networks = await region.networks.look();
   const subnet = subnetWithId(networks, /^\d{1,15}$/.test(path.subnet ?? '') ? Number(path.subnet) : undefined);
-  return subnet === undefined ? undefined : { networks, one: subnet };
+  return subnet === undefined ? undefined : { networks, subnetView: subnet };
 }
 
-function renderFacts(one: SubnetView): Html {
+function renderFacts(subnetView: SubnetView): Html {
   const { facts } = words.networks;
-  const { subnet, vlan, gateway, mtu, served, dnsServers } = one;
+  const { subnet, vlan, gateway, mtu, served, dnsServers } = subnetView;
   const place = html`<a href="${NETWORKS_PATH}fabrics/${vlan.fabric.id}/">${vlan.fabric.name}</a> · <a href="${vlanPath(vlan.vlan.id)}">${words.networks.vlan(vlan.vlan.vid, vlan.vlan.name)}</a>`;
   const interfaces = served.map(
     (by) => html`<div><a href="${interfacePath(by)}">${words.networks.interfaceOf(by.rackName, by.name)}</a></div>`,
   );
-  const servers = listNameServers(one);
+  const servers = listNameServers(subnetView);
   const own = servers.length > 0 && dnsServers.length === 0 ? ` (${facts.ownDns})` : '';
   return html`
     <dl class="pairs">${pair(facts.name, subnet.name)}${pair(facts.place, place)}
@@ -81,7 +81,7 @@ function renderFacts(one: SubnetView): Html {
     ${pair(facts.router, gateway === undefined ? none : copyable(formatIpv4(gateway)))}
     ${pair(facts.dns, orNone(servers.length === 0 ? '' : `${servers.join(', ')}${own}`))}
     ${pair(facts.mtu, String(mtu))}
-    ${pair(facts.dhcp, renderDhcp(one))}
+    ${pair(facts.dhcp, renderDhcp(subnetView))}
     ${pair(facts.interfaces, served.length === 0 ? none : interfaces)}
     ${subnet.description === '' ? nothing : pair(words.forms.description, subnet.description)}</dl>`;
 }
@@ -100,15 +100,17 @@ function rangeItem(view: View, found: RangeView): Html {
     <div class="small">${words.networks.rangeTypes[type]} · ${about.join(' · ')}</div></div>${edit}</div>`;
 }
 
-function rangesPart(view: View, { networks, one }: Found): Html {
-  const own = networks.ranges.filter(({ range }) => range.subnetId === one.subnet.id).toSorted((a, b) => a.low - b.low);
+function rangesPart(view: View, { networks, subnetView }: ShownSubnet): Html {
+  const own = networks.ranges
+    .filter(({ range }) => range.subnetId === subnetView.subnet.id)
+    .toSorted((a, b) => a.low - b.low);
   const list =
     own.length === 0
-      ? html`<div class="note soft">${isProxied(one) ? words.networks.proxyRanges : words.networks.noRanges}</div>`
+      ? html`<div class="note soft">${isProxied(subnetView) ? words.networks.proxyRanges : words.networks.noRanges}</div>`
       : own.map((range) => rangeItem(view, range));
   return html`
     <div class="sheet"><div class="card-head"><h2>${words.networks.ranges}</h2>
-    <a class="button plain small-button" href="${NETWORKS_PATH}ranges/?subnet=${one.subnet.id}">${words.networks.addRange}</a></div>${list}</div>`;
+    <a class="button plain small-button" href="${NETWORKS_PATH}ranges/?subnet=${subnetView.subnet.id}">${words.networks.addRange}</a></div>${list}</div>`;
 }
 
 const SHOWN = ['all', 'leased', 'held', 'assigned', 'declined', 'heard'] as const;
@@ -167,7 +169,7 @@ const TONES: Readonly<Record<EntryKind, string>> = {
   heard: 'grey',
 };
 
-function entryRow(view: View, one: SubnetView, entry: AddressEntry): Html {
+function entryRow(view: View, subnetView: SubnetView, entry: AddressEntry): Html {
   const { columns } = words.networks;
   const { address, mac, name, systemId, kind, username } = entry;
   const who =
@@ -180,10 +182,10 @@ function entryRow(view: View, one: SubnetView, entry: AddressEntry): Html {
     ${cell(columns.name, html`${who}${owner}`)}
     ${cell(columns.mac, mac === undefined ? nothing : copyable(formatMac(mac)))}
     ${cell(columns.kind, html`<span class="pill ${TONES[kind]}">${words.networks.entryKinds[kind]}</span> <span class="small">${renderEnd(entry, view.nowMs)}</span>`)}
-    ${cell('', html`<div class="acts row">${actOn(view, one, entry)}</div>`, 'way')}</tr>`;
+    ${cell('', html`<div class="acts row">${actOn(view, subnetView, entry)}</div>`, 'way')}</tr>`;
 }
 
-function entriesPart(view: View, one: SubnetView, entries: readonly AddressEntry[]): Html {
+function entriesPart(view: View, subnetView: SubnetView, entries: readonly AddressEntry[]): Html {
   const chosen = SHOWN.find((name) => name === queryValue(view, 'show')) ?? 'all';
   const ofKind = entries.filter((entry) => isShown(entry, chosen));
   const { shown, search, pages } = buildListing(view, ofKind, searchedIn, { show: chosen });
@@ -192,7 +194,7 @@ function entriesPart(view: View, one: SubnetView, entries: readonly AddressEntry
     return html`<a href="?show=${name}"${name === chosen ? html` aria-current="true"` : nothing}>${words.networks.shown[name]} ${count}</a>`;
   });
   const { columns } = words.networks;
-  const rows = shown.map((entry) => entryRow(view, one, entry));
+  const rows = shown.map((entry) => entryRow(view, subnetView, entry));
   const head = [columns.address, columns.name, columns.mac, columns.kind, ''].map((name) => html`<th>${name}</th>`);
   const table =
     entries.length === 0
@@ -203,14 +205,14 @@ function entriesPart(view: View, one: SubnetView, entries: readonly AddressEntry
   const add =
     view.viewer.csrf === ''
       ? nothing
-      : html`<a class="button plain" href="${subnetPath(one.subnet.id)}reserve/">${words.networks.reserve}</a>`;
+      : html`<a class="button plain" href="${subnetPath(subnetView.subnet.id)}reserve/">${words.networks.reserve}</a>`;
   return html`
     <div class="bar"><h2>${words.networks.inUse}</h2>${add}</div>
     ${entries.length === 0 ? nothing : html`<nav class="tabs" aria-label="${words.networks.inUse}">${tabs}</nav>${search}`}${table}${pages}`;
 }
 
-function routesPart(view: View, { networks, one }: Found): Html {
-  const own = networks.records.routes.filter(({ sourceId }) => sourceId === one.subnet.id);
+function routesPart(view: View, { networks, subnetView }: ShownSubnet): Html {
+  const own = networks.records.routes.filter(({ sourceId }) => sourceId === subnetView.subnet.id);
   if (own.length === 0 && !view.viewer.isAdmin) return nothing;
   const items = own.map(({ id, destinationId, gateway, metric }) => {
     const to = subnetWithId(networks, destinationId)?.subnet.cidr ?? '';
@@ -222,53 +224,54 @@ function routesPart(view: View, { networks, one }: Found): Html {
   const list = own.length === 0 ? html`<div class="note soft">${words.networks.noRoutes}</div>` : items;
   return html`
     <div class="sheet"><div class="card-head"><h2>${words.networks.routes}</h2>
-    ${view.viewer.isAdmin ? html`<a class="button plain small-button" href="${NETWORKS_PATH}routes/?source=${one.subnet.id}">${words.networks.addRoute}</a>` : nothing}</div>${list}</div>`;
+    ${view.viewer.isAdmin ? html`<a class="button plain small-button" href="${NETWORKS_PATH}routes/?source=${subnetView.subnet.id}">${words.networks.addRoute}</a>` : nothing}</div>${list}</div>`;
 }
 
-function renderButtons(view: View, one: SubnetView): Html {
+function renderButtons(view: View, subnetView: SubnetView): Html {
   if (!mayCall(view.viewer, EDIT)) return nothing;
-  return html`<div class="row">${dhcpLink(one)}<a class="button plain" href="${subnetPath(one.subnet.id)}edit/">${words.forms.edit}</a></div>`;
+  return html`<div class="row">${dhcpLink(subnetView)}<a class="button plain" href="${subnetPath(subnetView.subnet.id)}edit/">${words.forms.edit}</a></div>`;
 }
 
 async function renderSubnet(view: View): Promise<Html | undefined> {
-  const place = await findShownSubnet(view);
-  if (place === undefined) return undefined;
-  const { networks, one } = place;
-  const entries = await readEntries(view.region, networks, one);
-  const runs = buildAddressRuns(one.network, listAddressUses(networks, one, entries));
+  const located = await findShownSubnet(view);
+  if (located === undefined) return undefined;
+  const { networks, subnetView } = located;
+  const entries = await readEntries(view.region, networks, subnetView);
+  const runs = buildAddressRuns(subnetView.network, listAddressUses(networks, subnetView, entries));
   const taken = [...new Set<number>(entries.map(({ address }) => address))];
   return renderFullPage(view, {
-    title: one.subnet.cidr,
+    title: subnetView.subnet.cidr,
     place: 'networks',
     isLive: true,
     main: html`
-      <div id="bar" class="bar"><h1>${copyable(one.subnet.cidr)}</h1>${renderButtons(view, one)}</div>
-      <div id="map" class="sheet">${renderAddressMap(one.network, runs)}</div>
-      <div id="facts" class="cards"><div class="sheet"><div class="card-head"><h2>${words.networks.subnet}</h2></div>${renderFacts(one)}
-      <div class="card-line note">${renderUse(networks, one, taken)}</div></div>
-      <div>${rangesPart(view, place)}<div class="stacked">${routesPart(view, place)}</div></div></div>
-      <div id="addresses">${entriesPart(view, one, entries)}</div>`,
+      <div id="bar" class="bar"><h1>${copyable(subnetView.subnet.cidr)}</h1>${renderButtons(view, subnetView)}</div>
+      <div id="map" class="sheet">${renderAddressMap(subnetView.network, runs)}</div>
+      <div id="facts" class="cards"><div class="sheet"><div class="card-head"><h2>${words.networks.subnet}</h2></div>${renderFacts(subnetView)}
+      <div class="card-line note">${renderUse(networks, subnetView, taken)}</div></div>
+      <div>${rangesPart(view, located)}<div class="stacked">${routesPart(view, located)}</div></div></div>
+      <div id="addresses">${entriesPart(view, subnetView, entries)}</div>`,
   });
 }
 
 async function act(view: View): Promise<Outcome> {
-  const place = await findShownSubnet(view);
-  if (place === undefined) return undefined;
-  const { one } = place;
-  const to = subnetPath(one.subnet.id);
+  const located = await findShownSubnet(view);
+  if (located === undefined) return undefined;
+  const { subnetView } = located;
+  const to = subnetPath(subnetView.subnet.id);
   const ip = fieldValue(view, 'ip');
   if (fieldValue(view, 'do') === 'forget')
     return submit(view, FORGET, {}, { ip, mac: fieldValue(view, 'mac') }, to, words.networks.forgotten(ip));
-  const id = String(one.subnet.id);
+  const id = String(subnetView.subnet.id);
   if (fieldValue(view, 'do') === 'end') return submit(view, END, { id }, { ip }, to, words.networks.leaseEnded(ip));
   if (fieldValue(view, 'do') === 'clear')
     return submit(view, CLEAR, { id }, { ip }, to, words.networks.declinedCleared(ip));
   if (fieldValue(view, 'do') !== 'release') return undefined;
-  const entries = await readEntries(view.region, place.networks, one);
-  const entry = entries.find(({ address }) => address === parseIpv4(ip));
+  const entries = await readEntries(view.region, located.networks, subnetView);
+  const wanted = parseIpv4(ip);
+  const entry = entries.find(({ address }) => address === wanted);
   const text = words.networks.released(ip);
-  const shared = listHosts(place.networks.records, undefined).find(
-    ({ subnetId, address }) => subnetId === one.subnet.id && address === parseIpv4(ip),
+  const shared = listSubnetHosts(located.networks.records, subnetView.subnet.id).find(
+    ({ address }) => address === wanted,
   );
   if (shared !== undefined && entry?.username === '')
     return submit(view, DELETE_RESERVED, { id: String(shared.id) }, {}, to, text);
@@ -280,9 +283,9 @@ async function act(view: View): Promise<Outcome> {
 }
 
 async function renderReserve(view: View): Promise<Html | undefined> {
-  const place = await findShownSubnet(view);
-  if (place === undefined) return undefined;
-  const { subnet } = place.one;
+  const located = await findShownSubnet(view);
+  if (located === undefined) return undefined;
+  const { subnet } = located.subnetView;
   const form = words.networks.reservation;
   const values = { ip: queryValue(view, 'ip'), mac: queryValue(view, 'mac'), hostname: queryValue(view, 'hostname') };
   return renderFullPage(view, {
@@ -298,9 +301,9 @@ async function renderReserve(view: View): Promise<Html | undefined> {
 }
 
 async function reserve(view: View): Promise<Outcome> {
-  const place = await findShownSubnet(view);
-  if (place === undefined) return undefined;
-  const { subnet, served } = place.one;
+  const located = await findShownSubnet(view);
+  if (located === undefined) return undefined;
+  const { subnet, served } = located.subnetView;
   const [ip, mac, hostname] = (['ip', 'mac', 'hostname'] as const).map((name) => fieldValue(view, name).trim());
   const address = parseIpv4(ip ?? '');
   const to = subnetPath(subnet.id);
