@@ -132,7 +132,7 @@ export class Ground {
       main: checkout === undefined ? builtMain() : mainOf(checkout),
       namespace: this.#namespace,
       core: SERVER_CORE,
-      isOfLab: false,
+      belongsToLab: false,
       awaitReady: false,
       onLine: () => undefined,
       onExit: (code) => this.#ended(`the daemon ended with ${code}`),

@@ -93,7 +93,7 @@ export class Ground {
       this.#daemon = await DaemonProcess.start({
         config,
         namespace: this.#namespace,
-        isOfLab: false,
+        belongsToLab: false,
         awaitReady: false,
         onLine: () => undefined,
       });

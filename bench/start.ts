@@ -120,7 +120,7 @@ async function startRackboot(
     config,
     main: options.main,
     compileCache: options.cache,
-    isOfLab: false,
+    belongsToLab: false,
     awaitReady: false,
     onLine: () => undefined,
   });
@@ -151,7 +151,7 @@ async function firstOffer(network: HostNetwork): Promise<void> {
     },
   });
   try {
-    for (let waitedMs = 0; client.offered === undefined; waitedMs += PROBE_MS) {
+    for (let waitedMs = 0; client.offeredAddress === undefined; waitedMs += PROBE_MS) {
       if (waitedMs > START_MS_MAX) throw new Error(`no OFFER within ${START_MS_MAX} ms of the start`);
       socket.send(discover.map((bytes) => ({ bytes, to: { kind: 'broadcast', port: PLACE.dhcpServerPort } })));
       await sleep(PROBE_MS);

@@ -157,7 +157,7 @@ class Machine {
     this.#reader?.wake();
     if (this.#dhcp.deadline === undefined || now < this.#dhcp.deadline) return;
     this.#dhcp.timeout(now);
-    if (this.#dhcp.offered === undefined) this.discoversAgain += 1;
+    if (this.#dhcp.offeredAddress === undefined) this.discoversAgain += 1;
     this.#sendDhcp();
   }
 

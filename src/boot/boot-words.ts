@@ -3,7 +3,7 @@
 
 import { counted } from '../ground/counted.ts';
 import { formatBytes, formatSpan } from '../ground/quantity.ts';
-import type { Away } from '../machines/machine.ts';
+import type { AwayNetwork } from '../machines/machine.ts';
 import { findArchitecture } from './architectures.ts';
 import type { QuirkName } from './quirks.ts';
 
@@ -122,7 +122,7 @@ export const listenerText = (place: {
   readonly port?: number | undefined;
 }): string => `${place.address ?? 'every address'}:${place.port ?? 0}`;
 
-export const homeText = ({ home, homeAddress = '' }: Pick<Away, 'home' | 'homeAddress'>): string =>
+export const homeText = ({ home, homeAddress = '' }: Pick<AwayNetwork, 'home' | 'homeAddress'>): string =>
   home ?? `with another rack (${homeAddress})`;
 
 interface PlanFacts {

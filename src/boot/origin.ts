@@ -7,7 +7,7 @@
 //   anything else                                                    other
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
-import type { Away, RackMachine } from '../machines/machine.ts';
+import type { AwayNetwork, RackMachine } from '../machines/machine.ts';
 
 export interface OriginFacts {
   /**
@@ -19,7 +19,7 @@ export interface OriginFacts {
    * For an address outside a machine's home network: the network of the address, and the home
    * network; `undefined` if the machine is at home.
    */
-  readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => Away | undefined) | undefined;
+  readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => AwayNetwork | undefined) | undefined;
 }
 
 /** What a request names: a machine, a hardware address that need not be a known machine's, or neither. */
@@ -30,7 +30,7 @@ export interface NamedMachine {
 
 export type Origin =
   | { readonly kind: 'itself' }
-  | { readonly kind: 'away'; readonly away: Away }
+  | { readonly kind: 'away'; readonly away: AwayNetwork }
   | { readonly kind: 'other' };
 
 const ITSELF: Origin = { kind: 'itself' };

@@ -17,13 +17,14 @@ export interface Difference {
 }
 
 /**
- * - `same`, `differs`: both answered. - `only-now`, `only-captured`: one of them answered. -
- * `unanswered`: neither answered.
+ * - `same`, `differs`: both answered.
+ * - `only-now`, `only-captured`: one of them answered.
+ * - `unanswered`: neither answered.
  */
 export type Verdict = 'same' | 'differs' | 'only-now' | 'only-captured' | 'unanswered';
 
 /** One replayed query of the capture. */
-export interface Replayed {
+export interface ReplayedQuery {
   readonly number: number;
   readonly atMs: number;
   readonly protocol: 'dhcp' | 'tftp' | 'dns';
@@ -40,10 +41,14 @@ export interface Replayed {
   differences: readonly Difference[];
 }
 
-export function judgeReplay(hasNow: boolean, hasCaptured: boolean, differences: readonly Difference[]): Verdict {
-  if (hasNow && hasCaptured) return differences.length === 0 ? 'same' : 'differs';
-  if (hasNow) return 'only-now';
-  return hasCaptured ? 'only-captured' : 'unanswered';
+export function judgeReplay(
+  hasPresentAnswer: boolean,
+  hasCapturedAnswer: boolean,
+  differences: readonly Difference[],
+): Verdict {
+  if (hasPresentAnswer && hasCapturedAnswer) return differences.length === 0 ? 'same' : 'differs';
+  if (hasPresentAnswer) return 'only-now';
+  return hasCapturedAnswer ? 'only-captured' : 'unanswered';
 }
 
 const NONE = 'none';
@@ -69,27 +74,29 @@ export function compareDhcp(now: DhcpMessage, captured: DhcpMessage): readonly D
 
 const quoteText = (text: string): string => (text === '' ? NONE : `"${cleanText(text)}"`);
 
-/** Numbers by their size in bytes. */
-const NUMBERS: Readonly<Record<string, number>> = { u8: 1, u16: 2, 'u16-list': 2, u32: 4, i32: 4 };
+/** The size of each number type, in bytes. */
+const NUMBER_BYTES: Readonly<Record<string, number>> = { u8: 1, u16: 2, 'u16-list': 2, u32: 4, i32: 4 };
 
 /** The value of an option: addresses, numbers and text as such, everything else as hexadecimal digits. */
 function optionText(code: number, value: Uint8Array | undefined): string {
   if (value === undefined) return NONE;
   const type = findOption(code)?.type ?? 'hex';
   const bytes = Buffer.from(value);
-  const each = (size: number, format: (number: number) => string): string =>
+  const formatNumbers = (size: number, format: (number: number) => string): string =>
     Array.from({ length: bytes.length / size }, (_, index) => format(bytes.readUIntBE(index * size, size))).join(', ');
-  if (/^ip(?:-|$)/.test(type) && bytes.length % 4 === 0) return each(4, (number) => formatIpv4(ipv4(number)));
-  const size = NUMBERS[type];
-  if (size !== undefined && bytes.length % size === 0) return each(size, String);
+  if (/^ip(?:-|$)/.test(type) && bytes.length % 4 === 0) return formatNumbers(4, (number) => formatIpv4(ipv4(number)));
+  const size = NUMBER_BYTES[type];
+  if (size !== undefined && bytes.length % size === 0) return formatNumbers(size, String);
   const text = bytes.toString('latin1');
   return type === 'text' && isPrintable(text) ? quoteText(text) : bytes.toString('hex');
 }
 
-const findCodeName = (table: Readonly<Record<string, number>>, code: number, otherwise: string): string =>
-  Object.entries(table).find(([, entryCode]) => entryCode === code)?.[0] ?? `${otherwise}${code}`;
+const findCodeName = (table: Readonly<Record<string, number>>, code: number, unknownPrefix: string): string =>
+  Object.entries(table).find(([, entryCode]) => entryCode === code)?.[0] ?? `${unknownPrefix}${code}`;
 
-/** A message in one line: its questions and, of an answer, its code and first records. */
+/**
+ * Summarises a message in one line: its questions and, for an answer, its code and first records.
+ */
 export function summariseDns({ questions, flags, rcode, answers }: Message): string {
   const questionText = questions
     .map(({ name, type }) => `${cleanText(name)}. ${findCodeName(TYPE, type, 'TYPE')}`)
@@ -101,21 +108,24 @@ export function summariseDns({ questions, flags, rcode, answers }: Message): str
 }
 
 /** Records as one text, independent of their order and TTL. */
-const recordsText = (records: readonly DnsRecord[], lineOf: (record: DnsRecord) => string): string =>
-  records.map(lineOf).toSorted().join(', ') || NONE;
+const recordsText = (records: readonly DnsRecord[], formatRecord: (record: DnsRecord) => string): string =>
+  records.map(formatRecord).toSorted().join(', ') || NONE;
 
 const formatTypedData = ({ type, rdata }: DnsRecord): string =>
   `${findCodeName(TYPE, type, 'TYPE')} ${cleanText(formatRdata(type, rdata))}`;
 
-/** A record with its zone, and without the serial number of an SOA: no two servers count changes alike. */
+/**
+ * Formats a record with its zone and without the serial number of an SOA, because servers count
+ * changes differently.
+ */
 function formatAuthority(record: DnsRecord): string {
   const data =
     record.type === TYPE.SOA ? formatTypedData(record).replace(/^(\S+ \S+ \S+) \d+/, '$1 -') : formatTypedData(record);
   return `${cleanText(record.name)}. ${data}`;
 }
 
-const authoritative = (isNow: boolean, { flags }: Message) =>
-  ['authoritative', isNow ? 'yes' : 'no', (flags & FLAG.AA) === 0 ? 'no' : 'yes'] as const;
+const compareAuthority = (isAuthoritativeNow: boolean, { flags }: Message) =>
+  ['authoritative', isAuthoritativeNow ? 'yes' : 'no', (flags & FLAG.AA) === 0 ? 'no' : 'yes'] as const;
 
 /**
  * Compares two DNS answers: the response code, whether they are authoritative (RFC 1035 §4.1.1),
@@ -125,14 +135,14 @@ const authoritative = (isNow: boolean, { flags }: Message) =>
 export const compareDns = (now: Message, captured: Message): readonly Difference[] =>
   listDifferingFields([
     ['code', findCodeName(RCODE, now.rcode, 'RCODE'), findCodeName(RCODE, captured.rcode, 'RCODE')],
-    authoritative((now.flags & FLAG.AA) !== 0, captured),
+    compareAuthority((now.flags & FLAG.AA) !== 0, captured),
     ['answers', recordsText(now.answers, formatTypedData), recordsText(captured.answers, formatTypedData)],
     ['authority', recordsText(now.authority, formatAuthority), recordsText(captured.authority, formatAuthority)],
   ]);
 
 /**
- * The same for a query that would now be forwarded. The upstream's answer is not known, but ours
- * would be authoritative if an alias of ours leads outside.
+ * Compares for a query that would now be forwarded. The upstream's answer is not known, but the
+ * answer to the client would be authoritative if an alias of ours leads outside.
  */
 export const compareForwarded = (isOwnAlias: boolean, captured: Message): readonly Difference[] =>
-  listDifferingFields([authoritative(isOwnAlias, captured)]);
+  listDifferingFields([compareAuthority(isOwnAlias, captured)]);

@@ -1,10 +1,10 @@
 // Reads the UDP datagrams of a capture by tcpdump: the pcap file format (draft-ietf-opsawg-pcap),
 // LINKTYPE values of tcpdump.org, IEEE 802.1Q, RFC 791 §3.1, RFC 768. `tcpdump -r FILE -w NEW`
-// makes pcap of every other format.
+// converts every other format to pcap.
 //
 // 1. A file is hostile: every length is checked against the available bytes, and reading ends at
 //    the first fault with the datagrams before it.
-// 2. Fragments are not put together, and checksums are ignored: on the sending host they are not
+// 2. Fragments are not reassembled. Checksums are ignored, because on the sending host they are not
 //    computed yet.
 
 import { type Ipv4, ipv4 } from '../ground/address.ts';
@@ -49,23 +49,25 @@ const RECORD_BYTES = 16;
 export function readCapture(bytes: Uint8Array): Capture | undefined {
   if (bytes.length < HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const little = MAGICS.has(view.getUint32(0, true));
-  const perSecond = MAGICS.get(view.getUint32(0, little));
-  if (perSecond === undefined) return undefined;
+  const isLittleEndian = MAGICS.has(view.getUint32(0, true));
+  const unitsPerSecond = MAGICS.get(view.getUint32(0, isLittleEndian));
+  if (unitsPerSecond === undefined) return undefined;
   const datagrams: CapturedDatagram[] = [];
-  const end = (offset: number, text: string): Capture => ({ datagrams, fault: { offset, text } });
-  const linkType = view.getUint32(20, little) & 0xffff;
-  for (let at = HEADER_BYTES, number = 1; at < bytes.length; number += 1) {
-    if (at + RECORD_BYTES > bytes.length) return end(at, 'a packet header is truncated');
-    const length = view.getUint32(at + 8, little);
-    if (number > PACKETS_MAX) return end(at, `only the first ${PACKETS_MAX} packets of a file are read`);
-    if (length > PACKET_BYTES_MAX) return end(at + 8, `a packet claims ${counted(length, 'byte')}`);
-    const from = at + RECORD_BYTES;
-    if (from + length > bytes.length) return end(from, 'the last packet is truncated');
-    const packet = readPacket(new ByteReader(bytes.subarray(from, from + length)), linkType);
-    const atMs = view.getUint32(at, little) * 1000 + (view.getUint32(at + 4, little) / perSecond) * 1000;
+  const endWithFault = (offset: number, text: string): Capture => ({ datagrams, fault: { offset, text } });
+  const linkType = view.getUint32(20, isLittleEndian) & 0xffff;
+  for (let offset = HEADER_BYTES, number = 1; offset < bytes.length; number += 1) {
+    if (offset + RECORD_BYTES > bytes.length) return endWithFault(offset, 'a packet header is truncated');
+    const length = view.getUint32(offset + 8, isLittleEndian);
+    if (number > PACKETS_MAX) return endWithFault(offset, `only the first ${PACKETS_MAX} packets of a file are read`);
+    if (length > PACKET_BYTES_MAX) return endWithFault(offset + 8, `a packet claims ${counted(length, 'byte')}`);
+    const start = offset + RECORD_BYTES;
+    if (start + length > bytes.length) return endWithFault(start, 'the last packet is truncated');
+    const packet = readPacket(new ByteReader(bytes.subarray(start, start + length)), linkType);
+    const atMs =
+      view.getUint32(offset, isLittleEndian) * 1000 +
+      (view.getUint32(offset + 4, isLittleEndian) / unitsPerSecond) * 1000;
     if (packet !== undefined) datagrams.push({ number, atMs, ...packet });
-    at = from + length;
+    offset = start + length;
   }
   return { datagrams, fault: undefined };
 }
@@ -75,51 +77,55 @@ const VLAN_TYPES: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
 const UDP_HEADER_BYTES = 8;
 
 /**
- * The place of the EtherType in the header of a link type, and the bytes after it: Ethernet, and
- * Linux cooked of both versions.
+ * For each link type, the offset of the EtherType in its header, and the number of bytes after the
+ * EtherType. The types are Ethernet and both versions of Linux cooked capture.
  */
-const LINKS: ReadonlyMap<number, readonly [typeAt: number, after: number]> = new Map([
+const LINK_HEADERS: ReadonlyMap<number, readonly [typeOffset: number, bytesAfterType: number]> = new Map([
   [1, [12, 0]],
   [113, [14, 0]],
   [276, [0, 18]],
 ]);
 /** Link types whose packets begin with the IP header. */
-const RAW_LINKS: ReadonlySet<number> = new Set([12, 14, 101, 228]);
+const RAW_IP_LINK_TYPES: ReadonlySet<number> = new Set([12, 14, 101, 228]);
 
-/** Undefined: the packet is not a datagram of IPv4, or is incomplete before its payload. */
+/**
+ * Reads the datagram in a packet; undefined if the packet is not a UDP datagram of IPv4, or is
+ * incomplete before its payload.
+ */
 function readPacket(reader: ByteReader, linkType: number): Omit<CapturedDatagram, 'number' | 'atMs'> | undefined {
-  const link = LINKS.get(linkType);
+  const link = LINK_HEADERS.get(linkType);
   if (link !== undefined) {
-    const [typeAt, after] = link;
-    reader.skip(typeAt, 'addresses');
+    const [typeOffset, bytesAfterType] = link;
+    reader.skip(typeOffset, 'addresses');
     let type = reader.u16('type');
-    reader.skip(after, 'header');
+    reader.skip(bytesAfterType, 'header');
     while (VLAN_TYPES.has(type) && reader.fault === undefined) {
       reader.skip(2, 'tag');
       type = reader.u16('type');
     }
     if (type !== ETHERTYPE_IPV4) return undefined;
-  } else if (!RAW_LINKS.has(linkType)) return undefined;
+  } else if (!RAW_IP_LINK_TYPES.has(linkType)) return undefined;
   const start = reader.offset;
   const versionAndLength = reader.u8('version');
   reader.skip(1, 'service');
   const totalBytes = reader.u16('total length');
   reader.skip(2, 'identification');
-  const fragment = reader.u16('fragment');
+  const flagsAndFragmentOffset = reader.u16('fragment');
   reader.skip(1, 'time to live');
   const protocol = reader.u8('protocol');
   reader.skip(2, 'checksum');
   const from = ipv4(reader.u32('source'));
   const to = ipv4(reader.u32('destination'));
-  if (versionAndLength >>> 4 !== 4 || protocol !== PROTOCOL_UDP || (fragment & 0x1fff) !== 0) return undefined;
+  if (versionAndLength >>> 4 !== 4 || protocol !== PROTOCOL_UDP || (flagsAndFragmentOffset & 0x1fff) !== 0)
+    return undefined;
   reader.seek(start + (versionAndLength & 15) * 4, 'options');
   const fromPort = reader.u16('source port');
   const toPort = reader.u16('destination port');
-  const payload = Math.max(0, reader.u16('length') - UDP_HEADER_BYTES);
+  const payloadBytes = Math.max(0, reader.u16('length') - UDP_HEADER_BYTES);
   reader.skip(2, 'checksum');
   if (reader.fault !== undefined) return undefined;
   // Short frames are padded: bytes beyond the IP packet's length are not part of the datagram.
-  const inPacket = totalBytes === 0 ? reader.remaining : Math.max(0, start + totalBytes - reader.offset);
-  const bytes = reader.copy(Math.min(payload, inPacket, reader.remaining), 'payload');
+  const bytesInPacket = totalBytes === 0 ? reader.remaining : Math.max(0, start + totalBytes - reader.offset);
+  const bytes = reader.copy(Math.min(payloadBytes, bytesInPacket, reader.remaining), 'payload');
   return { from, fromPort, to, toPort, bytes };
 }

@@ -3,7 +3,7 @@
 //
 // 1. A query is handled like a received datagram: `decide`, then the record, then the encoded reply.
 // 2. No address is probed; an offer that would wait for a probe is made immediately.
-// 3. At QUERIES_WAITING_MAX the longest waiting query is forgotten.
+// 3. At QUERIES_WAITING_MAX the query that has waited longest is forgotten.
 
 import { identifyBootClient } from '../boot/client.ts';
 import { type BootQuery, planBoot } from '../boot/plan.ts';
@@ -32,7 +32,7 @@ import { BoundedMap } from '../ground/bounded-map.ts';
 import { instant } from '../ground/clock.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { eventText } from '../observe/event-text.ts';
-import { compareDhcp, judgeReplay, type Replayed } from './answer-comparison.ts';
+import { compareDhcp, judgeReplay, type ReplayedQuery } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 
 /** The most queries that wait for their captured answer: a capture may hold no answer at all. */
@@ -44,13 +44,16 @@ export interface DhcpFacts {
   readonly machines: MachineDirectory;
   /** Copies, with wall times as instants. */
   readonly leases: readonly Lease[];
-  /** The interface of broadcasts, as captures do not name it; undefined: the first that is served. */
+  /**
+   * The interface of broadcasts, because captures do not name it; undefined for the first served
+   * interface.
+   */
   readonly interfaceName: string | undefined;
 }
 
 /** A query that waits for its captured answer. */
-interface Waiting {
-  readonly result: Replayed;
+interface PendingQuery {
+  readonly result: ReplayedQuery;
   readonly now: DhcpMessage | undefined;
 }
 
@@ -61,7 +64,7 @@ export class DhcpReplay {
   readonly #subnets: SubnetIndex;
   readonly #offers = new Offers(this.table.pools);
   /** The last query of each exchange, by xid and hardware address. */
-  readonly #waiting = new BoundedMap<string, Waiting>(QUERIES_WAITING_MAX, 'set longest ago');
+  readonly #pendingQueries = new BoundedMap<string, PendingQuery>(QUERIES_WAITING_MAX, 'set longest ago');
   #sequence = 0;
 
   constructor(facts: DhcpFacts) {
@@ -71,20 +74,20 @@ export class DhcpReplay {
     this.table.serve(this.#subnets.served, facts.machines);
   }
 
-  take(datagram: CapturedDatagram, atMs: number): Replayed | undefined {
+  replay(datagram: CapturedDatagram, atMs: number): ReplayedQuery | undefined {
     const decoded = decodeDhcpMessage(datagram.bytes);
     if (decoded.ok && decoded.value.op === BOOT_REPLY) {
-      this.#takeAnswer(decoded.value, datagram);
+      this.#compareAnswer(decoded.value, datagram);
       return undefined;
     }
     const { text, decision, reply } = decoded.ok
-      ? this.#ask(decoded.value, datagram, atMs)
+      ? this.#decideAnswer(decoded.value, datagram, atMs)
       : {
           decision: 'malformed',
           text: `${decoded.fault.code} in ${decoded.fault.field} at byte ${decoded.fault.offset}`,
           reply: undefined,
         };
-    const result: Replayed = {
+    const result: ReplayedQuery = {
       number: datagram.number,
       atMs,
       protocol: 'dhcp',
@@ -92,16 +95,16 @@ export class DhcpReplay {
       text,
       from: `${formatIpv4(datagram.from)}:${datagram.fromPort}`,
       to: `${formatIpv4(datagram.to)}:${datagram.toPort}`,
-      query: decoded.ok ? summarise(decoded.value) : 'malformed DHCP message',
+      query: decoded.ok ? summariseDhcp(decoded.value) : 'malformed DHCP message',
       captured: undefined,
       verdict: judgeReplay(reply !== undefined, false, []),
       differences: [],
     };
-    if (decoded.ok) this.#waiting.set(exchangeKey(decoded.value), { result, now: reply });
+    if (decoded.ok) this.#pendingQueries.set(exchangeKey(decoded.value), { result, now: reply });
     return result;
   }
 
-  #ask(message: DhcpMessage, datagram: CapturedDatagram, atMs: number) {
+  #decideAnswer(message: DhcpMessage, datagram: CapturedDatagram, atMs: number) {
     const { config, machines } = this.#facts;
     const state: DhcpState = {
       leases: this.table,
@@ -119,13 +122,17 @@ export class DhcpReplay {
     }
     const text = eventText(decision.event);
     if (decision.kind !== 'reply') {
-      const word =
+      const decisionWord =
         decision.kind === 'ignore' ? `silence: ${decision.reason}` : decision.event.kind.slice('dhcp.'.length);
-      return { decision: word, text, reply: undefined };
+      return { decision: decisionWord, text, reply: undefined };
     }
     // Encode within the client's limit and decode again, to compare what the client would read.
-    const read = decodeDhcpMessage(encodeReply(decision.message, message).bytes);
-    return { decision: messageTypeName(decision.message), text, reply: read.ok ? read.value : decision.message };
+    const decodedReply = decodeDhcpMessage(encodeReply(decision.message, message).bytes);
+    return {
+      decision: messageTypeName(decision.message),
+      text,
+      reply: decodedReply.ok ? decodedReply.value : decision.message,
+    };
   }
 
   #apply(decision: DhcpDecision, atMs: number): void {
@@ -148,29 +155,29 @@ export class DhcpReplay {
   }
 
   /**
-   * The socket that would have received it. A unicast to another server counts as one to the rack's
-   * address in that network.
+   * Creates the arrival at the socket that would have received the query. A unicast to another
+   * server counts as one to the rack's address in that network.
    */
   #createArrival(message: DhcpMessage, { to }: CapturedDatagram): Arrival {
     const { served, ownAddresses } = this.#subnets;
-    const broadcasts = served.some(({ subnet }) => subnet.broadcast === to);
-    if (to === LIMITED_BROADCAST || broadcasts)
+    const isSubnetBroadcast = served.some(({ subnet }) => subnet.broadcast === to);
+    if (to === LIMITED_BROADCAST || isSubnetBroadcast)
       return { interfaceName: this.#facts.interfaceName ?? served[0]?.subnet.interfaceName ?? '', localAddress: ANY };
     if (ownAddresses.has(to)) return { interfaceName: undefined, localAddress: to };
-    const near = message.giaddr !== ANY ? message.giaddr : message.ciaddr !== ANY ? message.ciaddr : to;
-    return { interfaceName: undefined, localAddress: this.#ownAddressNear(near) ?? to };
+    const nearbyAddress = message.giaddr !== ANY ? message.giaddr : message.ciaddr !== ANY ? message.ciaddr : to;
+    return { interfaceName: undefined, localAddress: this.#findServerAddress(nearbyAddress) ?? to };
   }
 
-  #ownAddressNear(address: Ipv4): Ipv4 | undefined {
+  #findServerAddress(address: Ipv4): Ipv4 | undefined {
     const served = this.#subnets.served.find(({ subnet }) => networkContains(subnet.network, address));
     return served?.subnet.serverAddress;
   }
 
-  #takeAnswer(answer: DhcpMessage, { from }: CapturedDatagram): void {
-    const waiting = this.#waiting.get(exchangeKey(answer));
+  #compareAnswer(answer: DhcpMessage, { from }: CapturedDatagram): void {
+    const pending = this.#pendingQueries.get(exchangeKey(answer));
     // Compare only the first answer; a second one is from another server.
-    if (waiting === undefined || waiting.result.captured !== undefined) return;
-    const { result, now } = waiting;
+    if (pending === undefined || pending.result.captured !== undefined) return;
+    const { result, now } = pending;
     const server = optionAddress(answer.options, OPTION.serverIdentifier) ?? from;
     result.captured = `${messageTypeName(answer)} ${answer.yiaddr === ANY ? '' : `${formatIpv4(answer.yiaddr)} `}from ${formatIpv4(server)}`;
     result.differences = now === undefined ? [] : compareDhcp(now, answer);
@@ -190,7 +197,7 @@ function messageTypeName(message: DhcpMessage): string {
   );
 }
 
-function summarise(message: DhcpMessage): string {
+function summariseDhcp(message: DhcpMessage): string {
   const address = message.ciaddr === ANY ? '' : `, ${formatIpv4(message.ciaddr)}`;
   const mac = formatMac(macFromBytes(message.chaddr));
   return `${messageTypeName(message)} from ${mac}${address}, xid ${message.xid.toString(16).padStart(8, '0')}`;

@@ -11,12 +11,12 @@ import { formatIpv4 } from '../ground/address.ts';
 import { BoundedMap } from '../ground/bounded-map.ts';
 import { type Clock, instant } from '../ground/clock.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { compareDns, compareForwarded, judgeReplay, type Replayed, summariseDns } from './answer-comparison.ts';
+import { compareDns, compareForwarded, judgeReplay, type ReplayedQuery, summariseDns } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 
-interface Waiting {
-  readonly result: Replayed;
+interface PendingQuery {
+  readonly result: ReplayedQuery;
   readonly now: Message | undefined;
   /** True for a query that would be forwarded after following an alias of ours. */
   readonly isOwnAlias: boolean;
@@ -25,9 +25,9 @@ interface Waiting {
 /** Replays DNS. */
 export class DnsReplay {
   readonly #service: DnsService;
-  readonly #waiting = new BoundedMap<string, Waiting>(QUERIES_WAITING_MAX, 'set longest ago');
+  readonly #pendingQueries = new BoundedMap<string, PendingQuery>(QUERIES_WAITING_MAX, 'set longest ago');
 
-  /** @param leases the running ones. @param clock shows the capture's time */
+  /** @param leases active leases @param clock shows the capture's time */
   constructor(config: RackConfig, machines: MachineDirectory, leases: readonly Lease[], clock: Clock) {
     const names = new Names({ serial: 1, report: () => undefined });
     const upstream = { send: () => undefined, stream: () => undefined, closeStream: () => undefined };
@@ -37,25 +37,25 @@ export class DnsReplay {
     nameMachines(names, machines, leases, config);
   }
 
-  take(datagram: CapturedDatagram): Replayed | undefined {
+  replay(datagram: CapturedDatagram): ReplayedQuery | undefined {
     const { number, atMs, bytes, from, fromPort, to, toPort } = datagram;
     if (bytes.length < HEADER_OCTETS) return undefined;
     const id = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
     if (((bytes[2] ?? 0) & (FLAG.QR >>> 8)) !== 0) {
-      this.#takeAnswer(`${to}:${toPort}/${id}`, bytes, formatIpv4(from));
+      this.#compareAnswer(`${to}:${toPort}/${id}`, bytes, formatIpv4(from));
       return undefined;
     }
-    const handled = this.#service.handle(bytes, from, 'udp');
-    const read = handled instanceof Uint8Array ? decodeMessage(handled) : undefined;
-    const now = read?.ok === true ? read.value : undefined;
+    const serviceResult = this.#service.handle(bytes, from, 'udp');
+    const decodedAnswer = serviceResult instanceof Uint8Array ? decodeMessage(serviceResult) : undefined;
+    const now = decodedAnswer?.ok === true ? decodedAnswer.value : undefined;
     const query = decodeMessage(bytes);
-    const forwarded = handled !== undefined && !(handled instanceof Uint8Array);
-    const text = forwarded
-      ? `${handled.question.name} would be forwarded to an upstream`
+    const isForwarded = serviceResult !== undefined && !(serviceResult instanceof Uint8Array);
+    const text = isForwarded
+      ? `${serviceResult.question.name} would be forwarded to an upstream`
       : now === undefined
         ? 'no answer'
         : summariseDns(now);
-    const result: Replayed = {
+    const result: ReplayedQuery = {
       number,
       atMs,
       protocol: 'dns',
@@ -63,21 +63,21 @@ export class DnsReplay {
       from: `${formatIpv4(from)}:${fromPort}`,
       to: `${formatIpv4(to)}:${toPort}`,
       query: query.ok ? summariseDns(query.value) : 'malformed DNS message',
-      decision: forwarded ? 'forward' : now === undefined ? 'silence' : 'answer',
+      decision: isForwarded ? 'forward' : now === undefined ? 'silence' : 'answer',
       captured: undefined,
-      verdict: judgeReplay(now !== undefined || forwarded, false, []),
+      verdict: judgeReplay(now !== undefined || isForwarded, false, []),
       differences: [],
     };
-    const isOwnAlias = forwarded && handled.chain.length > 0;
-    this.#waiting.set(`${from}:${fromPort}/${id}`, { result, now, isOwnAlias });
+    const isOwnAlias = isForwarded && serviceResult.chain.length > 0;
+    this.#pendingQueries.set(`${from}:${fromPort}/${id}`, { result, now, isOwnAlias });
     return result;
   }
 
-  #takeAnswer(key: string, bytes: Uint8Array, server: string): void {
-    const waiting = this.#waiting.get(key);
+  #compareAnswer(key: string, bytes: Uint8Array, server: string): void {
+    const pending = this.#pendingQueries.get(key);
     const answer = decodeMessage(bytes);
-    if (waiting === undefined || waiting.result.captured !== undefined || !answer.ok) return;
-    const { result, now, isOwnAlias } = waiting;
+    if (pending === undefined || pending.result.captured !== undefined || !answer.ok) return;
+    const { result, now, isOwnAlias } = pending;
     result.captured = `${summariseDns(answer.value)}, from ${server}`;
     const isForwarded = result.decision === 'forward';
     if (isForwarded) result.differences = compareForwarded(isOwnAlias, answer.value);

@@ -7,46 +7,46 @@ import { BoundedMap } from '../ground/bounded-map.ts';
 import { cleanText } from '../ground/clean-text.ts';
 import { counted } from '../ground/counted.ts';
 import { decodePacket, type TftpPacket } from '../tftp/packet.ts';
-import { type Difference, judgeReplay, type Replayed } from './answer-comparison.ts';
+import { type Difference, judgeReplay, type ReplayedQuery } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 
-/** The answer now. */
-interface Outcome {
+/** The answer that a request would get now. */
+interface PresentAnswer {
   readonly decision: 'file' | 'rendered' | 'error';
   readonly text: string;
   readonly sizeBytes: number | undefined;
 }
 
 /** Returns the size of a file of the tree; undefined if there is no such file. */
-export type SizeOf = (path: string) => number | undefined;
+export type FindFileSize = (path: string) => number | undefined;
 
 /** Replays TFTP. */
 export class TftpReplay {
   readonly #assets: AssetContext;
-  readonly #sizeOf: SizeOf;
+  readonly #findFileSize: FindFileSize;
   /** Requests by the client's address and port. */
-  readonly #waiting = new BoundedMap<string, { readonly result: Replayed; readonly outcome: Outcome }>(
-    QUERIES_WAITING_MAX,
-    'set longest ago',
-  );
+  readonly #pendingQueries = new BoundedMap<
+    string,
+    { readonly result: ReplayedQuery; readonly outcome: PresentAnswer }
+  >(QUERIES_WAITING_MAX, 'set longest ago');
 
-  constructor(assets: AssetContext, sizeOf: SizeOf) {
+  constructor(assets: AssetContext, findFileSize: FindFileSize) {
     this.#assets = assets;
-    this.#sizeOf = sizeOf;
+    this.#findFileSize = findFileSize;
   }
 
-  take(datagram: CapturedDatagram): Replayed | undefined {
+  replay(datagram: CapturedDatagram): ReplayedQuery | undefined {
     const { number, atMs, bytes, from, fromPort, to, toPort } = datagram;
     const decoded = decodePacket(bytes);
     if (!decoded.ok) return undefined;
     const packet = decoded.value;
     if (packet.kind !== 'read' && packet.kind !== 'write') {
-      this.#takeAnswer(`${to}:${toPort}`, packet, datagram);
+      this.#compareAnswer(`${to}:${toPort}`, packet, datagram);
       return undefined;
     }
-    const outcome = this.#ask(packet.kind, packet.file, packet.mode, datagram);
-    const result: Replayed = {
+    const outcome = this.#resolveAnswer(packet.kind, packet.file, packet.mode, datagram);
+    const result: ReplayedQuery = {
       number,
       atMs,
       protocol: 'tftp',
@@ -59,44 +59,44 @@ export class TftpReplay {
       verdict: 'only-now',
       differences: [],
     };
-    this.#waiting.set(`${from}:${fromPort}`, { result, outcome });
+    this.#pendingQueries.set(`${from}:${fromPort}`, { result, outcome });
     return result;
   }
 
-  #ask(kind: 'read' | 'write', file: string, mode: string, { from, to }: CapturedDatagram): Outcome {
-    const error = (text: string): Outcome => ({ decision: 'error', text, sizeBytes: undefined });
+  #resolveAnswer(kind: 'read' | 'write', file: string, mode: string, { from, to }: CapturedDatagram): PresentAnswer {
+    const error = (text: string): PresentAnswer => ({ decision: 'error', text, sizeBytes: undefined });
     if (kind === 'write') return error('refused: this server is read-only');
     if (mode !== 'octet' && mode !== 'netascii') return error(`refused: mode ${cleanText(mode)}`);
     const asset = resolveBootAsset({ path: file, peer: from, local: to }, this.#assets);
     if (asset.kind === 'refused') return error(`refused: ${asset.reason}`);
-    const sizeBytes = this.#sizeOf(asset.path);
+    const sizeBytes = this.#findFileSize(asset.path);
     if (sizeBytes !== undefined) {
       return { decision: 'file', text: `the file ${cleanText(asset.path)}, ${counted(sizeBytes, 'byte')}`, sizeBytes };
     }
     if (asset.kind !== 'rendered')
       return error(`no such file: ${asset.kind === 'missing' ? asset.reason : 'not-in-tree'}`);
-    const rendered = Buffer.byteLength(asset.text);
+    const renderedBytes = Buffer.byteLength(asset.text);
     return {
       decision: 'rendered',
-      text: `a configuration to ${asset.purpose}, ${counted(rendered, 'byte')}`,
-      sizeBytes: rendered,
+      text: `a configuration to ${asset.purpose}, ${counted(renderedBytes, 'byte')}`,
+      sizeBytes: renderedBytes,
     };
   }
 
-  #takeAnswer(key: string, packet: TftpPacket, { from }: CapturedDatagram): void {
-    const waiting = this.#waiting.get(key);
-    if (waiting === undefined || waiting.result.captured !== undefined || packet.kind === 'ack') return;
-    const { result, outcome } = waiting;
+  #compareAnswer(key: string, packet: TftpPacket, { from }: CapturedDatagram): void {
+    const pending = this.#pendingQueries.get(key);
+    if (pending === undefined || pending.result.captured !== undefined || packet.kind === 'ack') return;
+    const { result, outcome } = pending;
     result.captured = `${packetText(packet)}, from ${formatIpv4(from)}`;
     result.differences = listDifferences(outcome, packet);
     result.verdict = judgeReplay(true, true, result.differences);
   }
 }
 
-function listDifferences(outcome: Outcome, packet: TftpPacket): readonly Difference[] {
-  const capturedError = packet.kind === 'error';
-  if (capturedError !== (outcome.decision === 'error')) {
-    return [{ what: 'answer', now: outcome.text, captured: capturedError ? 'an error' : 'the file' }];
+function listDifferences(outcome: PresentAnswer, packet: TftpPacket): readonly Difference[] {
+  const isCapturedError = packet.kind === 'error';
+  if (isCapturedError !== (outcome.decision === 'error')) {
+    return [{ what: 'answer', now: outcome.text, captured: isCapturedError ? 'an error' : 'the file' }];
   }
   const sizeOption =
     packet.kind === 'options' ? packet.options.find(({ name }) => name.toLowerCase() === 'tsize') : undefined;

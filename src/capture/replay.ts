@@ -9,11 +9,11 @@ import type { AssetContext } from '../boot/asset.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';
 import { BoundedMap } from '../ground/bounded-map.ts';
 import { instant } from '../ground/clock.ts';
-import type { Replayed } from './answer-comparison.ts';
+import type { ReplayedQuery } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 import { type DhcpFacts, DhcpReplay } from './replay-dhcp.ts';
 import { CaptureClock, DnsReplay } from './replay-dns.ts';
-import { type SizeOf, TftpReplay } from './replay-tftp.ts';
+import { type FindFileSize, TftpReplay } from './replay-tftp.ts';
 
 /** The most transfers with recorded ports. */
 const TRANSFERS_MAX = 4096;
@@ -29,12 +29,12 @@ interface FurtherPorts {
 
 /** The state that queries are replayed against. */
 export interface ReplayFacts extends DhcpFacts {
-  readonly sizeOf: SizeOf;
+  readonly findFileSize: FindFileSize;
   readonly ports: FurtherPorts;
 }
 
 /** Replays datagrams in order. @returns one result per query */
-export function replayDatagrams(datagrams: readonly CapturedDatagram[], facts: ReplayFacts): readonly Replayed[] {
+export function replayDatagrams(datagrams: readonly CapturedDatagram[], facts: ReplayFacts): readonly ReplayedQuery[] {
   const { config, machines, leases } = facts;
   const clock = new CaptureClock();
   const startMs = datagrams[0]?.atMs ?? 0;
@@ -46,26 +46,26 @@ export function replayDatagrams(datagrams: readonly CapturedDatagram[], facts: R
       const lease = dhcp.table.find(peer);
       return lease?.state === 'bound' ? lease.mac : undefined;
     },
-    hasFile: (path) => facts.sizeOf(path) !== undefined,
+    hasFile: (path) => facts.findFileSize(path) !== undefined,
   };
-  const tftp = new TftpReplay(assets, facts.sizeOf);
-  const running = leases.filter((lease) => isActive(lease, instant(startMs)));
-  const dns = new DnsReplay(config, machines, running, clock);
+  const tftp = new TftpReplay(assets, facts.findFileSize);
+  const activeLeases = leases.filter((lease) => isActive(lease, instant(startMs)));
+  const dns = new DnsReplay(config, machines, activeLeases, clock);
   const tftpPorts = new Set([TFTP_PORT, facts.ports.tftp ?? config.tftp.listenPort]);
   const dnsPorts = new Set([DNS_PORT, facts.ports.dns ?? config.dns.listenPort]);
   /** The endpoints that requested files; address and port as one number. */
   const loaders = new BoundedMap<number, true>(TRANSFERS_MAX, 'set longest ago');
-  const take = (datagram: CapturedDatagram): Replayed | undefined => {
+  const replay = (datagram: CapturedDatagram): ReplayedQuery | undefined => {
     const { from, fromPort, to, toPort } = datagram;
-    const [source, target] = [from * 65_536 + fromPort, to * 65_536 + toPort];
-    if (DHCP_PORTS.has(toPort) || DHCP_PORTS.has(fromPort)) return dhcp.take(datagram, clock.wallTimeMs());
-    if (tftpPorts.has(toPort)) loaders.set(source, true);
-    if (loaders.has(source) || loaders.has(target)) return tftp.take(datagram);
-    return dnsPorts.has(toPort) || dnsPorts.has(fromPort) ? dns.take(datagram) : undefined;
+    const [sourceKey, targetKey] = [from * 65_536 + fromPort, to * 65_536 + toPort];
+    if (DHCP_PORTS.has(toPort) || DHCP_PORTS.has(fromPort)) return dhcp.replay(datagram, clock.wallTimeMs());
+    if (tftpPorts.has(toPort)) loaders.set(sourceKey, true);
+    if (loaders.has(sourceKey) || loaders.has(targetKey)) return tftp.replay(datagram);
+    return dnsPorts.has(toPort) || dnsPorts.has(fromPort) ? dns.replay(datagram) : undefined;
   };
   return datagrams.flatMap((datagram) => {
     // A capture's times may repeat or go backwards; the clock for decisions never does.
     clock.set(Math.max(clock.wallTimeMs(), datagram.atMs));
-    return take(datagram) ?? [];
+    return replay(datagram) ?? [];
   });
 }

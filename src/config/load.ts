@@ -1,7 +1,7 @@
 // Reads a configuration: the file's text, with the values of the region's store (`resolve-file.ts`).
 
 import { RackError } from '../ground/errors.ts';
-import { NO_SETTINGS, type Settings, withoutStoredUsers } from '../machines/settings.ts';
+import { NO_SETTINGS, type Settings, settingsWithoutCredentials } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { type ParsedConfig, resolveFile, type UsableConfig } from './resolve-file.ts';
 import { chooseStateDir } from './state-dir.ts';
@@ -25,7 +25,7 @@ export function loadFitting(
 ): { readonly usable: UsableConfig; readonly wanted: Settings; readonly refused: string | undefined } {
   const read = readConfigFile(readConfigText(path));
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  const wanted = withoutStoredUsers(stored(chooseStateDir(read.file.values)) ?? NO_SETTINGS);
+  const wanted = settingsWithoutCredentials(stored(chooseStateDir(read.file.values)) ?? NO_SETTINGS);
   const merged = resolveFile(read.file, wanted);
   if (merged.ok) return { usable: merged, wanted, refused: undefined };
   const alone = resolveFile(read.file, NO_SETTINGS);

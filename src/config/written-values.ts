@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Ipv4, Ipv4Network, MacAddress } from '../ground/address.ts';
 import { maskToPrefix, parseIpv4, parseMac, parseNetwork } from '../ground/address.ts';
 import type { Seconds } from '../ground/clock.ts';
-import { hasUrlUser } from '../machines/settings.ts';
+import { hasUrlCredentials } from '../machines/settings.ts';
 import { foundShown } from './fault-words.ts';
 
 /** A string that `parse` accepts. The problem of any other string says what was `expected`. */
@@ -139,7 +139,7 @@ export const upstreamList = textual('upstream servers separated by spaces, each 
 export const webUrl = (expected: string) =>
   textual(`${expected}, without a user name and password and without ? and #`, (text) => {
     const url = URL.parse(text);
-    const isUsable = url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && !hasUrlUser(text);
+    const isUsable = url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && !hasUrlCredentials(text);
     return isUsable ? text : undefined;
   });
 
@@ -173,7 +173,7 @@ export const loaders = named(
     z
       .string()
       .regex(/^[\x21-\x7e]{1,127}$/, { error: 'expected a file name or URL of at most 127 printable characters' })
-      .refine((text) => !hasUrlUser(text), {
+      .refine((text) => !hasUrlCredentials(text), {
         error: 'expected a URL without a user name and password, which every client would see',
       }),
   ),

@@ -1,8 +1,8 @@
-// One cause is one line of the report: a check that fails because of what another line tells is
-// only named, at the end.
+// Reports each cause in one line. A check that fails because of a cause already reported gets no
+// line of its own: the end of the report names it.
 //
-// 1. A cause is a path: `tree` also explains `tree/images`. What is told first names it, so checks
-//    go from the cause to its effects.
+// 1. A cause is a path: `tree` also explains `tree/images`. The first finding of a cause is
+//    reported, so checks run from causes to their effects.
 // 2. A note explains no fault.
 
 import { joinNames } from '../ground/counted.ts';
@@ -11,14 +11,14 @@ import type { Finding } from './finding.ts';
 /** The most checks that a line names. */
 const NAMED_MAX = 20;
 
-interface PassedFinding {
+interface ReportedFinding {
   readonly finding: Finding;
-  readonly explained: string[];
+  readonly explainedChecks: string[];
 }
 
-/** Passes on each finding that no earlier one explains. */
+/** Reports each finding that no earlier finding explains. */
 export class Causes {
-  readonly #told = new Map<string, PassedFinding>();
+  readonly #reported = new Map<string, ReportedFinding>();
   readonly #report: (finding: Finding) => void;
 
   constructor(report: (finding: Finding) => void) {
@@ -33,24 +33,24 @@ export class Causes {
     }
     const earlier = this.#find(cause, ok);
     if (earlier === undefined) {
-      this.#told.set(cause, { finding, explained: [] });
+      this.#reported.set(cause, { finding, explainedChecks: [] });
       this.#report(finding);
-    } else earlier.explained.push(finding.check);
+    } else earlier.explainedChecks.push(finding.check);
   }
 
-  /** Names what was not reported by itself. */
+  /** Reports the names of the checks that earlier findings explain. */
   end(): void {
-    for (const { finding, explained } of this.#told.values()) {
-      const checks = [...new Set(explained)].filter((check) => check !== finding.check);
+    for (const { finding, explainedChecks } of this.#reported.values()) {
+      const checks = [...new Set(explainedChecks)].filter((check) => check !== finding.check);
       if (checks.length === 0) continue;
       const text = `is also why there is no line of ${joinNames(checks, NAMED_MAX)}`;
       this.#report({ check: finding.check, ok: true, isNote: true, text });
     }
   }
 
-  #find(cause: string, isNote: boolean): PassedFinding | undefined {
-    const told = this.#told.get(cause);
-    if (told !== undefined && (isNote || !told.finding.ok)) return told;
+  #find(cause: string, isNote: boolean): ReportedFinding | undefined {
+    const reported = this.#reported.get(cause);
+    if (reported !== undefined && (isNote || !reported.finding.ok)) return reported;
     const parent = cause.slice(0, Math.max(0, cause.lastIndexOf('/')));
     return parent === '' ? undefined : this.#find(parent, isNote);
   }

@@ -1,6 +1,6 @@
 // Asks the DHCP servers of a network for offers, as machines there would, with the codec of the
-// `dhcp` package: a check with our own codec could not see that codec's errors. No lease results:
-// an offer that is not requested lapses.
+// `dhcp` package: a check with our own codec could not see that codec's errors. No lease results,
+// because an offer that is not requested lapses.
 //
 // 1. The probe listens for the whole time, even after this rack has answered: another server may be slower.
 
@@ -17,12 +17,12 @@ const BOOT_REQUEST = 1;
 const BROADCAST_FLAG = 0x8000;
 /**
  * How long the probe waits for offers. Before offering an address, ISC dhcpd pings it for 1 s,
- * dnsmasq for 3 s; a busy host is later.
+ * dnsmasq for 3 s. A busy host takes longer.
  */
 export const OFFERS_MS = 5000;
-/** After this time those machines ask again that have no offer yet. */
-const AGAIN_MS = 1000;
-/** Offers that are kept; only a flood brings more. */
+/** The wait until machines without an offer broadcast a second DISCOVER. */
+const RETRY_MS = 1000;
+/** The most offers that are kept. Only a flood brings more. */
 const OFFERS_MAX = 256;
 
 // Options that the package lacks.
@@ -50,7 +50,7 @@ interface ProbedMachine {
 }
 
 export interface SeenOffer {
-  /** The `xid` of the machine that it is for. */
+  /** The `xid` of the machine that was offered the address. */
   readonly xid: number;
   readonly address: string;
   readonly server: string;
@@ -73,19 +73,22 @@ export async function probeDhcp(probe: DhcpProbe): Promise<readonly SeenOffer[]>
     shared: true,
     onDatagrams: (datagrams) => {
       for (const { bytes } of datagrams) {
-        const offer = readOffer(Buffer.from(bytes));
+        const offer = parseOffer(Buffer.from(bytes));
         if (offer !== undefined && offers.length < OFFERS_MAX) offers.push(offer);
       }
     },
   });
-  const heard = (xid: number): boolean => offers.some((offer) => offer.xid === xid);
+  const hasOffer = (xid: number): boolean => offers.some((offer) => offer.xid === xid);
   try {
-    for (const part of [AGAIN_MS, OFFERS_MS - AGAIN_MS]) {
-      const waiting = probe.machines.filter(({ xid }) => !heard(xid));
+    for (const waitMs of [RETRY_MS, OFFERS_MS - RETRY_MS]) {
+      const silentMachines = probe.machines.filter(({ xid }) => !hasOffer(xid));
       socket.send(
-        waiting.map((machine) => ({ bytes: discover(machine), to: { kind: 'broadcast', port: probe.serverPort } })),
+        silentMachines.map((machine) => ({
+          bytes: encodeDiscover(machine),
+          to: { kind: 'broadcast', port: probe.serverPort },
+        })),
       );
-      await sleep(part);
+      await sleep(waitMs);
     }
     return offers.filter(({ xid }) => probe.machines.some((machine) => machine.xid === xid));
   } finally {
@@ -93,9 +96,9 @@ export async function probeDhcp(probe: DhcpProbe): Promise<readonly SeenOffer[]>
   }
 }
 
-function discover(machine: ProbedMachine): Uint8Array {
+function encodeDiscover(machine: ProbedMachine): Uint8Array {
   const none = formatIpv4(ANY);
-  const written = protocol.format({
+  const encoded = protocol.format({
     op: BOOT_REQUEST,
     htype: 1,
     hlen: 6,
@@ -118,10 +121,10 @@ function discover(machine: ProbedMachine): Uint8Array {
       93: machine.architecture,
     },
   });
-  return viewBytes(written._data, 0, written._w);
+  return viewBytes(encoded._data, 0, encoded._w);
 }
 
-function readOffer(bytes: Buffer): SeenOffer | undefined {
+function parseOffer(bytes: Buffer): SeenOffer | undefined {
   let message: Message;
   try {
     message = protocol.parse(bytes);

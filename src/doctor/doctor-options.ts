@@ -6,8 +6,8 @@ import type { Finding } from './finding.ts';
 import type { HostFacts, PortFacts } from './host-facts.ts';
 import type { RangeUse } from './silence.ts';
 
-/** A finding as the answer to `/status` has it. */
-interface OwnFinding {
+/** A finding of the running rack, as in the answer to `/status`. */
+interface RackFinding {
   readonly check: string;
   readonly text: string;
   readonly isNote: boolean;
@@ -15,31 +15,37 @@ interface OwnFinding {
   readonly cause?: string | undefined;
 }
 
-/** The facts from which the doctor judges a rack, and how it asks the rack. */
+/** The facts from which the doctor judges a rack. */
 export interface DoctorOptions {
   readonly config: RackConfig;
-  /** The public name to look up; undefined: OUTSIDE_NAME. */
-  readonly outsideName?: string | undefined;
+  /** The public name to look up; undefined for PUBLIC_NAME. */
+  readonly publicName?: string | undefined;
   readonly commands: {
     /** The command that starts the rack on this host. */
     readonly start: string;
-    /** The words that make other commands read the same configuration: ` --config FILE`, or empty. */
+    /**
+     * The arguments that make other commands read the same configuration: ` --config FILE`, or
+     * empty.
+     */
     readonly config: string;
-    /** How this rack gets a network: a clause with the command. */
+    /** A clause with the command that adds a network to this rack. */
     readonly network: string;
   };
-  /** False: no daemon answers here, so no network is probed. */
+  /** False if no daemon answers here. No network is probed then. */
   readonly isRunning: boolean;
-  /** True: a daemon runs, and does not answer commands. */
+  /** True if a daemon runs but does not answer commands. */
   readonly isSilent?: boolean | undefined;
-  /** Undefined: do not judge the host. */
+  /** Undefined to leave out the checks of the host. */
   readonly host?: HostFacts | undefined;
   /**
-   * What the running rack finds wrong with itself, and how full its ranges are; undefined: no rack
-   * was asked.
+   * What the running rack finds wrong with itself, and how full its ranges are; undefined if no
+   * rack was asked.
    */
-  readonly running?: { readonly findings: readonly OwnFinding[]; readonly ranges: readonly RangeUse[] } | undefined;
-  /** Why the boot tree cannot be used, as its owner sees it; undefined: not judged yet. */
+  readonly running?: { readonly findings: readonly RackFinding[]; readonly ranges: readonly RangeUse[] } | undefined;
+  /**
+   * Why the boot tree cannot be used, as its owner sees it; undefined if it has not been judged
+   * yet.
+   */
   readonly treeProblem?: string | undefined;
   /** The default gateways of the host. */
   readonly gateways: readonly Ipv4[];

@@ -6,7 +6,8 @@
 //    notes, not faults.
 // 2. Its queries use their own hardware addresses (`own-probes.ts`): the rack reports them only in
 //    its log at DEBUG.
-// 3. Without a daemon it sends no queries: each silence would count as a separate fault.
+// 3. Without a daemon it sends no queries, because each missing answer would count as a separate
+//    fault.
 
 import dns2 from 'dns2';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
@@ -17,7 +18,7 @@ import { counted } from '../ground/counted.ts';
 import { errorText } from '../ground/errors.ts';
 import { Causes } from './causes.ts';
 import type { DoctorOptions } from './doctor-options.ts';
-import { answerWithin, type Finding, type Tell } from './finding.ts';
+import { answerWithin, type Finding, type ReportFinding } from './finding.ts';
 import { examineGrub } from './grub-check.ts';
 import { judgeGateways, judgeHost, judgePorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
@@ -29,15 +30,15 @@ import { examineImages, examineProfiles, examineStore, examineTree } from './tre
 
 const ANSWER_MS_MAX = 5000;
 
-interface SeenAnswer {
+interface DnsAnswer {
   /** RFC 1035 §4.1.1: 0 no error, 2 server failure, 3 no such name, 5 refused. */
   readonly rcode: number;
   readonly authoritative: boolean;
   readonly addresses: readonly string[];
 }
 
-/** The addresses of `name`. Rejects if no answer comes. */
-async function probeDns(host: string, port: number, name: string): Promise<SeenAnswer> {
+/** Looks up the addresses of `name`. Rejects if no answer comes. */
+async function probeDns(host: string, port: number, name: string): Promise<DnsAnswer> {
   const resolve = dns2.UDPClient({ dns: host, port, timeout: ANSWER_MS_MAX });
   const answer = await answerWithin(ANSWER_MS_MAX + 500, `${name} from ${host}:${port}`, resolve(name, 'A'));
   const addresses = answer.answers.flatMap((record) =>
@@ -49,19 +50,19 @@ async function probeDns(host: string, port: number, name: string): Promise<SeenA
 
 // Judges the upstream name servers by their answer to a public name. Pure.
 
-const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(RCODE).map(([name, code]) => [code, name]));
+const RCODE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(RCODE).map(([name, code]) => [code, name]));
 
 /** The name of an answer's code, such as `NXDOMAIN`, with the number if it has none. */
-const codeName = (rcode: number): string => NAMES.get(rcode) ?? `code ${rcode}`;
+const formatRcode = (rcode: number): string => RCODE_NAMES.get(rcode) ?? `code ${rcode}`;
 
 /** The remedy for upstream servers that do not answer as they should. */
-const upstreamFix = (upstream: readonly { readonly address: Ipv4 }[], name: string): string =>
+const upstreamRemedy = (upstream: readonly { readonly address: Ipv4 }[], name: string): string =>
   upstream.map(({ address }) => `dig @${formatIpv4(address)} ${name}`).join('; ') +
   ' asks them; `sudo rackboot config set dns.upstream [ADDRESS]` names others';
 
 /** Judges the answer to `name`: an upstream that denies the name does answer, so that is not a fault. */
-export function judgeOutside(
-  { rcode, addresses }: Pick<SeenAnswer, 'rcode' | 'addresses'>,
+export function judgePublicName(
+  { rcode, addresses }: Pick<DnsAnswer, 'rcode' | 'addresses'>,
   name: string,
   upstream: readonly { readonly address: Ipv4 }[],
 ): Finding {
@@ -72,74 +73,78 @@ export function judgeOutside(
     const what = rcode === RCODE.NXDOMAIN ? 'there is no such name (NXDOMAIN)' : 'the name has no address (NOERROR)';
     return { check, ok: true, isNote: true, text: `the servers of dns.upstream (${servers}) answer that ${what}` };
   }
-  const text = `was answered with ${codeName(rcode)}; do the servers of dns.upstream answer (${servers})?`;
-  return { check, ok: false, text, fix: upstreamFix(upstream, name) };
+  const text = `was answered with ${formatRcode(rcode)}; do the servers of dns.upstream answer (${servers})?`;
+  return { check, ok: false, text, fix: upstreamRemedy(upstream, name) };
 }
 
 // Checks the names that a rack serves: its own name, and a public one through the upstream name servers.
 
 /** A name that resolves wherever public names do. */
-const OUTSIDE_NAME = 'debian.org';
+const PUBLIC_NAME = 'debian.org';
 
 /** Looks up the name of the rack, and a public name. */
-async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
+async function examineNames(options: DoctorOptions, report: ReportFinding): Promise<void> {
   const { config, commands } = options;
   const { dns } = config;
   const server = dns.listen[0];
   if (server === undefined) {
-    tell('dns', true, 'no names are served; nothing to query');
+    report('dns', true, 'no names are served; nothing to query');
     return;
   }
   const host = formatIpv4(server);
   const name = `${dns.selfName}.${dns.domains[0] ?? ''}`;
   try {
-    const own = await probeDns(host, dns.listenPort, name);
-    const ok = own.rcode === 0 && own.authoritative && own.addresses.length > 0;
-    const seen = `was answered with ${codeName(own.rcode)} and ${counted(own.addresses.length, 'address', 'addresses')}`;
-    tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
+    const ownAnswer = await probeDns(host, dns.listenPort, name);
+    const ok = ownAnswer.rcode === 0 && ownAnswer.authoritative && ownAnswer.addresses.length > 0;
+    const answerText = `was answered with ${formatRcode(ownAnswer.rcode)} and ${counted(ownAnswer.addresses.length, 'address', 'addresses')}`;
+    report(
+      `dns ${name}`,
+      ok,
+      ok ? `is ${ownAnswer.addresses.join(', ')}` : `${answerText}; does another name server listen there?`,
+    );
   } catch (error) {
-    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, commands.start, 'rack/dns');
+    report(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, commands.start, 'rack/dns');
     return;
   }
   if (dns.upstream.length === 0) {
-    tell('dns outside', 'note', 'dns.upstream is empty: public names are refused');
+    report('dns outside', 'note', 'dns.upstream is empty: public names are refused');
     return;
   }
-  const outsideName = options.outsideName ?? OUTSIDE_NAME;
+  const publicName = options.publicName ?? PUBLIC_NAME;
   try {
-    const outside = await probeDns(host, dns.listenPort, outsideName);
-    const { check, ok, isNote, text, fix } = judgeOutside(outside, outsideName, dns.upstream);
-    tell(check, isNote === true ? 'note' : ok, text, fix);
+    const publicAnswer = await probeDns(host, dns.listenPort, publicName);
+    const { check, ok, isNote, text, fix } = judgePublicName(publicAnswer, publicName, dns.upstream);
+    report(check, isNote === true ? 'note' : ok, text, fix);
   } catch (error) {
     const servers = dns.upstream.map(({ address }) => formatIpv4(address)).join(', ');
     const text = `${errorText(error)}; do the servers of dns.upstream answer (${servers})?`;
-    tell(`dns ${outsideName}`, false, text, upstreamFix(dns.upstream, outsideName));
+    report(`dns ${publicName}`, false, text, upstreamRemedy(dns.upstream, publicName));
   }
 }
 
 /** The remedy for a fault whose line already names one, or that has many causes. */
-const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';
+const GENERAL_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';
 
 /** Runs every check for this configuration. @returns true if all of them passed */
 export async function examine(options: DoctorOptions): Promise<boolean> {
   let healthy = true;
-  const told = new Set<string>();
+  const reportedTexts = new Set<string>();
   const causes = new Causes(({ cause: _, ...finding }) => options.onFinding(finding));
-  const tell: Tell = (check, ok, text, exactFinding, cause) => {
-    // A note of the rack may be judged with the host.
-    if (ok === 'note' && told.has(text)) return;
-    told.add(text);
+  const report: ReportFinding = (check, ok, text, exactFix, cause) => {
+    // The checks of the host may already have reported this note of the rack.
+    if (ok === 'note' && reportedTexts.has(text)) return;
+    reportedTexts.add(text);
     healthy &&= ok !== false;
-    const fix = exactFinding ?? (ok === false ? ANY_FIX : undefined);
+    const fix = exactFix ?? (ok === false ? GENERAL_FIX : undefined);
     const finding: Finding = { check, ok: ok !== false, text, ...(ok === 'note' ? { isNote: true } : {}), cause };
     causes.add(fix === undefined ? finding : { ...finding, fix });
   };
-  await examineAll(options, tell);
+  await examineAll(options, report);
   causes.end();
   return healthy;
 }
 
-async function examineAll(options: DoctorOptions, tell: Tell): Promise<void> {
+async function examineAll(options: DoctorOptions, report: ReportFinding): Promise<void> {
   const { config } = options;
   const { start } = options.commands;
   for (const { check, ok, isNote, text, fix, cause } of [
@@ -147,71 +152,74 @@ async function examineAll(options: DoctorOptions, tell: Tell): Promise<void> {
     ...judgePorts(options.ports),
     ...judgeGateways(config.dhcp.subnets, options.gateways),
   ])
-    tell(check, isNote === true ? 'note' : ok, text, fix, cause);
+    report(check, isNote === true ? 'note' : ok, text, fix, cause);
   if (!options.isRunning) {
-    tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
-    if (await examineTree(options, tell)) {
-      await examineFiles(options, tell);
-      examineGrub(config, options.commands.config, tell);
+    report('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
+    if (await examineTree(options, report)) {
+      await examineFiles(options, report);
+      examineGrub(config, options.commands.config, report);
     }
     return;
   }
   if (options.isSilent === true) {
     const restart = start.replace('systemctl start', 'systemctl restart');
-    tell('rackboot', false, `runs, but does not answer commands; start it again: ${restart}`, restart, 'rack');
+    report('rackboot', false, `runs, but does not answer commands; start it again: ${restart}`, restart, 'rack');
   }
   const { findings = [] } = options.running ?? {};
-  for (const { check, text, isNote, fix, cause } of findings) tell(check, isNote ? 'note' : false, text, fix, cause);
+  for (const { check, text, isNote, fix, cause } of findings) report(check, isNote ? 'note' : false, text, fix, cause);
   if (config.dhcp.subnets.length === 0 && findings.every(({ check }) => check !== 'networks'))
-    tell('dhcp', 'note', `no network is managed, so no machine is served: ${options.commands.network}`);
+    report('dhcp', 'note', `no network is managed, so no machine is served: ${options.commands.network}`);
   const isServed = (name: string) => findings.every(({ check, isNote }) => isNote || check !== `network ${name}`);
-  const files = new Map<string, OfferedFile>();
+  const offeredFiles = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets.filter(({ name }) => isServed(name))) {
     const { interfaceName, serverAddress } = subnet;
     if (interfaceName === undefined || serverAddress === undefined) {
-      tell(`dhcp ${subnet.name}`, 'note', 'is reached only through relay agents; query it from there');
+      report(`dhcp ${subnet.name}`, 'note', 'is reached only through relay agents; query it from there');
       continue;
     }
-    for (const offered of await examineOffers(options, subnet, { interfaceName, serverAddress }, tell))
-      files.set(offered.file, offered);
-    await examineRegion(options, subnet.name, serverAddress, tell);
+    for (const offered of await examineOffers(options, subnet, { interfaceName, serverAddress }, report))
+      offeredFiles.set(offered.file, offered);
+    await examineRegion(options, subnet.name, serverAddress, report);
   }
-  if (await examineTree(options, tell)) await examineFiles(options, tell);
-  for (const { file, server, cpu } of files.values()) {
+  if (await examineTree(options, report)) await examineFiles(options, report);
+  for (const { file, server, cpu } of offeredFiles.values()) {
     const build = isBuiltInLoader(file) ? buildCommand(cpu, options.commands.config) : undefined;
-    await examineLoader({ config, file, server, build, tell });
+    await examineLoader({ config, file, server, build, report });
   }
-  await examineNames(options, tell);
+  await examineNames(options, report);
 }
 
-/** The files of a tree that can be read. */
-async function examineFiles(options: DoctorOptions, tell: Tell): Promise<void> {
+/** Checks the files of a readable tree. */
+async function examineFiles(options: DoctorOptions, report: ReportFinding): Promise<void> {
   const { boot } = options.config;
-  examineImages(options, tell);
-  examineProfiles(boot, tell);
-  examineStore(boot.tree, options.commands.config, tell);
-  await examineInstalled(boot.tree, options.commands.config, tell);
+  examineImages(options, report);
+  examineProfiles(boot, report);
+  examineStore(boot.tree, options.commands.config, report);
+  await examineInstalled(boot.tree, options.commands.config, report);
 }
 
-/** Running machines report to the region through the boot HTTP listener. */
+/**
+ * Checks that machines reach the region through the boot HTTP listener, where running machines
+ * report to it.
+ */
 async function examineRegion(
   { config, commands }: DoctorOptions,
   subnet: string,
   serverAddress: Ipv4,
-  tell: Tell,
+  report: ReportFinding,
 ): Promise<void> {
   const check = `region from ${subnet}`;
   const endpoint = findEndpointFor(config.boot.http, serverAddress);
   if (endpoint === undefined) {
-    tell(check, false, 'cannot be reached by machines: boot.http.listen names no address that they can reach');
+    report(check, false, 'cannot be reached by machines: boot.http.listen names no address that they can reach');
     return;
   }
   const url = `${formatBaseUrl(endpoint)}/MAAS/api/version/`;
   try {
     await probeHttp(url);
-    tell(check, true, `answers at ${url}`);
+    report(check, true, `answers at ${url}`);
   } catch (error) {
     const text = `does not answer: ${errorText(error)}. See \`rackboot status${commands.config}\``;
-    tell(check, false, text, `sudo rackboot status${commands.config}`, 'rack/region');
+    report(check, false, text, `sudo rackboot status${commands.config}`, 'rack/region');
   }
 }

@@ -6,21 +6,21 @@ import { systemClock, within } from '../ground/clock.ts';
 export interface Finding {
   readonly check: string;
   readonly ok: boolean;
-  /** The rack has no fault, but something will not work. */
+  /** True if the rack has no fault, but something will not work. */
   readonly isNote?: boolean | undefined;
   /** The observation and, for a fault, the remedy. */
   readonly text: string;
-  /** The command or file lines that fix it; undefined: none is known here. */
+  /** The command or file lines that fix the fault; undefined if no fix is known here. */
   readonly fix?: string | undefined;
   /**
-   * What fails, as a path (`causes.ts`); undefined: nothing else fails because of it, nor it
-   * because of something else.
+   * What fails, as a path (`causes.ts`); undefined if the finding is neither the cause nor an
+   * effect of another one.
    */
   readonly cause?: string | undefined;
 }
 
-/** Reports one finding. @param ok `note`: no fault, but something does not work */
-export type Tell = (
+/** Reports one finding. @param ok `note` if there is no fault, but something does not work */
+export type ReportFinding = (
   check: string,
   ok: boolean | 'note',
   text: string,
@@ -28,8 +28,11 @@ export type Tell = (
   cause?: string | undefined,
 ) => void;
 
-/** Settles as `work` does, or rejects after `ms` milliseconds with an error that names `what`. */
-export const answerWithin = <T>(ms: number, what: string, work: Promise<T>): Promise<T> =>
-  within(systemClock, ms, work, (): never => {
+/**
+ * Settles as the promise `answer` does, or rejects after `ms` milliseconds with an error that names
+ * `what`.
+ */
+export const answerWithin = <T>(ms: number, what: string, answer: Promise<T>): Promise<T> =>
+  within(systemClock, ms, answer, (): never => {
     throw new Error(`${what}: no answer within ${ms / 1000} s`);
   });

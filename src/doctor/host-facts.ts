@@ -23,7 +23,7 @@ export interface Actor {
   readonly unit: string | undefined;
   /** Effective capabilities, one bit each. */
   readonly capabilities: bigint | undefined;
-  /** The label by which AppArmor or SELinux confines it; undefined: not confined. */
+  /** The label by which AppArmor or SELinux confines it; undefined if it is not confined. */
   readonly confinement: string | undefined;
 }
 
@@ -34,8 +34,8 @@ interface InterfaceFacts {
   readonly addresses: readonly Ipv4[];
 }
 
-/** A note as the running rack answers it. */
-interface Noted {
+/** A note of the running rack. */
+interface RackNote {
   readonly note: string;
   readonly text: string;
 }
@@ -54,24 +54,24 @@ export interface HostFacts {
   readonly neighboursMax: number | undefined;
   readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
   /** The running rack's notes about this host. */
-  readonly notes: readonly Noted[];
+  readonly notes: readonly RackNote[];
   /** Power drivers that lack programs on this host; empty if a remote region switches the machines. */
-  readonly powerless: readonly PowerlessDriver[];
+  readonly driversWithoutPrograms: readonly DriverWithoutPrograms[];
 }
 
 /** A power driver that lacks a program. */
-export interface PowerlessDriver {
+export interface DriverWithoutPrograms {
   readonly driver: string;
   readonly missing: readonly DriverProgram[];
-  /** The number of machines with this driver; undefined: unknown. */
+  /** The number of machines with this driver; undefined if it is unknown. */
   readonly machines: number | undefined;
 }
 
 /** Facts from the running rack. */
 export interface RunningFacts {
   readonly pid: number;
-  readonly noted: readonly Noted[];
-  /** The driver of each machine (`power_type`); undefined: the region does not answer. */
+  readonly noted: readonly RackNote[];
+  /** The driver of each machine (`power_type`); undefined if the region does not answer. */
   readonly powerTypes?: readonly string[] | undefined;
 }
 
@@ -90,11 +90,11 @@ export function readHostFacts(config: RackConfig, running: RunningFacts | undefi
     neighboursMax: readNumber('/proc/sys/net/ipv4/neigh/default/gc_thresh3'),
     stateDir: readStateDir(config.stateDir, actor),
     notes: running?.noted ?? [],
-    powerless: config.uplink.mode === 'remote' ? [] : findPowerless(running?.powerTypes),
+    driversWithoutPrograms: config.uplink.mode === 'remote' ? [] : findDriversWithoutPrograms(running?.powerTypes),
   };
 }
 
-function findPowerless(powerTypes: readonly string[] | undefined): readonly PowerlessDriver[] {
+function findDriversWithoutPrograms(powerTypes: readonly string[] | undefined): readonly DriverWithoutPrograms[] {
   return [...DRIVER_PROGRAMS.keys()].flatMap((driver) => {
     const missing = findMissingPrograms(driver);
     const machines = powerTypes?.filter((type) => type === driver).length;
@@ -104,21 +104,26 @@ function findPowerless(powerTypes: readonly string[] | undefined): readonly Powe
 
 /** What keeps listeners of a configuration from being opened on this host now. */
 export interface PortFacts {
-  /** Those of the region and of the metrics at addresses that this host lacks. */
+  /** The listeners of the region and of the metrics at addresses that this host lacks. */
   readonly absent: readonly WantedPort[];
   readonly portHolders: readonly PortConflict[];
 }
 
-/** Addresses of the rack's own networks are left out: they are judged there. */
+/**
+ * Reads what keeps listeners from being opened. Addresses of the rack's own networks are left out,
+ * because `judgeInterfaces` judges them.
+ */
 export function readPorts(config: ConfigWithPorts, running: Pick<RunningFacts, 'pid'> | undefined): PortFacts {
-  const own = new Set((config.clusterInterfaces ?? []).map(({ ip }) => ip));
-  const here = new Set(readHostInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+  const rackAddresses = new Set((config.clusterInterfaces ?? []).map(({ ip }) => ip));
+  const hostAddresses = new Set(
+    readHostInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)),
+  );
   const isAbsent = ({ address }: WantedPort): boolean =>
-    address !== ANY && !isLoopback(address) && !here.has(address) && !own.has(address);
-  const rightful = { pid: running?.pid, isHidden: running !== undefined };
+    address !== ANY && !isLoopback(address) && !hostAddresses.has(address) && !rackAddresses.has(address);
+  const allowedHolder = { pid: running?.pid, isHidden: running !== undefined };
   return {
     absent: regionPorts(config).filter(isAbsent),
-    portHolders: findPortConflicts(wantedPorts(config), rightful),
+    portHolders: findPortConflicts(wantedPorts(config), allowedHolder),
   };
 }
 

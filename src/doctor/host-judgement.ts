@@ -20,11 +20,11 @@ import {
 } from '../net/ports/taken-ports.ts';
 import { installCommand } from '../power/programs.ts';
 import type { Finding } from './finding.ts';
-import type { Actor, HostFacts, PortFacts, PowerlessDriver } from './host-facts.ts';
+import type { Actor, DriverWithoutPrograms, HostFacts, PortFacts } from './host-facts.ts';
 
 /** Bits of capabilities(7). */
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
-/** The receive and the send buffer that `net/` requests, in bytes each. */
+/** The size of each receive buffer and send buffer that `net/` requests, in bytes. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
 /** The share of the kernel's ARP table that the addresses of the served networks may use. */
 const NEIGHBOURS_SHARE = 0.75;
@@ -46,7 +46,7 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
     ...judgeSockets(facts),
     ...judgeStateDir(config, facts),
     ...judgeConfinement(facts.actor),
-    ...facts.powerless.map(judgePowerless),
+    ...facts.driversWithoutPrograms.map(judgeMissingPrograms),
   ];
 }
 
@@ -66,24 +66,24 @@ function unitFix({ unit, isRack }: Actor, lines: string): string {
 function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: HostFacts): Finding[] {
   const { capabilities } = actor;
   if (capabilities === undefined) return [];
-  const has = (name: keyof typeof CAPABILITY): boolean => ((capabilities >> CAPABILITY[name]) & 1n) === 1n;
+  const hasCapability = (name: keyof typeof CAPABILITY): boolean => ((capabilities >> CAPABILITY[name]) & 1n) === 1n;
   const findings: Finding[] = [];
-  const needed = ports.filter(({ isOptional }) => isOptional !== true).map(({ port }) => port);
-  const low = [...new Set(needed.filter((port) => port < unprivilegedPortMin))];
-  if (low.length > 0) {
-    const which = `port${low.length > 1 ? 's' : ''} ${low.join(', ')}`;
-    const ok = has('CAP_NET_BIND_SERVICE');
+  const requiredPorts = ports.filter(({ isOptional }) => isOptional !== true).map(({ port }) => port);
+  const privilegedPorts = [...new Set(requiredPorts.filter((port) => port < unprivilegedPortMin))];
+  if (privilegedPorts.length > 0) {
+    const portsText = `port${privilegedPorts.length > 1 ? 's' : ''} ${privilegedPorts.join(', ')}`;
+    const ok = hasCapability('CAP_NET_BIND_SERVICE');
     findings.push({
       check: 'right to ports',
       ok,
       text: ok
-        ? `${describeActor(actor)} may open ${which}`
-        : `${describeActor(actor)} lacks CAP_NET_BIND_SERVICE and cannot open ${which}`,
+        ? `${describeActor(actor)} may open ${portsText}`
+        : `${describeActor(actor)} lacks CAP_NET_BIND_SERVICE and cannot open ${portsText}`,
       fix: ok ? undefined : unitFix(actor, CAPABILITY_LINES),
     });
   }
   const isServed = config.dhcp.subnets.some(({ serverAddress }) => serverAddress && !isLoopback(serverAddress));
-  if (isServed && !has('CAP_NET_RAW')) {
+  if (isServed && !hasCapability('CAP_NET_RAW')) {
     const text = `${describeActor(actor)} lacks CAP_NET_RAW: replies to machines without an address are broadcast`;
     findings.push({ check: 'right to frames', ok: true, isNote: true, text, fix: unitFix(actor, CAPABILITY_LINES) });
   }
@@ -91,30 +91,30 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
 }
 
 /**
- * The listeners that cannot be opened on this host now: a finding for each address that is missing,
- * and for each program.
+ * Judges the listeners that cannot be opened on this host now: a finding for each missing address,
+ * and for each program that holds a port.
  */
 export const judgePorts = ({ absent, portHolders: holders }: PortFacts): readonly Finding[] => [
-  ...absent.map(judgeAbsent),
+  ...absent.map(judgeAbsentAddress),
   ...holders.map(judgePortHolder),
 ];
 
-function judgeAbsent({ address, port, setting }: WantedPort): Finding {
-  const where = formatIpv4(address);
-  const text = `${where}:${port}, which ${setting} names, is not an address of this host: give ${where} to an interface, or change ${setting}`;
+function judgeAbsentAddress({ address, port, setting }: WantedPort): Finding {
+  const addressText = formatIpv4(address);
+  const text = `${addressText}:${port}, which ${setting} names, is not an address of this host: give ${addressText} to an interface, or change ${setting}`;
   const fix = `ip -brief address lists the addresses of this host: correct ${setting}, or add the address to an interface`;
-  return { check: `port ${port}`, ok: false, text, fix, cause: `address ${where}` };
+  return { check: `port ${port}`, ok: false, text, fix, cause: `address ${addressText}` };
 }
 
 function judgePortHolder(holder: PortConflict): Finding {
   const isNote = isHarmless(holder);
-  const judged = { check: portNames(holder), text: portConflictText(holder), fix: portConflictRemedy(holder) };
-  return isNote ? { ...judged, ok: true, isNote } : { ...judged, ok: false };
+  const finding = { check: portNames(holder), text: portConflictText(holder), fix: portConflictRemedy(holder) };
+  return isNote ? { ...finding, ok: true, isNote } : { ...finding, ok: false };
 }
 
 /**
- * The ranges that hold the address of a default gateway of this host, which may be silent when a
- * lease is given.
+ * Judges ranges that hold the address of a default gateway of this host. The gateway may not answer
+ * a probe when its address is leased.
  */
 export const judgeGateways = (
   subnets: readonly Pick<DhcpSubnet, 'name' | 'dynamic' | 'static'>[],
@@ -125,11 +125,11 @@ export const judgeGateways = (
       const range = subnet[kind];
       const gateway = gateways.find((address) => range !== undefined && rangeContains(range, address));
       if (range === undefined || gateway === undefined) return [];
-      const holds = `its ${kind} range ${formatIpv4(range.low)} to ${formatIpv4(range.high)} holds ${formatIpv4(gateway)}, the default gateway of this host`;
+      const observation = `its ${kind} range ${formatIpv4(range.low)} to ${formatIpv4(range.high)} holds ${formatIpv4(gateway)}, the default gateway of this host`;
       const [text, isNote] =
         kind === 'dynamic'
-          ? [`${holds}: the rack leases it to nobody`, true]
-          : [`${holds}: a machine that is deployed could get that address`, false];
+          ? [`${observation}: the rack leases it to nobody`, true]
+          : [`${observation}: a machine that is deployed could get that address`, false];
       const field = `${kind === 'dynamic' ? '' : 'static_'}ip_range_${gateway === range.low ? 'low' : 'high'}`;
       const fix = `sudo rackboot config set cluster_interfaces.${subnet.name}.${field} ADDRESS leaves it out; router_ip offers it to machines as their router`;
       return [{ check: `network ${subnet.name}`, ok: isNote, ...(isNote ? { isNote } : {}), text, fix }];
@@ -157,7 +157,9 @@ function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding
   });
 }
 
-/** Each setting has its own file, so that fixing one keeps the fix of the other. */
+/**
+ * Judges the buffers. Each setting has its own file, so that fixing one keeps the fix of the other.
+ */
 function judgeBuffers({ receiveBufferBytesMax, sendBufferBytesMax }: HostFacts): Finding[] {
   return [
     ...judgeBuffer('receive buffers', receiveBufferBytesMax, {
@@ -194,16 +196,19 @@ function judgeBuffer(check: string, bytes: number | undefined, { key, file, harm
 }
 
 /**
- * The kernel has one table for the hosts of all interfaces. A part of it stays free for requests in
- * the names of absent hosts.
+ * Judges the size of the ARP table. The kernel has one table for the hosts of all interfaces. A
+ * part of it must stay free for requests in the names of absent hosts.
  */
 function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Finding[] {
   const attached = config.clusterInterfaces.filter(({ interfaceName }) => interfaceName !== undefined);
   const addresses = attached.reduce((sum, { network }) => sum + 2 ** (32 - network.prefix), 0);
   if (neighboursMax === undefined || addresses <= neighboursMax * NEIGHBOURS_SHARE) return [];
-  const wanted = Math.min(2 ** Math.ceil(Math.log2(2 * addresses)), NEIGHBOURS_WANTED_MAX);
-  if (wanted <= neighboursMax) return [];
-  const lines = [`net.ipv4.neigh.default.gc_thresh2=${wanted / 2}`, `net.ipv4.neigh.default.gc_thresh3=${wanted}`];
+  const proposedHosts = Math.min(2 ** Math.ceil(Math.log2(2 * addresses)), NEIGHBOURS_WANTED_MAX);
+  if (proposedHosts <= neighboursMax) return [];
+  const lines = [
+    `net.ipv4.neigh.default.gc_thresh2=${proposedHosts / 2}`,
+    `net.ipv4.neigh.default.gc_thresh3=${proposedHosts}`,
+  ];
   return [
     {
       check: 'ARP table',
@@ -215,7 +220,7 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
   ];
 }
 
-/** The limits of the running rack, by its notes and the system's errors in them. */
+/** Judges the limits of the running rack by its notes and the system's errors in them. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap(({ note, text }): Finding[] => {
     if (/EAFNOSUPPORT|netlink/i.test(text))
@@ -228,8 +233,8 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
 function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: HostFacts): Finding[] {
   const check = 'state directory';
   const cause = check;
-  const give = `sudo install -d -o rackboot -g rackboot -m 750 ${path}`;
-  if (!stateDir.exists) return [{ check, ok: false, text: `${path} does not exist`, fix: give, cause }];
+  const createCommand = `sudo install -d -o rackboot -g rackboot -m 750 ${path}`;
+  if (!stateDir.exists) return [{ check, ok: false, text: `${path} does not exist`, fix: createCommand, cause }];
   if (!stateDir.writable) {
     const fix = `sudo chown -R rackboot:rackboot ${path}`;
     return [{ check, ok: false, text: `${describeActor(actor)} may not write ${path}`, fix, cause }];
@@ -257,11 +262,11 @@ function judgeConfinement({ confinement }: Actor): Finding[] {
   return [{ check: 'confinement', ok: true, isNote: true, text, fix }];
 }
 
-/** A fault if machines have this driver; else it may not be needed. */
-function judgePowerless({ driver, missing, machines = 0 }: PowerlessDriver): Finding {
+/** Judges missing programs: a fault if machines have this driver, otherwise a note. */
+function judgeMissingPrograms({ driver, missing, machines = 0 }: DriverWithoutPrograms): Finding {
   const names = missing.map(({ program }) => program).join(' and ');
-  const waiting = `${machines} machine${machines === 1 ? ' has' : 's have'} it and cannot be switched`;
-  const text = `the driver ${driver} needs ${names}: ${machines === 0 ? 'no machine has it yet' : waiting}`;
+  const affectedMachines = `${machines} machine${machines === 1 ? ' has' : 's have'} it and cannot be switched`;
+  const text = `the driver ${driver} needs ${names}: ${machines === 0 ? 'no machine has it yet' : affectedMachines}`;
   const isNote = machines === 0;
   return { check: 'power', ok: isNote, ...(isNote ? { isNote } : {}), text, fix: installCommand(missing) };
 }

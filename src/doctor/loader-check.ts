@@ -12,18 +12,18 @@ import { formatIpv4, type Ipv4 } from '../ground/address.ts';
 import { counted, joinNames } from '../ground/counted.ts';
 import { errorText, isTlsError } from '../ground/errors.ts';
 import { listLoaders } from '../images/build/loaders.ts';
-import type { Tell } from './finding.ts';
+import type { ReportFinding } from './finding.ts';
 import { probeHttp } from './http-probe.ts';
 import { PROBE_FILE_BYTES_MAX, probeTftp } from './tftp-probe.ts';
 
 interface LoaderToCheck {
   readonly config: RackConfig;
-  /** As offered: a name of the tree, or a URL. */
+  /** The offered file: a name in the tree, or a URL. */
   readonly file: string;
   readonly server: Ipv4;
-  /** The command that puts it into the tree; undefined for a loader that a person named. */
+  /** The command that puts the file into the tree; undefined for a loader that a person named. */
   readonly build: string | undefined;
-  readonly tell: Tell;
+  readonly report: ReportFinding;
 }
 
 /** The command that builds images for an architecture. @param configWords as in `DoctorOptions` */
@@ -47,21 +47,21 @@ export function isLoaderAbsent(file: string, server: Ipv4, config: RackConfig): 
 const NAMED_MAX = 5;
 
 /**
- * Notes the loaders of `loaders install` that are missing or changed since. @param configWords as
- * in `DoctorOptions`
+ * Notes the loaders that `loaders install` installed and that are now missing or changed. @param
+ * configWords as in `DoctorOptions`
  */
-export async function examineInstalled(tree: string, configWords: string, tell: Tell): Promise<void> {
+export async function examineInstalled(tree: string, configWords: string, report: ReportFinding): Promise<void> {
   try {
     const installed = (await listLoaders(tree)).filter(({ version }) => version !== undefined);
     // Both kinds of x86 share files.
-    const lost = new Set(installed.flatMap(({ name, state }) => (state === 'installed' ? [] : [name])));
-    if (lost.size === 0) return;
+    const damagedNames = new Set(installed.flatMap(({ name, state }) => (state === 'installed' ? [] : [name])));
+    if (damagedNames.size === 0) return;
     const command = `sudo rackboot loaders list${configWords}`;
     const remedy = '`loaders install` brings missing ones, and a changed one once it is removed';
-    tell(
+    report(
       'loaders',
       'note',
-      `missing or changed since the installation: ${joinNames([...lost], NAMED_MAX)}; ${remedy}`,
+      `missing or changed since the installation: ${joinNames([...damagedNames], NAMED_MAX)}; ${remedy}`,
       command,
     );
   } catch (error) {
@@ -70,9 +70,9 @@ export async function examineInstalled(tree: string, configWords: string, tell: 
   }
 }
 
-/** Loads the file and compares it with the tree's. */
+/** Loads the offered file and compares it with the file in the tree. */
 export async function examineLoader(loader: LoaderToCheck): Promise<void> {
-  const { config, file, server, build: command, tell } = loader;
+  const { config, file, server, build: command, report } = loader;
   const { tree } = config.boot;
   const scheme = /^\w+(?=:\/\/)/.exec(file)?.[0];
   const isUrl = scheme !== undefined;
@@ -80,7 +80,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   const name = nameInTree(file, server, config);
   const ca = file.startsWith('https:') ? config.http.tls?.cert : undefined;
   if (isUrl && (name === undefined || (ca === undefined && !file.startsWith('http:')))) {
-    tell(check, 'note', 'is not on this rack; not loaded');
+    report(check, 'note', 'is not on this rack; not loaded');
     return;
   }
   const path = join(tree, name ?? file);
@@ -90,7 +90,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
       ? `put ${name ?? file} into ${tree}, or name another one in boot.loaders`
       : `\`sudo ${command}\` puts it into ${tree}`;
   if (sizeBytes !== undefined && sizeBytes > PROBE_FILE_BYTES_MAX) {
-    tell(check, 'note', 'is too large to be loaded here; not compared');
+    report(check, 'note', 'is too large to be loaded here; not compared');
     return;
   }
   try {
@@ -98,25 +98,29 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
       ? await probeHttp(file, ca)
       : await probeTftp(formatIpv4(server), config.tftp.listenPort, file);
     if (sizeBytes === undefined) {
-      tell(
+      report(
         check,
         false,
         `${counted(loaded.length, 'byte')} arrived, but ${path} does not exist: does the rack use another tree?`,
       );
       return;
     }
-    const same = loaded.equals(readFileSync(path));
+    const isSame = loaded.equals(readFileSync(path));
     const sum = createHash('sha256').update(loaded).digest('hex').slice(0, 12);
-    const differs = `${counted(loaded.length, 'byte')} arrived, but they differ from ${path}: does the rack use another tree?`;
-    tell(check, same, same ? `${counted(loaded.length, 'byte')}, as in the tree (sha256 ${sum}…)` : differs);
+    const differenceText = `${counted(loaded.length, 'byte')} arrived, but they differ from ${path}: does the rack use another tree?`;
+    report(
+      check,
+      isSame,
+      isSame ? `${counted(loaded.length, 'byte')}, as in the tree (sha256 ${sum}…)` : differenceText,
+    );
   } catch (error) {
     const isMissing = sizeBytes === undefined;
-    const names = `issue a certificate that names IP:${formatIpv4(server)} for boot.http.tls, then: sudo systemctl reload rackboot`;
-    tell(
+    const certificateFix = `issue a certificate that names IP:${formatIpv4(server)} for boot.http.tls, then: sudo systemctl reload rackboot`;
+    report(
       check,
       false,
       `${errorText(error)}${isMissing ? `; ${build}` : ''}`,
-      isTlsError(error) ? names : isMissing && command !== undefined ? `sudo ${command}` : undefined,
+      isTlsError(error) ? certificateFix : isMissing && command !== undefined ? `sudo ${command}` : undefined,
       isMissing ? `tree/${command === undefined ? '' : 'images/'}${name ?? file}` : `tree/by ${scheme ?? 'tftp'}`,
     );
   }
@@ -124,9 +128,9 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
 
 /** The name of an offered file in the tree; undefined for a URL of another server. */
 function nameInTree(file: string, server: Ipv4, { http }: RackConfig): string | undefined {
-  const [, scheme, host, written, path] = /^(\w+):\/\/([^/:]+)(?::(\d+))?\/(.*)$/.exec(file) ?? [];
-  const port = written ?? (scheme === 'https' ? '443' : '80');
+  const [, scheme, host, explicitPort, path] = /^(\w+):\/\/([^/:]+)(?::(\d+))?\/(.*)$/.exec(file) ?? [];
+  const port = explicitPort ?? (scheme === 'https' ? '443' : '80');
   if (path === undefined) return file.includes('://') ? undefined : file;
-  const isHere = host === formatIpv4(server) && http.listen.some((listener) => listener.port === Number(port));
-  return isHere ? path : undefined;
+  const isThisServer = host === formatIpv4(server) && http.listen.some((listener) => listener.port === Number(port));
+  return isThisServer ? path : undefined;
 }

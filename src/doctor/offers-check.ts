@@ -1,5 +1,5 @@
-// Checks what a rack offers on one network by DHCP: to each kind of firmware an address and a boot
-// file, without another server in between.
+// Checks what a rack offers on one network by DHCP: an address and a boot file for each kind of
+// firmware, with no other server on the network.
 
 import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { isBuiltInLoader } from '../config/absent-loaders.ts';
@@ -10,9 +10,9 @@ import { probeMac } from '../ground/own-probes.ts';
 import { openNetwork } from '../net/datagrams/udp-linux.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';
-import type { Tell } from './finding.ts';
+import type { ReportFinding } from './finding.ts';
 import { buildCommand, isLoaderAbsent } from './loader-check.ts';
-import { describeLack, judgeSilence } from './silence.ts';
+import { describeFullRange, judgeSilence } from './silence.ts';
 import { readImages } from './tree-check.ts';
 
 interface Firmware {
@@ -42,17 +42,17 @@ export interface OfferedFile {
   readonly cpu: Cpu;
 }
 
-interface Link {
+interface ProbedInterface {
   readonly interfaceName: string;
   readonly serverAddress: Ipv4;
 }
 
-/** Asks for an offer for each kind of firmware. @returns the boot files that this rack offered */
+/** Requests an offer for each kind of firmware. @returns the boot files that this rack offered */
 export async function examineOffers(
   { config, xid, commands, running }: DoctorOptions,
   subnet: DhcpSubnet,
-  { interfaceName, serverAddress }: Link,
-  tell: Tell,
+  { interfaceName, serverAddress }: ProbedInterface,
+  report: ReportFinding,
 ): Promise<readonly OfferedFile[]> {
   const { ranges = [] } = running ?? {};
   const machines = FIRMWARE.map(({ label, architecture }) => ({
@@ -61,7 +61,7 @@ export async function examineOffers(
     mac: probeMac(architecture),
     xid: (xid + architecture) >>> 0,
   }));
-  const own = formatIpv4(serverAddress);
+  const ownAddress = formatIpv4(serverAddress);
   let offers: readonly SeenOffer[] = [];
   const network = await openNetwork();
   try {
@@ -69,93 +69,99 @@ export async function examineOffers(
     const ports = { serverPort, clientPort };
     offers = await probeDhcp({ network, device: interfaceName, source: serverAddress, ...ports, machines });
   } catch (error) {
-    tellUnprobed(`dhcp ${subnet.name}`, interfaceName, error, tell);
+    reportProbeFailure(`dhcp ${subnet.name}`, interfaceName, error, report);
     return [];
   } finally {
     await network.close();
   }
   const isProxied = subnet.proxy === true;
-  if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
-  else tellForeignServers(`dhcp ${subnet.name}`, offers, own, tell);
-  const lack = subnet.dynamic === undefined ? 'has no dynamic range' : describeLack(subnet.name, ranges);
-  if (!isProxied && lack !== undefined) {
-    tell(`dhcp ${subnet.name}`, 'note', `${lack}, so only known clients get an address: no offer is probed`);
+  if (isProxied) reportAddressServer(`dhcp ${subnet.name}`, offers, ownAddress, report);
+  else reportForeignServers(`dhcp ${subnet.name}`, offers, ownAddress, report);
+  const lackText = subnet.dynamic === undefined ? 'has no dynamic range' : describeFullRange(subnet.name, ranges);
+  if (!isProxied && lackText !== undefined) {
+    report(`dhcp ${subnet.name}`, 'note', `${lackText}, so only known clients get an address: no offer is probed`);
     return [];
   }
 
-  const offerTo = (machine: { readonly xid: number }): SeenOffer | undefined =>
-    offers.find((seen) => seen.xid === machine.xid && seen.server === own);
-  const silent = machines.filter((machine) => offerTo(machine) === undefined);
-  if (silent.length > 0) {
-    const whom = silent.length === machines.length ? '' : ` to ${silent.map(({ label }) => label).join(', ')}`;
-    const silence = `no offer${whom} from ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
+  const findOffer = (machine: { readonly xid: number }): SeenOffer | undefined =>
+    offers.find((seen) => seen.xid === machine.xid && seen.server === ownAddress);
+  const silentMachines = machines.filter((machine) => findOffer(machine) === undefined);
+  if (silentMachines.length > 0) {
+    const recipients =
+      silentMachines.length === machines.length ? '' : ` to ${silentMachines.map(({ label }) => label).join(', ')}`;
+    const silence = `no offer${recipients} from ${ownAddress} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
     const { text, fix } = judgeSilence(silence, subnet.name, ranges, commands);
-    tell(`dhcp ${subnet.name}`, false, text, fix, `rack/dhcp ${subnet.name}`);
+    report(`dhcp ${subnet.name}`, false, text, fix, `rack/dhcp ${subnet.name}`);
   }
   const files: OfferedFile[] = [];
   const bootable = readImages(config).cpus;
-  const wanted = bootable.length > 0 ? bootable : [USUAL_CPU];
+  const expectedCpus = bootable.length > 0 ? bootable : [USUAL_CPU];
   for (const machine of machines) {
     const check = `dhcp ${subnet.name}: ${machine.label}`;
-    const offer = offerTo(machine);
+    const offer = findOffer(machine);
     if (offer === undefined) continue;
     const architecture = findArchitecture(machine.architecture);
     if (offer.file === '') {
-      tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
+      report(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
     } else {
-      const what = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
+      const offerText = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
       const cpu = architecture?.cpu ?? USUAL_CPU;
-      const isOurs = isBuiltInLoader(offer.file);
-      if (isOurs && !wanted.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
-        tellAbsentLoader(
+      const isBuiltIn = isBuiltInLoader(offer.file);
+      if (isBuiltIn && !expectedCpus.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
+        reportAbsentLoader(
           check,
-          `${what} ${offer.file}`,
+          `${offerText} ${offer.file}`,
           { cpu, tree: config.boot.tree, config: commands.config, isLab: interfaceName === LOOPBACK },
-          tell,
+          report,
         );
         continue;
       }
-      tell(check, true, `${what} ${offer.file} from ${offer.nextServer}`);
+      report(check, true, `${offerText} ${offer.file} from ${offer.nextServer}`);
       files.push({ file: offer.file, server: serverAddress, cpu });
     }
   }
   return files;
 }
 
-function tellUnprobed(check: string, interfaceName: string, error: unknown, tell: Tell): void {
+function reportProbeFailure(check: string, interfaceName: string, error: unknown, report: ReportFinding): void {
   // The machines of a lab are on this host and use its DHCP port.
   const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
-  const asking = 'a simulated machine of the lab is using DHCP, and only one client can at a time';
-  if (isLab) tell(check, 'note', `is not probed now: ${asking}. Try again in a few seconds`);
+  const reason = 'a simulated machine of the lab is using DHCP, and only one client can at a time';
+  if (isLab) report(check, 'note', `is not probed now: ${reason}. Try again in a few seconds`);
   else {
     const cause = error instanceof RackError ? `probe ${error.code}` : undefined;
-    tell(check, false, `cannot be probed: ${errorText(error)}`, undefined, cause);
+    report(check, false, `cannot be probed: ${errorText(error)}`, undefined, cause);
   }
 }
 
-function tellAbsentLoader(
+function reportAbsentLoader(
   check: string,
   offered: string,
   { cpu, tree, config, isLab }: { readonly cpu: Cpu; readonly tree: string; readonly config: string; isLab: boolean },
-  tell: Tell,
+  report: ReportFinding,
 ): void {
   if (isLab) {
-    tell(check, 'note', `${offered}, which this lab does not have: its machines are of another kind`);
+    report(check, 'note', `${offered}, which this lab does not have: its machines are of another kind`);
     return;
   }
   const build = `sudo ${buildCommand(cpu, config)}`;
-  const absent = `which is not there, and no image for ${cpu} either`;
+  const absenceText = `which is not there, and no image for ${cpu} either`;
   const remedy = `machines of this kind do not boot here until \`${build}\` puts them into ${tree}`;
-  tell(check, 'note', `${offered}, ${absent}: ${remedy}`, build);
+  report(check, 'note', `${offered}, ${absenceText}: ${remedy}`, build);
 }
 
 /** Reports whether another server gives the addresses, as it must in proxy mode. */
-function tellAddressServer(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
-  const others = new Set(offers.filter(({ server }) => server !== own).map(({ server }) => server));
-  if (others.size > 0) tell(check, true, `addresses are given by ${[...others].join(' and ')}`);
+function reportAddressServer(
+  check: string,
+  offers: readonly SeenOffer[],
+  ownAddress: string,
+  report: ReportFinding,
+): void {
+  const otherServers = new Set(offers.filter(({ server }) => server !== ownAddress).map(({ server }) => server));
+  if (otherServers.size > 0) report(check, true, `addresses are given by ${[...otherServers].join(' and ')}`);
   else {
     const silence = `no other DHCP server offered an address within ${OFFERS_MS / 1000} s`;
-    tell(
+    report(
       check,
       false,
       `${silence}, and this rack gives none (mode: proxy); start the other server, or let this rack give addresses`,
@@ -163,13 +169,20 @@ function tellAddressServer(check: string, offers: readonly SeenOffer[], own: str
   }
 }
 
-function tellForeignServers(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
-  const foreignServers = new Map(offers.filter(({ server }) => server !== own).map((offer) => [offer.server, offer]));
+function reportForeignServers(
+  check: string,
+  offers: readonly SeenOffer[],
+  ownAddress: string,
+  report: ReportFinding,
+): void {
+  const foreignServers = new Map(
+    offers.filter(({ server }) => server !== ownAddress).map((offer) => [offer.server, offer]),
+  );
   for (const [server, { address }] of foreignServers) {
-    tell(
+    report(
       check,
       false,
-      `was also answered by ${server}, with an offer of ${address}, not only by this rack (${own}): ` +
+      `was also answered by ${server}, with an offer of ${address}, not only by this rack (${ownAddress}): ` +
         'another DHCP server is on this network; switch it off',
     );
   }

@@ -1,4 +1,4 @@
-// Types of the two packages without their own, as far as they are used here.
+// Types for the two packages that have none, as far as they are used here.
 
 declare module 'dhcp' {
   interface OptionDefinition {

@@ -11,8 +11,8 @@ import { readHostInterfaces } from '../net/present-interfaces.ts';
 export function probeSource(host: string): string | undefined {
   const address = parseIpv4(host);
   if (address === undefined) return undefined;
-  const isHere =
+  const isThisHost =
     isLoopback(address) ||
     readHostInterfaces().some(({ addresses }) => addresses.some((own) => own.address === address));
-  return isHere ? formatIpv4(PROBE_SOURCE) : undefined;
+  return isThisHost ? formatIpv4(PROBE_SOURCE) : undefined;
 }

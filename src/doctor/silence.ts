@@ -1,4 +1,4 @@
-// Why a probe got no offer of this rack. Pure.
+// Explains why a probe got no offer from this rack. Pure.
 
 import { counted } from '../ground/counted.ts';
 
@@ -10,28 +10,31 @@ export interface RangeUse {
   readonly used: number;
 }
 
-interface Silence {
+interface JudgedSilence {
   readonly text: string;
   readonly fix: string;
 }
 
 /**
- * Judges the silence on a network. @param ranges the running rack's; empty: unknown @param commands
- * as in `DoctorOptions`
+ * Judges the missing offer on a network. @param ranges the ranges of the running rack; empty if
+ * they are unknown @param commands as in `DoctorOptions`
  */
 export function judgeSilence(
   silence: string,
   network: string,
   ranges: readonly RangeUse[],
   commands: { readonly start: string; readonly config: string },
-): Silence {
-  const own = ranges.filter((range) => range.network === network);
-  const [used, usable] = [sumCounts(own.map((range) => range.used)), sumCounts(own.map((range) => range.usable))];
+): JudgedSilence {
+  const networkRanges = ranges.filter((range) => range.network === network);
+  const [used, usable] = [
+    sumCounts(networkRanges.map((range) => range.used)),
+    sumCounts(networkRanges.map((range) => range.usable)),
+  ];
   if (usable > 0 && used >= usable) {
-    const state = `no address is free: ${used} of ${counted(usable, 'address', 'addresses')} of the dynamic range in use`;
+    const usageText = `no address is free: ${used} of ${counted(usable, 'address', 'addresses')} of the dynamic range in use`;
     const remedy = 'enlarge the range, or shorten lease_time';
     return {
-      text: `${silence}: ${state}; ${remedy}. See \`rackboot leases${commands.config}\``,
+      text: `${silence}: ${usageText}; ${remedy}. See \`rackboot leases${commands.config}\``,
       fix: `rackboot config show cluster_interfaces${commands.config} shows the range (ip_range_low to ip_range_high)`,
     };
   }
@@ -40,13 +43,13 @@ export function judgeSilence(
 }
 
 /**
- * Why a stranger gets no address although the network has a dynamic range; undefined: it may get
- * one. @param ranges as for `judgeSilence`
+ * Describes why a stranger gets no address although the network has a dynamic range; undefined if a
+ * stranger may get one. @param ranges as for `judgeSilence`
  */
-export function describeLack(network: string, ranges: readonly RangeUse[]): string | undefined {
-  const own = ranges.filter((range) => range.network === network);
-  const isKept = own.length > 0 && own.every(({ usable }) => usable <= 0);
-  return isKept
+export function describeFullRange(network: string, ranges: readonly RangeUse[]): string | undefined {
+  const networkRanges = ranges.filter((range) => range.network === network);
+  const isUnavailable = networkRanges.length > 0 && networkRanges.every(({ usable }) => usable <= 0);
+  return isUnavailable
     ? 'has a dynamic range without a free address for a probe: each is reserved or in use by the network itself'
     : undefined;
 }

@@ -16,14 +16,14 @@ const BLOCK_BYTES = 512;
 const LOAD_MS_MAX = 60_000;
 /** How long the next block may take. */
 const BLOCK_MS_MAX = 5000;
-/** The largest file of the probe: in a larger one the package's block numbers would wrap. */
+/** The largest file that is loaded. In a larger file, the package's block numbers would wrap. */
 export const PROBE_FILE_BYTES_MAX = 30 * 1024 * 1024;
 /** The longest text of an error that is shown. */
 const ERROR_CHARACTERS_MAX = 200;
 
 /**
- * The whole file. Rejects if the server answers with an error, if no block comes for BLOCK_MS_MAX,
- * or after LOAD_MS_MAX.
+ * Loads the whole file. Rejects if the server answers with an error, if no block comes for
+ * BLOCK_MS_MAX, or after LOAD_MS_MAX.
  */
 export async function probeTftp(host: string, port: number, file: string): Promise<Buffer> {
   const what = `${file} by TFTP from ${host}:${port}`;
@@ -39,13 +39,13 @@ async function load(client: Connection, host: string, file: string, what: string
   const blocks: Buffer[] = [];
   let bytes = 0;
   const source = probeSource(host);
-  if (source !== undefined) await bindTo(client, source);
+  if (source !== undefined) await bindSource(client, source);
   await client.sendRequest(RRQ, file);
   for (;;) {
-    const next = blocks.length + 1;
+    const expectedBlock = blocks.length + 1;
     const { rinfo, data } = await nextPacket(
       client,
-      next,
+      expectedBlock,
       `${what}: no data for ${BLOCK_MS_MAX / 1000} s after ${counted(bytes, 'byte')}`,
       what,
     );
@@ -54,13 +54,13 @@ async function load(client: Connection, host: string, file: string, what: string
     if (bytes > PROBE_FILE_BYTES_MAX) throw new Error(`${file} is larger than ${PROBE_FILE_BYTES_MAX} bytes`);
     blocks.push(Buffer.from(block));
     client.setRemoteDescription(rinfo);
-    await client.sendAck(next);
+    await client.sendAck(expectedBlock);
     if (block.length < BLOCK_BYTES) return Buffer.concat(blocks);
   }
 }
 
-/** Rejects if the address cannot be used. */
-const bindTo = (client: Connection, address: string): Promise<void> =>
+/** Binds the client to a source address. Rejects if the address cannot be used. */
+const bindSource = (client: Connection, address: string): Promise<void> =>
   new Promise((resolve, reject) => {
     client.once('error', reject);
     client.bind({ address }, () => {
@@ -69,15 +69,17 @@ const bindTo = (client: Connection, address: string): Promise<void> =>
     });
   });
 
-/** The block with this number. Rejects with the text of an ERROR, or with `silence`. */
+/** Waits for the block with this number. Rejects with the text of an ERROR, or with `silence`. */
 async function nextPacket(client: Connection, block: number, silence: string, what: string): Promise<Packet> {
-  const waiting = client.wait(
+  const arrival = client.wait(
     (packet) => packet.opcode === ERROR || (packet.opcode === DATA && packet.block === block),
   );
-  const packet = await within(systemClock, BLOCK_MS_MAX, waiting, (): never => {
+  const packet = await within(systemClock, BLOCK_MS_MAX, arrival, (): never => {
     throw new Error(silence);
   });
   if (packet.opcode !== ERROR) return packet;
-  const words = cleanText(packet.message ?? '', ERROR_CHARACTERS_MAX);
-  throw new Error(`${what}: the server answered with error ${packet.code ?? 0}${words === '' ? '' : ` (${words})`}`);
+  const errorMessage = cleanText(packet.message ?? '', ERROR_CHARACTERS_MAX);
+  throw new Error(
+    `${what}: the server answered with error ${packet.code ?? 0}${errorMessage === '' ? '' : ` (${errorMessage})`}`,
+  );
 }

@@ -1,6 +1,6 @@
 // Checks the boot tree: that the rack can read it, and that it has the images that new machines boot.
 //
-// 1. If this user cannot read the tree, the rack may still be able to: that is a note, not a problem.
+// 1. If this user cannot read the tree, the rack may still be able to. That is a note, not a fault.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,39 +15,44 @@ import { RackError } from '../ground/errors.ts';
 import { damagedParts, partName } from '../images/run/part-check.ts';
 import { formatImageName, hasBlob, readImages as readStore } from '../images/store/image-store.ts';
 import type { DoctorOptions } from './doctor-options.ts';
-import type { Tell } from './finding.ts';
+import type { ReportFinding } from './finding.ts';
 import { judgeTree } from './tree-judgement.ts';
 
 /**
- * Checks the boot tree, unless the running rack, which may be another user, has told its problem.
- * @returns false: nothing in it can be examined
+ * Checks the boot tree, unless the running rack, which may be another user, has already reported a
+ * problem with it. @returns false if nothing in the tree can be examined
  */
-export async function examineTree({ config, treeProblem, running }: DoctorOptions, tell: Tell): Promise<boolean> {
+export async function examineTree(
+  { config, treeProblem, running }: DoctorOptions,
+  report: ReportFinding,
+): Promise<boolean> {
   if (running?.findings.some(({ check, isNote }) => check === 'boot tree' && !isNote) === true) return false;
-  const judged = treeProblem === undefined ? await judgeTree(config.boot.tree) : { isFault: true, text: treeProblem };
-  if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text, undefined, 'tree');
-  return judged?.isFault !== true;
+  const judgement =
+    treeProblem === undefined ? await judgeTree(config.boot.tree) : { isFault: true, text: treeProblem };
+  if (judgement !== undefined)
+    report('boot tree', judgement.isFault ? false : 'note', judgement.text, undefined, 'tree');
+  return judgement?.isFault !== true;
 }
 
 /** The most images that a finding names. */
 const NAMED_MAX = 5;
 
-interface ImagesOfTree {
+interface TreeImages {
   /** The architectures with an environment in the tree. */
   readonly cpus: readonly Cpu[];
   /** Why no new machine can boot. */
   readonly lack: ReturnType<typeof judgeBootFiles>;
-  /** False: this user may not read the tree. */
+  /** False if this user may not read the tree. */
   readonly mayRead: boolean;
 }
 
-/** The images that new machines boot, by architecture. */
-export function readImages(config: Pick<RackConfig, 'boot'>, flags = ''): ImagesOfTree {
+/** Reads which images that new machines boot are in the tree. */
+export function readImages(config: Pick<RackConfig, 'boot'>, flags = ''): TreeImages {
   let mayRead = true;
   const hasFile = (path: string): boolean => {
-    const isThere = isInTree(config.boot.tree, path);
-    mayRead &&= isThere !== undefined;
-    return isThere ?? false;
+    const isPresent = isInTree(config.boot.tree, path);
+    mayRead &&= isPresent !== undefined;
+    return isPresent ?? false;
   };
   return { cpus: cpusWithImage(config, hasFile), lack: judgeBootFiles(config, hasFile, flags), mayRead };
 }
@@ -63,55 +68,61 @@ function isInTree(tree: string, path: string): boolean | undefined {
 }
 
 /** Checks that the tree has images for at least one architecture, and a loader for them. */
-export function examineImages({ config, commands }: DoctorOptions, tell: Tell): void {
+export function examineImages({ config, commands }: DoctorOptions, report: ReportFinding): void {
   const { tree } = config.boot;
   const { cpus, lack, mayRead } = readImages(config, commands.config);
-  for (const cpu of cpus) tell(`images ${cpu}`, true, `${describeBootImage(config, cpu)} is in the tree`);
+  for (const cpu of cpus) report(`images ${cpu}`, true, `${describeBootImage(config, cpu)} is in the tree`);
   if (lack === undefined) return;
   if (!mayRead) {
     const text = `this user may not read ${tree}: run this with sudo to see which images it has`;
-    tell('images', 'note', text, undefined, 'tree');
+    report('images', 'note', text, undefined, 'tree');
     return;
   }
   const { text, command } = lack;
-  tell(cpus.length === 0 ? 'images' : 'loaders', false, `${text}; run \`${command}\``, command, 'tree/images');
+  report(cpus.length === 0 ? 'images' : 'loaders', false, `${text}; run \`${command}\``, command, 'tree/images');
 }
 
-/** Checks that the tree has the files of the profiles; those that this user may not read count as there. */
-export function examineProfiles({ tree, profiles = [] }: Pick<BootConfig, 'tree' | 'profiles'>, tell: Tell): void {
+/**
+ * Checks that the tree has the files of the profiles; files that this user may not read count as
+ * present.
+ */
+export function examineProfiles(
+  { tree, profiles = [] }: Pick<BootConfig, 'tree' | 'profiles'>,
+  report: ReportFinding,
+): void {
   for (const profile of profiles) {
     const missing = findMissingFile(profile, (path) => isInTree(tree, path) ?? true);
     const { name } = profile;
     if (missing === undefined) continue;
     const text = `no machine boots it: put ${missing} into ${tree}`;
-    tell(`profile ${name}`, false, text, undefined, `tree/${missing}`);
+    report(`profile ${name}`, false, text, undefined, `tree/${missing}`);
   }
 }
 
 /**
- * Checks that the images from which machines are deployed, installers and boot loaders have their
- * bytes. @param configWords as in `DoctorOptions`
+ * Checks that no bytes of deployable images, installers and boot loaders are missing or damaged.
+ * @param configWords as in `DoctorOptions`
  */
-export function examineStore(tree: string, configWords: string, tell: Tell): void {
+export function examineStore(tree: string, configWords: string, report: ReportFinding): void {
   const command = `sudo rackboot images fsck${configWords}`;
   try {
     const { images, problems } = readStore(tree);
-    for (const problem of problems) tell('image store', false, problem, undefined, `tree/${problem}`);
-    const lost = [
+    for (const problem of problems) report('image store', false, problem, undefined, `tree/${problem}`);
+    const damagedNames = [
       ...images.filter((image) => !hasBlob(tree, image)).map(formatImageName),
       ...damagedParts(tree).map(partName),
     ];
-    if (lost.length === 0) return;
+    if (damagedNames.length === 0) return;
     const remedy = `\`${command}\` fetches imported images again, and says how to get back others`;
-    tell(
+    report(
       'image store',
       false,
-      `no machine gets ${joinNames(lost, NAMED_MAX)}, whose bytes are damaged or missing: ${remedy}`,
+      `no machine gets ${joinNames(damagedNames, NAMED_MAX)}, whose bytes are damaged or missing: ${remedy}`,
       command,
       'tree/blobs',
     );
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    tell('image store', 'note', error.message, undefined, 'tree');
+    report('image store', 'note', error.message, undefined, 'tree');
   }
 }

@@ -1,6 +1,6 @@
 // Judges a boot tree as this user sees it.
 //
-// 1. A missing tree is not a fault: the rack makes it.
+// 1. A missing tree is not a fault, because the rack creates it.
 // 2. The rack may be able to read what this user cannot, so an unreadable tree is reported, but is
 //    not a fault.
 
@@ -14,7 +14,7 @@ export interface TreeJudgement {
   readonly text: string;
 }
 
-/** Judges the whole tree; undefined: all is well. */
+/** Judges the whole tree; undefined if it has no problem. */
 export async function judgeTree(directory: string): Promise<TreeJudgement | undefined> {
   const tree = BootTree.unread(directory);
   try {

@@ -36,45 +36,45 @@ export async function cachedBootTree(
   const tree = join(BOOT_TREES, `boot-${content}-${sourcesHash()}`);
   if (existsSync(tree)) return tree;
   mkdirSync(BOOT_TREES, { recursive: true });
-  const part = `${tree}.part-${process.pid}`;
-  const workDir = `${part}-work`;
-  const clean = (): void => {
-    for (const directory of [part, workDir]) rmSync(directory, { recursive: true, force: true });
+  const partialTree = `${tree}.part-${process.pid}`;
+  const workDir = `${partialTree}-work`;
+  const removePartialTree = (): void => {
+    for (const directory of [partialTree, workDir]) rmSync(directory, { recursive: true, force: true });
   };
-  clean();
-  process.once('exit', clean);
-  mkdirSync(part);
+  removePartialTree();
+  process.once('exit', removePartialTree);
+  mkdirSync(partialTree);
   const [architectures = '', installer] = content.split('-');
   const progress = new BuildProgress(workDir, onProgress);
-  progress.tell('Looking up the packages');
+  progress.handleLine('Looking up the packages');
   try {
     for (const arch of architectures.split('+')) {
-      const onProgress = (text: string): void => progress.tell(text);
-      const request = { tree: part, arch, release: releaseFor(arch), workDir: join(workDir, arch), onProgress };
-      const own = { ...request, mayReplace: replacesAll };
-      await (installer === undefined ? buildEnvironment(own) : importInstaller(own));
+      const onProgress = (text: string): void => progress.handleLine(text);
+      const request = { tree: partialTree, arch, release: releaseFor(arch), workDir: join(workDir, arch), onProgress };
+      const buildRequest = { ...request, mayReplace: replacesAll };
+      await (installer === undefined ? buildEnvironment(buildRequest) : importInstaller(buildRequest));
       await installLoaders(request);
     }
   } catch (error) {
-    clean();
+    removePartialTree();
     throw error;
   } finally {
     progress.end();
-    process.off('exit', clean);
+    process.off('exit', removePartialTree);
   }
   rmSync(workDir, { recursive: true, force: true });
   try {
-    renameSync(part, tree);
+    renameSync(partialTree, tree);
   } catch (error) {
     // Another process has built the same tree meanwhile.
     if (!existsSync(tree)) throw error;
-    rmSync(part, { recursive: true, force: true });
+    rmSync(partialTree, { recursive: true, force: true });
   }
   return tree;
 }
 
-/** Files of these folders that no tree depends on: those for disk images and systems. */
-const APART =
+/** The files on which no boot tree depends, because they are for disk images and systems. */
+const UNRELATED_FILES =
   /^(?:build\/(?:boot-disk|debian(?:-image|-root|\/))|content\/(?:disk-image|image-)|store\/(?:image-|stored-system|system-tree))/;
 
 /** Identifies the version of the sources that build a tree. */
@@ -82,7 +82,7 @@ function sourcesHash(): string {
   const images = join(import.meta.dirname, '..', 'images');
   const hash = createHash('sha256');
   for (const file of globSync('{build,content,store}/**/*', { cwd: images }).sort()) {
-    if (APART.test(file) || !statSync(join(images, file)).isFile()) continue;
+    if (UNRELATED_FILES.test(file) || !statSync(join(images, file)).isFile()) continue;
     hash.update(`${file}\0`).update(readFileSync(join(images, file)));
   }
   return hash.digest('hex').slice(0, 16);
@@ -100,34 +100,34 @@ const STEPS = [
 ] as const;
 
 /**
- * Reports the progress of a build: the step, the number of steps, and the megabytes fetched. Unlike
+ * Reports the progress of a build: the step, the number of steps, and the fetched megabytes. Unlike
  * `rackboot images build`, it names no packages.
  */
 class BuildProgress {
   readonly #directory: string;
-  readonly #say: (text: string) => void;
+  readonly #print: (text: string) => void;
   #step = -1;
   #totalBytes = 0;
-  #beforeBytes = 0;
+  #bytesBeforeStep = 0;
   #timer: Timer | undefined;
 
-  /** @param directory into which the packages are downloaded @param say called with each line */
-  constructor(directory: string, say: (text: string) => void) {
+  /** @param directory into which the packages are downloaded @param print called with each line */
+  constructor(directory: string, print: (text: string) => void) {
     this.#directory = directory;
-    this.#say = say;
+    this.#print = print;
   }
 
   /** Handles a progress line of a builder; the first step starts with "Looking". */
-  tell(text: string): void {
-    const next = STEPS.findIndex(([begins], index) => index > this.#step && begins.test(text));
-    if (next === -1) return;
+  handleLine(text: string): void {
+    const nextStep = STEPS.findIndex(([pattern], index) => index > this.#step && pattern.test(text));
+    if (nextStep === -1) return;
     this.end();
-    this.#step = next;
+    this.#step = nextStep;
     const total = /, ([\d.]+) MB$/.exec(text)?.[1];
     this.#totalBytes = total === undefined ? 0 : Number(total) * MEGABYTE;
-    this.#beforeBytes = this.#arrived();
-    const more = total === undefined ? '' : `, ${total} MB`;
-    this.#say(`Step ${next + 1} of ${STEPS.length}: ${STEPS[next]?.[1]}${more}`);
+    this.#bytesBeforeStep = this.#countBytes();
+    const sizeText = total === undefined ? '' : `, ${total} MB`;
+    this.#print(`Step ${nextStep + 1} of ${STEPS.length}: ${STEPS[nextStep]?.[1]}${sizeText}`);
     if (this.#totalBytes > 0) this.#report();
   }
 
@@ -139,19 +139,19 @@ class BuildProgress {
 
   #report(): void {
     this.#timer = repeat(systemClock, REPORT_EVERY_MS, () => {
-      const bytes = Math.min(this.#totalBytes, this.#arrived() - this.#beforeBytes);
+      const bytes = Math.min(this.#totalBytes, this.#countBytes() - this.#bytesBeforeStep);
       if (bytes > 0)
-        this.#say(
+        this.#print(
           `Step ${this.#step + 1} of ${STEPS.length}: ${megabytes(bytes)} of ${megabytes(this.#totalBytes)} MB`,
         );
     });
   }
 
   /** The bytes of all packages downloaded so far, complete or not. */
-  #arrived(): number {
-    const sizeOf = (name: string): number =>
+  #countBytes(): number {
+    const readSize = (name: string): number =>
       statSync(join(this.#directory, name), { throwIfNoEntry: false })?.size ?? 0;
-    return globSync('**/*.deb', { cwd: this.#directory }).reduce((sum, name) => sum + sizeOf(name), 0);
+    return globSync('**/*.deb', { cwd: this.#directory }).reduce((sum, name) => sum + readSize(name), 0);
   }
 }
 

@@ -18,19 +18,19 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** How long it may take to become ready, in milliseconds. */
+/** How long the daemon may take to become ready, in milliseconds. */
 const READY_MS_MAX = 60_000;
-/** How long it may take to end after SIGTERM, in milliseconds. */
+/** How long the daemon may take to end after SIGTERM, in milliseconds. */
 const STOP_MS_MAX = 30_000;
 /**
- * How long to wait for the last lines after its end, in milliseconds: a child of the daemon may
- * hold the output open.
+ * How long to wait for the last lines after the daemon has ended, in milliseconds. A child of the
+ * daemon may hold the output open.
  */
 const LAST_LINES_MS_MAX = 2000;
 
 export interface DaemonOptions {
   readonly config: string;
-  /** Words of its command. Default: `run`. */
+  /** The daemon's command and arguments. Default: `run`. */
   readonly command?: readonly string[] | undefined;
   /** Another checkout's main file. Default: this one's. */
   readonly main?: string | undefined;
@@ -40,18 +40,21 @@ export interface DaemonOptions {
   readonly flags?: readonly string[] | undefined;
   /** The daemon's private network. */
   readonly namespace?: LabNamespace | undefined;
-  /** One processor for the daemon, another for a benchmark's load. Needs taskset(1). */
+  /**
+   * The processor on which the daemon runs, so that a benchmark's load can have another one. Needs
+   * taskset(1).
+   */
   readonly core?: number | undefined;
-  /** A command that runs the daemon's command: `strace -D …`. */
-  readonly before?: readonly string[] | undefined;
+  /** A command that runs the daemon's command line: `strace -D …`. */
+  readonly wrapper?: readonly string[] | undefined;
   /** The directory for compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
   /**
-   * False: it may outlive this process, and prepares for a fleet of machines as a service does.
-   * Default: true.
+   * False for a daemon that may outlive this process, and prepares for a fleet of machines as a
+   * service does. Default: true.
    */
-  readonly isOfLab?: boolean | undefined;
-  /** False: `start` does not wait for `daemon.ready`. Default: true. */
+  readonly belongsToLab?: boolean | undefined;
+  /** False to make `start` return before `daemon.ready`. Default: true. */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
   readonly onExit?: (code: number | null) => void;
@@ -65,15 +68,15 @@ export class DaemonProcess {
   private constructor(options: DaemonOptions) {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const main = options.main ?? join(import.meta.dirname, '..', `main.${extension}`);
-    const service = options.command ?? ['run'];
+    const serviceArgs = options.command ?? ['run'];
     const { node = process.execPath, flags = flagsFor(main) } = options;
-    const words = [node, ...flags, main, ...service, '--config', options.config];
-    const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
-    const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
-    const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: environment(options) };
-    const child = options.namespace?.spawn(command, args, settings) ?? spawn(command, args, settings);
+    const daemonCommand = [node, ...flags, main, ...serviceArgs, '--config', options.config];
+    const tasksetArgs = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
+    const [command = '', ...args] = [...tasksetArgs, ...(options.wrapper ?? []), ...daemonCommand];
+    const spawnOptions: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: daemonEnvironment(options) };
+    const child = options.namespace?.spawn(command, args, spawnOptions) ?? spawn(command, args, spawnOptions);
     this.#child = child;
-    const complaints: string[] = [];
+    const errorLines: string[] = [];
     this.#exited = new Promise((resolve) => {
       // `close` comes after the log has been read to its end.
       child.on('close', (code) => resolve(code));
@@ -81,7 +84,7 @@ export class DaemonProcess {
       child.on('error', () => resolve(1));
     });
     if (child.stderr !== null)
-      createInterface({ input: child.stderr }).on('line', (line) => complaints.push(line.replace(/^rackboot: /, '')));
+      createInterface({ input: child.stderr }).on('line', (line) => errorLines.push(line.replace(/^rackboot: /, '')));
     this.#ready = new Promise((resolve, reject) => {
       if (child.stdout !== null) {
         createInterface({ input: child.stdout }).on('line', (text) => {
@@ -94,7 +97,7 @@ export class DaemonProcess {
       child.on('error', reject);
       child.on('close', (code) => {
         options.onExit?.(code);
-        reject(new RackError('not-running', complaints.join('\n') || `the daemon ended with exit code ${code}`));
+        reject(new RackError('not-running', errorLines.join('\n') || `the daemon ended with exit code ${code}`));
       });
     });
     this.#ready.catch(() => undefined);
@@ -132,11 +135,11 @@ export class DaemonProcess {
   }
 }
 
-function environment({ compileCache, isOfLab = true }: DaemonOptions): NodeJS.ProcessEnv {
+function daemonEnvironment({ compileCache, belongsToLab = true }: DaemonOptions): NodeJS.ProcessEnv {
   const { NODE_COMPILE_CACHE: own, ...rest } = process.env;
   const cache = compileCache ?? own;
-  const cached = cache === undefined || cache === '' ? {} : { NODE_COMPILE_CACHE: cache };
-  return { ...rest, ...cached, ...(isOfLab ? { [ENDS_WITH_INPUT]: '1' } : {}) };
+  const cacheVariable = cache === undefined || cache === '' ? {} : { NODE_COMPILE_CACHE: cache };
+  return { ...rest, ...cacheVariable, ...(belongsToLab ? { [ENDS_WITH_INPUT]: '1' } : {}) };
 }
 
 function parseLine(text: string): LogLine | undefined {

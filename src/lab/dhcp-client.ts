@@ -39,12 +39,15 @@ export interface DhcpClientIdentity {
   readonly mac: MacAddress;
   /** 16 bytes, option 97. */
   readonly uuid: Uint8Array;
-  /** The number that it sends in option 93; undefined for an operating system, which loads nothing. */
+  /**
+   * The number that the client sends in option 93; undefined for an operating system, which loads
+   * nothing.
+   */
   readonly architecture: number | undefined;
 }
 
-/** The timeouts of PXE 2.1 §2.2.4, in seconds; after the last one the client starts over. */
-const WAITS_S: readonly number[] = [4, 8, 16, 32];
+/** The timeouts of PXE 2.1 §2.2.4, in seconds. After the last one, the client starts over. */
+const DISCOVER_TIMEOUTS_S: readonly number[] = [4, 8, 16, 32];
 const REQUEST_TRIES_MAX = 4;
 const MESSAGE_BYTES_MAX = 1472;
 
@@ -73,14 +76,14 @@ export class DhcpClient {
     return this.#lease;
   }
   /** The offered address, while it is requested. */
-  get offered(): Ipv4 | undefined {
+  get offeredAddress(): Ipv4 | undefined {
     return this.#offer?.yiaddr;
   }
 
   takeOutgoing(): readonly Uint8Array[] {
-    const taken = this.#outgoing;
+    const outgoing = this.#outgoing;
     this.#outgoing = [];
-    return taken;
+    return outgoing;
   }
 
   start(now: Instant): void {
@@ -117,7 +120,7 @@ export class DhcpClient {
     if (tries === 0) this.#xid = (this.#xid + 1) >>> 0;
     this.#state = 'selecting';
     this.#offer = undefined;
-    this.#deadline = later(now, (WAITS_S[tries % WAITS_S.length] ?? 4) * 1000);
+    this.#deadline = later(now, (DISCOVER_TIMEOUTS_S[tries % DISCOVER_TIMEOUTS_S.length] ?? 4) * 1000);
     this.#tries = tries + 1;
     this.#send(now, MESSAGE_TYPE.discover, []);
   }
@@ -149,13 +152,13 @@ export class DhcpClient {
     };
   }
 
-  #send(now: Instant, type: number, extra: readonly (readonly [number, Uint8Array])[]): void {
+  #send(now: Instant, type: number, furtherOptions: readonly (readonly [number, Uint8Array])[]): void {
     const options = new Map<number, Uint8Array>([
       [OPTION.messageType, u8Bytes(type)],
       [OPTION.parameterRequestList, Uint8Array.of(1, 3, 6, 12, 15, 43, 54, 60, 66, 67, 128, 129, 210)],
       [OPTION.maximumMessageSize, Uint8Array.of(MESSAGE_BYTES_MAX >> 8, MESSAGE_BYTES_MAX & 255)],
       ...firmwareOptions(this.#identity),
-      ...extra,
+      ...furtherOptions,
     ]);
     const message = clientRequest(this.#identity.mac, options, {
       xid: this.#xid,

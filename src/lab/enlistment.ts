@@ -12,8 +12,8 @@ export class Enlistment {
   readonly #reported = Promise.withResolvers<boolean>();
 
   /** Call it with each line that was printed about a machine. */
-  note(words: string): void {
-    if (words === ENLISTED_WORDS) this.#reported.resolve(true);
+  observeLine(text: string): void {
+    if (text === ENLISTED_WORDS) this.#reported.resolve(true);
   }
 
   /**
@@ -22,13 +22,13 @@ export class Enlistment {
    */
   async whenReported(clock: Clock, signal: AbortSignal): Promise<boolean> {
     const end = (): void => this.#reported.resolve(false);
-    const late = clock.schedule(REPORT_MS_MAX, end);
+    const timer = clock.schedule(REPORT_MS_MAX, end);
     if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });
     try {
       return await this.#reported.promise;
     } finally {
-      late.cancel();
+      timer.cancel();
       signal.removeEventListener('abort', end);
     }
   }

@@ -3,7 +3,8 @@
 //
 // 1. At most LANES_MAX machines are on the way to their states at a time. If one fails, that is
 //    reported and the others continue.
-// 2. Once a machine is in its state, it is slowed down, so that a person can watch what it does next.
+// 2. A machine that has reached its planned state is slowed down, so that a person can watch what
+//    it does next.
 
 import { formatMac } from '../ground/address.ts';
 import { errorText } from '../ground/errors.ts';
@@ -14,21 +15,24 @@ import { awaitValue, type LabMachine, type LabRegion } from './lab-region.ts';
 import type { MachineStep } from './machine-actions.ts';
 import { SharedCable } from './shared-cable.ts';
 import { simulatedHardware } from './simulated-hardware.ts';
-import { SimulatedLife } from './simulated-life.ts';
+import { SwitchableMachine } from './simulated-life.ts';
 import { PowerSocket, type WebhookPower } from './webhook-power.ts';
 
 /**
- * Machines handled at the same time. One user acts for all of them, and queries the power of each
- * once it has its driver.
+ * The most machines handled at the same time. One user acts for all machines, and queries the power
+ * of each once it has its driver.
  */
 export const LANES_MAX = QUERIES_OF_PERSON_MAX;
-/** How long a machine in its state waits before each request to its region, in milliseconds. */
+/**
+ * How long a machine that has reached its planned state waits before each request to its region, in
+ * milliseconds.
+ */
 const WATCHED_PACE_MS = 300;
 const FAULT = 'simulated: memory bank DIMM_A1 has errors';
 
-interface Plugged {
+interface PluggedMachine {
   readonly plan: PlannedMachine;
-  readonly life: SimulatedLife;
+  readonly machine: SwitchableMachine;
   readonly socket: PowerSocket;
 }
 
@@ -37,15 +41,15 @@ interface FleetDeps {
   readonly region: LabRegion;
   readonly power: WebhookPower;
   readonly onStep: (machine: string, step: MachineStep) => void;
-  /** Called with each machine that has reached its state. */
-  readonly onPlaced: (machine: LabMachine) => void;
-  readonly onTrouble: (text: string) => void;
+  /** Called with each machine that has reached its planned state. */
+  readonly onGoalReached: (machine: LabMachine) => void;
+  readonly onProblem: (text: string) => void;
 }
 
 export class Fleet {
   readonly #deps: FleetDeps;
   readonly #cables: readonly SharedCable[];
-  readonly #machines: readonly Plugged[];
+  readonly #machines: readonly PluggedMachine[];
   #isClosed = false;
 
   private constructor(deps: FleetDeps, cables: readonly SharedCable[], plans: readonly PlannedMachine[]) {
@@ -59,16 +63,19 @@ export class Fleet {
     return new Fleet(deps, cables, plans);
   }
 
-  /** Brings every machine to its state. @param named false to keep the names that the region gave */
-  async lead(named: boolean): Promise<void> {
-    const waiting = [...this.#machines.entries()];
+  /**
+   * Brings every machine to its planned state. @param usesPlannedNames false to keep the names that
+   * the region gave
+   */
+  async bringAllToGoals(usesPlannedNames: boolean): Promise<void> {
+    const pendingMachines = [...this.#machines.entries()];
     const lane = async (): Promise<void> => {
-      for (let next = waiting.shift(); next !== undefined && !this.#isClosed; next = waiting.shift()) {
-        const [, machine] = next;
-        await this.#leadOne(machine, named).catch((error: unknown) => {
-          if (!this.#isClosed) this.#deps.onTrouble(`${machine.plan.hostname}: ${errorText(error)}`);
+      for (let next = pendingMachines.shift(); next !== undefined && !this.#isClosed; next = pendingMachines.shift()) {
+        const [, plugged] = next;
+        await this.#bringToGoal(plugged, usesPlannedNames).catch((error: unknown) => {
+          if (!this.#isClosed) this.#deps.onProblem(`${plugged.plan.hostname}: ${errorText(error)}`);
         });
-        machine.life.paceMs = WATCHED_PACE_MS;
+        plugged.machine.paceMs = WATCHED_PACE_MS;
       }
     };
     await Promise.all(Array.from({ length: LANES_MAX }, lane));
@@ -77,42 +84,47 @@ export class Fleet {
   /** Switches every machine off. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#machines.map(({ life }) => life.close()));
+    await Promise.all(this.#machines.map(({ machine }) => machine.close()));
     await Promise.all(this.#cables.map((cable) => cable.close()));
   }
 
-  #plug(plan: PlannedMachine, index: number): Plugged {
+  #plug(plan: PlannedMachine, index: number): PluggedMachine {
     const { files, power, onStep } = this.#deps;
     const cable = this.#cables[plan.rack];
     const place = files.racks[plan.rack]?.place;
     if (cable === undefined || place === undefined) throw new Error(`the plan has no rack ${plan.rack}`);
     const hardware = simulatedHardware(index, plan.kind);
     const fault = plan.goal === 'failed' ? { fault: FAULT } : {};
-    const life = new SimulatedLife(place, index, { hardware, plug: () => cable.plug(), cloudInit: true, ...fault });
-    const socket = power.plug(new PowerSocket(plan.hostname, life));
-    life.onOff = () => {
+    const machine = new SwitchableMachine(place, index, {
+      hardware,
+      plug: () => cable.plug(),
+      cloudInit: true,
+      ...fault,
+    });
+    const socket = power.plug(new PowerSocket(plan.hostname, machine));
+    machine.onOff = () => {
       socket.isOn = false;
     };
-    life.onStep = (step) => onStep(formatMac(hardware.mac), step);
-    return { plan, life, socket };
+    machine.onStep = (step) => onStep(formatMac(hardware.mac), step);
+    return { plan, machine, socket };
   }
 
-  async #leadOne({ plan, life, socket }: Plugged, named: boolean): Promise<void> {
-    const { region, power, onPlaced } = this.#deps;
+  async #bringToGoal({ plan, machine, socket }: PluggedMachine, usesPlannedNames: boolean): Promise<void> {
+    const { region, power, onGoalReached } = this.#deps;
     await socket.switchTo('on');
-    const { system_id: id } = await region.findEnlisted(formatMac(life.hardware.mac));
+    const { system_id: id } = await region.findEnlisted(formatMac(machine.hardware.mac));
     await awaitValue(`${plan.hostname} to be off`, async () => !socket.isOn || undefined);
     await region.update(id, {
-      ...(named ? { hostname: plan.hostname } : {}),
+      ...(usesPlannedNames ? { hostname: plan.hostname } : {}),
       power_type: 'webhook',
-      power_parameters: JSON.stringify(power.parameters(plan.hostname)),
+      power_parameters: JSON.stringify(power.powerParameters(plan.hostname)),
     });
     await region.queryPower(id);
-    await this.#reach(id, plan.goal);
-    onPlaced(await region.machine(id));
+    await this.#commandToGoal(id, plan.goal);
+    onGoalReached(await region.getMachine(id));
   }
 
-  async #reach(id: string, goal: MachineGoal): Promise<void> {
+  async #commandToGoal(id: string, goal: MachineGoal): Promise<void> {
     const { region } = this.#deps;
     if (goal === 'new') return;
     await region.command(id, 'accept', goal === 'failed' ? 'Failed commissioning' : 'Ready');

@@ -18,7 +18,7 @@ import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Enlistment } from './enlistment.ts';
 import { Fleet } from './fleet.ts';
 import { type PlannedMachine, planFleet } from './fleet-plan.ts';
-import { tellEvents } from './lab-events.ts';
+import { reportEvents } from './lab-events.ts';
 import { LAB_SYSTEM, type LabFiles, type LabRack, makeLabFiles, rackPlace } from './lab-files.ts';
 import { checkPorts } from './lab-ports.ts';
 import { type LabMachine, LabRegion } from './lab-region.ts';
@@ -38,13 +38,15 @@ const PINO_ERROR = 50;
 /** Machines between two progress lines. */
 const FLEET_REPORT_EVERY = 5;
 
-/** Runs the lab until `until` settles (Ctrl-C). @throws RackError if it cannot start */
-export async function runGuidedLab(size: LabSize, narrator: Narrator, until: Promise<void>): Promise<void> {
+/**
+ * Runs the lab until `interrupted` settles, as after Ctrl-C. @throws RackError if it cannot start
+ */
+export async function runGuidedLab(size: LabSize, narrator: Narrator, interrupted: Promise<void>): Promise<void> {
   await checkPorts(Array.from({ length: size.racks }, (_, index) => ({ place: rackPlace(index) })));
-  const lab = new GuidedLab(size, narrator, until);
+  const lab = new GuidedLab(size, narrator, interrupted);
   try {
-    await Promise.race([lab.run(), until]);
-    await until;
+    await Promise.race([lab.run(), interrupted]);
+    await interrupted;
   } finally {
     await lab.end();
   }
@@ -60,12 +62,12 @@ class GuidedLab {
   #power: WebhookPower | undefined;
   #fleet: Fleet | undefined;
   #running: Promise<void> = Promise.resolve();
-  #placed = 0;
+  #goalsReached = 0;
 
-  constructor(size: LabSize, narrator: Narrator, until: Promise<void>) {
+  constructor(size: LabSize, narrator: Narrator, interrupted: Promise<void>) {
     this.#size = size;
     this.#narrator = narrator;
-    void until.then(() => this.#stop.abort());
+    void interrupted.then(() => this.#stop.abort());
   }
 
   get #isFleet(): boolean {
@@ -102,84 +104,91 @@ class GuidedLab {
     this.#narrator.tell('lab', openingWords(machines, racks));
     const files = await makeLabFiles(racks);
     this.#files = files;
-    const [first, ...others] = files.racks;
-    if (first === undefined) return;
-    const region = new LabRegion(first.stateDir);
-    await this.#startFirst(first);
+    const [firstRack, ...otherRacks] = files.racks;
+    if (firstRack === undefined) return;
+    const region = new LabRegion(firstRack.stateDir);
+    await this.#startFirst(firstRack);
     const hint = this.#isFleet ? `: sign in as ${files.user} with the password ${files.password}` : '';
-    this.#narrator.tell('lab', `The region answers at ${regionPageUrl(first)}${hint}`);
+    this.#narrator.tell('lab', `The region answers at ${regionPageUrl(firstRack)}${hint}`);
     // A fleet has too many events to read.
     if (!this.#isFleet)
-      void tellEvents(first.stateDir, this.#narrator, this.#stop.signal, (name, words) => {
-        this.#enlistment.note(words);
-        void this.#tellName(name, words);
+      void reportEvents(firstRack.stateDir, this.#narrator, this.#stop.signal, (name, words) => {
+        this.#enlistment.observeLine(words);
+        void this.#reportName(name, words);
       });
-    for (const rack of others) {
+    for (const rack of otherRacks) {
       await this.#start(rack);
       await region.acceptRack(rack.name, rack.stateDir);
       this.#narrator.tell('rack', `${rack.name} serves ${rack.place.octets}.0/22; the region has accepted it`);
     }
-    await this.#fill(files, region);
+    await this.#runFleet(files, region);
   }
 
-  async #fill(files: LabFiles, region: LabRegion): Promise<void> {
+  async #runFleet(files: LabFiles, region: LabRegion): Promise<void> {
     const { machines, racks } = this.#size;
     this.#power = new WebhookPower('127.0.0.1', keyPart(systemClock, TOKEN_CHARACTERS));
     await this.#power.listen();
     const isFleet = this.#isFleet;
-    let last: LabMachine | undefined;
-    const parts = {
+    let lastMachine: LabMachine | undefined;
+    const fleetDeps = {
       files,
       region,
       power: this.#power,
       onStep: (mac: string, step: Parameters<typeof stepWords>[0]): void => {
-        const words = isFleet || this.#placed > 0 ? undefined : stepWords(step);
-        const who = step.name === 'power-on' ? `The simulated machine ${mac}` : 'It';
-        if (words !== undefined) this.#narrator.tell('machine', `${who} ${words}`);
+        const words = isFleet || this.#goalsReached > 0 ? undefined : stepWords(step);
+        const subject = step.name === 'power-on' ? `The simulated machine ${mac}` : 'It';
+        if (words !== undefined) this.#narrator.tell('machine', `${subject} ${words}`);
       },
-      onPlaced: (machine: LabMachine): void => {
-        last = machine;
-        this.#placed += 1;
-        const isNews = this.#placed === machines || this.#placed % FLEET_REPORT_EVERY === 0;
-        if (isFleet && isNews) this.#narrator.tell('lab', formatFleetProgress(this.#placed, machines));
+      onGoalReached: (machine: LabMachine): void => {
+        lastMachine = machine;
+        this.#goalsReached += 1;
+        const isReportDue = this.#goalsReached === machines || this.#goalsReached % FLEET_REPORT_EVERY === 0;
+        if (isFleet && isReportDue) this.#narrator.tell('lab', formatFleetProgress(this.#goalsReached, machines));
       },
-      onTrouble: (text: string): void => this.#narrator.tell('problem', text),
+      onProblem: (text: string): void => this.#narrator.tell('problem', text),
     };
-    const alone: PlannedMachine = { hostname: 'machine', kind: simulatedHardware(0), goal: 'new', rack: 0 };
-    this.#fleet = await Fleet.open(parts, isFleet ? planFleet(machines, racks) : [alone]);
-    await this.#fleet.lead(isFleet);
+    const singleMachine: PlannedMachine = { hostname: 'machine', kind: simulatedHardware(0), goal: 'new', rack: 0 };
+    this.#fleet = await Fleet.open(fleetDeps, isFleet ? planFleet(machines, racks) : [singleMachine]);
+    await this.#fleet.bringAllToGoals(isFleet);
     if (!isFleet) await this.#enlistment.whenReported(systemClock, this.#stop.signal);
-    if (!this.#stop.signal.aborted) this.#tellNext(files, isFleet ? undefined : last?.hostname);
+    if (!this.#stop.signal.aborted) this.#showNextSteps(files, isFleet ? undefined : lastMachine?.hostname);
   }
 
-  #tellNext(files: LabFiles, machine: string | undefined): void {
-    const [first] = files.racks;
-    if (first === undefined) return;
+  #showNextSteps(files: LabFiles, machine: string | undefined): void {
+    const [firstRack] = files.racks;
+    if (firstRack === undefined) return;
     const { user, password, userData } = files;
-    const more = { program: ownProgram(), system: LAB_SYSTEM, machine };
+    const commandParts = { program: ownProgram(), system: LAB_SYSTEM, machine };
     this.#narrator.show(
-      nextSteps({ pageUrl: regionPageUrl(first), user, password, configFile: first.configFile, userData, ...more }),
+      nextSteps({
+        pageUrl: regionPageUrl(firstRack),
+        user,
+        password,
+        configFile: firstRack.configFile,
+        userData,
+        ...commandParts,
+      }),
     );
   }
 
   /** Starts the first rack, and waits until the region answers. */
   async #startFirst(rack: LabRack): Promise<void> {
-    const up = Promise.withResolvers<void>();
+    const regionUp = Promise.withResolvers<void>();
     await this.#start(rack, ({ event }) => {
-      if (event === 'region.up') up.resolve();
+      if (event === 'region.up') regionUp.resolve();
     });
-    const late = systemClock.schedule(REGION_MS_MAX, () =>
-      up.reject(new RackError('not-running', `the region did not answer within ${REGION_MS_MAX / 1000} s`)),
+    const timer = systemClock.schedule(REGION_MS_MAX, () =>
+      regionUp.reject(new RackError('not-running', `the region did not answer within ${REGION_MS_MAX / 1000} s`)),
     );
-    this.#stop.signal.addEventListener('abort', () => up.reject(new RackError('not-running', 'the lab ends')));
-    await up.promise.finally(() => late.cancel());
+    this.#stop.signal.addEventListener('abort', () => regionUp.reject(new RackError('not-running', 'the lab ends')));
+    await regionUp.promise.finally(() => timer.cancel());
   }
 
   async #start(rack: LabRack, onLine: (line: LogLine) => void = () => undefined): Promise<void> {
     const daemon = await DaemonProcess.start({
       config: rack.configFile,
       onLine: (line) => {
-        // Racks stop one after another: one reports that another is gone.
+        // Racks stop one after another, and one may report that another is gone.
         const isProblem = line.level >= PINO_ERROR && !this.#stop.signal.aborted;
         if (isProblem) this.#narrator.tell('problem', `${rack.name}: ${line.msg}`);
         onLine(line);
@@ -194,7 +203,7 @@ class GuidedLab {
   }
 
   /** Looks a deployed machine up in the rack's DNS. */
-  async #tellName(hostname: string, words: string): Promise<void> {
+  async #reportName(hostname: string, words: string): Promise<void> {
     if (words !== 'is Deployed') return;
     const { octets, dnsPort } = rackPlace(0);
     const resolver = new Resolver();

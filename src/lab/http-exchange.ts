@@ -38,10 +38,10 @@ export class HttpExchange {
   }
 
   /** Begins a request that `timeout` will return at this time. */
-  beginLater(request: HttpRequest, at: Instant): void {
+  beginLater(request: HttpRequest, sendAt: Instant): void {
     this.#request = request;
     this.#tries = 0;
-    this.#retryAt = at;
+    this.#retryAt = sendAt;
   }
 
   /** Notes that the request failed. @returns its URL, and whether it will be sent again */
@@ -53,7 +53,10 @@ export class HttpExchange {
     return { url, willRetry: true };
   }
 
-  /** The request if it is due to be sent now; `late` if its answer is overdue: call `fail`. */
+  /**
+   * Returns the request if it is due to be sent now, or `late` if its answer is overdue. After
+   * `late`, call `fail`.
+   */
   timeout(now: Instant): HttpRequest | 'late' | undefined {
     if (this.#retryAt !== undefined && now >= this.#retryAt && this.#request !== undefined)
       return this.#send(this.#request, now);

@@ -16,10 +16,10 @@ const eventShape = z.looseObject({
 });
 
 /**
- * @param stateDir that of the rack with the region @param onState called with the words for each
- * event of a machine
+ * Reports events until `signal` is aborted. @param stateDir the state directory of the rack with
+ * the region @param onState called with the text for each event of a machine
  */
-export async function tellEvents(
+export async function reportEvents(
   stateDir: string,
   narrator: Narrator,
   signal: AbortSignal,
@@ -27,7 +27,8 @@ export async function tellEvents(
 ): Promise<void> {
   await followEvents({
     stateDir,
-    // From the first event on: the region is new, and that event may come before the stream opens.
+    // Start with the first event: the region is new, and its first event may come before the stream
+    // opens.
     path: (last = '0') => `${EVENTS_PATH}&after=${last}`,
     after: undefined,
     onEvent: ({ event: kind, data }) => {

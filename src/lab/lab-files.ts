@@ -47,7 +47,7 @@ const PASSWORD_CHARACTERS = 10;
 const IMAGE_BYTES = 64 * 1024 * 1024;
 const HELLO = '#cloud-config\nruncmd:\n  - echo "hello from the lab" > /etc/motd\n';
 /** The lease time, longer than a lab runs: a simulated machine's system requests its address only once. */
-const LEASE = '1d';
+const LEASE_TIME = '1d';
 
 /** Addresses and ports of rack 0 to 3. */
 export function rackPlace(index: number): LabPlace {
@@ -67,12 +67,12 @@ export function rackPlace(index: number): LabPlace {
 
 export async function makeLabFiles(racks: number): Promise<LabFiles> {
   const directory = makeTemporaryDirectory(LAB_DIRECTORY);
-  const made = Array.from({ length: racks }, (_, index) => makeRack(directory, index));
-  const [first] = made;
+  const createdRacks = Array.from({ length: racks }, (_, index) => makeRack(directory, index));
+  const [first] = createdRacks;
   if (first === undefined) throw new Error('a lab has a rack');
   const userData = join(directory, 'hello.yaml');
   writeFileSync(userData, HELLO);
-  return { directory, racks: made, user: LAB_USER, password: await makeAccount(first.stateDir), userData };
+  return { directory, racks: createdRacks, user: LAB_USER, password: await makeAccount(first.stateDir), userData };
 }
 
 function makeRack(directory: string, index: number): LabRack {
@@ -90,10 +90,10 @@ function makeRack(directory: string, index: number): LabRack {
 }
 
 /**
- * A rack's configuration, with a network large enough for a fleet. @param elsewhere the name of a
- * rack that uses the first one's region
+ * Builds a rack's configuration, with a network large enough for a fleet. @param remoteRack the
+ * name of a rack that uses the first rack's region
  */
-function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
+function guidedConfig(place: LabPlace, stateDir: string, remoteRack?: string): string {
   const net = place.octets.replace(/\.0$/, '');
   const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;
   const text = labConfig(place, stateDir)
@@ -103,11 +103,11 @@ function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): st
       /^( +)ip_range_high: .*$/m,
       `$1ip_range_high: ${net}.2.250\n$1static_ip_range_low: ${net}.1.1\n$1static_ip_range_high: ${net}.1.250`,
     )
-    .replace('dhcp: {', `dhcp: { lease_time: ${LEASE},`);
-  if (elsewhere === undefined) return text;
+    .replace('dhcp: {', `dhcp: { lease_time: ${LEASE_TIME},`);
+  if (remoteRack === undefined) return text;
   return text
-    .replace(/^name: .*$/m, `name: ${elsewhere}`)
-    .replace(/^( +- name: ).*$/m, `$1${elsewhere}`)
+    .replace(/^name: .*$/m, `name: ${remoteRack}`)
+    .replace(/^( +- name: ).*$/m, `$1${remoteRack}`)
     .replace(/^region: .*$/m, `region: { mode: remote, url: "${region}" }`);
 }
 
@@ -157,7 +157,7 @@ export async function makeAccount(stateDir: string): Promise<string> {
 
 /** A public key without a private half: simulated machines offer no login. */
 function standInKey(): string {
-  const word = (text: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]);
-  const bytes = Buffer.concat([word('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), systemClock.randomBytes(32)]);
+  const encodeField = (text: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]);
+  const bytes = Buffer.concat([encodeField('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), systemClock.randomBytes(32)]);
   return `ssh-ed25519 ${bytes.toString('base64')} stand-in@lab`;
 }

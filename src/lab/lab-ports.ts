@@ -1,5 +1,5 @@
-// Checks that a lab's ports are free before it starts anything. If one is not, the error names the
-// process that holds it.
+// Checks that a lab's ports are free before it starts anything. The error for a port in use names
+// the process that holds it.
 
 import { createServer } from 'node:net';
 import { readUserName } from '../files/ownership.ts';
@@ -40,7 +40,8 @@ function portInUse(host: string, port: number, cause: unknown): RackError {
 }
 
 /**
- * Names the owner of a port and the remedy, which must never be to end a rack that machines depend on. Pure.
+ * Describes the owner of a port and the remedy, which must never be to end a rack that machines
+ * depend on. Pure.
  * @param parent the process that started the owner; undefined if unknown
  */
 export function describeOwner(owner: PortOwner | undefined, port: number, parent?: PortProcess): string {
@@ -50,28 +51,28 @@ export function describeOwner(owner: PortOwner | undefined, port: number, parent
   const user = readUserName(uid);
   if (program === undefined)
     return `by a process of user ${user}, which may be a rack that machines depend on; the lab needs this port. ${hint}`;
-  const named = `process ${program.pid} of user ${user}`;
+  const processText = `process ${program.pid} of user ${user}`;
   if (isLab(program.words)) {
     // A lab's rack ends with its lab, but not the other way round.
-    const isItsRack = isRack(program.words) && parent !== undefined && isLab(parent.words);
-    const lab = isItsRack ? parent.pid : program.pid;
-    const it = `process ${lab} of user ${user}`;
-    return `by another lab (${it}): only one lab can run on a host at a time. End it with Ctrl-C where it runs, or with \`kill ${lab}\``;
+    const isRackOfLab = isRack(program.words) && parent !== undefined && isLab(parent.words);
+    const labPid = isRackOfLab ? parent.pid : program.pid;
+    const labText = `process ${labPid} of user ${user}`;
+    return `by another lab (${labText}): only one lab can run on a host at a time. End it with Ctrl-C where it runs, or with \`kill ${labPid}\``;
   }
   if (isRack(program.words)) {
     return (
-      `by a rack that runs on this host (${named}), and machines may depend on it; the lab needs this port. ` +
+      `by a rack that runs on this host (${processText}), and machines may depend on it; the lab needs this port. ` +
       'Try the lab on another host, or while that rack is stopped'
     );
   }
-  return `by ${program.name} (${named}); the lab needs this port`;
+  return `by ${program.name} (${processText}); the lab needs this port`;
 }
 
 const isCommand = (words: readonly string[], command: string): boolean => {
-  const program = words.findIndex((word) => /(?:^|\/)(?:rackboot(?:\.js)?|main\.[jt]s)$/.test(word));
-  return program >= 0 && words.indexOf(command, program + 1) >= 0;
+  const programIndex = words.findIndex((word) => /(?:^|\/)(?:rackboot(?:\.js)?|main\.[jt]s)$/.test(word));
+  return programIndex >= 0 && words.indexOf(command, programIndex + 1) >= 0;
 };
 const isRack = (words: readonly string[]): boolean => isCommand(words, 'run');
-/** True for a lab, and for a rack of one, whose configuration is in the lab's directory. */
+/** True for a lab, and for a lab's rack, whose configuration is in the lab's directory. */
 const isLab = (words: readonly string[]): boolean =>
   isCommand(words, 'lab') || (isRack(words) && words.some((word) => word.includes(`/${LAB_DIRECTORY}`)));

@@ -6,7 +6,7 @@ import { askDaemon, MACHINES_PATH } from '../control/ask-daemon.ts';
 import { sleep } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
 
-const RACKS = '/MAAS/api/2.0/nodegroups/';
+const RACKS_PATH = '/MAAS/api/2.0/nodegroups/';
 const CHECK_EVERY_MS = 250;
 /** How long to wait for a machine or a rack, in milliseconds. */
 const WAIT_MS_MAX = 90_000;
@@ -24,12 +24,12 @@ export type LabMachine = z.infer<typeof machineShape>;
 const rackShape = z.looseObject({ uuid: z.string(), name: z.string(), status_name: z.string() });
 const statusShape = z.looseObject({ region: z.looseObject({ state: z.string() }).nullish() });
 
-type Fields = Readonly<Record<string, string>>;
+type FormFields = Readonly<Record<string, string>>;
 
 export class LabRegion {
   readonly #stateDir: string;
 
-  /** @param stateDir that of the rack with the region */
+  /** @param stateDir the state directory of the rack with the region */
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
   }
@@ -43,12 +43,12 @@ export class LabRegion {
     });
   }
 
-  async machine(id: string): Promise<LabMachine> {
+  async getMachine(id: string): Promise<LabMachine> {
     return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`));
   }
 
   /** Changes a machine's record: its name, its driver. */
-  async update(id: string, fields: Fields): Promise<LabMachine> {
+  async update(id: string, fields: FormFields): Promise<LabMachine> {
     return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`, 'PUT', encodeForm(fields)));
   }
 
@@ -72,11 +72,11 @@ export class LabRegion {
    * Gives a machine a life-cycle command. Waits until it is in the resulting state and no power
    * task is left.
    */
-  async command(id: string, op: string, wanted: string, fields: Fields = {}): Promise<void> {
+  async command(id: string, op: string, targetStatus: string, fields: FormFields = {}): Promise<void> {
     await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', encodeForm(fields));
-    await awaitValue(`${id} to be ${wanted}`, async () => {
-      const { status_name: status, power_task: task } = await this.machine(id);
-      return (status === wanted && task === '') || undefined;
+    await awaitValue(`${id} to be ${targetStatus}`, async () => {
+      const { status_name: status, power_task: task } = await this.getMachine(id);
+      return (status === targetStatus && task === '') || undefined;
     });
   }
 
@@ -85,15 +85,18 @@ export class LabRegion {
     await askDaemon(this.#stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', encodeForm({ system_id: id }));
   }
 
-  /** Accepts a rack once it has registered, and waits until its link is up. @param stateDir that rack's */
+  /**
+   * Accepts a rack once it has registered, and waits until its link is up. @param stateDir the
+   * state directory of that rack
+   */
   async acceptRack(name: string, stateDir: string): Promise<void> {
     const { uuid } = await awaitValue(`the rack ${name}`, async () =>
       z
         .array(rackShape)
-        .parse(await askDaemon(this.#stateDir, RACKS))
+        .parse(await askDaemon(this.#stateDir, RACKS_PATH))
         .find((rack) => rack.name === name),
     );
-    await askDaemon(this.#stateDir, `${RACKS}?op=accept`, 'POST', encodeForm({ uuid }));
+    await askDaemon(this.#stateDir, `${RACKS_PATH}?op=accept`, 'POST', encodeForm({ uuid }));
     await awaitValue(`the link of ${name}`, async () => {
       const { region } = statusShape.parse(await askDaemon(stateDir, '/status'));
       return region?.state === 'up' || undefined;
@@ -101,7 +104,7 @@ export class LabRegion {
   }
 }
 
-const encodeForm = (fields: Fields): string => new URLSearchParams(fields).toString();
+const encodeForm = (fields: FormFields): string => new URLSearchParams(fields).toString();
 
 /** Polls until there is a value. @throws RackError `not-running` after WAIT_MS_MAX */
 export async function awaitValue<T>(what: string, poll: () => Promise<T | undefined>): Promise<T> {

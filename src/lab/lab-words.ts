@@ -17,7 +17,7 @@ interface LabEvent {
   readonly params?: unknown;
 }
 
-/** Recognised by their code: a new state, and a stage of cloud-init. */
+/** The events that are recognised by their code: a new state, and a stage of cloud-init. */
 const reportedEvent = z.discriminatedUnion('code', [
   z.object({ code: z.literal('status-changed'), params: z.object({ to: z.string() }) }),
   z.object({
@@ -30,7 +30,7 @@ interface NextSteps {
   readonly pageUrl: string;
   readonly user: string;
   readonly password: string;
-  /** The words that run Rackboot's command line here: `node bin/rackboot.js`. */
+  /** The command that runs Rackboot's command line here: `node bin/rackboot.js`. */
   readonly program: string;
   readonly configFile: string;
   readonly userData: string;
@@ -39,14 +39,14 @@ interface NextSteps {
   readonly machine: string | undefined;
 }
 
-const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
+const formatCount = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
 
 export function openingWords(machines: number, racks: number): string {
-  const what = `${racks === 1 ? 'a real rack' : `${racks} real racks`} and ${count(machines, 'simulated machine')}`;
+  const what = `${racks === 1 ? 'a real rack' : `${racks} real racks`} and ${formatCount(machines, 'simulated machine')}`;
   return `A safe lab on this host's loopback: ${what}. No network is touched.`;
 }
 
-/** Undefined for most steps, which are not shown. */
+/** Describes a step; undefined for most steps, which are not shown. */
 export function stepWords({ name, text }: MachineStep): string | undefined {
   switch (name) {
     case 'power-on':
@@ -66,9 +66,9 @@ const isLastStage = ({ name, isEnd, result }: StageReport): boolean =>
   name === 'modules-final' && isEnd && result === 'SUCCESS';
 
 /** Faults whose description repeats the type: "power on failed" of the type "Failed to power on node". */
-const NAMES_ITS_TYPE: ReadonlySet<unknown> = new Set(['power-failed', 'power-query-failed']);
+const REPEATS_ITS_TYPE: ReadonlySet<unknown> = new Set(['power-failed', 'power-query-failed']);
 
-/** Undefined if the event is not shown. */
+/** Describes an event; undefined if the event is not shown. */
 export function eventWords(event: LabEvent): string | undefined {
   const { type, description, level, hostname } = event;
   // Events of racks' interfaces concern no machine.
@@ -86,18 +86,18 @@ export function eventWords(event: LabEvent): string | undefined {
   if (said?.code === 'stage-reported' && isLastStage(said.params)) return said.params.said;
   if (type === 'Node status event') return undefined;
   if (!/^(?:WARNING|ERROR|CRITICAL)$/.test(level)) return undefined;
-  return NAMES_ITS_TYPE.has(event.code) ? description : `${type}: ${description}`;
+  return REPEATS_ITS_TYPE.has(event.code) ? description : `${type}: ${description}`;
 }
 
-/** Undefined for most lines, which are not shown. */
+/** Describes a line of the rack's log; undefined for most lines, which are not shown. */
 export function rackWords({ event, address, file, bytes }: LogLine): string | undefined {
-  const how = event.startsWith('tftp.') ? 'TFTP' : 'HTTP';
+  const protocol = event.startsWith('tftp.') ? 'TFTP' : 'HTTP';
   switch (event) {
     case 'dhcp.offer':
       return `offers ${address} and ${file === '' || file === undefined ? 'nothing to load' : file} (DHCP)`;
     case 'tftp.sent':
     case 'http.file-sent':
-      return `has sent ${String(file).split('/').at(-1)}, ${(Number(bytes) / 1_000_000).toFixed(1)} MB (${how})`;
+      return `has sent ${String(file).split('/').at(-1)}, ${(Number(bytes) / 1_000_000).toFixed(1)} MB (${protocol})`;
     default:
       return undefined;
   }
@@ -115,7 +115,7 @@ const pageLines = ({
 /** One command per line, ready to copy. */
 export function nextSteps(next: NextSteps): readonly string[] {
   const { program, configFile, userData, system, machine } = next;
-  const questions: readonly (readonly [string, string])[] =
+  const suggestions: readonly (readonly [string, string])[] =
     machine === undefined
       ? [
           ['Machines', 'machines list'],
@@ -127,7 +127,7 @@ export function nextSteps(next: NextSteps): readonly string[] {
           ['Deploy', `machines deploy ${machine} ${system} --user-data ${userData}`],
           ['Release', `machines release ${machine}`],
         ];
-  const commands = questions.map(([why, what]) => `  ${why.padEnd(9)} ${program} ${what}`);
+  const commands = suggestions.map(([why, what]) => `  ${why.padEnd(9)} ${program} ${what}`);
   return [
     '',
     'What to try next',
@@ -149,7 +149,7 @@ export function virtualSteps(
 ): readonly string[] {
   const { program, configFile, machine, console } = next;
   const run = `sudo ${program}`;
-  const which = `--config ${configFile}`;
+  const configFlag = `--config ${configFile}`;
   return [
     '',
     'What to try next',
@@ -158,10 +158,10 @@ export function virtualSteps(
     '                A machine that you deploy lets in the SSH keys of its owner: ssh debian@ADDRESS',
     `  Its console:  sudo less ${console}`,
     '  In another terminal, in this directory:',
-    `    Look      ${run} machines show ${machine} ${which}`,
-    `    Its boot  ${run} trace ${machine} ${which}`,
-    `    Accept    ${run} machines accept ${machine} --skip-commissioning ${which}`,
-    `    Check     ${run} doctor ${which}`,
+    `    Look      ${run} machines show ${machine} ${configFlag}`,
+    `    Its boot  ${run} trace ${machine} ${configFlag}`,
+    `    Accept    ${run} machines accept ${machine} --skip-commissioning ${configFlag}`,
+    `    Check     ${run} doctor ${configFlag}`,
     '  To deploy machines of your own: docs/first-machine.md, "Install the rack".',
     'Ctrl-C ends the lab and removes everything.',
     '',
@@ -169,14 +169,15 @@ export function virtualSteps(
 }
 
 export function removedWords(machines: number, racks: number, directory: string): string {
-  return `The lab has ended. Removed: ${count(racks, 'rack')}, ${count(machines, 'simulated machine')} and ${directory}. Nothing is left.`;
+  return `The lab has ended. Removed: ${formatCount(racks, 'rack')}, ${formatCount(machines, 'simulated machine')} and ${directory}. Nothing is left.`;
 }
 
-/** @param kept the directory of the boot environment; undefined: none was built */
-export function virtualRemovedWords(parts: readonly string[], kept: string | undefined): string {
-  const next = kept === undefined ? '' : ` Kept for the next time: ${kept}, which you may remove (sudo rm -r).`;
-  return `The lab has ended. Removed: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.${next}`;
+/** @param keptDirectory the directory of the boot environment; undefined if none was built */
+export function virtualRemovedWords(parts: readonly string[], keptDirectory: string | undefined): string {
+  const keptText =
+    keptDirectory === undefined ? '' : ` Kept for the next time: ${keptDirectory}, which you may remove (sudo rm -r).`;
+  return `The lab has ended. Removed: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.${keptText}`;
 }
 
 export const formatFleetProgress = (done: number, machines: number): string =>
-  `${done} of ${count(machines, 'machine')} ${done === 1 ? 'has reached its planned state' : 'have reached their planned states'}`;
+  `${done} of ${formatCount(machines, 'machine')} ${done === 1 ? 'has reached its planned state' : 'have reached their planned states'}`;

@@ -31,15 +31,15 @@ export function parsePxelinuxConfig(text: string): LoaderInstruction | undefined
     if (key === 'label') labels.push({ name: value, values: new Map() });
     else (labels.at(-1)?.values ?? globals).set(key, value);
   }
-  const wanted = globals.get('default') ?? globals.get('ontimeout');
-  const values = labels.find(({ name }) => name === wanted)?.values ?? labels[0]?.values ?? globals;
+  const defaultLabel = globals.get('default') ?? globals.get('ontimeout');
+  const values = labels.find(({ name }) => name === defaultLabel)?.values ?? labels[0]?.values ?? globals;
   if (values.has('localboot')) return { kind: 'local' };
   const kernel = values.get('kernel') ?? values.get('linux') ?? values.get('com32');
   if (kernel === undefined) return undefined;
   if (/chain\.c32$/.test(kernel)) return { kind: 'local' };
   const append = values.get('append') ?? '';
-  const appended = /(?:^|\s)initrd=(\S+)/.exec(append)?.[1];
-  const initrd = values.get('initrd') ?? appended;
+  const initrdArgument = /(?:^|\s)initrd=(\S+)/.exec(append)?.[1];
+  const initrd = values.get('initrd') ?? initrdArgument;
   if (initrd === undefined) return { kind: 'other', kernel };
   return {
     kind: 'linux',

@@ -36,7 +36,7 @@ export class MachineRunner {
   #http: AbortController | undefined;
   #address: Ipv4 = ANY;
   #timer: Timer | undefined;
-  #closed = false;
+  #isClosed = false;
   #finish: ((outcome: MachineOutcome) => void) | undefined;
 
   constructor(machine: SimulatedMachine, options: MachineRunnerOptions) {
@@ -54,13 +54,13 @@ export class MachineRunner {
       source,
       broadcast: true,
       onDatagrams: (datagrams) => {
-        for (const { bytes } of datagrams) this.#input({ kind: 'dhcp', bytes: copyBytes(bytes) });
+        for (const { bytes } of datagrams) this.#handleInput({ kind: 'dhcp', bytes: copyBytes(bytes) });
       },
     });
     try {
       return await new Promise<MachineOutcome>((resolve) => {
         this.#finish = resolve;
-        this.#input({ kind: 'power-on' });
+        this.#handleInput({ kind: 'power-on' });
       });
     } finally {
       await this.close();
@@ -69,7 +69,7 @@ export class MachineRunner {
 
   /** Cuts the machine's power and network at once. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#timer?.cancel();
     this.#http?.abort();
     this.#dhcp?.close();
@@ -78,14 +78,14 @@ export class MachineRunner {
     if (tftp !== undefined) (await tftp.socket).close();
   }
 
-  #input(input: MachineInput): void {
-    if (this.#closed) return;
+  #handleInput(input: MachineInput): void {
+    if (this.#isClosed) return;
     for (const action of this.#machine.handle(input, this.#options.clock.now())) this.#perform(action);
     this.#timer?.cancel();
     const { deadline } = this.#machine;
     if (deadline === undefined) return;
     const delay = Math.max(0, deadline - this.#options.clock.now());
-    this.#timer = this.#options.clock.schedule(delay, () => this.#input({ kind: 'timeout' }));
+    this.#timer = this.#options.clock.schedule(delay, () => this.#handleInput({ kind: 'timeout' }));
   }
 
   #perform(action: MachineAction): void {
@@ -118,7 +118,9 @@ export class MachineRunner {
     }
     const port = action.port === 0 ? this.#options.tftpPort : action.port;
     const { socket } = this.#tftp;
-    void socket.then((open) => open.send([{ bytes: action.bytes, to: { kind: 'unicast', address: action.to, port } }]));
+    void socket.then((openSocket) =>
+      openSocket.send([{ bytes: action.bytes, to: { kind: 'unicast', address: action.to, port } }]),
+    );
   }
 
   #openTftp(): Promise<DatagramSocket> {
@@ -127,24 +129,24 @@ export class MachineRunner {
       port: 0,
       onDatagrams: (datagrams) => {
         for (const { bytes, from, fromPort } of datagrams)
-          this.#input({ kind: 'tftp', bytes: copyBytes(bytes), from, fromPort });
+          this.#handleInput({ kind: 'tftp', bytes: copyBytes(bytes), from, fromPort });
       },
     });
   }
 
   async #fetch(action: HttpAction): Promise<void> {
     this.#http?.abort();
-    const current = new AbortController();
-    this.#http = current;
-    const input = await this.#exchange(action, current.signal).catch(
+    const controller = new AbortController();
+    this.#http = controller;
+    const input = await this.#sendHttp(action, controller.signal).catch(
       (error: unknown) => ({ kind: 'http-failed', reason: errorText(error) }) as const,
     );
-    if (this.#http !== current) return;
+    if (this.#http !== controller) return;
     this.#http = undefined;
-    this.#input(input);
+    this.#handleInput(input);
   }
 
-  async #exchange({ method, url, fields, body }: HttpAction, signal: AbortSignal): Promise<MachineInput> {
+  async #sendHttp({ method, url, fields, body }: HttpAction, signal: AbortSignal): Promise<MachineInput> {
     const type = body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
     const answer = await openHttp({
       url: new URL(url),

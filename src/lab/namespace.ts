@@ -30,10 +30,10 @@ export class LabNamespace {
     const namespace = new LabNamespace(name);
     try {
       namespace.ip('link', 'set', 'lo', 'up');
-      // Without a fixed hardware address the bridge would take over that of an added host, and miss
-      // frames to its former one.
-      const own = ['address', BRIDGE_ADDRESS];
-      namespace.ip('link', 'add', BRIDGE, ...own, 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0');
+      // Without a fixed hardware address, the bridge would adopt the address of an added host, and
+      // miss frames to its previous address.
+      const fixedAddress = ['address', BRIDGE_ADDRESS];
+      namespace.ip('link', 'add', BRIDGE, ...fixedAddress, 'type', 'bridge', 'stp_state', '0', 'forward_delay', '0');
       namespace.ip('address', 'add', `${address}/${prefix}`, 'dev', BRIDGE);
       namespace.ip('link', 'set', BRIDGE, 'up');
     } catch (error) {
@@ -77,8 +77,8 @@ export class LabNamespace {
     args: readonly string[],
     options: SpawnOptions & { readonly host?: string } = {},
   ): ChildProcess {
-    const { host = this.name, ...rest } = options;
-    return spawn('ip', ['netns', 'exec', host, command, ...args], rest);
+    const { host = this.name, ...spawnOptions } = options;
+    return spawn('ip', ['netns', 'exec', host, command, ...args], spawnOptions);
   }
 
   /** The names of the namespace and of its client hosts. */

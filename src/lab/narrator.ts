@@ -22,8 +22,8 @@ export class Narrator {
   }
 
   tell(speaker: Speaker, text: string): void {
-    const at = ((this.#clock.now() - this.#startedAt) / 1000).toFixed(2).padStart(7);
-    this.#print(`${at} s  ${styleText(STYLES[speaker], speaker.padEnd(9))} ${cleanText(text)}`);
+    const elapsed = ((this.#clock.now() - this.#startedAt) / 1000).toFixed(2).padStart(7);
+    this.#print(`${elapsed} s  ${styleText(STYLES[speaker], speaker.padEnd(9))} ${cleanText(text)}`);
   }
 
   /** Prints lines without time and speaker, to read or copy. */

@@ -1,17 +1,17 @@
-// Notices when the program that started this one has ended. npm passes SIGTERM only to its shell,
-// which ends without passing it on.
+// Notices when the program that started this one has ended. npm sends SIGTERM only to its shell,
+// which ends without passing the signal on.
 
 import { systemClock } from '../ground/clock.ts';
 
 /** How often the parent is checked, in milliseconds. */
-const PARENT_MS = 500;
+const PARENT_CHECK_MS = 500;
 
-/** Calls `end` once when this process gets another parent. Does not keep this process alive. */
-export function whenParentEnds(end: () => void): void {
+/** Calls `onEnd` once, when this process gets another parent. Does not keep this process alive. */
+export function whenParentEnds(onEnd: () => void): void {
   const parent = process.ppid;
   const checkParent = (): void => {
-    if (process.ppid === parent) systemClock.schedule(PARENT_MS, checkParent);
-    else end();
+    if (process.ppid === parent) systemClock.schedule(PARENT_CHECK_MS, checkParent);
+    else onEnd();
   };
   checkParent();
 }

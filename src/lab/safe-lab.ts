@@ -32,7 +32,7 @@ const PLACE_MAX = 177;
 export function labPlace(index: number): LabPlace {
   if (index > PLACE_MAX) throw new RangeError(`there are no places on loopback after ${PLACE_MAX}, so not ${index}`);
   /** The first place has the ports that people read; the others have theirs in ranges of 200. */
-  const port = (first: number, further: number): number => (index === 0 ? first : further + index);
+  const port = (firstPort: number, rangeStart: number): number => (index === 0 ? firstPort : rangeStart + index);
   return {
     octets: `127.${77 + index}.0`,
     source: ipv4(0x7f4d00fe + index * 0x10000),
@@ -76,14 +76,14 @@ export function labConfig(place: LabPlace, stateDir: string): string {
 export function makeStandInTree(tree: string): void {
   const images = join(tree, 'amd64', 'generic', 'bookworm', 'commissioning');
   mkdirSync(images, { recursive: true });
-  writeFileSync(join(tree, 'lpxelinux.0'), standIn('loader', STAND_IN_LOADER_BYTES));
-  writeFileSync(join(tree, 'ldlinux.c32'), standIn('core of the loader', STAND_IN_LOADER_BYTES));
-  writeFileSync(join(images, 'linux'), standIn('kernel', STAND_IN_KERNEL_BYTES));
-  writeFileSync(join(images, 'initrd.gz'), standIn('initrd', STAND_IN_INITRD_BYTES));
+  writeFileSync(join(tree, 'lpxelinux.0'), standInBytes('loader', STAND_IN_LOADER_BYTES));
+  writeFileSync(join(tree, 'ldlinux.c32'), standInBytes('core of the loader', STAND_IN_LOADER_BYTES));
+  writeFileSync(join(images, 'linux'), standInBytes('kernel', STAND_IN_KERNEL_BYTES));
+  writeFileSync(join(images, 'initrd.gz'), standInBytes('initrd', STAND_IN_INITRD_BYTES));
 }
 
 /** Reproducible bytes that differ between files. */
-function standIn(name: string, bytes: number): Buffer {
+function standInBytes(name: string, bytes: number): Buffer {
   const block = createHash('sha512').update(`stand-in ${name}`).digest();
   return Buffer.alloc(bytes, block);
 }

@@ -36,7 +36,7 @@ export class SharedCable {
   /** A network for one machine; closing it leaves the shared socket to the others. */
   plug(): DatagramNetwork {
     const open = (request: SocketRequest): Promise<DatagramSocket> =>
-      request.port === this.#port ? this.#share(request) : this.#network.open(request);
+      request.port === this.#port ? this.#openShared(request) : this.#network.open(request);
     return { open, close: () => Promise.resolve() };
   }
 
@@ -44,19 +44,19 @@ export class SharedCable {
     return this.#network.close();
   }
 
-  async #share(request: SocketRequest): Promise<DatagramSocket> {
-    const forAll: SocketRequest = {
+  async #openShared(request: SocketRequest): Promise<DatagramSocket> {
+    const sharedRequest: SocketRequest = {
       ...request,
       onDatagrams: (datagrams, socket) => {
         for (const receive of this.#receivers) receive(datagrams, socket);
       },
     };
-    this.#socket ??= this.#closing.then(() => this.#network.open(forAll));
+    this.#socket ??= this.#closing.then(() => this.#network.open(sharedRequest));
     const receive = request.onDatagrams;
     // Join before waiting, so that the socket stays open if another machine leaves.
     this.#receivers.add(receive);
     const socket = await this.#socket.catch((error: unknown) => {
-      this.#leave(receive);
+      this.#removeReceiver(receive);
       throw error;
     });
     return {
@@ -65,16 +65,16 @@ export class SharedCable {
       localPort: socket.localPort,
       send: (datagrams) => socket.send(datagrams),
       counters: () => socket.counters(),
-      close: () => this.#leave(receive),
+      close: () => this.#removeReceiver(receive),
     };
   }
 
-  #leave(receive: DatagramHandler): void {
+  #removeReceiver(receive: DatagramHandler): void {
     if (!this.#receivers.delete(receive) || this.#receivers.size > 0) return;
-    const last = this.#socket;
+    const lastSocket = this.#socket;
     this.#socket = undefined;
-    if (last === undefined) return;
-    this.#closing = last.then(
+    if (lastSocket === undefined) return;
+    this.#closing = lastSocket.then(
       (socket) => socket.close(),
       () => undefined,
     );

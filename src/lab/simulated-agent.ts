@@ -8,7 +8,7 @@
 //        ├─ reboot: its rack did not yet know that the disk is written ─► restarts
 //        └─ poweroff, none ─► off
 //
-// 1. A refusal ends the work. The caller repeats requests that get no answer.
+// 1. A refusal ends the run. The caller repeats requests that get no answer.
 
 import type { MachineOutcome } from './machine-actions.ts';
 
@@ -25,20 +25,20 @@ export interface AgentAnswer {
   readonly text: string;
 }
 
-/** Off, a restart from the disk as it is now, or a running system. */
+/** How the agent's run ends: off, a restart from the disk as it is now, or a running system. */
 type AgentEnd =
   | { readonly kind: 'off'; readonly outcome: MachineOutcome }
   /**
-   * `cloudConfig`: for the cloud-init of the new system; empty: there is none; undefined: no system
-   * was written.
+   * `cloudConfig` is for the cloud-init of the new system. It is empty if that system has no
+   * cloud-init, and undefined if no system was written.
    */
   | { readonly kind: 'restart'; readonly cloudConfig: string | undefined }
   | { readonly kind: 'up' };
 
-export type AgentWork = Generator<AgentRequest, AgentEnd, AgentAnswer>;
+export type AgentRun = Generator<AgentRequest, AgentEnd, AgentAnswer>;
 
 interface AgentOptions {
-  /** As seen from the machine, ending in `/MAAS`. */
+  /** The region's URL as the machine sees it, ending in `/MAAS`. */
   readonly url: string;
   /** The form body that reports its hardware. */
   readonly report: string;
@@ -51,12 +51,12 @@ interface AgentOptions {
 const SCRIPTS_MAX = 256;
 /** The script that reports the fault. */
 const FAULTY_SCRIPT = 'memory';
-/** Progress reports while writing the disk. */
-const WRITTEN_PARTS = 10;
+/** How many progress reports are sent while the disk is written. */
+const WRITE_REPORTS = 10;
 
-class Refused extends Error {}
+class RefusedRequest extends Error {}
 
-export function* doJob(options: AgentOptions): AgentWork {
+export function* runJob(options: AgentOptions): AgentRun {
   try {
     const lines = (yield* askMetadata(options, 'GET', 'job')).split('\n');
     const job = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
@@ -66,47 +66,47 @@ export function* doJob(options: AgentOptions): AgentWork {
       case 'deploy':
         return yield* deploy(options, Number(job.image_bytes ?? 0));
       case 'erase':
-        yield* signal(options, { status: 'OK', stage: 'erased' });
-        return done('erase');
+        yield* sendSignal(options, { status: 'OK', stage: 'erased' });
+        return endJob('erase');
       case 'rescue':
-        yield* signal(options, { status: 'OK', stage: 'login' });
-        return done('rescue');
+        yield* sendSignal(options, { status: 'OK', stage: 'login' });
+        return endJob('rescue');
       case 'reboot':
         return { kind: 'restart', cloudConfig: undefined };
       default:
-        return done(job.job ?? 'none');
+        return endJob(job.job ?? 'none');
     }
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof RefusedRequest)) throw error;
     return { kind: 'off', outcome: { kind: 'failed', reason: error.message } };
   }
 }
 
-const done = (job: string): AgentEnd => ({ kind: 'off', outcome: { kind: 'worked', job } });
+const endJob = (job: string): AgentEnd => ({ kind: 'off', outcome: { kind: 'worked', job } });
 
-function* commission(options: AgentOptions, scripts: number, isTested: boolean): AgentWork {
+function* commission(options: AgentOptions, scriptCount: number, isTesting: boolean): AgentRun {
   // The region expects no report of the hardware in the state Testing.
-  if (!isTested) {
-    const reported = yield { method: 'POST', url: `${options.url}/api/2.0/machines/`, body: options.report };
-    if (reported.status >= 300) throw new Refused(`its report was answered ${reported.status}: ${reported.text}`);
+  if (!isTesting) {
+    const answer = yield { method: 'POST', url: `${options.url}/api/2.0/machines/`, body: options.report };
+    if (answer.status >= 300) throw new RefusedRequest(`its report was answered ${answer.status}: ${answer.text}`);
   }
-  yield* signal(options, { status: 'WORKING', stage: 'testing' });
-  if (scripts > 0) yield* runScripts(options);
+  yield* sendSignal(options, { status: 'WORKING', stage: 'testing' });
+  if (scriptCount > 0) yield* runScripts(options);
   if (options.fault !== undefined) {
-    yield* signal(options, { status: 'FAILED', stage: 'testing', message: options.fault });
-    return done('commission');
+    yield* sendSignal(options, { status: 'FAILED', stage: 'testing', message: options.fault });
+    return endJob('commission');
   }
-  yield* signal(options, { status: 'OK', stage: 'tested' });
-  return done('commission');
+  yield* sendSignal(options, { status: 'OK', stage: 'tested' });
+  return endJob('commission');
 }
 
 function* runScripts(options: AgentOptions): Generator<AgentRequest, void, AgentAnswer> {
-  const list = (yield* askMetadata(options, 'GET', 'scripts')).split('\n').filter((line) => line !== '');
-  for (const line of list.slice(0, SCRIPTS_MAX)) {
+  const scriptLines = (yield* askMetadata(options, 'GET', 'scripts')).split('\n').filter((line) => line !== '');
+  for (const line of scriptLines.slice(0, SCRIPTS_MAX)) {
     const [id = '', , , name = ''] = line.split(' ');
-    yield* signal(options, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
-    const ended = { script: name, script_id: id, ended: 'exited', ...buildResult(name, options.fault) };
-    yield* signal(options, { status: 'WORKING', stage: 'testing', ...ended });
+    yield* sendSignal(options, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
+    const endFields = { script: name, script_id: id, ended: 'exited', ...buildResult(name, options.fault) };
+    yield* sendSignal(options, { status: 'WORKING', stage: 'testing', ...endFields });
   }
 }
 
@@ -116,28 +116,31 @@ function buildResult(name: string, fault: string | undefined): Readonly<Record<s
   return { exit_status: '1', offset: '0', output_base64: Buffer.from(`${fault}\n`).toString('base64') };
 }
 
-function* deploy(options: AgentOptions, bytes: number): AgentWork {
-  yield* signal(options, { status: 'WORKING', stage: 'partitioning' });
-  for (let part = 1; part <= WRITTEN_PARTS; part += 1) {
-    const far = { done_bytes: String(Math.floor((bytes * part) / WRITTEN_PARTS)), total_bytes: String(bytes) };
-    yield* signal(options, { status: 'WORKING', stage: 'writing', ...far });
+function* deploy(options: AgentOptions, bytes: number): AgentRun {
+  yield* sendSignal(options, { status: 'WORKING', stage: 'partitioning' });
+  for (let reportIndex = 1; reportIndex <= WRITE_REPORTS; reportIndex += 1) {
+    const progressFields = {
+      done_bytes: String(Math.floor((bytes * reportIndex) / WRITE_REPORTS)),
+      total_bytes: String(bytes),
+    };
+    yield* sendSignal(options, { status: 'WORKING', stage: 'writing', ...progressFields });
   }
-  const cloudConfig = options.cloudInit ? yield* personalise(options) : '';
-  yield* signal(options, { status: 'OK', stage: 'written' });
+  const cloudConfig = options.cloudInit ? yield* fetchCloudConfig(options) : '';
+  yield* sendSignal(options, { status: 'OK', stage: 'written' });
   return { kind: 'restart', cloudConfig };
 }
 
-function* personalise(options: AgentOptions): Generator<AgentRequest, string, AgentAnswer> {
-  yield* signal(options, { status: 'WORKING', stage: 'personalising' });
+function* fetchCloudConfig(options: AgentOptions): Generator<AgentRequest, string, AgentAnswer> {
+  yield* sendSignal(options, { status: 'WORKING', stage: 'personalising' });
   return yield* askMetadata(options, 'GET', 'cloud-config');
 }
 
 function* askMetadata(options: AgentOptions, method: 'GET' | 'POST', name: string, body?: string) {
   const url = `${options.url}/rackboot/1/${name}`;
   const { status, text }: AgentAnswer = yield body === undefined ? { method, url } : { method, url, body };
-  if (status >= 300) throw new Refused(`${name} was answered ${status}: ${text.slice(0, 200)}`);
+  if (status >= 300) throw new RefusedRequest(`${name} was answered ${status}: ${text.slice(0, 200)}`);
   return text;
 }
 
-const signal = (options: AgentOptions, fields: Readonly<Record<string, string>>) =>
+const sendSignal = (options: AgentOptions, fields: Readonly<Record<string, string>>) =>
   askMetadata(options, 'POST', 'signal', new URLSearchParams(fields).toString());

@@ -9,7 +9,7 @@ export interface HardwareKind {
   readonly cpuCount: number;
   readonly memoryMib: number;
   readonly disks: number;
-  /** Of each disk. */
+  /** The size of each disk. */
   readonly diskBytes: number;
   readonly rotational: boolean;
 }
@@ -21,7 +21,7 @@ export interface SimulatedHardware extends HardwareKind {
   readonly serial: string;
 }
 
-const PLAIN: HardwareKind = {
+const DEFAULT_KIND: HardwareKind = {
   product: 'Simulated machine',
   cpuCount: 4,
   memoryMib: 8192,
@@ -31,7 +31,7 @@ const PLAIN: HardwareKind = {
 };
 
 /** The `index`th simulated machine (0 to 65535), always the same. @param kind its hardware */
-export function simulatedHardware(index: number, kind: HardwareKind = PLAIN): SimulatedHardware {
+export function simulatedHardware(index: number, kind: HardwareKind = DEFAULT_KIND): SimulatedHardware {
   const tail = index.toString(16).padStart(4, '0');
   return {
     // 52:54:00 is the prefix of emulated network cards.

@@ -8,40 +8,43 @@ import { MachineRunner } from './machine-runner.ts';
 import type { LabPlace } from './safe-lab.ts';
 import { enlistmentForm, type SimulatedHardware, simulatedHardware, uuidBytes } from './simulated-hardware.ts';
 import { SimulatedMachine } from './simulated-machine.ts';
-import type { Switched } from './webhook-power.ts';
+import type { Switchable } from './webhook-power.ts';
 
-interface LifeOptions {
+interface SwitchableMachineOptions {
   /** Default: `lo`. */
   readonly device?: string;
-  /** Default: that of its index. */
+  /** Default: the hardware of its index. */
   readonly hardware?: SimulatedHardware;
   /** Opens its network at each start. Default: a network of its own. */
   readonly plug?: () => DatagramNetwork | Promise<DatagramNetwork>;
-  /** Its system pretends to run user data, as cloud-init does. Default: false. */
+  /** True if its system pretends to run user data, as cloud-init does. Default: false. */
   readonly cloudInit?: boolean;
-  /** Why its hardware tests fail. Default: they pass. */
+  /** Why its hardware tests fail. By default they pass. */
   readonly fault?: string;
 }
 
 /** A machine on a power socket. Its disk survives a power cut, its memory does not. */
-export class SimulatedLife implements Switched {
+export class SwitchableMachine implements Switchable {
   readonly hardware: SimulatedHardware;
   /** The outcome of each boot, in order: `enlisted`, `commission`, `deploy`, `system-up`, `powered-off` … */
   readonly outcomes: string[] = [];
-  /** How long it waits before each request to its region, in milliseconds; at 0 a person sees no progress. */
+  /**
+   * How long the machine waits before each request to its region, in milliseconds. At 0, a person
+   * sees no progress.
+   */
   paceMs = 0;
   /** Called after it has powered itself off. */
   onOff: () => void = () => undefined;
   /** Called with each of its steps. */
   onStep: (step: MachineStep) => void = () => undefined;
   readonly #place: LabPlace;
-  readonly #options: LifeOptions;
+  readonly #options: SwitchableMachineOptions;
   readonly #machine: SimulatedMachine;
   #running: { readonly runner: MachineRunner; readonly network: DatagramNetwork } | undefined;
-  /** The latest power change. Changes happen one after the other. */
-  #turn: Promise<void> = Promise.resolve();
+  /** The latest power change, for which the next one waits. */
+  #lastChange: Promise<void> = Promise.resolve();
 
-  constructor(place: LabPlace, index: number, options: LifeOptions = {}) {
+  constructor(place: LabPlace, index: number, options: SwitchableMachineOptions = {}) {
     this.#place = place;
     this.#options = options;
     const hardware = options.hardware ?? simulatedHardware(index);
@@ -52,7 +55,7 @@ export class SimulatedLife implements Switched {
       architecture: 0,
       enlistmentForm: (bootMac) => enlistmentForm(hardware, bootMac),
       seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
-      works: true,
+      doesJobs: true,
       cloudInit: options.cloudInit === true,
       fault: options.fault,
       paceMs: () => this.paceMs,
@@ -60,14 +63,14 @@ export class SimulatedLife implements Switched {
   }
 
   on(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#start());
-    return this.#turn;
+    this.#lastChange = this.#lastChange.then(() => this.#start());
+    return this.#lastChange;
   }
 
   /** Cuts its power. */
   off(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#stop());
-    return this.#turn;
+    this.#lastChange = this.#lastChange.then(() => this.#stop());
+    return this.#lastChange;
   }
 
   /** Cuts its power, and releases its sockets. */
@@ -88,12 +91,12 @@ export class SimulatedLife implements Switched {
     this.#running = { runner, network };
     // Not awaited: the run of a machine whose power was cut never ends.
     runner.run().then(
-      (outcome) => this.#ended(runner, outcome),
+      (outcome) => this.#handleEnd(runner, outcome),
       (error: unknown) => void this.outcomes.push(String(error)),
     );
   }
 
-  #ended(runner: MachineRunner, outcome: MachineOutcome): void {
+  #handleEnd(runner: MachineRunner, outcome: MachineOutcome): void {
     if (this.#running?.runner !== runner) return;
     this.outcomes.push(formatOutcome(outcome));
     if (outcome.kind === 'system-up' || (outcome.kind === 'worked' && outcome.job === 'rescue')) return;

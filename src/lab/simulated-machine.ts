@@ -3,7 +3,7 @@
 // time.
 //
 //   off ─powerOn▶ addressing ─lease▶ loader ─file▶ configuration ─linux▶ kernel ─▶ initrd ─▶ running ─┬─▶ posting ─2xx▶ off
-//        (DhcpClient)   (TftpDownload)   (#nextConfiguration)      (#loaded)             (#run)        └─▶ working ─▶ off, or once more
+//        (DhcpClient)   (TftpDownload)   (#fetchConfiguration)     (#handleFile)    (#runEnvironment)  └─▶ working ─▶ off, or once more
 //                                          └─local▶ off, or system ─lease▶ its system runs               (`simulated-agent.ts`)
 //
 // 1. Whatever packets are lost, it ends in `off` with an outcome, after a bounded number of tries.
@@ -16,7 +16,7 @@ import { type BootLease, DhcpClient, type DhcpClientIdentity } from './dhcp-clie
 import { HttpExchange, type HttpRequest } from './http-exchange.ts';
 import { kernelArgument, type LoaderInstruction, parsePxelinuxConfig } from './loader-config.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
-import { type AgentAnswer, type AgentRequest, type AgentWork, doJob } from './simulated-agent.ts';
+import { type AgentAnswer, type AgentRequest, type AgentRun, runJob } from './simulated-agent.ts';
 import { TftpDownload } from './tftp-download.ts';
 
 // A simulated machine's cloud-init at the first start of its system. It reads the user data with
@@ -27,15 +27,15 @@ import { TftpDownload } from './tftp-download.ts';
 //
 // 1. Without the key, or if it is refused, the system starts anyway.
 
-/** Characters of the user data that the report quotes. */
-const SHOWN_CHARACTERS = 60;
+/** How many characters of the user data the report quotes. */
+const QUOTED_CHARACTERS = 60;
 /** cloud-init's last stage. */
-const STAGE = 'modules-final';
-const SECRETS = ['consumer_key', 'token_key', 'token_secret', 'endpoint'] as const;
+const LAST_STAGE = 'modules-final';
+const CONFIG_KEYS = ['consumer_key', 'token_key', 'token_secret', 'endpoint'] as const;
 
 /** @param cloudConfig written by the agent: the machine's key, and the URL of its reports */
-export function* startSystem(cloudConfig: string): AgentWork {
-  const [consumer, token, secret, endpoint] = SECRETS.map((name) => findValue(cloudConfig, name));
+export function* startSystem(cloudConfig: string): AgentRun {
+  const [consumer, token, secret, endpoint] = CONFIG_KEYS.map((name) => findValue(cloudConfig, name));
   if (endpoint === undefined || secret === undefined) return { kind: 'up' };
   const fields = {
     Authorization:
@@ -46,41 +46,41 @@ export function* startSystem(cloudConfig: string): AgentWork {
     method: 'POST' as const,
     url: endpoint,
     fields,
-    body: JSON.stringify({ origin: 'cloudinit', name: STAGE, ...event }),
+    body: JSON.stringify({ origin: 'cloudinit', name: LAST_STAGE, ...event }),
   });
   const url = endpoint.replace(/status\/[^/]*$/, 'latest/user-data');
   // Like cloud-init, start the last stage after reading any user data.
   const { status, text } = yield { method: 'GET', url, fields };
-  const begins = status === 200 ? 'running the user data (simulated)' : STAGE;
-  yield report({ event_type: 'start', description: begins });
+  const startText = status === 200 ? 'running the user data (simulated)' : LAST_STAGE;
+  yield report({ event_type: 'start', description: startText });
   yield report({
     event_type: 'finish',
     result: 'SUCCESS',
-    description: status === 200 ? ranWords(text) : 'ran no user data (simulated)',
+    description: status === 200 ? describeUserDataRun(text) : 'ran no user data (simulated)',
   });
   return { kind: 'up' };
 }
 
-/** Reports user data without running it. Comments and `#cloud-config` do not count. */
-export function ranWords(userData: string): string {
+/** Describes a pretended run of user data. Comments and `#cloud-config` do not count as lines. */
+export function describeUserDataRun(userData: string): string {
   const lines = userData.split('\n').filter((line) => !/^\s*(?:#|$)/.test(line));
-  const last = (lines.at(-1) ?? '').replace(/^[\s-]+/, '').slice(0, SHOWN_CHARACTERS);
-  return `ran ${counted(lines.length, 'line')} of user data (simulated), the last: ${last}`;
+  const lastLine = (lines.at(-1) ?? '').replace(/^[\s-]+/, '').slice(0, QUOTED_CHARACTERS);
+  return `ran ${counted(lines.length, 'line')} of user data (simulated), the last: ${lastLine}`;
 }
 
-/** The file is YAML with one mapping per line. */
+/** Finds the value of a key in a cloud-config, which is YAML with one mapping per line. */
 function findValue(cloudConfig: string, name: string): string | undefined {
   return new RegExp(`["']?${name}["']?: *["']?([^"',}\\s]+)`).exec(cloudConfig)?.[1];
 }
 
 interface MachineSpec extends DhcpClientIdentity {
-  /** The form body of the enlistment post, for the boot MAC in the kernel line. */
+  /** Builds the form body of the enlistment post, for the boot MAC in the kernel line. */
   readonly enlistmentForm: (bootMac: string) => string;
   /** Makes its transaction ids unique. */
   readonly seed: number;
   /** True if it does its region's jobs once enlisted; otherwise it only enlists at each boot. */
-  readonly works?: boolean;
-  /** Its contents at the first start. Default: blank. */
+  readonly doesJobs?: boolean;
+  /** The contents of its disk at the first start. Default: blank. */
   readonly disk?: 'blank' | 'system';
   /** True if the systems written to its disk have cloud-init. Default: false. */
   readonly cloudInit?: boolean;
@@ -91,8 +91,8 @@ interface MachineSpec extends DhcpClientIdentity {
 }
 
 const BOOT_TRIES_MAX = 5;
-/** Requests for the loader to a server that stops answering. */
-const LOADS_MAX = 3;
+/** The most requests for the loader to a server that stops answering. */
+const LOADER_TRIES_MAX = 3;
 
 type Stage = 'off' | 'addressing' | 'loader' | 'configuration' | 'kernel' | 'initrd' | 'posting' | 'working' | 'system';
 
@@ -103,15 +103,15 @@ export class SimulatedMachine {
   #stage: Stage = 'off';
   #boots = 0;
   #transfers = 0;
-  #loads = 0;
+  #loaderTries = 0;
   readonly #http = new HttpExchange();
-  #candidates: string[] = [];
+  #configurationNames: string[] = [];
   #instruction: Extract<LoaderInstruction, { kind: 'linux' }> | undefined;
-  #offered: Ipv4 | undefined;
-  #work: AgentWork | undefined;
+  #offeredAddress: Ipv4 | undefined;
+  #agentRun: AgentRun | undefined;
   #token: string | undefined;
   #disk: 'blank' | 'system';
-  /** What the cloud-init of the installed system has yet to apply. */
+  /** The configuration that the cloud-init of the installed system has yet to apply. */
   #cloudConfig = '';
   #actions: MachineAction[] = [];
 
@@ -128,8 +128,8 @@ export class SimulatedMachine {
   /** When to call `handle({ kind: 'timeout' })`; undefined if it waits for nothing. */
   get deadline(): Instant | undefined {
     const times = [this.#isAddressing ? this.#dhcp.deadline : undefined, this.#tftp?.deadline, this.#http.deadline];
-    const set = times.filter((time) => time !== undefined);
-    return set.length === 0 ? undefined : (Math.min(...set) as Instant);
+    const deadlines = times.filter((time) => time !== undefined);
+    return deadlines.length === 0 ? undefined : (Math.min(...deadlines) as Instant);
   }
 
   handle(input: MachineInput, now: Instant): readonly MachineAction[] {
@@ -140,13 +140,13 @@ export class SimulatedMachine {
         this.#boot(now);
         break;
       case 'dhcp':
-        if (this.#isAddressing) this.#addressing(() => this.#dhcp.receive(input.bytes, now), now);
+        if (this.#isAddressing) this.#runDhcp(() => this.#dhcp.receive(input.bytes, now), now);
         break;
       case 'tftp':
-        this.#download(() => this.#tftp?.receive(input.bytes, input.from, input.fromPort, now), now);
+        this.#runTftp(() => this.#tftp?.receive(input.bytes, input.from, input.fromPort, now), now);
         break;
       case 'http':
-        if (this.#http.isUnderWay) this.#answered(input.status, input.body, now);
+        if (this.#http.isUnderWay) this.#handleHttp(input.status, input.body, now);
         break;
       case 'http-failed':
         if (this.#http.isUnderWay) this.#retryHttp(input.reason, now);
@@ -167,27 +167,27 @@ export class SimulatedMachine {
   #boot(now: Instant): void {
     this.#boots += 1;
     if (this.#boots > BOOT_TRIES_MAX) {
-      this.#off({ kind: 'failed', reason: `gave up after ${BOOT_TRIES_MAX} boots` });
+      this.#powerOff({ kind: 'failed', reason: `gave up after ${BOOT_TRIES_MAX} boots` });
       return;
     }
     this.#tftp = undefined;
     this.#http.end();
-    this.#offered = undefined;
-    this.#work = undefined;
+    this.#offeredAddress = undefined;
+    this.#agentRun = undefined;
     this.#dhcp = new DhcpClient(this.#spec, this.#spec.seed + this.#boots + this.#transfers * 64);
     this.#stage = 'addressing';
     this.#step(
       'power-on',
       this.#boots === 1 ? 'powers on and asks for an address' : `starts over (boot ${this.#boots})`,
     );
-    this.#addressing(() => this.#dhcp.start(now), now);
+    this.#runDhcp(() => this.#dhcp.start(now), now);
   }
 
-  #addressing(act: () => void, now: Instant): void {
-    act();
-    if (this.#dhcp.offered !== undefined && this.#dhcp.offered !== this.#offered) {
-      this.#offered = this.#dhcp.offered;
-      this.#step('offer', `is offered ${formatIpv4(this.#offered)}`);
+  #runDhcp(advance: () => void, now: Instant): void {
+    advance();
+    if (this.#dhcp.offeredAddress !== undefined && this.#dhcp.offeredAddress !== this.#offeredAddress) {
+      this.#offeredAddress = this.#dhcp.offeredAddress;
+      this.#step('offer', `is offered ${formatIpv4(this.#offeredAddress)}`);
     }
     for (const bytes of this.#dhcp.takeOutgoing()) this.#actions.push({ kind: 'broadcast', bytes });
     const { lease } = this.#dhcp;
@@ -195,10 +195,10 @@ export class SimulatedMachine {
     this.#actions.push({ kind: 'address', address: lease.address });
     if (this.#stage === 'system') {
       this.#step('system', `its system is up at ${formatIpv4(lease.address)}`);
-      this.#work = startSystem(this.#cloudConfig);
+      this.#agentRun = startSystem(this.#cloudConfig);
       this.#cloudConfig = '';
       this.#stage = 'working';
-      this.#goOn(undefined, now);
+      this.#continueRun(undefined, now);
       return;
     }
     this.#step(
@@ -209,22 +209,22 @@ export class SimulatedMachine {
       this.#boot(now);
       return;
     }
-    this.#loads = 0;
-    this.#askForLoader(lease, now);
+    this.#loaderTries = 0;
+    this.#requestLoader(lease, now);
   }
 
-  #askForLoader({ file, server }: BootLease, now: Instant): void {
+  #requestLoader({ file, server }: BootLease, now: Instant): void {
     this.#stage = 'loader';
-    this.#loads += 1;
+    this.#loaderTries += 1;
     this.#transfers += 1;
     this.#tftp = new TftpDownload(file, server, now);
-    this.#download(() => undefined, now);
+    this.#runTftp(() => undefined, now);
   }
 
-  #download(act: () => void, now: Instant): void {
+  #runTftp(advance: () => void, now: Instant): void {
     const tftp = this.#tftp;
     if (tftp === undefined) return;
-    act();
+    advance();
     for (const { bytes, to, port } of tftp.takeOutgoing())
       this.#actions.push({ kind: 'tftp', bytes, to, port, transfer: this.#transfers });
     if (tftp.result === undefined) return;
@@ -232,20 +232,20 @@ export class SimulatedMachine {
     if (tftp.result.kind === 'failed') {
       const { lease } = this.#dhcp;
       this.#step('loader', `the loader could not be loaded: ${tftp.result.reason}`);
-      if (tftp.result.isSilent === true && lease !== undefined && this.#loads < LOADS_MAX)
-        this.#askForLoader(lease, now);
+      if (tftp.result.isSilent === true && lease !== undefined && this.#loaderTries < LOADER_TRIES_MAX)
+        this.#requestLoader(lease, now);
       else this.#boot(now);
       return;
     }
     this.#step('loader', `loaded ${counted(tftp.result.bytes.length, 'byte')} by TFTP (blksize ${tftp.blockBytes})`);
     this.#stage = 'configuration';
     // The address in hexadecimal, which lpxelinux also tries, is not needed here.
-    this.#candidates = [`pxelinux.cfg/01-${formatMac(this.#spec.mac, '-')}`, 'pxelinux.cfg/default'];
-    this.#nextConfiguration(now);
+    this.#configurationNames = [`pxelinux.cfg/01-${formatMac(this.#spec.mac, '-')}`, 'pxelinux.cfg/default'];
+    this.#fetchConfiguration(now);
   }
 
-  #nextConfiguration(now: Instant): void {
-    const name = this.#candidates.shift();
+  #fetchConfiguration(now: Instant): void {
+    const name = this.#configurationNames.shift();
     const prefix = this.#dhcp.lease?.pathPrefix ?? '';
     if (name === undefined || prefix === '') {
       this.#step('configuration', prefix === '' ? 'was given no path prefix' : 'no configuration was found');
@@ -265,47 +265,47 @@ export class SimulatedMachine {
     if (!willRetry) this.#boot(now);
   }
 
-  #answered(status: number, body: Uint8Array, now: Instant): void {
+  #handleHttp(status: number, body: Uint8Array, now: Instant): void {
     if (status >= 500 || status === 429) {
       this.#retryHttp(`answered ${status}`, now);
       return;
     }
     this.#http.end();
-    if (this.#stage === 'configuration') this.#configured(status, body, now);
-    else if (this.#stage === 'kernel' || this.#stage === 'initrd') this.#loaded(status, body, now);
-    else if (this.#stage === 'posting') this.#posted(status, body);
-    else if (this.#stage === 'working') this.#goOn({ status, text: Buffer.from(body).toString('utf8') }, now);
+    if (this.#stage === 'configuration') this.#handleConfiguration(status, body, now);
+    else if (this.#stage === 'kernel' || this.#stage === 'initrd') this.#handleFile(status, body, now);
+    else if (this.#stage === 'posting') this.#handlePost(status, body);
+    else if (this.#stage === 'working') this.#continueRun({ status, text: Buffer.from(body).toString('utf8') }, now);
   }
 
-  #configured(status: number, body: Uint8Array, now: Instant): void {
+  #handleConfiguration(status: number, body: Uint8Array, now: Instant): void {
     if (status === 404) {
-      this.#nextConfiguration(now);
+      this.#fetchConfiguration(now);
       return;
     }
     const instruction = status === 200 ? parsePxelinuxConfig(Buffer.from(body).toString('utf8')) : undefined;
     if (instruction?.kind === 'local') {
       this.#step('configuration', 'is told to boot its own disk');
-      if (this.#disk === 'blank') this.#off({ kind: 'local-boot' });
+      if (this.#disk === 'blank') this.#powerOff({ kind: 'local-boot' });
       else this.#startSystem(now);
     } else if (instruction?.kind === 'other') {
       this.#step('configuration', `is told to run ${instruction.kernel}`);
-      this.#off({ kind: 'powered-off' });
+      this.#powerOff({ kind: 'powered-off' });
     } else if (instruction === undefined) {
       this.#step('configuration', `the configuration names nothing to boot (status ${status})`);
       this.#boot(now);
     } else {
       this.#instruction = instruction;
       this.#step('configuration', `is told to boot ${instruction.kernel}`);
-      this.#load('kernel', instruction.kernel, now);
+      this.#fetchFile('kernel', instruction.kernel, now);
     }
   }
 
-  #load(stage: 'kernel' | 'initrd', name: string, now: Instant): void {
+  #fetchFile(stage: 'kernel' | 'initrd', name: string, now: Instant): void {
     this.#stage = stage;
     this.#fetch({ kind: 'http', method: 'GET', url: new URL(name, this.#dhcp.lease?.pathPrefix ?? '').href }, now);
   }
 
-  #loaded(status: number, body: Uint8Array, now: Instant): void {
+  #handleFile(status: number, body: Uint8Array, now: Instant): void {
     const instruction = this.#instruction;
     const stage = this.#stage === 'kernel' ? 'kernel' : 'initrd';
     if (status !== 200 || instruction === undefined) {
@@ -315,31 +315,31 @@ export class SimulatedMachine {
     }
     this.#step(stage, `loaded the ${stage}, ${counted(body.length, 'byte')}, by HTTP`);
     const initrd = instruction.initrds[0];
-    if (stage === 'kernel' && initrd !== undefined) this.#load('initrd', initrd, now);
-    else this.#run(instruction, now);
+    if (stage === 'kernel' && initrd !== undefined) this.#fetchFile('initrd', initrd, now);
+    else this.#runEnvironment(instruction, now);
   }
 
-  #run(instruction: Extract<LoaderInstruction, { kind: 'linux' }>, now: Instant): void {
+  #runEnvironment(instruction: Extract<LoaderInstruction, { kind: 'linux' }>, now: Instant): void {
     const purpose = kernelArgument(instruction.append, 'rackboot');
     const url = kernelArgument(instruction.append, 'rackboot_url');
     this.#step('running', `runs the environment for ${purpose ?? 'nothing'}`);
     if (url === undefined || purpose === undefined) {
-      this.#off({ kind: 'failed', reason: 'the kernel line names no rackboot_url' });
+      this.#powerOff({ kind: 'failed', reason: 'the kernel line names no rackboot_url' });
       return;
     }
     const report = this.#spec.enlistmentForm(instruction.sysappendBootif ? formatMac(this.#spec.mac) : '');
     this.#token = kernelArgument(instruction.append, 'rackboot_token');
-    if (this.#spec.works === true && purpose !== 'enlist' && this.#token !== undefined) {
+    if (this.#spec.doesJobs === true && purpose !== 'enlist' && this.#token !== undefined) {
       this.#stage = 'working';
-      this.#work = doJob({ url, report, cloudInit: this.#spec.cloudInit === true, fault: this.#spec.fault });
-      this.#goOn(undefined, now);
+      this.#agentRun = runJob({ url, report, cloudInit: this.#spec.cloudInit === true, fault: this.#spec.fault });
+      this.#continueRun(undefined, now);
       return;
     }
     this.#stage = 'posting';
-    this.#send({ method: 'POST', url: `${url}/api/2.0/machines/`, body: report }, now);
+    this.#sendAgentRequest({ method: 'POST', url: `${url}/api/2.0/machines/`, body: report }, now);
   }
 
-  #send(request: AgentRequest, now: Instant): void {
+  #sendAgentRequest(request: AgentRequest, now: Instant): void {
     const token = this.#token;
     const fields = token === undefined ? {} : { fields: { 'X-Rackboot-Token': token } };
     const httpRequest = { kind: 'http', ...fields, ...request } as const;
@@ -348,14 +348,14 @@ export class SimulatedMachine {
     else this.#http.beginLater(httpRequest, later(now, paceMs));
   }
 
-  #goOn(answer: AgentAnswer | undefined, now: Instant): void {
-    const next = answer === undefined ? this.#work?.next() : this.#work?.next(answer);
-    if (next === undefined) return;
-    if (next.done !== true) {
-      this.#send(next.value, now);
+  #continueRun(answer: AgentAnswer | undefined, now: Instant): void {
+    const runStep = answer === undefined ? this.#agentRun?.next() : this.#agentRun?.next(answer);
+    if (runStep === undefined) return;
+    if (runStep.done !== true) {
+      this.#sendAgentRequest(runStep.value, now);
       return;
     }
-    const end = next.value;
+    const end = runStep.value;
     if (end.kind === 'up') {
       this.#end({ kind: 'system-up', address: this.#dhcp.lease?.address ?? ANY });
       return;
@@ -363,7 +363,7 @@ export class SimulatedMachine {
     if (end.kind === 'off') {
       this.#step('working', end.outcome.kind === 'failed' ? end.outcome.reason : 'has finished its job');
       if (end.outcome.kind === 'worked' && end.outcome.job === 'erase') this.#disk = 'blank';
-      this.#off(end.outcome);
+      this.#powerOff(end.outcome);
       return;
     }
     this.#step('working', 'has a system on its disk, and restarts');
@@ -379,35 +379,35 @@ export class SimulatedMachine {
   #startSystem(now: Instant): void {
     this.#stage = 'system';
     this.#dhcp = new DhcpClient({ ...this.#spec, architecture: undefined }, this.#spec.seed + 1_000_003 * this.#boots);
-    this.#offered = undefined;
-    this.#addressing(() => this.#dhcp.start(now), now);
+    this.#offeredAddress = undefined;
+    this.#runDhcp(() => this.#dhcp.start(now), now);
   }
 
-  #posted(status: number, body: Uint8Array): void {
+  #handlePost(status: number, body: Uint8Array): void {
     const text = Buffer.from(body).toString('utf8');
     if (status === 202) {
       this.#step('posted', 'reported itself; the rack keeps the report until the region is back');
-      this.#off({ kind: 'queued' });
+      this.#powerOff({ kind: 'queued' });
       return;
     }
     const systemId = /"system_id"\s*:\s*"([^"]+)"/.exec(text)?.[1];
     if (status >= 300 || systemId === undefined) {
-      this.#off({ kind: 'failed', reason: `the region answered ${status}: ${text.slice(0, 200)}` });
+      this.#powerOff({ kind: 'failed', reason: `the region answered ${status}: ${text.slice(0, 200)}` });
       return;
     }
     this.#step('posted', `reported itself; the region calls it ${systemId}`);
-    this.#off({ kind: 'enlisted', systemId });
+    this.#powerOff({ kind: 'enlisted', systemId });
   }
 
   #timeout(now: Instant): void {
-    if (this.#isAddressing) this.#addressing(() => this.#dhcp.timeout(now), now);
-    if (this.#tftp !== undefined) this.#download(() => this.#tftp?.timeout(now), now);
-    const due = this.#http.timeout(now);
-    if (due === 'late') this.#retryHttp('no answer', now);
-    else if (due !== undefined) this.#actions.push(due);
+    if (this.#isAddressing) this.#runDhcp(() => this.#dhcp.timeout(now), now);
+    if (this.#tftp !== undefined) this.#runTftp(() => this.#tftp?.timeout(now), now);
+    const dueRequest = this.#http.timeout(now);
+    if (dueRequest === 'late') this.#retryHttp('no answer', now);
+    else if (dueRequest !== undefined) this.#actions.push(dueRequest);
   }
 
-  #off(outcome: MachineOutcome): void {
+  #powerOff(outcome: MachineOutcome): void {
     this.#step('off', 'powers off');
     this.#end(outcome);
   }

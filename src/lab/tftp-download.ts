@@ -1,5 +1,5 @@
 // A TFTP client like a PXE ROM's (RFC 1350, RFC 2347 to 2349). It does not use the server's codec,
-// so the two cannot share mistakes. Sans-IO.
+// so that the two cannot share mistakes. Sans-IO.
 
 import type { Ipv4 } from '../ground/address.ts';
 import { copyBytes } from '../ground/borrowed-bytes.ts';
@@ -13,15 +13,15 @@ type DownloadResult =
 interface Outgoing {
   readonly bytes: Uint8Array;
   readonly to: Ipv4;
-  /** 0: the server's well-known port. */
+  /** 0 for the server's well-known port. */
   readonly port: number;
 }
 
 const REQUEST_BLOCK_BYTES = 1432;
 const RETRY_MS = 1000;
 /**
- * The longest wait before the last datagram is sent again. With TRIES_MAX tries, the client gives a
- * silent server up after 27 s.
+ * The longest wait before the last datagram is sent again. With TRIES_MAX tries, the client gives
+ * up on a silent server after 27 s.
  */
 const RETRY_MS_MAX = 4000;
 const TRIES_MAX = 8;
@@ -33,9 +33,9 @@ export class TftpDownload {
   #port: number | undefined;
   #blockBytes = 512;
   #received = 0;
-  #parts: Buffer[] = [];
+  #blocks: Buffer[] = [];
   #bytes = 0;
-  #last: Outgoing;
+  #lastSent: Outgoing;
   #tries = 1;
   #deadline: Instant | undefined;
   #result: DownloadResult | undefined;
@@ -43,10 +43,10 @@ export class TftpDownload {
 
   constructor(file: string, server: Ipv4, now: Instant) {
     this.#server = server;
-    const words = [file, 'octet', 'blksize', String(REQUEST_BLOCK_BYTES), 'tsize', '0'];
-    this.#request = Buffer.concat([Buffer.of(0, 1), Buffer.from(`${words.join('\0')}\0`, 'latin1')]);
-    this.#last = { bytes: this.#request, to: server, port: 0 };
-    this.#send(this.#last, now);
+    const requestFields = [file, 'octet', 'blksize', String(REQUEST_BLOCK_BYTES), 'tsize', '0'];
+    this.#request = Buffer.concat([Buffer.of(0, 1), Buffer.from(`${requestFields.join('\0')}\0`, 'latin1')]);
+    this.#lastSent = { bytes: this.#request, to: server, port: 0 };
+    this.#send(this.#lastSent, now);
   }
 
   get deadline(): Instant | undefined {
@@ -60,9 +60,9 @@ export class TftpDownload {
   }
 
   takeOutgoing(): readonly Outgoing[] {
-    const taken = this.#outgoing;
+    const outgoing = this.#outgoing;
     this.#outgoing = [];
-    return taken;
+    return outgoing;
   }
 
   timeout(now: Instant): void {
@@ -70,7 +70,7 @@ export class TftpDownload {
     this.#tries += 1;
     if (this.#tries > TRIES_MAX)
       this.#finish({ kind: 'failed', reason: 'the server stopped answering', isSilent: true });
-    else this.#send(this.#last, now);
+    else this.#send(this.#lastSent, now);
   }
 
   receive(datagram: Uint8Array, from: Ipv4, fromPort: number, now: Instant): void {
@@ -85,16 +85,16 @@ export class TftpDownload {
         reason: `error ${bytes.readUInt16BE(2)} ${bytes.toString('latin1', 4).replace(/\0.*$/s, '')}`,
       });
     else if (opcode === 6 && this.#received === 0) this.#acceptOptions(bytes, fromPort, now);
-    else if (opcode === 3) this.#takeBlock(bytes, fromPort, now);
+    else if (opcode === 3) this.#acceptBlock(bytes, fromPort, now);
   }
 
   #acceptOptions(bytes: Buffer, port: number, now: Instant): void {
-    const words = bytes.toString('latin1', 2).split('\0');
-    for (let index = 0; index + 1 < words.length; index += 2) {
-      const value = Number(words[index + 1]);
-      if (words[index]?.toLowerCase() === 'blksize' && value >= 8 && value <= REQUEST_BLOCK_BYTES)
+    const optionFields = bytes.toString('latin1', 2).split('\0');
+    for (let index = 0; index + 1 < optionFields.length; index += 2) {
+      const value = Number(optionFields[index + 1]);
+      if (optionFields[index]?.toLowerCase() === 'blksize' && value >= 8 && value <= REQUEST_BLOCK_BYTES)
         this.#blockBytes = value;
-      if (words[index]?.toLowerCase() === 'tsize' && value > FILE_BYTES_MAX) {
+      if (optionFields[index]?.toLowerCase() === 'tsize' && value > FILE_BYTES_MAX) {
         this.#finish({ kind: 'failed', reason: `the file has ${counted(value, 'byte')}` });
         return;
       }
@@ -103,7 +103,7 @@ export class TftpDownload {
     this.#acknowledge(0, now);
   }
 
-  #takeBlock(bytes: Buffer, port: number, now: Instant): void {
+  #acceptBlock(bytes: Buffer, port: number, now: Instant): void {
     this.#port ??= port;
     const block = bytes.readUInt16BE(2);
     if (block !== ((this.#received + 1) & 0xffff)) {
@@ -114,19 +114,19 @@ export class TftpDownload {
     const data = Buffer.from(copyBytes(bytes, 4));
     this.#received += 1;
     this.#bytes += data.length;
-    this.#parts.push(data);
+    this.#blocks.push(data);
     if (this.#bytes > FILE_BYTES_MAX)
       this.#finish({ kind: 'failed', reason: `the file has more than ${FILE_BYTES_MAX} bytes` });
     else {
       this.#acknowledge(block, now);
-      if (data.length < this.#blockBytes) this.#finish({ kind: 'done', bytes: Buffer.concat(this.#parts) });
+      if (data.length < this.#blockBytes) this.#finish({ kind: 'done', bytes: Buffer.concat(this.#blocks) });
     }
   }
 
   #acknowledge(block: number, now: Instant): void {
     this.#tries = 1;
-    this.#last = { bytes: Buffer.of(0, 4, block >> 8, block & 255), to: this.#server, port: this.#port ?? 0 };
-    this.#send(this.#last, now);
+    this.#lastSent = { bytes: Buffer.of(0, 4, block >> 8, block & 255), to: this.#server, port: this.#port ?? 0 };
+    this.#send(this.#lastSent, now);
   }
 
   #send(outgoing: Outgoing, now: Instant): void {

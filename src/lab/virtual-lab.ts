@@ -15,7 +15,7 @@ import { RACK_SOCKET } from '../region/config.ts';
 import { BOOT_TREES, cachedBootTree, hasBootTree } from './boot-tree.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Enlistment } from './enlistment.ts';
-import { tellEvents } from './lab-events.ts';
+import { reportEvents } from './lab-events.ts';
 import { LAB_DIRECTORY, LAB_USER, makeAccount } from './lab-files.ts';
 import { checkPort } from './lab-ports.ts';
 import { rackWords, virtualRemovedWords, virtualSteps } from './lab-words.ts';
@@ -30,7 +30,7 @@ import { VirtualMachine, VM_PACKAGES } from './virtual-machine.ts';
 /** Serves the page of the region that uses `stateDir`. */
 export function startVirtualPage(stateDir: string, port: number): Promise<Server> {
   const server = createServer((browser) => {
-    // An end that breaks ends the other one.
+    // If one end breaks, the other one is closed, too.
     pipeline(browser, createConnection(join(stateDir, RACK_SOCKET)), browser, () => undefined);
   });
   return new Promise((resolve, reject) => {
@@ -39,10 +39,10 @@ export function startVirtualPage(stateDir: string, port: number): Promise<Server
   });
 }
 
-const RACK = '10.77.0.1';
+const RACK_ADDRESS = '10.77.0.1';
 const PROGRAMS: readonly string[] = ['qemu-system-x86_64', 'ip', 'dpkg-deb', 'apt-get', 'setpriv'];
 const PINO_ERROR = 50;
-/** How much later than the build this process may notice a Ctrl-C, in milliseconds. */
+/** How long after the build has failed this process may notice a Ctrl-C, in milliseconds. */
 const INTERRUPT_MS_MAX = 500;
 const MAC = '52:54:00:77:00:01';
 
@@ -67,7 +67,7 @@ function virtualLabConfig(stateDir: string, tree: string): string {
     'cluster_interfaces:',
     '  - name: lab',
     `    interface: ${BRIDGE}`,
-    `    ip: ${RACK}`,
+    `    ip: ${RACK_ADDRESS}`,
     '    network: 10.77.0.0/24',
     '    ip_range_low: 10.77.0.100',
     '    ip_range_high: 10.77.0.199',
@@ -92,12 +92,12 @@ const HARDWARE = {
 } as const;
 
 /**
- * The boot tree, built if it is missing; undefined if `until` settles first. @throws RackError if
- * the build fails
+ * Opens the boot tree, which is built if it is missing; undefined if `stopped` settles first.
+ * @throws RackError if the build fails
  */
-async function bootTree(narrator: Narrator, until: Promise<void>): Promise<string | undefined> {
+async function openBootTree(narrator: Narrator, stopped: Promise<void>): Promise<string | undefined> {
   const build = cachedBootTree((text) => narrator.tell('lab', text));
-  const interrupted = until.then(() => undefined);
+  const interrupted = stopped.then(() => undefined);
   try {
     return await Promise.race([build, interrupted]);
   } catch (error) {
@@ -108,19 +108,19 @@ async function bootTree(narrator: Narrator, until: Promise<void>): Promise<strin
 }
 
 /**
- * Runs the lab until `until` settles.
- * @returns undefined if `until` settled before the machine ended; a build of the environment may
+ * Runs the lab until `stopped` settles.
+ * @returns undefined if `stopped` settled before the machine ended. A build of the environment may
  * then run on until this process ends
  */
 export async function runVirtualLab(
   narrator: Narrator,
-  until: Promise<void>,
+  stopped: Promise<void>,
 ): Promise<{ readonly kind: 'enlisted' | 'failed' } | undefined> {
   checkHost();
   await checkPort('127.0.0.1', REGION_PORT);
   const stop = new AbortController();
   const directory = makeTemporaryDirectory(LAB_DIRECTORY);
-  const namespace = LabNamespace.create(`${LAB_NAMESPACE}${process.pid}`, RACK, 24);
+  const namespace = LabNamespace.create(`${LAB_NAMESPACE}${process.pid}`, RACK_ADDRESS, 24);
   let daemon: DaemonProcess | undefined;
   let machine: VirtualMachine | undefined;
   let page: Server | undefined;
@@ -129,7 +129,7 @@ export async function runVirtualLab(
       'lab',
       `A real virtual machine in a private network.${hasBootTree() ? '' : ' Its boot environment is built once, which takes some minutes.'}`,
     );
-    const tree = await bootTree(narrator, until);
+    const tree = await openBootTree(narrator, stopped);
     if (tree === undefined) return undefined;
     const config = join(directory, 'rackboot.yaml');
     const stateDir = join(directory, 'state');
@@ -142,26 +142,26 @@ export async function runVirtualLab(
       else if (line.level >= PINO_ERROR) narrator.tell('problem', line.msg);
     };
     daemon = await DaemonProcess.start({ config, namespace, onLine });
-    let enlisted = MAC;
+    let machineName = MAC;
     const enlistment = new Enlistment();
-    void tellEvents(stateDir, narrator, stop.signal, (hostname, words) => {
-      enlisted = hostname.split('.')[0] ?? MAC;
-      enlistment.note(words);
+    void reportEvents(stateDir, narrator, stop.signal, (hostname, words) => {
+      machineName = hostname.split('.')[0] ?? MAC;
+      enlistment.observeLine(words);
     });
     page = await startVirtualPage(stateDir, REGION_PORT);
     narrator.tell('lab', `The page: ${pageUrl}: sign in as ${LAB_USER} with the password ${password}`);
     machine = new VirtualMachine({ ...HARDWARE, directory }, namespace);
     narrator.tell('machine', `virtual machine ${MAC} powers on with a blank disk, and boots from the network first`);
-    const code = await Promise.race([machine.start(), until]);
-    if (code === undefined) return undefined;
-    if (code === 0) await Promise.race([enlistment.whenReported(systemClock, stop.signal), until]);
+    const exitCode = await Promise.race([machine.start(), stopped]);
+    if (exitCode === undefined) return undefined;
+    if (exitCode === 0) await Promise.race([enlistment.whenReported(systemClock, stop.signal), stopped]);
     narrator.tell(
       'lab',
-      code === 0
+      exitCode === 0
         ? 'The machine reported itself and powered off.'
-        : `The machine ended with code ${code}: sudo less ${machine.consolePath}`,
+        : `The machine ended with code ${exitCode}: sudo less ${machine.consolePath}`,
     );
-    if (code === 0)
+    if (exitCode === 0)
       narrator.show(
         virtualSteps({
           pageUrl,
@@ -169,12 +169,12 @@ export async function runVirtualLab(
           password,
           program: ownProgram(),
           configFile: config,
-          machine: enlisted,
+          machine: machineName,
           console: machine.consolePath,
         }),
       );
-    await until;
-    return { kind: code === 0 ? 'enlisted' : 'failed' };
+    await stopped;
+    return { kind: exitCode === 0 ? 'enlisted' : 'failed' };
   } finally {
     stop.abort();
     await machine?.kill();
@@ -183,7 +183,7 @@ export async function runVirtualLab(
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
     const parts = [...(daemon === undefined ? [] : ['its rack']), ...(machine === undefined ? [] : ['its machine'])];
-    const leftover = hasBootTree() ? BOOT_TREES : undefined;
-    narrator.tell('lab', virtualRemovedWords([...parts, 'its network', directory], leftover));
+    const keptDirectory = hasBootTree() ? BOOT_TREES : undefined;
+    narrator.tell('lab', virtualRemovedWords([...parts, 'its network', directory], keptDirectory));
   }
 }

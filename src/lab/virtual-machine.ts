@@ -31,7 +31,7 @@ export interface VirtualMachineSpec {
   readonly firmware: Firmware;
   readonly nic: 'virtio-net-pci' | 'e1000' | 'e1000e' | 'vmxnet3' | 'rtl8139';
   readonly mac: string;
-  /** In MiB. */
+  /** The memory, in MiB. */
   readonly memoryMib: number;
   readonly cpus: number;
   readonly diskBytes: number;
@@ -41,7 +41,7 @@ export interface VirtualMachineSpec {
   /** The directory of disk, variables and console output. */
   readonly directory: string;
   /** Further arguments for QEMU, such as additional devices. */
-  readonly further?: readonly string[];
+  readonly furtherArguments?: readonly string[];
 }
 
 interface Platform {
@@ -52,7 +52,7 @@ interface Platform {
   /** Undefined for QEMU's own BIOS. */
   readonly flash?: { readonly code: string; readonly variables: string };
   readonly further?: readonly string[];
-  /** QEMU refuses to describe the hardware by SMBIOS. */
+  /** True if QEMU refuses to describe the hardware by SMBIOS. */
   readonly hasNoSmbios?: boolean;
 }
 
@@ -89,7 +89,7 @@ const SECURE_ARM64 = {
 };
 
 /** Debian's U-Boot, which boots from the network when its disks have nothing to start. */
-const uBoot = (program: string, cpu: string, board: string): Platform => ({
+const uBootPlatform = (program: string, cpu: string, board: string): Platform => ({
   program,
   packages: ['qemu-system-arm', 'u-boot-qemu', 'iproute2'],
   machine: ['-machine', 'virt', '-cpu', cpu, '-bios', `/usr/lib/u-boot/${board}/u-boot.bin`],
@@ -106,8 +106,8 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
   'uefi-http-arm64': { ...ARM64, further: HTTP_ONLY },
   'uefi-secure-arm64': SECURE_ARM64,
   'uefi-http-secure-arm64': { ...SECURE_ARM64, further: HTTP_ONLY },
-  'u-boot-arm64': uBoot('qemu-system-aarch64', 'cortex-a57', 'qemu_arm64'),
-  'u-boot-armhf': uBoot('qemu-system-arm', 'cortex-a15', 'qemu_arm'),
+  'u-boot-arm64': uBootPlatform('qemu-system-aarch64', 'cortex-a57', 'qemu_arm64'),
+  'u-boot-armhf': uBootPlatform('qemu-system-arm', 'cortex-a15', 'qemu_arm'),
   // In supervisor mode, started by OpenSBI, which is QEMU's default BIOS there.
   'u-boot-riscv64': {
     program: 'qemu-system-riscv64',
@@ -120,7 +120,10 @@ const PLATFORMS: Readonly<Record<Firmware, Platform>> = {
 /** The Debian packages that the lab's machine needs. */
 export const VM_PACKAGES: readonly string[] = X86.packages;
 
-/** Runs until it powers itself off, or until `kill`. Use `command` if something else controls its power. */
+/**
+ * A virtual machine that runs until it powers itself off, or until `kill`. Use `command` if
+ * something else controls its power.
+ */
 export class VirtualMachine {
   readonly spec: VirtualMachineSpec;
   readonly consolePath: string;
@@ -156,7 +159,7 @@ export class VirtualMachine {
     return this.#exited;
   }
 
-  /** To be run inside the namespace. */
+  /** The command line of QEMU, to be run inside the namespace. */
   get command(): readonly string[] {
     return [PLATFORMS[this.spec.firmware].program, ...this.#arguments()];
   }
@@ -209,7 +212,7 @@ export class VirtualMachine {
       ...(hasNoSmbios ? [] : ['-smbios', `type=1,serial=${spec.serial},uuid=${spec.uuid}`]),
       ...(flash === undefined ? [] : [...drive(0, flash.code), ...drive(1, this.#variables)]),
       ...further,
-      ...(spec.further ?? []),
+      ...(spec.furtherArguments ?? []),
       '-device',
       'virtio-rng-pci',
       '-netdev',

@@ -4,14 +4,15 @@
 //
 // 1. A machine that already has the requested state is not switched again.
 // 2. A machine that powers itself off must clear `PowerSocket.isOn`.
-// 3. With a token, requests without it are refused, because any user can reach the port; it is never shown.
+// 3. With a token, requests without it are refused, because any user can reach the port. The token
+//    is never shown.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { equalSecrets } from '../region/accounts/accounts.ts';
 
 /** Each method is called once per change. */
-export interface Switched {
+export interface Switchable {
   on(): void | Promise<void>;
   off(): void | Promise<void>;
 }
@@ -19,26 +20,26 @@ export interface Switched {
 export class PowerSocket {
   readonly name: string;
   isOn = false;
-  readonly #machine: Switched;
+  readonly #machine: Switchable;
 
-  constructor(name: string, machine: Switched) {
+  constructor(name: string, machine: Switchable) {
     this.name = name;
     this.#machine = machine;
   }
 
   /** Switches the machine if necessary, and answers with the state. */
-  async change(what: 'on' | 'off', answer: ServerResponse): Promise<void> {
-    await this.switchTo(what);
-    this.tell(answer);
+  async switchAndAnswer(state: 'on' | 'off', answer: ServerResponse): Promise<void> {
+    await this.switchTo(state);
+    this.sendState(answer);
   }
 
-  async switchTo(what: 'on' | 'off'): Promise<void> {
-    const isOther = this.isOn !== (what === 'on');
-    this.isOn = what === 'on';
-    if (isOther) await this.#machine[what]();
+  async switchTo(state: 'on' | 'off'): Promise<void> {
+    const isChange = this.isOn !== (state === 'on');
+    this.isOn = state === 'on';
+    if (isChange) await this.#machine[state]();
   }
 
-  tell(answer: ServerResponse): void {
+  sendState(answer: ServerResponse): void {
     answer.end(`{"status": "${this.isOn ? 'running' : 'stopped'}"}`);
   }
 }
@@ -50,7 +51,7 @@ export class WebhookPower {
   readonly #token: string | undefined;
   #port = 0;
 
-  /** @param token that requests must carry; undefined: none */
+  /** @param token the token that requests must carry; undefined if they need none */
   constructor(address = '127.0.0.1', token?: string) {
     this.#address = address;
     this.#token = token;
@@ -61,8 +62,8 @@ export class WebhookPower {
   async listen(): Promise<void> {
     this.#server.listen(0, this.#address);
     await once(this.#server, 'listening');
-    const bound = this.#server.address();
-    this.#port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const boundAddress = this.#server.address();
+    this.#port = typeof boundAddress === 'object' && boundAddress !== null ? boundAddress.port : 0;
   }
 
   plug<Socket extends PowerSocket>(socket: Socket): Socket {
@@ -71,7 +72,7 @@ export class WebhookPower {
   }
 
   /** The `power_parameters` for a `power_type` webhook. */
-  parameters(name: string): Readonly<Record<string, string>> {
+  powerParameters(name: string): Readonly<Record<string, string>> {
     const base = `http://${this.#address}:${this.#port}/${name}`;
     return {
       power_on_uri: `${base}/on`,
@@ -91,14 +92,14 @@ export class WebhookPower {
   #answer(request: IncomingMessage, answer: ServerResponse): void {
     const [, name = '', what] = (request.url ?? '').split('/');
     const socket = this.#sockets.get(name);
-    if (!this.#mayAsk(request)) answer.writeHead(401).end('only the region of this lab may use this');
+    if (!this.#isAuthorised(request)) answer.writeHead(401).end('only the region of this lab may use this');
     else if (socket === undefined) answer.writeHead(404).end('no such machine');
-    else if (request.method === 'GET' && what === 'state') socket.tell(answer);
-    else if (request.method === 'POST' && (what === 'on' || what === 'off')) void socket.change(what, answer);
+    else if (request.method === 'GET' && what === 'state') socket.sendState(answer);
+    else if (request.method === 'POST' && (what === 'on' || what === 'off')) void socket.switchAndAnswer(what, answer);
     else answer.writeHead(405).end();
   }
 
-  #mayAsk({ headers }: IncomingMessage): boolean {
+  #isAuthorised({ headers }: IncomingMessage): boolean {
     return this.#token === undefined || equalSecrets(headers.authorization ?? '', `Bearer ${this.#token}`);
   }
 }

@@ -1,9 +1,9 @@
 // Validates a desired state from the network or from a cache on disk, before any machine boots by it.
 //
-// 1. A message with another schema is refused whole: half understood, it could start an installer
-//    on the wrong machine.
-// 2. So is a message with a field of the wrong type or beyond its bound; the fault names the field
-//    by its path.
+// 1. A message with another schema is refused whole. If only a part of it were understood, it could
+//    start an installer on the wrong machine.
+// 2. A message with a field of the wrong type or beyond its bound is also refused whole. The fault
+//    names the field by its path.
 // 3. The result contains only known fields.
 
 import { z } from 'zod';
@@ -35,14 +35,17 @@ type ParsedState =
   | { readonly ok: true; readonly state: DesiredState }
   | { readonly ok: false; readonly problem: string };
 
-/** Bounds of a message as JSON; ample for MACHINES_MAX machines, and for all settings in their place. */
+/**
+ * Bounds of a message as JSON: ample for MACHINES_MAX machines, or for the largest settings instead
+ * of machines.
+ */
 const BOUNDS = {
   depthMax: SETTINGS_DEPTH_MAX + 2,
   valuesMax: 40 * MACHINES_MAX,
   membersMax: 2.5 * MACHINES_MAX,
 } as const;
 
-/** Read one by one: only the first fault counts. */
+/** The machines are validated one by one later, because only the first fault counts. */
 const machineList = boundedList(z.unknown(), MACHINES_MAX);
 const stateMessage = z.lazy(() =>
   z.object(
@@ -63,14 +66,14 @@ class Mismatch extends Error {}
 
 /**
  * Reads a message from the network; never throws.
- * @param before the state that the message changes; undefined: the message is a whole state
+ * @param baseState the state that the message changes; `undefined` if the message is a whole state
  */
-export function parseStateText(text: string, before: DesiredState | undefined): ParsedState {
+export function parseStateText(text: string, baseState: DesiredState | undefined): ParsedState {
   const json = readBoundedJson(text, BOUNDS);
   if (json.kind === 'fault' && json.fault.kind !== 'malformed')
     return { ok: false, problem: 'the desired state is larger, or nests deeper, than any region writes it' };
   const value = json.kind === 'value' ? json.value : undefined;
-  return before === undefined ? parseDesiredState(value) : parseStateChanges(value, before);
+  return baseState === undefined ? parseDesiredState(value) : parseStateChanges(value, baseState);
 }
 
 /** Reads a desired state; never throws. */
@@ -78,11 +81,11 @@ export function parseDesiredState(value: unknown): ParsedState {
   return parseSafely(() => decodeStateMessage(readBySchema(stateMessage, value)));
 }
 
-/** Reads changes, and applies them to the state that they are for; never throws. */
-export function parseStateChanges(value: unknown, before: DesiredState): ParsedState {
+/** Reads changes and applies them to `baseState`; never throws. */
+export function parseStateChanges(value: unknown, baseState: DesiredState): ParsedState {
   return parseSafely(() => {
     const { gone, ...rest } = readBySchema(changesMessage, value);
-    return applyChanges(before, decodeStateMessage(rest), gone);
+    return applyChanges(baseState, decodeStateMessage(rest), gone);
   });
 }
 
@@ -96,13 +99,13 @@ function parseSafely(readAll: () => DesiredState): ParsedState {
 }
 
 /** The state with the machines, settings and reserved addresses of `changes`, and without `gone`. */
-function applyChanges(before: DesiredState, changes: DesiredState, gone: readonly string[]): DesiredState {
-  const machines = new Map(before.machines.map((machine) => [machine.systemId, machine]));
+function applyChanges(baseState: DesiredState, changes: DesiredState, gone: readonly string[]): DesiredState {
+  const machines = new Map(baseState.machines.map((machine) => [machine.systemId, machine]));
   for (const systemId of gone) machines.delete(systemId);
   for (const machine of changes.machines) machines.set(machine.systemId, machine);
-  const whole = [...machines.values()];
-  readBySchema(machineList, whole, 'machines');
-  return { ...changes, machines: whole };
+  const mergedMachines = [...machines.values()];
+  readBySchema(machineList, mergedMachines, 'machines');
+  return { ...changes, machines: mergedMachines };
 }
 
 function decodeStateMessage({ machines, settings, ...rest }: z.output<typeof stateMessage>): DesiredState {
@@ -119,23 +122,23 @@ function decodeStateMessage({ machines, settings, ...rest }: z.output<typeof sta
 function readBySchema<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
-  ...at: PropertyKey[]
+  ...parentPath: PropertyKey[]
 ): z.output<Schema> {
   const { success, data, error } = schema.safeParse(value, { reportInput: true });
   if (success) return data;
   const [issue] = error.issues;
-  const path = [...at, ...(issue?.path ?? [])];
-  const place = path.reduce<string>(
+  const path = [...parentPath, ...(issue?.path ?? [])];
+  const pathText = path.reduce<string>(
     (text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}${text && '.'}${String(key)}`),
     '',
   );
   throw new Mismatch(
-    `${place || 'state'}: ${path.at(-1) === 'bootToken' ? 'it' : formatShown(issue?.input)} is not ${issue?.message}`,
+    `${pathText || 'state'}: ${path.at(-1) === 'bootToken' ? 'it' : formatBriefly(issue?.input)} is not ${issue?.message}`,
   );
 }
 
-/** A short value as JSON, else its kind. */
-function formatShown(value: unknown): string {
+/** Formats a short value as JSON, and any other value as its kind. */
+function formatBriefly(value: unknown): string {
   if (typeof value === 'string') return value.length > 60 ? 'a long text' : cleanText(JSON.stringify(value));
   if (Array.isArray(value)) return `a list of ${value.length}`;
   return typeof value === 'object' && value !== null ? 'an object' : String(value);

@@ -49,14 +49,17 @@ export class MachineDirectory {
     return this.#byHostname.get(hostname);
   }
 
-  /** True for a name that no client can take, because its machine has it by more than its own report. */
-  isKeptName(hostname: string): boolean {
+  /**
+   * True for the name of a machine that did not get it from its own report alone. No DHCP client
+   * can take such a name.
+   */
+  isProtectedName(hostname: string): boolean {
     const machine = this.#byHostname.get(hostname);
     return machine !== undefined && machine.isSelfNamed !== true;
   }
 
-  /** The kept name of the machine with this interface; `undefined` if it has none. */
-  findKeptName(mac: MacAddress): string | undefined {
+  /** The protected name of the machine with this interface; `undefined` if it has none. */
+  findProtectedName(mac: MacAddress): string | undefined {
     const machine = this.#byMac.get(mac);
     return machine?.isSelfNamed === true ? undefined : machine?.hostname;
   }

@@ -1,6 +1,6 @@
 // A machine as the rack knows it: enough to boot, address and name it while the region is away. The
-// region decides, the rack obeys; a record is replaced whole, never changed. One schema for both
-// ends: what it lacks, the region cannot send.
+// region decides and the rack obeys. A record is replaced whole, never changed. Both ends use this
+// schema, so the region cannot send a field that the schema lacks.
 
 import { z } from 'zod';
 import type { Ipv4, MacAddress } from '../ground/address.ts';
@@ -21,7 +21,7 @@ export const MACHINE_TEXT_MAX = 4096;
 const MAC_MAX = 0xffffffffffff;
 const IPV4_MAX = 0xffffffff;
 
-// The words of a fault (`desired-state.ts`) follow the wrong value: "7 is not a text".
+// `desired-state.ts` puts these texts after the wrong value: "7 is not a text".
 const TEXT = `a text of at most ${MACHINE_TEXT_MAX} characters`;
 export const boundedText = z.string(TEXT).max(MACHINE_TEXT_MAX, TEXT);
 
@@ -32,7 +32,7 @@ export const wholeNumber = <Value extends number>(max: number) =>
     `a whole number from 0 to ${max}`,
   );
 
-/** A list of at most `countMax` entries; of a longer list none is read. */
+/** A list of at most `countMax` entries. No entry of a longer list is read. */
 export const boundedList = <Entry extends z.ZodType>(entry: Entry, countMax: number) =>
   z
     .custom<readonly unknown[]>(
@@ -61,8 +61,8 @@ const bootPurpose = z.enum(['enlist', 'commissioning', 'install', 'local', 'powe
 export type BootPurpose = z.output<typeof bootPurpose>;
 
 /**
- * The state of a device: a host that others start, of which the region keeps only names and
- * addresses. Older regions call it Deployed.
+ * The status name of a device: a host that Rackboot does not start, and of which the region keeps
+ * only names and addresses. Older regions send `Deployed` for devices.
  */
 export const DEVICE_STATE = 'a device';
 
@@ -70,7 +70,9 @@ export const DEVICE_STATE = 'a device';
 const machineAddress = z.object({ mac: macNumber, address: ipv4Number }, OBJECT);
 export type MachineAddress = Frozen<z.output<typeof machineAddress>>;
 
-/** Schemas of messages are made when the first one is read: the start of a rack reads none. */
+/**
+ * Schemas of messages are built when the first message is read. A rack reads none while it starts.
+ */
 export const rackMachine = z.lazy(() =>
   z.object(
     {
@@ -95,18 +97,19 @@ export const rackMachine = z.lazy(() =>
       /** Addresses the region gave it (allocations). */
       addresses: boundedList(machineAddress, MACHINE_ADDRESSES_MAX),
       kernelParams: boundedText.optional(),
-      /** By name; `undefined`: it has none. */
+      /** The names of its tags; `undefined` if it has none. */
       tags: boundedList(boundedText, MACHINE_TAGS_MAX).optional(),
-      /** By name; `undefined`: the default one. */
+      /** The name of its pool; `undefined` for the default pool. */
       pool: boundedText.optional(),
       /**
-       * True if only its own report names it; the name then counts no more than one that a DHCP
-       * client gives itself.
+       * True if its name comes from its own report alone. Such a name counts no more than one that
+       * a DHCP client gives itself.
        */
       isSelfNamed: z.boolean('true or false').optional(),
       /**
-       * An address in its home network: only on its wire has it its token and its name. `undefined`
-       * if that is unknown, no longer served, or another rack's.
+       * An address in its home network. Only on the wire of that network does the machine have its
+       * token and its name. `undefined` if the home network is unknown, no longer served, or served
+       * by another rack.
        */
       home: ipv4Number.optional(),
       /**
@@ -123,8 +126,8 @@ export const rackMachine = z.lazy(() =>
 );
 export type RackMachine = Frozen<z.output<typeof rackMachine>>;
 
-/** A network where a machine is not at home: its name, or an address of it. */
-export interface Away {
+/** A network that is not a machine's home network. */
+export interface AwayNetwork {
   readonly network: string;
   /** The name of the home network; `undefined` if another rack serves it. */
   readonly home?: string | undefined;
@@ -140,7 +143,7 @@ export const reservedHost = z.lazy(() =>
   z.object(
     {
       address: ipv4Number,
-      /** The host that gets the address by DHCP; `undefined`: no host gets it. */
+      /** The host that gets the address by DHCP; `undefined` if no host gets it. */
       mac: macNumber.optional(),
       /** The name of the address, and its domain; both are `undefined` if it has no name. */
       hostname: boundedText.optional(),
@@ -167,11 +170,11 @@ export interface StateChanges {
   readonly schema: 2;
   /** The version of the state with these changes. */
   readonly version: number;
-  /** Machines that the rack has otherwise, or not at all. */
+  /** Machines that are new, or differ from the state that the rack has. */
   readonly machines: readonly RackMachine[];
   /** The system ids of machines that are no longer in the state. */
   readonly gone: readonly string[];
-  /** The new state's settings and reserved addresses, whole, changed or not. */
+  /** All settings and reserved addresses of the new state, changed or not. */
   readonly settings?: Settings | undefined;
   readonly reserved?: readonly ReservedHost[] | undefined;
 }

@@ -6,7 +6,10 @@
 
 import { isFields } from '../ground/fields.ts';
 
-/** The keys whose value is a URL that everybody may see. Those of `boot.loaders` may be URLs, too. */
+/**
+ * The keys whose value is a URL that everybody may see. The values of `boot.loaders` may be URLs,
+ * too.
+ */
 const URL_KEYS: readonly string[] = [
   'preseeds.debian_mirror',
   'preseeds.ubuntu_mirror',
@@ -29,7 +32,7 @@ export type Settings = { readonly [key: string]: SettingValue };
 
 export const NO_SETTINGS: Settings = {};
 
-/** The list whose entries have keys of their own, by name: `cluster_interfaces.lab`. */
+/** The list whose entries are addressed by name in a key: `cluster_interfaces.lab`. */
 export const INTERFACES_KEY = 'cluster_interfaces';
 
 /** Bounds of one configuration, in the file or in the store. */
@@ -38,17 +41,17 @@ export const SETTINGS_VALUES_MAX = 1_000_000;
 /** In UTF-16 units, for a text and for a key. */
 export const SETTINGS_TEXT_MAX = 4096;
 
-/** Settings, or the first problem with the value, after the key that has it: `dns.upstream[2]: …`. */
+/** Settings, or the first problem of the value, which begins with the key: `dns.upstream[2]: …`. */
 type ParsedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly problem: string };
 
 /** The number of values that may still be read. */
 interface Budget {
-  left: number;
+  remaining: number;
 }
 
-class Misfit extends Error {}
+class SettingsProblem extends Error {}
 
 /**
  * Validates settings given as parsed JSON or YAML; never throws. The result shares no objects with
@@ -56,21 +59,23 @@ class Misfit extends Error {}
  */
 export function parseSettings(value: unknown): ParsedSettings {
   try {
-    const settings = readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
-    if (!isSettings(settings)) throw new Misfit('expected keys with values');
+    const settings = readValue(value, '', 0, { remaining: SETTINGS_VALUES_MAX });
+    if (!isSettings(settings)) throw new SettingsProblem('expected keys with values');
     return { ok: true, settings };
   } catch (error) {
-    if (error instanceof Misfit) return { ok: false, problem: error.message };
+    if (error instanceof SettingsProblem) return { ok: false, problem: error.message };
     throw error;
   }
 }
 
-/** Validates one value in the same way; `undefined` if it cannot be part of settings. */
+/**
+ * Validates one value like `parseSettings`; `undefined` if the value cannot be part of settings.
+ */
 export function parseSettingValue(value: unknown): SettingValue | undefined {
   try {
-    return readValue(value, '', 0, { left: SETTINGS_VALUES_MAX });
+    return readValue(value, '', 0, { remaining: SETTINGS_VALUES_MAX });
   } catch (error) {
-    if (error instanceof Misfit) return undefined;
+    if (error instanceof SettingsProblem) return undefined;
     throw error;
   }
 }
@@ -93,8 +98,8 @@ export function interfaceName(entry: SettingValue): string {
 /** The value at a dotted key; `undefined` if there is none. */
 export function valueAt(settings: Settings, key: string): SettingValue | undefined {
   let value: SettingValue | undefined = settings;
-  for (const part of key.split('.')) {
-    value = isSettings(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+  for (const segment of key.split('.')) {
+    value = isSettings(value) && Object.hasOwn(value, segment) ? value[segment] : undefined;
   }
   return value;
 }
@@ -105,12 +110,12 @@ export function valueAt(settings: Settings, key: string): SettingValue | undefin
  */
 export function findSetting(settings: Settings, key: string): SettingValue | undefined {
   if (!key.startsWith(`${INTERFACES_KEY}.`)) return valueAt(settings, key);
-  const rest = key.slice(INTERFACES_KEY.length + 1);
+  const relativeKey = key.slice(INTERFACES_KEY.length + 1);
   for (const entry of listInterfaces(settings)) {
     const name = interfaceName(entry);
-    if (!isSettings(entry) || !(rest === name || rest.startsWith(`${name}.`))) continue;
+    if (!isSettings(entry) || !(relativeKey === name || relativeKey.startsWith(`${name}.`))) continue;
     const { name: _name, ...fields } = entry;
-    return rest === name ? fields : valueAt(fields, rest.slice(name.length + 1));
+    return relativeKey === name ? fields : valueAt(fields, relativeKey.slice(name.length + 1));
   }
   return undefined;
 }
@@ -118,74 +123,75 @@ export function findSetting(settings: Settings, key: string): SettingValue | und
 /** The settings with one value replaced or added, or without it if `value` is `undefined`. */
 export function withValue(settings: Settings, key: string, value: SettingValue | undefined): Settings {
   const [first = '', ...rest] = key.split('.');
-  const below = Object.hasOwn(settings, first) ? settings[first] : undefined;
+  const nested = Object.hasOwn(settings, first) ? settings[first] : undefined;
   const { [first]: _before, ...others } = settings;
   if (rest.length === 0) return value === undefined ? others : { ...settings, [first]: value };
-  const changed = withValue(isSettings(below) ? below : {}, rest.join('.'), value);
+  const changed = withValue(isSettings(nested) ? nested : {}, rest.join('.'), value);
   return value === undefined && Object.keys(changed).length === 0 ? others : { ...settings, [first]: changed };
 }
 
 function readValue(value: unknown, path: string, depth: number, budget: Budget): SettingValue {
-  budget.left -= 1;
-  if (budget.left < 0) throw new Misfit(`more than ${SETTINGS_VALUES_MAX} values`);
-  if (depth > SETTINGS_DEPTH_MAX) throw new Misfit(`${path}: deeper than ${SETTINGS_DEPTH_MAX} levels`);
+  budget.remaining -= 1;
+  if (budget.remaining < 0) throw new SettingsProblem(`more than ${SETTINGS_VALUES_MAX} values`);
+  if (depth > SETTINGS_DEPTH_MAX) throw new SettingsProblem(`${path}: deeper than ${SETTINGS_DEPTH_MAX} levels`);
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   if (typeof value === 'string') return checkText(value, path);
   if (Array.isArray(value)) {
     return value.map((entry: unknown, index) => readValue(entry, `${path}[${index}]`, depth + 1, budget));
   }
-  if (typeof value !== 'object') throw new Misfit(`${path}: ${String(value)} is not a value of a configuration`);
-  const read: [string, SettingValue][] = [];
+  if (typeof value !== 'object')
+    throw new SettingsProblem(`${path}: ${String(value)} is not a value of a configuration`);
+  const entries: [string, SettingValue][] = [];
   for (const [key, entry] of Object.entries(value)) {
     if (entry === undefined) continue;
-    const at = path === '' ? checkText(key, path) : `${path}.${checkText(key, path)}`;
-    read.push([key, readValue(entry, at, depth + 1, budget)]);
+    const entryPath = path === '' ? checkText(key, path) : `${path}.${checkText(key, path)}`;
+    entries.push([key, readValue(entry, entryPath, depth + 1, budget)]);
   }
   // `fromEntries` makes own properties of all names: `__proto__` is a key like any other.
-  return Object.fromEntries(read);
+  return Object.fromEntries(entries);
 }
 
 function checkText(text: string, path: string): string {
   if (text.length > SETTINGS_TEXT_MAX)
-    throw new Misfit(`${path === '' ? '' : `${path}: `}longer than ${SETTINGS_TEXT_MAX} characters`);
+    throw new SettingsProblem(`${path === '' ? '' : `${path}: `}longer than ${SETTINGS_TEXT_MAX} characters`);
   return text;
 }
 
 /**
- * A stored value without user name, password, query and fragment of a URL (of a boot loader's
- * without the first two), which earlier versions accepted.
+ * Removes what earlier versions accepted in URLs: user name, password, query and fragment. The
+ * query and fragment of a boot loader's URL stay.
  */
-export function withoutStoredUser(key: string, value: SettingValue): SettingValue {
-  if (URL_KEYS.includes(key) && typeof value === 'string') return withoutUrlUser(value).replace(/[?#].*$/s, '');
+export function withoutStoredCredentials(key: string, value: SettingValue): SettingValue {
+  if (URL_KEYS.includes(key) && typeof value === 'string') return withoutUrlCredentials(value).replace(/[?#].*$/s, '');
   if (key !== LOADERS_KEY || !isSettings(value)) return value;
   const loaders = Object.entries(value).map(([name, file]) => [
     name,
-    typeof file === 'string' ? withoutUrlUser(file) : file,
+    typeof file === 'string' ? withoutUrlCredentials(file) : file,
   ]);
   return Object.fromEntries(loaders);
 }
 
-/** The same for the settings of a rack. */
-export function withoutStoredUsers(settings: Settings): Settings {
+/** Applies `withoutStoredCredentials` to every value of a rack's settings. */
+export function settingsWithoutCredentials(settings: Settings): Settings {
   let result = settings;
   for (const key of [...URL_KEYS, LOADERS_KEY]) {
     const value = valueAt(settings, key);
-    const clean = value === undefined ? undefined : withoutStoredUser(key, value);
+    const clean = value === undefined ? undefined : withoutStoredCredentials(key, value);
     if (clean !== undefined && JSON.stringify(clean) !== JSON.stringify(value)) result = withValue(result, key, clean);
   }
   return result;
 }
 
 /** True for a URL with a user name or a password. */
-export function hasUrlUser(text: string): boolean {
+export function hasUrlCredentials(text: string): boolean {
   const url = URL.parse(text.trim());
   return url !== null && url.username + url.password !== '';
 }
 
-function withoutUrlUser(text: string): string {
+function withoutUrlCredentials(text: string): string {
   const url = URL.parse(text);
-  if (url === null || !hasUrlUser(text)) return text;
+  if (url === null || !hasUrlCredentials(text)) return text;
   url.username = '';
   url.password = '';
   return url.href;

@@ -5,12 +5,12 @@
 //   off      soft: only requested        hard, or a refused soft off: off ─ seen off
 //   query    reads the state
 //
-// 1. Each step is sent once. The first that is not done ends the command with its outcome.
-// 2. The outcome is `done` only after the state was seen, if it can be: some controllers confirm
-//    and do nothing.
+// 1. Each step is sent once. The first step that is not `done` ends the command with its outcome.
+// 2. If the state can be queried, the outcome is `done` only once the new state was seen: some
+//    controllers confirm and do nothing.
 // 3. A process that may no longer switch the machine begins no further step.
-// 4. A cycle is an off and an on: the controller's own cannot be verified, and does nothing to a
-//    machine that is off.
+// 4. A cycle is an off and an on. The controller's own cycle cannot be verified, and does nothing
+//    to a machine that is off.
 
 import type { Clock } from '../ground/clock.ts';
 import type { PowerDetail } from './detail.ts';
@@ -31,8 +31,10 @@ export const COMMAND_MS_MAX: Readonly<Record<PowerCommand['kind'], number>> = {
   off: 90_000,
   query: 45_000,
 };
-/** How long a new state may take to show, and how often it is queried, in milliseconds. */
-const SEEN_MS_MAX = 20_000;
+/**
+ * How long a controller may take to show a new state, and how often it is queried, in milliseconds.
+ */
+const STATE_CHANGE_MS_MAX = 20_000;
 const QUERY_EVERY_MS = 1_000;
 
 interface CommandDeps {
@@ -48,20 +50,27 @@ export async function performCommand(port: PowerPort, command: PowerCommand, dep
     case 'query':
       return port.query(signal);
     case 'off': {
-      const softOff = await step(deps, () => port.off(command.manner, signal));
-      return command.manner === 'soft' && softOff.kind !== 'refused' ? softOff : seen(port, softOff, 'off', deps);
+      const softOff = await stepIfPermitted(deps, () => port.off(command.manner, signal));
+      return command.manner === 'soft' && softOff.kind !== 'refused'
+        ? softOff
+        : verifyState(port, softOff, 'off', deps);
     }
     case 'on':
       return startMachine(port, command.netboot, deps);
     case 'cycle': {
-      const ended = await seen(port, await step(deps, () => port.off('hard', signal)), 'off', deps);
-      return ended.kind === 'done' ? startMachine(port, command.netboot, deps) : ended;
+      const offOutcome = await verifyState(
+        port,
+        await stepIfPermitted(deps, () => port.off('hard', signal)),
+        'off',
+        deps,
+      );
+      return offOutcome.kind === 'done' ? startMachine(port, command.netboot, deps) : offOutcome;
     }
   }
 }
 
-/** Takes a step only if this process may still switch the machine. */
-async function step(deps: CommandDeps, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
+/** Runs `act` only if this process may still switch the machine. */
+async function stepIfPermitted(deps: CommandDeps, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
   const { mayStep, signal } = deps;
   return mayStep === undefined || (await mayStep(signal))
     ? await act()
@@ -70,39 +79,41 @@ async function step(deps: CommandDeps, act: () => Promise<PowerOutcome>): Promis
 
 async function startMachine(port: PowerPort, netboot: boolean, deps: CommandDeps): Promise<PowerOutcome> {
   const { netboot: choose } = port;
-  const chosen = netboot && choose !== undefined ? await step(deps, () => choose(deps.signal)) : undefined;
+  const netbootOutcome =
+    netboot && choose !== undefined ? await stepIfPermitted(deps, () => choose(deps.signal)) : undefined;
   // If the controller cannot be reached, the next step would fail too. If it refuses, the machine
   // may still try the network first.
-  if (chosen?.kind === 'unreachable' || chosen?.kind === 'wrong-credentials') return chosen;
-  const started = await seen(port, await step(deps, () => port.on(deps.signal)), 'on', deps);
-  if (chosen === undefined || chosen.kind === 'done') return started;
-  const params = { started: started.detail, why: chosen.detail };
-  return { ...started, detail: { code: 'no-network-boot', params } };
+  if (netbootOutcome?.kind === 'unreachable' || netbootOutcome?.kind === 'wrong-credentials') return netbootOutcome;
+  const onOutcome = await verifyState(port, await stepIfPermitted(deps, () => port.on(deps.signal)), 'on', deps);
+  if (netbootOutcome === undefined || netbootOutcome.kind === 'done') return onOutcome;
+  const params = { started: onOutcome.detail, why: netbootOutcome.detail };
+  return { ...onOutcome, detail: { code: 'no-network-boot', params } };
 }
 
-async function seen(
+async function verifyState(
   port: PowerPort,
-  asked: PowerOutcome,
-  wanted: 'on' | 'off',
+  requestOutcome: PowerOutcome,
+  targetState: 'on' | 'off',
   deps: CommandDeps,
 ): Promise<PowerOutcome> {
-  if (asked.kind === 'refused') {
+  if (requestOutcome.kind === 'refused') {
     // Some controllers refuse a command that changes nothing.
     const reading = await port.query(deps.signal);
-    return reading.kind === 'done' && reading.state === wanted ? reading : asked;
+    return reading.kind === 'done' && reading.state === targetState ? reading : requestOutcome;
   }
-  if (asked.kind !== 'done') return asked;
-  const until = deps.clock.now() + SEEN_MS_MAX;
+  if (requestOutcome.kind !== 'done') return requestOutcome;
+  const deadline = deps.clock.now() + STATE_CHANGE_MS_MAX;
   for (;;) {
     const reading = await port.query(deps.signal);
-    if (reading.kind === 'done' && reading.state === wanted) return outcome('done', asked.detail, wanted);
-    // An unseen state: trust the driver's confirmation.
+    if (reading.kind === 'done' && reading.state === targetState)
+      return outcome('done', requestOutcome.detail, targetState);
+    // The driver cannot see the state: trust its confirmation.
     if (reading.kind === 'done' && reading.state === 'unknown')
-      return outcome('done', { code: 'unseen', params: { asked: asked.detail, look: reading.detail } });
-    if (deps.clock.now() + QUERY_EVERY_MS > until || deps.signal.aborted) {
+      return outcome('done', { code: 'unseen', params: { asked: requestOutcome.detail, look: reading.detail } });
+    if (deps.clock.now() + QUERY_EVERY_MS > deadline || deps.signal.aborted) {
       const { kind, state } = reading;
       const last: PowerDetail = kind === 'done' ? { code: 'still', params: { state } } : reading.detail;
-      const params = { asked: asked.detail, seconds: SEEN_MS_MAX / 1000, look: last };
+      const params = { asked: requestOutcome.detail, seconds: STATE_CHANGE_MS_MAX / 1000, look: last };
       return outcome('unknown', { code: 'not-seen', params }, state);
     }
     await pauseUnlessAborted(QUERY_EVERY_MS, deps);

@@ -1,16 +1,16 @@
-// The detail of a power action or query, as in events: a code and its parameters, made into a
-// sentence by `region/records/power-words.ts`.
+// The detail of a power action or query, as in events: a code and its parameters.
+// `region/records/power-words.ts` makes a sentence of them.
 //
 // 1. Never change the meaning of a code or parameter: the ledger and the event log keep both.
-// 2. A parameter `said` has words of others, cleaned by `cleanWords`.
-// 3. A parameter named in PRIVATE may hold a part of the power parameters, and goes only to those
-//    who may read these.
+// 2. A parameter `said` quotes a program or controller, cleaned by `cleanWords`.
+// 3. A parameter named in PRIVATE may hold a part of the power parameters. It is shown only to
+//    those who may read the power parameters.
 
 import type { ParameterProblem } from './parameters.ts';
 
-type None = Readonly<Record<string, never>>;
-type ProgramWords = { readonly said: string };
-type OfProgram = { readonly program: string };
+type NoParams = Readonly<Record<string, never>>;
+type QuotedOutput = { readonly said: string };
+type ProgramName = { readonly program: string };
 
 export type Complaint =
   // ipmitool
@@ -32,37 +32,37 @@ export type Complaint =
   | 'no-such-guest';
 
 export interface PowerDetailParams {
-  acknowledged: ProgramWords;
-  /** @param command installs the program */
-  'program-missing': OfProgram & { readonly command: string };
-  /** @param said undefined: it was cancelled */
-  'not-started': OfProgram & Partial<ProgramWords>;
-  'program-late': OfProgram & ProgramWords;
+  acknowledged: QuotedOutput;
+  /** @param command the command that installs the program */
+  'program-missing': ProgramName & { readonly command: string };
+  /** @param said undefined if the run was cancelled */
+  'not-started': ProgramName & Partial<QuotedOutput>;
+  'program-late': ProgramName & QuotedOutput;
   /** @param status shown if the program said nothing */
-  'program-failed': OfProgram & ProgramWords & { readonly status: number };
+  'program-failed': ProgramName & QuotedOutput & { readonly status: number };
   /** A signal ended the program. @param status 128 and the signal's number */
-  'program-aborted': OfProgram & ProgramWords & { readonly status: number };
-  complaint: ProgramWords & { readonly meaning: Complaint };
-  'no-state': ProgramWords;
+  'program-aborted': ProgramName & QuotedOutput & { readonly status: number };
+  complaint: QuotedOutput & { readonly meaning: Complaint };
+  'no-state': QuotedOutput;
 
   'http-status': { readonly status: number };
   'http-redirect': { readonly status: number };
   'web-late': { readonly host: string; readonly seconds: number };
-  'web-failed': ProgramWords & { readonly host: string };
-  'certificate-untrusted': ProgramWords & { readonly host: string };
-  cancelled: None;
+  'web-failed': QuotedOutput & { readonly host: string };
+  'certificate-untrusted': QuotedOutput & { readonly host: string };
+  cancelled: NoParams;
   'expression-matches': { readonly state: 'on' | 'off' };
-  /** @param characters searched; 0: the answer is empty */
+  /** @param characters how many were searched; 0 if the answer is empty */
   'no-expression-matches': { readonly characters: number };
 
   'boots-from-network': { readonly guest: string };
   'boots-otherwise': { readonly guest: string };
   /** No driver switches the machine. */
-  'by-hand': None;
+  'by-hand': NoParams;
   'person-must': { readonly act: 'on' | 'off' | 'soft-off' | 'query' };
 
   /** Another process has the duties now. */
-  'not-ours': None;
+  'not-ours': NoParams;
   'no-network-boot': { readonly started: PowerDetail; readonly why: PowerDetail };
   /** The driver cannot see the state. */
   unseen: { readonly asked: PowerDetail; readonly look: PowerDetail };
@@ -70,18 +70,18 @@ export interface PowerDetailParams {
   still: { readonly state: string };
 
   /** The process ended before the command did. */
-  interrupted: None;
-  stopping: None;
+  interrupted: NoParams;
+  stopping: NoParams;
   'other-command': { readonly command: string };
-  'too-many-queries': None;
+  'too-many-queries': NoParams;
   /** @param driver empty for none */
   'no-driver': { readonly driver: string };
   'bad-parameters': { readonly problems: readonly ParameterProblem[] };
   'controller-busy': { readonly controller: string };
   'no-end': { readonly seconds: number };
   'no-answer': { readonly seconds: number };
-  'not-recorded': ProgramWords;
-  'driver-bug': ProgramWords;
+  'not-recorded': QuotedOutput;
+  'driver-bug': QuotedOutput;
 }
 
 export type PowerDetail<Code extends keyof PowerDetailParams = keyof PowerDetailParams> = {

@@ -26,9 +26,12 @@ export type OffManner = 'soft' | 'hard';
 export interface PowerPort {
   /** Without secrets: `ipmi 10.0.0.5:623`. Controllers of one name get one request at a time. */
   readonly controller: string;
-  /** `done` even if it is already on. */
+  /** Switches the machine on. The outcome is `done` even if the machine is already on. */
   on(signal: AbortSignal): Promise<PowerOutcome>;
-  /** `done` even if it is already off, and for a soft off once the system is asked. */
+  /**
+   * Switches the machine off. The outcome is `done` even if the machine is already off. For a soft
+   * off, it is `done` once the operating system was asked.
+   */
   off(manner: OffManner, signal: AbortSignal): Promise<PowerOutcome>;
   query(signal: AbortSignal): Promise<PowerOutcome>;
   /** Makes the network the next boot device. Undefined if the driver cannot. */
@@ -38,7 +41,7 @@ export interface PowerPort {
 export interface PowerDeps {
   readonly clock: Clock;
   /**
-   * Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`,
+   * Opens Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`,
    * `store-unwritable`
    */
   readonly sshIdentity: () => Promise<SshIdentity>;
@@ -58,7 +61,7 @@ export interface PowerDriver {
   open(machine: string, values: PowerValues, deps: PowerDeps): OpenedPort;
 }
 
-export interface Connecting<Schema extends z.ZodObject> {
+export interface ConnectOptions<Schema extends z.ZodObject> {
   /** Its system id. */
   readonly machine: string;
   readonly settings: z.infer<Schema>;
@@ -69,10 +72,10 @@ export interface Connecting<Schema extends z.ZodObject> {
 
 interface DriverDefinition<Schema extends z.ZodObject> extends Pick<PowerDriver, 'name' | 'byHand'> {
   readonly parameters: Schema;
-  connect(call: Connecting<Schema>): PowerPort;
+  connect(call: ConnectOptions<Schema>): PowerPort;
 }
 
-/** `connect` is only called with valid parameters. */
+/** Defines a driver whose `connect` is called with valid parameters only. */
 export function defineDriver<Schema extends z.ZodObject>({
   name,
   byHand,

@@ -4,15 +4,24 @@
 // 2. A request without an answer in an open session has the outcome `unknown`, because it may have
 //    been carried out.
 // 3. ipmitool repeats a request without an answer. A power cycle is not idempotent, so it is never sent.
-// 4. Without a cipher suite in the settings, a BMC that opens no session with the usual one is
-//    asked with the newer one: nothing was carried out. ipmitool 1.8.19 could find the suite
-//    itself, but takes 6 s where a BMC does not list its suites; earlier ones use 3.
+// 4. If the settings name no cipher suite, a BMC that opens no session with the usual suite is
+//    asked again with the newer one. Nothing was carried out by then. ipmitool 1.8.19 could find
+//    the suite itself, but takes 6 s if a BMC does not list its suites. Earlier versions use suite
+//    3.
 
 import { z } from 'zod';
 import { IPMI_FIELDS } from '../machines/ipmi-fields.ts';
 import type { Complaint } from './detail.ts';
-import { type Connecting, defineDriver, type OffManner, type PowerPort, STEP_MS_MAX } from './driver.ts';
-import { cleanWords, endedItself, failedProgram, judgeEnd, outcome, type PowerOutcome, writtenBy } from './outcome.ts';
+import { type ConnectOptions, defineDriver, type OffManner, type PowerPort, STEP_MS_MAX } from './driver.ts';
+import {
+  cleanWords,
+  endedByItself,
+  judgeEnd,
+  outcome,
+  type PowerOutcome,
+  programFailure,
+  programOutput,
+} from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
 
@@ -21,7 +30,10 @@ const ANSWER_SECONDS = 1;
 const TRIES = 3;
 const DEFAULT_PORT = 623;
 
-/** HMAC-SHA1, which most BMCs know, and HMAC-SHA256, the only one of newer BMCs (IPMI v2.0 table 22-20). */
+/**
+ * The suites of HMAC-SHA1, which most BMCs know, and of HMAC-SHA256, the only one of newer BMCs
+ * (IPMI v2.0 table 22-20).
+ */
 const [USUAL_SUITE, NEWER_SUITE] = ['3', '17'] as const;
 
 const ADDRESS =
@@ -57,31 +69,35 @@ export type IpmiParameter = keyof Settings;
 /** The driver `ipmi`. */
 export const ipmi = defineDriver({ name: 'ipmi', byHand: false, parameters: schema, connect: openIpmi });
 
-function openIpmi({ settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
-  const ask = async (command: readonly string[], changes: boolean, signal: AbortSignal): Promise<PowerOutcome> => {
-    const begun = clock.now();
-    const askWith = async (suite: CipherSuite): Promise<PowerOutcome> => {
-      const { args, environment } = ipmitoolCall(settings, suite);
-      const run = { clock, signal, timeMs: STEP_MS_MAX - (clock.now() - begun), environment };
-      return judgeIpmitool(await runProgram('ipmitool', [...args, ...command], run), changes, secrets);
+function openIpmi({ settings, secrets, deps: { clock } }: ConnectOptions<typeof schema>): PowerPort {
+  const runCommand = async (
+    command: readonly string[],
+    changesState: boolean,
+    signal: AbortSignal,
+  ): Promise<PowerOutcome> => {
+    const startedAt = clock.now();
+    const runWithSuite = async (suite: CipherSuite): Promise<PowerOutcome> => {
+      const { args, environment } = ipmitoolInvocation(settings, suite);
+      const run = { clock, signal, timeMs: STEP_MS_MAX - (clock.now() - startedAt), environment };
+      return judgeIpmitool(await runProgram('ipmitool', [...args, ...command], run), changesState, secrets);
     };
-    if (settings.cipher_suite_id !== undefined) return await askWith(settings.cipher_suite_id);
-    const answer = await askWith(USUAL_SUITE);
-    return isOfSuite(answer) ? await askWith(NEWER_SUITE) : answer;
+    if (settings.cipher_suite_id !== undefined) return await runWithSuite(settings.cipher_suite_id);
+    const answer = await runWithSuite(USUAL_SUITE);
+    return isCipherSuiteProblem(answer) ? await runWithSuite(NEWER_SUITE) : answer;
   };
   const { host, port } = splitAddress(settings.power_address);
   const bootType = settings.power_boot_type === 'efi' ? ['options=efiboot'] : [];
   return {
     controller: `ipmi ${host.toLowerCase()}:${port}`,
-    on: (signal) => ask(['chassis', 'power', 'on'], true, signal),
-    off: (manner, signal) => ask(['chassis', 'power', offWord(manner, settings)], true, signal),
-    query: (signal) => ask(['chassis', 'power', 'status'], false, signal),
+    on: (signal) => runCommand(['chassis', 'power', 'on'], true, signal),
+    off: (manner, signal) => runCommand(['chassis', 'power', offCommand(manner, settings)], true, signal),
+    query: (signal) => runCommand(['chassis', 'power', 'status'], false, signal),
     // For the next start only (IPMI v2.0 §28.12); later starts keep the boot order.
-    netboot: (signal) => ask(['chassis', 'bootdev', 'pxe', ...bootType], true, signal),
+    netboot: (signal) => runCommand(['chassis', 'bootdev', 'pxe', ...bootType], true, signal),
   };
 }
 
-const offWord = (manner: OffManner, settings: Settings): string =>
+const offCommand = (manner: OffManner, settings: Settings): string =>
   manner === 'hard' || settings.power_off_mode === 'hard' ? 'off' : 'soft';
 
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
@@ -91,8 +107,11 @@ export function splitAddress(address: string): { readonly host: string; readonly
   return { host, port: port === undefined ? DEFAULT_PORT : Number(port) };
 }
 
-/** ipmitool's arguments, which every user can see, and environment, which only its owner can. */
-export function ipmitoolCall(
+/**
+ * Builds ipmitool's arguments, which every user can see, and its environment, which only its owner
+ * can see.
+ */
+export function ipmitoolInvocation(
   settings: Settings,
   suite: CipherSuite,
 ): {
@@ -100,13 +119,13 @@ export function ipmitoolCall(
   readonly environment: Readonly<Record<string, string>>;
 } {
   const { host, port } = splitAddress(settings.power_address);
-  const isNew = settings.power_driver === 'LAN_2_0';
+  const isIpmi2 = settings.power_driver === 'LAN_2_0';
   const level = settings.privilege_level === 'ADMIN' ? 'ADMINISTRATOR' : settings.privilege_level;
   const args = [
     // Without -v a wrong password and an absent BMC give the same words.
     '-v',
     '-I',
-    isNew ? 'lanplus' : 'lan',
+    isIpmi2 ? 'lanplus' : 'lan',
     '-H',
     host,
     '-p',
@@ -120,12 +139,12 @@ export function ipmitoolCall(
     String(ANSWER_SECONDS),
     '-R',
     String(TRIES),
-    ...(isNew ? ['-C', suite] : []),
-    ...(isNew && settings.k_g !== undefined ? ['-K'] : []),
+    ...(isIpmi2 ? ['-C', suite] : []),
+    ...(isIpmi2 && settings.k_g !== undefined ? ['-K'] : []),
   ];
   const environment = {
     IPMI_PASSWORD: settings.power_pass ?? '',
-    ...(isNew && settings.k_g !== undefined ? { IPMI_KGKEY: settings.k_g } : {}),
+    ...(isIpmi2 && settings.k_g !== undefined ? { IPMI_KGKEY: settings.k_g } : {}),
   };
   return { args, environment };
 }
@@ -146,9 +165,10 @@ const NOISE = [
 
 /**
  * ipmitool's errors (`lanplus.c`, `lan.c`, `ipmi_strings.c`, `ipmi_chassis.c` of 1.8.18 and
- * 1.8.19), the specific before the general. The first line found here counts, by its first row;
- * what follows is its consequence. So a lost RAKP 1 is silence, although ipmitool then fails later.
- * `lost`: the request may have been carried out.
+ * 1.8.19), the specific before the general. The first output line that matches a row counts, with
+ * its first matching row. Later lines are its consequences: a lost RAKP 1 message counts as no
+ * answer, although ipmitool then reports another error. `lostKind`: the request may have been
+ * carried out.
  */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
   // Before a session: ipmitool itself, and the network.
@@ -205,18 +225,19 @@ const LINE_CHARACTERS_MAX = 512;
 /** The searched lines; ipmitool prints its errors first. */
 const LINES_MAX = 64;
 
-/** @param changes false for a query */
-export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readonly string[]): PowerOutcome {
+/** @param changesState false for a query */
+export function judgeIpmitool(end: ProgramEnd, changesState: boolean, secrets: readonly string[]): PowerOutcome {
   const program = 'ipmitool';
-  const lines = writtenBy(end)
+  const lines = programOutput(end)
     .split('\n')
     .filter((line) => !NOISE.some((noise) => noise.test(line)));
   const complaint = cleanWords(lines.join('\n'), secrets);
-  const lost = changes ? 'unknown' : 'unreachable';
-  if (!endedItself(end)) return judgeEnd(program, end, complaint, lost);
+  const lostKind = changesState ? 'unknown' : 'unreachable';
+  if (!endedByItself(end)) return judgeEnd(program, end, complaint, lostKind);
   if (end.code === 0) {
     const state = /^Chassis Power is (on|off)\s*$/m.exec(end.out)?.[1];
-    if (!changes && state === undefined) return outcome('unknown', { code: 'no-state', params: { said: complaint } });
+    if (!changesState && state === undefined)
+      return outcome('unknown', { code: 'no-state', params: { said: complaint } });
     return outcome(
       'done',
       { code: 'acknowledged', params: { said: complaint } },
@@ -224,10 +245,10 @@ export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readon
     );
   }
   const [, kind, meaning] = findComplaint(lines) ?? [undefined, 'unknown' as const];
-  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, complaint, meaning));
+  return outcome(kind === 'lost' ? lostKind : kind, programFailure(program, end.code, complaint, meaning));
 }
 
-const isOfSuite = ({ detail }: PowerOutcome): boolean =>
+const isCipherSuiteProblem = ({ detail }: PowerOutcome): boolean =>
   detail.code === 'complaint' && detail.params.meaning === 'unknown-cipher-suite';
 
 function findComplaint(lines: readonly string[]): (typeof COMPLAINTS)[number] | undefined {

@@ -3,7 +3,8 @@
 // 1. A command is in the ledger, on disk, before its driver is called.
 // 2. A started command without an end was running when the process died: its end is `unknown`, and
 //    it is not repeated.
-// 3. A command has one end, the first: a process that hung and continues does not replace its successor's.
+// 3. A command has one end, the first: a process that hung and continues does not replace the end
+//    that its successor stored.
 
 import { RackError } from '../ground/errors.ts';
 import type { PowerCommand } from './command.ts';
@@ -25,7 +26,10 @@ export class NotOnDuty extends RackError {}
 
 /** Each method rejects if the store fails. */
 export interface PowerLedger {
-  /** Puts a new command on disk. @returns the entry that was there; undefined: it begins now */
+  /**
+   * Puts a new command on disk. @returns the entry that was already there; undefined if the command
+   * begins now
+   */
   begin(entry: Omit<LedgerEntry, 'end'>): Promise<LedgerEntry | undefined>;
   /** @returns false if the command had another end, which stays */
   end(id: string, outcome: PowerOutcome, atMs: number): Promise<boolean>;

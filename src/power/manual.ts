@@ -5,7 +5,7 @@ import type { PowerDetailParams } from './detail.ts';
 import { defineDriver } from './driver.ts';
 import { outcome } from './outcome.ts';
 
-const by = (act: PowerDetailParams['person-must']['act']) => async () =>
+const requirePerson = (act: PowerDetailParams['person-must']['act']) => async () =>
   outcome('unknown', { code: 'person-must', params: { act } });
 
 /** The driver `manual`. */
@@ -15,8 +15,8 @@ export const manual = defineDriver({
   parameters: z.strictObject({}),
   connect: ({ machine }) => ({
     controller: `manual ${machine}`,
-    on: by('on'),
-    off: (manner) => by(manner === 'soft' ? 'soft-off' : 'off')(),
-    query: by('query'),
+    on: requirePerson('on'),
+    off: (manner) => requirePerson(manner === 'soft' ? 'soft-off' : 'off')(),
+    query: requirePerson('query'),
   }),
 });

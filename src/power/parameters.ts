@@ -10,16 +10,16 @@ import { nearestName } from '../ground/nearest-name.ts';
 /** The stored parameters of one machine. */
 export type PowerValues = Readonly<Record<string, string | number | boolean>>;
 
-/** The parameters that only administrators see, on request, of all drivers. */
-const secrets = z.registry<{ readonly isSecret: true }>();
+/** The parameters of all drivers that only administrators see, on request. */
+const secretParameters = z.registry<{ readonly isSecret: true }>();
 
 /** Marks a parameter as a secret. @returns the parameter */
 export function secret<T extends z.ZodType>(parameter: T): T {
-  secrets.add(parameter, { isSecret: true });
+  secretParameters.add(parameter, { isSecret: true });
   return parameter;
 }
 
-/** A parameter as a form needs it. Its words are in `region/records/power-words.ts`. */
+/** A parameter as a form needs it. Its label and help are in `region/records/power-words.ts`. */
 export interface PowerParameter {
   readonly name: string;
   readonly required: boolean;
@@ -29,7 +29,7 @@ export interface PowerParameter {
   readonly default?: string;
 }
 
-const described = z.object({
+const jsonSchemaShape = z.object({
   properties: z.record(
     z.string(),
     z.looseObject({
@@ -42,7 +42,7 @@ const described = z.object({
 
 /** Lists a schema's parameters, in its order. */
 export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
-  const { properties, required } = described.parse(z.toJSONSchema(schema, { io: 'input' }));
+  const { properties, required } = jsonSchemaShape.parse(z.toJSONSchema(schema, { io: 'input' }));
   return Object.entries(properties).map(([name, { enum: choices, default: fallback }]) => ({
     name,
     required: required.includes(name),
@@ -54,7 +54,7 @@ export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
 
 function isSecret(schema: z.ZodObject, name: string): boolean {
   const parameter = schema.shape[name];
-  return parameter instanceof z.ZodType && secrets.has(parameter);
+  return parameter instanceof z.ZodType && secretParameters.has(parameter);
 }
 
 type ParameterFault =
@@ -65,7 +65,10 @@ type ParameterFault =
   /** The driver has no such parameter. */
   | { readonly kind: 'unknown'; readonly known: readonly string[]; readonly meant: readonly string[] };
 
-/** A fault with the names of its driver and its parameter; several unknown parameters are one problem. */
+/**
+ * A fault with the names of its driver and its parameter. Several unknown parameters are one
+ * problem, with their names joined.
+ */
 export type ParameterProblem = {
   readonly driver: string;
   readonly parameter: string;
@@ -80,10 +83,10 @@ type ParameterCheck<T> =
 export function checkParameters<T extends z.ZodObject>(
   driver: string,
   schema: T,
-  given: PowerValues,
+  storedValues: PowerValues,
 ): ParameterCheck<z.infer<T>> {
   const texts = Object.fromEntries(
-    Object.entries(given)
+    Object.entries(storedValues)
       .map(([name, value]) => [name, String(value).trim()] as const)
       .filter(([, value]) => value !== ''),
   );
@@ -91,13 +94,13 @@ export function checkParameters<T extends z.ZodObject>(
   if (!checked.success)
     return {
       kind: 'bad',
-      problems: checked.error.issues.map((issue) => ({ driver, ...formatProblem(schema, issue) })),
+      problems: checked.error.issues.map((issue) => ({ driver, ...toParameterProblem(schema, issue) })),
     };
-  const hidden = Object.entries(texts).flatMap(([name, value]) => (isSecret(schema, name) ? value : []));
-  return { kind: 'good', values: checked.data, secrets: hidden };
+  const secretValues = Object.entries(texts).flatMap(([name, value]) => (isSecret(schema, name) ? value : []));
+  return { kind: 'good', values: checked.data, secrets: secretValues };
 }
 
-function formatProblem(schema: z.ZodObject, issue: z.core.$ZodIssue): Omit<ParameterProblem, 'driver'> {
+function toParameterProblem(schema: z.ZodObject, issue: z.core.$ZodIssue): Omit<ParameterProblem, 'driver'> {
   if (issue.code === 'unrecognized_keys') {
     const parameterNames = Object.keys(schema.shape);
     const nearest = issue.keys.flatMap((key) => nearestName(key, parameterNames) ?? []);

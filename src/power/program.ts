@@ -12,19 +12,28 @@ import { viewBytes } from '../ground/borrowed-bytes.ts';
 import type { Clock } from '../ground/clock.ts';
 import { errorText, osErrorCode } from '../ground/errors.ts';
 
-/** Stored bytes of each output stream; more is read and discarded. */
+/** The most bytes stored of each output stream. Further output is read and discarded. */
 export const OUTPUT_BYTES_MAX = 256 * 1024;
-/** timeout(1) exits so if it does not find the program, or cannot run it. */
-const NOT_FOUND = 127;
-const NOT_RUN = 126;
-const PASSED_ON = ['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME'];
+/** The exit statuses of timeout(1) if it does not find the program, and if it cannot run it. */
+const NOT_FOUND_STATUS = 127;
+const NOT_RUN_STATUS = 126;
+const INHERITED_VARIABLES = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'TMPDIR',
+  'XDG_RUNTIME_DIR',
+  'XDG_CONFIG_HOME',
+  'XDG_CACHE_HOME',
+];
 
 export interface ProgramRun {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** The longest run, in milliseconds. */
   readonly timeMs: number;
-  /** Further variables, secrets too: every user can see arguments. */
+  /** Further variables. Secrets are passed here, because every user can see arguments. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -33,15 +42,17 @@ export type ProgramEnd =
   | { readonly kind: 'ended'; readonly code: number; readonly out: string; readonly err: string }
   | { readonly kind: 'killed'; readonly out: string; readonly err: string }
   | { readonly kind: 'missing'; readonly program: string }
-  /** `said`: the system's error; undefined: it was cancelled. */
+  /** `said` is the system's error; undefined if the run was cancelled. */
   | { readonly kind: 'not-started'; readonly said?: string };
 
 /** Never rejects. */
 export function runProgram(name: string, args: readonly string[], run: ProgramRun): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     if (run.signal.aborted) return resolve({ kind: 'not-started' });
-    const passed = PASSED_ON.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]));
-    const env = { ...Object.fromEntries(passed), LC_ALL: 'C', ...run.environment };
+    const inherited = INHERITED_VARIABLES.flatMap((key) =>
+      process.env[key] === undefined ? [] : [[key, process.env[key]]],
+    );
+    const env = { ...Object.fromEntries(inherited), LC_ALL: 'C', ...run.environment };
     // In a process group that can be killed as a whole: virsh runs ssh.
     const seconds = Math.ceil(run.timeMs / 1000) + 1;
     const child = spawn('timeout', ['-s', 'KILL', String(seconds), name, ...args], {
@@ -49,11 +60,11 @@ export function runProgram(name: string, args: readonly string[], run: ProgramRu
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const out = keepOutput(child.stdout);
-    const err = keepOutput(child.stderr);
-    let killed = false;
+    const getStdout = collectOutput(child.stdout);
+    const getStderr = collectOutput(child.stderr);
+    let isKilled = false;
     const kill = (): void => {
-      killed = true;
+      isKilled = true;
       killGroup(child);
       // A grandchild outside the group may hold the pipes open.
       child.stdout.destroy();
@@ -72,10 +83,12 @@ export function runProgram(name: string, args: readonly string[], run: ProgramRu
       finish(isMissing ? { kind: 'missing', program: 'timeout' } : { kind: 'not-started', said: errorText(error) });
     });
     child.on('close', (code) => {
-      if (killed || code === null) finish({ kind: 'killed', out: out(), err: err() });
-      else if (code === NOT_FOUND && err().startsWith('timeout: ')) finish({ kind: 'missing', program: name });
-      else if (code === NOT_RUN && err().startsWith('timeout: ')) finish({ kind: 'not-started', said: err().trim() });
-      else finish({ kind: 'ended', code, out: out(), err: err() });
+      if (isKilled || code === null) finish({ kind: 'killed', out: getStdout(), err: getStderr() });
+      else if (code === NOT_FOUND_STATUS && getStderr().startsWith('timeout: '))
+        finish({ kind: 'missing', program: name });
+      else if (code === NOT_RUN_STATUS && getStderr().startsWith('timeout: '))
+        finish({ kind: 'not-started', said: getStderr().trim() });
+      else finish({ kind: 'ended', code, out: getStdout(), err: getStderr() });
     });
   });
 }
@@ -91,14 +104,14 @@ function killGroup(child: ChildProcess): void {
 }
 
 /** @returns a function that returns the output as text */
-function keepOutput(stream: NodeJS.ReadableStream): () => string {
+function collectOutput(stream: NodeJS.ReadableStream): () => string {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   stream.on('data', (chunk: Buffer) => {
-    const room = OUTPUT_BYTES_MAX - bytes;
-    if (room <= 0) return;
-    chunks.push(viewBytes(chunk, 0, room));
-    bytes += Math.min(room, chunk.length);
+    const remainingBytes = OUTPUT_BYTES_MAX - bytes;
+    if (remainingBytes <= 0) return;
+    chunks.push(viewBytes(chunk, 0, remainingBytes));
+    bytes += Math.min(remainingBytes, chunk.length);
   });
   return () => Buffer.concat(chunks).toString('utf8');
 }

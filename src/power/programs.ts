@@ -30,7 +30,10 @@ export type ProgramDriverName = keyof typeof PROGRAMS;
 /** The programs of each driver by its `power_type`; other drivers run none. */
 export const DRIVER_PROGRAMS: ReadonlyMap<string, readonly DriverProgram[]> = new Map(Object.entries(PROGRAMS));
 
-/** The PATH of a systemd service (systemd.exec(5)), searched in addition to this process's own. */
+/**
+ * The PATH of a systemd service (systemd.exec(5)), which is searched in addition to the PATH of
+ * this process.
+ */
 const SERVICE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The command that installs these programs. */
@@ -45,8 +48,8 @@ export function missingProgram(program: string): PowerDetail<'program-missing'> 
 
 /** The programs of a driver that are missing on this host. @param driver its `power_type` */
 export function findMissingPrograms(driver: string, path: string = process.env.PATH ?? ''): readonly DriverProgram[] {
-  const places = `${path}${delimiter}${SERVICE_PATH}`.split(delimiter).filter((place) => place !== '');
+  const directories = `${path}${delimiter}${SERVICE_PATH}`.split(delimiter).filter((directory) => directory !== '');
   return (DRIVER_PROGRAMS.get(driver) ?? []).filter(
-    ({ program }) => !places.some((place) => isExecutable(join(place, program))),
+    ({ program }) => !directories.some((directory) => isExecutable(join(directory, program))),
   );
 }

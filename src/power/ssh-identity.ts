@@ -9,8 +9,8 @@
 //   no key in the store ─► the file's, or a new one ─► store it ─┬─ it is the first ─► done
 //                                                                └─ another was faster ─► write that to the file
 //
-// 1. The store's key is never replaced, because all processes have it. Of two made at once, the
-//    first stored wins.
+// 1. The store's key is never replaced, because all processes have it. If two keys are made at
+//    once, the first one stored wins.
 // 2. A replaced key stays in the directory under another name, because hypervisors may accept it.
 // 3. ssh never prompts a person. A password is neither an argument nor in the environment; libvirt
 //    would pass on neither (ssh(1), SSH_ASKPASS; OpenSSH 8.4 and later).
@@ -71,10 +71,9 @@ export const hasSshKey = (stateDir: string): boolean => existsSync(join(stateDir
 /**
  * Opens or creates Rackboot's key.
  *
- * @param store keeps the key; undefined: it does not exist yet
+ * @param store keeps the key; undefined if the store does not exist yet
  * @throws RackError `tool-missing`, `tool-failed`, `store-unwritable`, `bad-argument` if ssh could
- * not read the directory's name; those of
- *   the store
+ * not read the directory's name, and the errors of the store
  */
 export async function openSshIdentity(stateDir: string, clock: Clock, store?: SshKeyStore): Promise<SshIdentity> {
   const stored = await store?.find();
@@ -82,12 +81,15 @@ export async function openSshIdentity(stateDir: string, clock: Clock, store?: Ss
   if (store === undefined || stored !== undefined) return identity;
   // Store only a valid key: all processes of the region will use it.
   await readPublicKey(identity, clock);
-  const own = readPrivateKey(identity, stateDir);
-  const agreed = await store.keep(own, clock.wallTimeMs());
-  return agreed === own ? identity : await writeIdentity(stateDir, clock, agreed);
+  const ownKey = readPrivateKey(identity, stateDir);
+  const agreedKey = await store.keep(ownKey, clock.wallTimeMs());
+  return agreedKey === ownKey ? identity : await writeIdentity(stateDir, clock, agreedKey);
 }
 
-/** @param stored the store's key; undefined: use the directory's key, or make one */
+/**
+ * @param stored the store's key; undefined to use the directory's key, or to make one if it has
+ * none
+ */
 async function writeIdentity(stateDir: string, clock: Clock, stored: string | undefined): Promise<SshIdentity> {
   const directory = join(stateDir, 'ssh');
   if (!PLAIN_PATH.test(directory)) {
@@ -99,11 +101,11 @@ async function writeIdentity(stateDir: string, clock: Clock, stored: string | un
   const connect = join(directory, 'connect');
   try {
     makeDirectories(directory, 0o700);
-    if (stored !== undefined) putKey(directory, key, stored);
+    if (stored !== undefined) replaceKey(directory, key, stored);
     else if (!existsSync(key)) await makeKey(directory, key, clock);
     chmodSync(key, 0o600);
     writeConnect(connect, key, knownHosts);
-    forgetLeft(directory);
+    removeStalePasswords(directory);
   } catch (cause) {
     throw toStoreError(cause, directory, stateDir);
   }
@@ -131,38 +133,38 @@ export async function readPublicKey({ key }: SshIdentity, clock: Clock): Promise
 }
 
 async function makeKey(directory: string, key: string, clock: Clock): Promise<void> {
-  const workshop = mkdtempSync(join(directory, 'new-'));
+  const scratchDirectory = mkdtempSync(join(directory, 'new-'));
   try {
-    const made = join(workshop, 'key');
-    await keygen(['-q', '-t', 'ed25519', '-N', '', '-C', `rackboot@${hostname()}`, '-f', made], clock);
-    const file = openSync(made, 'r');
+    const newKey = join(scratchDirectory, 'key');
+    await keygen(['-q', '-t', 'ed25519', '-N', '', '-C', `rackboot@${hostname()}`, '-f', newKey], clock);
+    const file = openSync(newKey, 'r');
     fsyncSync(file);
     closeSync(file);
-    linkSync(made, key);
+    linkSync(newKey, key);
   } catch (error) {
     // Another process was faster: use its key.
     if (osErrorCode(error) !== 'EEXIST') throw error;
   } finally {
-    rmSync(workshop, { recursive: true, force: true });
+    rmSync(scratchDirectory, { recursive: true, force: true });
   }
 }
 
 /** Writes the store's key unless the directory has it. */
-function putKey(directory: string, key: string, text: string): void {
-  const isThere = existsSync(key);
-  if (isThere && readFileSync(key, 'utf8') === text) return;
-  const workshop = mkdtempSync(join(directory, 'new-'));
+function replaceKey(directory: string, key: string, text: string): void {
+  const hasKey = existsSync(key);
+  if (hasKey && readFileSync(key, 'utf8') === text) return;
+  const scratchDirectory = mkdtempSync(join(directory, 'new-'));
   try {
-    const part = join(workshop, 'key');
-    writeNewFile(part, text);
-    if (isThere) {
-      const former = join(workshop, 'former');
+    const temporaryFile = join(scratchDirectory, 'key');
+    writeNewFile(temporaryFile, text);
+    if (hasKey) {
+      const former = join(scratchDirectory, 'former');
       linkSync(key, former);
       renameSync(former, `${key}.former`);
     }
-    renameSync(part, key);
+    renameSync(temporaryFile, key);
   } finally {
-    rmSync(workshop, { recursive: true, force: true });
+    rmSync(scratchDirectory, { recursive: true, force: true });
   }
 }
 
@@ -178,7 +180,7 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   throw new RackError('tool-failed', `ssh-keygen failed: ${complaint || 'it did not end in time'}`);
 }
 
-/** @param askpass the program that prints the password; undefined: there is none */
+/** @param askpass the program that prints the password; undefined to log in by key only */
 function connectScript(key: string, knownHosts: string, askpass?: string): string {
   const options = [
     'IdentitiesOnly=yes',
@@ -204,33 +206,34 @@ function connectScript(key: string, knownHosts: string, askpass?: string): strin
     'ClearAllForwardings=yes',
     'LogLevel=ERROR',
   ].map((option) => `-o ${option}`);
-  const asking = askpass === undefined ? '' : `SSH_ASKPASS=${askpass} SSH_ASKPASS_REQUIRE=force `;
-  const call = `${asking}exec ssh -F none -i ${key} ${options.join(' ')} "$@"`;
-  return `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot restores this file if it changes.\n${call}\n`;
+  const askpassVariables = askpass === undefined ? '' : `SSH_ASKPASS=${askpass} SSH_ASKPASS_REQUIRE=force `;
+  const sshCommand = `${askpassVariables}exec ssh -F none -i ${key} ${options.join(' ')} "$@"`;
+  return `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot restores this file if it changes.\n${sshCommand}\n`;
 }
 
 /**
- * The same connection with a password, for a host that may not know the key. Call `forget` after it.
+ * Creates a connection script that logs in with a password, for a host that may not know the key.
+ * Call `forget` once the connection has ended.
  * @throws RackError `store-unwritable`
  */
-export function withPassword(
+export function createPasswordConnection(
   { key }: Pick<SshIdentity, 'key'>,
   password: string,
 ): { readonly connect: string; readonly forget: () => void } {
   const directory = dirname(key);
   try {
-    const own = mkdtempSync(join(directory, `${PASSWORD_PREFIX}${process.pid}-`));
-    const [connect, askpass] = [join(own, 'connect'), join(own, 'askpass')];
+    const connectionDirectory = mkdtempSync(join(directory, `${PASSWORD_PREFIX}${process.pid}-`));
+    const [connect, askpass] = [join(connectionDirectory, 'connect'), join(connectionDirectory, 'askpass')];
     writeNewFile(askpass, `#!/bin/sh\nprintf '%s\\n' ${shellWord(password)}\n`, 0o700);
     writeNewFile(connect, connectScript(key, join(directory, KNOWN_HOSTS), askpass), 0o700);
-    return { connect, forget: () => rmSync(own, { recursive: true, force: true }) };
+    return { connect, forget: () => rmSync(connectionDirectory, { recursive: true, force: true }) };
   } catch (cause) {
     throw toStoreError(cause, directory, dirname(directory));
   }
 }
 
 /** Removes the passwords of processes that were killed. */
-function forgetLeft(directory: string): void {
+function removeStalePasswords(directory: string): void {
   for (const name of readdirSync(directory)) {
     const pid = name.startsWith(PASSWORD_PREFIX)
       ? Number.parseInt(name.slice(PASSWORD_PREFIX.length), 10)
@@ -243,9 +246,9 @@ function forgetLeft(directory: string): void {
 function writeConnect(path: string, key: string, knownHosts: string): void {
   const text = connectScript(key, knownHosts);
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
-  const workshop = mkdtempSync(`${path}-`);
-  const part = join(workshop, 'connect');
-  writeNewFile(part, text, 0o700);
-  renameSync(part, path);
-  rmSync(workshop, { recursive: true, force: true });
+  const scratchDirectory = mkdtempSync(`${path}-`);
+  const temporaryFile = join(scratchDirectory, 'connect');
+  writeNewFile(temporaryFile, text, 0o700);
+  renameSync(temporaryFile, path);
+  rmSync(scratchDirectory, { recursive: true, force: true });
 }

@@ -4,8 +4,8 @@
 //   readings: due ─► queue ─► driver ─► readings
 //
 // 1. A command runs once: its id is in the ledger before the driver is called.
-// 2. Every started command has an end, by onEnd or, if the process died, by `recover`. One that had
-//    not started is not in the ledger, and is given again with the same id.
+// 2. Every started command has an end, by onEnd or, if the process died, by `recover`. A command
+//    that had not started is not in the ledger. Its caller submits it again with the same id.
 // 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`.
 
 import { Alarm } from '../ground/deadline-queue.ts';
@@ -33,7 +33,7 @@ export type Submission =
   /** The machine has another command. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'refused'; readonly why: PowerDetail }
-  /** It may be given again. */
+  /** Not accepted now. The caller may submit the command again. */
   | { readonly kind: 'not-now' };
 
 /** An ended command. */
@@ -45,7 +45,7 @@ export interface EndedCommand {
   /** True if the machine was off when last seen before the command. */
   readonly wasOff?: boolean;
   /** True if the ledger had this end already. */
-  readonly isKnown?: boolean;
+  readonly wasRecordedBefore?: boolean;
   /** True if the ledger has this end. */
   readonly isRecorded?: boolean;
 }
@@ -53,7 +53,7 @@ export interface EndedCommand {
 interface SwitchboardDeps extends PowerDeps {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
-  /** True while this process may switch machines; undefined: always. */
+  /** True while this process may switch machines; undefined if it always may. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   readonly onEnd: (ended: EndedCommand) => Promise<void>;
   /** Called when the seen state changes, and when queries start or stop failing. */
@@ -76,37 +76,44 @@ export class PowerSwitchboard {
   /** Callers that wait for the next answer about a machine. */
   readonly #pendingAnswers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
   /**
-   * By machine: the last command whose ledger write failed, perhaps only after it reached the disk.
-   * Its driver was not called.
+   * For each machine, the last command whose ledger write failed, perhaps only after it reached the
+   * disk. The driver was not called for it.
    */
-  readonly #unclear = new Map<string, string>();
+  readonly #maybeRecorded = new Map<string, string>();
   readonly #alarm: Alarm;
-  #questions = 0;
+  #queryCount = 0;
   #isClosed = false;
 
   constructor(deps: SwitchboardDeps) {
     this.#deps = deps;
-    this.#alarm = new Alarm(deps.clock, () => this.#turn());
+    this.#alarm = new Alarm(deps.clock, () => this.#startDueTasks());
   }
 
-  /** Ends commands of the last process as `unknown`. Call first. @param among only these */
-  async recover(among?: ReadonlySet<string>): Promise<void> {
+  /**
+   * Ends the unfinished commands of the previous process as `unknown`. Call this before all else.
+   * @param onlyIds limits this to commands with these ids
+   */
+  async recover(onlyIds?: ReadonlySet<string>): Promise<void> {
     for (const { id, machine, command } of await this.#deps.ledger.listUnended()) {
-      if (among !== undefined && !among.has(id)) continue;
+      if (onlyIds !== undefined && !onlyIds.has(id)) continue;
       await this.#end({ id, machine, command, outcome: INTERRUPTED });
     }
   }
 
-  /** Returns at once; onEnd reports its end. @param id always the same for the same command */
+  /**
+   * Submits a command and returns at once; onEnd reports its end. @param id always the same for the
+   * same command
+   */
   command(id: string, target: PowerTarget, command: LedgerEntry['command']): Submission {
     if (this.#isClosed) return { kind: 'not-now' };
-    const task = this.#taskOf(id, target, command);
+    const task = this.#createTask(id, target, command);
     if (task.kind === 'refused') return task;
     const admission = this.#queue.submit(task.task, this.#deps.clock.now());
-    this.#turn();
+    this.#startDueTasks();
     switch (admission.kind) {
       case 'waiting':
-        if (admission.dropped !== undefined) this.#settle(target.machine, outcome('refused', underCommand(command)));
+        if (admission.dropped !== undefined)
+          this.#resolveAnswer(target.machine, outcome('refused', busyWithCommand(command)));
         return { kind: 'taken' };
       case 'busy':
         return { kind: admission.by.id === id ? 'taken' : 'busy' };
@@ -115,8 +122,8 @@ export class PowerSwitchboard {
     }
   }
 
-  commandOf(machine: string): string | undefined {
-    return this.#queue.commandOf(machine)?.id;
+  findCommandId(machine: string): string | undefined {
+    return this.#queue.findCommand(machine)?.id;
   }
 
   /**
@@ -127,22 +134,22 @@ export class PowerSwitchboard {
     return this.#queue.withdraw(id);
   }
 
-  /** Concurrent callers share the answer. Never throws. */
-  async ask(target: PowerTarget): Promise<PowerOutcome> {
+  /** Queries a machine's state. Concurrent callers share the answer. Never throws. */
+  async queryState(target: PowerTarget): Promise<PowerOutcome> {
     if (this.#isClosed) return outcome('unreachable', STOPPING);
     const { machine } = target;
-    const others = this.#pendingAnswers.get(machine);
-    if (others !== undefined) return others.promise;
-    const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
+    const pendingAnswer = this.#pendingAnswers.get(machine);
+    if (pendingAnswer !== undefined) return pendingAnswer.promise;
+    const task = this.#createTask(this.#nextQueryId(), target, { kind: 'query' });
     if (task.kind === 'refused') return outcome('refused', task.why);
     const admission = this.#queue.submit(task.task, this.#deps.clock.now());
     if (admission.kind === 'full') return outcome('refused', { code: 'too-many-queries', params: {} });
-    if (admission.kind === 'busy' && !admission.by.isQuestion) {
-      return outcome('refused', underCommand(admission.by.command));
+    if (admission.kind === 'busy' && !admission.by.isQuery) {
+      return outcome('refused', busyWithCommand(admission.by.command));
     }
     const pending = Promise.withResolvers<PowerOutcome>();
     this.#pendingAnswers.set(machine, pending);
-    this.#turn();
+    this.#startDueTasks();
     return pending.promise;
   }
 
@@ -152,22 +159,22 @@ export class PowerSwitchboard {
    */
   watch(machine: string, target: PowerTarget | undefined): void {
     const { clock, findDriver } = this.#deps;
-    const before = this.#targets.get(machine);
-    if (before !== undefined && target !== undefined && isSameTarget(before, target)) return;
-    const waiting = before === undefined ? undefined : this.commandOf(machine);
-    if (waiting !== undefined) this.withdraw(waiting);
+    const previousTarget = this.#targets.get(machine);
+    if (previousTarget !== undefined && target !== undefined && isSameTarget(previousTarget, target)) return;
+    const waitingId = previousTarget === undefined ? undefined : this.findCommandId(machine);
+    if (waitingId !== undefined) this.withdraw(waitingId);
     this.#targets.delete(machine);
     this.#readings.forget(machine);
     if (target === undefined || findDriver(target.driver)?.byHand !== false) return;
     this.#targets.set(machine, target);
-    this.#readings.watch(machine, clock.now(), this.#chance());
-    this.#turn();
+    this.#readings.watch(machine, clock.now(), this.#randomFraction());
+    this.#startDueTasks();
   }
 
-  look(machine: string): void {
+  queryNow(machine: string): void {
     if (this.#isClosed) return;
-    this.#ask(machine);
-    this.#turn();
+    this.#submitQuery(machine);
+    this.#startDueTasks();
   }
 
   /** Undefined if it is not watched. */
@@ -176,23 +183,24 @@ export class PowerSwitchboard {
   }
 
   /**
-   * Starts nothing more, and drops waiting tasks. Running commands may end within `graceMs`, then
-   * they are stopped. Resolves when all ends have been reported.
+   * Starts nothing more, and drops waiting tasks. Running commands that do not end within `graceMs`
+   * are stopped. Resolves when all ends have been reported.
    */
   async close(graceMs = 0): Promise<void> {
     this.#isClosed = true;
     this.#alarm.cancel();
     this.#queue.clear();
-    for (const machine of [...this.#pendingAnswers.keys()]) this.#settle(machine, outcome('unreachable', STOPPING));
+    for (const machine of [...this.#pendingAnswers.keys()])
+      this.#resolveAnswer(machine, outcome('unreachable', STOPPING));
     const running = [...this.#running.values()];
     const stop = (task: Task): void => task.stop.abort();
-    running.filter(({ isQuestion }) => graceMs === 0 || isQuestion).forEach(stop);
-    const late = this.#deps.clock.schedule(graceMs, () => running.forEach(stop));
+    running.filter(({ isQuery: isQuestion }) => graceMs === 0 || isQuestion).forEach(stop);
+    const abortTimer = this.#deps.clock.schedule(graceMs, () => running.forEach(stop));
     await Promise.all(running.map(({ over }) => over.promise));
-    late.cancel();
+    abortTimer.cancel();
   }
 
-  #taskOf(
+  #createTask(
     id: string,
     target: PowerTarget,
     command: PowerCommand,
@@ -207,22 +215,22 @@ export class PowerSwitchboard {
     }
     const { port } = opened;
     const { machine } = target;
-    const isQuestion = command.kind === 'query';
+    const isQuery = command.kind === 'query';
     const stop = new AbortController();
     const over = Promise.withResolvers<void>();
     return {
       kind: 'task',
-      task: { id, machine, controller: port.controller, isQuestion, port, command, stop, over },
+      task: { id, machine, controller: port.controller, isQuery, port, command, stop, over },
     };
   }
 
   /** Starts all tasks that may run, and sets the alarm for the next task. */
-  #turn(): void {
+  #startDueTasks(): void {
     if (this.#isClosed) return;
     const now = this.#deps.clock.now();
-    for (let machine = this.#readings.takeDue(now, this.#chance()); machine !== undefined; ) {
-      this.#ask(machine);
-      machine = this.#readings.takeDue(now, this.#chance());
+    for (let machine = this.#readings.takeDue(now, this.#randomFraction()); machine !== undefined; ) {
+      this.#submitQuery(machine);
+      machine = this.#readings.takeDue(now, this.#randomFraction());
     }
     for (let task = this.#queue.takeOverdue(now); task !== undefined; task = this.#queue.takeOverdue(now)) {
       const { controller } = task;
@@ -233,21 +241,21 @@ export class PowerSwitchboard {
     this.#alarm.expect(this.#queue.nextOverdueAt);
   }
 
-  #ask(machine: string): void {
+  #submitQuery(machine: string): void {
     const target = this.#targets.get(machine);
     if (target === undefined) return;
-    const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
-    // If refused, the machine has a command, and is queried later.
+    const task = this.#createTask(this.#nextQueryId(), target, { kind: 'query' });
+    // A refused submission means that the machine has a command. It is queried later.
     if (task.kind === 'task') this.#queue.submit(task.task, this.#deps.clock.now());
-    else this.#answered(machine, outcome('refused', task.why));
+    else this.#recordAnswer(machine, outcome('refused', task.why));
   }
 
-  #nextQuestion(): string {
-    this.#questions += 1;
-    return `question ${this.#questions}`;
+  #nextQueryId(): string {
+    this.#queryCount += 1;
+    return `question ${this.#queryCount}`;
   }
 
-  #settle(machine: string, answer: PowerOutcome): void {
+  #resolveAnswer(machine: string, answer: PowerOutcome): void {
     const pending = this.#pendingAnswers.get(machine);
     this.#pendingAnswers.delete(machine);
     pending?.resolve(answer);
@@ -258,25 +266,25 @@ export class PowerSwitchboard {
     const { id, command } = task;
     this.#running.set(id, task);
     if (command.kind !== 'query' && !(await this.#record(task, command))) return;
-    let isOver = false;
-    const over = async (result: PowerOutcome): Promise<void> => {
-      if (isOver) return;
-      isOver = true;
+    let hasFinished = false;
+    const finish = async (result: PowerOutcome): Promise<void> => {
+      if (hasFinished) return;
+      hasFinished = true;
       deadline.cancel();
       this.#queue.finish(task);
       // A driver that closing has stopped cannot say how far its command got.
       const isStopped = this.#isClosed && task.stop.signal.aborted && result.kind !== 'done';
-      await this.#deliver(task, isStopped && !task.isQuestion ? INTERRUPTED : result);
-      this.#leave(task);
+      await this.#deliver(task, isStopped && !task.isQuery ? INTERRUPTED : result);
+      this.#removeTask(task);
     };
     const limitMs = COMMAND_MS_MAX[command.kind];
     const deadline = clock.schedule(limitMs, () => {
       task.stop.abort();
       const params = { seconds: limitMs / 1000 };
-      void over(outcome(task.isQuestion ? 'unreachable' : 'unknown', { code: 'no-end', params }));
+      void finish(outcome(task.isQuery ? 'unreachable' : 'unknown', { code: 'no-end', params }));
     });
-    performCommand(task.port, command, { clock, signal: task.stop.signal, mayStep }).then(over, (error: unknown) =>
-      over(outcome('unknown', { code: 'driver-bug', params: { said: cleanWords(errorText(error)) } })),
+    performCommand(task.port, command, { clock, signal: task.stop.signal, mayStep }).then(finish, (error: unknown) =>
+      finish(outcome('unknown', { code: 'driver-bug', params: { said: cleanWords(errorText(error)) } })),
     );
   }
 
@@ -289,9 +297,9 @@ export class PowerSwitchboard {
     const { id, machine } = task;
     try {
       const ledgerEntry = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
-      const isUnclear = this.#unclear.get(machine) === id;
-      this.#unclear.delete(machine);
-      if (ledgerEntry === undefined || (isUnclear && ledgerEntry.end === undefined)) return true;
+      const isMaybeRecorded = this.#maybeRecorded.get(machine) === id;
+      this.#maybeRecorded.delete(machine);
+      if (ledgerEntry === undefined || (isMaybeRecorded && ledgerEntry.end === undefined)) return true;
       this.#queue.finish(task);
       // A command without an end is reported by the running task or `recover`.
       if (ledgerEntry.end !== undefined) {
@@ -300,73 +308,79 @@ export class PowerSwitchboard {
           machine,
           command: ledgerEntry.command,
           outcome: ledgerEntry.end.outcome,
-          isKnown: true,
+          wasRecordedBefore: true,
           isRecorded: true,
         });
       }
     } catch (error) {
       this.#queue.finish(task);
-      // The command has no end until the caller gives it again.
-      const isForNow = isStoreUnavailable(error);
-      if (isForNow && !(error instanceof NotOnDuty)) this.#unclear.set(machine, id);
+      // The command has no end until the caller submits it again.
+      const isTemporary = isStoreUnavailable(error);
+      if (isTemporary && !(error instanceof NotOnDuty)) this.#maybeRecorded.set(machine, id);
       const params = { said: cleanWords(errorText(error)) };
-      if (!isForNow) await this.#deliver(task, outcome('refused', { code: 'not-recorded', params }));
+      if (!isTemporary) await this.#deliver(task, outcome('refused', { code: 'not-recorded', params }));
     }
-    this.#leave(task);
+    this.#removeTask(task);
     return false;
   }
 
-  #leave(task: Task): void {
+  #removeTask(task: Task): void {
     this.#running.delete(task.id);
     task.over.resolve();
-    this.#turn();
+    this.#startDueTasks();
   }
 
   async #deliver(task: Task, result: PowerOutcome): Promise<void> {
     const { machine, id, command } = task;
-    if (command.kind === 'query') this.#answered(machine, result);
+    if (command.kind === 'query') this.#recordAnswer(machine, result);
     else await this.#end({ id, machine, command, outcome: result });
   }
 
-  #answered(machine: string, answer: PowerOutcome): void {
+  #recordAnswer(machine: string, answer: PowerOutcome): void {
     this.#changeReading(machine, () =>
-      this.#readings.answered(machine, answer, this.#deps.clock.now(), this.#chance()),
+      this.#readings.recordAnswer(machine, answer, this.#deps.clock.now(), this.#randomFraction()),
     );
-    this.#settle(machine, answer);
+    this.#resolveAnswer(machine, answer);
   }
 
   async #end(ended: EndedCommand): Promise<void> {
     const { ledger, clock, onEnd } = this.#deps;
     const wasOff = this.#readings.get(ended.machine)?.state === 'off';
-    this.#changeReading(ended.machine, () => this.#readings.commanded(ended.machine, ended.outcome, clock.now()));
+    this.#changeReading(ended.machine, () =>
+      this.#readings.recordCommandEnd(ended.machine, ended.outcome, clock.now()),
+    );
     let isRecorded = false;
     try {
       isRecorded = await ledger.end(ended.id, ended.outcome, clock.wallTimeMs());
       // Another process has found an end, and reports it.
       if (!isRecorded) return;
     } catch {
-      // The store is unavailable. Report anyway: the caller keeps it until the ledger has it.
+      // The store is unavailable. Report anyway: the caller keeps the end until the ledger has it.
     }
     await onEnd({ ...ended, isRecorded, ...(wasOff ? { wasOff } : {}) });
   }
 
   #changeReading(machine: string, change: () => void): void {
-    const before = this.#readings.get(machine);
+    const previousReading = this.#readings.get(machine);
     change();
-    const after = this.#readings.get(machine);
-    if (after === undefined) return;
-    const isOther = after.state !== before?.state || after.failure?.kind !== before.failure?.kind;
-    if (isOther) this.#deps.onReading(machine, after);
+    const currentReading = this.#readings.get(machine);
+    if (currentReading === undefined) return;
+    const hasChanged =
+      currentReading.state !== previousReading?.state || currentReading.failure?.kind !== previousReading.failure?.kind;
+    if (hasChanged) this.#deps.onReading(machine, currentReading);
   }
 
-  #chance(): number {
+  #randomFraction(): number {
     return (this.#deps.clock.randomBytes(1)[0] ?? 0) / 256;
   }
 }
 
 const INTERRUPTED = outcome('unknown', { code: 'interrupted', params: {} });
 const STOPPING: PowerDetail = { code: 'stopping', params: {} };
-const underCommand = ({ kind: command }: PowerCommand): PowerDetail => ({ code: 'other-command', params: { command } });
+const busyWithCommand = ({ kind: command }: PowerCommand): PowerDetail => ({
+  code: 'other-command',
+  params: { command },
+});
 
 function isSameTarget(one: PowerTarget, other: PowerTarget): boolean {
   const names = Object.keys(one.values);

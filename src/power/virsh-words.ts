@@ -3,20 +3,20 @@
 import type { Complaint } from './detail.ts';
 import {
   cleanWords,
-  endedItself,
-  failedProgram,
+  endedByItself,
   judgeEnd,
   outcome,
   type PowerOutcome,
   type PowerState,
-  writtenBy,
+  programFailure,
+  programOutput,
 } from './outcome.ts';
 import type { ProgramEnd } from './program.ts';
 import { missingProgram } from './programs.ts';
 
 /**
- * The words of `virsh domstate`, and whether the machine has power. A paused one counts as on: it
- * would continue where it stopped.
+ * The states that `virsh domstate` prints, and whether the machine has power. A paused machine
+ * counts as on, because it would continue where it stopped.
  */
 const STATES: Readonly<Record<string, PowerState>> = {
   running: 'on',
@@ -39,7 +39,7 @@ export interface HypervisorGuest {
   readonly state: PowerState;
 }
 
-/** The most virtual machines listed of one host. */
+/** The most virtual machines of one host that are listed. */
 const GUESTS_MAX = 10_000;
 /**
  * The longest line read. The expression's time grows with the square of the length, and the
@@ -61,8 +61,8 @@ export function parseGuests(table: string): readonly HypervisorGuest[] {
 }
 
 /**
- * virsh's errors; the first match counts. `lost`: the request may have been carried out. Without a
- * meaning, only its words are shown.
+ * virsh's errors; the first match counts. `lostKind`: the request may have been carried out. If a
+ * row has no meaning, only virsh's own message is shown.
  */
 const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Complaint?])[] = [
   [/Host key verification failed|HOST IDENTIFICATION HAS CHANGED/, 'refused', 'host-key-changed'],
@@ -79,35 +79,35 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
 /**
  * The outcome of a run of virsh.
  *
- * @param wanted the state that the command sets; undefined for a query
+ * @param targetState the state that the command sets; undefined for a query
  */
-export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
+export function judgeVirsh(end: ProgramEnd, targetState: 'on' | 'off' | undefined): PowerOutcome {
   const program = 'virsh';
-  const complaint = cleanWords(writtenBy(end).replace(/^error: /gm, ''));
-  const lost = wanted === undefined ? 'unreachable' : 'unknown';
-  if (!endedItself(end)) return judgeEnd(program, end, complaint, lost);
-  const done = outcome('done', { code: 'acknowledged', params: { said: complaint } });
+  const complaint = cleanWords(programOutput(end).replace(/^error: /gm, ''));
+  const lostKind = targetState === undefined ? 'unreachable' : 'unknown';
+  if (!endedByItself(end)) return judgeEnd(program, end, complaint, lostKind);
+  const doneOutcome = outcome('done', { code: 'acknowledged', params: { said: complaint } });
   if (end.code === 0) {
-    if (wanted !== undefined) return done;
+    if (targetState !== undefined) return doneOutcome;
     const word = end.out.trim();
     const state = Object.hasOwn(STATES, word) ? STATES[word] : undefined;
     return state === undefined
       ? outcome('unknown', { code: 'no-state', params: { said: complaint } })
       : outcome('done', { code: 'acknowledged', params: { said: word } }, state);
   }
-  if (wanted === 'on' && /already (?:active|running)/i.test(complaint)) return done;
-  if (wanted === 'off' && /domain is not running/i.test(complaint)) return done;
+  if (targetState === 'on' && /already (?:active|running)/i.test(complaint)) return doneOutcome;
+  if (targetState === 'off' && /domain is not running/i.test(complaint)) return doneOutcome;
   if (/ssh: not found/.test(complaint)) return outcome('refused', missingProgram('ssh'));
   const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(complaint)) ?? [undefined, 'refused' as const];
-  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, complaint, meaning));
+  return outcome(kind === 'lost' ? lostKind : kind, programFailure(program, end.code, complaint, meaning));
 }
 
 const BOOT_DEVICES = ['interface', 'disk', 'hostdev', 'redirdev'] as const;
 
 /** True if an element of this name is open at this position. */
-function isOpenAt(xml: string, name: string, at: number): boolean {
-  const closedAt = xml.lastIndexOf(`</${name}>`, at);
-  const openedAt = Math.max(xml.lastIndexOf(`<${name} `, at), xml.lastIndexOf(`<${name}>`, at));
+function isOpenAt(xml: string, name: string, index: number): boolean {
+  const closedAt = xml.lastIndexOf(`</${name}>`, index);
+  const openedAt = Math.max(xml.lastIndexOf(`<${name} `, index), xml.lastIndexOf(`<${name}>`, index));
   return openedAt > closedAt;
 }
 

@@ -3,8 +3,8 @@
 //
 // 1. A URI may only name a host; libvirt's parameters that run a program are refused.
 // 2. A host gets one request at a time, each on a connection of its own.
-// 3. A machine is given by name or UUID, not by number: virsh would take it for an ID, which
-//    changes at each start.
+// 3. A machine is named by its name or UUID, not by a number: virsh would take a number for an ID,
+//    which changes at each start.
 // 4. The boot order is never changed: `virsh define` would rewrite the owner's whole machine.
 
 import { z } from 'zod';
@@ -13,7 +13,7 @@ import { defineDriver, type OffManner, type PowerDeps, type PowerPort, STEP_MS_M
 import { outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
-import { withPassword } from './ssh-identity.ts';
+import { createPasswordConnection } from './ssh-identity.ts';
 import { bootsFromNetwork, type HypervisorGuest, judgeVirsh, parseGuests } from './virsh-words.ts';
 
 const schema = z
@@ -35,7 +35,7 @@ const schema = z
         .optional(),
     ),
   })
-  // Only ssh is given one.
+  // Only ssh is given a password.
   .refine(({ power_address: host, power_pass: password }) => password === undefined || host.overSsh, {
     path: ['power_pass'],
   });
@@ -50,17 +50,17 @@ export const virsh = defineDriver({
 });
 
 interface Hypervisor {
-  /** Normalised, without parameters. */
+  /** The URI, normalised and without parameters. */
   readonly address: string;
   readonly overSsh: boolean;
-  /** All of them allowed. */
+  /** The URI's parameters, all of ALLOWED_PARAMETERS. */
   readonly parameters: readonly (readonly [string, string])[];
 }
 
 const URI =
   /^(qemu|xen|test)(?:\+(ssh|tls|unix))?:\/\/(?:([a-zA-Z0-9_][a-zA-Z0-9._-]{0,63})@)?(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9][a-zA-Z0-9.-]{0,252})?(?::(\d{1,5}))?(\/(?:system|session|default)?)?(?:\?(.*))?$/;
 /** Parameters that only say where libvirt's daemon listens. */
-const PARAMETERS: Readonly<Record<string, RegExp>> = {
+const ALLOWED_PARAMETERS: Readonly<Record<string, RegExp>> = {
   socket: /^\/[A-Za-z0-9._/+@-]+$/,
   mode: /^(?:auto|direct|legacy)$/,
   proxy: /^(?:auto|native|netcat)$/,
@@ -76,18 +76,22 @@ export function parseHypervisor(uri: string): Hypervisor | undefined {
   if (!isRemote && (user !== undefined || port !== undefined)) return undefined;
   if (driver === 'test' && path !== '/default') return undefined;
   const parameters = [...new URLSearchParams(query)];
-  if (parameters.some(([name, value]) => !Object.hasOwn(PARAMETERS, name) || PARAMETERS[name]?.test(value) !== true)) {
+  if (
+    parameters.some(
+      ([name, value]) => !Object.hasOwn(ALLOWED_PARAMETERS, name) || ALLOWED_PARAMETERS[name]?.test(value) !== true,
+    )
+  ) {
     return undefined;
   }
   const scheme = transport === undefined ? driver : `${driver}+${transport}`;
   const login = user === undefined ? '' : `${user}@`;
-  const place = `${login}${host?.toLowerCase() ?? ''}${port === undefined ? '' : `:${port}`}`;
-  return { address: `${scheme}://${place}${path}`, overSsh: transport === 'ssh', parameters };
+  const authority = `${login}${host?.toLowerCase() ?? ''}${port === undefined ? '' : `:${port}`}`;
+  return { address: `${scheme}://${authority}${path}`, overSsh: transport === 'ssh', parameters };
 }
 
 /** @param connect the script that replaces ssh */
 export function virshUri(host: Hypervisor, connect: string | undefined): string {
-  const own: readonly (readonly [string, string])[] =
+  const sshParameters: readonly (readonly [string, string])[] =
     connect === undefined
       ? []
       : [
@@ -95,7 +99,9 @@ export function virshUri(host: Hypervisor, connect: string | undefined): string 
           ['no_tty', '1'],
         ];
   // Libvirt decodes %20 as a space, but + as a plus sign.
-  const query = [...host.parameters, ...own].map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+  const query = [...host.parameters, ...sshParameters]
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&');
   return query === '' ? host.address : `${host.address}?${query}`;
 }
 
@@ -106,19 +112,20 @@ async function runVirsh(
   signal: AbortSignal,
   password?: string,
 ): Promise<ProgramEnd> {
-  let way: { readonly connect: string; readonly forget?: () => void } | undefined;
+  let sshConnection: { readonly connect: string; readonly forget?: () => void } | undefined;
   try {
     const identity = host.overSsh ? await sshIdentity() : undefined;
-    way = identity === undefined || password === undefined ? identity : withPassword(identity, password);
+    sshConnection =
+      identity === undefined || password === undefined ? identity : createPasswordConnection(identity, password);
   } catch (error) {
     const isMissing = error instanceof RackError && error.code === 'tool-missing';
     return isMissing ? { kind: 'missing', program: 'ssh-keygen' } : { kind: 'not-started', said: errorText(error) };
   }
-  const uri = virshUri(host, way?.connect);
+  const uri = virshUri(host, sshConnection?.connect);
   try {
     return await runProgram('virsh', ['-c', uri, ...command], { clock, signal, timeMs: STEP_MS_MAX });
   } finally {
-    way?.forget?.();
+    sshConnection?.forget?.();
   }
 }
 
@@ -126,14 +133,17 @@ function openVirsh(settings: z.infer<typeof schema>, deps: PowerDeps): PowerPort
   const { power_address: host, power_id: guest, power_pass: password } = settings;
   const run = (command: readonly string[], signal: AbortSignal): Promise<ProgramEnd> =>
     runVirsh(host, [...command, `--domain=${guest}`], deps, signal, password);
-  const ask = async (command: string, wanted: 'on' | 'off' | undefined, signal: AbortSignal): Promise<PowerOutcome> =>
-    judgeVirsh(await run([command], signal), wanted);
+  const runCommand = async (
+    command: string,
+    targetState: 'on' | 'off' | undefined,
+    signal: AbortSignal,
+  ): Promise<PowerOutcome> => judgeVirsh(await run([command], signal), targetState);
   const offCommand = (manner: OffManner): string => (manner === 'soft' ? 'shutdown' : 'destroy');
   return {
     controller: `virsh ${host.address}`,
-    on: (signal) => ask('start', 'on', signal),
-    off: (manner, signal) => ask(offCommand(manner), 'off', signal),
-    query: (signal) => ask('domstate', undefined, signal),
+    on: (signal) => runCommand('start', 'on', signal),
+    off: (manner, signal) => runCommand(offCommand(manner), 'off', signal),
+    query: (signal) => runCommand('domstate', undefined, signal),
     async netboot(signal) {
       const end = await run(['dumpxml', '--inactive'], signal);
       if (end.kind !== 'ended' || end.code !== 0) return judgeVirsh(end, undefined);

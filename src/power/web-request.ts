@@ -9,8 +9,8 @@ import { HttpFailure, openHttp, readBeginning } from '../net/http-client.ts';
 import type { PowerDetail } from './detail.ts';
 
 /**
- * The stored bytes of an answer: enough for the searched characters at four bytes each. The server
- * can fill it.
+ * The most bytes stored of an answer: enough for the searched characters at four bytes each. A
+ * server can reach this bound.
  */
 const BODY_BYTES_MAX = 16 * 1024;
 const LOCATION_CHARACTERS_MAX = 1024;
@@ -38,12 +38,12 @@ export interface HttpAnswer {
 /** Why there is no answer. */
 export type WebFault = PowerDetail<'cancelled' | 'web-late' | 'web-failed' | 'certificate-untrusted'>;
 
-/** An answer; or a request that was never sent; or one that was sent without an answer. */
+/** The answer to a request, or why there is none: the request was never sent, or no answer came. */
 export type HttpAttempt = HttpAnswer | { readonly kind: 'not-sent' | 'no-answer'; readonly why: WebFault };
 
 /** Makes one request. Redirects are not followed. Never rejects. */
-export async function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
-  const { clock, url, timeMs, signal, checkCertificate, method, headers } = asked;
+export async function requestOnce(request: WebRequest): Promise<HttpAttempt> {
+  const { clock, url, timeMs, signal, checkCertificate, method, headers } = request;
   let isConnected = false;
   const onConnected = (): void => {
     isConnected = true;

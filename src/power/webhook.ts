@@ -1,5 +1,5 @@
-// The driver for machines that a web service switches: three URLs, and the state in the answer of
-// one. Sources: MAAS's driver of this name (parameters, headers, methods, default expressions).
+// The driver for machines that a web service switches: three URLs, one of which answers with the
+// state. Sources: MAAS's driver of this name (parameters, headers, methods, default expressions).
 //
 // 1. Credentials are sent only to the scheme, host and port that the operator configured: a
 //    redirect elsewhere is a refusal.
@@ -11,7 +11,7 @@
 
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-import { type Connecting, defineDriver, type PowerPort } from './driver.ts';
+import { type ConnectOptions, defineDriver, type PowerPort } from './driver.ts';
 import { cleanWords, outcome, type PowerOutcome, type PowerOutcomeKind, withSaid } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type HttpAnswer, type HttpAttempt, requestOnce, type WebFault } from './web-request.ts';
@@ -19,23 +19,27 @@ import { type HttpAnswer, type HttpAttempt, requestOnce, type WebFault } from '.
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
 /**
- * The searched beginning of an answer, in characters. The server can fill it; a state after it is
- * not found.
+ * How many characters of an answer are searched. A state after them is not found. A server can
+ * reach this bound.
  */
 const SEARCHED_CHARACTERS_MAX = 4096;
 /**
- * Instructions of an expression. More than these only repeat a group: each takes time with each
- * character of the answer, in the region's thread. At the bound, a search takes some 0.15 s.
+ * The most instructions of a compiled expression. Only repetitions of a group need more. Each
+ * instruction takes time for each character of the answer, in the region's thread. At the bound, a
+ * search takes some 0.15 s.
  */
 const INSTRUCTIONS_MAX = 600;
-/** Characters of an answer that are shown, for administrators. */
+/** How many characters of an answer are shown to administrators. */
 const SHOWN_CHARACTERS_MAX = 160;
 
 const isWebUrl = (text: string): boolean => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return (url?.protocol === 'http:' || url?.protocol === 'https:') && url.username === '' && url.password === '';
 };
-/** RE2, loaded by the first machine that needs it. @throws if `text` is no expression of RE2 */
+/**
+ * Compiles an expression with RE2, which is loaded by the first machine that needs it. @throws if
+ * `text` is no expression of RE2
+ */
 const compile = (text: string) => {
   const { RE2JS }: typeof import('re2js') = createRequire(import.meta.url)('re2js');
   return RE2JS.compile(text);
@@ -73,10 +77,10 @@ export type WebhookParameter = keyof Settings;
 /** The driver `webhook`. */
 export const webhook = defineDriver({ name: 'webhook', byHand: false, parameters: schema, connect: openWebhook });
 
-function openWebhook({ machine, settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
+function openWebhook({ machine, settings, secrets, deps: { clock } }: ConnectOptions<typeof schema>): PowerPort {
   const headers = buildHeaders(machine, settings);
   const checkCertificate = settings.power_verify_ssl === 'y';
-  const ask = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {
+  const sendRequest = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {
     let url = new URL(target);
     const deadline = clock.now() + REQUEST_MS_MAX;
     for (let hop = 0; ; hop += 1) {
@@ -87,14 +91,14 @@ function openWebhook({ machine, settings, secrets, deps: { clock } }: Connecting
       url = next;
     }
   };
-  const change = async (target: string, signal: AbortSignal): Promise<PowerOutcome> =>
-    judgeAttempt(await ask('POST', target, signal), true, secrets);
+  const sendChange = async (target: string, signal: AbortSignal): Promise<PowerOutcome> =>
+    judgeAttempt(await sendRequest('POST', target, signal), true, secrets);
   return {
     controller: `webhook ${new URL(settings.power_query_uri).host}`,
-    on: (signal) => change(settings.power_on_uri, signal),
-    off: (_manner, signal) => change(settings.power_off_uri, signal),
+    on: (signal) => sendChange(settings.power_on_uri, signal),
+    off: (_manner, signal) => sendChange(settings.power_off_uri, signal),
     async query(signal) {
-      const attempt = await ask('GET', settings.power_query_uri, signal);
+      const attempt = await sendRequest('GET', settings.power_query_uri, signal);
       const judged = judgeAttempt(attempt, false, secrets);
       return judged.kind === 'done' && attempt.kind === 'answer'
         ? parsePowerState(attempt.body, settings, secrets)
@@ -117,41 +121,41 @@ function buildHeaders(machine: string, settings: Settings): Readonly<Record<stri
 }
 
 /** The target of a redirect, if it may be followed. */
-function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', from: URL): URL | undefined {
-  const followed = method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
-  if (!followed.includes(answer.status) || answer.location === undefined) return undefined;
-  const next = URL.canParse(answer.location, from.href) ? new URL(answer.location, from.href) : undefined;
-  return next?.origin === from.origin ? next : undefined;
+function nextUrl(answer: HttpAnswer, method: 'GET' | 'POST', currentUrl: URL): URL | undefined {
+  const followedStatuses = method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
+  if (!followedStatuses.includes(answer.status) || answer.location === undefined) return undefined;
+  const next = URL.canParse(answer.location, currentUrl.href) ? new URL(answer.location, currentUrl.href) : undefined;
+  return next?.origin === currentUrl.origin ? next : undefined;
 }
 
-/** @param changes false for a query */
-export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: readonly string[]): PowerOutcome {
+/** @param changesState false for a query */
+export function judgeAttempt(attempt: HttpAttempt, changesState: boolean, secrets: readonly string[]): PowerOutcome {
   switch (attempt.kind) {
     case 'not-sent': {
       const { why } = attempt;
-      return outcome(why.code === 'certificate-untrusted' ? 'refused' : 'unreachable', masked(why, secrets));
+      return outcome(why.code === 'certificate-untrusted' ? 'refused' : 'unreachable', maskFault(why, secrets));
     }
     case 'no-answer':
-      return outcome(changes ? 'unknown' : 'unreachable', masked(attempt.why, secrets));
+      return outcome(changesState ? 'unknown' : 'unreachable', maskFault(attempt.why, secrets));
     case 'answer':
       break;
   }
   const { status, location } = attempt;
   const params = { status };
-  const ended = (kind: PowerOutcomeKind): PowerOutcome =>
+  const httpOutcome = (kind: PowerOutcomeKind): PowerOutcome =>
     withSaid(outcome(kind, { code: 'http-status', params }), shorten(attempt.body, secrets));
-  if (status >= 200 && status < 300) return ended('done');
-  if (status === 401 || status === 403) return ended('wrong-credentials');
+  if (status >= 200 && status < 300) return httpOutcome('done');
+  if (status === 401 || status === 403) return httpOutcome('wrong-credentials');
   if (status >= 300 && status < 400) {
     return withSaid(outcome('refused', { code: 'http-redirect', params }), cleanWords(location ?? '', secrets));
   }
   // A gateway does not know whether the request was carried out (RFC 9110 §15.6.3, §15.6.5).
-  if (changes && (status === 502 || status === 504)) return ended('unknown');
-  return ended('refused');
+  if (changesState && (status === 502 || status === 504)) return httpOutcome('unknown');
+  return httpOutcome('refused');
 }
 
-/** The fault without secrets in the words of others. */
-const masked = (why: WebFault, secrets: readonly string[]): WebFault =>
+/** The fault without secrets in its quoted text. */
+const maskFault = (why: WebFault, secrets: readonly string[]): WebFault =>
   why.code === 'web-failed'
     ? { code: why.code, params: { ...why.params, said: cleanWords(why.params.said, secrets) } }
     : why;
@@ -159,7 +163,7 @@ const masked = (why: WebFault, secrets: readonly string[]): WebFault =>
 const shorten = (body: string, secrets: readonly string[]): string =>
   cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
-/** The power state by the operator's expressions; the one for `on` first. */
+/** Finds the power state by the operator's expressions. The expression for `on` is tried first. */
 export function parsePowerState(
   body: string,
   { power_on_regex: on, power_off_regex: off }: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,
@@ -167,8 +171,8 @@ export function parsePowerState(
 ): PowerOutcome {
   const answerText = shorten(body, secrets);
   const text = body.slice(0, SEARCHED_CHARACTERS_MAX);
-  const isFound = (expression: string): boolean => compile(expression).matcher(text).find();
-  const state = isFound(on) ? 'on' : isFound(off) ? 'off' : undefined;
+  const matchesAnswer = (expression: string): boolean => compile(expression).matcher(text).find();
+  const state = matchesAnswer(on) ? 'on' : matchesAnswer(off) ? 'off' : undefined;
   if (state !== undefined)
     return withSaid(outcome('done', { code: 'expression-matches', params: { state } }, state), answerText);
   const params = { characters: body === '' ? 0 : SEARCHED_CHARACTERS_MAX };

@@ -54,14 +54,14 @@ export class PowerReports {
   }
 
   async ended(ended: EndedCommand): Promise<void> {
-    const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
+    const { id, machine, command, outcome: end, wasOff, wasRecordedBefore } = ended;
     const { ledger, life } = this.#deps;
     if (this.#isClosed) return;
     const reportedMs = this.#ends.get(id)?.firstMs;
     const firstMs = reportedMs ?? this.#deps.clock.wallTimeMs();
     this.#ends.set(id, { ended, firstMs, isUnderWay: true });
     const { kind, detail } = end;
-    const flags = { wasOff: wasOff === true, isKnown: isKnown === true };
+    const flags = { wasOff: wasOff === true, isKnown: wasRecordedBefore === true };
     const result = { id, task: powerTask(command), kind, detail, ...flags, reportedMs };
     let isTaken = false;
     try {

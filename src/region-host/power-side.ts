@@ -205,7 +205,7 @@ export class PowerSide implements PowerControl {
     });
     this.#starts = new InterruptedStarts({
       clock: deps.clock,
-      look: (systemId) => this.#switchboard.look(systemId),
+      look: (systemId) => this.#switchboard.queryNow(systemId),
       report: (systemId) => this.#reports.read(systemId),
       again: (machines) => this.follow(machines),
     });
@@ -424,7 +424,7 @@ export class PowerSide implements PowerControl {
 
   /** Withdraws a waiting command that the record no longer wants. */
   #dropUnwanted(systemId: string, wanted: string | undefined): void {
-    const waiting = this.#switchboard.commandOf(systemId);
+    const waiting = this.#switchboard.findCommandId(systemId);
     if (waiting !== undefined && waiting !== wanted) this.#switchboard.withdraw(waiting);
     this.#hold?.keepOnly(systemId, wanted);
   }

@@ -36,7 +36,7 @@ export class PowerViews {
   async #askNow(machine: Machine): Promise<PowerView> {
     const target = this.#deps.targetOf(machine);
     if (target === undefined) return { state: 'unknown', atMs: undefined, ageSeconds: undefined, detail: BY_HAND };
-    const { kind, detail, said, state } = await this.#deps.switchboard().ask(target);
+    const { kind, detail, said, state } = await this.#deps.switchboard().queryState(target);
     if (kind !== 'done') {
       const before = this.reading(machine.systemId);
       return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, detail, said };

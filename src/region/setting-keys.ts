@@ -12,7 +12,7 @@ import {
   NO_SETTINGS,
   type Settings,
   type SettingValue,
-  withoutStoredUser,
+  withoutStoredCredentials,
   withValue,
 } from '../machines/settings.ts';
 import { type RefusalWord, refusal } from './records/refusal.ts';
@@ -88,7 +88,7 @@ export function withChange(
 /** The setting without the user name and password of a URL, which earlier versions accepted. */
 export const withoutUser = (setting: StoredSetting): StoredSetting => ({
   ...setting,
-  value: withoutStoredUser(setting.key, setting.value),
+  value: withoutStoredCredentials(setting.key, setting.value),
 });
 
 /**

@@ -33,7 +33,7 @@ const facts: ReplayFacts = {
   config,
   machines: new MachineDirectory([]),
   leases: [],
-  sizeOf: (path) => (path === 'lpxelinux.0' ? 44_000 : undefined),
+  findFileSize: (path) => (path === 'lpxelinux.0' ? 44_000 : undefined),
   interfaceName: undefined,
   ports: {},
 };

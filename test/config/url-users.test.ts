@@ -10,7 +10,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { storeSchema } from '../../src/config/region-store.ts';
 import { writtenConfigSchema } from '../../src/config/written.ts';
 import { writtenSource } from '../../src/images/sources/written-source.ts';
-import { withoutStoredUsers } from '../../src/machines/settings.ts';
+import { settingsWithoutCredentials } from '../../src/machines/settings.ts';
 import { webhook } from '../../src/power/webhook.ts';
 
 /** URLs in the forms that values may want. */
@@ -102,10 +102,10 @@ for (const [key, stored] of STORED)
     const [problem] = refused.problems;
     assert.match(`${problem?.path}: ${problem?.message}`, new RegExp(`^${key}.*without a user name and password`));
     assert.doesNotMatch(JSON.stringify(refused), /Se99cret/);
-    const used = withoutStoredUsers(stored);
+    const used = settingsWithoutCredentials(stored);
     assert.deepEqual(JSON.parse(JSON.stringify(stored).replace('me:Se99cret@', '')), used);
     assert.ok(parseConfig(CONFIG, used).ok);
-    assert.equal(withoutStoredUsers(used), used);
+    assert.equal(settingsWithoutCredentials(used), used);
   });
 
 for (const key of ['debian_mirror', 'ubuntu_mirror', 'ubuntu_ports_mirror'])
@@ -116,7 +116,7 @@ for (const key of ['debian_mirror', 'ubuntu_mirror', 'ubuntu_ports_mirror'])
       const refused = parseConfig(CONFIG, stored);
       assert.ok(!refused.ok);
       assert.match(refused.problems[0]?.message ?? '', /without \? and #/);
-      const used = withoutStoredUsers(stored);
+      const used = settingsWithoutCredentials(stored);
       assert.deepEqual(used, { preseeds: { [key]: url } });
       assert.ok(parseConfig(CONFIG, used).ok);
     });

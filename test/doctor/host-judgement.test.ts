@@ -26,7 +26,7 @@ const GOOD: HostFacts = {
   neighboursMax: 1024,
   stateDir: { exists: true, writable: true, freeBytes: 1e9 },
   notes: [],
-  powerless: [],
+  driversWithoutPrograms: [],
 };
 const IPMI = { driver: 'ipmi', missing: [{ program: 'ipmitool', package: 'ipmitool' }] };
 const [actor, iface] = [GOOD.actor, { name: NAME, exists: true, up: true, addresses: [IP] }];
@@ -55,14 +55,14 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
   ],
   [
     'a driver without its program that no machine uses',
-    { powerless: [{ ...IPMI, machines: 0 }] },
+    { driversWithoutPrograms: [{ ...IPMI, machines: 0 }] },
     true,
     /^the driver ipmi needs ipmitool: no machine has it yet$/,
     /^sudo apt-get install ipmitool$/,
   ],
   [
     'a driver without its program that machines use',
-    { powerless: [{ ...IPMI, machines: 2 }] },
+    { driversWithoutPrograms: [{ ...IPMI, machines: 2 }] },
     false,
     /^the driver ipmi needs ipmitool: 2 machines have it and cannot be switched$/,
     /^sudo apt-get install ipmitool$/,

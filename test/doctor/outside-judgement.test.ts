@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeOutside } from '../../src/doctor/doctor.ts';
+import { judgePublicName } from '../../src/doctor/doctor.ts';
 import { ipv4 } from '../../src/ground/address.ts';
 
 const UPSTREAM = [{ address: ipv4(0xc0a80101) }];
@@ -22,7 +22,7 @@ const CASES: readonly (readonly [
 ];
 for (const [name, rcode, addresses, kind, text] of CASES) {
   test(`${name} as the answer to a public name is ${kind}`, () => {
-    const found = judgeOutside({ rcode, addresses }, 'debian.org', UPSTREAM);
+    const found = judgePublicName({ rcode, addresses }, 'debian.org', UPSTREAM);
     assert.equal(found.isNote === true ? 'note' : found.ok ? 'ok' : 'BAD', kind);
     assert.match(found.text, text);
     assert.equal(found.fix !== undefined, kind === 'BAD', 'a fault has a fix');

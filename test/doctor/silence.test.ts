@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeLack, judgeSilence, type RangeUse } from '../../src/doctor/silence.ts';
+import { describeFullRange, judgeSilence, type RangeUse } from '../../src/doctor/silence.ts';
 
 const COMMANDS = { start: 'sudo systemctl start rackboot', config: ' --config F' };
 const range = (network: string, used: number, usable: number): RangeUse => ({ network, used, usable });
@@ -31,7 +31,7 @@ for (const [name, ranges, expected] of CASES) {
 }
 
 test('a range whose every address is reserved has no room for a probe, whatever other networks have', () => {
-  const lacks = (...ranges: readonly RangeUse[]): boolean => describeLack('lab', ranges) !== undefined;
+  const lacks = (...ranges: readonly RangeUse[]): boolean => describeFullRange('lab', ranges) !== undefined;
   assert.equal(lacks(range('lab', 0, 0), range('far', 0, 2)), true);
   assert.equal(lacks(range('lab', 1, 1)), false, 'a full range is a fault');
   assert.equal(lacks(range('lab', 0, 0), range('lab', 0, 2)), false);

@@ -18,7 +18,7 @@ import { systemClock, type Timer } from '../../src/ground/clock.ts';
 import { readImages } from '../../src/images/store/image-store.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
-import { SimulatedLife } from '../../src/lab/simulated-life.ts';
+import { SwitchableMachine } from '../../src/lab/simulated-life.ts';
 import { DRIVER_PROGRAMS, findMissingPrograms } from '../../src/power/programs.ts';
 import { LEASE_MARK_FILE } from '../../src/store/leases/lease-mark.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
@@ -78,7 +78,7 @@ export class ShownRack {
   /** The PATH of commands. */
   readonly #path: string;
   readonly #rack: ChildProcess;
-  readonly #life: SimulatedLife;
+  readonly #life: SwitchableMachine;
   readonly #socket: PowerSocket;
   readonly #power: WebhookPower;
   readonly #log: LogLine[] = [];
@@ -94,7 +94,7 @@ export class ShownRack {
     this.#path = path;
     this.#rack = rack;
     this.#power = power;
-    this.#life = new SimulatedLife(PLACE, MACHINE_INDEX, { device: 'eth0' });
+    this.#life = new SwitchableMachine(PLACE, MACHINE_INDEX, { device: 'eth0' });
     this.#socket = power.add(MACHINE_NAME, this.#life);
     this.#life.onOff = () => {
       this.#socket.isOn = false;
@@ -296,7 +296,7 @@ export class ShownRack {
     this.#knowsPower = false;
     this.#daemon = await DaemonProcess.start({
       config: CONFIG,
-      before: ['nsenter', '-t', String(this.#rack.pid), '-n', '--'],
+      wrapper: ['nsenter', '-t', String(this.#rack.pid), '-n', '--'],
       onLine: (line) => void this.#log.push(line),
     });
     if (this.#isClosed) await this.#stop();
@@ -323,7 +323,9 @@ export class ShownRack {
   }
 
   async #powerByWebhook(): Promise<void> {
-    const words = Object.entries(this.#power.parameters(MACHINE_NAME)).map(([name, value]) => `${name}='${value}'`);
+    const words = Object.entries(this.#power.powerParameters(MACHINE_NAME)).map(
+      ([name, value]) => `${name}='${value}'`,
+    );
     await this.#well(`rackboot power set ${MACHINE_NAME} webhook ${words.join(' ')}`);
   }
 

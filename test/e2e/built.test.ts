@@ -64,7 +64,7 @@ describe('a built Rackboot', { skip: missing('linux') }, () => {
   test('it boots and enlists a machine, adds an image, and starts the next time with the code that it kept', async () => {
     const rack = new RunningRack(PLACE);
     const compileCache = at('cache');
-    const start = () => rack.start({ main: at('dist', 'main.js'), compileCache, isOfLab: false });
+    const start = () => rack.start({ main: at('dist', 'main.js'), compileCache, belongsToLab: false });
     const rackboot = (...words: readonly string[]): string =>
       execFileSync(process.execPath, [at('bin', 'rackboot.js'), ...words, '--config', rack.configFile], {
         encoding: 'utf8',

@@ -82,7 +82,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
     assert.equal(bad.status, 400, bad.text);
     assert.match(bad.text, /power_query_uri: is missing/);
 
-    const power_parameters = JSON.stringify({ ...power.parameters('m1'), power_token: 'hush-hush' });
+    const power_parameters = JSON.stringify({ ...power.powerParameters('m1'), power_token: 'hush-hush' });
     const set = await good('PUT', `machines/${id}/`, { hostname: 'm1', power_type: 'webhook', power_parameters });
     assert.equal(set.power_type, 'webhook');
     assert.equal((await good('GET', `machines/${id}/?op=power_parameters`)).power_token, 'hush-hush');
@@ -193,7 +193,7 @@ describe('a machine with a power driver', { skip: missing('linux') }, () => {
   });
 
   test('does not delay the end of a daemon that is asked to stop meanwhile', async () => {
-    const webhook = JSON.stringify(power.parameters('m1'));
+    const webhook = JSON.stringify(power.powerParameters('m1'));
     await good('PUT', `machines/${id}/`, { power_type: 'webhook', power_parameters: webhook });
     socket.asked.length = 0;
     socket.isSilent = true;

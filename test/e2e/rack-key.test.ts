@@ -11,7 +11,7 @@ import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { formatMac } from '../../src/ground/address.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
-import { SimulatedLife } from '../../src/lab/simulated-life.ts';
+import { SwitchableMachine } from '../../src/lab/simulated-life.ts';
 import { heartbeatOf, rackAuthorization, rackInterface } from '../region/racks/rack-place.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 
@@ -25,7 +25,7 @@ const macOf = (index: number): string => formatMac(simulatedHardware(MACHINE + i
 
 /** Switches a machine on at a rack until it has switched itself off. @returns its steps */
 async function boot(place: LabPlace, index: number): Promise<string> {
-  const life = new SimulatedLife(place, MACHINE + index);
+  const life = new SwitchableMachine(place, MACHINE + index);
   const off = new Promise<void>((resolve) => {
     life.onOff = resolve;
   });

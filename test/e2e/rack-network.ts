@@ -76,7 +76,7 @@ export class RackNetwork {
     this.#daemon = await DaemonProcess.start({
       config: this.configFile,
       namespace: this.namespace,
-      before,
+      wrapper: before,
       onLine: (line) => void this.lines.push(line),
     });
     await eventually('the region is up', () => this.events('region.up', from).length > 0, UP_MS_MAX);

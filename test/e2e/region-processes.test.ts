@@ -244,7 +244,7 @@ describe('two processes of one region', { skip: missing('linux', '/usr/lib/postg
   });
 
   test('a power command given to either is carried out once; if the process on duty dies, the other carries it out', async () => {
-    const parameters = JSON.stringify(power.parameters('one'));
+    const parameters = JSON.stringify(power.powerParameters('one'));
     await pair.ask(1, `machines/${pair.systemId}/`, { power_type: 'webhook', power_parameters: parameters }, 'PUT');
     await command(0, 'on');
     await socket.became('on', TAKEN_MS_MAX);

@@ -13,8 +13,8 @@ const CASES: readonly (readonly [
   reported: boolean | undefined,
 ])[] = [
   ['nothing said', () => undefined, undefined],
-  ['another word of the machine', (enlistment) => enlistment.note('is switched off'), undefined],
-  ['the line', (enlistment) => enlistment.note(ENLISTED_WORDS), true],
+  ['another word of the machine', (enlistment) => enlistment.observeLine('is switched off'), undefined],
+  ['the line', (enlistment) => enlistment.observeLine(ENLISTED_WORDS), true],
   ['too long a wait', (_, clock) => clock.advance(REPORT_MS_MAX), false],
   ['nearly too long a wait', (_, clock) => clock.advance(REPORT_MS_MAX - 1), undefined],
   ['the end of the lab', (_enlistment, _clock, stop) => stop.abort(), false],
@@ -35,6 +35,6 @@ for (const [name, act, expected] of CASES) {
 
 test('a line that was said before the wait is enough', async () => {
   const enlistment = new Enlistment();
-  enlistment.note(ENLISTED_WORDS);
+  enlistment.observeLine(ENLISTED_WORDS);
   assert.equal(await enlistment.whenReported(new VirtualClock(), new AbortController().signal), true);
 });

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { doJob } from '../../src/lab/simulated-agent.ts';
+import { runJob } from '../../src/lab/simulated-agent.ts';
 
 const JOB = 'job=commission\nscripts=3\n';
 const SCRIPTS = '1 builtin 60 inventory\n2 builtin 60 memory\n3 builtin 60 link\n';
 
 /** The signals to the region while a machine is commissioned. */
 function signals(fault: string | undefined, purpose = 'commissioning', urls: string[] = []): URLSearchParams[] {
-  const work = doJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: false, fault });
+  const work = runJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: false, fault });
   const sent: URLSearchParams[] = [];
   for (let next = work.next(); next.done !== true; ) {
     const { url, body = '' } = next.value;
@@ -60,7 +60,7 @@ test('a machine reports its hardware to be commissioned, and not to be tested', 
 });
 
 test('a machine whose rack does not know yet that its disk is written restarts, and keeps what is on its disk', () => {
-  const work = doJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: true, fault: undefined });
+  const work = runJob({ url: 'http://rack/MAAS', report: 'report', cloudInit: true, fault: undefined });
   work.next();
   assert.deepEqual(work.next({ status: 200, text: 'job=reboot\n' }).value, { kind: 'restart', cloudConfig: undefined });
 });

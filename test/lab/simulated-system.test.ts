@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AgentRequest } from '../../src/lab/simulated-agent.ts';
-import { ranWords, startSystem } from '../../src/lab/simulated-machine.ts';
+import { describeUserDataRun, startSystem } from '../../src/lab/simulated-machine.ts';
 
 /** In the region's format: nested mappings are in one line. */
 const CONFIG = `datasource_list: ["MAAS"]
@@ -57,6 +57,6 @@ test('without user data it says so; without a key on its disk it sends nothing',
 });
 
 test('the quoted part of user data is short', () => {
-  assert.equal(ranWords('one'), 'ran 1 line of user data (simulated), the last: one');
-  assert.ok(ranWords(`a\n${'x'.repeat(10_000)}`).length < 150);
+  assert.equal(describeUserDataRun('one'), 'ran 1 line of user data (simulated), the last: one');
+  assert.ok(describeUserDataRun(`a\n${'x'.repeat(10_000)}`).length < 150);
 });

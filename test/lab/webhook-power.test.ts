@@ -19,7 +19,7 @@ const ask = async (url: string | undefined, method: string, token?: string): Pro
 };
 
 test('a request without the token is refused, and switches nothing', async () => {
-  const { power_on_uri: on, power_query_uri: state } = power.parameters('m1');
+  const { power_on_uri: on, power_query_uri: state } = power.powerParameters('m1');
   for (const token of [undefined, 'another', `${TOKEN}x`]) {
     assert.equal((await ask(on, 'POST', token))[0], 401);
     assert.equal((await ask(state, 'GET', token))[0], 401);
@@ -28,13 +28,13 @@ test('a request without the token is refused, and switches nothing', async () =>
 });
 
 test('the token is a secret parameter of the driver, and in no URL', () => {
-  const { power_token: token, ...rest } = power.parameters('m1');
+  const { power_token: token, ...rest } = power.powerParameters('m1');
   assert.equal(token, TOKEN);
   assert.ok(!JSON.stringify(rest).includes(TOKEN));
 });
 
 test('a machine is switched once per change, and reports its state', async () => {
-  const { power_on_uri: on, power_off_uri: off, power_query_uri: state } = power.parameters('m1');
+  const { power_on_uri: on, power_off_uri: off, power_query_uri: state } = power.powerParameters('m1');
   assert.deepEqual(await ask(on, 'POST', TOKEN), [200, '{"status": "running"}']);
   await ask(on, 'POST', TOKEN);
   assert.match((await ask(state, 'GET', TOKEN))[1], /running/);

@@ -97,7 +97,7 @@ function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
     writeFileSync(config, configText(stateDir, tree, given, bootKeys));
     const lines: LogLine[] = [];
     const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
-    const machine = new VirtualMachine({ ...specOf(given, 0, directory), further }, namespace);
+    const machine = new VirtualMachine({ ...specOf(given, 0, directory), furtherArguments: further }, namespace);
     try {
       const passwords: string[] = [];
       for (let boot = 0; boot < boots; boot += 1) passwords.push(await enlist(machine, stateDir));
@@ -127,7 +127,7 @@ function findBmc({ content, bus, boots, dies = false }: BmcCase): void {
       const config = join(directory, 'rackboot-dead.yaml');
       writeFileSync(config, configText(stateDir, tree, given, bootKeys));
       const daemon = await DaemonProcess.start({ config, namespace, onLine: () => undefined });
-      const machine = new VirtualMachine({ ...specOf(given, 1, directory), further }, namespace);
+      const machine = new VirtualMachine({ ...specOf(given, 1, directory), furtherArguments: further }, namespace);
       try {
         assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
         assert.match(consoleOf(machine), /The BMC: |The BMC did not answer within 60 seconds/);

@@ -155,8 +155,8 @@ function installs(cpu: string, machineCase: BootCase, content: TreeContent): voi
       writeFileSync(config, configText(stateDir(), tree, machineCase) + more);
       daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
       const spec = specOf(machineCase, 0, directory);
-      const further = [...(spec.further ?? []), ...(WHOLE_MIRROR === undefined ? [] : REBOOTING)];
-      machine = new VirtualMachine({ ...spec, further }, namespace);
+      const further = [...(spec.furtherArguments ?? []), ...(WHOLE_MIRROR === undefined ? [] : REBOOTING)];
+      machine = new VirtualMachine({ ...spec, furtherArguments: further }, namespace);
       await eventuallyWithin(30_000, 'the region', () => lines.some(({ event }) => event === 'region.up'));
     },
     { timeout: ASKS_MS_MAX },

@@ -241,7 +241,7 @@ describe('the packages', { skip }, () => {
         network = LabNamespace.create(`rb-package-${process.pid}`, '10.77.0.1', 24);
         client = network.addHost('client', '52:54:00:76:07:01');
         const spec = specOf({ ...BIOS_LIFE, name: release, boots: 1 }, 0, place);
-        machine = new VirtualMachine({ ...spec, further: REBOOTING }, network);
+        machine = new VirtualMachine({ ...spec, furtherArguments: REBOOTING }, network);
         root = await BareRoot.make(release, ['systemd', 'libstdc++6', 'bsdutils', 'man-db']);
         systemd = await OwnSystemd.start(place, PLACE, root.path(''), network.name);
         // As on every Debian that was booted before.

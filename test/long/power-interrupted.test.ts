@@ -63,7 +63,7 @@ test('a machine whose daemon is killed in the middle of its power cycles becomes
     await socket.became('off');
     const change = (method: 'PUT' | 'POST', rest: string, form: Readonly<Record<string, string>>) =>
       askDaemon(rack.stateDir, `/MAAS/api/2.0/machines/${id}/${rest}`, method, new URLSearchParams(form).toString());
-    const power_parameters = JSON.stringify(power.parameters('m1'));
+    const power_parameters = JSON.stringify(power.powerParameters('m1'));
     await change('PUT', '', { power_type: 'webhook', power_parameters });
 
     /** Gives a command, and kills the daemon during the power-off of its cycle. */

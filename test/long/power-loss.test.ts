@@ -173,7 +173,7 @@ describe('an ACK and the disk', { skip: missing('linux', 'strace') }, () => {
     let probes: DhcpProbes | undefined;
     try {
       stateDir = realpathSync(rack.stateDir);
-      await rack.start({ before: traced(trace) });
+      await rack.start({ wrapper: traced(trace) });
       probes = await DhcpProbes.open(PLACE);
       const asking = probes;
       let left = EXCHANGES;

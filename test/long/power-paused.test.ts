@@ -55,7 +55,7 @@ describe('a process of a region that is stopped within a power command', {
       mac_addresses: `52:54:00:00:91:0${made}`,
       architecture: 'amd64/generic',
       power_type: 'webhook',
-      power_parameters: JSON.stringify(power.parameters(name)),
+      power_parameters: JSON.stringify(power.powerParameters(name)),
       commission: 'false',
     });
     return { socket, id: shown.parse(machine).system_id };

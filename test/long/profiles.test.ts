@@ -239,7 +239,7 @@ describe('profiles boot in QEMU', { skip: SKIP }, () => {
       } as const;
       const spec = specOf({ name, firmware, nic: 'virtio-net-pci', ...common }, index, directory);
       const further = ['-monitor', `unix:${monitor},server=on,wait=off`];
-      const machine = new VirtualMachine({ ...spec, further }, namespace);
+      const machine = new VirtualMachine({ ...spec, furtherArguments: further }, namespace);
       const sees = (wanted: RegExp) =>
         eventuallyWithin(BOOT_MS_MAX, String(wanted), () => wanted.test(consoleOf(machine)));
       try {

@@ -107,7 +107,7 @@ describe('clocks that jump, and a database without a connection', {
       commission: 'false',
     };
     systemId = machine.parse(await ask(0, 'machines/', form)).system_id;
-    const parameters = JSON.stringify(power.parameters('one'));
+    const parameters = JSON.stringify(power.powerParameters('one'));
     await ask(1, `machines/${systemId}/`, { power_type: 'webhook', power_parameters: parameters }, 'PUT');
   });
   after(async () => {

@@ -110,7 +110,7 @@ describe('a machine that is commissioned and tested', {
         uuid: '77777777-5c5c-4000-8000-000000000001',
         serial: 'SN-5C-1',
         directory,
-        further,
+        furtherArguments: further,
       },
       namespace,
     );

@@ -74,7 +74,7 @@ class LifeRegion implements RegionApart {
     this.#stopped.delete(one);
     await one.start({
       command: REGION_SERVICE,
-      before: ['ip', 'netns', 'exec', this.#namespace.name],
+      wrapper: ['ip', 'netns', 'exec', this.#namespace.name],
       onExit: () => this.#stopped.has(one) || void this.run(one),
     });
   }

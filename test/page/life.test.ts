@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/store/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import type { SimulatedLife } from '../../src/lab/simulated-life.ts';
+import type { SwitchableMachine } from '../../src/lab/simulated-life.ts';
 import { createAdmin } from '../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../support/needs.ts';
@@ -78,7 +78,7 @@ async function makeAccount(stateDir: string) {
   await store.close();
 }
 
-async function liveByClicking(ann: Person, browser: BrowserPage, life: SimulatedLife, power: WebhookPower) {
+async function liveByClicking(ann: Person, browser: BrowserPage, life: SwitchableMachine, power: WebhookPower) {
   void life.on();
   await browser.resize(1280, 800);
   await ann.open('/MAAS/');
@@ -112,7 +112,7 @@ async function liveByClicking(ann: Person, browser: BrowserPage, life: Simulated
   await browser.evaluate("document.querySelector('td a').click()");
   await ann.click('Driver');
   await ann.click('Webhook');
-  for (const [name, value] of Object.entries({ ...power.parameters('m1'), power_token: TOKEN }))
+  for (const [name, value] of Object.entries({ ...power.powerParameters('m1'), power_token: TOKEN }))
     await ann.fill(name, value);
   await ann.click('Save');
   await ann.sees('is now switched by Webhook');

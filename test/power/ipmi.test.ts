@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
 import { findDriver } from '../../src/power/drivers.ts';
-import { ipmitoolCall, judgeIpmitool, splitAddress } from '../../src/power/ipmi.ts';
+import { ipmitoolInvocation, judgeIpmitool, splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
@@ -26,7 +26,7 @@ const SETTINGS = {
 } as const;
 
 test('neither password nor key is among the arguments', () => {
-  const { args, environment } = ipmitoolCall(
+  const { args, environment } = ipmitoolInvocation(
     { ...SETTINGS, power_user: 'maas', power_pass: 'hunter2', k_g: 'k3y' },
     '17',
   );
@@ -36,7 +36,7 @@ test('neither password nor key is among the arguments', () => {
 
 test('IPMI 1.5 has no cipher suite and no key', () => {
   const old = { ...SETTINGS, power_driver: 'LAN', k_g: 'k3y', privilege_level: 'ADMIN' } as const;
-  const { args, environment } = ipmitoolCall(old, '3');
+  const { args, environment } = ipmitoolInvocation(old, '3');
   assert.equal(args.join(' '), '-v -I lan -H 10.0.0.5 -p 623 -U  -E -L ADMINISTRATOR -N 1 -R 3');
   assert.deepEqual(environment, { IPMI_PASSWORD: '' });
 });

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { instant, later } from '../../src/ground/clock.ts';
 import {
   COMMANDS_MAX,
+  POWER_QUERIES_MAX,
   PowerQueue,
   type PowerTask,
-  QUESTIONS_MAX,
-  QUESTIONS_RUNNING_MAX,
+  QUERIES_RUNNING_MAX,
   RUNNING_MAX,
   WAITING_MS_MAX,
 } from '../../src/power/queue.ts';
@@ -17,11 +17,11 @@ const command = (id: string, machine = id, controller = machine): PowerTask => (
   id,
   machine,
   controller,
-  isQuestion: false,
+  isQuery: false,
 });
 const question = (id: string, machine = id, controller = machine): PowerTask => ({
   ...command(id, machine, controller),
-  isQuestion: true,
+  isQuery: true,
 });
 
 function takeAll(queue: PowerQueue<PowerTask>): string[] {
@@ -78,17 +78,17 @@ test('a controller runs one task at a time, and does not delay others', () => {
 test('commands go before queries, and queries leave room for them', () => {
   const queue = new PowerQueue<PowerTask>();
   for (let index = 0; index < 100; index += 1) queue.submit(question(`q${index}`), NOW);
-  assert.equal(takeAll(queue).length, QUESTIONS_RUNNING_MAX);
+  assert.equal(takeAll(queue).length, QUERIES_RUNNING_MAX);
   for (let index = 0; index < 100; index += 1) queue.submit(command(`c${index}`), NOW);
   const taken = takeAll(queue);
-  assert.equal(taken.length, RUNNING_MAX - QUESTIONS_RUNNING_MAX);
+  assert.equal(taken.length, RUNNING_MAX - QUERIES_RUNNING_MAX);
   assert.ok(taken.every((id) => id.startsWith('c')));
 });
 
 test('at its bounds the queue reports that it is full', () => {
   const queue = new PowerQueue<PowerTask>();
   for (let index = 0; index < COMMANDS_MAX; index += 1) queue.submit(command(`c${index}`), NOW);
-  for (let index = 0; index < QUESTIONS_MAX; index += 1) queue.submit(question(`q${index}`), NOW);
+  for (let index = 0; index < POWER_QUERIES_MAX; index += 1) queue.submit(question(`q${index}`), NOW);
   assert.deepEqual(queue.submit(command('more'), NOW), { kind: 'full' });
   assert.deepEqual(queue.submit(question('more'), NOW), { kind: 'full' });
 });
@@ -129,7 +129,7 @@ test('in random use its bounds hold, and every task comes out once', () => {
       assert.ok(open.delete(late.id));
     }
     assert.ok(running.size <= RUNNING_MAX);
-    assert.ok([...running.values()].filter(({ isQuestion }) => isQuestion).length <= QUESTIONS_RUNNING_MAX);
+    assert.ok([...running.values()].filter(({ isQuery: isQuestion }) => isQuestion).length <= QUERIES_RUNNING_MAX);
     for (const ended of [...running.values()].filter(() => random(4) === 0)) {
       running.delete(ended.id);
       assert.ok(open.delete(ended.id));

@@ -5,9 +5,9 @@ import { outcome } from '../../src/power/outcome.ts';
 import {
   AFTER_COMMAND_MS,
   INTERVALS_MAX,
+  POWER_QUERY_EVERY_MS,
   PowerReadings,
-  QUESTION_EVERY_MS,
-  QUESTIONS_APART_MS,
+  QUERIES_APART_MS,
 } from '../../src/power/readings.ts';
 import { spoken } from '../support/sentences.ts';
 
@@ -17,37 +17,37 @@ const AWAY = outcome('unreachable', spoken('nobody there'));
 test('a watched machine is queried within an interval, and then once in each', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 0.5);
-  assert.equal(readings.takeDue(later(NOW, QUESTION_EVERY_MS / 2 - 1), 0), undefined);
-  const due = later(NOW, QUESTION_EVERY_MS / 2);
+  assert.equal(readings.takeDue(later(NOW, POWER_QUERY_EVERY_MS / 2 - 1), 0), undefined);
+  const due = later(NOW, POWER_QUERY_EVERY_MS / 2);
   assert.equal(readings.takeDue(due, 0.5), 'm');
   assert.equal(readings.takeDue(due, 0.5), undefined);
-  assert.equal(readings.nextAt, later(due, QUESTION_EVERY_MS));
+  assert.equal(readings.nextAt, later(due, POWER_QUERY_EVERY_MS));
 });
 
 test('without answers a state keeps its true age, and is queried ever more rarely', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 0);
-  readings.answered('m', outcome('done', spoken('on'), 'on'), NOW, 0.5);
+  readings.recordAnswer('m', outcome('done', spoken('on'), 'on'), NOW, 0.5);
   assert.deepEqual(readings.get('m'), { state: 'on', seenAt: NOW, failure: undefined });
   const waits = [1, 2, 3, 4, 5].map((minutes) => {
     const at = later(NOW, minutes * 60_000);
-    readings.answered('m', AWAY, at, 0.5);
+    readings.recordAnswer('m', AWAY, at, 0.5);
     assert.deepEqual(readings.get('m'), { state: 'on', seenAt: NOW, failure: AWAY });
-    return ((readings.nextAt ?? 0) - at) / QUESTION_EVERY_MS;
+    return ((readings.nextAt ?? 0) - at) / POWER_QUERY_EVERY_MS;
   });
   assert.deepEqual(waits, [2, 4, 8, INTERVALS_MAX, INTERVALS_MAX]);
-  readings.answered('m', outcome('done', spoken('off'), 'off'), later(NOW, 1), 0.5);
-  assert.equal(readings.nextAt, later(NOW, 1 + QUESTION_EVERY_MS));
+  readings.recordAnswer('m', outcome('done', spoken('off'), 'off'), later(NOW, 1), 0.5);
+  assert.equal(readings.nextAt, later(NOW, 1 + POWER_QUERY_EVERY_MS));
 });
 
 test('the end of a command is a reading, and is soon verified', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 1);
-  readings.commanded('m', outcome('done', spoken('switched'), 'on'), NOW);
+  readings.recordCommandEnd('m', outcome('done', spoken('switched'), 'on'), NOW);
   assert.equal(readings.get('m')?.state, 'on');
   assert.equal(readings.nextAt, later(NOW, AFTER_COMMAND_MS));
   const lost = outcome('unknown', spoken('no end'));
-  readings.commanded('m', lost, later(NOW, 5));
+  readings.recordCommandEnd('m', lost, later(NOW, 5));
   assert.deepEqual(readings.get('m'), { state: 'unknown', seenAt: later(NOW, 5), failure: lost });
 });
 
@@ -55,7 +55,7 @@ test('a forgotten machine is neither known nor queried', () => {
   const readings = new PowerReadings();
   readings.watch('m', NOW, 0);
   readings.forget('m');
-  readings.answered('m', AWAY, NOW, 0);
+  readings.recordAnswer('m', AWAY, NOW, 0);
   assert.equal(readings.get('m'), undefined);
   assert.equal(readings.nextAt, undefined);
 });
@@ -69,6 +69,6 @@ test('with many machines each is queried less often, so that a second has only a
   for (let at = NOW; at <= NOW + hourMs; at = later(at, 1000)) {
     for (let due = readings.takeDue(at, 0.5); due !== undefined; due = readings.takeDue(at, 0.5)) asked += 1;
   }
-  const most = (hourMs / QUESTIONS_APART_MS) * 1.2;
+  const most = (hourMs / QUERIES_APART_MS) * 1.2;
   assert.ok(asked > count && asked < most, `${asked} questions in an hour`);
 });

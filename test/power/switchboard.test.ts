@@ -6,7 +6,7 @@ import { RackError } from '../../src/ground/errors.ts';
 import type { LedgerEntry, PowerLedger } from '../../src/power/ledger.ts';
 import { manual } from '../../src/power/manual.ts';
 import type { PowerOutcome } from '../../src/power/outcome.ts';
-import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
+import { POWER_QUERY_EVERY_MS } from '../../src/power/readings.ts';
 import { type EndedCommand, PowerSwitchboard, type PowerTarget, type Submission } from '../../src/power/switchboard.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { textOf } from '../support/sentences.ts';
@@ -105,7 +105,7 @@ const OFF = { kind: 'off', manner: 'hard' } as const;
 test('a command is taken at once, is in the ledger while it runs, and its end is reported', async () => {
   const place = new Place('a');
   assert.deepEqual(place.board.command('1', place.target('a'), ON), { kind: 'taken' });
-  assert.equal(place.board.commandOf('a'), '1');
+  assert.equal(place.board.findCommandId('a'), '1');
   await pass(place.clock, 50);
   assert.deepEqual(
     (await place.ledger.listUnended()).map(({ id }) => id),
@@ -117,7 +117,7 @@ test('a command is taken at once, is in the ledger while it runs, and its end is
     [['1', 'done', 'on']],
   );
   assert.equal(place.ledger.entries.get('1')?.end?.outcome.kind, 'done');
-  assert.equal(place.board.commandOf('a'), undefined);
+  assert.equal(place.board.findCommandId('a'), undefined);
   assert.equal(place.controller('a').state, 'on');
 });
 
@@ -137,7 +137,7 @@ test('a repeated command is carried out once; given again after its end, only it
       ['1', 'a', ON, 'done'],
     ],
   );
-  assert.equal(place.board.commandOf('a'), undefined);
+  assert.equal(place.board.findCommandId('a'), undefined);
   assert.equal(place.controller('a').asked.filter((what) => what === 'on').length, 1);
 });
 
@@ -184,7 +184,7 @@ test('a command that cannot be recorded at the moment has no end, and is carried
   place.ledger.fault = new RackError('store-unavailable', 'the disk is full');
   place.board.command('1', place.target('a'), ON);
   await pass(place.clock, 1_000);
-  assert.deepEqual([place.ended, place.controller('a').asked, place.board.commandOf('a')], [[], [], undefined]);
+  assert.deepEqual([place.ended, place.controller('a').asked, place.board.findCommandId('a')], [[], [], undefined]);
   place.ledger.fault = undefined;
   place.board.command('1', place.target('a'), ON);
   await pass(place.clock, 1_000);
@@ -233,15 +233,15 @@ test('watched machines are queried in turn, and a change is reported with its ag
   const place = new Place('a', 'b');
   place.controller('a').state = 'on';
   for (const name of ['a', 'b']) place.board.watch(name, place.target(name));
-  await pass(place.clock, QUESTION_EVERY_MS + 1_000, 500);
+  await pass(place.clock, POWER_QUERY_EVERY_MS + 1_000, 500);
   assert.deepEqual([...place.states].sort(), ['a on', 'b off']);
   // Watching it again unchanged keeps its reading.
   place.board.watch('a', place.target('a'));
   const seenAt = place.board.reading('a')?.seenAt;
-  assert.ok(seenAt !== undefined && place.clock.now() - seenAt <= QUESTION_EVERY_MS + 1_000);
+  assert.ok(seenAt !== undefined && place.clock.now() - seenAt <= POWER_QUERY_EVERY_MS + 1_000);
   place.controller('a').state = 'off';
   place.controller('b').behaviour = 'is-away';
-  await pass(place.clock, 2 * QUESTION_EVERY_MS, 500);
+  await pass(place.clock, 2 * POWER_QUERY_EVERY_MS, 500);
   assert.equal(place.board.reading('a')?.state, 'off');
   assert.equal(place.board.reading('b')?.state, 'off');
   assert.equal(place.board.reading('b')?.failure?.kind, 'unreachable');
@@ -253,23 +253,23 @@ test('watched machines are queried in turn, and a change is reported with its ag
 test('a query is answered at once, concurrent ones share the answer, and it is refused while the machine is switched', async () => {
   const place = new Place('a');
   const { board } = place;
-  const [one, other] = [board.ask(place.target('a')), board.ask(place.target('a'))];
+  const [one, other] = [board.queryState(place.target('a')), board.queryState(place.target('a'))];
   await pass(place.clock, 500);
   assert.deepEqual([(await one).state, await other], ['off', await one]);
   assert.deepEqual(place.controller('a').asked, ['query']);
   board.command('1', place.target('a'), ON);
-  assert.match(textOf(await board.ask(place.target('a'))), /the machine is busy with another command: on/);
+  assert.match(textOf(await board.queryState(place.target('a'))), /the machine is busy with another command: on/);
   await pass(place.clock, 1_000);
-  const waits = board.ask(place.target('a', 'm'));
-  const late = board.ask(place.target('a', 'late'));
+  const waits = board.queryState(place.target('a', 'm'));
+  const late = board.queryState(place.target('a', 'late'));
   assert.equal(board.command('2', place.target('a', 'late'), OFF).kind, 'taken');
   assert.match(textOf(await late), /the machine is busy with another command: off/);
   place.controller('a').behaviour = 'hangs';
-  const lost = board.ask(place.target('a', 'lost'));
+  const lost = board.queryState(place.target('a', 'lost'));
   await board.close();
   assert.equal((await waits).kind, 'unreachable');
   assert.equal(textOf(await lost), 'Rackboot is stopping');
-  assert.equal(textOf(await board.ask(place.target('a'))), 'Rackboot is stopping');
+  assert.equal(textOf(await board.queryState(place.target('a'))), 'Rackboot is stopping');
 });
 
 test('a waiting command can be withdrawn, and is not in the ledger; a started one cannot', async () => {
@@ -278,7 +278,7 @@ test('a waiting command can be withdrawn, and is not in the ledger; a started on
   place.board.command('2', place.target('a', 'two'), ON);
   assert.equal(place.board.withdraw('1'), false);
   assert.equal(place.board.withdraw('2'), true);
-  assert.equal(place.board.commandOf('two'), undefined);
+  assert.equal(place.board.findCommandId('two'), undefined);
   await pass(place.clock, 2_000);
   assert.deepEqual(
     place.ended.map(({ id }) => id),

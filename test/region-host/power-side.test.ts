@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { RackError } from '../../src/ground/errors.ts';
 import { manual } from '../../src/power/manual.ts';
-import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
+import { POWER_QUERY_EVERY_MS } from '../../src/power/readings.ts';
 import type { Actor } from '../../src/region/life/commands.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
@@ -208,7 +208,7 @@ powerTest(
     const fields = { powerIsProposed: true, powerTask: 'on' } as const;
     await store.changeMachine<never>(id, 1, () => ({ kind: 'change', fields, events: [] }));
     powered.side.follow([id]);
-    await pass(clock, 3 * QUESTION_EVERY_MS, 1_000);
+    await pass(clock, 3 * POWER_QUERY_EVERY_MS, 1_000);
     assert.deepEqual(powered.controller('a').asked, []);
     assert.equal(powered.side.reading(id), undefined);
     assert.equal((await powered.side.ask(await powered.machine(id), 'bob'))?.state, 'unknown');
@@ -283,14 +283,14 @@ powerTest(
   'states have an age, are stored when they change, and are reported when Rackboot did not switch',
   async (powered, { clock }) => {
     const id = await powered.enlist('a');
-    await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
+    await pass(clock, POWER_QUERY_EVERY_MS + 1_000, 500);
     assert.deepEqual([(await powered.machine(id)).powerState, powered.side.reading(id)?.state], ['off', 'off']);
     powered.controller('a').state = 'on';
-    await pass(clock, 2 * QUESTION_EVERY_MS, 500);
+    await pass(clock, 2 * POWER_QUERY_EVERY_MS, 500);
     const [event] = await powered.region.store.listEvents({ limit: 1 });
     assert.deepEqual([event?.type, sentenceOf(event)], ['NODE_POWERED_ON', 'turned on, but not by Rackboot']);
     powered.controller('a').behaviour = 'is-away';
-    await pass(clock, 4 * QUESTION_EVERY_MS, 500);
+    await pass(clock, 4 * POWER_QUERY_EVERY_MS, 500);
     const view = powered.side.reading(id);
     assert.deepEqual(
       [view?.state, textOf(view), (await powered.machine(id)).powerState],
@@ -548,7 +548,7 @@ powerTest('a release whose power-off was lost ends when the machine is seen off'
   await powered.restart();
   await pass(clock, 500);
   assert.equal((await powered.machine(id)).powerTask, undefined);
-  await pass(clock, QUESTION_EVERY_MS + 1_000, 500);
+  await pass(clock, POWER_QUERY_EVERY_MS + 1_000, 500);
   assert.deepEqual([(await powered.machine(id)).status, powered.controller('a').state], ['ready', 'off']);
   assert.deepEqual(powered.changes('a'), ['off hard']);
 });
@@ -563,7 +563,7 @@ powerTest(
     await pass(clock, 200);
     await powered.restart();
     powered.controller('a').behaviour = 'obeys';
-    await pass(clock, QUESTION_EVERY_MS + 60_000, 500);
+    await pass(clock, POWER_QUERY_EVERY_MS + 60_000, 500);
     assert.deepEqual([(await powered.machine(id)).status, powered.controller('a').state], ['ready', 'off']);
     // The first one hung, and never took effect.
     assert.deepEqual(powered.changes('a'), ['off hard', 'off hard']);

@@ -203,7 +203,7 @@ class SimulatedSite {
       architecture: 0,
       enlistmentForm: (bootMac) => enlistmentForm(hardware, bootMac),
       seed: this.#seed + 7919 * plug.starts + (mac % 65_536),
-      works: true,
+      doesJobs: true,
       disk: plug.disk,
     });
     plug.wired = new WiredMachine(plug.machine, mac, this.#wire, this.clock, this.#serve);

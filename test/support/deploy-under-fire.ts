@@ -9,8 +9,8 @@ import { formatMac } from '../../src/ground/address.ts';
 import { sleep } from '../../src/ground/clock.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { SharedCable } from '../../src/lab/shared-cable.ts';
-import { SimulatedLife } from '../../src/lab/simulated-life.ts';
-import type { Switched } from '../../src/lab/webhook-power.ts';
+import { SwitchableMachine } from '../../src/lab/simulated-life.ts';
+import type { Switchable } from '../../src/lab/webhook-power.ts';
 import { EVENT_LEVELS } from '../../src/region/records/machine-event.ts';
 import { diskImage } from './disk-image.ts';
 import { eventPlaces, idOf } from './event-ids.ts';
@@ -256,8 +256,8 @@ class RegionUnderFire {
   }
 
   /** Plugs a machine into a power controller that takes its time. */
-  addSocket(name: string, machine: Switched = { on: () => undefined, off: () => undefined }): PowerSocket {
-    const slowly = (act: Switched['on']) => async () => {
+  addSocket(name: string, machine: Switchable = { on: () => undefined, off: () => undefined }): PowerSocket {
+    const slowly = (act: Switchable['on']) => async () => {
       this.moved('switched');
       await sleep(Math.random() * SWITCHED_MS_MAX);
       await act();
@@ -314,7 +314,7 @@ class RegionUnderFire {
 
   /** Makes a machine, and switches it on and off until it is over. A command whose end is not known is given again, as a person does. */
   async switchOnAndOff(socket: PowerSocket, onCommand: () => void): Promise<void> {
-    const parameters = JSON.stringify(this.power.parameters(socket.name));
+    const parameters = JSON.stringify(this.power.powerParameters(socket.name));
     const power = { power_type: 'webhook', power_parameters: parameters };
     const machine = await this.#make({ hostname: socket.name, mac_addresses: SWITCHED_MAC, ...power });
     this.#switchedId = machine.system_id;
@@ -425,7 +425,7 @@ class MachineUnderFire {
   kills = 0;
   systemId = '';
   readonly #fire: RegionUnderFire;
-  readonly #life: SimulatedLife;
+  readonly #life: SwitchableMachine;
   readonly #socket: PowerSocket;
   readonly #mac: string;
   readonly #livesMax: number;
@@ -436,7 +436,7 @@ class MachineUnderFire {
   constructor(fire: RegionUnderFire, index: number, cable: SharedCable, paceMs: number, livesMax: number) {
     this.#fire = fire;
     this.#livesMax = livesMax;
-    this.#life = new SimulatedLife(fire.rackPlace, index, { plug: () => cable.plug(), cloudInit: index % 2 === 0 });
+    this.#life = new SwitchableMachine(fire.rackPlace, index, { plug: () => cable.plug(), cloudInit: index % 2 === 0 });
     this.#life.paceMs = paceMs;
     this.#mac = formatMac(this.#life.hardware.mac);
     this.name = `machine ${index}`;
@@ -466,7 +466,7 @@ class MachineUnderFire {
     await this.#socket.switchTo('on');
     await this.#reach('New');
     const { power } = this.#fire;
-    const power_parameters = JSON.stringify(power.parameters(this.#socket.name));
+    const power_parameters = JSON.stringify(power.powerParameters(this.#socket.name));
     await this.#fire.insist(() =>
       this.#fire.ask(`machines/${this.systemId}/`, { power_type: 'webhook', power_parameters }, 'PUT'),
     );

@@ -187,8 +187,8 @@ function boots(
       const lines: LogLine[] = [];
       const daemon = await DaemonProcess.start({ config, namespace, onLine: (line) => lines.push(line) });
       const spec = specOf(each, index, directory);
-      const further = [...(spec.further ?? []), ...(https?.further ?? [])];
-      const machine = new VirtualMachine({ ...spec, further }, namespace);
+      const further = [...(spec.furtherArguments ?? []), ...(https?.further ?? [])];
+      const machine = new VirtualMachine({ ...spec, furtherArguments: further }, namespace);
       try {
         assert.equal(await within(machine), 0, `it powered itself off\n${tail(machine)}`);
         const enlisted = await theMachine(stateDir);
@@ -316,7 +316,7 @@ export function specOf(each: BootCase, index: number, directory: string): Virtua
     uuid: `77777777-0000-4000-8000-${index.toString(16).padStart(12, '0')}`,
     serial: `SN-77-${index}`,
     directory,
-    further: each.qemu32 === true ? ['-cpu', 'qemu32'] : [],
+    furtherArguments: each.qemu32 === true ? ['-cpu', 'qemu32'] : [],
   };
 }
 

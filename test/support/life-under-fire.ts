@@ -23,7 +23,7 @@ import {
   uuidBytes,
 } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
-import type { Switched } from '../../src/lab/webhook-power.ts';
+import type { Switchable } from '../../src/lab/webhook-power.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { diskImage } from './disk-image.ts';
@@ -40,7 +40,7 @@ interface Running {
   readonly network: HostNetwork;
 }
 
-class LivingMachine implements Switched {
+class LivingMachine implements Switchable {
   readonly hardware: SimulatedHardware;
   /** Everything it did, over all its boots, as text. */
   readonly steps: string[] = [];
@@ -73,7 +73,7 @@ class LivingMachine implements Switched {
       architecture: 0,
       enlistmentForm: (bootMac) => enlistmentForm(hardware, bootMac),
       seed: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
-      works: true,
+      doesJobs: true,
       disk: this.#disk,
     });
     const network = await openNetwork();
@@ -198,7 +198,7 @@ export class LifeUnderFire {
     const found = await eventually('the machine', () => this.#find(), STEP_MS_MAX);
     this.#id = found.system_id;
     await eventually('its end', () => this.machine.outcomes.length > 0, STEP_MS_MAX);
-    const power_parameters = JSON.stringify(this.#power?.parameters('one') ?? {});
+    const power_parameters = JSON.stringify(this.#power?.powerParameters('one') ?? {});
     await this.#post('PUT', '', { power_type: 'webhook', power_parameters });
   }
 

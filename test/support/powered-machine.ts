@@ -76,14 +76,14 @@ export class PoweredMachine {
     this.#place = (name) => join(spec.directory, `${spec.name}.${name}`);
     const monitor = ['-chardev', `socket,id=monitor,path=${this.#place('monitor')},server=on,wait=off`];
     const further = [
-      ...(spec.further ?? []),
+      ...(spec.furtherArguments ?? []),
       ...REBOOTING,
       ...monitor,
       '-mon',
       'chardev=monitor,mode=readline',
       ...(bus === undefined ? [] : bmcDevices(bus)),
     ];
-    this.machine = new VirtualMachine({ ...spec, further }, namespace);
+    this.machine = new VirtualMachine({ ...spec, furtherArguments: further }, namespace);
     this.#namespace = namespace;
     this.#bmc = { ...bmc, directory: spec.directory, chassis: this.#place('chassis') };
   }

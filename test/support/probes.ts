@@ -155,7 +155,7 @@ export class DhcpProbes {
     const { client, startedAt } = asking;
     const now = clock.now();
     client.receive(bytes, now);
-    if (client.offered !== undefined) asking.requestedAt ??= now;
+    if (client.offeredAddress !== undefined) asking.requestedAt ??= now;
     const { lease } = client;
     if (lease === undefined) {
       this.#send(asking);

@@ -184,7 +184,7 @@ export class RunningRack {
   async start(
     options: Pick<
       DaemonOptions,
-      'before' | 'command' | 'compileCache' | 'isOfLab' | 'awaitReady' | 'main' | 'node' | 'onExit'
+      'wrapper' | 'command' | 'compileCache' | 'belongsToLab' | 'awaitReady' | 'main' | 'node' | 'onExit'
     > = {},
   ): Promise<DaemonProcess> {
     this.#daemon = await DaemonProcess.start({

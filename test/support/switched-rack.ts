@@ -1,7 +1,7 @@
 // A rack on loopback with one simulated machine, m1, whose power a webhook controls.
 
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import { SimulatedLife } from '../../src/lab/simulated-life.ts';
+import { SwitchableMachine } from '../../src/lab/simulated-life.ts';
 import { RunningRack } from './running-rack.ts';
 import { type PowerSocket, WebhookPower } from './webhook-power.ts';
 
@@ -14,7 +14,7 @@ export function rackWithStaticRange(place: LabPlace): RunningRack {
 export interface SwitchedRack {
   readonly rack: RunningRack;
   readonly power: WebhookPower;
-  readonly life: SimulatedLife;
+  readonly life: SwitchableMachine;
   readonly socket: PowerSocket;
   /** Presses the machine's power button. */
   pressButton(): Promise<void>;
@@ -25,7 +25,7 @@ export interface SwitchedRack {
 export async function makeSwitchedRack(place: LabPlace, index: number): Promise<SwitchedRack> {
   const rack = rackWithStaticRange(place);
   const power = await WebhookPower.start();
-  const life = new SimulatedLife(place, index);
+  const life = new SwitchableMachine(place, index);
   const socket = power.add('m1', life);
   life.onOff = () => {
     socket.isOn = false;

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { sleep } from '../../src/ground/clock.ts';
-import { WebhookPower as LabPower, PowerSocket as LabSocket, type Switched } from '../../src/lab/webhook-power.ts';
+import { WebhookPower as LabPower, PowerSocket as LabSocket, type Switchable } from '../../src/lab/webhook-power.ts';
 import { eventuallyWithin } from './eventually.ts';
 
 /** The power control of one machine. */
@@ -27,7 +27,7 @@ export class PowerSocket extends LabSocket {
     await eventuallyWithin(limitMs, `${this.name} ${what}`, () => this.isOn === (what === 'on'));
   }
 
-  override async change(what: 'on' | 'off', answer: ServerResponse): Promise<void> {
+  override async switchAndAnswer(what: 'on' | 'off', answer: ServerResponse): Promise<void> {
     this.asked.push(what);
     if (this.refuses !== undefined) {
       answer.writeHead(this.refuses).end('no');
@@ -36,18 +36,18 @@ export class PowerSocket extends LabSocket {
     if (what === 'off') await sleep(this.offMs);
     await this.switchTo(what);
     if (this.isSilent === true || this.isSilent === what) this.#silent.push(answer);
-    else super.tell(answer);
+    else super.sendState(answer);
   }
 
-  override tell(answer: ServerResponse): void {
-    if (this.refuses === undefined) super.tell(answer);
+  override sendState(answer: ServerResponse): void {
+    if (this.refuses === undefined) super.sendState(answer);
     else answer.writeHead(this.refuses).end('no');
   }
 
   /** Answers the delayed requests. */
   speak(): void {
     this.isSilent = false;
-    for (const answer of this.#silent.splice(0)) this.tell(answer);
+    for (const answer of this.#silent.splice(0)) this.sendState(answer);
   }
 }
 
@@ -61,7 +61,7 @@ export class WebhookPower extends LabPower {
   }
 
   /** Adds a machine that is off. */
-  add(name: string, machine: Switched = { on: () => undefined, off: () => undefined }): PowerSocket {
+  add(name: string, machine: Switchable = { on: () => undefined, off: () => undefined }): PowerSocket {
     return this.plug(new PowerSocket(name, machine));
   }
 }

@@ -3,7 +3,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Replayed, Verdict } from '../../capture/answer-comparison.ts';
+import type { ReplayedQuery, Verdict } from '../../capture/answer-comparison.ts';
 import { CAPTURE_BYTES_MAX, readCapture } from '../../capture/pcap.ts';
 import { replayDatagrams } from '../../capture/replay.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -53,7 +53,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
     config,
     machines: new MachineDirectory(machines),
     leases,
-    sizeOf: treeSizes(config.boot.tree, notes),
+    findFileSize: treeSizes(config.boot.tree, notes),
     interfaceName: options.interface,
     ports: { tftp: options.tftpPort, dns: options.dnsPort },
   });
@@ -126,14 +126,14 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
   unanswered: 'the capture shows no answer either',
 };
 
-function countVerdicts(results: readonly Replayed[]): Readonly<Record<Verdict, number>> {
+function countVerdicts(results: readonly ReplayedQuery[]): Readonly<Record<Verdict, number>> {
   const counts = { same: 0, differs: 0, 'only-now': 0, 'only-captured': 0, unanswered: 0 };
   for (const { verdict } of results) counts[verdict] += 1;
   return counts;
 }
 
 function* formatReplay(
-  results: readonly Replayed[],
+  results: readonly ReplayedQuery[],
   counts: Readonly<Record<Verdict, number>>,
   notes: readonly string[],
 ): Generator<string> {

@@ -61,7 +61,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
   if (place !== undefined) report({ check: 'network', ok: true, isNote: true, text: place });
   const isWell = await examine({
     config,
-    outsideName,
+    publicName: outsideName,
     commands: { start: startWords(file), config: configWords(file), network: networkWords(file, config) },
     isRunning: running !== 'none',
     isSilent: running === 'silent',

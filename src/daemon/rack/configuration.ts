@@ -22,7 +22,7 @@ import { type ParsedConfig, resolveFile, type UsableConfig } from '../../config/
 import { REPORTED_MAX, RunningConfig, type RunningConfigDeps } from '../../config/running-config.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { joinNames } from '../../ground/counted.ts';
-import { INTERFACES_KEY, NO_SETTINGS, type Settings, withoutStoredUsers } from '../../machines/settings.ts';
+import { INTERFACES_KEY, NO_SETTINGS, type Settings, settingsWithoutCredentials } from '../../machines/settings.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import { NAMED_MAX } from './status-line.ts';
 
@@ -131,7 +131,7 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
   }
 
   useStored(deps: ConfigurationDeps, settings: Settings = NO_SETTINGS): void {
-    this.want(deps, withoutStoredUsers(settings));
+    this.want(deps, settingsWithoutCredentials(settings));
   }
 
   /**

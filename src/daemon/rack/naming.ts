@@ -49,7 +49,7 @@ export const sightingAsLease = (mac: MacAddress, address: Ipv4, now: Instant): L
 
 /** True for an unknown client that reports the hostname of a known machine. */
 export const isNameTaken = ({ mac, hostname }: Lease, machines: MachineDirectory): boolean =>
-  hostname !== undefined && machines.findByMac(mac) === undefined && machines.isKeptName(hostname.toLowerCase());
+  hostname !== undefined && machines.findByMac(mac) === undefined && machines.isProtectedName(hostname.toLowerCase());
 
 /** Says whether a machine has a running lease in its home network. */
 export type IsLeasedAtHome = (machine: RackMachine) => boolean;

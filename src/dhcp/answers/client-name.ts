@@ -56,7 +56,7 @@ function nameClient(
     return { label: reservation.hostname, domain, isEntered: isNamed && reservation.address === address };
   }
   const label = clientName(inquiry.message.options);
-  const isOthers = label !== undefined && (machines.isKeptName(label) || served.hostnames.has(label));
+  const isOthers = label !== undefined && (machines.isProtectedName(label) || served.hostnames.has(label));
   const isEntered = isNamedHere && label !== undefined && !wantsNobody && !isOthers;
   return { label, domain: subnet.domain, isEntered };
 }

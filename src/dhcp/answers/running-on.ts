@@ -27,7 +27,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
   const { classes } = served.subnet;
   if (classes === undefined) return false;
   const { mac, circuitId } = lease;
-  const hostname = machines.findKeptName(mac) ?? findReservation(served, lease)?.hostname;
+  const hostname = machines.findProtectedName(mac) ?? findReservation(served, lease)?.hostname;
   const subject = new ClientSubject({
     message: { options: encodeLeaseOptions(lease) },
     mac,

@@ -42,7 +42,7 @@ export function settingsFor(
   const machine = state.machines.findByMac(mac);
   const reservation = findReservation(served, inquiry);
   const hostname = machine?.hostname ?? reservation?.hostname;
-  const fixedHostname = state.machines.findKeptName(mac) ?? reservation?.hostname;
+  const fixedHostname = state.machines.findProtectedName(mac) ?? reservation?.hostname;
   const classes =
     subnet.classes === undefined ? NO_CLASSES : classesFor(subnet.classes, createClassSubject(inquiry, fixedHostname));
   const leaseTime = classes.length === 0 ? undefined : leaseTimeAmong(classes);
@@ -93,7 +93,7 @@ function configuredFor(
 
 export function findClientClasses(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
   if (served.subnet.classes === undefined) return NO_CLASSES;
-  const hostname = state.machines.findKeptName(inquiry.mac) ?? findReservation(served, inquiry)?.hostname;
+  const hostname = state.machines.findProtectedName(inquiry.mac) ?? findReservation(served, inquiry)?.hostname;
   return classesFor(served.subnet.classes, createClassSubject(inquiry, hostname));
 }
 

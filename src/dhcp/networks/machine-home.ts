@@ -11,7 +11,7 @@
 // 1. Hardware addresses are no secret: a lease under one on one shared network proves nothing on another.
 
 import { formatIpv4, type Ipv4, networkContains } from '../../ground/address.ts';
-import type { Away, RackMachine } from '../../machines/machine.ts';
+import type { AwayNetwork, RackMachine } from '../../machines/machine.ts';
 import type { DhcpConfig, DhcpSubnet } from './config.ts';
 import { isOneSharedNetwork } from './server-role.ts';
 
@@ -20,7 +20,11 @@ export const findConfiguredSubnet = (address: Ipv4, { subnets }: DhcpConfig): Dh
   subnets.find(({ network }) => networkContains(network, address));
 
 /** The address's network and the home, if they differ. */
-export function awayFrom({ home }: Pick<RackMachine, 'home'>, address: Ipv4, config: DhcpConfig): Away | undefined {
+export function awayFrom(
+  { home }: Pick<RackMachine, 'home'>,
+  address: Ipv4,
+  config: DhcpConfig,
+): AwayNetwork | undefined {
   if (home === undefined) return undefined;
   const [here, there] = [findConfiguredSubnet(address, config), findConfiguredSubnet(home, config)];
   if (here === undefined && there === undefined) return undefined;
