@@ -4,22 +4,28 @@
 import { isUtf8 } from 'node:buffer';
 import { RackError } from '../../ground/errors.ts';
 import { print, printBytes, printDocument, printError, printJson } from '../terminal/output.ts';
-import { jsonIn, type RegionAnswer } from './region-request.ts';
+import { parseAnswerJson, type RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
 
 /** The exit code of MAAS's command for a refused request. */
 const REFUSED = 2;
 
-/** Undefined for another media type. @throws RackError `not-running` if it is damaged */
+/**
+ * Parses a JSON answer; undefined for another media type. @throws RackError `not-running` if it is
+ * damaged
+ */
 export function parseJsonAnswer({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
   if (type !== 'application/json') return undefined;
-  const value = jsonIn({ body });
+  const value = parseAnswerJson({ body });
   if (value === undefined) throw new RackError('not-running', "the region's answer claims to be JSON but is not");
   return { value };
 }
 
-/** Scripts read a refusal where they read any other answer. @returns 0, or REFUSED */
+/**
+ * Prints an answer to standard output, a refusal too, because scripts read it there. @returns 0, or
+ * REFUSED
+ */
 export function printAnswer(answer: RegionAnswer): number {
   const isDone = answer.status >= 200 && answer.status < 300;
   if (!isDone && answer.body.length === 0) printError(`rackboot: the region answered ${answer.status}`);
@@ -33,7 +39,7 @@ export function printAnswer(answer: RegionAnswer): number {
   return isDone ? 0 : REFUSED;
 }
 
-/** A text gets a line end on a terminal. */
+/** Prints the body of an answer. A text gets a line end on a terminal. */
 function printContent({ body }: RegionAnswer): void {
   if (body.length === 0) return;
   if (!isUtf8(body)) printBytes(body);

@@ -51,20 +51,23 @@ const quoteName = (name: string): string => name.replaceAll('\r', '%0D').replace
 const ASSIGNMENT = /^([^=@]+)(@?)=(.*)$/s;
 const BOUNDARY_BYTES = 16;
 
-/** Without a limit here: the region limits the size. */
+/** Reads a file without a limit, because the region limits the size. */
 const readWhole = (path: string): Buffer => readGivenFile(path, Number.POSITIVE_INFINITY);
 
-/** @throws RackError `bad-argument` for missing or unusable words; as `readGivenFile` */
+/**
+ * @throws RackError `bad-argument` for missing or unusable words, and the errors of `readGivenFile`
+ */
 export function buildRegionRequest(action: Action, argv: readonly string[], read = readWhole): RegionRequest {
   const { pathParameters, method, op } = action;
   const pathWords = argv.slice(0, pathParameters.length);
-  const wrong = pathWords.findIndex((word) => /^\w+@?=/.test(word));
-  const missing = wrong === -1 ? pathParameters.slice(pathWords.length) : pathParameters.slice(wrong);
-  if (missing.length > 0) {
-    const names = missing.map((name) => name.toUpperCase()).join(' and ');
+  const assignmentIndex = pathWords.findIndex((word) => /^\w+@?=/.test(word));
+  const missingNames =
+    assignmentIndex === -1 ? pathParameters.slice(pathWords.length) : pathParameters.slice(assignmentIndex);
+  if (missingNames.length > 0) {
+    const names = missingNames.map((name) => name.toUpperCase()).join(' and ');
     throw new RackError(
       'bad-argument',
-      `${names} ${missing.length === 1 ? 'is' : 'are'} missing: ${action.name} takes ${pathParameters.join(', then ')}, before all parameters`,
+      `${names} ${missingNames.length === 1 ? 'is' : 'are'} missing: ${action.name} takes ${pathParameters.join(', then ')}, before all parameters`,
     );
   }
   const path = action.path.replace(/\{(\w+)\}/g, (_, name: string) =>
@@ -86,10 +89,10 @@ export function buildRegionRequest(action: Action, argv: readonly string[], read
 function parseParts(words: readonly string[], read: (path: string) => Uint8Array): readonly Part[] {
   const parts: Part[] = [];
   for (const word of words) {
-    const [, name, at, value = ''] = ASSIGNMENT.exec(word) ?? [];
-    const last = parts.at(-1);
-    if (name !== undefined) parts.push({ name, value: at === '@' ? read(value) : value });
-    else if (last?.value === '') parts[parts.length - 1] = { name: last.name, value: word };
+    const [, name, atSign, value = ''] = ASSIGNMENT.exec(word) ?? [];
+    const previous = parts.at(-1);
+    if (name !== undefined) parts.push({ name, value: atSign === '@' ? read(value) : value });
+    else if (previous?.value === '') parts[parts.length - 1] = { name: previous.name, value: word };
     else
       throw new RackError(
         'bad-argument',

@@ -18,7 +18,7 @@ export interface Action {
   readonly op: string | null;
   /** `/MAAS/api/1.0/nodegroups/{uuid}/`. */
   readonly path: string;
-  /** Of the placeholders in the path, in order. */
+  /** The names of the placeholders in the path, in order. */
   readonly pathParameters: readonly string[];
   /** The effect, then a line for each parameter. */
   readonly doc: string;
@@ -34,7 +34,7 @@ export interface Noun {
 export const formatNoun = (handler: string): string =>
   (handler.replace(/Handler$/, '').match(/[A-Z]*[a-z0-9]+|[A-Z]+/g) ?? []).join('-').toLowerCase();
 
-/** Sorted by name. */
+/** Lists the nouns of a description, sorted by name. */
 export function listNouns({ resources }: Description): readonly Noun[] {
   const nouns = resources.flatMap(({ name, anon, auth }): readonly Noun[] => {
     const handler = auth ?? anon;
@@ -52,18 +52,24 @@ export function listNouns({ resources }: Description): readonly Noun[] {
   return nouns.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-const bare = (word: string): string => word.replace(/[-_]/g, '').toLowerCase();
+const normaliseWord = (word: string): string => word.replace(/[-_]/g, '').toLowerCase();
 
-export const findNamed = <T extends { readonly name: string }>(entries: readonly T[], word: string): T | undefined =>
-  entries.find(({ name }) => name === word) ?? entries.find(({ name }) => bare(name) === bare(word));
+export const findByName = <T extends { readonly name: string }>(entries: readonly T[], word: string): T | undefined =>
+  entries.find(({ name }) => name === word) ?? entries.find(({ name }) => normaliseWord(name) === normaliseWord(word));
 
-/** If both versions have an operation of the same name, the first one's is used. */
-export function withOther(first: readonly Noun[], second: readonly Noun[]): readonly Noun[] {
+/**
+ * Merges the nouns of two API versions. If both have an operation of one name, the first version's
+ * is used.
+ */
+export function mergeNouns(first: readonly Noun[], second: readonly Noun[]): readonly Noun[] {
   const names = [...new Set([...first, ...second].map(({ name }) => name))].toSorted();
   return names.map((name) => {
-    const own = first.find((noun) => noun.name === name)?.actions ?? [];
-    const further = second.find((noun) => noun.name === name)?.actions ?? [];
-    const actions = [...own, ...further.filter((action) => !own.some((ownAction) => ownAction.name === action.name))];
+    const firstActions = first.find((noun) => noun.name === name)?.actions ?? [];
+    const secondActions = second.find((noun) => noun.name === name)?.actions ?? [];
+    const actions = [
+      ...firstActions,
+      ...secondActions.filter((action) => !firstActions.some((ownAction) => ownAction.name === action.name)),
+    ];
     return { name, actions: actions.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
   });
 }
@@ -72,14 +78,14 @@ export function withOther(first: readonly Noun[], second: readonly Noun[]): read
 export const listParameters = ({ doc }: Action): readonly string[] =>
   [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
 
-/** Parameters of any name, written as `<key>`. */
-export const takesAny = ({ doc }: Action): boolean => /^ {0,16}[:@]param <[\w-]{1,40}>/m.test(doc);
+/** True if the operation takes parameters of any name, which its description writes as `<key>`. */
+export const takesAnyParameter = ({ doc }: Action): boolean => /^ {0,16}[:@]param <[\w-]{1,40}>/m.test(doc);
 
 export const getSummary = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
 
 /** An operation's usage after its noun: `update UUID NAME [KEY=VALUE …]`. */
 export function formatUsage(action: Action): string {
-  const places = action.pathParameters.map((place) => place.toUpperCase());
-  const takesWords = takesAny(action) || listParameters(action).length > 0;
-  return [action.name, ...places, ...(takesWords ? ['[KEY=VALUE …]'] : [])].join(' ');
+  const pathWords = action.pathParameters.map((parameter) => parameter.toUpperCase());
+  const takesParameters = takesAnyParameter(action) || listParameters(action).length > 0;
+  return [action.name, ...pathWords, ...(takesParameters ? ['[KEY=VALUE …]'] : [])].join(' ');
 }

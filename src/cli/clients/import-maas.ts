@@ -5,25 +5,26 @@
 //
 // Source: MAAS's API 2.0; OAuth 1.0 with PLAINTEXT (RFC 5849 §3.4.4).
 //
-// 1. Nothing is changed at the MAAS, and nothing here that exists: it is counted as there. So an
-//    import may be repeated.
-// 2. A parameter that the region refuses is left out, and named in the report; without a parameter
-//    that the object needs, it is refused.
+// 1. Nothing is changed at the MAAS. An object that exists here already is not changed, but only
+//    counted. So an import may be repeated.
+// 2. A parameter that the region refuses is left out, and named in the report. If the region
+//    refuses a parameter that the object needs, the object is refused.
 // 3. A machine that may have a system on its disk, whatever its state there, is added as Deployed
 //    by one operation, so that at no moment a start from the network would touch the disk or switch
 //    the machine off. No operation here switches a machine.
-// 4. The source is a stranger's: answers, lists and the report are bounded, what it says is cleaned
-//    where it is printed, and it names no path.
+// 4. The source is untrusted: answers, lists and the report are bounded, its texts are cleaned
+//    where they are printed, and it names no path.
 // 5. Neither the key nor a parameter of a power driver is printed, except the hosts that switch a machine.
-// 6. The source gives nobody rights over what was here: no administrator, no SSH key to a former
-//    account, and to former machines no tag and no kernel parameter. What it adds to those who have
-//    a say (users, keys, domains, hosts that switch) or that answers (names, nodes) is named.
-// 7. Where a domain, a network or a host was here before, the source adds nothing that answers or
-//    routes (`#findFormer`): it is left, and named. A name belongs to the most specific domain that
-//    holds it, which must be of this import.
-// 8. Nodes are what an import is for: one may have a name in a former domain and an address in a
-//    former network, but none that may be somebody's.
-// 9. What is judged is a text: an object whose key is none is refused.
+// 6. The source gives nobody rights over what was here before: it adds no administrator, no SSH key
+//    to an existing account, and no tag or kernel parameter to existing machines. The report names
+//    every added object that gives rights (users, keys, domains, hosts that switch machines) or
+//    that answers for names and addresses (names in DNS, nodes).
+// 7. Nothing is added that would answer or route in a domain, in a network or for a host that was
+//    here before (`#findFormer`). Such an object is left out, and the report names it. A name
+//    belongs to the most specific domain that holds it, which must be a domain of this import.
+// 8. Nodes are excepted, because an import is made for them. A node may have a name in a former
+//    domain and an address in a former network, but no name or address that may be in use.
+// 9. Only texts are judged. An object with a key that is not a text is refused.
 
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -58,9 +59,9 @@ import {
   ABSENT,
   type Absent,
   ADDRESS_KINDS,
+  CREATE_OPERATIONS,
   commandFor,
   deviceParameters,
-  foreignPowerNames,
   formatObjectTitle,
   interfaceParameters,
   isDeployedHere,
@@ -69,7 +70,6 @@ import {
   listAt,
   listMacs,
   listUnusableKeys,
-  MADE_OF_OTHERS,
   machineParameters,
   objectIdentity,
   ownerData,
@@ -80,19 +80,30 @@ import {
   type Reach,
   stateHere,
   textAt,
+  unknownPowerNames,
   valueAt,
 } from './maas-objects.ts';
-import { type AskRegion, askAs, askSocket, jsonIn, type RegionAnswer, unavailable } from './region-request.ts';
+import {
+  parseAnswerJson,
+  profileClient,
+  type RegionAnswer,
+  type RegionClient,
+  socketClient,
+  toUnavailableError,
+} from './region-request.ts';
 
-/** A MAAS that takes longer for one answer, however slowly it sends, ends the import. */
+/**
+ * The longest time for one whole answer, in milliseconds. A MAAS that takes longer ends the import,
+ * even while it still sends.
+ */
 const ANSWER_MS_MAX = 600_000;
 /** Ample for OBJECTS_MAX objects, and for BATCH_MACHINES machines. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
-/** Objects of one kind; a MAAS with more is refused. */
+/** The most objects of one kind. A MAAS with more is refused. */
 const OBJECTS_MAX = 100_000;
-/** Machines are read so many at a time: a MAAS takes long for all. */
+/** How many machines are read at a time, because a MAAS takes long for all of them. */
 const BATCH_MACHINES = 50;
-/** Further remarks are only counted. */
+/** The most remarks that are kept. Further ones are only counted. */
 const REMARKS_MAX = 10_000;
 const REMARK_CHARACTERS_MAX = 1000;
 const NAMES_SHOWN_MAX = 20;
@@ -104,17 +115,17 @@ const INTERFACES_MAX = 256;
 const SSH_KEYS = 'account/prefs/sshkeys/';
 const VLAN_KEY = ['fabric', 'vid'];
 /** The beginning of the parameters of a power driver. */
-const POWER = 'power_';
+const POWER_PREFIX = 'power_';
 const NODE_NEEDS = ['hostname', 'domain', 'mac_addresses', 'architecture'];
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 const API = '/MAAS/api/2.0/';
-/** Statuses of answers that judge what was sent. */
-const JUDGED: ReadonlySet<number> = new Set([400, 403, 404, 409]);
+/** The statuses with which the region refuses the content of a request. */
+const JUDGING_STATUSES: ReadonlySet<number> = new Set([400, 403, 404, 409]);
 
 interface ImportFlags {
   readonly config: string;
   readonly url: string;
-  /** As of `login`. */
+  /** The API key, as for `login`. */
   readonly apikey?: string | undefined;
   readonly cacerts?: string | undefined;
   readonly dryRun: boolean;
@@ -134,12 +145,12 @@ interface Remark {
 }
 
 /** Something that was added, or would be. */
-interface Named {
+interface ReportedObject {
   readonly kind: string;
   readonly name: string;
   /** Names and addresses that answer through it. */
   readonly places?: readonly string[];
-  /** Of a machine: the hosts that switch it. */
+  /** The hosts that switch a machine. */
   readonly power?: readonly string[];
 }
 
@@ -150,18 +161,18 @@ export async function importMaas(flags: ImportFlags): Promise<number> {
   const { url } = parseRegionAddress(flags.url);
   if (flags.cacerts !== undefined) checkGivenFile(flags.cacerts);
   const key = await readApiKey(flags.apikey);
-  // Says how to start the daemon if none runs.
+  // If no daemon runs, fail here with the command that starts it.
   await askHere(flags, `${API}version/`);
   const ca = flags.cacerts === undefined ? {} : { ca_file: flags.cacerts };
-  const own = askSocket(join(loadStateDir(flags.config).stateDir, CONTROL_SOCKET));
+  const askOwnRegion = socketClient(join(loadStateDir(flags.config).stateDir, CONTROL_SOCKET));
   const run = new Import(
-    new Source(url, askAs({ url, key, ...ca })),
-    own,
+    new SourceMaas(url, profileClient({ url, key, ...ca })),
+    askOwnRegion,
     flags.dryRun,
     listOwnHosts(await findConfig(flags.config)),
   );
   try {
-    await run.all();
+    await run.importAll();
   } catch (error) {
     run.report(flags.json, false);
     throw error;
@@ -198,21 +209,21 @@ const macText = (text: string): string => {
   return mac === undefined ? text : formatMac(mac);
 };
 
-/** A subnet that was here before, and what of it was nobody's. */
+/** A subnet that was here before, and its ranges that were free. */
 interface FormerNetwork {
   readonly network: Ipv4Network;
   readonly free: readonly Ipv4Range[];
 }
 
-/** A subnet of this region in which nobody has done anything yet: a rack's host is in it. */
+/** True for a subnet that this region knows only because a rack's host is in it. */
 const isDiscovered = (object: unknown): boolean => isFields(object) && object.is_discovered === true;
 
-/** The MAAS, of which everything is read by GET. */
-class Source {
+/** The MAAS that is imported, from which everything is read by GET. */
+class SourceMaas {
   readonly url: string;
-  readonly #ask: AskRegion;
+  readonly #ask: RegionClient;
 
-  constructor(url: string, ask: AskRegion) {
+  constructor(url: string, ask: RegionClient) {
     this.url = url;
     this.#ask = ask;
   }
@@ -222,44 +233,44 @@ class Source {
    * `source-failed`, `not-running`
    */
   async read(resource: string, ids: readonly string[] = []): Promise<unknown> {
-    const [path = '', own] = resource.split('?');
-    const query = new URLSearchParams(own);
+    const [path = '', ownQuery] = resource.split('?');
+    const query = new URLSearchParams(ownQuery);
     for (const id of ids) query.append('id', id);
-    const end = new AbortController();
-    const late = systemClock.schedule(ANSWER_MS_MAX, () => end.abort());
+    const controller = new AbortController();
+    const timer = systemClock.schedule(ANSWER_MS_MAX, () => controller.abort());
     const request = {
       method: 'GET',
       path: `${API}${path}`,
       query,
-      signal: end.signal,
+      signal: controller.signal,
       answerBytesMax: ANSWER_BYTES_MAX,
     } as const;
-    const answer = await this.#ask(request).finally(() => late.cancel());
+    const answer = await this.#ask(request).finally(() => timer.cancel());
     const { status } = answer;
     if (status === 404 || status === 410) return undefined;
     if (status === 401 || status === 403)
       throw new RackError(
         'permission-denied',
-        `${this.url} refuses ${path} to this key (${answerWords(answer)}): give the key of an administrator`,
+        `${this.url} refuses ${path} to this key (${answerText(answer)}): give the key of an administrator`,
       );
-    const value = status === 200 ? jsonIn(answer) : undefined;
+    const value = status === 200 ? parseAnswerJson(answer) : undefined;
     if (value !== undefined) return value;
-    const foreign = new RackError(
+    const notMaas = new RackError(
       'source-failed',
       `${this.url} answers ${status} to ${path}: it is no MAAS with API 2.0`,
     );
-    throw unavailable(this.url, answer) ?? foreign;
+    throw toUnavailableError(this.url, answer) ?? notMaas;
   }
 
   async list(resource: string, ids: readonly string[] = []): Promise<readonly Fields[]> {
-    const all = await this.read(resource, ids);
-    if (all === undefined) return [];
-    if (Array.isArray(all) && this.bounded(resource, all).every(isFields)) return all;
+    const objects = await this.read(resource, ids);
+    if (objects === undefined) return [];
+    if (Array.isArray(objects) && this.checkCount(resource, objects).every(isFields)) return objects;
     throw new RackError('source-failed', `${this.url} answers no list of objects to ${resource}`);
   }
 
-  bounded<T>(resource: string, all: readonly T[]): readonly T[] {
-    if (all.length <= OBJECTS_MAX) return all;
+  checkCount<T>(resource: string, objects: readonly T[]): readonly T[] {
+    if (objects.length <= OBJECTS_MAX) return objects;
     throw new RackError(
       'limit-reached',
       `${this.url} has more than ${OBJECTS_MAX} objects at ${resource}, the maximum`,
@@ -267,91 +278,95 @@ class Source {
   }
 }
 
-/** Why a node is in its state. */
-const commentOn = (node: unknown): string => textAt(node, 'error_description') || textAt(node, 'status_message');
-const answerWords = ({ body }: RegionAnswer): string => refusalLines(body.toString('utf8')).replaceAll('\n', '; ');
+/** The comment that says why a node is in its state. */
+const nodeComment = (node: unknown): string => textAt(node, 'error_description') || textAt(node, 'status_message');
+const answerText = ({ body }: RegionAnswer): string => refusalLines(body.toString('utf8')).replaceAll('\n', '; ');
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const objectsIn = (all: readonly unknown[], { within }: Kind): readonly unknown[] =>
-  within === undefined ? all : all.flatMap((object) => listAt(object, within));
+const objectsIn = (objects: readonly unknown[], { listProperty }: Kind): readonly unknown[] =>
+  listProperty === undefined ? objects : objects.flatMap((object) => listAt(object, listProperty));
 
 /** One import, and what became of each object. */
 class Import {
-  readonly #source: Source;
-  readonly #own: AskRegion;
+  readonly #source: SourceMaas;
+  readonly #askOwnRegion: RegionClient;
   readonly #isDry: boolean;
   readonly #tallies = new Map<string, Tally>();
   readonly #remarks: Remark[] = [];
   #remarkCount = 0;
-  /** The node that is being added; empty: none is. */
-  #current = '';
+  /** The node that is being added; empty if there is none. */
+  #currentNode = '';
   /** What this run added or would add, by its kind and identity. */
   readonly #added = new Set<string>();
-  /** Those of which a person should know; as many as the lists have. */
-  readonly #named: Named[] = [];
+  /** The added objects that the report names, as many as the lists have. */
+  readonly #reportedObjects: ReportedObject[] = [];
   /** True if no machine was here before. */
-  #isEmpty = false;
-  /** The system ids of added nodes, by the tags that they have there. */
-  readonly #tagged = new Map<string, string[]>();
+  #hadNoMachines = false;
+  /** The system ids of added nodes, by the tags that they have at the source. */
+  readonly #nodesByTag = new Map<string, string[]>();
   /** The names of the tags here. */
   #tags: readonly string[] = [];
   /** The ids of the VLANs here, by fabric and tag. */
   #vlans: ReadonlyMap<string, string> = new Map();
 
-  readonly #hosts: OwnHosts;
-  /** The domains; true: it was here before. */
+  readonly #ownHosts: OwnHosts;
+  /** The domains here, and whether each was here before the import. */
   readonly #domains = new Map<string, boolean>();
   #defaultDomain = '';
-  /** Of hosts, records and domains that were here before. */
+  /** The names of hosts, records and domains that were here before. */
   #formerNames: ReadonlySet<string> = new Set();
   #formerNetworks: readonly FormerNetwork[] = [];
   /** The hardware addresses of the nodes that this run added or would add. */
   readonly #addedMacs = new Set<string>();
 
-  constructor(source: Source, own: AskRegion, isDry: boolean, hosts: OwnHosts) {
+  constructor(source: SourceMaas, askOwnRegion: RegionClient, isDry: boolean, hosts: OwnHosts) {
     this.#source = source;
-    this.#own = own;
+    this.#askOwnRegion = askOwnRegion;
     this.#isDry = isDry;
-    this.#hosts = hosts;
+    this.#ownHosts = hosts;
   }
 
-  async all(): Promise<void> {
+  async importAll(): Promise<void> {
     const owner = textAt(await this.#source.read('users/?op=whoami'), 'username');
     if (owner === '') throw new RackError('source-failed', `${this.#source.url} is no MAAS with API 2.0`);
-    const former = jsonIn(await this.#own({ method: 'GET', path: `${API}machines/?op=power_parameters` }));
-    this.#isEmpty = isFields(former) && Object.keys(former).length === 0;
-    await this.#lookHere();
+    const former = parseAnswerJson(
+      await this.#askOwnRegion({ method: 'GET', path: `${API}machines/?op=power_parameters` }),
+    );
+    this.#hadNoMachines = isFields(former) && Object.keys(former).length === 0;
+    await this.#readFormerObjects();
     for (const kind of KINDS) await this.#add(kind, owner);
-    this.#tags = (await this.#here('tags/')).map((tag) => textAt(tag, 'name'));
-    const vlans = (await this.#here('fabrics/')).flatMap((fabric) => listAt(fabric, 'vlans'));
+    this.#tags = (await this.#listHere('tags/')).map((tag) => textAt(tag, 'name'));
+    const vlans = (await this.#listHere('fabrics/')).flatMap((fabric) => listAt(fabric, 'vlans'));
     this.#vlans = new Map(vlans.map((vlan) => [objectIdentity(vlan, VLAN_KEY), textAt(vlan, 'id')]));
     await this.#addMachines();
     for (const device of await this.#source.list('devices/'))
       await this.#addNode('devices', device, deviceParameters(device));
     await this.#tag();
     for (const kind of ADDRESS_KINDS) await this.#add(kind, owner);
-    for (const absent of ABSENT) await this.#lookFor(absent);
+    for (const absent of ABSENT) await this.#reportAbsent(absent);
   }
 
-  /** Notes what is here before anything is added. */
-  async #lookHere(): Promise<void> {
-    const domains = await this.#here('domains/');
-    for (const name of [...domains.map((domain) => textAt(domain, 'name')), ...this.#hosts.forwarded])
+  /** Reads what is here before anything is added. */
+  async #readFormerObjects(): Promise<void> {
+    const domains = await this.#listHere('domains/');
+    for (const name of [...domains.map((domain) => textAt(domain, 'name')), ...this.#ownHosts.forwarded])
       this.#domains.set(domainName(name), true);
     this.#defaultDomain = textAt(
       domains.find((domain) => valueAt(domain, 'is_default') === true),
       'name',
     );
-    const records = [...(await this.#here('dnsresources/')), ...(await this.#here('dnsresourcerecords/'))];
+    const records = [...(await this.#listHere('dnsresources/')), ...(await this.#listHere('dnsresourcerecords/'))];
     const names = records.map((record) => domainName(textAt(record, 'fqdn')));
-    this.#formerNames = new Set([...this.#hosts.names, ...this.#domains.keys(), ...names]);
+    this.#formerNames = new Set([...this.#ownHosts.names, ...this.#domains.keys(), ...names]);
     const networks: FormerNetwork[] = [];
-    for (const subnet of await this.#here('subnets/')) {
+    for (const subnet of await this.#listHere('subnets/')) {
       const network = parseNetwork(textAt(subnet, 'cidr'));
       if (network === undefined) continue;
-      const free = (await this.#here(`subnets/${textAt(subnet, 'id')}/?op=unreserved_ip_ranges`)).flatMap((range) => {
-        const [low, high] = [parseIpv4(textAt(range, 'start')), parseIpv4(textAt(range, 'end'))];
-        return low === undefined || high === undefined ? [] : [{ low, high }];
-      });
+      const free = (await this.#listHere(`subnets/${textAt(subnet, 'id')}/?op=unreserved_ip_ranges`)).flatMap(
+        (range) => {
+          const [low, high] = [parseIpv4(textAt(range, 'start')), parseIpv4(textAt(range, 'end'))];
+          return low === undefined || high === undefined ? [] : [{ low, high }];
+        },
+      );
       networks.push({ network, free });
     }
     this.#formerNetworks = networks;
@@ -375,27 +390,28 @@ class Import {
   }
 
   /** The most specific domain that holds a name. */
-  #domainOf(name: string): string | undefined {
+  #findDomain(name: string): string | undefined {
     if (name.length > NAME_CHARACTERS_MAX) return undefined;
     const labels = name.split('.');
-    return labels.map((_, at) => labels.slice(at).join('.')).find((above) => this.#domains.has(above));
+    return labels.map((_, index) => labels.slice(index).join('.')).find((ancestor) => this.#domains.has(ancestor));
   }
 
-  /** Why something is left (rule 7); undefined: nothing that it reaches was here before. */
+  /** Why an object is left out (rule 7); undefined if nothing that it reaches was here before. */
   async #findFormer(reach: Reach | undefined): Promise<string | undefined> {
     const { domains = [], names = [], networks = [], addresses = [], macs = [] } = reach ?? {};
     for (const domain of domains.map(domainName)) {
-      const above = this.#domainOf(domain);
-      if (above !== undefined && this.#domains.get(above) === true)
-        return `${above} was here before, and it would answer there`;
-      const below = this.#hosts.forwarded.find((zone) => isWithin(zone, domain));
-      if (below !== undefined) return `${below} is forwarded, and it would answer there`;
+      const holdingDomain = this.#findDomain(domain);
+      if (holdingDomain !== undefined && this.#domains.get(holdingDomain) === true)
+        return `${holdingDomain} was here before, and it would answer there`;
+      const forwardedDomain = this.#ownHosts.forwarded.find((zone) => isWithin(zone, domain));
+      if (forwardedDomain !== undefined) return `${forwardedDomain} is forwarded, and it would answer there`;
       if (isWithin(domain, 'arpa')) return 'it would answer for the addresses of networks';
     }
     for (const name of names.map(domainName)) {
-      const above = this.#domainOf(name);
-      if (above === undefined) return 'this import added no domain for it';
-      if (this.#domains.get(above) === true) return `${above} was here before, and it would answer there`;
+      const holdingDomain = this.#findDomain(name);
+      if (holdingDomain === undefined) return 'this import added no domain for it';
+      if (this.#domains.get(holdingDomain) === true)
+        return `${holdingDomain} was here before, and it would answer there`;
       if (this.#formerNames.has(name)) return `${name} was here before`;
     }
     for (const text of networks) {
@@ -411,34 +427,39 @@ class Import {
       if (former !== undefined) return `${formatNetwork(former.network)} was here before, and it would answer there`;
     }
     for (const mac of macs.map(macText))
-      if (!this.#addedMacs.has(mac) && (this.#hosts.macs.has(mac) || (await this.#isRegistered([mac]))))
+      if (!this.#addedMacs.has(mac) && (this.#ownHosts.macs.has(mac) || (await this.#isRegistered([mac]))))
         return `the host ${mac} was here before`;
     return undefined;
   }
 
   async #isRegistered(macs: readonly string[]): Promise<boolean> {
     const path = `${API}machines/?op=is_registered&${encodeForm({ mac_address: macs })}`;
-    return jsonIn(await this.#own({ method: 'GET', path })) === true;
+    return parseAnswerJson(await this.#askOwnRegion({ method: 'GET', path })) === true;
   }
 
-  /** A list of this region, without discovered subnets; empty if it is of a user who is not here yet. */
-  async #here(path: string): Promise<readonly unknown[]> {
-    const answer = await this.#own({ method: 'GET', path: `${API}${path}` });
-    return asList(jsonIn(answer)).filter((object) => !isDiscovered(object));
+  /**
+   * Reads a list of this region, without discovered subnets; empty if it is the list of a user who
+   * is not here yet.
+   */
+  async #listHere(path: string): Promise<readonly unknown[]> {
+    const answer = await this.#askOwnRegion({ method: 'GET', path: `${API}${path}` });
+    return asList(parseAnswerJson(answer)).filter((object) => !isDiscovered(object));
   }
 
   /** @param owner the user of the key: a MAAS shows the SSH keys of no other */
   async #add(kind: Kind, owner: string): Promise<void> {
-    const { plural, list, key, parameters, change, withheld = {}, isWholeIfEmpty } = kind;
+    const { plural, list, key, parameters, changeOperation, withheld = {}, sendsWithheldIfEmpty } = kind;
     const isOfOwner = list === SSH_KEYS;
-    const there = this.#source.bounded(list, objectsIn(await this.#source.list(list), kind));
-    const ownList = isOfOwner ? `${list}?${encodeForm({ username: owner })}` : (kind.here ?? list);
-    const here = new Set(objectsIn(await this.#here(ownList), kind).map((object) => objectIdentity(object, key)));
-    const left = isWholeIfEmpty === true && this.#isEmpty ? [] : Object.keys(withheld);
-    const needs = Object.keys(parameters).filter((name) => key.includes(parameters[name] ?? ''));
-    for (const original of there) {
-      if (!isFields(original) || kind.isMeant?.(original) === false) continue;
-      // Of the source, it could be used to sign in here.
+    const sourceObjects = this.#source.checkCount(list, objectsIn(await this.#source.list(list), kind));
+    const ownList = isOfOwner ? `${list}?${encodeForm({ username: owner })}` : (kind.hereList ?? list);
+    const presentIdentities = new Set(
+      objectsIn(await this.#listHere(ownList), kind).map((object) => objectIdentity(object, key)),
+    );
+    const withheldNames = sendsWithheldIfEmpty === true && this.#hadNoMachines ? [] : Object.keys(withheld);
+    const requiredNames = Object.keys(parameters).filter((name) => key.includes(parameters[name] ?? ''));
+    for (const original of sourceObjects) {
+      if (!isFields(original) || kind.isImported?.(original) === false) continue;
+      // A random password, because the source's password could be used to sign in here.
       const object = {
         ...original,
         password: Buffer.from(systemClock.randomBytes(PASSWORD_BYTES)).toString('base64url'),
@@ -446,75 +467,84 @@ class Import {
       };
       const identity = objectIdentity(object, key);
       const title = isOfOwner ? keyTitle(identity, owner) : formatObjectTitle(object, key);
-      const odd = listUnusableKeys(object, key);
-      if (odd.length > 0) {
-        this.#refuse(plural, title, `refused: its ${odd.join(', ')} is no text`);
+      const unusableKeys = listUnusableKeys(object, key);
+      if (unusableKeys.length > 0) {
+        this.#refuse(plural, title, `refused: its ${unusableKeys.join(', ')} is no text`);
         continue;
       }
-      const sent = Object.fromEntries(
-        Object.entries(parametersFrom(object, parameters)).filter(([name]) => !left.includes(name)),
+      const sentParameters = Object.fromEntries(
+        Object.entries(parametersFrom(object, parameters)).filter(([name]) => !withheldNames.includes(name)),
       );
-      if (!here.has(identity)) {
-        here.add(identity);
+      if (!presentIdentities.has(identity)) {
+        presentIdentities.add(identity);
         if (isOfOwner && !this.#added.has(`users ${owner}`)) {
           const command = commandFor(object, 'rackboot sshkeys add FILE --username {username}');
           this.#refuse(plural, title, `the account was here before; to add the key: \`${command}\``);
           continue;
         }
-        const former = await this.#findFormer(kind.reachOf?.(object));
+        const former = await this.#findFormer(kind.findReach?.(object));
         if (former !== undefined) {
           this.#refuse(plural, title, `left: ${former}`);
           continue;
         }
-        const path = pathFor(object, kind.add ?? list);
-        const isAdded = this.#isDry || (await this.#send(plural, title, path, sent, needs)) !== undefined;
+        const path = pathFor(object, kind.addOperation ?? list);
+        const isAdded =
+          this.#isDry || (await this.#send(plural, title, path, sentParameters, requiredNames)) !== undefined;
         this.#tally(plural)[isAdded ? 'added' : 'refused'] += 1;
         if (!isAdded) continue;
         this.#added.add(`${plural} ${identity}`);
         if (plural === 'domains') this.#domains.set(domainName(identity), false);
-        const places = kind.placesOf?.(object);
+        const places = kind.listPlaces?.(object);
         if (kind.isNamed === true)
-          this.#named.push({ kind: plural, name: title, ...(places === undefined ? {} : { places }) });
-        for (const name of left)
+          this.#reportedObjects.push({ kind: plural, name: title, ...(places === undefined ? {} : { places }) });
+        for (const name of withheldNames)
           if (!['', 'false'].includes(textAt(object, name)))
             this.#remark(plural, title, `without ${name}; to give it: \`${commandFor(object, withheld[name] ?? '')}\``);
-      } else if (change !== undefined && !this.#isDry && this.#added.has(`fabrics ${textAt(object, 'fabric')}`)) {
-        await this.#send(plural, title, pathFor(object, change), sent, needs, 'PUT');
+      } else if (
+        changeOperation !== undefined &&
+        !this.#isDry &&
+        this.#added.has(`fabrics ${textAt(object, 'fabric')}`)
+      ) {
+        await this.#send(plural, title, pathFor(object, changeOperation), sentParameters, requiredNames, 'PUT');
         this.#tally(plural).added += 1;
       } else this.#tally(plural).there += 1;
     }
   }
 
   /**
-   * Without the parameters that the region refuses (rule 2). @returns its answer; undefined: it
-   * refuses the rest, too
+   * Sends an object, repeatedly without the parameters that the region refuses (rule 2). @returns
+   * the region's answer; undefined if the region refuses the object
    */
   async #send(
     kind: string,
     title: string,
     path: string,
-    wanted: Parameters,
-    needs: readonly string[] = [],
+    parameters: Parameters,
+    requiredNames: readonly string[] = [],
     method: 'POST' | 'PUT' = 'POST',
   ): Promise<unknown> {
-    let sent = wanted;
+    let sent = parameters;
     for (;;) {
       const body = { type: FORM_TYPE, bytes: Buffer.from(encodeForm(sent)) };
-      const answer = await this.#own({ method, path: `${API}${path}`, body });
-      if (answer.status < 300) return jsonIn(answer) ?? {};
-      if (!JUDGED.has(answer.status))
-        throw unavailable('this region', answer) ?? new RackError('region-failed', answerWords(answer));
-      const problems = problemsShape.safeParse(jsonIn(answer)).data ?? {};
-      const left = Object.keys(problems).filter((name) => Object.hasOwn(sent, name) && !needs.includes(name));
-      if (left.length === 0) {
-        this.#remark(kind, title, `refused: ${answerWords(answer)}`);
+      const answer = await this.#askOwnRegion({ method, path: `${API}${path}`, body });
+      if (answer.status < 300) return parseAnswerJson(answer) ?? {};
+      if (!JUDGING_STATUSES.has(answer.status))
+        throw toUnavailableError('this region', answer) ?? new RackError('region-failed', answerText(answer));
+      const problems = problemsShape.safeParse(parseAnswerJson(answer)).data ?? {};
+      const refusedNames = Object.keys(problems).filter(
+        (name) => Object.hasOwn(sent, name) && !requiredNames.includes(name),
+      );
+      if (refusedNames.length === 0) {
+        this.#remark(kind, title, `refused: ${answerText(answer)}`);
         return undefined;
       }
-      for (const name of left) this.#remark(kind, title, `without ${name}: ${problems[name]?.join(' ') ?? ''}`);
-      // The parameters of a driver are of no use without it, nor it without them.
-      const isPower = left.some((name) => name.startsWith(POWER));
+      for (const name of refusedNames) this.#remark(kind, title, `without ${name}: ${problems[name]?.join(' ') ?? ''}`);
+      // A power driver is of no use without its parameters, nor are they without the driver.
+      const isPower = refusedNames.some((name) => name.startsWith(POWER_PREFIX));
       sent = Object.fromEntries(
-        Object.entries(sent).filter(([name]) => !left.includes(name) && !(isPower && name.startsWith(POWER))),
+        Object.entries(sent).filter(
+          ([name]) => !refusedNames.includes(name) && !(isPower && name.startsWith(POWER_PREFIX)),
+        ),
       );
     }
   }
@@ -522,23 +552,23 @@ class Import {
   async #addMachines(): Promise<void> {
     const power = await this.#source.read('machines/?op=power_parameters');
     if (!isFields(power)) throw new RackError('source-failed', `${this.#source.url} does not list its machines`);
-    const ids = this.#source.bounded('machines/', Object.keys(power));
-    for (let at = 0; at < ids.length; at += BATCH_MACHINES) {
-      if (at > 0) printAside(`${at} of ${ids.length} machines\n`);
-      const batch = ids.slice(at, at + BATCH_MACHINES);
+    const ids = this.#source.checkCount('machines/', Object.keys(power));
+    for (let start = 0; start < ids.length; start += BATCH_MACHINES) {
+      if (start > 0) printAside(`${start} of ${ids.length} machines\n`);
+      const batch = ids.slice(start, start + BATCH_MACHINES);
       for (const machine of await this.#source.list('machines/', batch)) {
         const id = textAt(machine, 'system_id');
         if (!batch.includes(id)) continue;
-        const own = valueAt(power, id);
-        if (await this.#addNode('machines', machine, machineParameters(machine, own), own))
-          for (const name of foreignPowerNames(own).slice(0, NAMES_SHOWN_MAX))
+        const driverParameters = valueAt(power, id);
+        if (await this.#addNode('machines', machine, machineParameters(machine, driverParameters), driverParameters))
+          for (const name of unknownPowerNames(driverParameters).slice(0, NAMES_SHOWN_MAX))
             this.#remark(
               'machines',
               formatObjectTitle(machine, ['hostname']),
               `without ${name}: no power driver here has it`,
             );
       }
-      // Now: after an interruption these machines are already here.
+      // Tag now: a repeated import skips machines that are already here, and would not tag them.
       await this.#tag();
     }
   }
@@ -561,56 +591,62 @@ class Import {
       this.#refuse(kind, title, 'refused: its hostname is no text');
       return false;
     }
-    const wanted = domainName(textAt(node, 'domain.name'));
-    const isHere = this.#domains.has(wanted) && !this.#hosts.forwarded.includes(wanted);
-    const domain = isHere ? wanted : this.#defaultDomain;
+    const sourceDomain = domainName(textAt(node, 'domain.name'));
+    const isHere = this.#domains.has(sourceDomain) && !this.#ownHosts.forwarded.includes(sourceDomain);
+    const domain = isHere ? sourceDomain : this.#defaultDomain;
     const fqdn = domainName(`${hostname.split('.', 1)[0]?.trim()}.${domain}`);
     if (this.#formerNames.has(fqdn)) {
       this.#refuse(kind, title, `left: ${fqdn} was here before`);
       return false;
     }
-    if (domain !== wanted) this.#remark(kind, title, `in ${domain}: ${wanted || 'its domain'} is not here`);
-    this.#current = title;
-    const made = this.#isDry ? node : await this.#send(kind, title, `${kind}/`, { ...parameters, domain }, NODE_NEEDS);
-    tally[made === undefined ? 'refused' : 'added'] += 1;
-    const hosts = textAt(made, 'power_type') === '' ? [] : powerHosts(power);
-    const addresses = made === undefined ? [] : this.#addressesOf(kind, title, node);
-    if (made !== undefined) {
+    if (domain !== sourceDomain) this.#remark(kind, title, `in ${domain}: ${sourceDomain || 'its domain'} is not here`);
+    this.#currentNode = title;
+    const createdNode = this.#isDry
+      ? node
+      : await this.#send(kind, title, `${kind}/`, { ...parameters, domain }, NODE_NEEDS);
+    tally[createdNode === undefined ? 'refused' : 'added'] += 1;
+    const hosts = textAt(createdNode, 'power_type') === '' ? [] : powerHosts(power);
+    const addresses = createdNode === undefined ? [] : this.#chooseAddresses(kind, title, node);
+    if (createdNode !== undefined) {
       const places = [cleanText(fqdn, NAME_CHARACTERS_MAX), ...addresses];
-      this.#named.push({ kind, name: title, places, ...(hosts.length === 0 ? {} : { power: hosts }) });
+      this.#reportedObjects.push({ kind, name: title, places, ...(hosts.length === 0 ? {} : { power: hosts }) });
     }
-    if (made !== undefined) for (const mac of listMacs(node)) this.#addedMacs.add(macText(mac));
-    if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made, addresses);
-    if (made !== undefined && kind === 'machines') this.#compare(title, node);
-    this.#current = '';
-    return made !== undefined;
+    if (createdNode !== undefined) for (const mac of listMacs(node)) this.#addedMacs.add(macText(mac));
+    if (createdNode !== undefined && !this.#isDry) await this.#complete(kind, title, node, createdNode, addresses);
+    if (createdNode !== undefined && kind === 'machines') this.#remarkOnState(title, node);
+    this.#currentNode = '';
+    return createdNode !== undefined;
   }
 
-  /** Says what a machine is no longer here. */
-  #compare(title: string, machine: unknown): void {
+  /** Remarks on a machine whose state here differs from its state at the source. */
+  #remarkOnState(title: string, machine: unknown): void {
     const there = textAt(machine, 'status_name');
     const [here] = stateHere(machine);
-    const comment = commentOn(machine);
+    const comment = nodeComment(machine);
     const why = comment === '' ? '' : ` (${comment})`;
     if (here !== there) this.#remark('machines', title, `it is ${there} there${why}, and ${here} here`);
     else if (valueAt(machine, 'ephemeral_deploy') === true)
       this.#remark('machines', title, 'it runs from memory there, and starts from its disk here');
   }
 
-  /** The addresses of a node there that it gets here, too; each other one is named. */
-  #addressesOf(kind: 'machines' | 'devices', title: string, node: unknown): readonly string[] {
-    const isRunning = kind === 'devices' || isDeployedHere(node);
+  /**
+   * Chooses the addresses at the source that a node gets here, too. A remark names every other
+   * address.
+   */
+  #chooseAddresses(kind: 'machines' | 'devices', title: string, node: unknown): readonly string[] {
+    const hasRunningSystem = kind === 'devices' || isDeployedHere(node);
     const ownMac = listMacs(node)
       .map(macText)
-      .find((mac) => this.#hosts.macs.has(mac));
+      .find((mac) => this.#ownHosts.macs.has(mac));
     const links = listAt(node, 'interface_set')
       .slice(0, INTERFACES_MAX)
       .flatMap((nic) => listAt(nic, 'links'));
     return links.flatMap((link) => {
       const [mode, address] = [textAt(link, 'mode'), textAt(link, 'ip_address')];
-      // An address that is chosen at each deployment is that of the system which runs.
-      if (address === '' || !(mode === 'static' || (mode === 'auto' && isRunning))) return [];
-      const why = ownMac === undefined ? this.#findOwner(address) : `${ownMac} has a reservation that was here before`;
+      // An address that is chosen at each deployment belongs to the running system.
+      if (address === '' || !(mode === 'static' || (mode === 'auto' && hasRunningSystem))) return [];
+      const why =
+        ownMac === undefined ? this.#describeConflict(address) : `${ownMac} has a reservation that was here before`;
       if (why === undefined) return [address];
       this.#remark(kind, title, `left: the address ${address}, since ${why}`);
       return [];
@@ -618,10 +654,10 @@ class Import {
   }
 
   /**
-   * Why an address may be somebody's (rule 8); undefined: it is free, or in no network that was
-   * here before.
+   * Why an address may be in use (rule 8); undefined if it is free, or in no network that was here
+   * before.
    */
-  #findOwner(text: string): string | undefined {
+  #describeConflict(text: string): string | undefined {
     const address = parseIpv4(text);
     if (address === undefined) return 'it is no IPv4 address';
     const former = this.#formerNetworks.find(({ network }) => networkContains(network, address));
@@ -629,84 +665,100 @@ class Import {
     return isFree ? undefined : `it is not free in ${formatNetwork(former.network)}, which was here before`;
   }
 
-  /** @param made the new node, as this region shows it */
+  /** @param createdNode the new node, as this region shows it */
   async #complete(
     kind: 'machines' | 'devices',
     title: string,
     node: unknown,
-    made: unknown,
+    createdNode: unknown,
     addresses: readonly string[],
   ): Promise<void> {
-    const systemId = textAt(made, 'system_id');
+    const systemId = textAt(createdNode, 'system_id');
     const names = new Set(listAt(node, 'tag_names'));
     for (const tag of this.#tags.filter((name) => names.has(name))) {
-      const ids = this.#tagged.get(tag) ?? [];
+      const ids = this.#nodesByTag.get(tag) ?? [];
       ids.push(systemId);
-      this.#tagged.set(tag, ids);
+      this.#nodesByTag.set(tag, ids);
     }
-    await this.#connect(kind, title, node, made, addresses);
-    const order = (operation: string, parameters: Parameters = {}) =>
+    await this.#connect(kind, title, node, createdNode, addresses);
+    const callOperation = (operation: string, parameters: Parameters = {}) =>
       this.#send(kind, title, `${kind}/${systemId}/?op=${operation}`, parameters);
     const [, operation] = stateHere(node);
     if (kind === 'machines' && operation !== undefined)
-      await order(operation, operation === 'accept' ? { skip_commissioning: 'true' } : { comment: commentOn(node) });
-    // Last: it ends when a machine becomes Ready.
+      await callOperation(
+        operation,
+        operation === 'accept' ? { skip_commissioning: 'true' } : { comment: nodeComment(node) },
+      );
+    // Set the owner data last, because it is removed when a machine becomes Ready.
     const data = ownerData(node);
-    if (Object.keys(data).length > 0) await order('set_owner_data', data);
-    if (kind === 'machines' && valueAt(node, 'locked') === true) await order('lock');
+    if (Object.keys(data).length > 0) await callOperation('set_owner_data', data);
+    if (kind === 'machines' && valueAt(node, 'locked') === true) await callOperation('lock');
   }
 
-  /** Gives a node the interfaces and the addresses that it has there. */
+  /** Gives a node the interfaces and the addresses that it has at the source. */
   async #connect(
     kind: 'machines' | 'devices',
     title: string,
     node: unknown,
-    made: unknown,
+    createdNode: unknown,
     addresses: readonly string[],
   ): Promise<void> {
-    const place = `nodes/${textAt(made, 'system_id')}/interfaces/`;
-    const chosen = new Set(addresses);
+    const interfacesPath = `nodes/${textAt(createdNode, 'system_id')}/interfaces/`;
+    const chosenAddresses = new Set(addresses);
     const gateway = textAt(node, 'default_gateways.ipv4.link_id');
     const physical = new Map(
-      listAt(made, 'interface_set').map((nic) => [textAt(nic, 'mac_address'), textAt(nic, 'id')]),
+      listAt(createdNode, 'interface_set').map((nic) => [textAt(nic, 'mac_address'), textAt(nic, 'id')]),
     );
-    /** Of the interfaces that are here, by name. */
+    /** The ids of the interfaces that are here, by name. */
     const ids = new Map<string, string>();
-    let waiting = listAt(node, 'interface_set').slice(0, INTERFACES_MAX);
-    for (let ready = waiting; ready.length > 0; waiting = waiting.filter((nic) => !ready.includes(nic))) {
-      ready = waiting.filter((nic) => listAt(nic, 'parents').every((parent) => ids.has(String(parent))));
-      for (const nic of ready) {
+    let pendingNics = listAt(node, 'interface_set').slice(0, INTERFACES_MAX);
+    for (
+      let readyNics = pendingNics;
+      readyNics.length > 0;
+      pendingNics = pendingNics.filter((nic) => !readyNics.includes(nic))
+    ) {
+      readyNics = pendingNics.filter((nic) => listAt(nic, 'parents').every((parent) => ids.has(String(parent))));
+      for (const nic of readyNics) {
         const type = textAt(nic, 'type');
-        const operation = Object.hasOwn(MADE_OF_OTHERS, type) ? MADE_OF_OTHERS[type] : undefined;
+        const operation = Object.hasOwn(CREATE_OPERATIONS, type) ? CREATE_OPERATIONS[type] : undefined;
         const id =
           operation === undefined
             ? physical.get(textAt(nic, 'mac_address').toLowerCase())
-            : await this.#make(kind, title, `${place}?op=${operation}`, nic, ids);
+            : await this.#createInterface(kind, title, `${interfacesPath}?op=${operation}`, nic, ids);
         if (id === undefined) continue;
         ids.set(textAt(nic, 'name'), id);
         for (const link of listAt(nic, 'links')) {
           const address = textAt(link, 'ip_address');
-          if (!chosen.has(address)) continue;
-          const wish = { mode: 'static', subnet: textAt(link, 'subnet.cidr'), ip_address: address };
+          if (!chosenAddresses.has(address)) continue;
+          const linkParameters = { mode: 'static', subnet: textAt(link, 'subnet.cidr'), ip_address: address };
           const isGateway = gateway !== '' && gateway === textAt(link, 'id');
-          const more: Parameters = isGateway ? { default_gateway: 'true' } : {};
-          await this.#send(kind, title, `${place}${id}/?op=link_subnet`, { ...wish, ...more }, Object.keys(wish));
+          const gatewayParameters: Parameters = isGateway ? { default_gateway: 'true' } : {};
+          await this.#send(
+            kind,
+            title,
+            `${interfacesPath}${id}/?op=link_subnet`,
+            { ...linkParameters, ...gatewayParameters },
+            Object.keys(linkParameters),
+          );
         }
       }
     }
-    if (waiting.length > 0)
+    if (pendingNics.length > 0)
       this.#remark(
         kind,
         title,
         `without ${joinNames(
-          waiting.map((nic) => formatObjectTitle(nic, ['name'])),
+          pendingNics.map((nic) => formatObjectTitle(nic, ['name'])),
           NAMES_SHOWN_MAX,
         )}`,
       );
   }
 
-  /** Makes a bond, a bridge or a VLAN interface. @returns its id; undefined: it is refused */
-  async #make(
+  /**
+   * Creates a bond, a bridge or a VLAN interface. @returns its id; undefined if the region refuses
+   * it
+   */
+  async #createInterface(
     kind: string,
     title: string,
     path: string,
@@ -715,43 +767,46 @@ class Import {
   ): Promise<string | undefined> {
     const parents = listAt(nic, 'parents').map((parent) => ids.get(String(parent)) ?? '');
     const vlan = this.#vlans.get(objectIdentity(valueAt(nic, 'vlan'), VLAN_KEY));
-    const place: Parameters = { parents, ...(vlan === undefined ? {} : { vlan }) };
-    const made = await this.#send(kind, title, path, { ...interfaceParameters(nic), ...place }, [
+    const relations: Parameters = { parents, ...(vlan === undefined ? {} : { vlan }) };
+    const createdInterface = await this.#send(kind, title, path, { ...interfaceParameters(nic), ...relations }, [
       'name',
       'parents',
       'vlan',
     ]);
-    return made === undefined ? undefined : textAt(made, 'id');
+    return createdInterface === undefined ? undefined : textAt(createdInterface, 'id');
   }
 
   /** Tags the nodes that were added since the last call. */
   async #tag(): Promise<void> {
-    for (const [tag, ids] of this.#tagged)
-      for (let at = 0; at < ids.length; at += BATCH_MACHINES) {
-        const add = ids.slice(at, at + BATCH_MACHINES);
+    for (const [tag, ids] of this.#nodesByTag)
+      for (let start = 0; start < ids.length; start += BATCH_MACHINES) {
+        const add = ids.slice(start, start + BATCH_MACHINES);
         await this.#send('tags', tag, `tags/${encodeURIComponent(tag)}/?op=update_nodes`, { add }, ['add']);
       }
-    this.#tagged.clear();
+    this.#nodesByTag.clear();
   }
 
-  async #lookFor({ plural, list, remedy, isMeant = () => true }: Absent): Promise<void> {
+  async #reportAbsent({ plural, list, remedy, isReported = () => true }: Absent): Promise<void> {
     const names = (await this.#source.list(list))
-      .filter(isMeant)
+      .filter(isReported)
       .map((object) => formatObjectTitle(object, ['name']) || formatObjectTitle(object, ['id']));
     if (names.length > 0) this.#remark(plural, joinNames(names, NAMES_SHOWN_MAX), `no counterpart: ${remedy}`);
   }
 
-  /** @param isWhole false: the import ended before everything was tried @returns the exit code */
-  report(isJson: boolean, isWhole: boolean): number {
+  /**
+   * @param isComplete false if the import ended before everything was tried @returns the exit code
+   */
+  report(isJson: boolean, isComplete: boolean): number {
     const { url } = this.#source;
     const objects = Object.fromEntries(this.#tallies);
-    const [remarks, added, remarkCount] = [this.#remarks, this.#named, this.#remarkCount];
-    if (isJson) printJson({ source: url, dryRun: this.#isDry, whole: isWhole, objects, added, remarks, remarkCount });
+    const [remarks, added, remarkCount] = [this.#remarks, this.#reportedObjects, this.#remarkCount];
+    if (isJson)
+      printJson({ source: url, dryRun: this.#isDry, whole: isComplete, objects, added, remarks, remarkCount });
     else {
-      const done = this.#isDry ? 'to add' : 'added';
+      const verb = this.#isDry ? 'to add' : 'added';
       for (const { kind, name, places = [], power = [] } of added) {
         const answering = places.length === 0 ? '' : `, with ${places.join(', ')}`;
-        print(`${kind} ${name}: ${done}${answering}${power.length === 0 ? '' : `, switched by ${power.join(', ')}`}`);
+        print(`${kind} ${name}: ${verb}${answering}${power.length === 0 ? '' : `, switched by ${power.join(', ')}`}`);
       }
       for (const { kind, name, text } of remarks) print(`${kind} ${name}: ${text}`);
       if (remarkCount > remarks.length) print(`and ${remarkCount - remarks.length} more`);
@@ -762,10 +817,11 @@ class Import {
       printTable(
         [`OF ${url}`, this.#isDry ? 'TO ADD' : 'ADDED', 'ALREADY HERE', 'REFUSED'],
         rows,
-        isWhole ? 'This MAAS has nothing to import.' : 'Nothing was tried.',
+        isComplete ? 'This MAAS has nothing to import.' : 'Nothing was tried.',
       );
-      if (!isWhole && rows.length > 0) print('The import ended before everything was tried: repeat it.');
-      if (this.#current !== '') print(`It ended while ${this.#current} was added: remove that first, if it is here.`);
+      if (!isComplete && rows.length > 0) print('The import ended before everything was tried: repeat it.');
+      if (this.#currentNode !== '')
+        print(`It ended while ${this.#currentNode} was added: remove that first, if it is here.`);
       if ((this.#tallies.get('users')?.added ?? 0) > 0 && !this.#isDry)
         print('Imported users cannot sign in before they have a password: `rackboot password USERNAME`.');
     }

@@ -13,9 +13,10 @@ import { checkGivenFile, readGivenFile } from '../terminal/given-file.ts';
 import { print, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
 import { checkProfileName, listProfiles, type Profile, readProfile, removeProfile, writeProfile } from './profiles.ts';
-import { type AskOptions, askAs, jsonIn, unavailable } from './region-request.ts';
+import { type ClientOptions, parseAnswerJson, profileClient, toUnavailableError } from './region-request.ts';
 
-// The address of a region that a person gives: with or without `/MAAS`, `/api/1.0` or `/api/2.0`.
+// Parses the address of a region as people write it: with or without `/MAAS`, `/api/1.0` or
+// `/api/2.0`.
 
 interface RegionAddress {
   /** `http://rack:5240/MAAS`. */
@@ -23,10 +24,10 @@ interface RegionAddress {
   readonly api: '1.0' | '2.0';
 }
 
-const PATH = /^(?:\/+MAAS)?(?:\/+api(?:\/+(1\.0|2\.0))?)?\/*$/i;
+const REGION_PATH = /^(?:\/+MAAS)?(?:\/+api(?:\/+(1\.0|2\.0))?)?\/*$/i;
 
 /** The host, with its port, in a text that is not an address. */
-function hostIn(text: string): string {
+function guessHost(text: string): string {
   const host = /^(?:[a-z][a-z0-9+.-]*:?\/\/)?(?:[^@/]*@)?([\w.:-]{1,100})(?:\/|$)/i.exec(text)?.[1];
   return host !== undefined && URL.canParse(`http://${host}/MAAS`) ? host : 'rack:5240';
 }
@@ -37,12 +38,12 @@ export function parseRegionAddress(text: string): RegionAddress {
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new RackError(
       'bad-argument',
-      `"${withoutUser(text).slice(0, 200)}" is not an address of a region: write it as http://${hostIn(text)}/MAAS`,
+      `"${withoutUser(text).slice(0, 200)}" is not an address of a region: write it as http://${guessHost(text)}/MAAS`,
     );
   }
   if (url.username !== '' || url.password !== '')
     throw new RackError('bad-argument', 'the address must not contain a name or password: the API key comes after it');
-  const match = PATH.exec(url.pathname);
+  const match = REGION_PATH.exec(url.pathname);
   if (match === null || url.search !== '' || url.hash !== '')
     throw new RackError(
       'bad-argument',
@@ -51,21 +52,24 @@ export function parseRegionAddress(text: string): RegionAddress {
   return { url: `${url.protocol}//${url.host}/MAAS`, api: match[1] === '1.0' ? '1.0' : '2.0' };
 }
 
-interface LoginWords {
+interface LoginArguments {
   readonly profile: string;
   readonly url: string;
   /**
-   * The key itself, the file that holds it, or `-` or `/dev/stdin` for standard input; undefined:
-   * ask, or read standard input.
+   * The key itself, the file that holds it, or `-` or `/dev/stdin` for standard input; undefined to
+   * ask for the key or, without a terminal, to read standard input.
    */
   readonly apikey?: string | undefined;
   readonly cacerts?: string | undefined;
 }
 
-/** Keeps the address of a region and the key as a profile. @throws RackError `bad-argument`, `not-running` */
+/**
+ * Stores the address of a region and the key as a profile. @throws RackError `bad-argument`,
+ * `not-running`
+ */
 export async function logIn(
-  { profile: name, url: written, apikey, cacerts }: LoginWords,
-  options?: AskOptions,
+  { profile: name, url: written, apikey, cacerts }: LoginArguments,
+  options?: ClientOptions,
 ): Promise<number> {
   checkProfileName(name);
   const { url, api } = parseRegionAddress(written);
@@ -74,14 +78,14 @@ export async function logIn(
   const profile: Profile = { url, api, key, ...(cacerts === undefined ? {} : { ca_file: resolve(cacerts) }) };
   const username = await checkKey(profile, options);
   writeProfile(name, profile);
-  const who = username === undefined ? '' : ` as ${username}`;
-  print(`You are logged in to ${url}/api/${api}/${who}; the profile is called ${name}.`);
+  const asUser = username === undefined ? '' : ` as ${username}`;
+  print(`You are logged in to ${url}/api/${api}/${asUser}; the profile is called ${name}.`);
   print(`Its commands: rackboot maas ${name} --help`);
   return 0;
 }
 
-/** The part of a profile's key that names it; `KEY` if the profile cannot be read. */
-function tokenIn(name: string): string {
+/** The token in a profile's key, which identifies the key; `KEY` if the profile cannot be read. */
+function findToken(name: string): string {
   try {
     return readProfile(name).key.split(':')[1] ?? '';
   } catch (error) {
@@ -90,9 +94,9 @@ function tokenIn(name: string): string {
   }
 }
 
-/** The keys stay valid. */
+/** Removes a profile. Its API key stays valid. */
 export function logOut({ profile: name }: { readonly profile: string }): number {
-  const token = tokenIn(name);
+  const token = findToken(name);
   removeProfile(name);
   const removal = `\`rackboot apikey --username USER --remove ${token}\` removes it on the region's host`;
   print(`The profile ${name} is removed.${token === '' ? '' : ` Its API key stays valid until ${removal}.`}`);
@@ -109,7 +113,7 @@ export function showProfiles(): number {
   return 0;
 }
 
-/** @param argument as `LoginWords` has it @throws RackError `bad-argument` */
+/** @param argument as `apikey` in `LoginArguments` @throws RackError `bad-argument` */
 export async function readApiKey(argument: string | undefined): Promise<string> {
   const text = argument === undefined ? await askForKey() : isInput(argument) ? readInput() : literalOrFile(argument);
   const key = text.trim().split(/\s/, 1)[0] ?? '';
@@ -144,13 +148,13 @@ async function askForKey(): Promise<string> {
 const whoShape = z.looseObject({ username: z.string() });
 
 /**
- * API 1.0 has no `whoami`, and a region of MAAS 1 no API 2.0. @returns the key's owner, if the
- * region says
+ * Checks a key by a request to the region. API 1.0 has no `whoami`, and a region of MAAS 1 has no
+ * API 2.0. @returns the key's owner, if the region names the owner
  */
-async function checkKey(profile: Profile, options?: AskOptions): Promise<string | undefined> {
+async function checkKey(profile: Profile, options?: ClientOptions): Promise<string | undefined> {
   const { url, api, key } = profile;
-  const ask = (path: string, op?: string) =>
-    askAs(
+  const send = (path: string, op?: string) =>
+    profileClient(
       profile,
       options,
     )({
@@ -158,16 +162,16 @@ async function checkKey(profile: Profile, options?: AskOptions): Promise<string 
       path: `/MAAS/api/${path}/`,
       query: new URLSearchParams(op === undefined ? {} : { op }),
     });
-  const askName = () => ask('2.0/users', 'whoami');
-  const isOld = key !== '' && api === '1.0';
-  const answer = await (key === '' ? ask(`${api}/version`) : isOld ? ask('1.0/nodegroups', 'list') : askName());
+  const askUsername = () => send('2.0/users', 'whoami');
+  const isApi1 = key !== '' && api === '1.0';
+  const answer = await (key === '' ? send(`${api}/version`) : isApi1 ? send('1.0/nodegroups', 'list') : askUsername());
   const { status, body } = answer;
   // The name is optional: only the status matters.
-  if (status === 200) return whoShape.safeParse(jsonIn(isOld ? await askName() : answer)).data?.username;
+  if (status === 200) return whoShape.safeParse(parseAnswerJson(isApi1 ? await askUsername() : answer)).data?.username;
   const message = body.toString('utf8');
   if (status === 401 || status === 403)
     throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(message)}`);
-  const failure = unavailable(url, answer);
+  const failure = toUnavailableError(url, answer);
   if (failure !== undefined) throw failure;
   throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${refusalLines(message)}`);
 }

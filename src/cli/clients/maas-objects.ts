@@ -3,9 +3,9 @@
 //
 // Sources: the API of MAAS 2.x and 3.x.
 //
-// 1. A table names a property by its path, `vlan.fabric`. What is missing or of another form is not
-//    sent. Only a path that ends with `[]` may lead to a list: elsewhere nothing that is judged
-//    here as a text would be seen of it.
+// 1. A table names a property by its path, `vlan.fabric`. A value that is missing or of another
+//    type is not sent. Only a path that ends with `[]` may lead to a list, because all other values
+//    are judged here as single texts.
 // 2. The region judges every value. Only what decides about the import itself is read here.
 
 import { cleanText, shellWord, withoutUser } from '../../ground/clean-text.ts';
@@ -14,17 +14,17 @@ import { POWER_PARAMETER_NAMES } from '../../region/records/power-parameters.ts'
 
 const NAME_CHARACTERS_MAX = 100;
 
-/** The value at a path; of a list, those of its elements. */
+/** The value at a path. For a list on the path, the values of its elements. */
 export function valueAt(object: unknown, path: string): unknown {
   let value = object;
   for (const name of path.split('.')) {
-    if (Array.isArray(value)) value = value.map((each) => valueAt(each, name));
+    if (Array.isArray(value)) value = value.map((element) => valueAt(element, name));
     else value = isFields(value) && Object.hasOwn(value, name) ? value[name] : undefined;
   }
   return value;
 }
 
-const isPlain = (value: unknown): value is string | number | boolean =>
+const isScalar = (value: unknown): value is string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
 export const listAt = (object: unknown, path: string): readonly unknown[] => {
@@ -32,26 +32,28 @@ export const listAt = (object: unknown, path: string): readonly unknown[] => {
   return Array.isArray(value) ? value : [];
 };
 
-/** Empty if there is none. */
+/** The text at a path; empty if there is none. */
 export const textAt = (object: unknown, path: string): string => {
   const value = valueAt(object, path);
-  return isPlain(value) ? String(value) : '';
+  return isScalar(value) ? String(value) : '';
 };
 
 /** A parameter, or several of one name. */
 export type Parameters = Readonly<Record<string, string | readonly string[]>>;
 
-const MANY = '[]';
+const LIST_SUFFIX = '[]';
 
-/** The texts at a path: those of a list, or the single one. */
+/** The texts at a path, of a list or of a single value. */
 const textsAt = (object: unknown, path: string): readonly string[] =>
-  [valueAt(object, path)].flat().filter(isPlain).map(String);
+  [valueAt(object, path)].flat().filter(isScalar).map(String);
 
-/** The parameters that have a value. @param from the path of each */
-export function parametersFrom(object: unknown, from: Readonly<Record<string, string>>): Parameters {
+/** The parameters that have a value. @param paths the path of each parameter */
+export function parametersFrom(object: unknown, paths: Readonly<Record<string, string>>): Parameters {
   const parameters: Record<string, string | readonly string[]> = {};
-  for (const [name, path] of Object.entries(from)) {
-    const texts = path.endsWith(MANY) ? textsAt(object, path.slice(0, -MANY.length)) : textAt(object, path);
+  for (const [name, path] of Object.entries(paths)) {
+    const texts = path.endsWith(LIST_SUFFIX)
+      ? textsAt(object, path.slice(0, -LIST_SUFFIX.length))
+      : textAt(object, path);
     if (texts.length > 0) parameters[name] = texts;
   }
   return parameters;
@@ -68,48 +70,54 @@ export const commandFor = (object: unknown, command: string): string =>
 /** Objects of one kind, which one operation adds. */
 export interface Kind {
   readonly plural: string;
-  /** Its list, there and here. */
+  /** The API's list of these objects, at the source and here. */
   readonly list: string;
-  /** The list here; undefined: as there. */
-  readonly here?: string;
-  /** The property of the listed objects that has them; undefined: they are listed themselves. */
-  readonly within?: string;
-  /** The properties that tell one from another. */
+  /** The list here; undefined if it is the same as at the source. */
+  readonly hereList?: string;
+  /**
+   * The property of the listed objects that contains these objects; undefined if the list contains
+   * them directly.
+   */
+  readonly listProperty?: string;
+  /** The properties that identify an object. */
   readonly key: readonly string[];
-  /** Where each parameter of the operation comes from. */
+  /** The path from which each parameter of the operation comes. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** The operation; undefined: a POST to the list. */
-  readonly add?: string;
-  /** The operation that changes one which the region made itself, with a fabric that this import added. */
-  readonly change?: string;
+  /** The operation that adds an object; undefined for a POST to the list. */
+  readonly addOperation?: string;
+  /**
+   * The operation that changes an object which the region created itself with a fabric of this
+   * import.
+   */
+  readonly changeOperation?: string;
   /**
    * The parameters that are not sent, because the source must not rule over what is here, and the
    * command that gives each.
    */
   readonly withheld?: Readonly<Record<string, string>>;
-  /** True: a region without machines gets them. */
-  readonly isWholeIfEmpty?: boolean;
-  /** Each one that is added is named in the report: it gives rights, or answers for names. */
+  /** True if a region without machines gets the withheld parameters, too. */
+  readonly sendsWithheldIfEmpty?: boolean;
+  /** True if the report names every added object, because it gives rights or answers for names. */
   readonly isNamed?: boolean;
-  /** Named with it. */
-  placesOf?(object: unknown): readonly string[];
-  /** Only these. */
-  isMeant?(object: unknown): boolean;
-  /** What it would answer for, or route; undefined: nothing. */
-  reachOf?(object: unknown): Reach | undefined;
+  /** Lists the addresses that the report names with an object. */
+  listPlaces?(object: unknown): readonly string[];
+  /** False for an object that is not imported. */
+  isImported?(object: unknown): boolean;
+  /** Finds what an object would answer for, or route; undefined if nothing. */
+  findReach?(object: unknown): Reach | undefined;
 }
 
 /** What an object would answer for, or route. */
 export interface Reach {
   readonly domains?: readonly string[];
   readonly names?: readonly string[];
-  /** As CIDR. */
+  /** Networks in CIDR notation. */
   readonly networks?: readonly string[];
   readonly addresses?: readonly string[];
   readonly macs?: readonly string[];
 }
 
-const noted = { name: 'name', description: 'description' };
+const NAME_AND_DESCRIPTION = { name: 'name', description: 'description' };
 const USER_RESERVED = 4;
 
 /**
@@ -119,35 +127,42 @@ const USER_RESERVED = 4;
 const reservedReach = (object: unknown, macs: readonly string[]): Reach | undefined =>
   macs.length === 0 ? undefined : { addresses: [textAt(object, 'ip')], macs };
 
-/** The kinds in the order of their import: later ones name earlier ones. */
+/**
+ * The kinds in the order of their import: objects of later kinds refer to objects of earlier ones.
+ */
 export const KINDS: readonly Kind[] = [
-  { plural: 'zones', list: 'zones/', key: ['name'], parameters: noted },
-  { plural: 'pools', list: 'resourcepools/', key: ['name'], parameters: noted },
+  { plural: 'zones', list: 'zones/', key: ['name'], parameters: NAME_AND_DESCRIPTION },
+  { plural: 'pools', list: 'resourcepools/', key: ['name'], parameters: NAME_AND_DESCRIPTION },
   {
     plural: 'domains',
     list: 'domains/',
     key: ['name'],
     parameters: { name: 'name', authoritative: 'authoritative', ttl: 'ttl' },
     isNamed: true,
-    reachOf: (object) => ({ domains: [textAt(object, 'name')] }),
+    findReach: (object) => ({ domains: [textAt(object, 'name')] }),
   },
-  { plural: 'spaces', list: 'spaces/', key: ['name'], parameters: noted },
-  { plural: 'fabrics', list: 'fabrics/', key: ['name'], parameters: { ...noted, class_type: 'class_type' } },
+  { plural: 'spaces', list: 'spaces/', key: ['name'], parameters: NAME_AND_DESCRIPTION },
+  {
+    plural: 'fabrics',
+    list: 'fabrics/',
+    key: ['name'],
+    parameters: { ...NAME_AND_DESCRIPTION, class_type: 'class_type' },
+  },
   {
     plural: 'VLANs',
     list: 'fabrics/',
-    within: 'vlans',
+    listProperty: 'vlans',
     key: ['fabric', 'vid'],
-    parameters: { ...noted, vid: 'vid', mtu: 'mtu', space: 'space' },
-    add: 'fabrics/name:{fabric}/vlans/',
-    change: 'fabrics/name:{fabric}/vlans/{vid}/',
+    parameters: { ...NAME_AND_DESCRIPTION, vid: 'vid', mtu: 'mtu', space: 'space' },
+    addOperation: 'fabrics/name:{fabric}/vlans/',
+    changeOperation: 'fabrics/name:{fabric}/vlans/{vid}/',
   },
   {
     plural: 'subnets',
     list: 'subnets/',
     key: ['cidr'],
     parameters: {
-      ...noted,
+      ...NAME_AND_DESCRIPTION,
       cidr: 'cidr',
       fabric: 'vlan.fabric',
       vid: 'vlan.vid',
@@ -164,7 +179,7 @@ export const KINDS: readonly Kind[] = [
     list: 'ipranges/',
     key: ['start_ip', 'end_ip', 'subnet.cidr'],
     parameters: { type: 'type', start_ip: 'start_ip', end_ip: 'end_ip', comment: 'comment', subnet: 'subnet.cidr' },
-    reachOf: (object) =>
+    findReach: (object) =>
       textAt(object, 'type') === 'reserved'
         ? undefined
         : {
@@ -182,7 +197,7 @@ export const KINDS: readonly Kind[] = [
       gateway_ip: 'gateway_ip',
       metric: 'metric',
     },
-    reachOf: (object) => ({ networks: [textAt(object, 'source.cidr')] }),
+    findReach: (object) => ({ networks: [textAt(object, 'source.cidr')] }),
   },
   {
     plural: 'users',
@@ -191,8 +206,8 @@ export const KINDS: readonly Kind[] = [
     parameters: { username: 'username', email: 'email', is_superuser: 'is_superuser', password: 'password' },
     withheld: { is_superuser: 'rackboot user update {username} is_superuser=true' },
     isNamed: true,
-    // Those of MAAS itself.
-    isMeant: (object) => !['MAAS', 'maas-init-node'].includes(textAt(object, 'username')),
+    // These two are users of MAAS itself.
+    isImported: (object) => !['MAAS', 'maas-init-node'].includes(textAt(object, 'username')),
   },
   {
     plural: 'SSH keys',
@@ -210,7 +225,7 @@ export const KINDS: readonly Kind[] = [
       definition: 'rackboot tags set {name} --definition={definition}',
       kernel_opts: 'rackboot tags set {name} --kernel-opts={kernel_opts}',
     },
-    isWholeIfEmpty: true,
+    sendsWithheldIfEmpty: true,
   },
 ];
 
@@ -221,18 +236,18 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     list: 'ipaddresses/?all=true',
     key: ['ip'],
     parameters: { ip: 'ip', mac: 'interface_set.mac_address[]' },
-    add: 'ipaddresses/?op=reserve',
-    isMeant: (object) => valueAt(object, 'alloc_type') === USER_RESERVED,
-    reachOf: (object) => reservedReach(object, textsAt(object, 'interface_set.mac_address')),
+    addOperation: 'ipaddresses/?op=reserve',
+    isImported: (object) => valueAt(object, 'alloc_type') === USER_RESERVED,
+    findReach: (object) => reservedReach(object, textsAt(object, 'interface_set.mac_address')),
   },
   {
     plural: 'reserved addresses of hosts',
     list: 'reservedips/',
-    here: 'ipaddresses/?all=true',
+    hereList: 'ipaddresses/?all=true',
     key: ['ip'],
     parameters: { ip: 'ip', mac: 'mac_address' },
-    add: 'ipaddresses/?op=reserve',
-    reachOf: (object) => reservedReach(object, textsAt(object, 'mac_address')),
+    addOperation: 'ipaddresses/?op=reserve',
+    findReach: (object) => reservedReach(object, textsAt(object, 'mac_address')),
   },
   {
     plural: 'names in DNS',
@@ -240,10 +255,11 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     key: ['fqdn'],
     parameters: { fqdn: 'fqdn', ip_addresses: 'ip_addresses.ip[]', address_ttl: 'address_ttl' },
     isNamed: true,
-    placesOf: (object) => textsAt(object, 'ip_addresses.ip').map((address) => cleanText(address, NAME_CHARACTERS_MAX)),
-    reachOf: (object) => ({ names: [textAt(object, 'fqdn')] }),
-    // The others have only records.
-    isMeant: (object) => listAt(object, 'ip_addresses').length > 0,
+    listPlaces: (object) =>
+      textsAt(object, 'ip_addresses.ip').map((address) => cleanText(address, NAME_CHARACTERS_MAX)),
+    findReach: (object) => ({ names: [textAt(object, 'fqdn')] }),
+    // Names without addresses have only records.
+    isImported: (object) => listAt(object, 'ip_addresses').length > 0,
   },
   {
     plural: 'records of DNS',
@@ -251,7 +267,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     key: ['fqdn', 'rrtype', 'rrdata'],
     parameters: { fqdn: 'fqdn', rrtype: 'rrtype', rrdata: 'rrdata', ttl: 'ttl' },
     isNamed: true,
-    reachOf: (object) => ({ names: [textAt(object, 'fqdn')] }),
+    findReach: (object) => ({ names: [textAt(object, 'fqdn')] }),
   },
 ];
 
@@ -260,7 +276,7 @@ export interface Absent {
   readonly plural: string;
   readonly list: string;
   readonly remedy: string;
-  isMeant?(object: unknown): boolean;
+  isReported?(object: unknown): boolean;
 }
 
 export const ABSENT: readonly Absent[] = [
@@ -273,27 +289,27 @@ export const ABSENT: readonly Absent[] = [
     plural: 'scripts',
     list: 'scripts/',
     remedy: 'download each there, and add it here (`rackboot scripts add`)',
-    isMeant: (object) => valueAt(object, 'default') === false,
+    isReported: (object) => valueAt(object, 'default') === false,
   },
   { plural: 'hosts of virtual machines', list: 'vm-hosts/', remedy: 'their machines are imported as others' },
   {
     plural: 'package repositories',
     list: 'package-repositories/',
     remedy: 'name mirrors in the settings under preseeds (`rackboot config set`)',
-    isMeant: (object) => !['main_archive', 'ports_archive'].includes(textAt(object, 'name')),
+    isReported: (object) => !['main_archive', 'ports_archive'].includes(textAt(object, 'name')),
   },
   { plural: 'licence keys', list: 'license-keys/', remedy: 'give license_key when you deploy' },
 ];
 
-const DEVICE = {
+const DEVICE_PATHS = {
   hostname: 'hostname',
   domain: 'domain.name',
   zone: 'zone.name',
   description: 'description',
 } as const;
 
-const MACHINE = {
-  ...DEVICE,
+const MACHINE_PATHS = {
+  ...DEVICE_PATHS,
   pool: 'pool.name',
   architecture: 'architecture',
   min_hwe_kernel: 'min_hwe_kernel',
@@ -301,10 +317,10 @@ const MACHINE = {
 } as const;
 
 /**
- * What a machine without a system becomes here, and the operation that makes a New one so. In every
- * other state it may have a system.
+ * The state that a machine without a system gets here, and the operation that brings a New machine
+ * into it. In every other state, a machine may have a system.
  */
-const STATES: Readonly<Record<string, readonly [state: string, operation?: string]>> = {
+const STATES_HERE: Readonly<Record<string, readonly [state: string, operation?: string]>> = {
   New: ['New'],
   Commissioning: ['New'],
   'Failed commissioning': ['New'],
@@ -320,24 +336,25 @@ const STATES: Readonly<Record<string, readonly [state: string, operation?: strin
 const DEPLOYED = ['Deployed'] as const;
 
 /**
- * True if a machine has a deployed system, even in a state such as Broken or Failed testing: only a
- * release ends it.
+ * True if a machine has a deployed system, even in a state such as Broken or Failed testing. Only a
+ * release removes the system.
  */
 const hasSystem = (machine: unknown): boolean =>
   valueAt(machine, 'netboot') === false || textAt(machine, 'osystem') !== '';
 
 /**
- * A machine's state here, and the operation that leads to it; Deployed machines are added as such.
+ * A machine's state here, and the operation that leads to it. Deployed machines are added in that
+ * state.
  */
 export const stateHere = (machine: unknown): readonly [state: string, operation?: string] => {
   const status = textAt(machine, 'status_name');
-  return (Object.hasOwn(STATES, status) && !hasSystem(machine) ? STATES[status] : undefined) ?? DEPLOYED;
+  return (Object.hasOwn(STATES_HERE, status) && !hasSystem(machine) ? STATES_HERE[status] : undefined) ?? DEPLOYED;
 };
 
 export const isDeployedHere = (machine: unknown): boolean => stateHere(machine) === DEPLOYED;
 
 /** The properties of MAAS's machines from which `hardware_facts` come. */
-const FACTS: Readonly<Record<string, string>> = {
+const FACT_PATHS: Readonly<Record<string, string>> = {
   'cpu.count': 'cpu_count',
   'cpu.model': 'hardware_info.cpu_model',
   memory_mib: 'memory',
@@ -359,29 +376,32 @@ const FACTS: Readonly<Record<string, string>> = {
   'dmi.chassis_type': 'hardware_info.chassis_type',
   'dmi.chassis_serial': 'hardware_info.chassis_serial',
 };
-const DISK = { name: 'name', bytes: 'size', model: 'model', serial: 'serial', block_size: 'block_size' };
-const NIC = { name: 'name', mac: 'mac_address', speed: 'interface_speed' };
+const DISK_PATHS = { name: 'name', bytes: 'size', model: 'model', serial: 'serial', block_size: 'block_size' };
+const NIC_PATHS = { name: 'name', mac: 'mac_address', speed: 'interface_speed' };
 
-const plainFrom = (object: unknown, from: Readonly<Record<string, string>>): readonly (readonly [string, unknown])[] =>
-  Object.entries(from).flatMap(([name, path]) => {
+const listScalars = (
+  object: unknown,
+  paths: Readonly<Record<string, string>>,
+): readonly (readonly [string, unknown])[] =>
+  Object.entries(paths).flatMap(([name, path]) => {
     const value = valueAt(object, path);
-    return isPlain(value) && value !== 'Unknown' ? [[name, value] as const] : [];
+    return isScalar(value) && value !== 'Unknown' ? [[name, value] as const] : [];
   });
 
 /** A machine's hardware as its agent would report it, so that a Ready machine can be deployed. */
 function hardwareFactsJson(machine: unknown): string {
   const facts: Record<string, unknown> = {
     uefi: valueAt(machine, 'bios_boot_method') === 'uefi',
-    disks: listAt(machine, 'physicalblockdevice_set').map((disk) => Object.fromEntries(plainFrom(disk, DISK))),
-    nics: listPhysicalInterfaces(machine).map((nic) => Object.fromEntries(plainFrom(nic, NIC))),
+    disks: listAt(machine, 'physicalblockdevice_set').map((disk) => Object.fromEntries(listScalars(disk, DISK_PATHS))),
+    nics: listPhysicalInterfaces(machine).map((nic) => Object.fromEntries(listScalars(nic, NIC_PATHS))),
   };
-  const parts: Record<string, Record<string, unknown>> = { cpu: {}, dmi: {} };
-  for (const [name, value] of plainFrom(machine, FACTS)) {
-    const [part = '', own] = name.split('.');
-    if (own === undefined) facts[part] = value;
-    else (parts[part] ?? {})[own] = value;
+  const sections: Record<string, Record<string, unknown>> = { cpu: {}, dmi: {} };
+  for (const [name, value] of listScalars(machine, FACT_PATHS)) {
+    const [section = '', property] = name.split('.');
+    if (property === undefined) facts[section] = value;
+    else (sections[section] ?? {})[property] = value;
   }
-  return JSON.stringify({ ...facts, ...parts });
+  return JSON.stringify({ ...facts, ...sections });
 }
 
 const listPhysicalInterfaces = (node: unknown): readonly unknown[] =>
@@ -395,56 +415,59 @@ export function listMacs(node: unknown): readonly string[] {
 
 const POWER_NAMES: ReadonlySet<string> = new Set(POWER_PARAMETER_NAMES);
 
-/** A list is one text, as the drivers here take it. */
+/** The parameters with single values. A list becomes one text, as the drivers here expect it. */
 const flatValues = (parameters: unknown): readonly (readonly [string, string | number | boolean])[] =>
   Object.entries(isFields(parameters) ? parameters : {}).flatMap(([name, value]) => {
-    const flat = Array.isArray(value) ? value.filter(isPlain).join(' ') : value;
-    return isPlain(flat) && flat !== '' ? [[name, flat] as const] : [];
+    const flat = Array.isArray(value) ? value.filter(isScalar).join(' ') : value;
+    return isScalar(flat) && flat !== '' ? [[name, flat] as const] : [];
   });
 
 const powerParametersJson = (parameters: unknown): string =>
   JSON.stringify(Object.fromEntries(flatValues(parameters).filter(([name]) => POWER_NAMES.has(name))));
 
-/** The names of the parameters that no driver here has: one of them would make the others unusable. */
-export const foreignPowerNames = (parameters: unknown): readonly string[] =>
+/**
+ * The names of the parameters that no driver here has. One such parameter would make the others
+ * unusable.
+ */
+export const unknownPowerNames = (parameters: unknown): readonly string[] =>
   flatValues(parameters)
     .map(([name]) => name)
     .filter((name) => !POWER_NAMES.has(name));
 
-const POWER_PLACES: ReadonlySet<string> = new Set([
+const POWER_ADDRESS_NAMES: ReadonlySet<string> = new Set([
   'power_address',
   'power_on_uri',
   'power_off_uri',
   'power_query_uri',
 ]);
 
-/** The hosts that switch it. The rest of a URL may be secret. */
+/** The hosts that switch a machine, without the rest of a URL, which may be secret. */
 export const powerHosts = (parameters: unknown): readonly string[] => {
-  const places = flatValues(parameters).filter(([name]) => POWER_PLACES.has(name));
-  const hosts = places.map(([, place]) => URL.parse(String(place))?.host || withoutUser(String(place)));
+  const addresses = flatValues(parameters).filter(([name]) => POWER_ADDRESS_NAMES.has(name));
+  const hosts = addresses.map(([, address]) => URL.parse(String(address))?.host || withoutUser(String(address)));
   return [...new Set(hosts)].map((host) => cleanText(host, NAME_CHARACTERS_MAX));
 };
 
-/** What clients stored with a node, by its keys. */
+/** The owner data that clients stored with a node. */
 export const ownerData = (node: unknown): Parameters =>
   Object.fromEntries(flatValues(valueAt(node, 'owner_data')).map(([key, value]) => [key, String(value)]));
 
 export const deviceParameters = (device: unknown): Parameters => ({
-  ...parametersFrom(device, DEVICE),
+  ...parametersFrom(device, DEVICE_PATHS),
   mac_addresses: listMacs(device),
 });
 
 /** @param power the parameters of its driver */
 export const machineParameters = (machine: unknown, power: unknown): Parameters => ({
-  ...parametersFrom(machine, MACHINE),
+  ...parametersFrom(machine, MACHINE_PATHS),
   mac_addresses: listMacs(machine),
   power_parameters: powerParametersJson(power),
   hardware_facts: hardwareFactsJson(machine),
   ...(isDeployedHere(machine) ? { deployed: 'true' } : { commission: 'false' }),
 });
 
-/** The operations that make an interface of others. */
-export const MADE_OF_OTHERS: Readonly<Record<string, string>> = {
+/** The operations that create an interface from others. */
+export const CREATE_OPERATIONS: Readonly<Record<string, string>> = {
   bond: 'create_bond',
   bridge: 'create_bridge',
   vlan: 'create_vlan',
@@ -463,14 +486,14 @@ export function interfaceParameters(object: unknown): Parameters {
   });
 }
 
-/** The identity by which an object there and one here are the same. */
+/** The identity by which an object at the source and one here are the same. */
 export const objectIdentity = (object: unknown, key: readonly string[]): string =>
   key.map((path) => textAt(object, path)).join(' ');
 
 /** The identifying properties of an object that are no text: they cannot identify it. */
 export const listUnusableKeys = (object: unknown, key: readonly string[]): readonly string[] =>
-  key.filter((path) => !isPlain(valueAt(object, path)));
+  key.filter((path) => !isScalar(valueAt(object, path)));
 
-/** An object's name for people, or that of a list in its place. */
+/** An object's name for people. */
 export const formatObjectTitle = (object: unknown, key: readonly string[]): string =>
   cleanText(key.flatMap((path) => textsAt(object, path)).join(' '), NAME_CHARACTERS_MAX);

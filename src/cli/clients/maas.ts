@@ -6,7 +6,8 @@
 //   maas status | config | createadmin | apikey …          Rackboot's own commands of this host
 //
 // 1. The nouns and operations come from the region, which may run another version.
-// 2. The API version in the profile's address comes first; operations that only the other has work as well.
+// 2. The API version in the profile's address comes first. Operations that only the other version
+//    has work, too.
 // 3. Exit codes as MAAS's: 0 done; 1 no answer; 2 the region refused, with its answer on standard
 //    output, or wrong usage.
 
@@ -17,11 +18,17 @@ import { MAAS_HOST_COMMANDS } from '../terminal/named-commands.ts';
 import { print, printError } from '../terminal/output.ts';
 import { printAnswer } from './answer-output.ts';
 import { buildRegionRequest } from './call.ts';
-import { findNamed, formatUsage, getSummary, listNouns, type Noun, withOther } from './description.ts';
+import { findByName, formatUsage, getSummary, listNouns, mergeNouns, type Noun } from './description.ts';
 import { descriptionShape } from './description-shape.ts';
 import { logIn, logOut, showProfiles } from './login.ts';
 import { type Profile, readProfile } from './profiles.ts';
-import { type AskOptions, type AskRegion, askAs, jsonIn, unavailable } from './region-request.ts';
+import {
+  type ClientOptions,
+  parseAnswerJson,
+  profileClient,
+  type RegionClient,
+  toUnavailableError,
+} from './region-request.ts';
 import { uploadNamed } from './upload-call.ts';
 
 const USAGE = `rackboot maas PROFILE NOUN ACTION [WORD ...] [KEY=VALUE ...]
@@ -42,7 +49,7 @@ const HELP_OPTIONS: ReadonlySet<string> = new Set(['--help', '-h']);
 const DEBUG_OPTIONS: ReadonlySet<string> = new Set(['--debug', '-d']);
 const INSECURE_OPTIONS: ReadonlySet<string> = new Set(['--insecure', '-k']);
 
-function optionsIn(words: readonly string[]): { readonly options: AskOptions; readonly rest: readonly string[] } {
+function splitOptions(words: readonly string[]): { readonly options: ClientOptions; readonly rest: readonly string[] } {
   const isInsecure = words.some((word) => INSECURE_OPTIONS.has(word));
   const isDebugging = words.some((word) => DEBUG_OPTIONS.has(word));
   return {
@@ -53,13 +60,13 @@ function optionsIn(words: readonly string[]): { readonly options: AskOptions; re
 
 const isOption = (word: string): boolean => INSECURE_OPTIONS.has(word) || DEBUG_OPTIONS.has(word);
 
-/** Moves the options that come first behind the first other word; none: there is no other. */
-function withOptionsLater(words: readonly string[]): readonly string[] {
-  const at = words.findIndex((word) => !isOption(word));
-  return at === -1 ? [] : [...words.slice(at, at + 1), ...words.slice(0, at), ...words.slice(at + 1)];
+/** Moves leading options behind the first other word; empty if there is no other word. */
+function moveOptionsBack(words: readonly string[]): readonly string[] {
+  const index = words.findIndex((word) => !isOption(word));
+  return index === -1 ? [] : [...words.slice(index, index + 1), ...words.slice(0, index), ...words.slice(index + 1)];
 }
 
-/** An answer's head has no secrets. */
+/** Prints the status and the header fields of an answer, which contain no secrets. */
 function printHead(status: number, headers: readonly (readonly [string, string])[]): void {
   printError(
     [`Status: ${status}`, ...headers.map(([name, text]) => `${name}: ${text}`)]
@@ -73,7 +80,7 @@ export async function runMaas(
   words: readonly string[],
   runOther: (args: readonly string[]) => Promise<number>,
 ): Promise<number> {
-  const [first = '--help', ...rest] = withOptionsLater(words);
+  const [first = '--help', ...rest] = moveOptionsBack(words);
   if (first === 'help' || HELP_OPTIONS.has(first)) {
     print(USAGE);
     return words.length === 0 ? 2 : 0;
@@ -82,7 +89,7 @@ export async function runMaas(
     case 'login':
       return await logInAs(rest);
     case 'logout':
-      return namedProfile(() => logOut({ profile: only('PROFILE', rest) }));
+      return withProfileErrors(() => logOut({ profile: getOnly('PROFILE', rest) }));
     case 'list':
       return showProfiles();
     case 'refresh':
@@ -96,24 +103,24 @@ export async function runMaas(
   return await runNoun(first, rest);
 }
 
-function logInAs(written: readonly string[]): Promise<number> {
-  const { options, rest: words } = optionsIn(written);
-  const at = words.indexOf('--cacerts');
-  const cacerts = at === -1 ? undefined : words[at + 1];
-  const [profile, url, apikey, ...more] = at === -1 ? words : words.toSpliced(at, 2);
+function logInAs(argv: readonly string[]): Promise<number> {
+  const { options, rest: words } = splitOptions(argv);
+  const cacertsIndex = words.indexOf('--cacerts');
+  const cacerts = cacertsIndex === -1 ? undefined : words[cacertsIndex + 1];
+  const [profile, url, apikey, ...surplus] = cacertsIndex === -1 ? words : words.toSpliced(cacertsIndex, 2);
   const option = [profile, url, apikey].find((word) => word?.startsWith('--') === true);
-  if (profile === undefined || url === undefined || more.length > 0 || option !== undefined)
+  if (profile === undefined || url === undefined || surplus.length > 0 || option !== undefined)
     throw new RackError('bad-argument', 'write `rackboot maas login PROFILE URL [KEY]`, and --cacerts FILE after it');
   return logIn({ profile, url, apikey, cacerts }, options);
 }
 
-function only(name: string, [word, ...more]: readonly string[]): string {
-  if (word === undefined || more.length > 0) throw new RackError('bad-argument', `name one ${name}`);
+function getOnly(name: string, [word, ...surplus]: readonly string[]): string {
+  if (word === undefined || surplus.length > 0) throw new RackError('bad-argument', `name one ${name}`);
   return word;
 }
 
-/** A name that does not exist is a wrong word. */
-function namedProfile<T>(use: () => T): T {
+/** Runs `use`, and reports a profile that does not exist as a wrong argument. */
+function withProfileErrors<T>(use: () => T): T {
   try {
     return use();
   } catch (error) {
@@ -122,39 +129,39 @@ function namedProfile<T>(use: () => T): T {
   }
 }
 
-async function runNoun(name: string, written: readonly string[]): Promise<number> {
-  const { options, rest: words } = optionsIn(written);
-  const profile = namedProfile(() => readProfile(name));
-  const ask = askAs(profile, options);
+async function runNoun(name: string, argv: readonly string[]): Promise<number> {
+  const { options, rest: words } = splitOptions(argv);
+  const profile = withProfileErrors(() => readProfile(name));
+  const ask = profileClient(profile, options);
   // A value may be the word "help".
   const [noun, action, ...rest] = words.filter((word) => !HELP_OPTIONS.has(word));
   const wantsHelp = words.some((word) => HELP_OPTIONS.has(word));
   const nouns = await readNouns(ask, profile, [noun, action]);
-  if (noun === undefined) return help(nounLines(name, nouns), wantsHelp);
-  const nounHere = findNamed(nouns, noun);
-  if (nounHere === undefined) {
+  if (noun === undefined) return printHelp(nounLines(name, nouns), wantsHelp);
+  const foundNoun = findByName(nouns, noun);
+  if (foundNoun === undefined) {
     const hint = nearestHint(
       noun,
       nouns.map((listedNoun) => listedNoun.name),
     );
     throw new RackError('bad-argument', `there is no ${noun} here: ${hint}rackboot maas ${name} --help lists all`);
   }
-  if (action === undefined) return help(actionLines(name, nounHere), wantsHelp);
-  const operation = findNamed(nounHere.actions, action);
+  if (action === undefined) return printHelp(actionLines(name, foundNoun), wantsHelp);
+  const operation = findByName(foundNoun.actions, action);
   if (operation === undefined) {
-    const names = nounHere.actions.map((listedAction) => listedAction.name);
+    const names = foundNoun.actions.map((listedAction) => listedAction.name);
     const hint = nearestHint(action, names);
-    throw new RackError('bad-argument', `${nounHere.name} has no ${action}: ${hint}it has ${names.join(', ')}`);
+    throw new RackError('bad-argument', `${foundNoun.name} has no ${action}: ${hint}it has ${names.join(', ')}`);
   }
   if (wantsHelp)
-    return help([`rackboot maas ${name} ${nounHere.name} ${formatUsage(operation)}`, '', operation.doc], true);
+    return printHelp([`rackboot maas ${name} ${foundNoun.name} ${formatUsage(operation)}`, '', operation.doc], true);
   return printAnswer((await uploadNamed(operation, rest, ask)) ?? (await ask(buildRegionRequest(operation, rest))));
 }
 
 /** @returns 0 if the person asked for help, 2 because words are missing */
-function help(lines: readonly string[], wanted: boolean): number {
+function printHelp(lines: readonly string[], wasRequested: boolean): number {
   print(lines.join('\n'));
-  return wanted ? 0 : 2;
+  return wasRequested ? 0 : 2;
 }
 
 const nounLines = (profile: string, nouns: readonly Noun[]): readonly string[] => [
@@ -169,30 +176,34 @@ const actionLines = (profile: string, { name, actions }: Noun): readonly string[
 ];
 
 /**
- * The nouns of the profile's API version; if it lacks the wanted operation, also those of the other
+ * Reads the nouns of the profile's API version and, if it lacks the operation, those of the other
  * version.
  */
 async function readNouns(
-  ask: AskRegion,
+  ask: RegionClient,
   profile: Profile,
   [noun = '', action = '']: readonly (string | undefined)[],
 ): Promise<readonly Noun[]> {
-  const first = await readVersion(ask, profile.api, profile.url);
-  if (first === undefined)
+  const ownNouns = await readVersion(ask, profile.api, profile.url);
+  if (ownNouns === undefined)
     throw new RackError('not-running', `${profile.url} has no API ${profile.api}: it is not a region`);
-  if (findNamed(findNamed(first, noun)?.actions ?? [], action) !== undefined) return first;
-  const second = await readVersion(ask, profile.api === '1.0' ? '2.0' : '1.0', profile.url);
-  return withOther(first, second ?? []);
+  if (findByName(findByName(ownNouns, noun)?.actions ?? [], action) !== undefined) return ownNouns;
+  const otherNouns = await readVersion(ask, profile.api === '1.0' ? '2.0' : '1.0', profile.url);
+  return mergeNouns(ownNouns, otherNouns ?? []);
 }
 
 /**
  * @returns undefined if the address has no such API @throws RackError `not-running` if it answers
  * "not now"
  */
-async function readVersion(ask: AskRegion, version: '1.0' | '2.0', url: string): Promise<readonly Noun[] | undefined> {
+async function readVersion(
+  ask: RegionClient,
+  version: '1.0' | '2.0',
+  url: string,
+): Promise<readonly Noun[] | undefined> {
   const answer = await ask({ method: 'GET', path: `/MAAS/api/${version}/describe/` });
-  const failure = unavailable(url, answer);
+  const failure = toUnavailableError(url, answer);
   if (failure !== undefined) throw failure;
-  const described = answer.status === 200 ? descriptionShape.safeParse(jsonIn(answer)).data : undefined;
-  return described && listNouns(described);
+  const description = answer.status === 200 ? descriptionShape.safeParse(parseAnswerJson(answer)).data : undefined;
+  return description && listNouns(description);
 }

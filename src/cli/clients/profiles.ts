@@ -16,11 +16,11 @@ import { writeNewFile } from '../../files/new-file.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 
-/** Longer than any profile. */
-const NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
+/** The names that a profile may have. */
+const PROFILE_NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
 const ENDING = '.json';
 
-/** `rackboot maas` reads these as commands in the place of a profile's name. */
+/** `rackboot maas` reads these as commands where a profile's name could stand. */
 const RESERVED_NAMES = ['login', 'logout', 'list', 'refresh', 'init', 'status', 'config', 'createadmin', 'apikey'];
 
 const profileShape = z.object({
@@ -36,8 +36,8 @@ const profileShape = z.object({
 export type Profile = z.output<typeof profileShape>;
 
 export function profileDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const { XDG_CONFIG_HOME: given = '' } = environment;
-  const base = isAbsolute(given) ? given : join(environment.HOME || homedir(), '.config');
+  const { XDG_CONFIG_HOME: configHome = '' } = environment;
+  const base = isAbsolute(configHome) ? configHome : join(environment.HOME || homedir(), '.config');
   return join(base, 'rackboot', 'profiles');
 }
 
@@ -47,24 +47,24 @@ const profilePath = (name: string): string => join(profileDirectory(), `${name}$
 export function checkProfileName(name: string): void {
   if (RESERVED_NAMES.includes(name))
     throw new RackError('bad-argument', `${name} is a command, so it cannot name a profile: choose another name`);
-  if (!NAME.test(name))
+  if (!PROFILE_NAME.test(name))
     throw new RackError(
       'bad-argument',
       `"${name.slice(0, 64)}" is not a name for a profile: use 1 to 64 letters, digits and _ . @ + -, a letter or digit first`,
     );
 }
 
-/** Sorted. */
+/** Lists the names of the profiles, sorted. */
 export function listProfiles(): readonly string[] {
   try {
     const names = readdirSync(profileDirectory()).filter((file) => file.endsWith(ENDING));
     return names
       .map((file) => file.slice(0, -ENDING.length))
-      .filter((name) => NAME.test(name))
+      .filter((name) => PROFILE_NAME.test(name))
       .toSorted();
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOENT') return [];
-    throw failure(profileDirectory(), cause);
+    throw toUnusableError(profileDirectory(), cause);
   }
 }
 
@@ -82,8 +82,8 @@ export function readProfile(name: string): Profile {
       throw new RackError('permission-denied', `other users of this host may read ${file}: chmod 600 ${file}`);
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    if (osErrorCode(cause) === 'ENOENT') throw absent(name, cause);
-    throw failure(file, cause);
+    if (osErrorCode(cause) === 'ENOENT') throw toNotFoundError(name, cause);
+    throw toUnusableError(file, cause);
   }
   const parsed = profileShape.safeParse(parseText(text));
   if (parsed.success) return parsed.data;
@@ -94,7 +94,7 @@ function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The caller reports that it is not a profile.
+    // The caller reports that the file is not a profile.
     return undefined;
   }
 }
@@ -103,13 +103,13 @@ function parseText(text: string): unknown {
 export function writeProfile(name: string, profile: Profile): void {
   checkProfileName(name);
   const file = profilePath(name);
-  const part = `${file}.${process.pid}.part`;
+  const partialFile = `${file}.${process.pid}.part`;
   try {
     makeDirectories(profileDirectory(), 0o700);
-    writeNewFile(part, `${JSON.stringify(profile, null, 2)}\n`);
-    renameSync(part, file);
+    writeNewFile(partialFile, `${JSON.stringify(profile, null, 2)}\n`);
+    renameSync(partialFile, file);
   } catch (cause) {
-    throw failure(file, cause);
+    throw toUnusableError(file, cause);
   }
 }
 
@@ -120,12 +120,12 @@ export function removeProfile(name: string): void {
   try {
     rmSync(file);
   } catch (cause) {
-    if (osErrorCode(cause) === 'ENOENT') throw absent(name, cause);
-    throw failure(file, cause);
+    if (osErrorCode(cause) === 'ENOENT') throw toNotFoundError(name, cause);
+    throw toUnusableError(file, cause);
   }
 }
 
-function absent(name: string, cause: unknown): RackError {
+function toNotFoundError(name: string, cause: unknown): RackError {
   const names = listProfiles();
   const hint = names.length === 0 ? '' : `${nearestHint(name, names)}\`rackboot maas list\` shows all; `;
   return new RackError('not-found', `there is no profile ${name}: ${hint}rackboot login ${name} URL KEY creates it`, {
@@ -133,11 +133,11 @@ function absent(name: string, cause: unknown): RackError {
   });
 }
 
-function failure(place: string, cause: unknown): RackError {
+function toUnusableError(path: string, cause: unknown): RackError {
   if (cause instanceof RackError) return cause;
   return new RackError(
     'store-unwritable',
-    `${place} cannot be used: ${errorText(cause)}; set XDG_CONFIG_HOME to use another directory`,
+    `${path} cannot be used: ${errorText(cause)}; set XDG_CONFIG_HOME to use another directory`,
     { cause },
   );
 }

@@ -5,7 +5,8 @@
 //
 // 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer
 //    larger than its bound.
-// 2. No message names the key: an answer other than a success loses the parts of it that it repeats.
+// 2. No message contains the key: in an answer other than a success, repeated parts of the key are
+//    masked.
 
 import { REGION_PORT } from '../../config/region-place.ts';
 import { readVersion } from '../../files/program-version.ts';
@@ -20,11 +21,11 @@ import { authorizationHeader, parseRegionKey, type RegionKey } from '../../uplin
 import { readGivenFile } from '../terminal/given-file.ts';
 import type { Profile } from './profiles.ts';
 
-/** An operation of the region may wait for a power controller. */
+/** The longest silence: an operation of the region may wait for a power controller. */
 const SILENCE_MS_MAX = 120_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
-/** The path is that on the region's host: `/MAAS/api/2.0/machines/`. */
+/** A request. The path is the one on the region's host: `/MAAS/api/2.0/machines/`. */
 export interface RegionRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
@@ -32,40 +33,49 @@ export interface RegionRequest {
   readonly body?: { readonly type: string; readonly bytes: Uint8Array } | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Of the answer; default ANSWER_BYTES_MAX. */
+  /** The largest answer, in bytes; default ANSWER_BYTES_MAX. */
   readonly answerBytesMax?: number | undefined;
 }
 
 export interface RegionAnswer {
   readonly status: number;
-  /** Without its parameters, in lower case; empty if the answer names none. */
+  /** The media type without its parameters, in lower case; empty if the answer names none. */
   readonly type: string;
   readonly body: Buffer;
   /** False if a web server or a proxy answered. */
   readonly isFromRegion: boolean;
-  /** Of Retry-After; undefined if the answer has none. */
+  /** The delay of Retry-After; undefined if the answer has none. */
   readonly retrySeconds: number | undefined;
 }
 
 /** Sends requests in the name of a profile or of this host's operator. */
-export type AskRegion = (request: RegionRequest) => Promise<RegionAnswer>;
+export type RegionClient = (request: RegionRequest) => Promise<RegionAnswer>;
 
-export interface AskOptions {
-  /** Any certificate is accepted, because the person said so. */
+export interface ClientOptions {
+  /** True to accept any certificate, because the person asked for it. */
   readonly isInsecure?: boolean;
   readonly onAnswer?: (status: number, headers: readonly (readonly [string, string])[]) => void;
 }
 
-/** Sends requests with a profile's key. @throws RackError `bad-argument` if the key is malformed */
-export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAnswer }: AskOptions = {}): AskRegion {
+/**
+ * Creates a client that sends a profile's key. @throws RackError `bad-argument` if the key is
+ * malformed
+ */
+export function profileClient(
+  profile: Omit<Profile, 'api'>,
+  { isInsecure = false, onAnswer }: ClientOptions = {},
+): RegionClient {
   const key = profile.key === '' ? undefined : parseRegionKey(profile.key);
   if (key === undefined && profile.key !== '')
     throw new RackError(
       'bad-argument',
       'an API key has three parts, consumer:token:secret, as rackboot apikey prints it',
     );
-  const trusted = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
-  const options = { ...(trusted === undefined ? {} : { ca: trusted }), rejectUnauthorized: !isInsecure };
+  const trustedCertificates = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
+  const options = {
+    ...(trustedCertificates === undefined ? {} : { ca: trustedCertificates }),
+    rejectUnauthorized: !isInsecure,
+  };
   const server = { name: profile.url, options: { url: new URL(profile.url), ...options }, onAnswer };
   return async (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
@@ -82,17 +92,17 @@ function withoutKey(body: Buffer, { consumer, token, secret }: RegionKey): Buffe
   return Buffer.from(text, 'latin1');
 }
 
-/** Sends requests in the name of this host's operator. @param socketPath the control socket */
-export const askSocket =
-  (socketPath: string): AskRegion =>
+/** Creates a client that acts for this host's operator. @param socketPath the control socket */
+export const socketClient =
+  (socketPath: string): RegionClient =>
   (request) =>
     sendRequest({ name: socketPath, options: { url: new URL('http://localhost'), socketPath } }, request, {});
 
 interface RegionServer {
-  /** For people. */
+  /** The server's name in messages. */
   readonly name: string;
   readonly options: HttpRequest;
-  readonly onAnswer?: AskOptions['onAnswer'];
+  readonly onAnswer?: ClientOptions['onAnswer'];
 }
 
 async function sendRequest(
@@ -129,15 +139,15 @@ async function sendRequest(
       retrySeconds: parseSeconds(headers['retry-after']),
     };
   } catch (error) {
-    throw unanswered(name, error);
+    throw toNoAnswerError(name, error);
   }
 }
 
 /** A list of 100 000 machines fits; a stranger's `[[[…` does not. */
 const ANSWER_BOUNDS: JsonBounds = { depthMax: 64, valuesMax: 8_000_000, membersMax: 1_000_000 };
 
-/** The JSON of an answer; undefined: it has none, or more than any region sends. */
-export function jsonIn({ body }: Pick<RegionAnswer, 'body'>): unknown {
+/** Parses the JSON of an answer; undefined if it has none, or more than any region sends. */
+export function parseAnswerJson({ body }: Pick<RegionAnswer, 'body'>): unknown {
   const json = readBoundedJson(body.toString('utf8'), ANSWER_BOUNDS);
   return json.kind === 'value' ? json.value : undefined;
 }
@@ -146,24 +156,24 @@ const parseSeconds = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 
 /**
- * The error for an answer that says "not now", of a region without its database or of a proxy
- * without a region.
+ * The error for an answer that says "not now", because a region has no database or a proxy has no
+ * region; undefined for any other answer.
  */
-export function unavailable(url: string, answer: RegionAnswer): RackError | undefined {
+export function toUnavailableError(url: string, answer: RegionAnswer): RackError | undefined {
   const { status, type, body, isFromRegion: isRegions, retrySeconds } = answer;
   if (!RETRYABLE_STATUSES.has(status)) return undefined;
-  // A page for a browser says nothing more than its status.
+  // A page for a browser contains no more than the status says.
   const message = type === 'text/html' ? '' : parseAnswerText(body.toString('utf8'));
-  const again = retrySeconds === undefined ? 'try again' : `try again in ${retrySeconds} s`;
-  const answers = `${url} answers ${status}${message === '' ? '' : `: ${message}`}`;
+  const retryText = retrySeconds === undefined ? 'try again' : `try again in ${retrySeconds} s`;
+  const observation = `${url} answers ${status}${message === '' ? '' : `: ${message}`}`;
   return new RackError(
     'not-running',
-    isRegions ? `${answers}; ${again}` : `${answers}: no process of the region may be ready; ${again}`,
+    isRegions ? `${observation}; ${retryText}` : `${observation}: no process of the region may be ready; ${retryText}`,
   );
 }
 
 /** @param name a URL or the path of a socket */
-function unanswered(name: string, error: unknown): unknown {
+function toNoAnswerError(name: string, error: unknown): unknown {
   if (error instanceof RackError) return error;
   const { port, protocol } = URL.canParse(name) ? new URL(name) : { port: '', protocol: '' };
   const remedy = isTlsError(error)

@@ -4,13 +4,13 @@
 //
 // 1. Only the piece is in memory.
 // 2. Each piece names its position in the file (`Content-Range`, Rackboot's extension), so a region
-//    never adds one twice.
+//    never adds a piece twice.
 
 import { z } from 'zod';
 import { type HashedFile, readPiece } from '../terminal/hashed-file.ts';
-import type { AskRegion, RegionAnswer } from './region-request.ts';
+import type { RegionAnswer, RegionClient } from './region-request.ts';
 
-/** In bytes, as MAAS accepts. */
+/** The size of a piece in bytes, as MAAS accepts it. */
 export const PIECE_BYTES = 4 * 1024 * 1024;
 
 const fileShape = z.looseObject({
@@ -23,17 +23,17 @@ const fileShape = z.looseObject({
 /** The files of a boot resource, by version and name. */
 export const setsShape = z.record(z.string(), z.looseObject({ files: z.record(z.string(), fileShape) }));
 
-interface Begun {
-  /** Of the next piece; empty: the region awaits none. */
+interface BegunUpload {
+  /** The URI for the next piece; empty if the region expects none. */
   readonly uri: string;
   readonly received: number;
 }
 
 /**
- * The upload of a file; undefined: none has begun. MAAS does not say how much it has, so it gets
- * the file from its beginning.
+ * Finds the upload of a file; undefined if none has begun. MAAS does not say how many bytes it has,
+ * so the upload starts at the first byte.
  */
-export function findUpload(sets: z.output<typeof setsShape>, { bytes, sha256 }: HashedFile): Begun | undefined {
+export function findUpload(sets: z.output<typeof setsShape>, { bytes, sha256 }: HashedFile): BegunUpload | undefined {
   const files = Object.values(sets).flatMap((set) => Object.values(set.files));
   const begun = files.find((file) => !file.complete && file.size === bytes && file.sha256 === sha256);
   if (begun === undefined) return undefined;
@@ -43,24 +43,24 @@ export function findUpload(sets: z.output<typeof setsShape>, { bytes, sha256 }: 
 
 interface SentFile {
   readonly file: HashedFile;
-  /** For errors. */
+  /** The file's name in errors. */
   readonly name: string;
   readonly uri: string;
 }
 
 /**
- * @param at where the piece begins
+ * @param offset where the piece begins in the file
  * @returns the answer, and where the next piece begins
  * @throws RackError as `readPiece` and `ask`
  */
 export async function sendPiece(
-  ask: AskRegion,
+  ask: RegionClient,
   { file, name, uri }: SentFile,
-  at: number,
+  offset: number,
   pieceBytes = PIECE_BYTES,
 ): Promise<{ readonly answer: RegionAnswer; readonly next: number }> {
-  const next = Math.min(at + pieceBytes, file.bytes);
-  const body = { type: 'application/octet-stream', bytes: await readPiece(file, at, next - at, name) };
-  const headers = { 'Content-Range': `bytes ${at}-${next - 1}/${file.bytes}` };
+  const next = Math.min(offset + pieceBytes, file.bytes);
+  const body = { type: 'application/octet-stream', bytes: await readPiece(file, offset, next - offset, name) };
+  const headers = { 'Content-Range': `bytes ${offset}-${next - 1}/${file.bytes}` };
   return { answer: await ask({ method: 'PUT', path: uri, body, headers }), next };
 }

@@ -4,7 +4,7 @@
 //    proposes all commands.
 
 import { basename } from 'node:path';
-import { findNamed, listParameters, type Noun } from '../clients/description.ts';
+import { findByName, listParameters, type Noun } from '../clients/description.ts';
 import { listProfiles } from '../clients/profiles.ts';
 import { isOwnCommand, mayBeOperation, OPERATION_OPTIONS, untaken, withOwnNoun } from '../operations/commands.ts';
 import { MAAS_HOST_COMMANDS } from '../terminal/named-commands.ts';
@@ -70,10 +70,10 @@ async function proposeOperations(line: readonly string[], offer: Offer): Promise
   const nouns = ownNouns();
   const [noun, action, ...rest] = line;
   if (line.length <= 1) return nouns.map(({ name }) => name).filter(offer.isOffered);
-  const nounHere = findNamed(nouns, noun ?? '');
+  const nounHere = findByName(nouns, noun ?? '');
   if (nounHere === undefined) return [];
   if (line.length === 2) return offer.actionsOf(nounHere).map(({ name }) => name);
-  const operation = findNamed(nounHere.actions, action ?? '');
+  const operation = findByName(nounHere.actions, action ?? '');
   if (operation === undefined) return [];
   if (rest.at(-1)?.startsWith('-') === true) return offer.options;
   if (rest.length <= operation.pathParameters.length) return [];

@@ -44,15 +44,15 @@ import { runAsOwner } from '../terminal/state-owner.ts';
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
   const tree = parsed.ok ? await judgeConfiguredTree(parsed.config) : undefined;
-  const hidden = parsed.ok ? unseenText(parsed.config) : undefined;
+  const uncheckedReason = parsed.ok ? describeUncheckedStore(parsed.config) : undefined;
   const problems = [
     ...findConfigProblems(parsed),
-    ...(parsed.ok && saysNothing(parsed) ? [NOTHING] : []),
+    ...(parsed.ok && isEmptyFile(parsed) ? [EMPTY_FILE] : []),
     ...(tree?.isFault === true ? [{ path: 'boot.tree', line: undefined, message: tree.text }] : []),
     ...sourcesProblems(file),
   ];
   const records = parsed.ok ? findRecordFaults(parsed.config) : undefined;
-  const waiting = parsed.ok
+  const warningLines = parsed.ok
     ? [
         ...findOpenListeners(parsed.config).map(noteText),
         ...(records?.nameless ?? []),
@@ -60,42 +60,42 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
           ({ index, message }) => `dns.records[${index}]: ${message}`,
         ),
         ...absentLoaders(parsed.config.boot),
-        ...runAsOwner(parsed.config.stateDir, () => otherKeyLines(parsed.config)),
-        ...waitingLines(parsed.config),
+        ...runAsOwner(parsed.config.stateDir, () => nonRsaKeyLines(parsed.config)),
+        ...unservedLines(parsed.config),
       ]
     : [];
   const closed = parsed.ok ? await closedListeners(parsed.config.stateDir, parsed.config) : [];
   const notes = [
-    ...(hidden === undefined ? [] : [`the region's store was not checked: ${hidden}`]),
+    ...(uncheckedReason === undefined ? [] : [`the region's store was not checked: ${uncheckedReason}`]),
     ...(parsed.ok ? configNotes(parsed.config).map(noteText) : []),
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
   ];
-  const warnings = [...waiting, ...closed.map(({ text }) => text)];
+  const warnings = [...warningLines, ...closed.map(({ text }) => text)];
   if (json) printJson({ file, ok: problems.length === 0, problems, warnings, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
-    const served = networks.length === 0 ? 'it serves no network' : networks.join(', ');
-    const alone = networks.length === 0 ? 'it names no network' : networks.join(', ');
+    const servedText = networks.length === 0 ? 'it serves no network' : networks.join(', ');
+    const namedText = networks.length === 0 ? 'it names no network' : networks.join(', ');
     print(
-      hidden === undefined
-        ? `${file} is fine: ${served}.`
-        : `${file} alone is fine: ${alone}; the store may add to it.`,
+      uncheckedReason === undefined
+        ? `${file} is fine: ${servedText}.`
+        : `${file} alone is fine: ${namedText}; the store may add to it.`,
     );
     const sources = siteSourcesFile(file);
     if (sources !== undefined) print(`${sources} is fine, too.`);
-    for (const line of waiting) print(`Beware  ${line}`);
+    for (const line of warningLines) print(`Beware  ${line}`);
     for (const line of closedLines(closed)) print(line);
     for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
 }
 
-/** A running rack refuses a file that was emptied. */
-const saysNothing = ({ file }: UsableConfig): boolean => Object.keys(file.values).length === 0;
+/** True for an empty file, which a running rack refuses. */
+const isEmptyFile = ({ file }: UsableConfig): boolean => Object.keys(file.values).length === 0;
 
-const NOTHING: ConfigProblem = {
+const EMPTY_FILE: ConfigProblem = {
   path: '',
   line: undefined,
   message:
@@ -103,21 +103,24 @@ const NOTHING: ConfigProblem = {
 };
 
 /** Why the networks and settings in the region's store are unknown here. */
-function unseenText({ stateDir, uplink }: RackConfig): string | undefined {
+function describeUncheckedStore({ stateDir, uplink }: RackConfig): string | undefined {
   const isAbsent = uplink.mode === 'embedded' && desiredStateTime(stateDir) === undefined;
   if (isAbsent && existsSync(join(stateDir, REGION_FILE)) && hiddenStoreText(stateDir) === undefined)
     return `the rack writes its copy, ${desiredStateFile(stateDir)}, at its next start`;
   return hiddenStoreText(stateDir);
 }
 
-/** The file is not at fault: the rack waits for the missing interface or address. */
-const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
+/**
+ * Describes networks that are not served yet. The file is not at fault: the rack waits for the
+ * missing interface or address.
+ */
+const unservedLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
   interfaceStates(clusterInterfaces, readHostInterfaces())
     .filter(({ serving }) => !serving)
     .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
 
-/** Seen with EDK2 2022.11 and a key on P-256. */
-function otherKeyLines(config: RackConfig): readonly string[] {
+/** Describes a key that is not RSA. Seen with EDK2 2022.11 and a key on P-256. */
+function nonRsaKeyLines(config: RackConfig): readonly string[] {
   const { tls } = config.http;
   if (tls === undefined || findCertificateProblems(config).length > 0 || readCertificatePair(tls).isRsa) return [];
   return [`the key ${tls.key} is not RSA: firmware such as EDK2 of 2022 then loads nothing by HTTPS`];
@@ -148,8 +151,8 @@ const findOwnCopyProblems = ({ config, file }: UsableConfig): readonly ConfigPro
 
 function parseMerged(file: string): ParsedConfig {
   const text = readConfigText(file);
-  const alone = parseConfig(text);
-  return alone.ok ? parseConfig(text, cachedSettings(alone.config.stateDir)) : alone;
+  const fileAlone = parseConfig(text);
+  return fileAlone.ok ? parseConfig(text, cachedSettings(fileAlone.config.stateDir)) : fileAlone;
 }
 
 /**
@@ -177,12 +180,12 @@ export async function showDifference(file: string, config: string, json: boolean
   for (const change of changes) print(formatChange(change));
   for (const line of effects.listeners) print(`Listener: ${line}`);
   for (const line of strandedLines(effects.stranded, 'the new ranges')) print(line);
-  printHidden(running.stored, parsed.file.values);
+  printOverridden(running.stored, parsed.file.values);
   return 0;
 }
 
-/** Stored values that the file would override. */
-function printHidden(stored: Settings, values: Settings): void {
-  const hidden = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
-  for (const key of hidden) print(`Store: ${key} is also in the store; the file wins`);
+/** Prints the stored values that the file would override. */
+function printOverridden(stored: Settings, values: Settings): void {
+  const overriddenKeys = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
+  for (const key of overriddenKeys) print(`Store: ${key} is also in the store; the file wins`);
 }

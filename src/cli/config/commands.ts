@@ -95,8 +95,8 @@ export const CONFIG_COMMANDS: readonly Row[] = [
           ['add', 'Add entries to a list in the store'],
           ['remove', 'Remove entries from a list in the store, each named by its value, or by that of a field'],
         ] as const
-      ).map(([kind, about]) =>
-        action(`${kind} <key> <entries..>`, about, { key, entries, config, rack }, async (argv) => {
+      ).map(([kind, description]) =>
+        action(`${kind} <key> <entries..>`, description, { key, entries, config, rack }, async (argv) => {
           const { editConfig, parseEntries: entriesIn } = await loadStore();
           return await editConfig(argv, kind, argv.key, entriesIn(argv.key, argv.entries));
         }),

@@ -26,13 +26,13 @@ import { tableText } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
 import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from './store.ts';
 
-interface Reserved {
+interface NetworkReservation {
   /** The cluster interface. */
   readonly network: string;
   readonly host: Settings;
 }
 
-const reservedIn = ({ file, stored }: FoundConfig): readonly Reserved[] =>
+const listReservations = ({ file, stored }: FoundConfig): readonly NetworkReservation[] =>
   listInterfaces(mergeSettings(file.values, stored).merged).flatMap((network) =>
     (isSettings(network) ? (parseListEntries(network.hosts) ?? []) : []).flatMap((host) =>
       isSettings(host) ? [{ network: interfaceName(network), host }] : [],
@@ -43,8 +43,10 @@ const CLIENT_FIELDS = ['mac', 'client_id', 'duid', 'circuit_id', 'remote_id'] as
 
 /** Prints the hosts, ordered by address. */
 export async function listHosts(where: Where): Promise<number> {
-  const numberOf = ({ host }: Reserved): number => parseIpv4(String(host.ip)) ?? 0;
-  const all = reservedIn(await findConfig(where.config)).toSorted((host, other) => numberOf(host) - numberOf(other));
+  const addressNumber = ({ host }: NetworkReservation): number => parseIpv4(String(host.ip)) ?? 0;
+  const all = listReservations(await findConfig(where.config)).toSorted(
+    (host, other) => addressNumber(host) - addressNumber(other),
+  );
   const rows = all.map(({ network, host }) => [
     String(host.ip),
     formatClient(host),
@@ -71,24 +73,26 @@ export async function reserveHost({
 }: Where & { readonly client: string; readonly ip: string; readonly hostname: string | undefined }): Promise<number> {
   const current = await findConfig(config);
   const key = hostsKey(current, ip);
-  const who = clientIn(client);
-  const rival = reservedIn(current).find(
-    ({ network, host }) => formatHostsKey(network) === key && (String(host.ip) === ip || isOneClient(who, host)),
+  const identifier = parseClient(client);
+  const conflictingHost = listReservations(current).find(
+    ({ network, host }) =>
+      formatHostsKey(network) === key && (String(host.ip) === ip || isSameClient(identifier, host)),
   )?.host;
-  if (rival !== undefined)
+  if (conflictingHost !== undefined)
     throw new RackError(
       'bad-argument',
-      `${String(rival.ip)} is kept for ${formatClient(rival)} already; to end that: rackboot hosts remove ${String(rival.ip)}`,
+      `${String(conflictingHost.ip)} is kept for ${formatClient(conflictingHost)} already; to end that: rackboot hosts remove ${String(conflictingHost.ip)}`,
     );
   const fqdn = findFqdn(current, { ip, hostname });
-  const owner = fqdn === undefined ? undefined : (await nameOwners(current, [{ ip, hostname }]))(fqdn, { ...who, ip });
+  const owner =
+    fqdn === undefined ? undefined : (await nameOwners(current, [{ ip, hostname }]))(fqdn, { ...identifier, ip });
   if (owner !== undefined) throw new RackError('bad-argument', `${fqdn} is the name of ${owner}: give another name`);
-  const effect = `${formatClient(who)} gets ${ip}${fqdn === undefined ? '' : `, ${fqdn}`}.`;
+  const effect = `${formatClient(identifier)} gets ${ip}${fqdn === undefined ? '' : `, ${fqdn}`}.`;
   return await editConfig(
     { config },
     'add',
     key,
-    [{ ...who, ip, ...(hostname === undefined ? {} : { hostname }) }],
+    [{ ...identifier, ip, ...(hostname === undefined ? {} : { hostname }) }],
     effect,
   );
 }
@@ -100,7 +104,10 @@ interface NamedHost {
 
 const namedMachines = z.array(machineShape.pick({ fqdn: true, interface_set: true }));
 
-/** The name of a host in DNS; undefined: it has none, or its network is not named here. */
+/**
+ * The name of a host in DNS; undefined if it has none, or if this rack does not name hosts of its
+ * network.
+ */
 function findFqdn(current: FoundConfig, { ip, hostname }: NamedHost): string | undefined {
   const address = parseIpv4(ip);
   if (hostname === undefined || address === undefined || !isNamedHere(address, current.config)) return undefined;
@@ -109,39 +116,42 @@ function findFqdn(current: FoundConfig, { ip, hostname }: NamedHost): string | u
   return `${hostname}.${domain}`.toLowerCase();
 }
 
-/** Finds who else has the name of a new reservation. Machines are known while the daemon runs. */
+/**
+ * Creates a function that finds who else has the name of a new reservation. Machines are known only
+ * while the daemon runs.
+ */
 async function nameOwners(
   current: FoundConfig,
-  wanted: readonly NamedHost[],
+  hosts: readonly NamedHost[],
 ): Promise<(fqdn: string, host: Settings) => string | undefined> {
   const { config, uuid } = current;
-  const named = wanted.flatMap((host) => {
+  const namedAddresses = hosts.flatMap((host) => {
     const [fqdn, address] = [findFqdn(current, host), parseIpv4(host.ip)];
     return fqdn === undefined || address === undefined ? [] : [{ fqdn, address }];
   });
-  const owners = findNameOwners(config, named);
+  const owners = findNameOwners(config, namedAddresses);
   const reserved = new Map(
-    reservedIn(current).map(({ host: { ip, hostname } }) => {
+    listReservations(current).map(({ host: { ip, hostname } }) => {
       const text = hostname === undefined ? undefined : String(hostname);
       return [findFqdn(current, { ip: String(ip), hostname: text }), String(ip)];
     }),
   );
-  const isApart = uuid === undefined || config.uplink.mode === 'remote';
-  const machines = isApart ? [] : namedMachines.parse(await askDaemon(config.stateDir, MACHINES_PATH));
+  const hasNoRegion = uuid === undefined || config.uplink.mode === 'remote';
+  const machines = hasNoRegion ? [] : namedMachines.parse(await askDaemon(config.stateDir, MACHINES_PATH));
   const macsByName = new Map(
     machines.map(({ fqdn, interface_set }) => [fqdn, interface_set.map(({ mac_address: mac }) => mac)]),
   );
   return (fqdn, { ip, mac }) => {
-    const [other, macs] = [reserved.get(fqdn), macsByName.get(fqdn)];
-    if (other !== undefined && other !== ip) return other;
-    const own = parseMac(String(mac));
-    if (macs !== undefined && (own === undefined || !macs.includes(formatMac(own)))) return `the machine ${fqdn}`;
+    const [otherAddress, macs] = [reserved.get(fqdn), macsByName.get(fqdn)];
+    if (otherAddress !== undefined && otherAddress !== ip) return otherAddress;
+    const ownMac = parseMac(String(mac));
+    if (macs !== undefined && (ownMac === undefined || !macs.includes(formatMac(ownMac)))) return `the machine ${fqdn}`;
     return owners.get(fqdn);
   };
 }
 
 /** True if `entry` has an identifier of the client, however it is written. */
-const isOneClient = (client: Settings, entry: Settings): boolean =>
+const isSameClient = (client: Settings, entry: Settings): boolean =>
   CLIENT_FIELDS.some((field) => {
     const value = client[field];
     return value !== undefined && isNamedBy(entry, { [field]: value });
@@ -156,10 +166,10 @@ const formatClient = (host: Settings): string =>
   }).join(', ');
 
 /**
- * A text alone is refused: it is more often the name of the host than the identifier that the
- * client sends.
+ * Parses the identifier of a client. A plain text is refused, because it is more often the name of
+ * the host than the identifier that the client sends.
  */
-function clientIn(client: string): Settings {
+function parseClient(client: string): Settings {
   const [, field = '', value = ''] = /^(\w+)=(.+)$/s.exec(client) ?? [];
   if (CLIENT_FIELDS.some((clientField) => clientField === field)) return { [field]: value };
   if (parseMac(client) !== undefined) return { mac: client };
@@ -175,7 +185,7 @@ function clientIn(client: string): Settings {
 
 /** Removes the host of an address, a client or a host name. */
 export async function removeHost({ config, host: name }: Where & { readonly host: string }): Promise<number> {
-  const matches = reservedIn(await findConfig(config)).filter(({ host }) => isNamedBy(host, name));
+  const matches = listReservations(await findConfig(config)).filter(({ host }) => isNamedBy(host, name));
   const [first] = matches;
   if (first === undefined)
     throw new RackError(
@@ -218,12 +228,12 @@ interface ImportFlags extends Where {
 }
 
 /**
- * Imports reservations from another DHCP server's configuration. @returns 1 if one could not be
- * taken whole
+ * Imports reservations from another DHCP server's configuration. @returns 1 if a reservation was
+ * skipped, or taken over without a part
  */
 export async function importHosts({ files, format, dryRun, ...where }: ImportFlags): Promise<number> {
-  const left: string[] = [];
-  const without: string[] = [];
+  const skipped: string[] = [];
+  const incomplete: string[] = [];
   const reservations: ForeignReservation[] = [];
   for (const file of files) {
     const text = readGivenFile(file).toString('latin1');
@@ -235,28 +245,32 @@ export async function importHosts({ files, format, dryRun, ...where }: ImportFla
       );
     const read = readReservations(detected, text);
     reservations.push(...read.reservations);
-    const textOf = ({ line, text: written, reason }: (typeof read.left)[number]): string =>
+    const formatLine = ({ line, text: written, reason }: (typeof read.left)[number]): string =>
       cleanText(`${file}:${line}: ${written}: ${reason}`);
-    left.push(...read.left.map(textOf));
-    without.push(...read.without.map(textOf));
-    for (const further of read.includes.filter(
+    skipped.push(...read.left.map(formatLine));
+    incomplete.push(...read.without.map(formatLine));
+    for (const unreadInclude of read.includes.filter(
       (include) => !files.some((named) => basename(named) === basename(include)),
     ))
-      left.push(cleanText(`${file} includes ${further}: name it, too`));
+      skipped.push(cleanText(`${file} includes ${unreadInclude}: name it, too`));
   }
   const outcome = await takeReservations(where.config, reservations, dryRun);
-  left.push(...outcome.left);
-  without.push(...outcome.without);
+  skipped.push(...outcome.skipped);
+  incomplete.push(...outcome.incomplete);
   const { length: count } = outcome.taken;
-  const done = dryRun ? 'would be' : count === 1 ? 'was' : 'were';
+  const verb = dryRun ? 'would be' : count === 1 ? 'was' : 'were';
   const lines = [
     ...outcome.taken.map((host) => `Taken      ${hostText(host)}`),
-    ...without.map((line) => `Without    ${line}`),
-    ...left.map((line) => `Not taken  ${line}`),
-    `${counted(count, 'reservation')} ${done} taken over.`,
+    ...incomplete.map((line) => `Without    ${line}`),
+    ...skipped.map((line) => `Not taken  ${line}`),
+    `${counted(count, 'reservation')} ${verb} taken over.`,
   ];
-  printAnswer(where, { dryRun, taken: count, hosts: outcome.taken, without, left }, lines.join('\n'));
-  return left.length + without.length === 0 ? 0 : 1;
+  printAnswer(
+    where,
+    { dryRun, taken: count, hosts: outcome.taken, without: incomplete, left: skipped },
+    lines.join('\n'),
+  );
+  return skipped.length + incomplete.length === 0 ? 0 : 1;
 }
 
 const hostText = (host: Settings): string =>
@@ -264,19 +278,19 @@ const hostText = (host: Settings): string =>
 
 interface TakeoverOutcome {
   readonly taken: readonly Settings[];
-  readonly without: readonly string[];
-  readonly left: readonly string[];
+  readonly incomplete: readonly string[];
+  readonly skipped: readonly string[];
 }
 
-/** An entry that fits as far as is known, and its place in the list of its network. */
-interface Candidate {
+/** A reservation without a known conflict, and its network. */
+interface TakeoverCandidate {
   readonly network: string;
   readonly host: Settings;
 }
 
 /**
- * Adds reservations to those of their networks: each that fits, judged as all changes of the
- * settings are. @param dryRun true: only judged
+ * Adds each reservation that fits to its network. The settings' own rules judge the change. @param
+ * dryRun true to judge without adding
  */
 export async function takeReservations(
   config: string,
@@ -284,11 +298,11 @@ export async function takeReservations(
   dryRun: boolean,
 ): Promise<TakeoverOutcome> {
   const current = await findConfig(config);
-  const [left, without]: [string[], string[]] = [[], []];
-  const present = reservedIn(current);
+  const [skipped, incomplete]: [string[], string[]] = [[], []];
+  const presentReservations = listReservations(current);
   const findOwner = await nameOwners(current, reservations);
   const names = new Set<string>();
-  let candidates: Candidate[] = [];
+  let candidates: TakeoverCandidate[] = [];
   for (const reservation of reservations) {
     const network = networkAt(current, reservation.ip);
     const { hostname: _name, ...client } = reservation;
@@ -296,65 +310,67 @@ export async function takeReservations(
     const owner =
       fqdn === undefined ? undefined : names.has(fqdn) ? 'another reservation' : findOwner(fqdn, { ...reservation });
     const host: Settings = owner === undefined ? { ...reservation } : { ...client };
-    const clash = [...present, ...candidates].find(
-      (entry) => entry.host.ip === reservation.ip || (entry.network === network && isOneClient(host, entry.host)),
+    const conflict = [...presentReservations, ...candidates].find(
+      (entry) => entry.host.ip === reservation.ip || (entry.network === network && isSameClient(host, entry.host)),
     );
-    if (network === undefined) left.push(`${hostText(host)}: in none of the networks`);
-    else if (clash !== undefined) {
-      if (!isNamedBy(clash.host, host))
-        left.push(`${hostText({ ...reservation })}: reserved differently: ${hostText(clash.host)}`);
+    if (network === undefined) skipped.push(`${hostText(host)}: in none of the networks`);
+    else if (conflict !== undefined) {
+      if (!isNamedBy(conflict.host, host))
+        skipped.push(`${hostText({ ...reservation })}: reserved differently: ${hostText(conflict.host)}`);
     } else {
       candidates.push({ network, host });
-      if (owner !== undefined) without.push(`${hostText(host)}: the name ${fqdn}, which ${owner} has`);
+      if (owner !== undefined) incomplete.push(`${hostText(host)}: the name ${fqdn}, which ${owner} has`);
       else if (fqdn !== undefined) names.add(fqdn);
     }
   }
   const flags = { config };
-  const submit = async (list: readonly Candidate[], isTrial: boolean): Promise<void> => {
+  const submitCandidates = async (list: readonly TakeoverCandidate[], isDryRun: boolean): Promise<void> => {
     const edits = [...Map.groupBy(list, ({ network }) => network)].map(([network, entries]) => ({
       key: formatHostsKey(network),
       value: undefined,
       entries: { kind: 'add', entries: entries.map(({ host }) => host) } as const,
     }));
     refuseElsewhere(current, flags, 'add', edits);
-    const answer = await submitEdits(current, flags, edits, isTrial);
-    if (answer !== undefined && !isTrial) await awaitApplied(config, current, answer);
+    const answer = await submitEdits(current, flags, edits, isDryRun);
+    if (answer !== undefined && !isDryRun) await awaitApplied(config, current, answer);
   };
-  const before = Map.groupBy(present, ({ network }) => network);
+  const presentByNetwork = Map.groupBy(presentReservations, ({ network }) => network);
   while (candidates.length > 0) {
     try {
-      await submit(candidates, true);
+      await submitCandidates(candidates, true);
       break;
     } catch (error) {
       if (!(error instanceof RackError) || error.code !== 'bad-argument') throw error;
       const faults = candidates.map((candidate) =>
-        findFault(candidate, candidates, before.get(candidate.network)?.length ?? 0, error.message),
+        findFault(candidate, candidates, presentByNetwork.get(candidate.network)?.length ?? 0, error.message),
       );
-      // A refusal that names no entry concerns them all.
-      const isNamed = faults.some((fault) => fault !== undefined);
+      // A refusal that names no entry concerns all of them.
+      const namesEntries = faults.some((fault) => fault !== undefined);
       candidates.forEach(({ host }, index) => {
-        const fault = isNamed ? faults[index] : error.message;
-        if (fault !== undefined) left.push(`${hostText(host)}: ${fault}`);
+        const fault = namesEntries ? faults[index] : error.message;
+        if (fault !== undefined) skipped.push(`${hostText(host)}: ${fault}`);
       });
-      candidates = isNamed ? candidates.filter((_one, index) => faults[index] === undefined) : [];
+      candidates = namesEntries ? candidates.filter((_one, index) => faults[index] === undefined) : [];
     }
   }
-  if (!dryRun && candidates.length > 0) await submit(candidates, false);
-  return { taken: candidates.map(({ host }) => host), without, left };
+  if (!dryRun && candidates.length > 0) await submitCandidates(candidates, false);
+  return { taken: candidates.map(({ host }) => host), incomplete, skipped };
 }
 
-/** What a refusal says of an entry, by its place in the list that it would have. */
+/** Finds what a refusal says of an entry, by the index that the entry would have in its list. */
 function findFault(
-  candidate: Candidate,
-  all: readonly Candidate[],
-  before: number,
-  refused: string,
+  candidate: TakeoverCandidate,
+  all: readonly TakeoverCandidate[],
+  presentCount: number,
+  refusalText: string,
 ): string | undefined {
-  const index = before + all.filter(({ network }) => network === candidate.network).indexOf(candidate);
-  const place = `${INTERFACES_KEY}.${candidate.network}.hosts[${index}]`;
-  const faults = refused.split('\n').flatMap((line) => {
-    const rest = line.startsWith(place) ? /^(?:\.\w+)*: (.+)$/s.exec(line.slice(place.length))?.[1] : undefined;
-    return rest === undefined ? [] : [rest];
+  const index = presentCount + all.filter(({ network }) => network === candidate.network).indexOf(candidate);
+  const entryPath = `${INTERFACES_KEY}.${candidate.network}.hosts[${index}]`;
+  const faults = refusalText.split('\n').flatMap((line) => {
+    const faultText = line.startsWith(entryPath)
+      ? /^(?:\.\w+)*: (.+)$/s.exec(line.slice(entryPath.length))?.[1]
+      : undefined;
+    return faultText === undefined ? [] : [faultText];
   });
   return faults.length === 0 ? undefined : faults.join('; ');
 }

@@ -1,5 +1,5 @@
-// Recognises the file that `rackboot init` wrote. Such a file says nothing of its own: if the store
-// has no network, `init` may write it again.
+// Recognises the file that `rackboot init` wrote. Such a file holds nothing that a person wrote. If
+// the store has no network, `init` may write it again.
 
 import { readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { renderFile } from './init-proposal.ts';
@@ -11,11 +11,11 @@ interface InitFile {
 }
 
 /** The path of the example, which another installation may have elsewhere. */
-const PLACE = /(?<=^# Rackboot\. Every key is explained in )\S*(?=config\/rackboot\.yaml;)/;
+const EXAMPLE_DIRECTORY = /(?<=^# Rackboot\. Every key is explained in )\S*(?=config\/rackboot\.yaml;)/;
 
 /**
- * Undefined: `init` did not write this file, or a person has changed it. @throws RackError
- * `config-unreadable`
+ * Reads the answers in a file of `init`; undefined if `init` did not write this file, or a person
+ * has changed it. @throws RackError `config-unreadable`
  */
 export function findInitFile(file: string): InitFile | undefined {
   const text = readConfigText(file);
@@ -23,5 +23,5 @@ export function findInitFile(file: string): InitFile | undefined {
   if (!read.ok) return undefined;
   const { name, state_dir: stateDir } = read.file.values;
   if (typeof name !== 'string' || typeof stateDir !== 'string') return undefined;
-  return renderFile({ name, stateDir }) === text.replace(PLACE, '') ? { name, stateDir } : undefined;
+  return renderFile({ name, stateDir }) === text.replace(EXAMPLE_DIRECTORY, '') ? { name, stateDir } : undefined;
 }

@@ -7,20 +7,20 @@ import type { InterfaceProposal } from '../../region/networks/range-proposal.ts'
 import type { SettingEdit } from '../../region/settings.ts';
 import type { Answers } from './init-questions.ts';
 
-/** `-`: none. */
+/** The answers; `-` means none. */
 export interface InitAnswers extends Answers {
   readonly name: string;
-  /** Undefined: this rack has its own region. */
+  /** The URL of the remote region; undefined if this rack has its own region. */
   readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
-  /** Of this network, as another server on this host named it. */
+  /** The domain that another server on this host named in this network. */
   readonly formerDomain?: string | undefined;
-  /** Undefined: no network yet. */
+  /** The network to serve; undefined if there is none yet. */
   readonly proposal: InterfaceProposal | undefined;
 }
 
-/** A remote region does not store the network. */
+/** Renders the file of a rack whose region is remote and does not store the network. */
 function renderRemoteConfig(answers: InitAnswers, region: string): string {
   const { name, stateDir, upstream, domain } = answers;
   const dns = { ...(domain === 'maas' ? {} : { domain }), ...(isGiven(upstream) ? { upstream } : {}) };
@@ -44,11 +44,11 @@ export function renderConfig(answers: InitAnswers): string {
   const { name, stateDir, region } = answers;
   if (region !== undefined) return renderRemoteConfig(answers, region);
   const file = renderFile({ name, stateDir });
-  return answers.proposal === undefined ? `${file}${EVERYWHERE}` : file;
+  return answers.proposal === undefined ? `${file}${LISTEN_EVERYWHERE}` : file;
 }
 
 /** Without a network, the page would be on loopback only, where nobody could set one up. */
-const EVERYWHERE = `# The page is on every address of this host, also before there is a network: name the addresses where it should be.
+const LISTEN_EVERYWHERE = `# The page is on every address of this host, also before there is a network: name the addresses where it should be.
 region:
   listen: ["0.0.0.0:5240"]
 `;
@@ -60,7 +60,7 @@ export const findFormerDomain = (
   proposal: { readonly formerDomain?: string | undefined } | undefined,
 ): string | undefined => (mode === 'proxy' || domain !== 'maas' ? undefined : proposal?.formerDomain);
 
-/** What it means that a former domain stays. @param name of the network */
+/** Explains what it means to keep a former domain. @param name of the network */
 export function domainLines({ formerDomain, proposal }: InitAnswers, name = proposal?.name): readonly string[] {
   if (formerDomain === undefined || name === undefined) return [];
   const remedy = `rackboot config unset ${INTERFACES_KEY}.${name}.domain`;
@@ -80,7 +80,7 @@ export function renderFile({ name, stateDir }: { readonly name: string; readonly
   ].join('\n')}\n`;
 }
 
-/** The caller checks them before storing. @param name of the network */
+/** Builds the settings to store. The caller checks them first. @param name of the network */
 export function buildSettings(answers: InitAnswers, name = answers.proposal?.name): readonly SettingEdit[] {
   const { proposal, upstream, domain } = answers;
   return [
@@ -97,8 +97,8 @@ function buildNetwork(
   { mode, router, low, high, staticLow, staticHigh, formerDomain }: InitAnswers,
   proposal: InterfaceProposal,
 ): Settings {
-  const named = { router_ip: router, ip_range_low: low, ip_range_high: high };
-  const statics = { static_ip_range_low: staticLow, static_ip_range_high: staticHigh };
+  const serverFields = { router_ip: router, ip_range_low: low, ip_range_high: high };
+  const staticFields = { static_ip_range_low: staticLow, static_ip_range_high: staticHigh };
   const isServer = !isGiven(mode) || mode === 'server';
   return {
     interface: proposal.name,
@@ -107,6 +107,6 @@ function buildNetwork(
     network: formatNetwork(proposal.network),
     ...(isServer ? {} : { mode }),
     ...(formerDomain === undefined ? {} : { domain: formerDomain }),
-    ...Object.fromEntries(Object.entries({ ...named, ...statics }).filter(([, value]) => isGiven(value))),
+    ...Object.fromEntries(Object.entries({ ...serverFields, ...staticFields }).filter(([, value]) => isGiven(value))),
   };
 }

@@ -1,7 +1,7 @@
 // The questions of `rackboot init`: typed answers are kept, and only mistakes are asked again.
 //
-//   settle, or ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
-//         ↑                                                └─ a mistake ─→ tell ───→ first the questions it concerns
+//   derive, or ask a question ─→ judge all answers so far ─┬─ fine ────────────────→ the next question, or the end
+//         ↑                                                └─ a mistake ─→ show ───→ first the questions it concerns
 //
 // 1. After a mistake the prompt shows the typed address again, to be corrected. Enter accepts the
 //    value in brackets.
@@ -20,75 +20,82 @@ export interface Mistake {
   readonly text: string;
 }
 
-/** @param proposal what Enter accepts @param wrong the text already in the line, to be corrected */
+/**
+ * @param proposal what Enter accepts @param wrong the mistaken answer, which stands in the line
+ * already, to be corrected
+ */
 type Ask = (question: string, proposal: string, wrong?: string) => Promise<string>;
 
 export interface Interview {
   /** Answers given as options; they are not asked. */
-  readonly given: Answers;
-  readonly questionOf: (field: Field) => string;
-  readonly proposalOf: (field: Field, answers: Answers) => string;
-  /** An answer that needs no question. */
-  readonly settle?: (field: Field, answers: Answers) => Promise<string | undefined>;
+  readonly optionAnswers: Answers;
+  readonly formatQuestion: (field: Field) => string;
+  readonly propose: (field: Field, answers: Answers) => string;
+  /** Derives an answer that needs no question; undefined if the question is needed. */
+  readonly derive?: (field: Field, answers: Answers) => Promise<string | undefined>;
   readonly judge: (answers: Answers) => readonly Mistake[];
   readonly ask: Ask;
-  readonly tell: (text: string) => void;
+  readonly show: (text: string) => void;
 }
 
-/** More than any person makes. */
+/** More mistakes than any person makes. */
 const MISTAKES_MAX = 50;
 /** Answers that can contradict each other. */
 const RELATED: readonly Field[] = ['router', 'low', 'high', 'staticLow', 'staticHigh'];
 
 const sortFields = (fields: Iterable<Field>): Field[] => {
-  const wanted = new Set(fields);
-  return FIELDS.filter((field) => wanted.has(field));
+  const included = new Set(fields);
+  return FIELDS.filter((field) => included.has(field));
 };
 
 /** @throws RackError `bad-argument` for wrong options or after too many mistakes, `cancelled` */
 export async function interview(options: Interview): Promise<Answers> {
-  const { given, judge, ask, tell, questionOf, proposalOf } = options;
-  const openFields = FIELDS.filter((field) => given[field] === undefined);
-  refuseOptions(judge(given));
-  let answers: Answers = given;
-  let wrong: readonly Field[] = [];
+  const { optionAnswers, judge, ask, show, formatQuestion, propose } = options;
+  const openFields = FIELDS.filter((field) => optionAnswers[field] === undefined);
+  refuseOptions(judge(optionAnswers));
+  let answers: Answers = optionAnswers;
+  let wrongFields: readonly Field[] = [];
   let mistakes = 0;
-  /** Valid answers, proposed again when another was wrong. */
+  /** The valid answers, which are proposed again if another answer was wrong. */
   let validAnswers: Answers = {};
-  for (let open = openFields; open.length > 0; ) {
-    const [field, ...rest] = open;
+  for (let pendingFields = openFields; pendingFields.length > 0; ) {
+    const [field, ...laterFields] = pendingFields;
     if (field === undefined) break;
-    const settledAs = wrong.includes(field) ? undefined : await options.settle?.(field, answers);
-    if (settledAs !== undefined) {
-      answers = { ...answers, [field]: settledAs };
-      open = rest;
+    const derivedAnswer = wrongFields.includes(field) ? undefined : await options.derive?.(field, answers);
+    if (derivedAnswer !== undefined) {
+      answers = { ...answers, [field]: derivedAnswer };
+      pendingFields = laterFields;
       continue;
     }
-    const typed = answers[field];
-    const isWrong = wrong.includes(field);
-    // The mode is one of two words; in a name or an address, mostly one character is wrong.
-    const isMended = isWrong && field !== 'mode';
+    const typedAnswer = answers[field];
+    const isWrong = wrongFields.includes(field);
+    // In a name or an address, mostly one character is wrong. The mode is one of two words.
+    const prefillsTyped = isWrong && field !== 'mode';
     if (field === 'interface') validAnswers = {};
-    else if (!isWrong && typed !== undefined) validAnswers = { ...validAnswers, [field]: typed };
-    const proposal = isWrong || typed === undefined ? (validAnswers[field] ?? proposalOf(field, answers)) : typed;
-    answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
-    open = rest;
+    else if (!isWrong && typedAnswer !== undefined) validAnswers = { ...validAnswers, [field]: typedAnswer };
+    const proposal =
+      isWrong || typedAnswer === undefined ? (validAnswers[field] ?? propose(field, answers)) : typedAnswer;
+    answers = {
+      ...answers,
+      [field]: await ask(formatQuestion(field), proposal, prefillsTyped ? typedAnswer : undefined),
+    };
+    pendingFields = laterFields;
     // Open questions are not judged.
-    const settled = pickAnswers(answers, (answered) => !rest.includes(answered));
-    const problems = judge(settled);
+    const judgedAnswers = pickAnswers(answers, (answered) => !laterFields.includes(answered));
+    const problems = judge(judgedAnswers);
     if (problems.length === 0) continue;
     mistakes += 1;
     if (mistakes > MISTAKES_MAX) throw new RackError('bad-argument', 'no usable answers; nothing was written');
-    const named = problems.flatMap(({ fields }) => fields);
-    wrong = sortFields(named).filter(
+    const problemFields = problems.flatMap(({ fields }) => fields);
+    wrongFields = sortFields(problemFields).filter(
       (mistaken) => openFields.includes(mistaken) && isWrongAlone(mistaken, answers, judge),
     );
-    const again = wrong.length > 0 ? wrong : findRelated(named, settled, openFields);
-    if (again.length === 0) refuseOptions(problems);
-    tell(`That does not work:\n${problems.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
+    const fieldsToRepeat = wrongFields.length > 0 ? wrongFields : findRelated(problemFields, judgedAnswers, openFields);
+    if (fieldsToRepeat.length === 0) refuseOptions(problems);
+    show(`That does not work:\n${problems.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
     // Another network may have another DHCP server.
-    const repeated = again.includes('interface') && openFields.includes('mode') ? (['mode'] as const) : [];
-    open = sortFields([...again, ...repeated, ...rest]);
+    const modeToRepeat = fieldsToRepeat.includes('interface') && openFields.includes('mode') ? (['mode'] as const) : [];
+    pendingFields = sortFields([...fieldsToRepeat, ...modeToRepeat, ...laterFields]);
   }
   return answers;
 }
@@ -98,19 +105,23 @@ const pickAnswers = (answers: Answers, test: (field: Field) => boolean): Answers
     FIELDS.filter((field) => answers[field] !== undefined && test(field)).map((field) => [field, answers[field]]),
   );
 
-/** True if an answer is wrong with the interface as the only other answer. */
+/** True if an answer is wrong even with the interface as the only other answer. */
 function isWrongAlone(field: Field, answers: Answers, judge: Interview['judge']): boolean {
-  const alone = pickAnswers(answers, (other) => other === field || other === 'interface');
-  return judge(alone).some(({ fields }) => fields.includes(field));
+  const answerAlone = pickAnswers(answers, (other) => other === field || other === 'interface');
+  return judge(answerAlone).some(({ fields }) => fields.includes(field));
 }
 
-/** Typed answers that contradict each other or an option. */
-function findRelated(named: readonly Field[], answers: Answers, asked: readonly Field[]): readonly Field[] {
-  const isTyped = (field: Field): boolean => asked.includes(field) && answers[field] !== undefined;
-  const related = sortFields([...named, ...RELATED]).filter(isTyped);
+/** Finds the typed answers that contradict each other or an option. */
+function findRelated(
+  problemFields: readonly Field[],
+  answers: Answers,
+  askedFields: readonly Field[],
+): readonly Field[] {
+  const isTyped = (field: Field): boolean => askedFields.includes(field) && answers[field] !== undefined;
+  const related = sortFields([...problemFields, ...RELATED]).filter(isTyped);
   return related.length > 0 || !isTyped('interface') ? related : ['interface'];
 }
 
-function refuseOptions(found: readonly Mistake[]): void {
-  if (found.length > 0) throw new RackError('bad-argument', found.map(({ text }) => text).join('\n'));
+function refuseOptions(mistakes: readonly Mistake[]): void {
+  if (mistakes.length > 0) throw new RackError('bad-argument', mistakes.map(({ text }) => text).join('\n'));
 }

@@ -10,7 +10,7 @@ export type NameAnswer = (field: Field) => string;
  * The paths at which `check` reports a problem of each answer, relative to its network except for
  * DNS.
  */
-const PATHS: Readonly<Record<Field, string>> = {
+const PROBLEM_PATHS: Readonly<Record<Field, string>> = {
   interface: 'interface',
   mode: 'mode',
   router: 'router_ip',
@@ -32,7 +32,7 @@ const OTHER_FLAGS: ReadonlyMap<string, string> = new Map([
 /** `staticLow` is `--static-low`. */
 export const formatFlag: NameAnswer = (field) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-const TYPED: Readonly<Record<Field, string>> = {
+const ANSWER_NAMES: Readonly<Record<Field, string>> = {
   interface: 'interface',
   mode: 'who gives the addresses',
   router: 'router',
@@ -43,29 +43,37 @@ const TYPED: Readonly<Record<Field, string>> = {
   upstream: 'upstream DNS servers',
 };
 
-export const questionName: NameAnswer = (field) => TYPED[field];
+export const questionName: NameAnswer = (field) => ANSWER_NAMES[field];
 
-/** @param place the path of a problem, without that of the network */
-export const fieldsAt = (place: string): readonly Field[] =>
-  FIELDS.filter((field) => place === PATHS[field] || place.startsWith(`${PATHS[field]}[`));
+/** @param relativePath the path of a problem, without the path of the network */
+export const fieldsAt = (relativePath: string): readonly Field[] =>
+  FIELDS.filter(
+    (field) => relativePath === PROBLEM_PATHS[field] || relativePath.startsWith(`${PROBLEM_PATHS[field]}[`),
+  );
 
 /**
- * Keys become the names of answers. @param path its whole path @param place its path without that
- * of the network
+ * Formats a problem with the names of answers instead of keys. @param problem `path` is the whole
+ * path, `relativePath` the path within the network
  */
-export function mistakeText(problem: { path: string; place: string; message: string }, nameOf: NameAnswer): string {
-  const { path, place, message } = problem;
-  const [field] = fieldsAt(place);
-  const name = field === undefined ? (OTHER_FLAGS.get(path) ?? place) : nameOf(field);
-  return `${name}: ${inWords(message, nameOf)}`;
+export function mistakeText(
+  problem: { path: string; relativePath: string; message: string },
+  nameAnswer: NameAnswer,
+): string {
+  const { path, relativePath, message } = problem;
+  const [field] = fieldsAt(relativePath);
+  const name = field === undefined ? (OTHER_FLAGS.get(path) ?? relativePath) : nameAnswer(field);
+  return `${name}: ${replaceKeys(message, nameAnswer)}`;
 }
 
-/** `interface` and `mode` are also ordinary words in messages. */
-function inWords(message: string, nameOf: NameAnswer): string {
+/**
+ * Replaces keys by the names of answers, except `interface` and `mode`, which are also ordinary
+ * words in messages.
+ */
+function replaceKeys(message: string, nameAnswer: NameAnswer): string {
   let text = message.replace(/\bip (?=\d)/g, "the rack's address ");
   for (const field of FIELDS) {
     if (field === 'interface' || field === 'mode') continue;
-    text = text.replace(new RegExp(`\\b${PATHS[field].replace('.', '\\.')}\\b`, 'g'), nameOf(field));
+    text = text.replace(new RegExp(`\\b${PROBLEM_PATHS[field].replace('.', '\\.')}\\b`, 'g'), nameAnswer(field));
   }
   return text;
 }

@@ -1,10 +1,11 @@
 // `rackboot init`: makes a configuration for this host from questions or flags: a file, and the
 // network in the store.
 //
-//   findCandidates ─→ interview (a person) or takeProposals ─→ the file, then the store ─→ nextSteps
+//   findCandidates ─→ interview (a person) or acceptProposals ─→ the file, then the store ─→ nextSteps
 //   --no-interface ──────────────────────────────────────────────┘ without a network: the page, or a command, enables DHCP later
 //
-// Both look for other DHCP servers on the network, and judge the answers as `check` does.
+// `interview` and `acceptProposals` look for other DHCP servers on the network, and judge the
+// answers as `check` does.
 //
 // 1. `init` writes nothing that `rackboot check` would refuse.
 // 2. `init` never chooses the interface of the default route unasked, nor sets up a second DHCP
@@ -43,33 +44,33 @@ import { askConfig, cachedSettings, type FoundConfig } from '../terminal/config-
 import { print } from '../terminal/output.ts';
 import { agrees, confirmOnTerminal } from '../terminal/prompt.ts';
 import { takeReservations } from './hosts.ts';
-import { findCandidates, withFormer } from './init-candidates.ts';
-import { askPerson, type Draft, type DraftOptions, judgeAnswers, pickOptions, takeProposals } from './init-draft.ts';
+import { addFormerServers, findCandidates } from './init-candidates.ts';
+import { acceptProposals, askPerson, type Draft, type DraftOptions, judgeAnswers, pickOptions } from './init-draft.ts';
 import { findInitFile } from './init-file.ts';
 import { buildSettings, domainLines, findFormerDomain, type InitAnswers, renderConfig } from './init-proposal.ts';
 import { type Answers, FIELDS } from './init-questions.ts';
 import { formatFlag } from './init-words.ts';
 import { findLocalServers, type LocalServer, ownPortHolder } from './local-dhcp.ts';
-import { type NetworkOfRack, networkLosses, networksIn } from './networks.ts';
+import { findRackNetworks, type NetworkOfRack, networkLosses } from './networks.ts';
 import { withStoredSettings } from './settings-store.ts';
 import { submitEdits } from './store.ts';
 
 // The end of `rackboot init`: the commands to run next.
 
-interface InitPlace {
+interface InitTarget {
   readonly file: string;
   /** True if commands and the service read this file by default. */
   readonly isDefaultFile: boolean;
   readonly tree: string;
   readonly pageUrl: string;
-  /** True if the page is to enable DHCP. */
-  readonly isBare?: boolean | undefined;
+  /** True if no network is configured, and the page is to enable DHCP. */
+  readonly hasNoNetwork?: boolean | undefined;
   /** True if the service's unit is installed. */
   readonly hasUnit: boolean;
   readonly isRoot: boolean;
   /** The command that runs this installation here: `rackboot`, or `node bin/rackboot.js`. */
   readonly program: string;
-  /** The remote region, and the rack's name there; undefined: the rack has its own region. */
+  /** The remote region, and the rack's name there; undefined if the rack has its own region. */
   readonly remote?: { readonly url: string; readonly rack: string } | undefined;
   /** True if the service runs already. */
   readonly isStarted?: boolean;
@@ -77,33 +78,33 @@ interface InitPlace {
 
 const INSTALL = 'docs/first-machine.md, "Install the rack"';
 
-/** The lines, each a command and its purpose. */
+/** Formats the next commands, each in a line with its purpose. */
 export function nextSteps({
   file,
   isDefaultFile,
   tree,
   pageUrl,
-  isBare,
+  hasNoNetwork,
   hasUnit,
   isRoot,
   program,
   remote,
   isStarted = false,
-}: InitPlace): readonly string[] {
+}: InitTarget): readonly string[] {
   const sudo = isRoot ? 'sudo ' : '';
-  const which = isDefaultFile ? '' : ` --config ${file}`;
-  const own = (words: string): string => `${sudo}${program} ${words}${which}`;
+  const configFlag = isDefaultFile ? '' : ` --config ${file}`;
+  const ownCommand = (words: string): string => `${sudo}${program} ${words}${configFlag}`;
   const start =
     hasUnit && isDefaultFile
       ? ([`${sudo}systemctl enable --now ${unitsToEnable()}`, 'starts the service now and at each boot'] as const)
-      : ([own('run'), `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
+      : ([ownCommand('run'), `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
   const steps: readonly (readonly [command: string, what: string])[] = [
-    [own('images build'), `builds the files that machines load, in ${tree}`],
+    [ownCommand('images build'), `builds the files that machines load, in ${tree}`],
     ...(remote === undefined
       ? ([
           [
-            own('createadmin --username admin'),
-            `creates the account for ${pageUrl}${isBare ? ', which then leads through the setup' : ''}`,
+            ownCommand('createadmin --username admin'),
+            `creates the account for ${pageUrl}${hasNoNetwork ? ', which then leads through the setup' : ''}`,
           ],
         ] as const)
       : []),
@@ -116,16 +117,16 @@ export function nextSteps({
             `on the host of ${remote.url}: lets this rack serve machines`,
           ],
         ] as const)),
-    [own('doctor'), 'then checks the rack as a machine would see it'],
+    [ownCommand('doctor'), 'then checks the rack as a machine would see it'],
   ];
   const width = Math.max(...steps.map(([command]) => command.length));
   return ['Next:', ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`)];
 }
 
-interface GivenFlags extends Omit<InitFlags, 'interface' | 'stateDir'> {
+interface RawInitFlags extends Omit<InitFlags, 'interface' | 'stateDir'> {
   /** False with --no-interface. */
   readonly interface?: string | false | undefined;
-  /** Undefined: that of the present file, or the default. */
+  /** The state directory; undefined for the one in the present file, or the default. */
   readonly stateDir?: string | undefined;
 }
 
@@ -134,11 +135,11 @@ interface InitFlags extends Answers {
   readonly name?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
-  /** URL of the remote region; undefined: this rack has its own. */
+  /** The URL of the remote region; undefined if this rack has its own. */
   readonly region?: string | undefined;
-  /** Accept every proposal without asking. */
+  /** True to accept every proposal without asking. */
   readonly yes: boolean;
-  /** Replace an existing file. */
+  /** True to replace an existing file. */
   readonly force: boolean;
 }
 
@@ -146,54 +147,62 @@ interface InitFlags extends Answers {
  * Writes the configuration and stores the network. @throws RackError `bad-argument`,
  * `already-exists`, `store-unwritable`, `cancelled`
  */
-export async function initConfig(given: GivenFlags): Promise<number> {
-  const { interface: name, config } = given;
-  const { stateDir = existsSync(config) ? loadStateDir(config, true).stateDir : DEFAULT_STATE_DIR } = given;
-  const rest = { ...given, stateDir, interface: undefined };
-  return name === false ? await initBare(rest) : await initWithNetwork({ ...rest, interface: name });
+export async function initConfig(rawFlags: RawInitFlags): Promise<number> {
+  const { interface: name, config } = rawFlags;
+  const { stateDir = existsSync(config) ? loadStateDir(config, true).stateDir : DEFAULT_STATE_DIR } = rawFlags;
+  const initFlags = { ...rawFlags, stateDir, interface: undefined };
+  return name === false
+    ? await initWithoutNetwork(initFlags)
+    : await initWithNetwork({ ...initFlags, interface: name });
 }
 
 /** @throws RackError as `initConfig` */
-async function initBare(given: InitFlags): Promise<number> {
-  const idle = FIELDS.filter((field) => field !== 'upstream' && given[field] !== undefined);
-  if (idle.length > 0)
+async function initWithoutNetwork(given: InitFlags): Promise<number> {
+  const unusedFields = FIELDS.filter((field) => field !== 'upstream' && given[field] !== undefined);
+  if (unusedFields.length > 0)
     throw new RackError(
       'bad-argument',
-      `${idle.map(formatFlag).join(', ')}: --no-interface leaves the networks to the page`,
+      `${unusedFields.map(formatFlag).join(', ')}: --no-interface leaves the networks to the page`,
     );
-  const flags = repeatOwn(given);
+  const flags = prepareFlags(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
   await confirmReplacement(flags);
-  const drafted = judgeAnswers({ make: makeWith(flags) }, { upstream: given.upstream }, undefined);
-  if (drafted.draft === undefined)
-    throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
-  const place = findPlace(flags, drafted.draft.answers);
-  const holders = findPortConflicts(wantedPorts(drafted.draft.config), ownPortHolder(flags));
-  const offer = offerIn(place, isAsked(flags) && holders.every(isHarmless));
-  writeConfig(flags, drafted.draft.text);
-  if (flags.region === undefined && (flags.force || buildSettings(drafted.draft.answers).length > 0))
-    await storeNetwork(flags, drafted.draft);
+  const judged = judgeAnswers({ make: createRenderer(flags) }, { upstream: given.upstream }, undefined);
+  if (judged.draft === undefined)
+    throw new RackError('bad-argument', judged.mistakes.map(({ text }) => text).join('\n'));
+  const target = buildInitTarget(flags, judged.draft.answers);
+  const holders = findPortConflicts(wantedPorts(judged.draft.config), ownPortHolder(flags));
+  const offerStart = createServiceOffer(target, mayAsk(flags) && holders.every(isHarmless));
+  writeConfig(flags, judged.draft.text);
+  if (flags.region === undefined && (flags.force || buildSettings(judged.draft.answers).length > 0))
+    await storeNetwork(flags, judged.draft);
   for (const line of closedLines(judgePorts({ absent: [], portHolders: holders }))) print(line);
-  for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
+  for (const line of nextSteps({ ...target, isStarted: await offerStart() })) print(line);
   return 0;
 }
 
-const isAsked = ({ yes }: InitFlags): boolean => !yes && process.stdin.isTTY === true;
+const mayAsk = ({ yes }: InitFlags): boolean => !yes && process.stdin.isTTY === true;
 
-/** What asks a person whether the service shall start, where init can start it; nobody else is asked. */
-const offerIn = ({ hasUnit, isDefaultFile, isRoot }: InitPlace, hasPerson: boolean): (() => Promise<boolean>) =>
+/**
+ * Creates the question whether the service shall start. It is asked only of a person, and only
+ * where `init` can start the service.
+ */
+const createServiceOffer = (
+  { hasUnit, isDefaultFile, isRoot }: InitTarget,
+  hasPerson: boolean,
+): (() => Promise<boolean>) =>
   hasPerson && hasUnit && isDefaultFile && isRoot ? prepareServiceOffer() : async () => false;
 
 /**
- * Says which networks `--force` removes, and asks. @throws RackError `cancelled`, `bad-argument`
+ * Prints which networks `--force` removes, and asks. @throws RackError `cancelled`, `bad-argument`
  * without a terminal and --yes
  */
 async function confirmReplacement({ config, stateDir, force, region, yes }: InitFlags): Promise<void> {
-  const present = force && region === undefined ? networksIn(config, stateDir) : [];
-  if (present.length === 0) return;
+  const presentNetworks = force && region === undefined ? findRackNetworks(config, stateDir) : [];
+  if (presentNetworks.length === 0) return;
   print('--force removes the networks of this rack, with their reservations and options:');
-  for (const line of await networkLosses(present, stateDir)) print(`  ${line}`);
+  for (const line of await networkLosses(presentNetworks, stateDir)) print(`  ${line}`);
   print('To keep them, and serve another one: rackboot networks add INTERFACE');
   if (!yes && process.stdin.isTTY !== true)
     throw new RackError(
@@ -205,55 +214,57 @@ async function confirmReplacement({ config, stateDir, force, region, yes }: Init
 
 /**
  * Offers to add a network on a rack that has some, unless the person asked to replace them.
- * @returns undefined: there is no network yet
+ * @returns the exit code of `networks add`; undefined if there is no network yet
  */
 async function offerAddition(given: InitFlags): Promise<number | undefined> {
   const { config, stateDir, force, region } = given;
-  const present = force || region !== undefined || !existsSync(config) ? [] : networksIn(config, stateDir);
-  if (present.length === 0 || !isAsked(given)) return undefined;
-  print(`${config} exists, and this rack has ${present.map(({ text }) => text).join(', ')}.`);
+  const presentNetworks =
+    force || region !== undefined || !existsSync(config) ? [] : findRackNetworks(config, stateDir);
+  if (presentNetworks.length === 0 || !mayAsk(given)) return undefined;
+  print(`${config} exists, and this rack has ${presentNetworks.map(({ text }) => text).join(', ')}.`);
   if (!(await agrees('Add another network?'))) throw new RackError('cancelled', 'nothing was changed');
   const { addNetwork } = await import('./networks.ts');
   return await addNetwork(given);
 }
 
 async function initWithNetwork(given: InitFlags): Promise<number> {
-  const added = await offerAddition(given);
-  if (added !== undefined) return added;
+  const additionExitCode = await offerAddition(given);
+  if (additionExitCode !== undefined) return additionExitCode;
   const hostNetworks = findCandidates(given.interface);
-  const local = findLocalServers(
+  const localServers = findLocalServers(
     hostNetworks.map(({ name }) => name),
     ownPortHolder(given),
   );
-  const candidates = withFormer(hostNetworks, local);
-  // Answers that cannot be written would be wasted.
-  const flags = repeatOwn(given);
+  const candidates = addFormerServers(hostNetworks, localServers);
+  // Check this first: answers that cannot be written would be wasted.
+  const flags = prepareFlags(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
   await confirmReplacement(flags);
-  const hasPerson = isAsked(flags);
-  const options = { given: pickOptions(flags), candidates, make: makeWith(flags) };
-  const drafted = hasPerson ? await askPerson(options) : await takeProposals(options);
+  const hasPerson = mayAsk(flags);
+  const options = { optionAnswers: pickOptions(flags), candidates, make: createRenderer(flags) };
+  const drafted = hasPerson ? await askPerson(options) : await acceptProposals(options);
   // Storing may switch to the owner of the state directory; the next steps are for the user who
   // started `init`.
-  const place = findPlace(flags, drafted.answers);
-  const servers = local.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
+  const target = buildInitTarget(flags, drafted.answers);
+  const servers = localServers.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
   const holders = findPortConflicts(wantedPorts(drafted.config), ownPortHolder(flags));
-  // A person frees the ports first.
-  const offer = offerIn(place, hasPerson && holders.every(isHarmless));
+  // If another program holds a port, a person must free it before the start.
+  const offerStart = createServiceOffer(target, hasPerson && holders.every(isHarmless));
   try {
     writeConfig(flags, drafted.text);
     if (flags.region === undefined) await storeNetwork(flags, drafted);
   } catch (error) {
     if (!hasPerson || !(error instanceof RackError)) throw error;
-    const again = `To give the same answers again: ${formatInitCommand(flags, drafted.answers)}`;
-    throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
+    const repeatHint = `To give the same answers again: ${formatInitCommand(flags, drafted.answers)}`;
+    throw new RackError(error.code, `${error.message}\n${repeatHint}`, { cause: error });
   }
-  const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
+  const wasTakenOver =
+    servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
   for (const line of domainLines(drafted.answers)) print(line);
-  for (const server of servers) for (const line of leftLines(server, isTaken)) print(line);
+  for (const server of servers) for (const line of remainingStepLines(server, wasTakenOver)) print(line);
   for (const line of closedLines(judgePorts({ absent: [], portHolders: holders }))) print(line);
-  for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
+  for (const line of nextSteps({ ...target, isStarted: await offerStart() })) print(line);
   // The region runs these programs.
   if (flags.region === undefined) for (const line of missingProgramLines()) print(line);
   return 0;
@@ -270,8 +281,8 @@ async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], 
   const { config } = flags;
   for (const { reservations, leaseFiles } of servers) {
     const taken = await takeReservations(config, reservations, false);
-    for (const line of taken.without) print(`Without    ${line}`);
-    for (const line of taken.left) print(`Not taken  ${line}`);
+    for (const line of taken.incomplete) print(`Without    ${line}`);
+    for (const line of taken.skipped) print(`Not taken  ${line}`);
     if (reservations.length > 0) print(`${counted(taken.taken.length, 'reservation')} taken over.`);
     if (leaseFiles.length > 0)
       await importLeases({ config, files: leaseFiles, format: undefined, dryRun: false, json: false });
@@ -280,26 +291,29 @@ async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], 
 }
 
 /**
- * What is left to do about another server on this host. @param isTaken true: its leases and
- * reservations are taken over
+ * Describes what remains to be done about another server on this host. @param wasTakenOver true if
+ * its leases and reservations were taken over
  */
-function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: boolean): readonly string[] {
+function remainingStepLines({ name, leaseFiles, configFiles }: LocalServer, wasTakenOver: boolean): readonly string[] {
   const stop = `Stop ${name} before the rack starts. Of its options, at most the router and the domain are taken over: \`rackboot config show cluster_interfaces\` shows those of the rack.`;
   const leases = leaseFiles.length === 0 ? [] : [`  rackboot leases import ${leaseFiles.map(shellWord).join(' ')}`];
-  if (isTaken)
+  if (wasTakenOver)
     return leases.length === 0 ? [stop] : [`${stop} For leases that it gives until then, repeat:`, ...leases];
   const hosts = configFiles.length === 0 ? [] : [`  rackboot hosts import ${configFiles.map(shellWord).join(' ')}`];
   const commands = [...hosts, ...leases];
   return commands.length === 0 ? [stop] : [`${stop} Not taken over, which these commands do:`, ...commands];
 }
 
-/** A new file, and the network in the store or, with a remote region, in the file. */
-const makeWith =
+/**
+ * Creates the renderer of a new file. The network is in the store or, with a remote region, in the
+ * file.
+ */
+const createRenderer =
   (flags: InitFlags): DraftOptions['make'] =>
-  (taken, proposal) => {
+  (answered, proposal) => {
     const { stateDir, domain, region, name = defaultName() } = flags;
-    const formerDomain = findFormerDomain(taken, domain, proposal);
-    const answers: InitAnswers = { ...taken, name, stateDir, domain, region, proposal, formerDomain };
+    const formerDomain = findFormerDomain(answered, domain, proposal);
+    const answers: InitAnswers = { ...answered, name, stateDir, domain, region, proposal, formerDomain };
     const text = renderConfig(answers);
     let stored: Settings = {};
     for (const { key, value } of region === undefined ? buildSettings(answers) : []) {
@@ -319,32 +333,34 @@ function refuseRegion({ region }: InitFlags): void {
   );
 }
 
-interface Prepared extends InitFlags {
+interface PreparedFlags extends InitFlags {
   /**
-   * The file is that of an earlier `init`, and the store has lost its network, as after `reset`. No
-   * stored network is replaced.
+   * True if the file is from an earlier `init`, and the store has lost its network, as after
+   * `reset`. No stored network is replaced.
    */
-  readonly repeats: boolean;
+  readonly rewritesOwnFile: boolean;
 }
 
-/** The name of a repeated file stays. */
-function repeatOwn(flags: InitFlags): Prepared {
+/**
+ * Decides whether the file of an earlier `init` may be written again. Such a file keeps its name.
+ */
+function prepareFlags(flags: InitFlags): PreparedFlags {
   const { config, stateDir, name, region } = flags;
-  if (flags.force || !existsSync(config)) return { ...flags, repeats: false };
+  if (flags.force || !existsSync(config)) return { ...flags, rewritesOwnFile: false };
   const former = findInitFile(config);
   if (region !== undefined || former?.stateDir !== stateDir || INTERFACES_KEY in cachedSettings(stateDir))
-    throw existsAlready(config, undefined, networksIn(config, stateDir));
-  return { ...flags, name: name ?? former.name, repeats: true };
+    throw toExistsError(config, undefined, findRackNetworks(config, stateDir));
+  return { ...flags, name: name ?? former.name, rewritesOwnFile: true };
 }
 
 function refuseUnwritable(flags: InitFlags): void {
-  for (const place of [flags.config, flags.stateDir]) {
-    const existing = nearestExisting(place);
+  for (const path of [flags.config, flags.stateDir]) {
+    const existing = nearestExisting(path);
     try {
       accessSync(existing, constants.W_OK);
     } catch (error) {
-      const whose = `${ownUserName()} may not write ${existing}`;
-      const text = `cannot write ${place}: ${whose}. Run this as root, or name other places with --config and --state-dir`;
+      const reason = `${ownUserName()} may not write ${existing}`;
+      const text = `cannot write ${path}: ${reason}. Run this as root, or name other places with --config and --state-dir`;
       throw new RackError('store-unwritable', text, { cause: error });
     }
   }
@@ -353,25 +369,28 @@ function refuseUnwritable(flags: InitFlags): void {
 const nearestExisting = (path: string): string =>
   existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path));
 
-function existsAlready(file: string, cause?: unknown, present: readonly NetworkOfRack[] = []): RackError {
-  const has = present.map(({ text }) => text).join(', ');
+function toExistsError(file: string, cause?: unknown, present: readonly NetworkOfRack[] = []): RackError {
+  const networksText = present.map(({ text }) => text).join(', ');
   const text =
     present.length === 0
       ? 'edit it, or replace it with --force'
-      : `and this rack has ${has}. To add a network: rackboot networks add INTERFACE. To remove these and begin anew: --force`;
+      : `and this rack has ${networksText}. To add a network: rackboot networks add INTERFACE. To remove these and begin anew: --force`;
   return new RackError('already-exists', `${file} exists${present.length === 0 ? '; ' : ', '}${text}`, { cause });
 }
 
 /** The service's user reads the file: mode 644, and new directories 755, whatever root's umask. */
-function writeConfig(flags: Prepared, text: string): void {
+function writeConfig(flags: PreparedFlags, text: string): void {
   const mask = process.umask(0o022);
   try {
     mkdirSync(dirname(flags.config), { recursive: true });
-    const named = nameDocuments(text, ownDocuments(dirname(flags.config)));
-    writeFileSync(flags.config, named, { flag: flags.force || flags.repeats ? 'w' : 'wx', mode: 0o644 });
+    const documentedText = nameDocuments(text, ownDocuments(dirname(flags.config)));
+    writeFileSync(flags.config, documentedText, {
+      flag: flags.force || flags.rewritesOwnFile ? 'w' : 'wx',
+      mode: 0o644,
+    });
   } catch (error) {
     if (osErrorCode(error) === 'EEXIST') {
-      throw existsAlready(flags.config, error);
+      throw toExistsError(flags.config, error);
     }
     throw new RackError('store-unwritable', `cannot write ${flags.config}: ${errorText(error)}`, { cause: error });
   } finally {
@@ -381,14 +400,14 @@ function writeConfig(flags: Prepared, text: string): void {
 }
 
 /** Stores a network; with --force it replaces the stored ones. */
-async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promise<void> {
-  const own = `${INTERFACES_KEY}.${answers.proposal?.name}`;
+async function storeNetwork(flags: PreparedFlags, { answers, values }: Draft): Promise<void> {
+  const ownKey = `${INTERFACES_KEY}.${answers.proposal?.name}`;
   const running = flags.force ? await findRunning(flags.config) : undefined;
-  if (running === undefined) await storeStopped(flags, { answers, values }, own);
+  if (running === undefined) await storeStopped(flags, { answers, values }, ownKey);
   else {
-    // It would not learn of a change behind its back.
+    // A running daemon would not notice a change made directly in the store.
     const former = listInterfaces(running.stored).map((entry) => `${INTERFACES_KEY}.${interfaceName(entry)}`);
-    await submitEdits(running, { config: flags.config }, [...removals(former, own), ...buildSettings(answers)]);
+    await submitEdits(running, { config: flags.config }, [...removalEdits(former, ownKey), ...buildSettings(answers)]);
   }
   if (answers.proposal === undefined) return;
   const { name, network } = answers.proposal;
@@ -397,8 +416,8 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
   );
 }
 
-const removals = (keys: readonly string[], own: string): readonly SettingEdit[] =>
-  keys.filter((key) => key !== own).map((key) => ({ key, value: undefined }));
+const removalEdits = (keys: readonly string[], ownKey: string): readonly SettingEdit[] =>
+  keys.filter((key) => key !== ownKey).map((key) => ({ key, value: undefined }));
 
 /** The configuration of the daemon that runs on the state directory of this file. */
 async function findRunning(file: string): Promise<FoundConfig | undefined> {
@@ -411,30 +430,30 @@ async function findRunning(file: string): Promise<FoundConfig | undefined> {
 }
 
 async function storeStopped(
-  flags: Prepared,
+  flags: PreparedFlags,
   { answers, values }: Pick<Draft, 'answers' | 'values'>,
-  own: string,
+  ownKey: string,
 ): Promise<void> {
-  const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
-  await withStoredSettings(place, async (settings, by) => {
+  const settingsPlace = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
+  await withStoredSettings(settingsPlace, async (settings, username) => {
     const stored = settings.list().filter(({ rack }) => rack === settings.findRack('master'));
     const refuse = (why: string): never => {
       throw new RackError('bad-argument', `${flags.config} is written, but the network is not stored: ${why}`);
     };
-    // The file next to the store, by which a repetition is allowed, may be missing or old.
-    if (flags.repeats && stored.some(({ key }) => key.startsWith(`${INTERFACES_KEY}.`)))
+    // The cache next to the store, by which a repetition is allowed, may be missing or outdated.
+    if (flags.rewritesOwnFile && stored.some(({ key }) => key.startsWith(`${INTERFACES_KEY}.`)))
       refuse(
         'the store has a network already. To add one: rackboot networks add INTERFACE. To replace it: rackboot init --force',
       );
-    const former = removals(flags.force ? stored.map(({ key }) => key) : [], own);
-    const refusal = await settings.change('', [...former, ...buildSettings(answers)], by);
+    const former = removalEdits(flags.force ? stored.map(({ key }) => key) : [], ownKey);
+    const refusal = await settings.change('', [...former, ...buildSettings(answers)], username);
     if (refusal !== undefined) refuse(refusal.text);
   });
 }
 
 /** The command that gives the same answers and replaces the stored networks. */
 function formatInitCommand(flags: InitFlags, answers: InitAnswers): string {
-  const named: readonly (readonly [option: string, value: string | undefined])[] = [
+  const optionValues: readonly (readonly [option: string, value: string | undefined])[] = [
     ['--config', flags.config === RACK_CONFIG ? undefined : flags.config],
     ['--state-dir', flags.stateDir],
     ['--name', flags.name],
@@ -443,18 +462,20 @@ function formatInitCommand(flags: InitFlags, answers: InitAnswers): string {
     ['--domain', answers.domain],
     ['--region', answers.region],
   ];
-  const words = named.flatMap(([option, value]) => (value === undefined ? [] : [`${option} ${shellWord(value)}`]));
-  return `rackboot init --force ${words.join(' ')}`;
+  const options = optionValues.flatMap(([option, value]) =>
+    value === undefined ? [] : [`${option} ${shellWord(value)}`],
+  );
+  return `rackboot init --force ${options.join(' ')}`;
 }
 
-function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: InitAnswers): InitPlace {
+function buildInitTarget({ config, stateDir, region }: InitFlags, { proposal, name }: InitAnswers): InitTarget {
   return {
     remote: region === undefined ? undefined : { url: region, rack: name },
     file: config,
     isDefaultFile: config === RACK_CONFIG,
     tree: join(stateDir, 'boot'),
     pageUrl: `http://${pageHost(proposal)}:${REGION_PORT}/MAAS/`,
-    isBare: proposal === undefined,
+    hasNoNetwork: proposal === undefined,
     hasUnit: isUnitInstalled(),
     isRoot: process.geteuid?.() === 0,
     program: ownProgram(),
@@ -467,14 +488,14 @@ function pageHost(proposal: InitAnswers['proposal']): string {
 }
 
 /**
- * Prepares the offer to start the service, which nothing else starts or enables, while this process
- * is root's: storing the network makes it the service user's, who may start nothing.
- * @returns asks the person; true if the service runs then
+ * Prepares the offer to start the service, while this process still runs as root. Storing the
+ * network switches it to the service's user, who may start nothing. Nothing else starts or enables
+ * the service. @returns a function that asks the person, and returns true if the service then runs
  */
 function prepareServiceOffer(): () => Promise<boolean> {
   const units = unitsToEnable();
   const backup = units.includes('backup') ? ', with a backup each night' : '';
-  // It waits for a line. Without one it ends with this process.
+  // The child waits for a line. Without one, it ends with this process.
   const child = spawn('sh', ['-c', `read -r line && exec systemctl enable --now ${units}`], {
     stdio: ['pipe', 'inherit', 'inherit'],
   });

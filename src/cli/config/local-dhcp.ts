@@ -23,7 +23,7 @@ const SERVER_PORT = 67;
 const FILES_MAX = 256;
 const BYTES_MAX = 16 * 1024 * 1024;
 
-interface Program {
+interface ServerProgram {
   readonly format: ReservationFormat;
   /** The options that name its configuration, and its leases. */
   readonly configOptions: readonly string[];
@@ -33,7 +33,7 @@ interface Program {
 }
 
 /** The DHCP servers by the names of their programs, with the paths of Debian and Fedora. */
-const PROGRAMS: Readonly<Record<string, Program>> = {
+const PROGRAMS: Readonly<Record<string, ServerProgram>> = {
   dnsmasq: {
     format: 'dnsmasq',
     configOptions: ['-C', '--conf-file', '-7', '--conf-dir', '--dhcp-hostsfile', '--dhcp-hostsdir'],
@@ -67,7 +67,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 export interface LocalServer {
   /** `dnsmasq (process 12, dnsmasq.service)`, or the user who owns the process. */
   readonly name: string;
-  /** Where it has the port. */
+  /** The interfaces on which it has the port. */
   readonly interfaces: ReadonlySet<string>;
   readonly reservations: readonly ForeignReservation[];
   readonly ranges: readonly ForeignRange[];
@@ -78,19 +78,22 @@ export interface LocalServer {
   readonly leaseFiles: readonly string[];
 }
 
-/** The process that may hold the ports: the rack that runs on this state directory. */
+/** Finds the process that may hold the ports: the rack that runs on this state directory. */
 export const ownPortHolder = ({ stateDir }: { readonly stateDir: string }): ExpectedHolder => {
   const pid = stateHolder(stateDir);
   return { pid, isHidden: pid !== undefined };
 };
 
 /** The servers that have the DHCP port of these interfaces, except the rack. */
-export function findLocalServers(interfaces: readonly string[], rightful: ExpectedHolder): readonly LocalServer[] {
+export function findLocalServers(
+  interfaces: readonly string[],
+  expectedHolder: ExpectedHolder,
+): readonly LocalServer[] {
   const setting = 'cluster_interfaces';
-  const wanted = interfaces.map(
+  const dhcpPorts = interfaces.map(
     (device) => ({ protocol: 'UDP', address: ANY, port: SERVER_PORT, device, setting }) as const,
   );
-  return findPortConflicts(wanted, rightful).map((holder) => {
+  return findPortConflicts(dhcpPorts, expectedHolder).map((holder) => {
     const { process: owner, ports } = holder;
     const program = PROGRAMS[owner?.name ?? ''];
     return {
@@ -101,25 +104,32 @@ export function findLocalServers(interfaces: readonly string[], rightful: Expect
   });
 }
 
-type Files = Omit<LocalServer, 'name' | 'interfaces'>;
-const NO_FILES: Files = { reservations: [], ranges: [], routers: [], domains: [], configFiles: [], leaseFiles: [] };
+type ServerFiles = Omit<LocalServer, 'name' | 'interfaces'>;
+const NO_FILES: ServerFiles = {
+  reservations: [],
+  ranges: [],
+  routers: [],
+  domains: [],
+  configFiles: [],
+  leaseFiles: [],
+};
 
-function readServerFiles(program: Program, argv: readonly string[]): Files {
+function readServerFiles(program: ServerProgram, argv: readonly string[]): ServerFiles {
   const optionPaths = optionValues(argv, program.configOptions).map((value) => value.split(',')[0] ?? '');
-  const waiting = optionPaths.some((path) => isFile(path)) ? optionPaths : [...program.configs, ...optionPaths];
+  const pendingPaths = optionPaths.some((path) => isFile(path)) ? optionPaths : [...program.configs, ...optionPaths];
   const reservations: ForeignReservation[] = [];
   const ranges: ForeignRange[] = [];
   const routers: Ipv4[] = [];
   const domains: string[] = [];
   const configFiles: string[] = [];
-  const seen = new Set<string>();
+  const visited = new Set<string>();
   let configuredLeaseFile: string | undefined;
-  for (const path of waiting) {
-    if (seen.has(path) || seen.size >= FILES_MAX) continue;
-    seen.add(path);
+  for (const path of pendingPaths) {
+    if (visited.has(path) || visited.size >= FILES_MAX) continue;
+    visited.add(path);
     const text = readTextFile(path);
     if (text === undefined) {
-      waiting.push(...filesIn(path));
+      pendingPaths.push(...filesIn(path));
       continue;
     }
     const read = readReservations(program.format, text);
@@ -129,7 +139,7 @@ function readServerFiles(program: Program, argv: readonly string[]): Files {
     domains.push(...read.domains);
     if (read.reservations.length + read.left.length > 0) configFiles.push(path);
     configuredLeaseFile = read.leaseFile ?? configuredLeaseFile;
-    waiting.push(...read.includes);
+    pendingPaths.push(...read.includes);
   }
   const [leaseFile = configuredLeaseFile] = optionValues(argv, program.leaseOptions);
   const leaseFiles = (leaseFile === undefined ? program.leases : [leaseFile]).filter(isFile);
@@ -137,10 +147,10 @@ function readServerFiles(program: Program, argv: readonly string[]): Files {
 }
 
 /** The values of options written `-C FILE`, `-CFILE`, `--conf-file=FILE` or `--conf-file FILE`. */
-function optionValues(words: readonly string[], options: readonly string[]): readonly string[] {
-  return words.flatMap((word, index) => {
+function optionValues(args: readonly string[], options: readonly string[]): readonly string[] {
+  return args.flatMap((word, index) => {
     for (const option of options) {
-      if (word === option) return [words[index + 1] ?? ''];
+      if (word === option) return [args[index + 1] ?? ''];
       if (option.startsWith('--') && word.startsWith(`${option}=`)) return [word.slice(option.length + 1)];
       if (option.length === 2 && word.startsWith(option)) return [word.slice(2)];
     }
@@ -150,7 +160,7 @@ function optionValues(words: readonly string[], options: readonly string[]): rea
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
-/** Undefined: it is no regular file, too large, or not readable. */
+/** Reads a text file; undefined if it is no regular file, too large, or not readable. */
 function readTextFile(path: string): string | undefined {
   try {
     const stats = statSync(path);

@@ -41,8 +41,8 @@ import { cachedSettings, type FoundConfig, findConfig } from '../terminal/config
 import { print, tableText } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { runAsOwner } from '../terminal/state-owner.ts';
-import { type Candidate, findCandidates, withFormer } from './init-candidates.ts';
-import { askPerson, type DraftOptions, pickOptions, takeProposals } from './init-draft.ts';
+import { addFormerServers, findCandidates, type InterfaceCandidate } from './init-candidates.ts';
+import { acceptProposals, askPerson, type DraftOptions, pickOptions } from './init-draft.ts';
 import { buildSettings, domainLines, findFormerDomain } from './init-proposal.ts';
 import type { Answers } from './init-questions.ts';
 import { findLocalServers, ownPortHolder } from './local-dhcp.ts';
@@ -52,31 +52,36 @@ import { awaitApplied, listLosses, refuseElsewhere, submitEdits } from './store.
 /** A network of the file or of the store. */
 export interface NetworkOfRack {
   readonly name: string;
-  /** For people: `eth1 10.20.0.0/24`. */
+  /** The name and address for people: `eth1 10.20.0.0/24`. */
   readonly text: string;
   readonly entry: Settings;
-  readonly isOfFile: boolean;
+  readonly isFromFile: boolean;
 }
 
 function buildNetworkList(values: Settings, stored: Settings): readonly NetworkOfRack[] {
-  const ofFile = new Set(listInterfaces(values).map(interfaceName));
+  const fileNames = new Set(listInterfaces(values).map(interfaceName));
   return listInterfaces(mergeSettings(values, stored).merged)
     .filter(isSettings)
     .map((entry) => {
       const name = interfaceName(entry);
-      return { name, text: [name, networkText(entry)].filter(Boolean).join(' '), entry, isOfFile: ofFile.has(name) };
+      return {
+        name,
+        text: [name, networkText(entry)].filter(Boolean).join(' '),
+        entry,
+        isFromFile: fileNames.has(name),
+      };
     });
 }
 
 /** The networks of a configuration and a state directory, which may both be missing. */
-export function networksIn(file: string, stateDir: string): readonly NetworkOfRack[] {
+export function findRackNetworks(file: string, stateDir: string): readonly NetworkOfRack[] {
   const read = existsSync(file) ? readConfigFile(readConfigText(file)) : undefined;
   return buildNetworkList(read?.ok === true ? read.file.values : {}, cachedSettings(stateDir));
 }
 
-/** A line for each network: what is lost with it. */
+/** Describes, in a line for each network, what is lost with it. */
 export async function networkLosses(networks: readonly NetworkOfRack[], stateDir: string): Promise<readonly string[]> {
-  const leases = await leasesIn(stateDir);
+  const leases = await listLeasedAddresses(stateDir);
   return networks.map(({ text, entry }) => {
     const network = parseNetwork(networkText(entry));
     const inUse = leases.filter((address) => network !== undefined && networkContains(network, address)).length;
@@ -85,8 +90,8 @@ export async function networkLosses(networks: readonly NetworkOfRack[], stateDir
   });
 }
 
-/** The addresses in use, by the running rack or what it left. */
-async function leasesIn(stateDir: string): Promise<readonly Ipv4[]> {
+/** The addresses in use, from the running rack or, without one, from its lease file. */
+async function listLeasedAddresses(stateDir: string): Promise<readonly Ipv4[]> {
   try {
     return (await runningLeases(stateDir)).map(({ address }) => address);
   } catch (error) {
@@ -94,21 +99,21 @@ async function leasesIn(stateDir: string): Promise<readonly Ipv4[]> {
   }
   if (!existsSync(join(stateDir, LEASE_FILE))) return [];
   const moment = readHostMoment(systemClock);
-  const left = runAsOwner(stateDir, () => datedLeases(stateDir, moment));
-  return left.filter((lease) => isActive(lease, moment.now)).map(({ address }) => address);
+  const storedLeases = runAsOwner(stateDir, () => datedLeases(stateDir, moment));
+  return storedLeases.filter((lease) => isActive(lease, moment.now)).map(({ address }) => address);
 }
 
 export async function listNetworks(where: Where): Promise<number> {
   const { config, file, stored } = await findConfig(where.config);
-  const all = buildNetworkList(file.values, stored);
-  const rows = all.map(({ name, entry, isOfFile }) => {
+  const rackNetworks = buildNetworkList(file.values, stored);
+  const rows = rackNetworks.map(({ name, entry, isFromFile: isOfFile }) => {
     const { interfaceName, management, proxy } = config.clusterInterfaces.find((served) => served.name === name) ?? {};
-    const gives = proxy === true ? 'boot information' : 'addresses';
+    const givenText = proxy === true ? 'boot information' : 'addresses';
     return [
       name,
       interfaceName ?? 'by relay agents',
       networkText(entry),
-      management === 0 ? 'nothing' : gives,
+      management === 0 ? 'nothing' : givenText,
       rangeText(entry, 'ip_range'),
       rangeText(entry, 'static_ip_range'),
       String(entry.router_ip ?? ''),
@@ -116,7 +121,7 @@ export async function listNetworks(where: Where): Promise<number> {
       isOfFile ? where.config : 'store',
     ];
   });
-  const head = [
+  const headings = [
     'NAME',
     'INTERFACE',
     'NETWORK',
@@ -127,10 +132,10 @@ export async function listNetworks(where: Where): Promise<number> {
     'HOSTS',
     'OWNER',
   ];
-  const table = tableText(head, rows, 'This rack serves no network. `rackboot networks add INTERFACE` adds one.');
+  const table = tableText(headings, rows, 'This rack serves no network. `rackboot networks add INTERFACE` adds one.');
   return printAnswer(
     where,
-    all.map(({ entry }) => entry),
+    rackNetworks.map(({ entry }) => entry),
     table,
   );
 }
@@ -140,7 +145,7 @@ const rangeText = (entry: Settings, field: 'ip_range' | 'static_ip_range'): stri
 
 interface AddFlags extends Answers {
   readonly config: string;
-  /** Of the network; default: that of the interface. */
+  /** The network's name. Default: the interface's name. */
   readonly name?: string | undefined;
   readonly yes: boolean;
 }
@@ -150,49 +155,49 @@ interface AddFlags extends Answers {
  * `cancelled`
  */
 export async function addNetwork(flags: AddFlags): Promise<number> {
-  const before = await findConfig(flags.config);
-  const served = before.config.clusterInterfaces.map(({ network }) => network);
+  const current = await findConfig(flags.config);
+  const served = current.config.clusterInterfaces.map(({ network }) => network);
   const hostNetworks = findCandidates(flags.interface, (network) =>
     served.some((other) => networksOverlap(other, network)),
   );
   const servers = findLocalServers(
     hostNetworks.map((candidate) => candidate.name),
-    ownPortHolder(before.config),
+    ownPortHolder(current.config),
   );
-  const candidates = withFormer(hostNetworks, servers);
+  const candidates = addFormerServers(hostNetworks, servers);
   const options: DraftOptions = {
-    given: { ...pickOptions(flags), upstream: '-' },
+    optionAnswers: { ...pickOptions(flags), upstream: '-' },
     candidates,
-    make: (answers, proposal) => makeIn(before, nameFor(before, flags, proposal), answers, proposal),
+    make: (answers, proposal) => renderWithNetwork(current, chooseName(current, flags, proposal), answers, proposal),
   };
-  const isAsked = !flags.yes && process.stdin.isTTY === true;
-  const { answers, config } = isAsked ? await askPerson(options) : await takeProposals(options);
+  const mayAsk = !flags.yes && process.stdin.isTTY === true;
+  const { answers, config } = mayAsk ? await askPerson(options) : await acceptProposals(options);
   const { proposal } = answers;
-  const name = nameFor(before, flags, proposal);
+  const name = chooseName(current, flags, proposal);
   const edits = buildSettings({ ...answers, domain: 'maas', upstream: undefined }, name);
-  refuseElsewhere(before, { config: flags.config }, 'set', edits);
+  refuseElsewhere(current, { config: flags.config }, 'set', edits);
   for (const line of closedLines(await closedListeners(config.stateDir, config))) print(line);
-  await storeEdits(flags.config, before, edits);
+  await storeEdits(flags.config, current, edits);
   for (const line of domainLines(answers, name)) print(line);
-  print(`${name}${proposal === undefined ? '' : ` ${formatNetwork(proposal.network)}`} ${outcome(before)}`);
+  print(`${name}${proposal === undefined ? '' : ` ${formatNetwork(proposal.network)}`} ${describeOutcome(current)}`);
   return 0;
 }
 
-/** A name that no network of the rack has. */
-function nameFor(
+/** Chooses a name that no network of the rack has. */
+function chooseName(
   { config }: FoundConfig,
   { name }: AddFlags,
-  proposal: Candidate | { name: string } | undefined,
+  proposal: InterfaceCandidate | { name: string } | undefined,
 ): string {
   if (name !== undefined) return name;
   return proposeName(proposal?.name ?? '', new Set(config.clusterInterfaces.map((served) => served.name)));
 }
 
-function makeIn(
+function renderWithNetwork(
   { config, file, path, stored }: FoundConfig,
   name: string,
   known: Answers,
-  proposal: Candidate | undefined,
+  proposal: InterfaceCandidate | undefined,
 ): ReturnType<DraftOptions['make']> {
   const { stateDir } = config;
   const domain = String(valueAt(mergeSettings(file.values, stored).merged, 'dns.domain') ?? 'maas');
@@ -208,34 +213,37 @@ function makeIn(
 }
 
 /** Stores the edits, and waits until a running rack has applied them. */
-async function storeEdits(file: string, before: FoundConfig, edits: readonly SettingEdit[]): Promise<void> {
-  const answer = await submitEdits(before, { config: file }, edits);
-  if (answer !== undefined) await awaitApplied(file, before, answer);
+async function storeEdits(file: string, current: FoundConfig, edits: readonly SettingEdit[]): Promise<void> {
+  const answer = await submitEdits(current, { config: file }, edits);
+  if (answer !== undefined) await awaitApplied(file, current, answer);
 }
 
-const outcome = ({ uuid }: FoundConfig): string =>
+const describeOutcome = ({ uuid }: FoundConfig): string =>
   uuid === undefined
     ? 'is stored. No daemon runs here; the next one serves it.'
     : 'is in force: `rackboot networks list`.';
 
 /**
- * The network of the store with this name. @throws RackError `not-found`, `bad-argument` for one of
- * the file
+ * Finds the network of this name in the store. @throws RackError `not-found`, `bad-argument` for a
+ * network of the file
  */
 function findStored({ file, stored, path }: FoundConfig, name: string): NetworkOfRack {
-  const all = buildNetworkList(file.values, stored);
-  const network = all.find((network) => network.name === name);
+  const rackNetworks = buildNetworkList(file.values, stored);
+  const network = rackNetworks.find((network) => network.name === name);
   if (network === undefined)
     throw new RackError(
       'not-found',
-      `${name}: this rack has no such network: ${all.map(({ text }) => text).join(', ') || 'it has none'}`,
+      `${name}: this rack has no such network: ${rackNetworks.map(({ text }) => text).join(', ') || 'it has none'}`,
     );
-  if (network.isOfFile)
+  if (network.isFromFile)
     throw new RackError('bad-argument', `${name}: ${path} has this network: change it in cluster_interfaces there`);
   return network;
 }
 
-/** Prints what goes, and asks. @throws RackError `bad-argument` without a terminal, `cancelled` */
+/**
+ * Prints what is removed, and asks. @throws RackError `bad-argument` without a terminal,
+ * `cancelled`
+ */
 async function confirmLosses(losses: readonly string[], question: string, yes: boolean): Promise<void> {
   for (const line of losses) print(`Removes  ${line}`);
   if (!yes && process.stdin.isTTY !== true)
@@ -264,28 +272,31 @@ const FIELDS_BY_OPTION = [
   ['management', 'management'],
   ['mode', 'mode'],
 ] as const;
-/** What another server gives in proxy mode. */
+/** The fields that proxy mode drops, because another server then gives the addresses. */
 const DROPPED_BY_PROXY = [...FIELDS_BY_OPTION.slice(0, 4).map(([, field]) => field), 'hosts', 'options'];
 
-/** The fields of a network after a change; `undefined`: removed. */
+/** The changed fields of a network; `undefined` for a removed one. */
 function changedFields(entry: Settings, flags: ChangeFlags): Record<string, SettingValue | undefined> {
   const proposed: Partial<ChangeFlags> =
     flags.mode === 'server' && entry.mode === 'proxy' ? proposeRanges(entry, flags) : {};
-  const wanted = FIELDS_BY_OPTION.flatMap(([option, field]) => {
+  const requestedFields = FIELDS_BY_OPTION.flatMap(([option, field]) => {
     const value = flags[option] ?? proposed[option];
-    const isNone = [value].flat().includes('-') || value === 'server';
-    return value === undefined ? [] : [[field, isNone ? undefined : value]];
+    const isRemoval = [value].flat().includes('-') || value === 'server';
+    return value === undefined ? [] : [[field, isRemoval ? undefined : value]];
   });
-  const dropped = flags.mode === 'proxy' ? DROPPED_BY_PROXY.map((field) => [field, undefined]) : [];
-  return Object.fromEntries([...dropped, ...wanted]);
+  const droppedFields = flags.mode === 'proxy' ? DROPPED_BY_PROXY.map((field) => [field, undefined]) : [];
+  return Object.fromEntries([...droppedFields, ...requestedFields]);
 }
 
-/** The ranges of a network in which this rack begins to give addresses, as `networks add` proposes them. */
+/**
+ * Proposes the ranges of a network in which this rack begins to give addresses, like
+ * `networks add`.
+ */
 function proposeRanges(entry: Settings, { router, ...typed }: ChangeFlags): Answers {
   const [address, network] = [parseIpv4(String(entry.ip)), parseNetwork(networkText(entry))];
   if (address === undefined || network === undefined) return {};
-  const offered = parseIpv4(String(router ?? entry.router_ip ?? ''));
-  return proposeAlongside({ name: interfaceName(entry), address, network }, offered, typed);
+  const offeredRouter = parseIpv4(String(router ?? entry.router_ip ?? ''));
+  return proposeAlongside({ name: interfaceName(entry), address, network }, offeredRouter, typed);
 }
 
 /**
@@ -294,22 +305,22 @@ function proposeRanges(entry: Settings, { router, ...typed }: ChangeFlags): Answ
  */
 export async function changeNetwork(flags: ChangeFlags): Promise<number> {
   const { config: file, name, yes } = flags;
-  const before = await findConfig(file);
-  const { entry, text } = findStored(before, name);
-  const wanted = Object.entries(changedFields(entry, flags));
-  if (wanted.length === 0)
+  const current = await findConfig(file);
+  const { entry, text } = findStored(current, name);
+  const changes = Object.entries(changedFields(entry, flags));
+  if (changes.length === 0)
     throw new RackError('bad-argument', `${name}: name what to change, such as --router; --help lists all`);
-  const edits = wanted
+  const edits = changes
     .filter(([field, value]) => !isDeepStrictEqual(entry[field], value))
     .map(([field, value]) => ({ key: `${INTERFACES_KEY}.${name}.${field}`, value }));
-  refuseElsewhere(before, { config: file }, 'set', edits);
+  refuseElsewhere(current, { config: file }, 'set', edits);
   const losses = ['hosts', 'options'].flatMap((field) =>
     flags.mode === 'proxy' ? listLosses(field, entry[field], undefined) : [],
   );
   if (losses.length > 0) await confirmLosses(losses, `Change the network ${name}?`, yes);
-  if (edits.length > 0) await storeEdits(file, before, edits);
-  for (const line of await strandedBy(before.config, (await findConfig(file)).config)) print(line);
-  print(`${text} ${outcome(before)}`);
+  if (edits.length > 0) await storeEdits(file, current, edits);
+  for (const line of await strandedBy(current.config, (await findConfig(file)).config)) print(line);
+  print(`${text} ${describeOutcome(current)}`);
   return 0;
 }
 
@@ -319,12 +330,12 @@ export async function removeNetwork({
   name,
   yes,
 }: Where & { readonly name: string; readonly yes: boolean }): Promise<number> {
-  const before = await findConfig(file);
-  const network = findStored(before, name);
+  const current = await findConfig(file);
+  const network = findStored(current, name);
   const edits: readonly SettingEdit[] = [{ key: `${INTERFACES_KEY}.${name}`, value: undefined }];
-  refuseElsewhere(before, { config: file }, 'unset', edits);
-  await confirmLosses(await networkLosses([network], before.config.stateDir), `Remove the network ${name}?`, yes);
-  await storeEdits(file, before, edits);
+  refuseElsewhere(current, { config: file }, 'unset', edits);
+  await confirmLosses(await networkLosses([network], current.config.stateDir), `Remove the network ${name}?`, yes);
+  await storeEdits(file, current, edits);
   print(`${network.text} is no longer served.`);
   return 0;
 }

@@ -13,9 +13,9 @@ import { findInitFile } from './init-file.ts';
 /** A network that only the store has. */
 interface StoredNetwork {
   readonly name: string;
-  /** As `config set` takes them. */
+  /** The fields as `config set` accepts them. */
   readonly fields: Settings;
-  /** For people: `eth1 10.20.0.0/24`. */
+  /** The name and address for people: `eth1 10.20.0.0/24`. */
   readonly text: string;
 }
 
@@ -26,40 +26,43 @@ export interface NetworksOfRack {
   readonly initStateDir: string | undefined;
 }
 
-/** The address and mask of an interface may give its network. */
+/** Formats the network of a cluster interface, which may be given by address and mask only. */
 export function networkText({ network, ip, subnet_mask: mask }: Settings): string {
   if (typeof network === 'string') return network;
   const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
-  const ones = typeof mask === 'string' ? parseIpv4(mask) : undefined;
-  const prefix = ones === undefined ? undefined : maskToPrefix(ones);
+  const maskBits = typeof mask === 'string' ? parseIpv4(mask) : undefined;
+  const prefix = maskBits === undefined ? undefined : maskToPrefix(maskBits);
   return address === undefined || prefix === undefined ? '' : formatNetwork(networkWithPrefix(address, prefix));
 }
 
-/** The store of a remote region stays. */
+/**
+ * Finds the networks that only the store has. None are lost with a remote region, whose store
+ * stays.
+ */
 export function findNetworks(file: string, stateDir: string): NetworksOfRack {
   const initStateDir = findInitFile(file)?.stateDir;
   const alone = parseConfig(readConfigText(file));
   if (alone.ok && alone.config.uplink.mode === 'remote') return { stored: [], initStateDir };
-  // Of a refused file, nobody knows which networks it has.
-  const inFile = new Set(alone.ok ? alone.config.clusterInterfaces.map(({ name }) => name) : []);
+  // The networks of an invalid file are unknown.
+  const fileNames = new Set(alone.ok ? alone.config.clusterInterfaces.map(({ name }) => name) : []);
   const cached = valueAt(cachedSettings(stateDir), INTERFACES_KEY);
   const stored = (Array.isArray(cached) ? cached : []).flatMap((entry): readonly StoredNetwork[] => {
     const { name, ...fields } = Object(entry);
-    if (typeof name !== 'string' || inFile.has(name)) return [];
+    if (typeof name !== 'string' || fileNames.has(name)) return [];
     return [{ name, fields, text: [name, networkText(fields)].filter(Boolean).join(' ') }];
   });
   return { stored, initStateDir };
 }
 
-/** How the rack starts again. */
+/** Describes how the rack starts again. */
 export function afterReset({ stored, initStateDir }: NetworksOfRack): readonly string[] {
   const [network, ...further] = stored;
   if (initStateDir !== undefined && further.length === 0) {
-    const place = initStateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(initStateDir)}`;
-    const which =
+    const stateDirFlag = initStateDir === DEFAULT_STATE_DIR ? '' : ` --state-dir ${shellWord(initStateDir)}`;
+    const interfaceFlag =
       typeof network?.fields.interface === 'string' ? ` --interface ${shellWord(network.fields.interface)}` : '';
     return [
-      `Removed. \`rackboot init${which}${place}\` stores a network again and names the next commands; without it, \`rackboot run\` serves none.`,
+      `Removed. \`rackboot init${interfaceFlag}${stateDirFlag}\` stores a network again and names the next commands; without it, \`rackboot run\` serves none.`,
     ];
   }
   return [

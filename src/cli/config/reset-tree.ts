@@ -10,9 +10,9 @@
 // 2. A directory goes as a whole if all in it is Rackboot's. Links are removed, never followed.
 // 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory
 //    whose size is not that of the manifest (`images/run/part-check.ts`).
-// 4. An unfinished or replaced directory is Rackboot's. One that was only moved away may have files
-//    that no check has seen (`images/store/directory-publication.ts`), so it is judged as in its
-//    place.
+// 4. An unfinished or replaced directory is Rackboot's. A directory that was only moved away may
+//    have files that no check has seen (`images/store/directory-publication.ts`), so its files are
+//    judged as if it were still in its place.
 
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -26,15 +26,15 @@ import { UNFINISHED_END } from '../../images/store/directory-publication.ts';
 import { SYSTEM_NAME } from '../../images/store/system-tree.ts';
 
 export interface TreeShares {
-  /** Rackboot's, by the highest paths that have nothing else; absolute. */
+  /** Rackboot's files: the highest absolute paths that contain nothing else. */
   readonly own: readonly string[];
-  /** All others, by the highest paths that have nothing of Rackboot's; absolute. */
+  /** All other files: the highest absolute paths that contain nothing of Rackboot's. */
   readonly others: readonly string[];
 }
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const CPU = `(?:${CPUS.join('|')})`;
-/** The store's own files: of images, an identity, locks, and copies under way. */
+/** The store's own files: images, an identity, locks, and unfinished copies. */
 const STORED_FILE = new RegExp(
   `^images/(?:[0-9a-f]{2}/[0-9a-f]{64}\\.(?:img(?:\\.zst)?|squashfs|root\\.tar|root\\.gz|file)|\\.place|\\.(?:(?:manifests|links|imports)\\.)?lock|\\.part-(?:\\d+-)?${UUID}[^/]*)$`,
 );
@@ -43,21 +43,24 @@ const STORED_FILE = new RegExp(
  * documents.
  */
 const STORED_DIRECTORY = /^images\/\.(?:manifests|downloads|uploads|damaged|seen)$/;
-/** Rackboot's even if they are empty: of the store, of its links, of boot loaders, and of installers. */
+/**
+ * Directories that are Rackboot's even if they are empty: of the store, of its links, of boot
+ * loaders, and of installers.
+ */
 const OWN_LEVELS = [
   /^images(?:\/(?:[0-9a-f]{2}|systems(?:\/[^./][^/]*-[0-9a-f]{12})?))?$/,
   new RegExp(`^[^/]+/${CPU}/[^/]+/[^/]+$`),
   new RegExp(`^${LOADER}(?:/[^/]+)?$`),
   new RegExp(`^${CPU}(?:/generic(?:/[^/]+)?)?$`),
 ];
-/** Even of an unfinished directory. */
+/** A file of a system, even in an unfinished directory. */
 const SYSTEM_FILE = new RegExp(`^images/systems/${SYSTEM_NAME}/(?<file>[^/]+)$`);
-/** A directory that is not in its place, where Rackboot publishes one. */
+/** A directory under a temporary name, where Rackboot publishes directories. */
 const UNFINISHED_DIRECTORY = new RegExp(
   `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
 );
 /**
- * Taken out by a check (`images/run/part-check.ts`), or unfinished
+ * The copy of a file that a check has taken out (`images/run/part-check.ts`), or an unfinished copy
  * (`images/store/directory-publication.ts`).
  */
 const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
@@ -66,62 +69,62 @@ const LINK = /^(?:[^/]+\/){4}[^/]+$/;
 const LINKED = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
 
 /**
- * Tells Rackboot's files in a tree from all others; both are empty if there is no tree.
- * @param tree not a link: that counts as a file that is not Rackboot's
+ * Separates Rackboot's files in a tree from all others; both are empty if there is no tree. @param
+ * tree a link counts as a file that is not Rackboot's
  */
 export function splitTree(tree: string): TreeShares {
-  const facts = lstatSync(tree, { throwIfNoEntry: false });
-  if (facts?.isDirectory() !== true) return { own: [], others: facts === undefined ? [] : [tree] };
-  const named = new Map<string, Named>(
+  const stats = lstatSync(tree, { throwIfNoEntry: false });
+  if (stats?.isDirectory() !== true) return { own: [], others: stats === undefined ? [] : [tree] };
+  const partFiles = new Map<string, PartFile>(
     listKnownParts(tree).parts.flatMap(({ kind, directory, architecture, manifest: { files } }) => [
       [join(directory, kind === 'built-in' ? `.loaders-${architecture}.json` : MANIFEST), {}] as const,
       ...files.map(
-        ({ name, bytes }) => [join(directory, name), kind === 'built-in' ? { bytes } : {}] satisfies [string, Named],
+        ({ name, bytes }) => [join(directory, name), kind === 'built-in' ? { bytes } : {}] satisfies [string, PartFile],
       ),
     ]),
   );
-  const content = listTreeEntries(tree, '').map((name) => judge(tree, name, named));
+  const content = listTreeEntries(tree, '').map((name) => splitPath(tree, name, partFiles));
   return {
     own: content.flatMap(({ own }) => own).map((path) => join(tree, path)),
     others: content.flatMap(({ others }) => others).map((path) => join(tree, path)),
   };
 }
 
-interface Named {
-  /** Undefined: a file of another size is Rackboot's, too. */
+interface PartFile {
+  /** The size of the file; undefined if a file of any size is Rackboot's. */
   readonly bytes?: number;
 }
 
-/** Paths are relative to the tree. */
-function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): TreeShares {
-  const facts = lstatSync(join(tree, path), { throwIfNoEntry: false });
-  if (facts === undefined) return { own: [], others: [] };
-  if (isOwn(tree, path, facts, named)) return { own: [path], others: [] };
-  if (!facts.isDirectory()) return { own: [], others: [path] };
-  const isAway = UNFINISHED_DIRECTORY.test(path);
-  const files = isAway ? new Map(filesNamedIn(tree, path).map((file) => [file, {}])) : named;
-  const inside = listTreeEntries(tree, path).map((name) => judge(tree, `${path}/${name}`, files));
-  const own = inside.flatMap((share) => share.own);
-  const others = inside.flatMap((share) => share.others);
-  const isEmptied = inside.length === 0 && OWN_LEVELS.some((level) => level.test(path));
+/** Separates the files at and below a path. Paths are relative to the tree. */
+function splitPath(tree: string, path: string, partFiles: ReadonlyMap<string, PartFile>): TreeShares {
+  const stats = lstatSync(join(tree, path), { throwIfNoEntry: false });
+  if (stats === undefined) return { own: [], others: [] };
+  if (isOwnPath(tree, path, stats, partFiles)) return { own: [path], others: [] };
+  if (!stats.isDirectory()) return { own: [], others: [path] };
+  const isUnfinished = UNFINISHED_DIRECTORY.test(path);
+  const files = isUnfinished ? new Map(filesNamedIn(tree, path).map((file) => [file, {}])) : partFiles;
+  const shares = listTreeEntries(tree, path).map((name) => splitPath(tree, `${path}/${name}`, files));
+  const own = shares.flatMap((share) => share.own);
+  const others = shares.flatMap((share) => share.others);
+  const isEmptied = shares.length === 0 && OWN_LEVELS.some((level) => level.test(path));
   if (own.length === 0 && !isEmptied) return { own, others: [path] };
   return others.length === 0 ? { own: [path], others } : { own, others };
 }
 
-function isOwn(tree: string, path: string, facts: Stats, named: ReadonlyMap<string, Named>): boolean {
-  if (facts.isSymbolicLink()) return LINK.test(path) && LINKED.test(readlinkSync(join(tree, path)));
-  if (facts.isDirectory()) {
+function isOwnPath(tree: string, path: string, stats: Stats, partFiles: ReadonlyMap<string, PartFile>): boolean {
+  if (stats.isSymbolicLink()) return LINK.test(path) && LINKED.test(readlinkSync(join(tree, path)));
+  if (stats.isDirectory()) {
     const state = UNFINISHED_DIRECTORY.exec(path)?.groups?.state;
     return STORED_DIRECTORY.test(path) || state === 'new' || state === 'gone';
   }
-  if (!facts.isFile()) return false;
-  const entry = named.get(path);
-  if (entry !== undefined) return (entry.bytes ?? facts.size) === facts.size;
+  if (!stats.isFile()) return false;
+  const entry = partFiles.get(path);
+  if (entry !== undefined) return (entry.bytes ?? stats.size) === stats.size;
   const systemFile = SYSTEM_FILE.exec(path)?.groups?.file;
   if (systemFile !== undefined) return kindOfFile(systemFile) !== 'other';
   const { above = '', name = '' } = HIDDEN_COPY.exec(path)?.groups ?? {};
   const original = `${above}${name}`;
-  return STORED_FILE.test(path) || named.has(original) || STORED_FILE.test(original);
+  return STORED_FILE.test(path) || partFiles.has(original) || STORED_FILE.test(original);
 }
 
 function listTreeEntries(tree: string, path: string): readonly string[] {

@@ -4,9 +4,9 @@
 // 1. It refuses while a daemon runs on the state directory, or a region on its database, and holds
 //    both locked until it ends.
 // 2. It removes only files that Rackboot made, and names the others in the state directory and in
-//    the boot tree, which another server may share. A boot tree that is a link is the directory
-//    behind it. In the state directory of another user, root follows it only to a directory of that
-//    user.
+//    the boot tree, which another server may share. If the boot tree is a link, its target counts
+//    as the tree. If that link is in the state directory of another user, root follows it only to a
+//    directory of that user.
 // 3. It lists everything that it will remove, and asks. Without a terminal it needs --yes. What
 //    people put into the tree meanwhile stays.
 // 4. The packages kept for further images belong to the host. They go with the images, and the
@@ -39,12 +39,12 @@ interface ResetFlags {
   readonly keepImages: boolean;
 }
 
-interface Doomed {
+interface Removal {
   readonly what: string;
   readonly path: string;
   readonly bytes: number;
-  /** Its owner removes it. */
-  readonly place: string;
+  /** The directory whose owner removes the path. */
+  readonly ownerDirectory: string;
 }
 
 /**
@@ -70,7 +70,7 @@ const DIRECTORIES: typeof FILES = [
 ];
 /** All configurations of a host share these. */
 const PACKAGES = 'packages for further images, which every Rackboot of this host uses,';
-/** SQLite's lock on it keeps a daemon from starting. */
+/** The lock file. SQLite's lock on it keeps a daemon from starting. */
 const LOCK = /^rack\.lock(?:-journal)?$/;
 
 /**
@@ -78,56 +78,61 @@ const LOCK = /^rack\.lock(?:-journal)?$/;
  * `store-unwritable`
  */
 export async function reset(flags: ResetFlags): Promise<number> {
-  const { stateDir, store, tree } = readPlaces(flags.config);
+  const { stateDir, store, tree } = readResetPaths(flags.config);
   const networks = findNetworks(flags.config, stateDir);
   const lock = existsSync(stateDir) ? runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED)) : undefined;
   try {
-    const listed = findRemains(flags, stateDir, tree).doomed;
+    const previewedRemovals = findRemains(flags, stateDir, tree).removals;
     const isDatabase = store.kind === 'postgresql';
     if (!flags.json)
-      announce(listed, networks, isDatabase ? store.url : undefined, flags.keepImages ? tree : undefined);
-    if (listed.length > 0 || isDatabase) await confirmReset(flags.yes);
-    const { doomed, others } = findRemains(flags, stateDir, tree);
+      announceRemovals(
+        previewedRemovals,
+        networks,
+        isDatabase ? store.url : undefined,
+        flags.keepImages ? tree : undefined,
+      );
+    if (previewedRemovals.length > 0 || isDatabase) await confirmReset(flags.yes);
+    const { removals, others } = findRemains(flags, stateDir, tree);
     if (isDatabase) {
       const { emptyPostgres } = await import('../../store/copying/copy-postgres.ts');
       await emptyPostgres(postgresPlace(store));
     }
-    for (const { path, place } of doomed) removePath(path, place);
+    for (const { path, ownerDirectory } of removals) removePath(path, ownerDirectory);
     for (const name of listDirectory(stateDir).filter((file) => LOCK.test(file)))
       removePath(join(stateDir, name), stateDir);
-    report(flags.json, { doomed, others }, networks);
+    report(flags.json, { removals, others }, networks);
   } finally {
     lock?.release();
   }
   return 0;
 }
 
-function findRemains({ keepImages }: ResetFlags, stateDir: string, tree: string): Found {
-  const shares = keepImages ? undefined : sharesIn(tree, stateDir);
+function findRemains({ keepImages }: ResetFlags, stateDir: string, tree: string): Remains {
+  const shares = keepImages ? undefined : splitConfiguredTree(tree, stateDir);
   return {
-    doomed: findDoomed(stateDir, ownerPlace(tree, stateDir), shares),
-    others: [...othersIn(stateDir, tree), ...(shares?.others ?? [])],
+    removals: findRemovals(stateDir, ownerPlace(tree, stateDir), shares),
+    others: [...listOthers(stateDir, tree), ...(shares?.others ?? [])],
   };
 }
 
-interface Found {
-  readonly doomed: readonly Doomed[];
+interface Remains {
+  readonly removals: readonly Removal[];
   readonly others: readonly string[];
 }
 
-interface Places {
+interface ResetPaths {
   readonly stateDir: string;
   readonly store: RegionStorePlace;
   readonly tree: string;
 }
 
-/** The rest of the file may be invalid. */
-function readPlaces(file: string): Places {
+/** Reads the paths in a configuration, of which the rest may be invalid. */
+function readResetPaths(file: string): ResetPaths {
   const { stateDir } = loadStateDir(file);
   const read = readConfigFile(readConfigText(file));
   const values = read.ok ? read.file.values : {};
-  const written = valueAt(values, 'boot.tree');
-  const tree = typeof written === 'string' ? resolve(written) : join(stateDir, 'boot');
+  const writtenTree = valueAt(values, 'boot.tree');
+  const tree = typeof writtenTree === 'string' ? resolve(writtenTree) : join(stateDir, 'boot');
   const isRemote = valueAt(values, 'region.mode') === 'remote';
   return { stateDir, tree, store: isRemote ? { kind: 'sqlite' } : loadStorePlace(file).store };
 }
@@ -137,46 +142,48 @@ const listDirectory = (directory: string): readonly string[] =>
 
 /** What a file or directory in the state directory is for; undefined: it is not Rackboot's. */
 function findPurpose(path: string): string | undefined {
-  const ours = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? DIRECTORIES : FILES;
-  return ours.find(([, pattern]) => pattern.test(basename(path)))?.[0];
+  const patterns = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? DIRECTORIES : FILES;
+  return patterns.find(([, pattern]) => pattern.test(basename(path)))?.[0];
 }
 
-/** @param shares undefined: the images stay */
-function findDoomed(stateDir: string, treePlace: string, shares: TreeShares | undefined): readonly Doomed[] {
+/** @param shares undefined if the images stay */
+function findRemovals(stateDir: string, treePlace: string, shares: TreeShares | undefined): readonly Removal[] {
   const names = listDirectory(stateDir);
   const removals = names.flatMap((name) => {
     const what = findPurpose(join(stateDir, name));
-    return what === undefined ? [] : [doom(what, join(stateDir, name), stateDir)];
+    return what === undefined ? [] : [createRemoval(what, join(stateDir, name), stateDir)];
   });
-  const images = (shares?.own ?? []).map((path) => doom('images and boot environments', path, treePlace));
-  const packages = shares === undefined ? [] : packagesKept();
-  return [...images, ...packages.map((path) => doom(PACKAGES, path, packageCache())), ...removals];
+  const images = (shares?.own ?? []).map((path) => createRemoval('images and boot environments', path, treePlace));
+  const packages = shares === undefined ? [] : listKeptPackages();
+  return [...images, ...packages.map((path) => createRemoval(PACKAGES, path, packageCache())), ...removals];
 }
 
 /**
- * What `images make-debian` keeps. Root's place also has code that commands compiled, and files of
- * the lab.
+ * The packages that `images make-debian` keeps. Root's cache directory also has compiled code of
+ * commands, and files of the lab.
  */
-const packagesKept = (): readonly string[] =>
+const listKeptPackages = (): readonly string[] =>
   listDirectory(packageCache())
     .filter((name) => /^debian-[a-z0-9.-]+$/.test(name))
     .map((name) => join(packageCache(), name));
 
-/** Refuses a tree that contains a directory that must stay. */
-function sharesIn(written: string, stateDir: string): TreeShares {
-  const tree = realPath(written);
-  const isAbove = [realPath(stateDir), import.meta.dirname, process.cwd()].some((path) =>
+/**
+ * Separates the files of the boot tree. Refuses a tree that contains a directory that must stay.
+ */
+function splitConfiguredTree(configuredTree: string, stateDir: string): TreeShares {
+  const tree = realPath(configuredTree);
+  const containsNeededPath = [realPath(stateDir), import.meta.dirname, process.cwd()].some((path) =>
     `${path}/`.startsWith(`${tree}/`),
   );
-  if (isAbove || dirname(tree) === tree)
+  if (containsNeededPath || dirname(tree) === tree)
     throw new RackError(
       'bad-argument',
-      `the boot tree ${written} holds more than images: remove them by hand, and add --keep-images`,
+      `the boot tree ${configuredTree} holds more than images: remove them by hand, and add --keep-images`,
     );
   try {
-    return mayFollow(written, stateDir) ? splitTree(tree) : { own: [], others: [written] };
+    return mayFollow(configuredTree, stateDir) ? splitTree(tree) : { own: [], others: [configuredTree] };
   } catch (error) {
-    throw unremovable(tree, error);
+    throw toRemovalError(tree, error);
   }
 }
 
@@ -186,11 +193,16 @@ function sharesIn(written: string, stateDir: string): TreeShares {
  */
 function mayFollow(tree: string, stateDir: string): boolean {
   const owner = statIfVisible(stateDir)?.uid ?? 0;
-  const isLeavingIt = isInside(tree, stateDir) && !isInside(realPath(tree), realPath(stateDir));
-  return owner === 0 || !isLeavingIt || statIfVisible(tree)?.uid === owner;
+  const leavesStateDir = isInside(tree, stateDir) && !isInside(realPath(tree), realPath(stateDir));
+  return owner === 0 || !leavesStateDir || statIfVisible(tree)?.uid === owner;
 }
 
-const doom = (what: string, path: string, place: string): Doomed => ({ what, path, bytes: measureSize(path), place });
+const createRemoval = (what: string, path: string, ownerDirectory: string): Removal => ({
+  what,
+  path,
+  bytes: measureSize(path),
+  ownerDirectory,
+});
 
 function measureSize(path: string): number {
   try {
@@ -199,27 +211,27 @@ function measureSize(path: string): number {
     return readdirSync(path).reduce((sum, name) => sum + measureSize(join(path, name)), 0);
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return 0;
-    throw unremovable(path, error);
+    throw toRemovalError(path, error);
   }
 }
 
-const othersIn = (stateDir: string, tree: string): readonly string[] =>
+const listOthers = (stateDir: string, tree: string): readonly string[] =>
   listDirectory(stateDir)
     .filter((name) => !LOCK.test(name))
     .map((name) => join(stateDir, name))
     .filter((path) => findPurpose(path) === undefined)
     .filter((path) => !`${realPath(tree)}/`.startsWith(`${realPath(path)}/`));
 
-function announce(
-  doomed: readonly Doomed[],
+function announceRemovals(
+  removals: readonly Removal[],
   { stored }: NetworksOfRack,
   database: string | undefined,
-  kept: string | undefined,
+  keptTree: string | undefined,
 ): void {
-  const groups = new Map<string, Doomed[]>();
-  for (const removal of doomed) {
-    const where = `${removal.what} in ${dirname(removal.path)}`;
-    groups.set(where, [...(groups.get(where) ?? []), removal]);
+  const groups = new Map<string, Removal[]>();
+  for (const removal of removals) {
+    const groupName = `${removal.what} in ${dirname(removal.path)}`;
+    groups.set(groupName, [...(groups.get(groupName) ?? []), removal]);
   }
   if (groups.size === 0 && database === undefined) print('There is nothing to remove.');
   else print('This removes for good:');
@@ -229,41 +241,41 @@ function announce(
   }
   if (database !== undefined) print(`  every table of the region in ${database}`);
   if (stored.length > 0) print(`  the networks in the store: ${stored.map(({ text }) => text).join(', ')}`);
-  if (kept !== undefined && existsSync(kept)) print(`The images in ${kept} stay.`);
-  if (kept !== undefined && packagesKept().length > 0) print(`The packages in ${packageCache()} stay.`);
+  if (keptTree !== undefined && existsSync(keptTree)) print(`The images in ${keptTree} stay.`);
+  if (keptTree !== undefined && listKeptPackages().length > 0) print(`The packages in ${packageCache()} stay.`);
   print(
     "The configuration, the log, backups, people's profiles (`rackboot logout`) and deployed machines stay as they are.",
   );
 }
 
-async function confirmReset(isMeant: boolean): Promise<void> {
-  if (!isMeant && process.stdin.isTTY !== true)
+async function confirmReset(isConfirmed: boolean): Promise<void> {
+  if (!isConfirmed && process.stdin.isTTY !== true)
     throw new RackError(
       'bad-argument',
       'there is no terminal to ask for confirmation: add --yes to remove all this; nothing was changed',
     );
-  await confirmOnTerminal('Remove all this?', isMeant);
+  await confirmOnTerminal('Remove all this?', isConfirmed);
 }
 
-function removePath(path: string, place: string): void {
-  runAsOwner(place, () => {
+function removePath(path: string, ownerDirectory: string): void {
+  runAsOwner(ownerDirectory, () => {
     try {
       rmSync(path, { recursive: true, force: true });
     } catch (error) {
-      throw unremovable(path, error);
+      throw toRemovalError(path, error);
     }
   });
 }
 
-const unremovable = (path: string, cause: unknown): RackError =>
+const toRemovalError = (path: string, cause: unknown): RackError =>
   new RackError(
     'store-unwritable',
     `${path} cannot be removed (${osErrorCode(cause) || errorText(cause)}): ${ownershipRemedy(path, dirname(path))}. Then call reset again`,
     { cause },
   );
 
-function report(json: boolean, { doomed, others }: Found, networks: NetworksOfRack): void {
-  if (json) printJson({ removed: doomed.map(({ path, bytes }) => ({ path, bytes })), left: others });
-  else if (doomed.length > 0) for (const line of afterReset(networks)) print(line);
+function report(json: boolean, { removals, others }: Remains, networks: NetworksOfRack): void {
+  if (json) printJson({ removed: removals.map(({ path, bytes }) => ({ path, bytes })), left: others });
+  else if (removals.length > 0) for (const line of afterReset(networks)) print(line);
   if (!json && others.length > 0) print(`Left, because they are not Rackboot's: ${others.join(', ')}`);
 }

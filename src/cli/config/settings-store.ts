@@ -16,7 +16,7 @@ import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../terminal/output.ts';
 import { createAsOwner } from '../terminal/state-owner.ts';
 
-/** The place of the settings, and the values of the rack's file. */
+/** Where the settings are stored, and the values of the rack's file. */
 interface SettingsPlace {
   readonly stateDir: string;
   readonly name: string;
@@ -31,7 +31,7 @@ interface SettingsPlace {
  */
 export async function withStoredSettings<T>(
   place: SettingsPlace,
-  action: (settings: RegionSettings, by: string) => Promise<T>,
+  action: (settings: RegionSettings, username: string) => Promise<T>,
 ): Promise<T> {
   const { stateDir, name, file, values } = place;
   createAsOwner(stateDir);

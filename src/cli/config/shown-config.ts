@@ -47,15 +47,15 @@ export interface ShownConfig {
   readonly values: readonly ShownValue[];
   /** The value in force at a key, in the form of the file. */
   readonly find: (key: string) => SettingValue | undefined;
-  /** A remark on these values; undefined: a daemon has them in force. */
+  /** A remark on these values; undefined if a daemon has them in force. */
   readonly note: string | undefined;
   /** Why the latest configuration is refused. */
   readonly refused: string | undefined;
 }
 
 /**
- * The configuration of the daemon of this file, or without a daemon the one that it would start
- * with. @throws RackError as `findConfig`
+ * Finds the configuration of the daemon of this file or, without a daemon, the one that it would
+ * start with. @throws RackError as `findConfig`
  */
 export async function findShownConfig(file: string): Promise<ShownConfig> {
   const answer = await askValues(file).catch((error: unknown) => {
@@ -70,7 +70,7 @@ export async function findShownConfig(file: string): Promise<ShownConfig> {
     if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
     return { path, refused, note: undefined, ...regionValues(parsed, stored) };
   }
-  if (answer === undefined && isRegionFile(file)) return stoppedRegion(file);
+  if (answer === undefined && isRegionFile(file)) return showStoppedRegion(file);
   const config = await findConfig(file);
   const { path, refused, merged } = config;
   return {
@@ -82,21 +82,21 @@ export async function findShownConfig(file: string): Promise<ShownConfig> {
   };
 }
 
-function stoppedRegion(file: string): ShownConfig {
+function showStoppedRegion(file: string): ShownConfig {
   const alone = loadRegionFile(file);
-  const isKnown = alone.config.store.kind === 'sqlite';
-  const stored = isKnown ? cachedSettings(alone.config.stateDir) : NO_SETTINGS;
+  const hasLocalStore = alone.config.store.kind === 'sqlite';
+  const stored = hasLocalStore ? cachedSettings(alone.config.stateDir) : NO_SETTINGS;
   const read = readConfigFile(readConfigText(file, 'region'));
   const parsed = read.ok ? resolveRegionFile(read.file, storedForRegion(stored)) : read;
   return {
     path: file,
     refused: parsed.ok ? undefined : formatProblems(file, parsed.problems),
-    note: isKnown ? `${NOT_RUNNING}.` : `${NOT_RUNNING}, without the settings in its database.`,
+    note: hasLocalStore ? `${NOT_RUNNING}.` : `${NOT_RUNNING}, without the settings in its database.`,
     ...regionValues(parsed.ok ? parsed : alone, stored),
   };
 }
 
-/** @param stored also values that only racks use */
+/** @param stored all stored values, also those that only racks use */
 function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownConfig, 'values' | 'find'> {
   const { written, merged } = region;
   const computed = new Map(computedDefaults(region.config).filter(([key]) => valueAt(merged, key) === undefined));
@@ -105,17 +105,19 @@ function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownCon
     ...[...computed].map(([key, value]) => [key, showValue(key, value)] as const),
   ]);
   const sections = [...new Set([...values.keys()].map(settingSection))];
-  const own = [...values].map(([key, value]) => ({ key, value, owner: ownerOfValue(region, key) }));
-  const ofRegion = storedForRegion(stored);
-  const ofRacks = STORE_KEYS.flatMap((key) => {
-    const value = valueAt(ofRegion, key) === undefined ? valueAt(stored, key) : undefined;
+  const fileValues = [...values].map(([key, value]) => ({ key, value, owner: ownerOfValue(region, key) }));
+  const regionSettings = storedForRegion(stored);
+  const rackValues = STORE_KEYS.flatMap((key) => {
+    const value = valueAt(regionSettings, key) === undefined ? valueAt(stored, key) : undefined;
     return value === undefined ? [] : [{ key, value: showValue(key, value), owner: { kind: 'store' } as const }];
   });
   const defaults: unknown = written;
   return {
     values: [
-      ...own.toSorted((a, b) => sections.indexOf(settingSection(a.key)) - sections.indexOf(settingSection(b.key))),
-      ...ofRacks,
+      ...fileValues.toSorted(
+        (a, b) => sections.indexOf(settingSection(a.key)) - sections.indexOf(settingSection(b.key)),
+      ),
+      ...rackValues,
     ],
     find: (key) =>
       valueAt(merged, key) ??
@@ -135,22 +137,28 @@ function computedDefaults({
   metrics,
   store,
 }: RegionFileConfig): readonly (readonly [string, SettingValue])[] {
-  const places = (list: readonly { readonly host: string; readonly port: number }[]): SettingValue =>
+  const formatEndpoints = (list: readonly { readonly host: string; readonly port: number }[]): SettingValue =>
     list.map(({ host, port }) => `${host}:${port}`);
   return [
     ['name', name],
-    ['region.listen', places(region.listen)],
-    ...(region.tls === undefined ? [] : [['region.tls.listen', places(region.tls.listen)] as const]),
+    ['region.listen', formatEndpoints(region.listen)],
+    ...(region.tls === undefined ? [] : [['region.tls.listen', formatEndpoints(region.tls.listen)] as const]),
     ...(store.kind === 'postgresql' ? [[`${STORE_KEY}.pool`, store.pool] as const] : []),
-    ['metrics.listen', places(metrics.listen.map(({ address, port }) => ({ host: formatIpv4(address), port })))],
+    [
+      'metrics.listen',
+      formatEndpoints(metrics.listen.map(({ address, port }) => ({ host: formatIpv4(address), port }))),
+    ],
   ];
 }
 
-/** Maps and lists with entries look different as written and as used. */
+/**
+ * The value at a key, unless it is a map or a list with entries: these look different as written
+ * and as used.
+ */
 function scalarAt(value: unknown, key: string): unknown {
-  let inner = value;
-  for (const part of key.split('.'))
-    inner = typeof inner === 'object' && inner !== null ? Reflect.get(inner, part) : undefined;
-  const isPlain = typeof inner !== 'object' || (Array.isArray(inner) && inner.length === 0);
-  return isPlain ? inner : undefined;
+  let nested = value;
+  for (const segment of key.split('.'))
+    nested = typeof nested === 'object' && nested !== null ? Reflect.get(nested, segment) : undefined;
+  const isScalar = typeof nested !== 'object' || (Array.isArray(nested) && nested.length === 0);
+  return isScalar ? nested : undefined;
 }

@@ -101,21 +101,21 @@ interface SettingFlags {
   readonly rack?: string | undefined;
 }
 
-/** The pairs of `KEY VALUE` and `KEY=VALUE` words. */
+/** Parses the words `KEY VALUE` and `KEY=VALUE` into pairs. */
 export function parsePairs(words: readonly string[]): readonly (readonly [key: string, text: string])[] {
   const pairs: [string, string][] = [];
-  for (let at = 0; at < words.length; at += 1) {
-    const word = words[at] ?? '';
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? '';
     const [, key, text] = /^([\w.-]+)=(.*)$/s.exec(word) ?? [];
     if (key !== undefined && text !== undefined) {
       pairs.push([key, text]);
       continue;
     }
-    at += 1;
-    const next = words[at];
-    if (next === undefined)
+    index += 1;
+    const valueText = words[index];
+    if (valueText === undefined)
       throw new RackError('bad-argument', `${word}: the value is missing: KEY VALUE, or KEY=VALUE`);
-    pairs.push([word, next]);
+    pairs.push([word, valueText]);
   }
   return pairs;
 }
@@ -125,14 +125,14 @@ export async function setConfig(
   flags: SettingFlags & { readonly pairs: readonly string[]; readonly replace: boolean },
 ): Promise<number> {
   const edits = parsePairs(flags.pairs).map(([key, text]) => ({ key, value: parseValue(key, text) }));
-  const before = await findConfig(flags.config);
-  refuseElsewhere(before, flags, 'set', edits);
-  const stored = flags.rack === undefined ? before.stored : await fetchStored(before, flags.rack);
+  const current = await findConfig(flags.config);
+  refuseElsewhere(current, flags, 'set', edits);
+  const stored = flags.rack === undefined ? current.stored : await fetchStored(current, flags.rack);
   if (!flags.replace) refuseLosses(edits, stored);
-  await changeAndWait(before, flags, edits);
+  await changeAndWait(current, flags, edits);
   for (const { key, value } of edits) {
-    const lost = shownLosses(key, findSetting(stored, key), value);
-    if (lost.length > 0) print([`${key}: dropped:`, ...lost].join('\n'));
+    const losses = formatLosses(key, findSetting(stored, key), value);
+    if (losses.length > 0) print([`${key}: dropped:`, ...losses].join('\n'));
   }
   return 0;
 }
@@ -140,19 +140,19 @@ export async function setConfig(
 /** Removes keys from the store, all or none. */
 export async function unsetConfig(flags: SettingFlags & { readonly keys: readonly string[] }): Promise<number> {
   const edits = flags.keys.map((key) => ({ key, value: undefined }));
-  const before = await findConfig(flags.config);
-  refuseElsewhere(before, flags, 'unset', edits);
-  await changeAndWait(before, flags, edits);
+  const current = await findConfig(flags.config);
+  refuseElsewhere(current, flags, 'unset', edits);
+  await changeAndWait(current, flags, edits);
   return 0;
 }
 
-/** Each text is YAML; a list counts as its entries. */
+/** Parses entries, each of which is YAML. A list stands for its entries. */
 export const parseEntries = (key: string, texts: readonly string[]): readonly SettingValue[] =>
   texts.flatMap((text) => parseYaml(key, text));
 
 /**
- * Adds entries to a list of the store, or removes some. @param effect what is then so; undefined:
- * that the key is in force
+ * Adds entries to a list of the store, or removes some. @param effect the sentence to print;
+ * undefined for one that says that the key is in force
  */
 export async function editConfig(
   flags: SettingFlags,
@@ -164,28 +164,28 @@ export async function editConfig(
   if (key === 'hosts')
     throw new RackError('bad-argument', `${key}: reservations have a command: rackboot hosts ${kind}`);
   const edits = [{ key, value: undefined, entries: { kind, entries } }];
-  const before = await findConfig(flags.config);
-  refuseElsewhere(before, flags, kind, edits);
-  await changeAndWait(before, flags, edits, effect);
+  const current = await findConfig(flags.config);
+  refuseElsewhere(current, flags, kind, edits);
+  await changeAndWait(current, flags, edits, effect);
   return 0;
 }
 
 const LOSSES_SHOWN_MAX = 20;
 
 /** The losses of one change, as lines below its key. */
-function shownLosses(...[key, before, after]: Parameters<typeof listLosses>): readonly string[] {
-  const lost = listLosses(key, before, after);
-  const more = lost.length > LOSSES_SHOWN_MAX ? [`and ${lost.length - LOSSES_SHOWN_MAX} more`] : [];
-  return [...lost.slice(0, LOSSES_SHOWN_MAX), ...more].map((line) => `  ${line}`);
+function formatLosses(...[key, before, after]: Parameters<typeof listLosses>): readonly string[] {
+  const losses = listLosses(key, before, after);
+  const more = losses.length > LOSSES_SHOWN_MAX ? [`and ${losses.length - LOSSES_SHOWN_MAX} more`] : [];
+  return [...losses.slice(0, LOSSES_SHOWN_MAX), ...more].map((line) => `  ${line}`);
 }
 
-/** Refuses a new value without entries of a list, or keys of a mapping, that the stored value has. */
+/** Refuses a new value that lacks list entries or mapping keys of the stored value. */
 function refuseLosses(edits: readonly SettingEdit[], stored: Settings): void {
   for (const { key, value } of edits) {
-    const lines = shownLosses(key, findSetting(stored, key), value);
+    const lines = formatLosses(key, findSetting(stored, key), value);
     if (lines.length === 0) continue;
-    const list = Array.isArray(value) || parseListEntries(findSetting(stored, key)) !== undefined;
-    const keep = list
+    const isList = Array.isArray(value) || parseListEntries(findSetting(stored, key)) !== undefined;
+    const alternative = isList
       ? `To change single entries: rackboot config add ${key} ENTRY, or remove`
       : `To change one key: rackboot config set ${key}.KEY VALUE`;
     throw new RackError(
@@ -193,7 +193,7 @@ function refuseLosses(edits: readonly SettingEdit[], stored: Settings): void {
       [
         `${key}: the new value would drop:`,
         ...lines,
-        `${keep}. To drop them: add --replace. Nothing was changed.`,
+        `${alternative}. To drop them: add --replace. Nothing was changed.`,
       ].join('\n'),
     );
   }
@@ -206,85 +206,85 @@ export function listLosses(
   after: SettingValue | undefined,
 ): readonly string[] {
   if (isSettings(before)) {
-    const next = isSettings(after) ? after : {};
+    const afterFields = isSettings(after) ? after : {};
     return Object.entries(before).flatMap(([name, value]) =>
-      Object.hasOwn(next, name)
-        ? listLosses(`${key}.${name}`, value, next[name])
+      Object.hasOwn(afterFields, name)
+        ? listLosses(`${key}.${name}`, value, afterFields[name])
         : [`${key}.${name}: ${withoutUsers(JSON.stringify(value))}`],
     );
   }
   const isList = Array.isArray(before) || Array.isArray(after) || Array.isArray(valueOrDefault(key, {}));
   if (!isList) return [];
   const remaining = parseListEntries(after) ?? [];
-  const lost = (parseListEntries(before) ?? []).filter(
+  const lostEntries = (parseListEntries(before) ?? []).filter(
     (entry) => !remaining.some((other) => isDeepStrictEqual(other, entry)),
   );
-  return lost.map((entry) => `${key}: ${withoutUsers(JSON.stringify(entry))}`);
+  return lostEntries.map((entry) => `${key}: ${withoutUsers(JSON.stringify(entry))}`);
 }
 
 /** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. */
 export async function exportConfig(flags: SettingFlags): Promise<number> {
   const current = await findConfig(flags.config);
   // A region's file cannot contain settings that only racks use.
-  const own = current.uuid === '' ? storedForRegion(current.stored) : current.stored;
-  const stored = flags.rack === undefined ? own : await fetchStored(current, flags.rack);
+  const ownSettings = current.uuid === '' ? storedForRegion(current.stored) : current.stored;
+  const stored = flags.rack === undefined ? ownSettings : await fetchStored(current, flags.rack);
   if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
   else print(stringify(stored).trimEnd());
   return 0;
 }
 
-/** What the store has for the changed keys; `null`: nothing. */
-type Changed = z.output<typeof changedShape>;
+/** The store's values for the changed keys; `null` for a key without a value. */
+type StoredValues = z.output<typeof changedShape>;
 
 /**
- * Makes the changes, all or none. @param isTrial true: they are only judged
- * @returns what a running region made of them; undefined: no daemon runs here
+ * Makes the changes, all or none. @param isDryRun true to judge them only
+ * @returns the stored values, as a running region answers them; undefined if no daemon runs here
  */
 export async function submitEdits(
-  before: FoundConfig,
+  current: FoundConfig,
   flags: SettingFlags,
   edits: readonly SettingEdit[],
-  isTrial = false,
-): Promise<Changed | undefined> {
-  if (before.uuid === undefined) {
-    await changeOffline(before, flags, edits, isTrial);
+  isDryRun = false,
+): Promise<StoredValues | undefined> {
+  if (current.uuid === undefined) {
+    await changeOffline(current, flags, edits, isDryRun);
     return undefined;
   }
   const changes = edits.map(({ key, value, entries }) =>
     entries === undefined ? { key, value } : { key, [entries.kind]: entries.entries },
   );
-  const form = new URLSearchParams({ changes: JSON.stringify(changes), ...(isTrial ? { dry_run: 'true' } : {}) });
+  const form = new URLSearchParams({ changes: JSON.stringify(changes), ...(isDryRun ? { dry_run: 'true' } : {}) });
   if (flags.rack !== undefined) form.set('rack', flags.rack);
   const path = `${SETTINGS_PATH}?op=change`;
-  return changedShape.parse(await askDaemon(before.config.stateDir, path, 'POST', form.toString()));
+  return changedShape.parse(await askDaemon(current.config.stateDir, path, 'POST', form.toString()));
 }
 
 async function changeAndWait(
-  before: FoundConfig,
+  current: FoundConfig,
   flags: SettingFlags,
   edits: readonly SettingEdit[],
   effect?: string,
 ): Promise<void> {
   const names = edits.map(({ key }) => key);
-  const answer = await submitEdits(before, flags, edits);
+  const answer = await submitEdits(current, flags, edits);
   if (answer === undefined) {
     for (const key of names) print(`${effect ?? `${key}: stored.`} No daemon runs here; the next one applies it.`);
     printWarnings(await findConfig(flags.config), edits);
     return;
   }
-  if (flags.rack !== undefined && flags.rack !== before.uuid) {
+  if (flags.rack !== undefined && flags.rack !== current.uuid) {
     for (const key of names) print(`${key}: stored. The rack ${flags.rack} applies it as soon as it receives it.`);
     return;
   }
-  const now = await awaitApplied(flags.config, before, answer);
+  const appliedConfig = await awaitApplied(flags.config, current, answer);
   for (const { key, value, entries } of edits) {
-    const isGone = value === undefined && entries === undefined;
-    const done = isGone ? 'no longer in the store: the file or the default is in force' : 'in force';
-    print(now === undefined ? notApplied(key) : (effect ?? `${key}: ${done}.`));
+    const isRemoval = value === undefined && entries === undefined;
+    const effectText = isRemoval ? 'no longer in the store: the file or the default is in force' : 'in force';
+    print(appliedConfig === undefined ? notApplied(key) : (effect ?? `${key}: ${effectText}.`));
   }
-  if (now === undefined) return;
-  printWarnings(now, edits);
-  for (const line of await strandedBy(before.config, now.config)) print(line);
+  if (appliedConfig === undefined) return;
+  printWarnings(appliedConfig, edits);
+  for (const line of await strandedBy(current.config, appliedConfig.config)) print(line);
 }
 
 function printWarnings({ config }: FoundConfig, edits: readonly SettingEdit[]): void {
@@ -296,18 +296,18 @@ const notApplied = (key: string): string =>
   `${key}: stored, but the rack has not applied it within ${APPLY_MS_MAX / 1000} s: rackboot config show says why.`;
 
 /**
- * Waits until the rack applies stored values; `null`: the key is not stored any more. @returns
- * undefined if it took too long
+ * Waits until the rack applies stored values. In `changed`, `null` means that the key is no longer
+ * stored. @returns undefined if it took too long
  * @throws RackError `config-invalid` if the rack refuses the value
  */
 export async function awaitApplied(
   file: string,
-  before: FoundConfig,
-  changed: Changed,
+  previous: FoundConfig,
+  changed: StoredValues,
 ): Promise<FoundConfig | undefined> {
-  for (let waited = 0; waited < APPLY_MS_MAX; waited += POLL_MS) {
+  for (let waitedMs = 0; waitedMs < APPLY_MS_MAX; waitedMs += POLL_MS) {
     const now = await askConfig(file);
-    if (now.refused !== undefined && now.refused !== before.refused) {
+    if (now.refused !== undefined && now.refused !== previous.refused) {
       throw new RackError(
         'config-invalid',
         `${changed.map(({ key }) => key).join(', ')}: stored, but the rack refuses it:\n${now.refused}`,
@@ -319,7 +319,10 @@ export async function awaitApplied(
   return undefined;
 }
 
-/** Refuses on a rack that is linked to a region elsewhere; the text has the command to run there. */
+/**
+ * Refuses the change on a rack whose region is on another host. The error names the command to run
+ * there.
+ */
 export function refuseElsewhere(
   found: FoundConfig,
   flags: SettingFlags,
@@ -328,33 +331,36 @@ export function refuseElsewhere(
 ): void {
   const { name, uplink } = found.config;
   if (uplink.mode !== 'remote') return;
-  const isOfRack = edits.some(({ key }) => key.split('.')[0] === INTERFACES_KEY);
-  const ofRack = isOfRack ? ` --rack ${shellWord(flags.rack ?? name)}` : '';
-  const textOf = (value: SettingValue): string =>
+  const changesInterfaces = edits.some(({ key }) => key.split('.')[0] === INTERFACES_KEY);
+  const rackFlag = changesInterfaces ? ` --rack ${shellWord(flags.rack ?? name)}` : '';
+  const quoteValue = (value: SettingValue): string =>
     shellWord(withoutUsers(typeof value === 'object' ? JSON.stringify(value) : String(value)));
   const words = edits.flatMap(({ key, value, entries }) => [
     shellWord(key),
-    ...(value === undefined ? (entries?.entries ?? []) : [value]).map(textOf),
+    ...(value === undefined ? (entries?.entries ?? []) : [value]).map(quoteValue),
   ]);
-  const command = `\`rackboot config ${verb} ${words.join(' ')}${ofRack}\` on the host of the region`;
-  const instead = verb === 'set' || verb === 'add' ? `; or write the key into ${found.path}` : '';
+  const command = `\`rackboot config ${verb} ${words.join(' ')}${rackFlag}\` on the host of the region`;
+  const fileHint = verb === 'set' || verb === 'add' ? `; or write the key into ${found.path}` : '';
   const where = `the region at ${uplink.urls.join(', ')} holds the store`;
-  const what = verb === 'unset' ? 'remove' : verb;
+  const verbText = verb === 'unset' ? 'remove' : verb;
   const keys = edits.map(({ key }) => key).join(', ');
-  throw new RackError('bad-argument', `${keys}: ${where}: ${what} it there: ${command}${instead}`);
+  throw new RackError('bad-argument', `${keys}: ${where}: ${verbText} it there: ${command}${fileHint}`);
 }
 
 async function changeOffline(
   found: FoundConfig,
   flags: SettingFlags,
   edits: readonly SettingEdit[],
-  isTrial: boolean,
+  isDryRun: boolean,
 ): Promise<void> {
   const { stateDir, name } = found.config;
-  await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings, by) => {
-    const refusal = await settings.change(flags.rack ?? '', edits, by, isTrial);
-    if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);
-  });
+  await withStoredSettings(
+    { stateDir, name, file: found.path, values: found.file.values },
+    async (settings, username) => {
+      const refusal = await settings.change(flags.rack ?? '', edits, username, isDryRun);
+      if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);
+    },
+  );
 }
 
 async function fetchStored({ config }: FoundConfig, rack: string): Promise<Settings> {

@@ -24,7 +24,13 @@ import { findFileKind } from '../../images/make/upload-kind.ts';
 import { describeRoot, inspectRoot, isRoot, type RootFacts, RootFault } from '../../images/run/root-check.ts';
 import { judgeTitle } from '../../images/store/image-store.ts';
 import { readProfile } from '../clients/profiles.ts';
-import { type AskRegion, askAs, askSocket, type RegionAnswer, type RegionRequest } from '../clients/region-request.ts';
+import {
+  profileClient,
+  type RegionAnswer,
+  type RegionClient,
+  type RegionRequest,
+  socketClient,
+} from '../clients/region-request.ts';
 import { findUpload, PIECE_BYTES, sendPiece, setsShape } from '../clients/upload-piece.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { type HashedFile, openHashed } from '../terminal/hashed-file.ts';
@@ -40,12 +46,12 @@ interface UploadTarget {
   readonly name: string;
   /** In bytes. */
   readonly pieceBytes: number;
-  readonly ask: AskRegion;
+  readonly ask: RegionClient;
 }
 
 function localTarget(stateDir: string): UploadTarget {
   const socketPath = join(stateDir, CONTROL_SOCKET);
-  return { name: 'the region of this host', pieceBytes: CONTROL_BODY_BYTES_MAX, ask: askSocket(socketPath) };
+  return { name: 'the region of this host', pieceBytes: CONTROL_BODY_BYTES_MAX, ask: socketClient(socketPath) };
 }
 
 /**
@@ -60,7 +66,7 @@ function webTarget(url: string, key: string, caFile: string | undefined): Upload
       `--url ${JSON.stringify(url)} is not the URL of a region, such as http://10.20.0.1:5240/MAAS`,
     );
   const { text } = parsed;
-  return { name: text, pieceBytes: PIECE_BYTES, ask: askAs({ url: text, key, ca_file: caFile }) };
+  return { name: text, pieceBytes: PIECE_BYTES, ask: profileClient({ url: text, key, ca_file: caFile }) };
 }
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';

@@ -4,7 +4,7 @@
 // 1. Rackboot's own commands come first.
 
 import type { Argv } from 'yargs';
-import { findNamed, getSummary, listParameters, type Noun } from '../clients/description.ts';
+import { findByName, getSummary, listParameters, type Noun } from '../clients/description.ts';
 import { refuseTwice } from '../terminal/command-table.ts';
 import { NAMED_COMMANDS } from '../terminal/named-commands.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
@@ -27,7 +27,7 @@ export const OPERATION_OPTIONS = ['--api', '--config', '--help', '--json', '--pr
 export function withOwnNoun(args: readonly string[]): readonly string[] {
   const [word = '', ...rest] = args;
   if (word.startsWith('-') || ownSubcommands(word) !== undefined) return args;
-  const own = findNamed(
+  const own = findByName(
     Object.keys(NAMED_COMMANDS).map((name) => ({ name })),
     word,
   );
@@ -50,9 +50,9 @@ export function findOperationNoun(
   nouns: readonly Noun[],
   [word = '', action = '']: readonly string[],
 ): Noun | undefined {
-  const noun = findNamed(nouns, word);
+  const noun = findByName(nouns, word);
   const isNamed =
-    noun !== undefined && (ownSubcommands(word) === undefined || findNamed(noun.actions, action) !== undefined);
+    noun !== undefined && (ownSubcommands(word) === undefined || findByName(noun.actions, action) !== undefined);
   return isNamed ? noun : undefined;
 }
 
@@ -81,7 +81,7 @@ export function operationCommands<T>(
       const places = action.pathParameters.map((place) => `<${place}>`);
       const takes = listParameters(action);
       // As Rackboot's own commands name it.
-      const isList = action.name === 'read' && places.length === 0 && findNamed(noun.actions, 'list') === undefined;
+      const isList = action.name === 'read' && places.length === 0 && findByName(noun.actions, 'list') === undefined;
       const text = action.doc.split('\n').slice(1).join('\n').trim();
       group.command(
         [[action.name, ...places, '[fields..]'].join(' '), ...(isList ? ['list'] : [])],
@@ -111,6 +111,6 @@ export function operationCommands<T>(
 /** The same operation of version 1.0, if that version has it. */
 async function preferVersion1(noun: Noun, action: Noun['actions'][number]): Promise<Noun['actions'][number]> {
   const { ownNouns } = await import('./own-nouns.ts');
-  const other = findNamed(ownNouns('1.0'), noun.name);
-  return findNamed(other?.actions ?? [], action.name) ?? action;
+  const other = findByName(ownNouns('1.0'), noun.name);
+  return findByName(other?.actions ?? [], action.name) ?? action;
 }

@@ -2,7 +2,7 @@
 // only commands that need it load it.
 
 import { apiDescription } from '../../region/http/description.ts';
-import { listNouns, type Noun, withOther } from '../clients/description.ts';
+import { listNouns, mergeNouns, type Noun } from '../clients/description.ts';
 import { descriptionShape } from '../clients/description-shape.ts';
 
 type Version = '1.0' | '2.0';
@@ -11,4 +11,4 @@ const ofVersion = (version: Version): readonly Noun[] => listNouns(descriptionSh
 
 /** The nouns of both versions. @param first the version whose operations come first */
 export const ownNouns = (first: Version = '2.0'): readonly Noun[] =>
-  withOther(ofVersion(first), ofVersion(first === '2.0' ? '1.0' : '2.0'));
+  mergeNouns(ofVersion(first), ofVersion(first === '2.0' ? '1.0' : '2.0'));

@@ -7,9 +7,9 @@ import { RackError, type RackErrorCode } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { parseJsonAnswer } from '../clients/answer-output.ts';
 import { buildRegionRequest } from '../clients/call.ts';
-import { type Action, listParameters, takesAny } from '../clients/description.ts';
+import { type Action, listParameters, takesAnyParameter } from '../clients/description.ts';
 import { readProfile } from '../clients/profiles.ts';
-import { askAs, type RegionAnswer } from '../clients/region-request.ts';
+import { profileClient, type RegionAnswer } from '../clients/region-request.ts';
 import { isUpload, uploadNamed } from '../clients/upload-call.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
 import { buildTable, listFields, listIn } from './value-table.ts';
@@ -39,7 +39,7 @@ export async function runOperation(action: Action, words: readonly string[], pla
 /** Refuses a mistyped parameter, which the region would ignore. */
 function checkNames(action: Action, words: readonly string[]): void {
   const parameters = listParameters(action);
-  if (takesAny(action)) return;
+  if (takesAnyParameter(action)) return;
   for (const word of words) {
     const name = /^([^=@]+)@?=/.exec(word)?.[1];
     if (name === undefined || parameters.includes(name)) continue;
@@ -50,7 +50,7 @@ function checkNames(action: Action, words: readonly string[]): void {
 }
 
 async function askThere(profile: string, action: Action, words: readonly string[]): Promise<unknown> {
-  const ask = askAs(readProfile(profile));
+  const ask = profileClient(readProfile(profile));
   return parseAnswer((await uploadNamed(action, words, ask)) ?? (await ask(buildRegionRequest(action, words))));
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { buildRegionRequest, encodeMultipart } from '../../../src/cli/clients/call.ts';
-import { type Action, formatNoun, formatUsage, listNouns, withOther } from '../../../src/cli/clients/description.ts';
+import { type Action, formatNoun, formatUsage, listNouns, mergeNouns } from '../../../src/cli/clients/description.ts';
 import { parseBody } from '../../../src/region/api/call/form-body.ts';
 
 const action = (method: Action['method'], op: string | null, path: string): Action => ({
@@ -118,7 +118,7 @@ test('an operation of one version hides that of the same name in the other, and 
   const second = listNouns({
     resources: [handler('NodesHandler', '/1/', ['read', 'accept_all']), handler('NodeHandler', '/1/n/', ['start'])],
   });
-  const shown = withOther(first, second).map(({ name, actions }) => [
+  const shown = mergeNouns(first, second).map(({ name, actions }) => [
     name,
     actions.map((one) => `${one.name} ${one.path}`),
   ]);

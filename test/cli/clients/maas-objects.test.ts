@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  foreignPowerNames,
   formatObjectTitle,
   interfaceParameters,
   isDeployedHere,
@@ -13,6 +12,7 @@ import {
   parametersFrom,
   pathFor,
   powerHosts,
+  unknownPowerNames,
   valueAt,
 } from '../../../src/cli/clients/maas-objects.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
@@ -79,7 +79,7 @@ test('the parameters of a driver are flat texts', () => {
   const power = { power_pass: 's', power_verify_ssl: true, workaround_flags: ['a', 'b'], power_port: 623, ...odd };
   const known = { power_pass: 's', power_verify_ssl: true, workaround_flags: 'a b' };
   assert.deepEqual(JSON.parse(String(machineParameters({}, power).power_parameters)), known);
-  assert.deepEqual(foreignPowerNames(power), ['power_port']);
+  assert.deepEqual(unknownPowerNames(power), ['power_port']);
   for (const wrong of [undefined, null, 'x', ['x']])
     assert.equal(machineParameters({}, wrong).power_parameters, '{}', JSON.stringify(wrong));
 });

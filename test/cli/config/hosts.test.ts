@@ -32,17 +32,17 @@ test('a dry run names those that the run takes, and the reasons for the others',
     { mac: '52:54:00:00:01:03', ip: '10.20.0.50', hostname: 'ok' },
     { circuit_id: 'port7', ip: '10.20.0.52' },
   ]);
-  assert.deepEqual([dry.left.length, dry.without.length], [4, 1]);
+  assert.deepEqual([dry.skipped.length, dry.incomplete.length], [4, 1]);
   for (const reason of [
     /the rack's own address/,
     /no client can have/,
     /reserved differently/,
     /in none of the networks/,
   ])
-    assert.equal(dry.left.filter((line) => reason.test(line)).length, 1, String(reason));
+    assert.equal(dry.skipped.filter((line) => reason.test(line)).length, 1, String(reason));
   assert.deepEqual(await takeReservations(config, RESERVATIONS, false), dry);
   const again = await takeReservations(config, RESERVATIONS, false);
-  assert.deepEqual([again.taken, again.left.length], [[], 4]);
+  assert.deepEqual([again.taken, again.skipped.length], [[], 4]);
   const add = (client: string, ip: string, hostname?: string) =>
     reserveHost({ config, json: false, client, ip, hostname });
   await assert.rejects(add('printer', '10.20.0.10'), /client_id=printer/);
@@ -79,12 +79,12 @@ test('a reservation takes no name of the rack, a record, or another machine', as
     ip: `10.20.0.6${at}`,
     hostname,
   }));
-  const { taken, without } = await takeReservations(config, wanted, true);
+  const { taken, incomplete } = await takeReservations(config, wanted, true);
   assert.deepEqual(
     taken.map(({ hostname }) => hostname),
     [undefined, undefined, 'fine'],
   );
-  assert.match(without.join('\n'), /rack-1\.maas, which the rack has\n.*www\.maas, which the CNAME record/);
+  assert.match(incomplete.join('\n'), /rack-1\.maas, which the rack has\n.*www\.maas, which the CNAME record/);
 
   const mac = '52:54:00:00:04:01';
   const machine = { fqdn: 'dep.maas', interface_set: [{ name: 'eth0', mac_address: mac }] };

@@ -42,15 +42,15 @@ async function play(script: Script, given: Answers = {}): Promise<{ answers: Ans
     return Promise.resolve(typed === '' ? proposal : typed);
   };
   const answers = await interview({
-    given,
+    optionAnswers: given,
     judge,
     ask,
     // Nobody else gives addresses.
-    settle: (field) => Promise.resolve(field === 'mode' ? 'server' : undefined),
-    questionOf: (field) => field,
-    proposalOf: (field) =>
+    derive: (field) => Promise.resolve(field === 'mode' ? 'server' : undefined),
+    formatQuestion: (field) => field,
+    propose: (field) =>
       ({ interface: 'eth0', low: '50', high: '99', staticLow: '1', staticHigh: '49' })[field as 'low'] ?? '-',
-    tell: (text) => void reported.push(text),
+    show: (text) => void reported.push(text),
   });
   assert.deepEqual(rest, [], 'every question was asked');
   return { answers, reported };
@@ -145,7 +145,7 @@ test('wrong options end it before the first question; if an option contradicts a
 
 test('the questions end after too many unusable answers', async () => {
   const ask = (): Promise<string> => Promise.resolve('br1');
-  const terms = { given: {}, judge, ask, questionOf: String, proposalOf: () => 'eth0', tell: () => undefined };
+  const terms = { optionAnswers: {}, judge, ask, formatQuestion: String, propose: () => 'eth0', show: () => undefined };
   await assert.rejects(interview(terms), { code: 'bad-argument', message: /nothing was written/ });
 });
 

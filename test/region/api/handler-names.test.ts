@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findNamed, listNouns } from '../../../src/cli/clients/description.ts';
+import { findByName, listNouns } from '../../../src/cli/clients/description.ts';
 import { descriptionShape } from '../../../src/cli/clients/description-shape.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { apiDescription } from '../../../src/region/http/description.ts';
@@ -30,6 +30,6 @@ test("the commands of MAAS's manual have their words", () => {
     ['node-script-result', 'download'],
   ] as const) {
     const found = nouns.find(({ name }) => name === noun);
-    assert.ok(found !== undefined && findNamed(found.actions, action) !== undefined, `${noun} ${action}`);
+    assert.ok(found !== undefined && findByName(found.actions, action) !== undefined, `${noun} ${action}`);
   }
 });
