@@ -24,7 +24,7 @@ import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { valueAt } from '../../machines/settings.ts';
 import { postgresPlace } from '../../region-host/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
-import { isInside, ownerPlace, realPath } from '../images/image-tree.ts';
+import { chooseOwnerDirectory, isInside, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
@@ -110,7 +110,7 @@ export async function reset(flags: ResetFlags): Promise<number> {
 function findRemains({ keepImages }: ResetFlags, stateDir: string, tree: string): Remains {
   const shares = keepImages ? undefined : splitConfiguredTree(tree, stateDir);
   return {
-    removals: findRemovals(stateDir, ownerPlace(tree, stateDir), shares),
+    removals: findRemovals(stateDir, chooseOwnerDirectory(tree, stateDir), shares),
     others: [...listOthers(stateDir, tree), ...(shares?.others ?? [])],
   };
 }

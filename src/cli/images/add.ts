@@ -18,8 +18,8 @@ import { describeRoot } from '../../images/run/root-check.ts';
 import { findStarts, formatImageName, type GivenName } from '../../images/store/image-store.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { runJob } from './engine.ts';
-import { type GivenPath, misplaced, openGivenPath, readContent } from './given-path.ts';
-import { forReader, type ImageTree, openTreeAsOwner, realPath } from './image-tree.ts';
+import { type GivenPath, openGivenPath, readContent, toWrongCommandError } from './given-path.ts';
+import { type ImageTree, openTreeAsOwner, realPath, toReaderError } from './image-tree.ts';
 import type { AddFlags as GivenFlags } from './options.ts';
 
 interface AddFlags extends GivenFlags {
@@ -28,7 +28,8 @@ interface AddFlags extends GivenFlags {
 }
 
 export async function addGiven(flags: AddFlags): Promise<number> {
-  // Opened before switching users: the owner of the state directory may be unable to read it.
+  // Open the file before switching users, because the owner of the state directory may be unable to
+  // read it.
   const opened = await openGivenPath(flags.file);
   try {
     return await addOpenedPath(opened, flags);
@@ -43,13 +44,13 @@ export async function addGiven(flags: AddFlags): Promise<number> {
  */
 export async function addOpenedPath(given: GivenPath, flags: AddFlags): Promise<number> {
   if (given.kind === 'directory') {
-    if (given.is === 'system') return await addDirectory(given, flags);
-    throw misplaced(flags.file, { kind: given.is });
+    if (given.recognised === 'system') return await addDirectory(given, flags);
+    throw toWrongCommandError(flags.file, { kind: given.recognised });
   }
-  const { handle, is } = given;
-  if (is.kind === 'disk') return await addDiskImage(handle, flags);
-  if (is.kind === 'root') return await addRootFile(handle, is, flags);
-  throw misplaced(flags.file, is);
+  const { handle, recognised } = given;
+  if (recognised.kind === 'disk') return await addDiskImage(handle, flags);
+  if (recognised.kind === 'root') return await addRootFile(handle, recognised, flags);
+  throw toWrongCommandError(flags.file, recognised);
 }
 
 async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags): Promise<number> {
@@ -61,17 +62,17 @@ async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags):
 async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
   const directory = readRealPath(given);
-  // Started before switching users, as in `addGiven`.
+  // Start the packing before switching users, as in `addGiven`.
   const packing = new DirectoryPacking(given);
   try {
-    const place = await openTreeAsOwner(flags);
-    const { tree } = place;
+    const imageTree = await openTreeAsOwner(flags);
+    const { tree } = imageTree;
     if (`${realPath(tree)}${sep}`.startsWith(directory === sep ? sep : `${directory}${sep}`)) {
       const remedy = `copy the system first, to another disk: sudo rsync -aHAXx ${shellWord(flags.file)}/ DIRECTORY/`;
       throw new RackError('bad-argument', `the boot tree ${tree} is inside ${flags.file}: ${remedy}`);
     }
     if (!flags.json) print(`Packing ${flags.file}`);
-    return await addRoot(place, PACKED_FORM, flags, { bytes: undefined, pieces: () => packing.pieces() });
+    return await addRoot(imageTree, PACKED_FORM, flags, { bytes: undefined, pieces: () => packing.pieces() });
   } finally {
     packing.stop();
   }
@@ -83,13 +84,13 @@ function refuseCompress({ compress, file }: AddFlags): void {
   throw new RackError('bad-argument', `--compress is only for the images of disks, and ${why}: leave it out`);
 }
 
-async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, content: GivenContent): Promise<number> {
+async function addRoot(imageTree: ImageTree, form: RootForm, flags: AddFlags, content: GivenContent): Promise<number> {
   const { format, rootName } = form;
   const { title, file: fileName, json: isSilent } = flags;
-  const options = { name: nameIn(flags), title, format, rootName, fileName };
-  const adding = runJob(place, 'add-root', options, { isSilent, content });
+  const options = { name: buildGivenName(flags), title, format, rootName, fileName };
+  const adding = runJob(imageTree, 'add-root', options, { isSilent, content });
   const { image, added, root } = await adding.catch((error: unknown) => {
-    throw forReader(place.tree, error);
+    throw toReaderError(imageTree.tree, error);
   });
   const name = formatImageName(image);
   const sizes = `${formatBytes(image.bytes)}, about ${formatBytes(image.diskBytes)} on a disk`;
@@ -101,7 +102,7 @@ async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, conten
   return 0;
 }
 
-const nameIn = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenName => ({
+const buildGivenName = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenName => ({
   os,
   release,
   architecture: arch,
@@ -121,13 +122,17 @@ async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> 
   return 0;
 }
 
-/** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
-export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<WorkResult<'add-disk'>> {
+/** Adds an open file. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
+export async function addOpened(
+  imageTree: ImageTree,
+  file: FileHandle,
+  flags: AddFlags,
+): Promise<WorkResult<'add-disk'>> {
   const { file: fileName, title, compress, isMade, json: isSilent } = flags;
   const content = await readContent(file, fileName);
-  const options = { fileName, name: nameIn(flags), title, compress, isMade };
-  return await runJob(place, 'add-disk', options, { isSilent, content }).catch((error: unknown) => {
-    throw forReader(place.tree, error);
+  const options = { fileName, name: buildGivenName(flags), title, compress, isMade };
+  return await runJob(imageTree, 'add-disk', options, { isSilent, content }).catch((error: unknown) => {
+    throw toReaderError(imageTree.tree, error);
   });
 }
 

@@ -23,7 +23,7 @@ import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
-import { knownSources } from './boot-sources.ts';
+import { readSourcesOrWarn } from './boot-sources.ts';
 import { configuredProxy } from './download-options.ts';
 import { readImageConfig } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
@@ -34,7 +34,7 @@ import type { AvailableFlags, CheckFlags } from './options.ts';
  * problem
  */
 export async function listAvailable(flags: AvailableFlags): Promise<number> {
-  const ofFiles = readImageSources(flags);
+  const fileSources = readImageSources(flags);
   const parsed = await parseTagFilters(flags.filter ?? []);
   if (!parsed.ok) throw new RackError('bad-argument', `--filter ${parsed.problem}`);
   const { filters } = parsed;
@@ -46,26 +46,31 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
       `--filter ${unknown.text}: no image has a ${unknown.tag}; ${hint}use ${TAGS.join(', ')}`,
     );
   }
-  // Sources choose by labels too: the newest version may have another label.
-  const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagValues(names)]));
+  // Sources choose by labels, too, because the newest version may have another label.
+  const matchesFilters = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagValues(names)]));
   const [os = ANY, release] = flags.os?.split('/') ?? [];
   const config = await readImageConfig({ config: flags.config, tree: '' });
-  const asking = openCatalog(config);
-  const sources = await knownSources(ofFiles, config);
-  const all = flags.source === undefined ? sources : sourceNamed(sources, flags.source);
-  const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], isWanted };
-  const answers = await asking.ask(os === ANY ? all : findSourcesOfSystem(all, os), wish);
+  const catalog = openCatalog(config);
+  const sources = await readSourcesOrWarn(fileSources, config);
+  const candidateSources = flags.source === undefined ? sources : sourceNamed(sources, flags.source);
+  const request = {
+    os,
+    release,
+    architectures: flags.arch === undefined ? [] : [flags.arch],
+    isWanted: matchesFilters,
+  };
+  const answers = await catalog.ask(os === ANY ? candidateSources : findSourcesOfSystem(candidateSources, os), request);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
-  const offers = answers.flatMap((answer) => answer.offers).filter(isWanted);
+  const offers = answers.flatMap((answer) => answer.offers).filter(matchesFilters);
   const isCurrent = (offer: Offer): boolean =>
     flags.all || offer.kind !== 'image' || offer.supportEnds === undefined || offer.supportEnds >= today;
-  const dated = await asking.date(offers.filter(isCurrent));
-  const ofKind = (kind: Offer['kind']): readonly DatedOffer[] => dated.filter((offer) => offer.kind === kind);
-  const [images, installers, loaders] = [ofKind('image'), ofKind('installer'), ofKind('loader')];
+  const dated = await catalog.date(offers.filter(isCurrent));
+  const selectKind = (kind: Offer['kind']): readonly DatedOffer[] => dated.filter((offer) => offer.kind === kind);
+  const [images, installers, loaders] = [selectKind('image'), selectKind('installer'), selectKind('loader')];
   const problems = answers.flatMap(listProblems);
   const isOffered = answers.some((answer) => countOffers(answer) > 0);
   if (flags.os !== undefined && filters.length === 0 && problems.length === 0 && !isOffered)
-    throw nothingOffered(flags, all);
+    throw toNotOfferedError(flags, candidateSources);
   if (flags.json) {
     const [ofImages, ofInstallers, ofLoaders] = [images, installers, loaders].map((ones) => ones.map(offerJson));
     printJson({ offers: ofImages, installers: ofInstallers, loaders: ofLoaders, problems });
@@ -75,27 +80,28 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
       [...images.toSorted((a, b) => (offerName(a) < offerName(b) ? -1 : 1)), ...installers, ...loaders].map(formatRow),
       problems.length > 0 && !isOffered ? 'No image can be listed.' : 'No source offers an image.',
     );
-    const hidden = offers.length - dated.length;
-    if (hidden > 0) print(`Not listed: ${counted(hidden, 'image')} whose support has ended (--all lists them).`);
-    for (const note of dated.flatMap(notesOn)) printError(note);
+    const hiddenCount = offers.length - dated.length;
+    if (hiddenCount > 0)
+      print(`Not listed: ${counted(hiddenCount, 'image')} whose support has ended (--all lists them).`);
+    for (const note of dated.flatMap(listNotes)) printError(note);
     for (const line of problemLines(answers)) printError(line);
   }
   return problems.length > 0 ? 1 : 0;
 }
 
-function nothingOffered({ os: wanted = ANY, arch }: AvailableFlags, sources: readonly ImageSource[]): RackError {
+function toNotOfferedError({ os: wanted = ANY, arch }: AvailableFlags, sources: readonly ImageSource[]): RackError {
   const names = [...new Set(sources.map(({ os }) => os).filter((os) => os !== ANY))];
   const [os = ''] = wanted.split('/');
   const hint = names.includes(os) ? '' : nearestHint(os, names);
-  const where = arch === undefined ? '' : ` for ${arch}`;
+  const architectureText = arch === undefined ? '' : ` for ${arch}`;
   const remedy = '`rackboot images available` lists all';
-  return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${where}; ${hint}${remedy}`);
+  return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${architectureText}; ${hint}${remedy}`);
 }
 
 const openCatalog = (config: RackConfig | undefined): Asking =>
   new Asking(
     { configured: configuredMirrors(config), proxy: configuredProxy(config) },
-    new ImportProgress(false, true).take,
+    new ImportProgress(false, true).showReport,
   );
 
 const TAGS = ['os', 'release', 'arch', 'subarch', 'label', 'source'];
@@ -112,10 +118,10 @@ const formatRow = (offer: DatedOffer): readonly string[] => [
 ];
 
 function offerJson(offer: DatedOffer): object {
-  const [first, second] = offer.files;
+  const [firstFile, secondFile] = offer.files;
   if (offer.kind === 'loader') return { ...offer, type: offer.release };
-  if (offer.kind === 'installer') return { ...offer, kernel: first, initrd: second };
-  const { url, mirrors, digest } = first;
+  if (offer.kind === 'installer') return { ...offer, kernel: firstFile, initrd: secondFile };
+  const { url, mirrors, digest } = firstFile;
   return { ...offer, url, mirrors, digest };
 }
 
@@ -125,7 +131,7 @@ function offerJson(offer: DatedOffer): object {
  */
 export async function checkSources(flags: CheckFlags): Promise<number> {
   const config = await readImageConfig({ config: flags.config, tree: '' });
-  const allSources = await knownSources(readImageSources(flags), config);
+  const allSources = await readSourcesOrWarn(readImageSources(flags), config);
   const sources = flags.source === undefined ? allSources : sourceNamed(allSources, flags.source);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
   const answers = await openCatalog(config).ask(sources, { os: ANY, release: undefined, architectures: [] });
@@ -137,7 +143,7 @@ export async function checkSources(flags: CheckFlags): Promise<number> {
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
-const notesOn = (offer: Offer): readonly string[] => {
+const listNotes = (offer: Offer): readonly string[] => {
   const note = offer.kind === 'installer' ? leftOutNote(offer) : undefined;
   return note === undefined ? [] : [`Note: ${note}`];
 };
@@ -152,38 +158,38 @@ const inOneLine = (text: string): string =>
     .map((line) => line.trim())
     .join(' ');
 
-/** The problems, without others of the same network fault as the first. */
+/** The problems, without repetitions of the first one's network fault. */
 function distinctProblems({ problems: [first, ...others] }: SourceAnswer): readonly Error[] {
   if (first === undefined) return [];
   const fault = networkFault(first);
   return [first, ...(fault === undefined ? others : others.filter((other) => networkFault(other) !== fault))];
 }
 
-/** The first problem in one line; undefined: none. */
+/** Describes the first problem in one line; undefined if there is none. */
 function describeProblem(answer: SourceAnswer): string | undefined {
   const [first, ...others] = distinctProblems(answer);
-  const all = `; \`rackboot images check-sources --verbose\` shows ${counted(others.length, 'other problem')}`;
+  const moreHint = `; \`rackboot images check-sources --verbose\` shows ${counted(others.length, 'other problem')}`;
   if (first === undefined) return undefined;
-  // Others of its releases are listed.
-  const isUsed = countOffers(answer) > 0;
+  // Other releases of this source are listed.
+  const hasOffers = countOffers(answer) > 0;
   const message = inOneLine(first.message).replace(
     /^the source (\S+) cannot be used: /,
-    isUsed ? 'a part of the source $1 cannot be used: ' : '$&',
+    hasOffers ? 'a part of the source $1 cannot be used: ' : '$&',
   );
-  return `${message}${others.length === 0 ? '' : all}`;
+  return `${message}${others.length === 0 ? '' : moreHint}`;
 }
 
-/** Sources that cannot be reached for the same reason share a line. */
+/** Describes the problems. Sources that cannot be reached for the same reason share a line. */
 function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
-  const unreached = new Map<string, SourceAnswer[]>();
-  const alone: string[] = [];
+  const unreachedByCode = new Map<string, SourceAnswer[]>();
+  const ownLines: string[] = [];
   for (const answer of answers) {
     const problem = describeProblem(answer);
     const code = countOffers(answer) === 0 ? networkFault(answer.problems[0]) : undefined;
-    if (code !== undefined) unreached.set(code, [...(unreached.get(code) ?? []), answer]);
-    else if (problem !== undefined) alone.push(problem);
+    if (code !== undefined) unreachedByCode.set(code, [...(unreachedByCode.get(code) ?? []), answer]);
+    else if (problem !== undefined) ownLines.push(problem);
   }
-  return [...[...unreached.values()].map(unreachedLine), ...alone];
+  return [...[...unreachedByCode.values()].map(unreachedLine), ...ownLines];
 }
 
 function unreachedLine(answers: readonly SourceAnswer[]): string {
@@ -199,7 +205,7 @@ function formatSourceLines(answer: SourceAnswer, isVerbose: boolean): readonly s
   const { source, offers } = answer;
   const offered = counted(offers.length, offers.some(({ kind }) => kind === 'installer') ? 'installer' : 'image');
   const [first, ...others] = distinctProblems(answer);
-  const [note] = offers.flatMap(notesOn);
+  const [note] = offers.flatMap(listNotes);
   if (first === undefined) return [`ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`];
   const describe = ({ message }: Error): string =>
     inOneLine(message).replace(`the source ${source} cannot be used: `, '');

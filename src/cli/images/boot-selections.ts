@@ -14,12 +14,12 @@ import {
   fetchSources,
   findSource,
   findStateDir,
-  namePinFiles,
   PATH,
   pinShape,
   pinText,
+  printPinFiles,
   type Source,
-  warnOfFile,
+  warnOfSourcesFile,
 } from './boot-sources.ts';
 import type { ListFlags } from './options.ts';
 
@@ -33,8 +33,8 @@ export const selectionShape = z.looseObject({
   labels: z.array(z.string()),
 });
 const listedSelection = selectionShape.extend({ pinned_by: pinShape });
-type OnSource = Where & { readonly source: string };
-type OnSelection = OnSource & { readonly selection: string };
+type SourceArguments = Where & { readonly source: string };
+type SelectionArguments = SourceArguments & { readonly selection: string };
 
 const selectionsPath = ({ id }: Source): string => `${PATH}${id}/selections/`;
 
@@ -43,23 +43,29 @@ const fetchSelections = async (stateDir: string, source: Source) =>
 
 const NAMED_MAX = 3;
 
-type Removed = Omit<ImageName, 'serial'>;
+type RemovedImage = Omit<ImageName, 'serial'>;
 
-/** Mirrors of packages have only installers, sites of plain files only images. */
-const mayHave = (kind: string, { label }: Removed): boolean =>
+/**
+ * True if a source of this kind may offer the image. Mirrors of packages have only installers, and
+ * sites of plain files only images.
+ */
+const mayHave = (kind: string, { label }: RemovedImage): boolean =>
   kind === 'installer' ? label === INSTALLER : kind !== 'files' || label !== INSTALLER;
 
 /**
- * A note if the next import may fetch removed images again; undefined: it will not. @throws
- * RackError as `askDaemon`
+ * Writes a note if the next import may fetch removed images again; undefined if it will not.
+ * @throws RackError as `askDaemon`
  */
-export async function fetchedAgainNote(stateDir: string, removed: readonly Removed[]): Promise<string | undefined> {
+export async function fetchedAgainNote(
+  stateDir: string,
+  removed: readonly RemovedImage[],
+): Promise<string | undefined> {
   const names: string[] = [];
   for (const source of await fetchSources(stateDir))
     for (const selection of await fetchSelections(stateDir, source)) {
       // An image may be for further subarchitectures, which only its source knows.
-      const wanted = { ...selection, subarches: [ANY] };
-      const isMatch = removed.some((image) => mayHave(source.kind, image) && matches(wanted, image));
+      const anySubarchitecture = { ...selection, subarches: [ANY] };
+      const isMatch = removed.some((image) => mayHave(source.kind, image) && matches(anySubarchitecture, image));
       if (isMatch) names.push(`${selection.os}/${selection.release} of ${source.name}`);
     }
   if (names.length === 0) return undefined;
@@ -68,7 +74,7 @@ export async function fetchedAgainNote(stateDir: string, removed: readonly Remov
 }
 
 /**
- * Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error
+ * Prints the selections of one source, or of all. @returns 0, or 1 if the site's file has an error
  * @throws RackError `not-found`
  */
 export async function listSelections(flags: Where & { readonly source?: string | undefined }): Promise<number> {
@@ -95,20 +101,20 @@ export async function listSelections(flags: Where & { readonly source?: string |
     ]);
     const headings = ['ID', 'SOURCE', 'IMAGE', 'ARCHES', 'SUBARCHES', 'LABELS', 'WRITTEN IN'];
     printTable(headings, rows, 'Nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
-    namePinFiles(selections.map(({ pinned_by: pin }) => pin));
+    printPinFiles(selections.map(({ pinned_by: pin }) => pin));
   });
-  return warnOfFile(flags.config);
+  return warnOfSourcesFile(flags.config);
 }
 
 /** @throws RackError `not-found`, `bad-argument` */
 export async function addSelection(
-  flags: OnSource & ListFlags & { readonly image?: string | undefined },
+  flags: SourceArguments & ListFlags & { readonly image?: string | undefined },
 ): Promise<number> {
   const source = await findSource(findStateDir(flags), flags.source);
-  // Names of single imported installers begin so.
+  // The name of a single installer to import begins with `installer/`.
   const names = (flags.image ?? '*/*').split('/');
-  const [os = '*', release = '*', ...more] = names.length === 3 && names[0] === INSTALLER ? names.slice(1) : names;
-  if (more.length > 0)
+  const [os = '*', release = '*', ...surplus] = names.length === 3 && names[0] === INSTALLER ? names.slice(1) : names;
+  if (surplus.length > 0)
     throw new RackError('bad-argument', `${flags.image} is not an image: name one such as ubuntu/noble`);
   const raw = await askRegion(flags, selectionsPath(source), 'POST', { ...listFields(flags), os, release });
   const selected = `Selected ${os}/${release} from ${source.name}; the next import fetches it.`;
@@ -127,19 +133,19 @@ function listFields({ arches, subarches, labels }: ListFlags): Fields {
   return { arches: arches?.join(','), subarches: subarches?.join(','), labels: labels?.join(',') };
 }
 
-async function findSelection(flags: OnSelection) {
+async function findSelection(flags: SelectionArguments) {
   const source = await findSource(findStateDir(flags), flags.source);
   const selections = await fetchSelections(findStateDir(flags), source);
   const selection = selections.find(({ id, os, release }) =>
     [String(id), `${os}/${release}`].includes(flags.selection),
   );
   if (selection !== undefined) return { source, ...selection, path: `${selectionsPath(source)}${selection.id}/` };
-  const there = '`rackboot images selections list` shows all';
-  throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(flags.selection)}; ${there}`);
+  const listHint = '`rackboot images selections list` shows all';
+  throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(flags.selection)}; ${listHint}`);
 }
 
 /** @throws RackError `not-found`, `bad-argument` */
-export async function setSelection(flags: OnSelection & ListFlags): Promise<number> {
+export async function setSelection(flags: SelectionArguments & ListFlags): Promise<number> {
   const fields = listFields(flags);
   requireChange(fields, '--arches, --subarches or --labels');
   const { source, path } = await findSelection(flags);
@@ -150,7 +156,7 @@ export async function setSelection(flags: OnSelection & ListFlags): Promise<numb
 }
 
 /** @throws RackError `not-found` */
-export async function removeSelection(flags: OnSelection): Promise<number> {
+export async function removeSelection(flags: SelectionArguments): Promise<number> {
   const { id, os, release, source, path } = await findSelection(flags);
   await askRegion(flags, path, 'DELETE');
   return printAnswer(flags, { id }, `${os}/${release} of ${source.name} is no longer selected. Imported images stay.`);

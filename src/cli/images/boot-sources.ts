@@ -21,7 +21,7 @@ import type { TrustFlags } from './options.ts';
 export const PATH = '/MAAS/api/2.0/boot-sources/';
 
 const addedShape = z.looseObject({ id: z.number(), url: z.string() });
-/** Null: defined in no file. */
+/** The file that defines the object; null if no file does. */
 export const pinShape = z
   .object({ file: z.string(), key: z.string(), line: z.number().nullable().default(null) })
   .nullable();
@@ -29,10 +29,10 @@ const sourceShape = addedShape.extend({
   name: z.string(),
   pinned_by: pinShape,
   kind: z.string().default(''),
-  /** Null: its kind has no index. */
+  /** Null if its kind has no index. */
   index: z.string().nullable().default(null),
   unsigned: z.boolean().default(false),
-  /** Null: it is signed. */
+  /** Why it is used without signatures; null if it is signed. */
   why: z.string().nullable().default(null),
   keyring_filename: z.string().default(''),
   keyring_data: z.base64().default(''),
@@ -47,15 +47,15 @@ export const fetchSources = async (stateDir: string): Promise<readonly Source[]>
 /** Sources of files and of the running region, in the order of use. */
 export interface KnownSources {
   readonly sources: readonly ImageSource[];
-  /** Why those of the region are unknown; undefined: they are known. */
+  /** Why the region's sources are unknown; undefined if they are known. */
   readonly problem?: string;
 }
 
 /** Reads the running region's sources after those of files. */
-export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir: string): Promise<KnownSources> {
+export async function readKnownSources(fileSources: readonly ImageSource[], stateDir: string): Promise<KnownSources> {
   try {
-    const added = (await fetchSources(stateDir)).filter(({ pinned_by: pin }) => pin === null);
-    const streams = added.map(({ url, index, why, keyring_filename: keyringFilename, keyring_data: data }) =>
+    const addedSources = (await fetchSources(stateDir)).filter(({ pinned_by: pin }) => pin === null);
+    const streams = addedSources.map(({ url, index, why, keyring_filename: keyringFilename, keyring_data: data }) =>
       buildStreamSource({
         url,
         index: index ?? undefined,
@@ -64,59 +64,61 @@ export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir
         keyring: Buffer.from(data, 'base64'),
       }),
     );
-    return { sources: [...ofFiles, ...streams] };
+    return { sources: [...fileSources, ...streams] };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    return { sources: ofFiles, problem: errorText(error) };
+    return { sources: fileSources, problem: errorText(error) };
   }
 }
 
 /**
- * As `readKnownSources`, but says in one line if only those of files are known. @param config
- * undefined: no region belongs to it
+ * Reads sources like `readKnownSources`, and prints a note if only the sources of files are known.
+ * @param config undefined if there is no region to ask
  */
-export async function knownSources(
-  ofFiles: readonly ImageSource[],
+export async function readSourcesOrWarn(
+  fileSources: readonly ImageSource[],
   config: { readonly stateDir: string } | undefined,
 ): Promise<readonly ImageSource[]> {
-  if (config === undefined) return ofFiles;
-  const { sources, problem } = await readKnownSources(ofFiles, config.stateDir);
+  if (config === undefined) return fileSources;
+  const { sources, problem } = await readKnownSources(fileSources, config.stateDir);
   if (problem !== undefined) printError(`Note: sources that people added to the region are not used: ${problem}`);
   return sources;
 }
 
-/** The URL as `sources add` sends it: a slash ends that of a site. */
+/** The URL as `sources add` sends it. The URL of a site ends with a slash. */
 const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ? url : `${url}/`);
 
 /**
  * Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL
  * that several sources have
  */
-export async function findSource(stateDir: string, wanted: string): Promise<Source> {
+export async function findSource(stateDir: string, nameOrUrl: string): Promise<Source> {
   const sources = await fetchSources(stateDir);
-  const named = sources.find((source) => String(source.id) === wanted || (isNamed(source) && source.name === wanted));
-  if (named !== undefined) return named;
-  const placed = sources.filter(({ url }) => url === wanted || url === siteUrl(wanted));
-  const [found] = placed;
-  if (placed.length > 1) {
-    const all = placed.map(numberText).join(', ');
-    throw new RackError('bad-argument', `several sources have the URL ${wanted}: name one by its number, ${all}`);
+  const namedSource = sources.find(
+    (source) => String(source.id) === nameOrUrl || (hasOwnName(source) && source.name === nameOrUrl),
+  );
+  if (namedSource !== undefined) return namedSource;
+  const sourcesByUrl = sources.filter(({ url }) => url === nameOrUrl || url === siteUrl(nameOrUrl));
+  const [firstByUrl] = sourcesByUrl;
+  if (sourcesByUrl.length > 1) {
+    const all = sourcesByUrl.map(numberText).join(', ');
+    throw new RackError('bad-argument', `several sources have the URL ${nameOrUrl}: name one by its number, ${all}`);
   }
-  if (found !== undefined) return found;
+  if (firstByUrl !== undefined) return firstByUrl;
   const hint = nearestHint(
-    wanted,
+    nameOrUrl,
     sources.map(({ name }) => name),
   );
   throw new RackError(
     'not-found',
-    `there is no source ${JSON.stringify(wanted)}; ${hint}\`rackboot images sources list\` shows all`,
+    `there is no source ${JSON.stringify(nameOrUrl)}; ${hint}\`rackboot images sources list\` shows all`,
   );
 }
 
 /** True for a source of a file, which has its own name. */
-export const isNamed = ({ name, url }: Source): boolean => name !== url;
+export const hasOwnName = ({ name, url }: Source): boolean => name !== url;
 
-const numberText = (source: Source): string => `${source.id} (${isNamed(source) ? source.name : 'added'})`;
+const numberText = (source: Source): string => `${source.id} (${hasOwnName(source) ? source.name : 'added'})`;
 
 async function readKeys(path: string): Promise<Buffer> {
   const bytes = readGivenFile(path, KEYRING_BYTES_MAX);
@@ -148,7 +150,7 @@ async function trustFields({ keyring, keys, index, unsigned, why }: TrustFlags):
  * Warns of an error in the site's file, whose changes the list then lacks.
  * @returns 1 if there is such an error
  */
-export function warnOfFile(config: string): number {
+export function warnOfSourcesFile(config: string): number {
   const problem = findSourcesProblem(config);
   if (problem === undefined) return 0;
   printError(
@@ -159,7 +161,7 @@ export function warnOfFile(config: string): number {
 
 type Pin = z.output<typeof pinShape>;
 
-/** The place where a source or a selection is written: `image-sources.yaml:12`. */
+/** Where a source or a selection is written: `image-sources.yaml:12`. */
 export const pinText = (pin: Pin): string =>
   pin === null
     ? 'store'
@@ -167,8 +169,8 @@ export const pinText = (pin: Pin): string =>
       ? 'shipped file'
       : `${basename(pin.file)}${pin.line === null ? ` ${pin.key}` : `:${pin.line}`}`;
 
-/** Says where the files in the list's pins are. */
-export function namePinFiles(pins: readonly Pin[]): void {
+/** Prints where the files are that the list's pins name. */
+export function printPinFiles(pins: readonly Pin[]): void {
   const files = pins.flatMap((pin) => (pin === null || isShippedFile(pin.file) ? [] : [pin.file]));
   for (const file of new Set(files)) print(`${basename(file)} is ${file}; only that file changes what it has.`);
 }
@@ -182,25 +184,27 @@ export async function addSource(flags: Where & TrustFlags & { readonly url: stri
   }
   const raw = await askRegion(flags, PATH, 'POST', { ...(await trustFields(flags)), url: siteUrl(flags.url) });
   const { id, url } = addedShape.parse(raw);
-  const next = [
+  const nextLines = [
     `Source ${id} is ${url}`,
     `See whether it answers, and what it has: sudo rackboot images available --source ${shellWord(url)}`,
     `Then select images from it: sudo rackboot images selections add ${id} ubuntu/noble`,
     'The next import of the region then fetches them. To import at once: sudo rackboot images import',
   ];
-  printAnswer(flags, raw, next.join('\n'));
-  const others = flags.json
+  printAnswer(flags, raw, nextLines.join('\n'));
+  const sameUrlSources = flags.json
     ? []
     : (await fetchSources(findStateDir(flags))).filter((other) => other.url === url && other.id !== id);
-  if (others.length > 0)
-    printError(`Note: this URL is also that of ${others.map(numberText).join(', ')}. Name each by its number.`);
+  if (sameUrlSources.length > 0)
+    printError(`Note: this URL is also that of ${sameUrlSources.map(numberText).join(', ')}. Name each by its number.`);
   return 0;
 }
 
-type OnSource = Where & { readonly source: string };
+type SourceArguments = Where & { readonly source: string };
 
 /** @throws RackError `not-found`, `bad-argument` */
-export async function setSource(flags: OnSource & TrustFlags & { readonly url?: string | undefined }): Promise<number> {
+export async function setSource(
+  flags: SourceArguments & TrustFlags & { readonly url?: string | undefined },
+): Promise<number> {
   const fields = { ...(await trustFields(flags)), url: flags.url };
   requireChange(fields, '--keyring, --keys, --unsigned, --why, --index or --url');
   const { id } = await findSource(findStateDir(flags), flags.source);
@@ -211,7 +215,7 @@ export async function setSource(flags: OnSource & TrustFlags & { readonly url?: 
 }
 
 /** Removes a source with its selections. @throws RackError `not-found` */
-export async function removeSource(flags: OnSource): Promise<number> {
+export async function removeSource(flags: SourceArguments): Promise<number> {
   const { id, url } = await findSource(findStateDir(flags), flags.source);
   await askRegion(flags, `${PATH}${id}/`, 'DELETE');
   return printAnswer(flags, { id, url }, `The source ${url} is removed, with its selections. Imported images stay.`);

@@ -42,21 +42,21 @@ interface OutputOptions {
 }
 
 export class BuildProgress {
-  readonly #shown: OutputOptions;
+  readonly #output: OutputOptions;
   readonly #bar: SingleBar;
 
-  constructor(shown: OutputOptions) {
-    this.#shown = shown;
+  constructor(output: OutputOptions) {
+    this.#output = output;
     this.#bar = new SingleBar({ format: FORMAT, clearOnComplete: true }, Presets.legacy);
   }
 
   step(text: string): void {
     this.close();
-    if (!this.#shown.isSilent) print(text);
+    if (!this.#output.isSilent) print(text);
   }
 
   part({ text, number, total }: StepPart): void {
-    const { isSilent, isVerbose, isTerminal } = this.#shown;
+    const { isSilent, isVerbose, isTerminal } = this.#output;
     if (isSilent) return;
     if (isVerbose) print(text);
     else if (isTerminal && this.#bar.isActive) this.#bar.update(number);
@@ -72,7 +72,7 @@ type BuildFlags = Omit<InstallerFlags, 'from'>;
 
 /** Builds the environment, fetches the loaders, and prints the files written. @returns 0 */
 export async function buildImages(flags: BuildFlags): Promise<number> {
-  requirePrograms('Building the boot environment', programsFor(flags));
+  requirePrograms('Building the boot environment', requiredPrograms(flags));
   return publishImages(flags, async (request) => {
     const environment = await buildEnvironment({ ...request, mayReplace: replaceable(request.tree) });
     return [environment, await installLoaders(request)];
@@ -81,7 +81,7 @@ export async function buildImages(flags: BuildFlags): Promise<number> {
 
 /** Installs the loaders of an architecture, and prints the files written. @returns 0 */
 export async function installLoaderFiles(flags: LoaderFlags): Promise<number> {
-  requirePrograms('Installing the loaders', programsFor(flags));
+  requirePrograms('Installing the loaders', requiredPrograms(flags));
   return publishImages({ ...flags, release: undefined }, async (request) => [await installLoaders(request)]);
 }
 
@@ -115,7 +115,7 @@ export async function showLoaders(flags: StoreFlags): Promise<number> {
 
 /**
  * Imports Debian's installer and prints the files written.
- * @param flags.from a directory or an archive; undefined: Debian's packages
+ * @param flags.from a directory or an archive; undefined for Debian's packages
  * @returns 0
  */
 export async function importInstallerImage(flags: InstallerFlags): Promise<number> {
@@ -127,7 +127,8 @@ export async function importInstallerImage(flags: InstallerFlags): Promise<numbe
       return [await importInstaller({ ...request, mayReplace: replaceable(request.tree, 'debian') })];
     });
   }
-  // Read before switching users: the owner of the state directory may be unable to read it.
+  // Read the installer before switching users, because the owner of the state directory may be
+  // unable to read it.
   const tree = await readNetbootTree(from, arch);
   const release = flags.release ?? tree.release;
   if (release === undefined) {
@@ -160,23 +161,28 @@ async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): P
 const checkBuildTarget = ({ tree, arch, release }: EnvironmentRequest, os: string): void =>
   assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
 
-/** Checked first: without one of these programs, all would be fetched in vain. */
-const programsFor = ({ package: packages }: Pick<BuildFlags, 'package'>): readonly NeededProgram[] => [
+/**
+ * The programs that are checked first, because without one of them all packages would be fetched in
+ * vain.
+ */
+const requiredPrograms = ({ package: packages }: Pick<BuildFlags, 'package'>): readonly NeededProgram[] => [
   { program: 'dpkg-deb', package: 'dpkg' },
   ...(packages === undefined ? [{ program: 'apt-get', package: 'apt' }] : []),
 ];
 
 type PublishRequest = EnvironmentRequest & { readonly publish: Publisher };
 
-/** Runs `make` as the owner of the state directory, in a work directory that is cleaned up on every exit. */
+/**
+ * Runs `build` as the owner of the state directory. Its work directory is cleaned up on every exit.
+ */
 async function publishImages(
   flags: BuildFlags,
-  make: (request: PublishRequest) => Promise<readonly Publication[]>,
+  build: (request: PublishRequest) => Promise<readonly Publication[]>,
 ): Promise<number> {
   const imageTree = await openTreeAsOwner(flags);
   const { tree, stateDir, config } = imageTree;
   for (const file of flags.package ?? []) checkGivenFile(file);
-  const work = openWorkDirectory(stateDir);
+  const workDirectory = openWorkDirectory(stateDir);
   const { verbose, json } = flags;
   const progress = new BuildProgress({ isTerminal: process.stderr.isTTY, isVerbose: verbose, isSilent: json });
   const publish: Publisher = async (directory, files, os) =>
@@ -187,13 +193,13 @@ async function publishImages(
     arch: flags.arch,
     release: flags.release ?? config?.boot.commissioningRelease ?? 'bookworm',
     packages: flags.package,
-    workDir: work.path,
+    workDir: workDirectory.path,
     onProgress: (text: string) => progress.step(text),
     onPart: (part: StepPart) => progress.part(part),
   };
-  process.once('exit', work.close);
+  process.once('exit', workDirectory.close);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-  const published = await make(request)
+  const published = await build(request)
     .catch((error: unknown) => {
       throw asStoreError(error, tree);
     })

@@ -10,7 +10,7 @@ import { listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-
 import { formatImageName, readImages, type StoredImage } from '../../images/store/image-store.ts';
 import { printAnswer } from '../terminal/asking.ts';
 import { formatBytes } from '../terminal/output.ts';
-import { imagesNamed, partsNamed } from './disk-images.ts';
+import { findImagesByName, findPartsByName } from './disk-images.ts';
 import { openTreeAsOwner } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { fillNewFile } from './new-file.ts';
@@ -30,9 +30,9 @@ export async function exportImages(flags: StoreFlags & { readonly words: readonl
   return await fillNewFile(path, async (file) => {
     const { tree } = await openTreeAsOwner(flags);
     const content = chooseContent(tree, names);
-    const onProgress = reportTenths(new ImportProgress(false, flags.json).take);
+    const onProgress = reportTenths(new ImportProgress(false, flags.json).showReport);
     await writeBundle(tree, content, systemClock.wallTimeMs(), file, onProgress).catch((error: unknown) => {
-      throw asWritingError(path, error);
+      throw toWritingError(path, error);
     });
     const { size } = await file.stat();
     const exported = [...content.images.map(formatImageName), ...content.parts.map(nameOfPart)];
@@ -42,7 +42,7 @@ export async function exportImages(flags: StoreFlags & { readonly words: readonl
   });
 }
 
-function asWritingError(path: string, cause: unknown): unknown {
+function toWritingError(path: string, cause: unknown): unknown {
   const code = osErrorCode(cause);
   if (cause instanceof RackError || code === undefined) return cause;
   return new RackError('store-unwritable', `${path} cannot be written (${code}): free space, or name another file`, {
@@ -55,11 +55,11 @@ function chooseContent(tree: string, names: readonly string[]): BundleContent {
   const parts = listTreeParts(tree);
   const chosen = { images: new Set<StoredImage>(), parts: new Set<TreePart>() };
   for (const name of names) {
-    const named = imagesNamed(images, name);
-    const foundParts = partsNamed(parts, name, named.length > 0);
-    if (named.length + foundParts.length === 0)
+    const matchingImages = findImagesByName(images, name);
+    const foundParts = findPartsByName(parts, name, matchingImages.length > 0);
+    if (matchingImages.length + foundParts.length === 0)
       throw new RackError('not-found', `there is no image ${JSON.stringify(name)}; \`rackboot images list\` shows all`);
-    for (const image of named) chosen.images.add(image);
+    for (const image of matchingImages) chosen.images.add(image);
     for (const part of foundParts) chosen.parts.add(part);
   }
   return { images: [...chosen.images], parts: [...chosen.parts] };

@@ -32,8 +32,8 @@ export const LOADER_COMMANDS = group('loaders', 'The boot loaders that firmware 
   ),
 ]);
 
-/** A region's host without a rack has no boot tree of its own. */
-const isOfRegion = ({ tree, config: file }: StoreFlags): boolean => tree === undefined && isRegionFile(file);
+/** True on a region's host without a rack, which has no boot tree of its own. */
+const isRegionOnly = ({ tree, config: file }: StoreFlags): boolean => tree === undefined && isRegionFile(file);
 
 export const IMAGE_COMMANDS = group('images', 'The images that machines boot or are deployed from', [
   row(
@@ -111,7 +111,7 @@ export const IMAGE_COMMANDS = group('images', 'The images that machines boot or 
     'addGiven',
   ),
   action(['list', '$0'], 'List the disk images for deployment', STORE, async (argv) =>
-    isOfRegion(argv)
+    isRegionOnly(argv)
       ? (await import('./region-images.ts')).listRegionImages(argv)
       : (await import('./disk-images.ts')).listDiskImages(argv),
   ),
@@ -130,7 +130,7 @@ export const IMAGE_COMMANDS = group('images', 'The images that machines boot or 
     'exportImages',
   ),
   action('remove <image>', 'Remove a disk image by its listed name or the start of it', REMOVE, async (argv) =>
-    isOfRegion(argv)
+    isRegionOnly(argv)
       ? (await import('./region-images.ts')).removeRegionImages(argv)
       : (await import('./disk-images.ts')).removeDiskImages(argv),
   ),

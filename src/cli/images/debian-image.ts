@@ -18,13 +18,13 @@ const UNITS: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3, T:
 
 /** Makes the image, adds it to the store, and prints its name. @returns 0 */
 export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
-  const began = systemClock.wallTimeMs();
+  const startedMs = systemClock.wallTimeMs();
   const bytes = flags.size === undefined ? undefined : parseSize(flags.size);
   const workDir = makeTemporaryDirectory('rackboot-debian-');
-  const clear = (): void => rmSync(workDir, { recursive: true, force: true });
-  process.once('exit', clear);
+  const removeWorkDir = (): void => rmSync(workDir, { recursive: true, force: true });
+  process.once('exit', removeWorkDir);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
-  const made = await makeDebianImage({
+  const builtImage = await makeDebianImage({
     release: flags.release,
     arch: flags.arch,
     bytes,
@@ -32,19 +32,19 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
     packages: flags.package ?? [],
     mirrors: flags.mirror ?? [],
     cacheDir: flags.cache ?? join(packageCache(), `debian-${flags.release}-${flags.arch}`),
-    // For reproducible builds.
-    epochSeconds: Number(process.env.SOURCE_DATE_EPOCH || Math.floor(began / 1000)),
+    // SOURCE_DATE_EPOCH makes builds reproducible.
+    epochSeconds: Number(process.env.SOURCE_DATE_EPOCH || Math.floor(startedMs / 1000)),
     workDir,
     onProgress: (text) => {
       if (!flags.json) print(text);
     },
   });
-  const file = await open(made.file, 'r');
+  const file = await open(builtImage.file, 'r');
   try {
-    // The store may belong to another user, who could not remove these files; only the open file is
-    // needed now.
-    clear();
-    process.removeListener('exit', clear);
+    // Only the open file is needed now. The owner of the store may be another user, who could not
+    // remove the other files.
+    removeWorkDir();
+    process.removeListener('exit', removeWorkDir);
     if (!flags.json) print('Adding it to the store');
     const title = `Debian ${flags.release}${flags.cloudInit ? ' with cloud-init' : ''}`;
     const result = await addOpened(await openTreeAsOwner(flags), file, {
@@ -58,7 +58,7 @@ export async function makeDebian(flags: MakeDebianFlags): Promise<number> {
       isMade: true,
     });
     if (flags.json) printJson(result);
-    else print(`${describeAdding(result)} It took ${formatDuration(systemClock.wallTimeMs() - began)}.`);
+    else print(`${describeAdding(result)} It took ${formatDuration(systemClock.wallTimeMs() - startedMs)}.`);
     return 0;
   } finally {
     await file.close();

@@ -29,16 +29,16 @@ import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
 import { runJob } from './engine.ts';
-import { forReader, openTreeAsOwner, treeOption } from './image-tree.ts';
+import { openTreeAsOwner, toReaderError, treeOption } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
-import { addedNotes, CANDIDATES_MAX, nearestBeginning, partNote, severalMatch } from './named-images.ts';
+import { addedNotes, CANDIDATES_MAX, nearestBeginning, partNote, toSeveralMatchError } from './named-images.ts';
 import type { RemoveFlags, StoreFlags } from './options.ts';
 
 function readTree(tree: string): StoreContent {
   try {
     return readImages(tree);
   } catch (error) {
-    throw forReader(tree, error);
+    throw toReaderError(tree, error);
   }
 }
 
@@ -56,7 +56,7 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
     printJson({
       images: images.map((image) => ({ ...image, missing: isMissing(image) })),
       installers: listAllInstallers(tree),
-      loaders: loadersIn(tree),
+      loaders: listLoaderParts(tree),
       damaged: damaged.map(partName),
       problems,
       notes: leftOut === undefined ? [] : [leftOut],
@@ -79,10 +79,12 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
     for (const problem of problems) printError(problem);
     for (const line of suggestRemovals(unusable, treeOption(flags))) printError(line);
     const missing = images.filter(isMissing);
-    const lost = missing.filter(({ origin }) => origin !== undefined).length;
+    const fetchableCount = missing.filter(({ origin }) => origin !== undefined).length;
     const command = `sudo rackboot images fsck${treeOption(flags)}`;
-    if (lost > 0)
-      printError(`The bytes of ${counted(lost, 'image')} are missing or damaged; to get them back: ${command}`);
+    if (fetchableCount > 0)
+      printError(
+        `The bytes of ${counted(fetchableCount, 'image')} are missing or damaged; to get them back: ${command}`,
+      );
     for (const [image, note] of [...addedNotes(missing, treeOption(flags))].slice(0, CANDIDATES_MAX))
       printError(`${formatImageName(image)} has lost its bytes: ${note}`);
     for (const line of describeDamage(damaged, treeOption(flags), command)) printError(line);
@@ -91,22 +93,28 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
   return problems.length > 0 || images.some(isMissing) || damaged.length > 0 ? 1 : 0;
 }
 
-/** Says how the files of parts come back. @param command what repairs those of a source */
+/**
+ * Describes how the files of parts come back. @param command the command that repairs parts of a
+ * source
+ */
 function describeDamage(parts: readonly KnownPart[], treeWords: string, command: string): readonly string[] {
-  const [others, fetched] = [parts.filter((part) => findOrigin(part) === undefined), parts.filter(findOrigin)];
+  const [withoutSource, withSource] = [
+    parts.filter((part) => findOrigin(part) === undefined),
+    parts.filter(findOrigin),
+  ];
   return [
-    ...(fetched.length === 0
+    ...(withSource.length === 0
       ? []
       : [
-          `Files of ${joinNames(fetched.map(partName), CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`,
+          `Files of ${joinNames(withSource.map(partName), CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`,
         ]),
-    ...others
+    ...withoutSource
       .slice(0, CANDIDATES_MAX)
       .map((part) => `Missing or damaged files of ${partName(part)}: ${partNote(part, [], treeWords)}`),
   ];
 }
 
-/** Says how the unusable manifests are removed. @param treeWords as `treeOption` */
+/** Describes how the unusable manifests are removed. @param treeWords as `treeOption` */
 export const suggestRemovals = (unusable: readonly UnusableManifest[], treeWords: string): readonly string[] =>
   unusable.map(({ name }) => `To give that image up: sudo rackboot images remove ${shellWord(name)}${treeWords}`);
 
@@ -123,44 +131,59 @@ function printInstallers(tree: string): void {
 
 /**
  * The boot loaders and installers with this name, or whose names start with all its parts. An
- * installer is named as in the list, unless an image has that name, or as `images import` does.
+ * installer is named as `images import` names it or, unless an image has that name, as in the list.
  */
-export function partsNamed(parts: readonly TreePart[], wanted: string, hasImage: boolean): readonly TreePart[] {
+export function findPartsByName(
+  parts: readonly TreePart[],
+  requestedName: string,
+  hasImage: boolean,
+): readonly TreePart[] {
   return parts.filter((part) => {
     const name = nameOfPart(part);
     const shownName = name.slice(name.indexOf('/') + 1);
-    return isNamed(name, wanted) || (part.kind === 'installer' && !hasImage && isNamed(shownName, wanted));
+    return (
+      hasNamePrefix(name, requestedName) ||
+      (part.kind === 'installer' && !hasImage && hasNamePrefix(shownName, requestedName))
+    );
   });
 }
 
-/** The directory of a listed installer that Rackboot did not import; undefined: none. */
-function foreignInstaller(tree: string, wanted: string): string | undefined {
-  const installer = listAllInstallers(tree).find(({ os, release }) => os === undefined && release === wanted);
+/**
+ * Finds the directory of a listed installer that Rackboot did not import; undefined if there is
+ * none.
+ */
+function findForeignInstaller(tree: string, requestedName: string): string | undefined {
+  const installer = listAllInstallers(tree).find(({ os, release }) => os === undefined && release === requestedName);
   return installer && join(tree, installerDirectory(installer));
 }
 
-const loadersIn = (tree: string) => listTreeParts(tree).filter(({ kind }) => kind === 'loader');
+const listLoaderParts = (tree: string) => listTreeParts(tree).filter(({ kind }) => kind === 'loader');
 
 function printLoaders(tree: string): void {
-  const rows = loadersIn(tree).map((part) => [formatImageName(part), part.title, part.origin?.source ?? '']);
+  const rows = listLoaderParts(tree).map((part) => [formatImageName(part), part.title, part.origin?.source ?? '']);
   if (rows.length === 0) return;
   print('');
   printTable(['BOOT LOADER', 'TITLE', 'SOURCE'], rows, '');
 }
 
-/** The images that a wrong name probably means, as a question; empty: none. */
-function meantImages(wanted: string, names: readonly string[]): string {
-  const begun = names.filter((name) => wanted !== '' && name.startsWith(wanted));
-  return begun.length > 0 ? `did you mean ${joinNames(begun, CANDIDATES_MAX)}? ` : nearestBeginning(wanted, names);
+/** Asks whether images with similar names were meant; empty if there are none. */
+function suggestImages(requestedName: string, names: readonly string[]): string {
+  const matchingNames = names.filter((name) => requestedName !== '' && name.startsWith(requestedName));
+  return matchingNames.length > 0
+    ? `did you mean ${joinNames(matchingNames, CANDIDATES_MAX)}? `
+    : nearestBeginning(requestedName, names);
 }
 
-const isNamed = (full: string, name: string): boolean => `${full}/`.startsWith(`${name}/`);
+const hasNamePrefix = (full: string, name: string): boolean => `${full}/`.startsWith(`${name}/`);
 
 /** The images with this name, or whose names start with all its parts. */
-export const imagesNamed = <T extends ImageName>(images: readonly T[], name: string): readonly T[] =>
-  images.filter((image) => isNamed(formatImageName(image), name));
+export const findImagesByName = <T extends ImageName>(images: readonly T[], name: string): readonly T[] =>
+  images.filter((image) => hasNamePrefix(formatImageName(image), name));
 
-/** What is fetched again after a removal. Without a running region nothing is fetched now. */
+/**
+ * Describes what the next import fetches again after a removal; undefined without a running region,
+ * which imports nothing now.
+ */
 async function describeFetchedAgain(stateDir: string, removed: readonly ImageName[]): Promise<string | undefined> {
   if (removed.length === 0) return undefined;
   try {
@@ -173,41 +196,49 @@ async function describeFetchedAgain(stateDir: string, removed: readonly ImageNam
 
 /** Removes images, and prints the freed space. @returns 0 */
 export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
-  const place = await openTreeAsOwner(flags);
-  const { tree } = place;
-  const wanted = flags.image.replace(/\/+$/, '');
+  const imageTree = await openTreeAsOwner(flags);
+  const { tree } = imageTree;
+  const requestedName = flags.image.replace(/\/+$/, '');
   const { images, unusable } = readTree(tree);
-  // A whole name may be the beginning of others.
-  const exact = flags.all ? [] : unusable.filter(({ name }) => name === wanted);
-  const broken = exact.length > 0 ? exact : unusable.filter(({ name }) => isNamed(name, wanted));
-  const doomed = exact.length > 0 ? [] : imagesNamed(images, wanted);
+  // A full name may also be the beginning of other names.
+  const exactManifests = flags.all ? [] : unusable.filter(({ name }) => name === requestedName);
+  const brokenManifests =
+    exactManifests.length > 0 ? exactManifests : unusable.filter(({ name }) => hasNamePrefix(name, requestedName));
+  const imagesToRemove = exactManifests.length > 0 ? [] : findImagesByName(images, requestedName);
   const allParts = listTreeParts(tree);
-  const parts = exact.length > 0 ? [] : partsNamed(allParts, wanted, doomed.length > 0);
-  const names = [...doomed.map(formatImageName), ...parts.map(nameOfPart), ...broken.map(({ name }) => name)];
-  if (names.length === 0 && listKnownParts(tree).spoilt.includes(wanted)) {
-    const moved = await runJob(place, 'move-part-aside', { directory: wanted }, { isSilent: flags.json });
+  const parts = exactManifests.length > 0 ? [] : findPartsByName(allParts, requestedName, imagesToRemove.length > 0);
+  const names = [
+    ...imagesToRemove.map(formatImageName),
+    ...parts.map(nameOfPart),
+    ...brokenManifests.map(({ name }) => name),
+  ];
+  if (names.length === 0 && listKnownParts(tree).spoilt.includes(requestedName)) {
+    const moved = await runJob(imageTree, 'move-part-aside', { directory: requestedName }, { isSilent: flags.json });
     if (flags.json) printJson({ removed: [], moved: [moved], freed: 0 });
     else
       print(
-        `Removed ${wanted}\nIts manifest is damaged, so its files may be yours: they are now in ${moved}; delete what you do not need.`,
+        `Removed ${requestedName}\nIts manifest is damaged, so its files may be yours: they are now in ${moved}; delete what you do not need.`,
       );
     return 0;
   }
   if (names.length === 0) {
-    const foreign = foreignInstaller(tree, wanted);
-    if (foreign !== undefined)
-      throw new RackError('bad-argument', `no command of Rackboot made the installer ${wanted}: remove ${foreign}`);
+    const foreignDirectory = findForeignInstaller(tree, requestedName);
+    if (foreignDirectory !== undefined)
+      throw new RackError(
+        'bad-argument',
+        `no command of Rackboot made the installer ${requestedName}: remove ${foreignDirectory}`,
+      );
     const names = [...images.map(formatImageName), ...allParts.map(nameOfPart), ...unusable.map(({ name }) => name)];
     const all = `\`rackboot images list${treeOption(flags)}\` names all`;
     throw new RackError(
       'not-found',
-      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, names)}${all}`,
+      `there is no image ${JSON.stringify(requestedName)}; ${suggestImages(requestedName, names)}${all}`,
     );
   }
-  if (names.length > 1 && !flags.all) throw severalMatch(names);
-  const use = await readImageUse(place);
-  for (const image of flags.force ? [] : doomed) {
-    const [user] = use.usersOf(image);
+  if (names.length > 1 && !flags.all) throw toSeveralMatchError(names);
+  const imageUse = await readImageUse(imageTree);
+  for (const image of flags.force ? [] : imagesToRemove) {
+    const [user] = imageUse.usersOf(image);
     if (user === undefined) continue;
     const why = `${user} is being deployed from ${formatImageName(image)}`;
     throw new RackError(
@@ -215,15 +246,22 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
       `${why}: wait until it ends, or add --force at the risk that the deployment fails`,
     );
   }
-  const options = { images: doomed, keepsBytes: !use.isKnown, parts, unusable: broken.map(({ path }) => path) };
-  const { moved, freed } = await runJob(place, 'remove', options, { isSilent: flags.json });
-  if (flags.json) printJson({ removed: [...doomed, ...parts], moved, freed });
+  const options = {
+    images: imagesToRemove,
+    keepsBytes: !imageUse.isKnown,
+    parts,
+    unusable: brokenManifests.map(({ path }) => path),
+  };
+  const { moved, freed } = await runJob(imageTree, 'remove', options, { isSilent: flags.json });
+  if (flags.json) printJson({ removed: [...imagesToRemove, ...parts], moved, freed });
   else for (const name of names) print(`Removed ${name}`);
   if (flags.json) return 0;
   for (const path of moved) print(`Its unusable manifest is now ${path}`);
   print(`Freed ${formatBytes(freed)}.`);
-  const imported = [...doomed, ...parts].filter(({ origin }) => origin !== undefined && origin.source !== COPY_SOURCE);
-  const note = place.stateDir === undefined ? undefined : await describeFetchedAgain(place.stateDir, imported);
+  const imported = [...imagesToRemove, ...parts].filter(
+    ({ origin }) => origin !== undefined && origin.source !== COPY_SOURCE,
+  );
+  const note = imageTree.stateDir === undefined ? undefined : await describeFetchedAgain(imageTree.stateDir, imported);
   if (note !== undefined) printError(note);
   return 0;
 }

@@ -7,13 +7,16 @@ import { chooseProxy, type ProxySettings } from '../../images/download/settings.
 const MEBIBYTE = 1024 * 1024;
 
 /**
- * The proxy: from the environment, else from the configuration (`http_proxy`). @param config
- * undefined: there is none
+ * Chooses the proxy from the environment, or else from the configuration (`http_proxy`). @param
+ * config undefined if there is none
  */
 export const configuredProxy = (config: Pick<RackConfig, 'region'> | undefined): ProxySettings =>
   chooseProxy(config?.region.install?.httpProxy ?? '', process.env);
 
-/** The option `--limit` in bytes per second; undefined: none. @throws RackError `bad-argument` */
+/**
+ * Parses the option `--limit` into bytes per second; undefined if there is no limit. @throws
+ * RackError `bad-argument`
+ */
 export function parseLimit(limit: string | undefined): number | undefined {
   if (limit === undefined) return undefined;
   const mebibytes = Number(limit);

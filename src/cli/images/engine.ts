@@ -1,5 +1,5 @@
-// Runs what changes the store of images and the boot tree: in the daemon that owns them, or in the
-// process of the command.
+// Runs jobs that change the store of images and the boot tree, in the daemon that owns them or in
+// the process of the command.
 
 import { askEngine, openEngine } from '../../control/ask-engine.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -11,21 +11,21 @@ import { type ImageTree, isSamePath, openWorkDirectory } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
 
-interface WorkOptions {
+interface JobOptions {
   readonly isSilent: boolean;
   readonly content?: GivenContent | undefined;
-  /** True if a signal stops the work, after which the command ends in order. */
+  /** True if a signal stops the job. The command then ends in order. */
   readonly isStoppable?: boolean;
   /** Called with each of several results. */
   readonly onResult?: (result: BundledResult) => void;
 }
 
-/** Has a work done on a boot tree, and shows what it reports. @throws RackError as the work */
+/** Runs a job on a boot tree, and shows its reports. @throws RackError as the job */
 export async function runJob<N extends WorkName>(
   imageTree: ImageTree,
   name: N,
   options: WorkInput<N>,
-  { isSilent, content, isStoppable = false, onResult }: WorkOptions,
+  { isSilent, content, isStoppable = false, onResult }: JobOptions,
 ): Promise<WorkResult<N>> {
   const progress = new ImportProgress(process.stderr.isTTY, isSilent);
   const stop = isStoppable ? new StopSignals() : undefined;
@@ -34,7 +34,7 @@ export async function runJob<N extends WorkName>(
     content,
     report: (report) => {
       if ('result' in report) onResult?.(report.result);
-      progress.take(report);
+      progress.showReport(report);
     },
   };
   try {
@@ -53,15 +53,15 @@ export async function runJob<N extends WorkName>(
   }
 }
 
-/** The engine of the tree's daemon; undefined: none runs, or it has another tree. */
+/** Finds the engine of the tree's daemon; undefined if no daemon runs, or it has another tree. */
 async function findEngine({ tree, config }: ImageTree): Promise<EngineEndpoint | undefined> {
   if (config === undefined) return undefined;
-  const tellSlow = (): void => printError('Rackboot is busy: waiting until it takes this; Ctrl-C gives up.');
+  const warnBusy = (): void => printError('Rackboot is busy: waiting until it takes this; Ctrl-C gives up.');
   try {
-    const endpoint = await openEngine(config.stateDir, tellSlow);
+    const endpoint = await openEngine(config.stateDir, warnBusy);
     return endpoint !== undefined && isSamePath(endpoint.tree, tree) ? endpoint : undefined;
   } catch (error) {
-    // The daemon has another tree: a user who may not ask it may still own this tree.
+    // The daemon has another tree. A user without access to that daemon may still own this tree.
     if (error instanceof RackError && !isSamePath(config.boot.tree, tree)) return undefined;
     throw error;
   }

@@ -1,5 +1,5 @@
-// Opens and recognises a file that a person names; for a file that a command does not take, names
-// the right command.
+// Opens and recognises a file that a person names. For a file that a command does not accept, the
+// error names the right command.
 
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -17,8 +17,8 @@ import {
 import { type GivenFile, recogniseFile } from '../../images/make/given-file.ts';
 
 export type GivenPath =
-  | { readonly kind: 'file'; readonly handle: FileHandle; readonly is: GivenFile }
-  | (OpenDirectory & { readonly kind: 'directory'; readonly is: GivenDirectory });
+  | { readonly kind: 'file'; readonly handle: FileHandle; readonly recognised: GivenFile }
+  | (OpenDirectory & { readonly kind: 'directory'; readonly recognised: GivenDirectory });
 
 /** The kinds of files and directories for which there is a command. */
 type GivenKind = GivenFile | { readonly kind: Exclude<GivenDirectory, 'system'> };
@@ -26,23 +26,23 @@ type GivenKind = GivenFile | { readonly kind: Exclude<GivenDirectory, 'system'> 
 const NAME_CHARACTERS_MAX = 63;
 
 /**
- * Opens and recognises it. The caller closes its handle. @throws RackError as `fileFault`;
- * `bad-argument` for a pipe or the like
+ * Opens and recognises a file or a directory. The caller closes its handle. @throws RackError as
+ * `fileFault`; `bad-argument` for a pipe or the like
  */
 export async function openGivenPath(path: string): Promise<GivenPath> {
   if (isDirectory(path)) {
     const directory = await openDirectory(path);
-    return await closingIfBad(directory.handle, async () => {
-      return { ...directory, kind: 'directory', is: recogniseDirectory(directory) };
+    return await closeOnError(directory.handle, async () => {
+      return { ...directory, kind: 'directory', recognised: recogniseDirectory(directory) };
     });
   }
   const handle = await openGiven(path);
-  return await closingIfBad(handle, async () => {
-    return { kind: 'file', handle, is: await recogniseFile(await bytesOfFile(handle, path)) };
+  return await closeOnError(handle, async () => {
+    return { kind: 'file', handle, recognised: await recogniseFile(await bytesOfFile(handle, path)) };
   });
 }
 
-/** The content of an open file. @param name in messages */
+/** Reads the content of an open file. @param name the file's name in messages */
 export async function readContent(handle: FileHandle, name: string): Promise<GivenContent> {
   const file = await bytesOfFile(handle, name);
   async function* pieces(): AsyncGenerator<Uint8Array> {
@@ -52,7 +52,7 @@ export async function readContent(handle: FileHandle, name: string): Promise<Giv
   return { bytes: file.bytes, pieces, file };
 }
 
-async function closingIfBad<T>(handle: FileHandle, use: () => Promise<T>): Promise<T> {
+async function closeOnError<T>(handle: FileHandle, use: () => Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {
@@ -61,19 +61,19 @@ async function closingIfBad<T>(handle: FileHandle, use: () => Promise<T>): Promi
   }
 }
 
-/** The error for a file that a command does not take, with the complete right command. */
-export function misplaced(path: string, is: GivenKind): RackError {
-  return new RackError('bad-argument', `${path} ${suggestRemedy(shellWord(path), path, is)}`);
+/** The error for a file that a command does not accept, with the complete right command. */
+export function toWrongCommandError(path: string, recognised: GivenKind): RackError {
+  return new RackError('bad-argument', `${path} ${suggestRemedy(shellWord(path), path, recognised)}`);
 }
 
-function suggestRemedy(word: string, path: string, is: GivenKind): string {
-  const place = path.startsWith('/') || path.startsWith('.') ? word : `./${word}`;
-  const command = `sudo rackboot images add ${word} --os custom --release ${formatRelease(path)}`;
-  switch (is.kind) {
+function suggestRemedy(word: string, path: string, recognised: GivenKind): string {
+  const pathWord = path.startsWith('/') || path.startsWith('.') ? word : `./${word}`;
+  const command = `sudo rackboot images add ${word} --os custom --release ${deriveRelease(path)}`;
+  switch (recognised.kind) {
     case 'bundle':
-      return `is a bundle of images: sudo rackboot images import ${place}`;
+      return `is a bundle of images: sudo rackboot images import ${pathWord}`;
     case 'disc':
-      return `is the image of an optical disc; if it is that of Ubuntu's live server: sudo rackboot images import ${place}`;
+      return `is the image of an optical disc; if it is that of Ubuntu's live server: sudo rackboot images import ${pathWord}`;
     case 'netboot':
       return `is a network installer: sudo rackboot images import-installer ${word}`;
     case 'site': {
@@ -82,8 +82,8 @@ function suggestRemedy(word: string, path: string, is: GivenKind): string {
       return `is a mirror of a site of images: ${remedy} http://server.example/images/ --keyring /usr/share/keyrings/ubuntu-cloudimage-keyring.gpg`;
     }
     case 'nested': {
-      const inside = shellWord(is.directory);
-      return `has a system in its directory ${is.directory}, not at its top: unpack it (mkdir new && sudo tar --xattrs --xattrs-include='*' --numeric-owner -xpf ${word} -C new), then sudo rackboot images add new/${inside} --os custom --release ${formatRelease(path)}`;
+      const systemDirectory = shellWord(recognised.directory);
+      return `has a system in its directory ${recognised.directory}, not at its top: unpack it (mkdir new && sudo tar --xattrs --xattrs-include='*' --numeric-owner -xpf ${word} -C new), then sudo rackboot images add new/${systemDirectory} --os custom --release ${deriveRelease(path)}`;
     }
     case 'root':
       return `is the root of a system, whose name and release it does not tell: ${command}`;
@@ -97,11 +97,11 @@ function suggestRemedy(word: string, path: string, is: GivenKind): string {
 }
 
 /** The error for a directory with a system, whose name is missing. */
-export const unnamedSystem = (path: string): RackError =>
-  misplaced(path, { kind: 'root', format: 'root.tar', rootName: '' });
+export const toUnnamedSystemError = (path: string): RackError =>
+  toWrongCommandError(path, { kind: 'root', format: 'root.tar', rootName: '' });
 
-/** Makes the name of a release from that of a file. */
-function formatRelease(path: string): string {
+/** Derives the name of a release from the name of a file. */
+function deriveRelease(path: string): string {
   const plain = basename(path)
     .toLowerCase()
     .replace(/(?:\.(?:tar|gz|xz|zst|bz2|tgz|txz|tbz|img|raw|qcow2|squashfs|iso))+$/, '');

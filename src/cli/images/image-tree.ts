@@ -1,9 +1,9 @@
 // The boot tree of an images command: named by --tree, otherwise by the configuration.
 //
 // 1. An existing configuration is read, and its errors are reported, even with --tree.
-// 2. Root acts in a tree as its owner: in the state directory as that one's, however the tree is
-//    named. A link there changes nothing: its owner could make it lead anywhere, and root must not
-//    write there.
+// 2. Root acts as the owner of the tree. For a tree in the state directory, root acts as the owner
+//    of that directory, however the tree is named, and even if a link there leads elsewhere: the
+//    owner could make the link lead anywhere, and root must not write there.
 
 import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -22,7 +22,10 @@ import { becomeOwner } from '../terminal/state-owner.ts';
 
 export interface ImageTree {
   readonly tree: string;
-  /** The directory if the tree lies in it; this process has become its owner. */
+  /**
+   * The state directory if the tree is in it; undefined otherwise. This process has switched to its
+   * owner.
+   */
   readonly stateDir: string | undefined;
   readonly config: RackConfig | undefined;
 }
@@ -32,44 +35,50 @@ interface TreeFlags {
   readonly tree?: string | undefined;
 }
 
-/** The option that names this tree in another command, after a space; empty for the configured one. */
+/**
+ * The option, after a space, that names this tree in another command; empty for the configured
+ * tree.
+ */
 export const treeOption = ({ tree }: Pick<TreeFlags, 'tree'>): string =>
   tree === undefined ? '' : ` --tree ${shellWord(tree)}`;
 
 /** @throws RackError `config-unreadable`, `config-invalid` */
 export async function openTreeAsOwner(flags: TreeFlags): Promise<ImageTree> {
   const config = await readImageConfig(flags);
-  // The owner may be unable to enter the current directory, and the daemon has another.
+  // Make the path absolute: the owner may be unable to enter the current directory, and the
+  // daemon's is another one.
   const tree = resolve(flags.tree ?? config?.boot.tree ?? '');
-  const place = ownerPlace(tree, config?.stateDir);
-  becomeOwner(place);
-  return { tree, stateDir: place === config?.stateDir ? place : undefined, config };
+  const ownerDirectory = chooseOwnerDirectory(tree, config?.stateDir);
+  becomeOwner(ownerDirectory);
+  return { tree, stateDir: ownerDirectory === config?.stateDir ? ownerDirectory : undefined, config };
 }
 
-/** The directory whose owner acts in a tree. */
-export const ownerPlace = (tree: string, stateDir: string | undefined): string =>
+/** Chooses the directory whose owner acts in a tree. */
+export const chooseOwnerDirectory = (tree: string, stateDir: string | undefined): string =>
   stateDir !== undefined && isInside(tree, stateDir) ? stateDir : tree;
 
 /** True if a path is below a directory, however both are written, even if a link there leads elsewhere. */
 export function isInside(path: string, directory: string): boolean {
-  const whole = resolve(path);
+  const absolutePath = resolve(path);
   const isBelow = (path: string, other: string): boolean => path.startsWith(`${other}${sep}`);
   const real = realPath(directory);
-  if (isBelow(whole, resolve(directory)) || isBelow(realPath(whole), real)) return true;
-  // The way to a link may be written differently.
-  return isBelow(join(realPath(dirname(whole)), basename(whole)), real);
+  if (isBelow(absolutePath, resolve(directory)) || isBelow(realPath(absolutePath), real)) return true;
+  // The directories before a link may be written differently.
+  return isBelow(join(realPath(dirname(absolutePath)), basename(absolutePath)), real);
 }
 
 /** True if two paths name the same file, however both are written. */
 export const isSamePath = (path: string, other: string): boolean => realPath(path) === realPath(other);
 
-/** The absolute path without links; a missing end stays. */
+/** The absolute path without links. Components that do not exist are kept. */
 export function realPath(path: string): string {
-  const whole = resolve(path);
+  const absolutePath = resolve(path);
   try {
-    return realpathSync(whole);
+    return realpathSync(absolutePath);
   } catch {
-    return dirname(whole) === whole ? whole : join(realPath(dirname(whole)), basename(whole));
+    return dirname(absolutePath) === absolutePath
+      ? absolutePath
+      : join(realPath(dirname(absolutePath)), basename(absolutePath));
   }
 }
 
@@ -80,7 +89,7 @@ export function realPath(path: string): string {
 const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
 /**
- * The configuration; undefined: there is none, and none is needed.
+ * Reads the configuration; undefined if there is none, and none is needed.
  * @throws RackError `config-unreadable`, `config-invalid`
  */
 export async function readImageConfig({ config, tree }: TreeFlags): Promise<RackConfig | undefined> {
@@ -96,12 +105,13 @@ export async function readImageConfig({ config, tree }: TreeFlags): Promise<Rack
 
 interface WorkDirectory {
   readonly path: string;
-  /** Removes it, unless the next build reuses it. */
+  /** Removes the directory, unless the next build reuses it. */
   close(): void;
 }
 
 /**
- * `images-work` in the state directory, or without one a new directory with an unpredictable name.
+ * Opens `images-work` in the state directory or, without one, a new directory with an unpredictable
+ * name.
  * @throws RackError `store-unwritable` if other users could change its contents
  */
 export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
@@ -129,13 +139,13 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
 }
 
 /** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
-export function forReader(tree: string, error: unknown): unknown {
+export function toReaderError(tree: string, error: unknown): unknown {
   if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
   const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
   return new RackError('permission-denied', text, { cause: error });
 }
 
-/** A line for each of its files. */
+/** Formats a line for each published file. */
 export const publishedLines = ({ directory, files }: Pick<Publication, 'directory' | 'files'>): readonly string[] =>
   files.map(
     ({ name, bytes, sha256 }) => `${join(directory, name)}  ${formatBytes(bytes)}  sha256 ${sha256.slice(0, 16)}…`,

@@ -18,8 +18,8 @@ const deployingShape = z.array(
 const UNUSED: ImageUse = { usersOf: () => [], isKnown: true };
 
 /**
- * Asks the daemon of this host. Without a running daemon nothing is in use; a rack with a remote
- * region cannot tell.
+ * Reads from the daemon of this host which images are in use. Without a running daemon, none is in
+ * use. A rack with a remote region does not know.
  */
 export async function readImageUse({ tree, config }: Pick<ImageTree, 'tree' | 'config'>): Promise<ImageUse> {
   if (config === undefined || !isSamePath(config.boot.tree, tree)) return UNUSED;

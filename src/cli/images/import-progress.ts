@@ -1,4 +1,4 @@
-// Shows the reports of a work: lines, and on a terminal a bar with bytes, rate and time left,
+// Shows the reports of a job: lines, on a terminal also a bar with bytes, rate and remaining time,
 // elsewhere a line at every tenth.
 //
 // 1. A step with another total, or fewer bytes, begins a new bar, or new lines.
@@ -13,18 +13,18 @@ const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';
 export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
-  #reach = followTenths();
+  #nextTenth = followTenths();
   #bytes = 0;
   #total: number | undefined;
 
-  /** @param isSilent true: only notes */
+  /** @param isSilent true to show notes only */
   constructor(isTerminal: boolean, isSilent: boolean) {
     this.#bar = isTerminal && !isSilent ? new SingleBar({ format: FORMAT }, Presets.legacy) : undefined;
     this.#isSilent = isSilent;
   }
 
-  /** Results are left to the command. */
-  readonly take = (report: Report): void => {
+  /** Shows a report. The command itself shows results. */
+  readonly showReport = (report: Report): void => {
     if ('result' in report || 'copied' in report) return;
     if ('note' in report) {
       this.#bar?.stop();
@@ -40,7 +40,7 @@ export class ImportProgress {
   /** Call it before the next file. */
   restart(): void {
     this.#bar?.stop();
-    this.#reach = followTenths();
+    this.#nextTenth = followTenths();
     this.#bytes = 0;
   }
 
@@ -63,7 +63,7 @@ export class ImportProgress {
       else this.#bar.update(bytes, sizes);
       return;
     }
-    const percent = this.#reach(bytes, total);
+    const percent = this.#nextTenth(bytes, total);
     if (percent === undefined) return;
     const rate = bytesPerSecond === 0 ? '' : `, ${formatBytes(bytesPerSecond)}/s`;
     print(`${percent} % of ${formatBytes(total)}${rate}`);

@@ -24,10 +24,10 @@ import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { addOpenedPath } from './add.ts';
-import { knownSources } from './boot-sources.ts';
+import { readSourcesOrWarn } from './boot-sources.ts';
 import { configuredProxy, parseLimit } from './download-options.ts';
 import { runJob } from './engine.ts';
-import { type GivenPath, misplaced, openGivenPath, readContent, unnamedSystem } from './given-path.ts';
+import { type GivenPath, openGivenPath, readContent, toUnnamedSystemError, toWrongCommandError } from './given-path.ts';
 import { type ImageTree, openTreeAsOwner, publishedLines } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import type { ImportFlags } from './options.ts';
@@ -39,9 +39,9 @@ type FileFlags = Omit<ImportFlags, 'image'> & { readonly file: string };
 
 async function importDisc(content: GivenContent, flags: FileFlags): Promise<number> {
   const { file: fileName, json: isSilent } = flags;
-  const place = await openTreeAsOwner(flags);
+  const imageTree = await openTreeAsOwner(flags);
   const options = { fileName, arch: flags.arch, release: flags.release };
-  const { directory, files, title, arch, release } = await runJob(place, 'disc', options, { isSilent, content });
+  const { directory, files, title, arch, release } = await runJob(imageTree, 'disc', options, { isSilent, content });
   if (isSilent) printJson({ directory, files, title, arch, release });
   else {
     print(`${title} for ${arch}: deploy it as ubuntu/${release} with --by installer`);
@@ -56,9 +56,9 @@ async function importDisc(content: GivenContent, flags: FileFlags): Promise<numb
  */
 async function importBundle(content: GivenContent, { json: isSilent, ...flags }: FileFlags): Promise<number> {
   const results: BundledResult[] = [];
-  const place = await openTreeAsOwner(flags);
+  const imageTree = await openTreeAsOwner(flags);
   await runJob(
-    place,
+    imageTree,
     'bundle',
     { fileName: flags.file },
     {
@@ -85,7 +85,8 @@ const isFileName = (name: string): boolean =>
   /^[./]|\.(?:tar|tgz|txz|tbz|gz|xz|zst|bz2|iso|img|raw|qcow2|squashfs|sqfs)$/i.test(name);
 
 async function importFile(flags: FileFlags): Promise<number> {
-  // Opened before switching users: the owner of the state directory may be unable to read it.
+  // Open the file before switching users, because the owner of the state directory may be unable to
+  // read it.
   const opened = await openGivenPath(flags.file);
   try {
     return await importOpened(opened, flags);
@@ -96,20 +97,22 @@ async function importFile(flags: FileFlags): Promise<number> {
 
 async function importOpened(given: GivenPath, flags: FileFlags): Promise<number> {
   const { os, release, arch, file } = flags;
-  if (given.kind === 'file' && given.is.kind === 'bundle')
+  if (given.kind === 'file' && given.recognised.kind === 'bundle')
     return await importBundle(await readContent(given.handle, file), flags);
-  if (given.kind === 'file' && given.is.kind === 'disc')
+  if (given.kind === 'file' && given.recognised.kind === 'disc')
     return await importDisc(await readContent(given.handle, file), flags);
   if (os !== undefined && release !== undefined) {
     if (arch.includes(',')) throw new RackError('bad-argument', `${file} is for one architecture: name it with --arch`);
-    const rest = { subarch: flags.subarch ?? 'generic', label: 'release' };
-    return await addOpenedPath(given, { ...flags, ...rest, os, release });
+    const defaultFields = { subarch: flags.subarch ?? 'generic', label: 'release' };
+    return await addOpenedPath(given, { ...flags, ...defaultFields, os, release });
   }
-  if (given.kind === 'file') throw misplaced(file, given.is);
-  throw given.is === 'system' ? unnamedSystem(file) : misplaced(file, { kind: given.is });
+  if (given.kind === 'file') throw toWrongCommandError(file, given.recognised);
+  throw given.recognised === 'system'
+    ? toUnnamedSystemError(file)
+    : toWrongCommandError(file, { kind: given.recognised });
 }
 
-type Imported = WorkResult<'import'>;
+type ImportResult = WorkResult<'import'>;
 
 interface ImportOptions extends Pick<ImportFlags, 'json'> {
   readonly bytesPerSecondMax?: number | undefined;
@@ -127,51 +130,62 @@ export async function importByName(flags: ImportFlags & { readonly image: string
       );
   const { os, release, isInstaller } = parseName(flags.image);
   const mirror = flags.mirror === undefined ? {} : { mirror: parseMirror(flags.mirror) };
-  // Read before switching users: the owner of the state directory may be unable to read it. Another
-  // Rackboot also offers installers: its source is named.
-  const isAny = isInstaller && flags.source !== undefined;
-  const ofFiles = readImageSources(flags).filter(({ kind }) => isAny || (kind === 'installer') === isInstaller);
+  // Read the sources before switching users, because the owner of the state directory may be unable
+  // to read them. Another Rackboot also offers installers, if its source is named.
+  const hasNamedSource = isInstaller && flags.source !== undefined;
+  const fileSources = readImageSources(flags).filter(
+    ({ kind }) => hasNamedSource || (kind === 'installer') === isInstaller,
+  );
   const bytesPerSecondMax = parseLimit(flags.limit);
   const packages = flags.package?.map((file) => ({
     name: basename(file),
     data: readGivenFile(file, PACKAGE_BYTES_MAX),
   }));
-  const place = await openTreeAsOwner(flags);
-  const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
-  const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
-  const named =
+  const imageTree = await openTreeAsOwner(flags);
+  const usesFileSources = (isInstaller && !hasNamedSource) || fileSources.some(({ name }) => name === flags.source);
+  const availableSources = usesFileSources ? fileSources : await readSourcesOrWarn(fileSources, imageTree.config);
+  const matchingSources =
     flags.source === undefined
-      ? all.filter((source) => source.kind !== 'simplestreams' || !source.isByName)
-      : sourceNamed(all, flags.source);
-  const sources = findSourcesOfSystem(named, os).map((source) => ({ ...source, ...mirror }));
+      ? availableSources.filter((source) => source.kind !== 'simplestreams' || !source.isByName)
+      : sourceNamed(availableSources, flags.source);
+  const sources = findSourcesOfSystem(matchingSources, os).map((source) => ({ ...source, ...mirror }));
   const kind = isInstaller ? 'installer' : os === LOADER ? 'loader' : 'image';
   const results: unknown[] = [];
   for (const architecture of flags.arch.split(',')) {
     const names = { os, release, architecture: architecture.trim(), subarchitecture: flags.subarch };
-    const imported = await importFrom(place, { kind, ...names }, sources, { ...flags, bytesPerSecondMax, packages });
-    results.push(await showImported(imported, place, flags));
+    const imported = await importFrom(imageTree, { kind, ...names }, sources, {
+      ...flags,
+      bytesPerSecondMax,
+      packages,
+    });
+    results.push(await showImported(imported, imageTree, flags));
   }
   if (flags.json) printJson(results.length === 1 ? results[0] : results);
   return 0;
 }
 
-/** Has something imported. @throws RackError as the work */
+/** Runs an import job. @throws RackError as the job */
 export async function importFrom(
-  place: ImageTree,
+  imageTree: ImageTree,
   wanted: Wanted,
   sources: readonly ImageSource[],
   { bytesPerSecondMax, packages, json }: ImportOptions,
-): Promise<Imported> {
-  const { config } = place;
+): Promise<ImportResult> {
+  const { config } = imageTree;
   const deps = { configured: configuredMirrors(config), proxy: configuredProxy(config), bytesPerSecondMax };
-  return await runJob(place, 'import', { wanted, sources, ...deps, packages }, { isSilent: json, isStoppable: true });
+  return await runJob(
+    imageTree,
+    'import',
+    { wanted, sources, ...deps, packages },
+    { isSilent: json, isStoppable: true },
+  );
 }
 
 /** Prints what was imported, and removes older images. @returns the result for JSON */
-async function showImported(imported: Imported, place: ImageTree, { json }: ImportFlags): Promise<unknown> {
+async function showImported(imported: ImportResult, imageTree: ImageTree, { json }: ImportFlags): Promise<unknown> {
   if ('image' in imported) {
     const { offer: from, ...result } = imported;
-    const removed = result.added ? await removeOlderThan(result.image, place) : [];
+    const removed = result.added ? await removeOlderThan(result.image, imageTree) : [];
     if (!json) {
       const name = formatImageName(result.image);
       print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
@@ -188,31 +202,31 @@ async function showImported(imported: Imported, place: ImageTree, { json }: Impo
   return { directory, files, source: offer.source, ...('leftOut' in offer ? { leftOut: offer.leftOut } : {}) };
 }
 
-function removeOlderThan(image: StoredImage, place: ImageTree): Promise<readonly StoredImage[]> {
-  const { tree, config } = place;
+function removeOlderThan(image: StoredImage, imageTree: ImageTree): Promise<readonly StoredImage[]> {
+  const { tree, config } = imageTree;
   const options = { isSilent: true };
   return removeOlder(image, {
     tree,
     keptVersions: config?.region.importKeptVersions ?? KEPT_VERSIONS,
-    use: () => readImageUse(place),
-    remove: (images) => runJob(place, 'remove', { images, keepsBytes: true }, options),
-    sweep: (doomed) => runJob(place, 'sweep', { doomed }, options),
+    use: () => readImageUse(imageTree),
+    remove: (images) => runJob(imageTree, 'remove', { images, keepsBytes: true }, options),
+    sweep: (doomed) => runJob(imageTree, 'sweep', { doomed }, options),
   });
 }
 
 function parseName(image: string): { readonly os: string; readonly release: string; readonly isInstaller: boolean } {
   const parts = image.split('/');
   const isInstaller = parts[0] === INSTALLER;
-  const [os = '', release = '', ...more] = isInstaller ? parts.slice(1) : parts;
-  if (os !== '' && release !== '' && more.length === 0) return { os, release, isInstaller };
+  const [os = '', release = '', ...surplus] = isInstaller ? parts.slice(1) : parts;
+  if (os !== '' && release !== '' && surplus.length === 0) return { os, release, isInstaller };
   const remedy =
     'name system and release, such as ubuntu/noble or installer/debian/trixie (`rackboot images available` lists all), or a file or directory of this host, such as ./images.tar';
   throw new RackError('bad-argument', `${JSON.stringify(image)} is not an image: ${remedy}`);
 }
 
 function parseMirror(mirror: string): string {
-  const [found] = readAptMirrors(`deb ${mirror} x main`, 'list');
-  if (found !== undefined) return found;
+  const [mirrorUrl] = readAptMirrors(`deb ${mirror} x main`, 'list');
+  if (mirrorUrl !== undefined) return mirrorUrl;
   throw new RackError(
     'bad-argument',
     `--mirror ${JSON.stringify(mirror)} is not a URL: write one such as http://ftp.debian.org/debian`,

@@ -33,7 +33,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
     proxy: configuredProxy(await readImageConfig({ config: flags.config, tree: '' })),
   };
   const progress = new ImportProgress(process.stderr.isTTY, json);
-  const reports = new DownloadReports(progress.take);
+  const reports = new DownloadReports(progress.showReport);
   const downloads = new DownloadQueue(settings, systemClock);
   const stop = new StopSignals();
   try {

@@ -8,10 +8,13 @@ import { nearestHint } from '../../ground/nearest-name.ts';
 import { findSourceFile, type KnownPart } from '../../images/run/part-check.ts';
 import { formatImageName, type StoredImage } from '../../images/store/image-store.ts';
 
-/** An error counts further images. */
+/** The most images that an error names. It counts further images. */
 export const CANDIDATES_MAX = 8;
 
-/** The beginning of a name that was probably meant, as a question; empty: none. @param names of all images */
+/**
+ * Asks whether a similar beginning of a name was meant; empty if there is none. @param names the
+ * names of all images
+ */
 export function nearestBeginning(wanted: string, names: readonly string[]): string {
   // Compare beginnings with as many parts as the given name.
   const parts = wanted.split('/').length;
@@ -19,28 +22,29 @@ export function nearestBeginning(wanted: string, names: readonly string[]): stri
 }
 
 /** The error if several images match, and only one may. */
-export const severalMatch = (names: readonly string[]): RackError =>
+export const toSeveralMatchError = (names: readonly string[]): RackError =>
   new RackError(
     'bad-argument',
     `${counted(names.length, 'image')} match; give a full name, or add --all: ${joinNames(names, CANDIDATES_MAX)}`,
   );
 
-/** Labels of uploads, and of other images without one. */
+/** The label of uploads, and of other images without a label. */
 const [UPLOADED, RELEASED] = ['uploaded', 'release'];
 const GENERIC = 'generic';
 
 /**
- * The commands that bring back the bytes of these added or uploaded images, one for all that share them.
+ * Describes the commands that bring back the bytes of these added or uploaded images. Images that
+ * share their bytes need only one command.
  * @param treeWords as `treeOption`
  */
 export function addedNotes(lost: readonly StoredImage[], treeWords: string): ReadonlyMap<StoredImage, string> {
-  const first = new Map<string, StoredImage>();
+  const firstByHash = new Map<string, StoredImage>();
   const added = lost.filter(({ origin }) => origin === undefined);
   return new Map(
     added.map((image) => {
-      const twin = first.get(image.sha256);
-      if (twin !== undefined) return [image, `its bytes come back with those of ${formatImageName(twin)}`];
-      first.set(image.sha256, image);
+      const sameBytes = firstByHash.get(image.sha256);
+      if (sameBytes !== undefined) return [image, `its bytes come back with those of ${formatImageName(sameBytes)}`];
+      firstByHash.set(image.sha256, image);
       return [image, addedNote(image, treeWords)];
     }),
   );
@@ -65,23 +69,26 @@ function addedNote(image: StoredImage, treeWords: string): string {
 }
 
 /**
- * The command that mends a part without a source.
- * @param own the paths of the damaged files that a person may have put there @param treeWords as `treeOption`
+ * Describes the command that repairs a part without a source.
+ * @param personalPaths the paths of the damaged files that a person may have put there @param treeWords as `treeOption`
  */
-export function partNote(part: KnownPart, own: readonly string[], treeWords: string): string {
+export function partNote(part: KnownPart, personalPaths: readonly string[], treeWords: string): string {
   const { kind, architecture, release, manifest } = part;
   const arch = `${architecture === 'amd64' ? '' : ` --arch ${architecture}`}${treeWords}`;
   if (kind === 'built-in') {
     const build = `\`rackboot images build${arch}\` fetches it from Debian's packages`;
-    return own.length === 0 ? build : `if you did not put ${own.join(', ')} there, remove it; then ${build}`;
+    return personalPaths.length === 0
+      ? build
+      : `if you did not put ${personalPaths.join(', ')} there, remove it; then ${build}`;
   }
-  const named = ` --release ${release}${arch}`;
-  if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
+  const releaseFlags = ` --release ${release}${arch}`;
+  if (kind === 'environment') return `\`rackboot images build${releaseFlags}\` builds it again`;
   const file = findSourceFile(part);
-  if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
+  if (file === undefined)
+    return `it was made of packages; \`rackboot images import-installer${releaseFlags}\` makes it again`;
   if (manifest.isBundled) return bundleNote(file, treeWords);
   const command = manifest.files.some(({ name }) => name.endsWith('.iso')) ? 'import' : 'import-installer';
-  const words = `rackboot images ${command} ${shellWord(`./${file}`)}${named}`;
+  const words = `rackboot images ${command} ${shellWord(`./${file}`)}${releaseFlags}`;
   return `it was made of ${file}; \`${words}\` makes it again, in the directory of that file`;
 }
 

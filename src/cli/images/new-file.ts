@@ -2,7 +2,8 @@
 //
 // 1. The file is opened before the command switches users: the owner of the state directory may be
 //    unable to write or remove it.
-// 2. So a process of the first user waits, and removes it unless it is kept, even if the command is killed.
+// 2. A process of the first user waits, and removes the file unless it is kept, even if the command
+//    is killed.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,29 +19,29 @@ import { isDirectory } from '../../images/make/directory-packing.ts';
 const REMOVAL = 'read -r _ || rm -f -- "$1"';
 
 /**
- * If filling fails or this process ends, the file is removed.
+ * Creates and fills a file. If filling fails or this process ends, the file is removed.
  * @throws RackError `already-exists`; `store-unwritable` or `not-found` if it cannot be written
- * there; as `fileFault`, and as `fill`
+ * there; the errors of `fileFault` and of `fill`
  */
 export async function fillNewFile<T>(path: string, fill: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await create(path);
+  const file = await createFile(path);
   const remover = await startRemover(path);
-  const ended = once(remover, 'exit');
+  const exit = once(remover, 'exit');
   try {
     const result = await fill(file);
     remover.stdin?.write('keep\n');
     return result;
   } catch (error) {
-    // Frees its space even if another process has it open.
+    // Free the space even if another process has the file open.
     await file.truncate(0).catch(() => undefined);
     throw error;
   } finally {
     remover.stdin?.end();
-    await Promise.all([file.close(), ended]);
+    await Promise.all([file.close(), exit]);
   }
 }
 
-async function create(path: string): Promise<FileHandle> {
+async function createFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx', 0o644);
   } catch (cause) {
@@ -68,7 +69,7 @@ function writeFault(path: string, cause: unknown): RackError {
   return new RackError('store-unwritable', text, { cause });
 }
 
-/** A session of its own keeps signals of the terminal away. */
+/** Starts the process that removes the file. Its own session keeps signals of the terminal away. */
 async function startRemover(path: string): Promise<ChildProcess> {
   const remover = spawn('/bin/sh', ['-c', REMOVAL, 'sh', basename(path)], {
     cwd: dirname(resolve(path)),
@@ -77,7 +78,7 @@ async function startRemover(path: string): Promise<ChildProcess> {
   });
   try {
     await once(remover, 'spawn');
-    // A killed remover takes no line; the file then stays.
+    // A killed remover reads no line. The file then stays.
     remover.stdin?.on('error', () => undefined);
     return remover;
   } catch (error) {

@@ -1,4 +1,5 @@
-// The arguments and options of `rackboot images` that its code shares, and what each command gets of them.
+// The arguments and options of the `rackboot images` commands, and the flags that each command
+// receives.
 
 import { BUILT_CPUS, CPUS } from '../../boot/architectures.ts';
 import type { FlagsOf } from '../terminal/command-table.ts';
@@ -31,10 +32,10 @@ export const INSTALLER = {
   verbose: flag('Name each package'),
   json,
 } as const;
-const { from: _, ...ofBuild } = INSTALLER;
-export const BUILD = { ...ofBuild, arch: builtArch } as const;
-const { release: __, ...ofLoaders } = ofBuild;
-export const LOADERS = ofLoaders;
+const { from: _, ...buildOptions } = INSTALLER;
+export const BUILD = { ...buildOptions, arch: builtArch } as const;
+const { release: __, ...loaderOptions } = buildOptions;
+export const LOADERS = loaderOptions;
 export type LoaderFlags = FlagsOf<typeof LOADERS>;
 export type InstallerFlags = FlagsOf<typeof INSTALLER>;
 

@@ -10,7 +10,7 @@ import { formatImageName } from '../../images/store/image-store.ts';
 import { printAnswer, type Where } from '../terminal/asking.ts';
 import { formatBytes, print, printError, printJson, tableText } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
-import { nearestBeginning, severalMatch } from './named-images.ts';
+import { nearestBeginning, toSeveralMatchError } from './named-images.ts';
 import type { RemoveFlags } from './options.ts';
 
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
@@ -32,24 +32,24 @@ const racksShape = z.array(
 const versionsShape = z.array(
   z.object({
     id: z.number(),
-    /** Without the serial. */
+    /** The name without the serial. */
     name: z.string(),
     version: z.string(),
     size: z.number(),
     disk_size: z.number().nullable(),
     sha256: z.string(),
-    /** Empty: only racks have it. */
+    /** The hosts that have it; empty if only racks have it. */
     hosts: z.array(z.string()),
   }),
 );
-type Version = z.output<typeof versionsShape>[number];
+type ImageVersion = z.output<typeof versionsShape>[number];
 
 interface ShownImage extends z.output<typeof imageShape> {
   readonly hosts: readonly string[];
   readonly racks: string[];
 }
 
-const readVersions = async (stateDir: string): Promise<readonly Version[]> =>
+const readVersions = async (stateDir: string): Promise<readonly ImageVersion[]> =>
   versionsShape.parse(await askDaemon(stateDir, `${RESOURCES}?op=list_versions`));
 
 /**
@@ -93,21 +93,22 @@ export async function listRegionImages(where: Where): Promise<number> {
 }
 
 /**
- * Deletes on all hosts of the region. @returns 0
+ * Deletes images on all hosts of the region. @returns 0
  * @throws RackError `not-found`, `bad-argument`, and as `askDaemon`
  */
 export async function removeRegionImages({ config, image, all, json }: RemoveFlags): Promise<number> {
   const { stateDir } = loadStateDir(config);
-  const wanted = image.endsWith('/') ? image.slice(0, -1) : image;
+  const requestedName = image.endsWith('/') ? image.slice(0, -1) : image;
   const versions = await readVersions(stateDir);
-  const doomed = imagesNamed(versions, wanted);
-  if (doomed.length > 1 && !all) throw severalMatch(doomed.map(({ name }) => name));
-  for (const { id } of doomed) await askDaemon(stateDir, `${RESOURCES}${id}/`, 'DELETE');
-  if (json) printJson({ removed: doomed });
+  const imagesToDelete = findDeletableImages(versions, requestedName);
+  if (imagesToDelete.length > 1 && !all) throw toSeveralMatchError(imagesToDelete.map(({ name }) => name));
+  for (const { id } of imagesToDelete) await askDaemon(stateDir, `${RESOURCES}${id}/`, 'DELETE');
+  if (json) printJson({ removed: imagesToDelete });
   else {
-    for (const { name, versions: serials } of doomed) print(`Deleted ${name}, ${counted(serials.length, 'version')}`);
+    for (const { name, versions: serials } of imagesToDelete)
+      print(`Deleted ${name}, ${counted(serials.length, 'version')}`);
     print('Every host of the region removes it; a host that is down does so when its process is back.');
-    const names = doomed.map(({ name }) => {
+    const names = imagesToDelete.map(({ name }) => {
       const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
       return { os, release, architecture, subarchitecture, label };
     });
@@ -117,32 +118,33 @@ export async function removeRegionImages({ config, image, all, json }: RemoveFla
   return 0;
 }
 
-interface DoomedImage {
+interface DeletableImage {
   readonly id: number;
   readonly name: string;
   readonly versions: readonly string[];
 }
 
-/** The images with this name, or names that start with all its parts. */
-function imagesNamed(all: readonly Version[], wanted: string): readonly DoomedImage[] {
-  const named = all.filter(({ name, version }) => `${name}/${version}/`.startsWith(`${wanted}/`));
-  const stored = named.filter(({ hosts }) => hosts.length > 0);
-  if (stored.length === 0 && named.length > 0) {
-    const text = `only racks have ${wanted}: run this command on the host of each, which \`rackboot images list\` names`;
+/** Finds the images with this name, or names that start with all its parts. */
+function findDeletableImages(all: readonly ImageVersion[], requestedName: string): readonly DeletableImage[] {
+  const matchingVersions = all.filter(({ name, version }) => `${name}/${version}/`.startsWith(`${requestedName}/`));
+  const storedVersions = matchingVersions.filter(({ hosts }) => hosts.length > 0);
+  if (storedVersions.length === 0 && matchingVersions.length > 0) {
+    const text = `only racks have ${requestedName}: run this command on the host of each, which \`rackboot images list\` names`;
     throw new RackError('bad-argument', text);
   }
-  if (stored.length === 0) {
+  if (storedVersions.length === 0) {
     const hint = nearestBeginning(
-      wanted,
+      requestedName,
       all.map(({ name, version }) => `${name}/${version}`),
     );
-    const text = `there is no image ${JSON.stringify(wanted)}; ${hint}\`rackboot images list\` names all`;
+    const text = `there is no image ${JSON.stringify(requestedName)}; ${hint}\`rackboot images list\` names all`;
     throw new RackError('not-found', text);
   }
-  return [...Map.groupBy(stored, ({ id }) => id).values()].flatMap((some) => {
-    const [{ id, name } = { id: 0, name: '' }] = some;
+  return [...Map.groupBy(storedVersions, ({ id }) => id).values()].flatMap((matchingGroup) => {
+    const [{ id, name } = { id: 0, name: '' }] = matchingGroup;
     const versions = all.filter((version) => version.id === id).map(({ version }) => version);
-    if (some.length === versions.length || !wanted.startsWith(`${name}/`)) return [{ id, name, versions }];
+    if (matchingGroup.length === versions.length || !requestedName.startsWith(`${name}/`))
+      return [{ id, name, versions }];
     const text = `the region deletes all ${counted(versions.length, 'version')} of an image together: remove ${name}`;
     throw new RackError('bad-argument', text);
   });

@@ -40,8 +40,8 @@ function isSelectable(
 ) {
   const [os = '', release = '', architecture = '', subarchitecture = ''] = `${name}/${kind}`.split('/');
   const image = { os, release, architecture, subarchitecture, label };
-  const wanted = selections.map((selection) => ({ ...selection, release: ANY, subarches: [ANY] }));
-  return progress?.source !== '' && wanted.some((selection) => matches(selection, image));
+  const anyReleaseSelections = selections.map((selection) => ({ ...selection, release: ANY, subarches: [ANY] }));
+  return progress?.source !== '' && anyReleaseSelections.some((selection) => matches(selection, image));
 }
 
 /** `ubuntu/noble/amd64/generic`, with an unusual label. */
@@ -49,7 +49,7 @@ const formatResource = ({ name, architecture, label }: Resource): string =>
   `${name}/${architecture}${label === 'release' ? '' : `/${label}`}`;
 
 /**
- * Waits for the end; a signal ends only the wait.
+ * Starts an import and waits for its end. A signal ends only the wait.
  * @returns 1 if an image or a source failed, or a selection matched nothing @throws RackError as `askDaemon`
  */
 export async function importSelected({
@@ -69,22 +69,22 @@ export async function importSelected({
   const selections = z.array(z.array(selectionShape)).parse(selected).flat();
   if (selections.length === 0)
     throw new RackError('bad-argument', 'nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
-  const read = async (): Promise<readonly Resource[]> =>
+  const readResources = async (): Promise<readonly Resource[]> =>
     resourcesShape.parse(await askDaemon(stateDir, PATH)).filter((resource) => isSelectable(resource, selections));
-  const changes = new Changes(json, await read());
+  const changes = new ImportChanges(json, await readResources());
   await askDaemon(stateDir, `${PATH}?op=import`, 'POST', '');
   const stop = new StopSignals();
   try {
     while ((await askDaemon(stateDir, `${PATH}?op=is_importing`)) === true && !stop.signal.aborted) {
-      changes.take(await read());
+      changes.printChanged(await readResources());
       await sleep(POLL_MS);
     }
   } finally {
     stop.close();
   }
   if (stop.signal.aborted) throw new RackError('cancelled', 'no longer watched: the region continues the import');
-  const resources = await read();
-  changes.end(resources);
+  const resources = await readResources();
+  changes.printFinal(resources);
   const failed = resources.filter((resource) => resource.import?.state === 'failed');
   const { left_out, more } = leftOutShape.parse(await askDaemon(stateDir, `${PATH}?op=list_left_out`));
   const missing = left_out.filter(({ is_failure }) => is_failure);
@@ -101,59 +101,62 @@ export async function importSelected({
   return 0;
 }
 
-/** Counts what failed; empty: nothing. */
-export function failuresText(images: number, left: number): string {
+/** Counts what failed; empty if nothing did. */
+export function failuresText(images: number, otherFailures: number): string {
   const counts = [
     ...(images === 0 ? [] : [counted(images, 'image')]),
-    ...(left === 0 ? [] : [counted(left, 'source or selection', 'sources or selections')]),
+    ...(otherFailures === 0 ? [] : [counted(otherFailures, 'source or selection', 'sources or selections')]),
   ];
   return counts.length === 0 ? '' : `Not imported: ${counts.join(' and ')}.`;
 }
 
 /** Prints changed states, and each tenth of a download. */
-class Changes {
+class ImportChanges {
   readonly #isSilent: boolean;
   readonly #states = new Map<string, string>();
-  readonly #reached = new Map<string, ReturnType<typeof followTenths>>();
+  readonly #tenths = new Map<string, ReturnType<typeof followTenths>>();
 
   readonly #printed = new Set<string>();
 
-  /** @param before states of earlier imports */
-  constructor(isSilent: boolean, before: readonly Resource[]) {
+  /** @param earlierResources the states of earlier imports */
+  constructor(isSilent: boolean, earlierResources: readonly Resource[]) {
     this.#isSilent = isSilent;
-    for (const resource of before) {
+    for (const resource of earlierResources) {
       if (resource.import !== null) this.#states.set(formatResource(resource), formatState(resource.import));
     }
   }
 
-  /** Also prints unchanged states; an image that is there says so: `done` alone is of an earlier import. */
-  end(resources: readonly Resource[]): void {
+  /**
+   * Prints the final states, unchanged ones too, except a `done` without a reason, which is from an
+   * earlier import.
+   */
+  printFinal(resources: readonly Resource[]): void {
     for (const resource of resources) {
       const name = formatResource(resource);
-      const isOld = resource.import?.state === 'done' && resource.import.reason === null;
-      if (!this.#printed.has(name) && !isOld) this.#states.delete(name);
+      const isFromEarlierImport = resource.import?.state === 'done' && resource.import.reason === null;
+      if (!this.#printed.has(name) && !isFromEarlierImport) this.#states.delete(name);
     }
-    this.take(resources);
+    this.printChanged(resources);
   }
 
-  take(resources: readonly Resource[]): void {
+  printChanged(resources: readonly Resource[]): void {
     if (this.#isSilent) return;
     for (const resource of resources)
-      if (resource.import !== null) this.#show(formatResource(resource), resource.import);
+      if (resource.import !== null) this.#printChange(formatResource(resource), resource.import);
   }
 
-  #show(name: string, shown: z.output<typeof importShape>): void {
-    const { state, bytes, total } = shown;
-    const now = formatState(shown);
-    if (this.#states.get(name) !== now) {
-      print(`${name}: ${now}`);
+  #printChange(name: string, importState: z.output<typeof importShape>): void {
+    const { state, bytes, total } = importState;
+    const stateText = formatState(importState);
+    if (this.#states.get(name) !== stateText) {
+      print(`${name}: ${stateText}`);
       this.#printed.add(name);
     }
-    this.#states.set(name, now);
+    this.#states.set(name, stateText);
     if (state !== 'downloading' || total === null || total === 0) return;
-    const reach = this.#reached.get(name) ?? followTenths();
-    this.#reached.set(name, reach);
-    const percent = reach(bytes, total);
+    const nextTenth = this.#tenths.get(name) ?? followTenths();
+    this.#tenths.set(name, nextTenth);
+    const percent = nextTenth(bytes, total);
     if (percent !== undefined) print(`${name}: ${percent} % of ${formatBytes(total)}`);
   }
 }

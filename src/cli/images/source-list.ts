@@ -14,10 +14,18 @@ import { namesIndex } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import type { Where } from '../terminal/asking.ts';
 import { print, printJson, tableLines } from '../terminal/output.ts';
-import { fetchSources, findStateDir, isNamed, namePinFiles, pinText, type Source, warnOfFile } from './boot-sources.ts';
+import {
+  fetchSources,
+  findStateDir,
+  hasOwnName,
+  pinText,
+  printPinFiles,
+  type Source,
+  warnOfSourcesFile,
+} from './boot-sources.ts';
 import { readImageConfig } from './image-tree.ts';
 
-/** The length of a shown key id: that of OpenPGP's long identifiers. */
+/** The length of a shown key id, as of OpenPGP's long identifiers. */
 const KEY_ID_CHARACTERS = 16;
 
 /** @returns 1 if the site's file has an error */
@@ -27,40 +35,42 @@ export async function listSources(flags: Where & { readonly json: boolean }): Pr
   if (flags.json) printJson(sources);
   else {
     for await (const line of sourceLines(sources, flags.config)) print(line);
-    namePinFiles(sources.map(({ pinned_by: pin }) => pin));
+    printPinFiles(sources.map(({ pinned_by: pin }) => pin));
   }
-  return warnOfFile(flags.config);
+  return warnOfSourcesFile(flags.config);
 }
 
 /**
- * The lines of the sources. The URL is below each source, because it is too wide for a column.
+ * Formats the sources as lines. The URL is below each source, because it is too wide for a column.
  * @param config the configuration file
  */
 async function* sourceLines(sources: readonly Source[], config: string): AsyncGenerator<string> {
-  const written = new Map(writtenSources(config).map((source) => [source.name, source]));
-  const writtenOf = (source: Source): ImageSource | undefined =>
-    source.pinned_by === null ? undefined : written.get(source.name);
+  const writtenByName = new Map(readWrittenSources(config).map((source) => [source.name, source]));
+  const findWritten = (source: Source): ImageSource | undefined =>
+    source.pinned_by === null ? undefined : writtenByName.get(source.name);
   const rows = sources.map((source) => [
     String(source.id),
-    isNamed(source) ? source.name : '–',
-    keysText(source, writtenOf(source)),
+    hasOwnName(source) ? source.name : '–',
+    keysText(source, findWritten(source)),
     pinText(source.pinned_by),
   ]);
   const empty = 'There are no sources: rackboot images sources add URL';
   const [heading = '', ...lines] = tableLines(['ID', 'NAME', 'KEYS', 'WRITTEN IN'], rows, empty);
   yield heading;
-  const mirrorOf = await mirrorFinder(config);
+  const findHostMirror = await createMirrorFinder(config);
   for (const [index, source] of sources.entries()) {
     yield lines[index] ?? '';
-    const written = writtenOf(source);
-    const mirror = mirrorOf(written);
-    yield `    ${mirror === undefined || mirror === mirrorIn(written) ? placeText(source) : `${mirror} (the package mirror of this host)`}`;
+    const writtenSource = findWritten(source);
+    const mirror = findHostMirror(writtenSource);
+    yield `    ${mirror === undefined || mirror === ownMirror(writtenSource) ? formatUrl(source) : `${mirror} (the package mirror of this host)`}`;
     if (source.unsigned) yield `    unsigned: ${source.why ?? ''}`;
   }
 }
 
-/** The sources of files; empty if the site's file cannot be used, which the list says. */
-function writtenSources(config: string): readonly ImageSource[] {
+/**
+ * Reads the sources of files; empty if the site's file cannot be used. `listSources` reports that.
+ */
+function readWrittenSources(config: string): readonly ImageSource[] {
   try {
     return readImageSources({ config });
   } catch (error) {
@@ -69,8 +79,8 @@ function writtenSources(config: string): readonly ImageSource[] {
   }
 }
 
-/** Finds the mirror for the first architecture of an installer's source. */
-async function mirrorFinder(config: string): Promise<(source: ImageSource | undefined) => string | undefined> {
+/** Creates a function that finds the mirror for the first architecture of an installer's source. */
+async function createMirrorFinder(config: string): Promise<(source: ImageSource | undefined) => string | undefined> {
   const configured = configuredMirrors(await readImageConfig({ config, tree: '' }));
   const host = readHostMirrors();
   return (source) => {
@@ -80,27 +90,27 @@ async function mirrorFinder(config: string): Promise<(source: ImageSource | unde
   };
 }
 
-const mirrorIn = (source: ImageSource | undefined): string | undefined =>
+const ownMirror = (source: ImageSource | undefined): string | undefined =>
   source?.kind === 'installer' ? (source.mirror ?? source.defaultMirror) : undefined;
 
-/** The URL, with an index in an unusual place. */
-const placeText = ({ url, index }: Source): string =>
+/** Formats the URL, and the path of the index if it is not the usual one. */
+const formatUrl = ({ url, index }: Source): string =>
   index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
 
-function keysText(source: Source, written: ImageSource | undefined): string {
+function keysText(source: Source, writtenSource: ImageSource | undefined): string {
   const { unsigned, keyring_filename: file, keyring_data: data } = source;
   if (unsigned) return 'unsigned';
   if (data !== '') return 'its own';
-  const keyrings = written?.trust.kind === 'signed' ? written.trust.keyrings : [];
+  const keyrings = writtenSource?.trust.kind === 'signed' ? writtenSource.trust.keyrings : [];
   const present = [...keyrings, ...(file === '' ? [] : [file])].find((path) => existsSync(path));
   if (present !== undefined) return present;
-  const [print, ...others] = listFingerprints(written);
+  const [fingerprint, ...others] = listFingerprints(writtenSource);
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
-  if (print !== undefined) return `to be fetched: ${print.slice(-KEY_ID_CHARACTERS)}${more}`;
+  if (fingerprint !== undefined) return `to be fetched: ${fingerprint.slice(-KEY_ID_CHARACTERS)}${more}`;
   return file === '' ? '–' : `${file} (missing)`;
 }
 
-/** Fingerprints of fetched keys; empty: none are fetched. */
+/** Lists the fingerprints of the keys that are fetched; empty if none are. */
 function listFingerprints(source: ImageSource | undefined): readonly string[] {
   if (source?.trust.kind !== 'signed' || source.trust.keyUrl === undefined) return [];
   const releases = source.kind === 'files' ? source.releases : [];

@@ -23,7 +23,7 @@ export class StopSignals {
   }
 }
 
-/** Waits, but no longer than until the signal comes. */
+/** Waits for a time, or until the signal is aborted. */
 export const pauseUnlessStopped = (ms: number, signal: AbortSignal): Promise<void> =>
   wait(ms, undefined, { signal }).catch((error: unknown) => {
     if (!signal.aborted) throw error;

@@ -5,7 +5,7 @@
 //                                                                a lost connection: ask where to continue
 //
 // 1. Repeating the command continues an interrupted upload of the same file.
-// 2. Each piece names its place, so none is added twice.
+// 2. Each piece names its position, so no piece is added twice.
 
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -39,12 +39,12 @@ import { ImportProgress } from './import-progress.ts';
 import type { UploadFlags } from './options.ts';
 import { pauseUnlessStopped, StopSignals } from './stop-signals.ts';
 
-// The region to which a command uploads: that of this host, by its control socket, or another by
-// URL and API key.
+// The region to which a command uploads: this host's region by its control socket, or another one
+// by URL and API key.
 
 interface UploadTarget {
   readonly name: string;
-  /** In bytes. */
+  /** The size of a piece in bytes. */
   readonly pieceBytes: number;
   readonly ask: RegionClient;
 }
@@ -56,7 +56,7 @@ function localTarget(stateDir: string): UploadTarget {
 
 /**
  * @param key an API key, as `rackboot apikey` prints it
- * @param caFile PEM certificates to trust; undefined: the system's
+ * @param caFile PEM certificates to trust; undefined for the system's
  */
 function webTarget(url: string, key: string, caFile: string | undefined): UploadTarget {
   const parsed = parseRegionUrl(url.replace(/\/api\/\d\.\d\/?$/, ''));
@@ -72,9 +72,9 @@ function webTarget(url: string, key: string, caFile: string | undefined): Upload
 const RESOURCES = '/MAAS/api/2.0/boot-resources/';
 /** The most repeated attempts without a new byte. */
 const ATTEMPTS_MAX = 6;
-/** The pause before another attempt, for each failure in a row. */
+/** The pause before another attempt, multiplied by the number of consecutive failures. */
 const PAUSE_MS = 2000;
-/** How often it asks whether the image is ready. */
+/** How often the command checks whether the image is ready. */
 const POLL_MS = 2000;
 const REASON_MAX = 1000;
 /** Endings of root archives; every other file counts as a disk image. */
@@ -95,11 +95,11 @@ const resourceShape = z.looseObject({
 });
 type Resource = z.output<typeof resourceShape>;
 
-interface Place {
+interface UploadState {
   readonly id: number;
   readonly uri: string;
   readonly received: number;
-  /** The versions before the upload. */
+  /** The complete versions before the upload. */
   readonly versions: readonly string[];
 }
 
@@ -109,8 +109,8 @@ export async function uploadImage(flags: UploadFlags): Promise<number> {
   const progress = new ImportProgress(process.stderr.isTTY, flags.json);
   const closing: (() => Promise<void>)[] = [];
   try {
-    const wrong = judgeTitle(flags.title);
-    if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+    const titleProblem = judgeTitle(flags.title);
+    if (titleProblem !== undefined) throw new RackError('bad-argument', titleProblem);
     const target = findTarget(flags);
     const file = await openHashed(flags.file, stop.signal);
     closing.push(() => file.handle.close());
@@ -150,7 +150,7 @@ class Upload {
   readonly #file: HashedFile;
   readonly #progress: ImportProgress;
   readonly #signal: AbortSignal;
-  #afterStop = 'repeat the command to continue';
+  #interruptionNote = 'repeat the command to continue';
 
   constructor(
     target: UploadTarget,
@@ -168,15 +168,15 @@ class Upload {
 
   /** @returns the image, and how many bytes the region already had */
   async run(): Promise<{ readonly resource: Resource; readonly from: number }> {
-    const begun = await this.#create();
-    const { received: from } = begun;
+    const uploadState = await this.#create();
+    const { received: from } = uploadState;
     if (from > 0 && !this.#flags.json) print(`Continuing after ${formatBytes(from)}`);
-    await this.#send(begun);
+    await this.#send(uploadState);
     this.#progress.restart();
-    return { resource: await this.#waitFor(begun.id), from };
+    return { resource: await this.#waitFor(uploadState.id), from };
   }
 
-  async #create(): Promise<Place> {
+  async #create(): Promise<UploadState> {
     const { name, title, file, arch } = this.#flags;
     const { bytes, sha256 } = this.#file;
     const filetype = chooseFileType(this.#flags);
@@ -189,82 +189,92 @@ class Upload {
       path: RESOURCES,
       body: { type: 'application/x-www-form-urlencoded', bytes: Buffer.from(form.toString()) },
     });
-    const place = placeIn(resourceShape.parse(this.#accept(answer)), this.#file);
-    if (place !== undefined) return place;
+    const uploadState = findUploadState(resourceShape.parse(this.#parseAnswer(answer)), this.#file);
+    if (uploadState !== undefined) return uploadState;
     throw new RackError(
       'not-running',
       `${this.#target.name} did not accept ${name} in pieces: its answer has no upload_uri`,
     );
   }
 
-  async #send({ id, uri, received, versions }: Place): Promise<void> {
+  async #send({ id, uri, received, versions }: UploadState): Promise<void> {
     const { bytes } = this.#file;
     const startedAt = systemClock.now();
-    let at = received;
-    for (let failures = 0; at < bytes; ) {
+    let offset = received;
+    for (let failures = 0; offset < bytes; ) {
       this.#checkStop();
-      const before = at;
+      const previousOffset = offset;
       try {
-        at = await this.#sendPiece(uri, at);
+        offset = await this.#sendPiece(uri, offset);
       } catch (error) {
-        if (error instanceof RackError && error.code === 'not-found' && (await this.#isDone(id, versions))) return;
+        if (
+          error instanceof RackError &&
+          error.code === 'not-found' &&
+          (await this.#isCompletedElsewhere(id, versions))
+        )
+          return;
         if (!(error instanceof RackError && error.code === 'not-running') || failures >= ATTEMPTS_MAX) throw error;
         failures += 1;
         await pauseUnlessStopped(PAUSE_MS * failures, this.#signal);
         // Perhaps only the answer was lost.
-        at = (await this.#ask(id)) ?? at;
+        offset = (await this.#fetchReceived(id)) ?? offset;
       }
-      if (at > before) failures = 0;
+      if (offset > previousOffset) failures = 0;
       const seconds = (systemClock.now() - startedAt) / 1000;
-      this.#progress.step(at, bytes, seconds > 0 ? Math.round((at - received) / seconds) : 0);
+      this.#progress.step(offset, bytes, seconds > 0 ? Math.round((offset - received) / seconds) : 0);
     }
   }
 
-  /** True if another command has sent the rest of the same file. */
-  async #isDone(id: number, before: readonly string[]): Promise<boolean> {
-    const resource = await this.#resource(id).catch(() => undefined);
+  /** True if another command has sent the remaining bytes of the same file. */
+  async #isCompletedElsewhere(id: number, previousVersions: readonly string[]): Promise<boolean> {
+    const resource = await this.#fetchResource(id).catch(() => undefined);
     if (resource === undefined) return false;
-    const place = placeIn(resource, this.#file);
-    if (place !== undefined) return place.received >= this.#file.bytes;
+    const uploadState = findUploadState(resource, this.#file);
+    if (uploadState !== undefined) return uploadState.received >= this.#file.bytes;
     if (resource.complete === false) return false;
-    return versionsIn(resource).some((version) => !before.includes(version));
+    return completeVersions(resource).some((version) => !previousVersions.includes(version));
   }
 
-  /** How many bytes the region has; undefined: it does not say. */
-  async #ask(id: number): Promise<number | undefined> {
-    const resource = await this.#resource(id).catch(() => undefined);
-    if (resource?.import?.state === 'failed') throw failed(resource);
-    return resource === undefined ? undefined : placeIn(resource, this.#file)?.received;
+  /** Fetches how many bytes the region has; undefined if it does not say. */
+  async #fetchReceived(id: number): Promise<number | undefined> {
+    const resource = await this.#fetchResource(id).catch(() => undefined);
+    if (resource?.import?.state === 'failed') throw toFailedError(resource);
+    return resource === undefined ? undefined : findUploadState(resource, this.#file)?.received;
   }
 
-  async #sendPiece(uri: string, at: number): Promise<number> {
+  async #sendPiece(uri: string, offset: number): Promise<number> {
     const { pieceBytes } = this.#target;
     const ask = (request: RegionRequest): Promise<RegionAnswer> => this.#call(request);
-    const { answer, next } = await sendPiece(ask, { file: this.#file, name: this.#flags.file, uri }, at, pieceBytes);
-    this.#accept(answer);
+    const { answer, next } = await sendPiece(
+      ask,
+      { file: this.#file, name: this.#flags.file, uri },
+      offset,
+      pieceBytes,
+    );
+    this.#parseAnswer(answer);
     return next;
   }
 
   async #waitFor(id: number): Promise<Resource> {
-    this.#afterStop = 'the region still completes the image';
-    let printed = '';
-    for (let isSaid = this.#flags.json; ; ) {
-      const resource = await this.#resource(id);
+    this.#interruptionNote = 'the region still completes the image';
+    let printedReason = '';
+    for (let wasAnnounced = this.#flags.json; ; ) {
+      const resource = await this.#fetchResource(id);
       const { import: state } = resource;
-      if (state?.state === 'failed') throw failed(resource);
+      if (state?.state === 'failed') throw toFailedError(resource);
       if (isComplete(resource)) return resource;
-      if (!isSaid) print('The region is converting and checking it, which takes minutes for a large image.');
-      isSaid = true;
+      if (!wasAnnounced) print('The region is converting and checking it, which takes minutes for a large image.');
+      wasAnnounced = true;
       const reason = state?.reason ?? '';
-      if (reason !== '' && reason !== printed && !this.#flags.json) print(`Not yet: ${reason}`);
-      printed = reason;
+      if (reason !== '' && reason !== printedReason && !this.#flags.json) print(`Not yet: ${reason}`);
+      printedReason = reason;
       this.#checkStop();
       await pauseUnlessStopped(POLL_MS, this.#signal);
     }
   }
 
-  async #resource(id: number): Promise<Resource> {
-    return resourceShape.parse(this.#accept(await this.#call({ method: 'GET', path: `${RESOURCES}${id}/` })));
+  async #fetchResource(id: number): Promise<Resource> {
+    return resourceShape.parse(this.#parseAnswer(await this.#call({ method: 'GET', path: `${RESOURCES}${id}/` })));
   }
 
   async #call(request: RegionRequest): Promise<RegionAnswer> {
@@ -278,10 +288,10 @@ class Upload {
   }
 
   #checkStop(): void {
-    if (this.#signal.aborted) throw new RackError('cancelled', `interrupted; ${this.#afterStop}`);
+    if (this.#signal.aborted) throw new RackError('cancelled', `interrupted; ${this.#interruptionNote}`);
   }
 
-  #accept({ status, body }: RegionAnswer): unknown {
+  #parseAnswer({ status, body }: RegionAnswer): unknown {
     const text = body.toString('utf8');
     if (status >= 200 && status < 300) return /^\s*[[{]/.test(text) ? JSON.parse(text) : text;
     const reason = refusalLines(text.trim()).slice(0, REASON_MAX);
@@ -296,8 +306,8 @@ const chooseFileType = ({ type, file }: UploadFlags): string =>
   type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
 
 /**
- * Inspects the root of a system; undefined: it is the image of a disk, or nothing can be said on
- * this host.
+ * Inspects the root of a system; undefined if the file is the image of a disk, or this host cannot
+ * read it.
  */
 async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promise<RootFacts | undefined> {
   const kind = findFileKind(chooseFileType(flags));
@@ -330,17 +340,17 @@ async function checkHead({ handle }: HashedFile, path: string, fileType: string)
 const isComplete = ({ import: state, complete }: Resource): boolean =>
   complete !== false && (state === null || state === undefined);
 
-const failed = ({ import: state }: Resource): RackError =>
+const toFailedError = ({ import: state }: Resource): RackError =>
   new RackError('bad-argument', state?.reason ?? 'the region refused the image');
 
-/** The progress of an upload; undefined: there is none, or it has failed. */
-function placeIn(resource: Resource, file: HashedFile): Place | undefined {
+/** Finds the state of an upload; undefined if there is none, or it has failed. */
+function findUploadState(resource: Resource, file: HashedFile): UploadState | undefined {
   const { id, sets = {}, import: state } = resource;
-  const begun = state?.state === 'failed' ? undefined : findUpload(sets, file);
-  return begun && { ...begun, id, versions: versionsIn(resource) };
+  const begunUpload = state?.state === 'failed' ? undefined : findUpload(sets, file);
+  return begunUpload && { ...begunUpload, id, versions: completeVersions(resource) };
 }
 
-const versionsIn = ({ sets = {} }: Resource): readonly string[] =>
+const completeVersions = ({ sets = {} }: Resource): readonly string[] =>
   Object.entries(sets).flatMap(([version, { files }]) =>
     Object.values(files).every(({ complete }) => complete) ? [version] : [],
   );

@@ -36,25 +36,28 @@ const preseed = () => import('./preseed.ts');
 
 const machine = aMachine();
 
-/** One that changes the state of a machine. @param done if the state stays: what it did */
-const command = (op: string, done?: string) =>
+/**
+ * A command that changes the state of a machine. @param effect what the command did, if the state
+ * does not change
+ */
+const stateCommand = (op: string, effect?: string) =>
   ({
     ask: ['POST', `machines/{machine}/?op=${op}`],
-    say: async (_: unknown, answer: unknown) => (await life()).stateText(answer, done),
+    say: async (_: unknown, answer: unknown) => (await life()).stateText(answer, effect),
   }) as const;
-/** One that may leave a machine on. */
-const ending = (op: string) =>
+/** A command that ends a machine's work and may leave the machine on. */
+const endingCommand = (op: string) =>
   ({
-    ...command(op),
+    ...stateCommand(op),
     say: async ({ machine: before }: { readonly machine: MachineShape }, answer: unknown) =>
       (await life()).endedText(before, answer),
   }) as const;
 
 const address = option('Its address; default: a free one of the static range');
-const UNASKED = 'all but destructive ones and those tagged `noauto`';
-const chosen = (which: string, otherwise: string) => repeated(`${which} (repeat); default: ${otherwise}`);
+const DEFAULT_SCRIPTS = 'all but destructive ones and those tagged `noauto`';
+const scriptOption = (which: string, otherwise: string) => repeated(`${which} (repeat); default: ${otherwise}`);
 
-const onMachine = { machine, config, json, comment };
+const machineOptions = { machine, config, json, comment };
 
 const MACHINES = [
   row(
@@ -122,29 +125,29 @@ const MACHINES = [
     'accept <machine>',
     'Accept a New machine: its next start commissions it, then it is Ready',
     {
-      ...onMachine,
+      ...machineOptions,
       'skip-commissioning': flag('Make it Ready at once, without commissioning'),
     },
-    { ...command('accept'), fields: { skip_commissioning: 'skip-commissioning' } },
+    { ...stateCommand('accept'), fields: { skip_commissioning: 'skip-commissioning' } },
   ),
   form(
     'commission <machine>',
     'Commission a machine at its next start: inventory and tests',
     {
-      ...onMachine,
-      script: chosen('A commissioning script to run, by name or tag, or `none`', UNASKED),
-      test: chosen('A testing script to run after them, by name or tag', 'none'),
+      ...machineOptions,
+      script: scriptOption('A commissioning script to run, by name or tag, or `none`', DEFAULT_SCRIPTS),
+      test: scriptOption('A testing script to run after them, by name or tag', 'none'),
     },
-    { ...command('commission'), fields: { commissioning_scripts: 'script', testing_scripts: 'test' } },
+    { ...stateCommand('commission'), fields: { commissioning_scripts: 'script', testing_scripts: 'test' } },
   ),
   form(
     'test <machine>',
     'Test a machine at its next start, then return it to its former state',
     {
-      ...onMachine,
-      script: chosen('A testing script to run, by name or tag, or `none`', UNASKED),
+      ...machineOptions,
+      script: scriptOption('A testing script to run, by name or tag, or `none`', DEFAULT_SCRIPTS),
     },
-    { ...command('test'), fields: { testing_scripts: 'script' } },
+    { ...stateCommand('test'), fields: { testing_scripts: 'script' } },
   ),
   form(
     'allocate [machine]',
@@ -161,7 +164,7 @@ const MACHINES = [
       tag: { type: 'string', array: true, describe: 'A required tag (repeat)' },
     },
     {
-      ...command('allocate'),
+      ...stateCommand('allocate'),
       ask: ['POST', 'machines/?op=allocate'],
       fields: {
         system_id: 'machine',
@@ -193,7 +196,7 @@ const MACHINES = [
       'user-data': option('A file for cloud-init to run at the first start'),
     },
     {
-      ...command('deploy'),
+      ...stateCommand('deploy'),
       fields: {
         distro_series: 'system',
         deploy_by: 'by',
@@ -209,11 +212,11 @@ const MACHINES = [
     'release <machine>',
     'Release a machine, its address and its name in DNS',
     {
-      ...onMachine,
+      ...machineOptions,
       erase: { choices: ['signatures', 'all'], describe: 'Erase its disks first' },
     },
     {
-      ...ending('release'),
+      ...endingCommand('release'),
       fields: { erase: 'erase' },
       more: ({ erase }) => ({
         erase: erase && 'true',
@@ -225,7 +228,7 @@ const MACHINES = [
     'rescue <machine>',
     "Boot a machine into a rescue system, to log in with its owner's keys",
     {
-      ...onMachine,
+      ...machineOptions,
       wait: flag('Wait until login is possible, and show the host key'),
     },
     logins,
@@ -235,7 +238,7 @@ const MACHINES = [
     'debug-login <machine>',
     'Allow SSH login while a machine is commissioned, deployed or erased, and keep it on if that fails',
     {
-      ...onMachine,
+      ...machineOptions,
       for: option('How long, at most 24h; default: 1h'),
       off: flag('End the debug login now'),
     },
@@ -266,15 +269,15 @@ const MACHINES = [
     return form(
       words,
       cli.about ?? doc.replace(/\..*/s, ''),
-      onMachine,
-      cli.isEnding ? ending(op) : command(op, cli.done),
+      machineOptions,
+      cli.isEnding ? endingCommand(op) : stateCommand(op, cli.done),
     );
   }),
   form(
     'rename <machine> <name>',
     'Give a machine another hostname; DNS replaces the old one at once',
     { machine, name: requiredArgument('Letters, digits and hyphens'), config, json },
-    { ...command(''), ask: ['PUT', 'machines/{machine}/'], fields: { hostname: 'name' } },
+    { ...stateCommand(''), ask: ['PUT', 'machines/{machine}/'], fields: { hostname: 'name' } },
   ),
   form(
     'remove <machine>',
@@ -348,8 +351,8 @@ const MACHINES = [
       ask: ['POST', 'machines/{machine}/?op=move'],
       fields: { rack: 'rack', network: 'network' },
       say: ({ machine: { fqdn }, rack, network }) => {
-        const place = network === undefined ? '' : `, network ${network}`;
-        return `The home of ${fqdn} is now rack ${rack}${place}. Boot it there from the network.`;
+        const networkText = network === undefined ? '' : `, network ${network}`;
+        return `The home of ${fqdn} is now rack ${rack}${networkText}. Boot it there from the network.`;
       },
     },
   ),
@@ -364,7 +367,7 @@ const POWER = [
       ['cycle', 'power_cycle', 'Switch a machine off and on again'],
     ] as const
   ).map(([name, op, about]) =>
-    action(`${name} <machine>`, about, { ...onMachine, wait }, async (argv) =>
+    action(`${name} <machine>`, about, { ...machineOptions, wait }, async (argv) =>
       (await power()).switchMachine(argv, op, {}),
     ),
   ),
@@ -372,7 +375,7 @@ const POWER = [
     'off <machine>',
     'Switch a machine off, or ask its system to shut down',
     {
-      ...onMachine,
+      ...machineOptions,
       wait,
       soft: flag('Ask its system to shut down instead of cutting the power'),
     },

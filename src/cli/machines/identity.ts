@@ -9,7 +9,7 @@ import { askRegion, type Where } from '../terminal/asking.ts';
 import { devicesShape, findMachineShape, type MachineShape, machinesShape } from '../terminal/shapes.ts';
 
 const identityShape = z.object({
-  /** An older region does not send them. */
+  /** Older regions do not send the home. */
   home: z.array(z.string()).default([]),
   is_vouched: z.boolean(),
   power_is_proposed: z.boolean(),
@@ -25,8 +25,8 @@ const identityShape = z.object({
   conflicts: z.array(z.object({ system_id: z.string(), other: z.string(), text: z.string() })),
 });
 
-/** Other kinds of evidence keep their API name. */
-const TITLES: Readonly<Record<string, string>> = {
+/** The titles of kinds of evidence. Other kinds are shown by their API name. */
+const EVIDENCE_TITLES: Readonly<Record<string, string>> = {
   mac: 'Hardware address',
   uuid: 'UUID',
   serial: 'Serial number',
@@ -68,7 +68,10 @@ export async function identityFields(
       line.is_portable ? 'an adapter that may move between machines' : '',
       line.is_shared ? 'no evidence: other machines have the same' : '',
     ].filter((note) => note !== '');
-    return [TITLES[line.kind] ?? line.kind, `${line.value}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`];
+    return [
+      EVIDENCE_TITLES[line.kind] ?? line.kind,
+      `${line.value}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`,
+    ];
   });
   const conflicts = identity.conflicts.map((conflict): readonly [string, string] => {
     if (conflict.system_id === conflict.other) return ['Conflict', `${conflict.system_id} ${conflict.text}`];
@@ -87,7 +90,7 @@ export async function identityFields(
   ];
 }
 
-export interface OnMachine extends Where {
+export interface MachineArguments extends Where {
   readonly machine: string;
   readonly comment?: string | undefined;
 }

@@ -10,12 +10,15 @@ import { machineShape } from '../terminal/shapes.ts';
 import { formatMachineTitle } from './arguments.ts';
 import { encodedParameters } from './machine-power.ts';
 
-/** @param done what was done to a machine that stays in its state */
-export function stateText(answer: unknown, done?: string): string {
+/**
+ * Describes a machine's state after a command. @param effect what was done to a machine that stays
+ * in its state
+ */
+export function stateText(answer: unknown, effect?: string): string {
   const { status_name: status, ...machine } = machineShape.parse(answer);
-  if (done !== undefined) return `${formatMachineTitle(machine)} is ${done} now (${status}).`;
-  const more = [machine.status_message, machine.ip_addresses.join(' ')].filter((part) => part !== '');
-  return `${formatMachineTitle(machine)} is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`;
+  if (effect !== undefined) return `${formatMachineTitle(machine)} is ${effect} now (${status}).`;
+  const details = [machine.status_message, machine.ip_addresses.join(' ')].filter((part) => part !== '');
+  return `${formatMachineTitle(machine)} is ${status} now${details.length === 0 ? '' : `: ${details.join('; ')}`}.`;
 }
 
 /**
@@ -55,18 +58,21 @@ export function addedText(answer: unknown): string {
 
 /** @param answer the machine that was split off */
 export function splitText(answer: unknown): string {
-  const made = machineShape.parse(answer);
-  const addresses = made.interface_set.map(({ mac_address: address }) => address);
-  return `${formatMachineTitle(made)} is a New machine with ${addresses.join(', ')}.`;
+  const splitMachine = machineShape.parse(answer);
+  const addresses = splitMachine.interface_set.map(({ mac_address: address }) => address);
+  return `${formatMachineTitle(splitMachine)} is a New machine with ${addresses.join(', ')}.`;
 }
 
-/** A machine is off, or has no work from Rackboot. */
-const IDLE: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
+/** The states in which a machine is off, or has no work from Rackboot. */
+const IDLE_STATES: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 
-/** A person must switch off a machine whose work ended and which no power driver can switch off. */
+/**
+ * A note that a person must switch off a machine whose work has ended, because no power driver can;
+ * empty for other machines.
+ */
 export function stillOnNote(before: PoweredMachine, after: PoweredMachine): string {
   const isManual = after.power_type === '' || after.power_type === 'manual';
-  if (!isManual || IDLE.has(before.status_name) || !IDLE.has(after.status_name)) return '';
+  if (!isManual || IDLE_STATES.has(before.status_name) || !IDLE_STATES.has(after.status_name)) return '';
   const disk = before.status_name === 'Deploying' ? ' Its disk may hold a half-written system.' : '';
   return `It was ${before.status_name} and may still be on: no power driver can switch it off, so switch it off by hand.${disk}`;
 }
@@ -76,7 +82,7 @@ interface PoweredMachine {
   readonly power_type?: unknown;
 }
 
-/** The sentence after the end of a machine's work. */
+/** Describes a machine after the end of its work. */
 export const endedText = (before: PoweredMachine, answer: unknown): string =>
   [stateText(answer), stillOnNote(before, machineShape.parse(answer))].filter((text) => text !== '').join('\n');
 

@@ -14,7 +14,7 @@ const MIB = 1024 * 1024;
 /** Characters of a machine's step, or of the reason of its failure, in the list. */
 const STEP_CHARACTERS_MAX = 60;
 
-/** The newest audit events of a machine among which its lock is sought. */
+/** How many of the newest audit events of a machine are searched for its lock. */
 const LOCK_EVENTS_MAX = 1000;
 
 const lockEventsShape = z.object({
@@ -44,10 +44,10 @@ export async function listMachines(argv: ListArguments): Promise<number> {
   const filters = encodeForm({ q, status, owner, rack, zone, pool, tags, arch });
   const raw = await askRegion(argv, `${MACHINES_PATH}${filters === '' ? '' : `?${filters}`}`);
   const machines = machinesShape.parse(raw);
-  const all =
+  const unfiltered =
     argv.json !== true && machines.length === 0 && filters !== '' ? await askRegion(argv, MACHINES_PATH) : raw;
   return printAnswer(argv, raw, () => {
-    const total = machinesShape.parse(all).length;
+    const total = machinesShape.parse(unfiltered).length;
     const columns = columnsFor(machines);
     printTable(
       columns.map(({ title }) => title),
@@ -70,7 +70,10 @@ const NOT_KNOWN = '-';
 const cpusText = ({ cpu_count: count }: MachineShape): string => (count === 0 ? NOT_KNOWN : String(count));
 const memoryText = ({ memory }: MachineShape): string => (memory === 0 ? NOT_KNOWN : formatBytes(memory * MIB));
 
-/** RACK only if the machines have several, OWNER only if one has an owner. */
+/**
+ * Chooses the columns: RACK only if the machines have several racks, OWNER only if a machine has an
+ * owner.
+ */
 function columnsFor(machines: readonly MachineShape[]): readonly Column[] {
   const hasOwners = machines.some(({ owner }) => owner !== null);
   const hasRacks = new Set(machines.flatMap(({ rack_names: racks }) => racks)).size > 1;
@@ -118,7 +121,10 @@ function partLines({ hardware_parts: parts }: MachineShape): [string, string][] 
 const formatLabel = (key: string): string =>
   asSentence(key.replaceAll('_', ' ')).replace(/\b(?:cpu|sku)\b/gi, (word) => word.toUpperCase());
 
-/** Named by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
+/**
+ * Shows a machine, which is named by system id, hostname, FQDN or hardware address. @throws
+ * RackError `not-found`
+ */
 export async function showMachine(argv: Where & { readonly machine: string }): Promise<number> {
   const machine = await findMachine(argv, argv.machine);
   if (argv.json === true) return printAnswer(argv, machine, '');
@@ -128,7 +134,7 @@ export async function showMachine(argv: Where & { readonly machine: string }): P
     ['Status', progressText(machine)],
     ...(machine.locked ? [['Lock', await lockText(argv, machine)] as const] : []),
     ...(machine.owner === null ? [] : [['Owner', machine.owner] as const]),
-    ...areaLines(machine),
+    ...zoneAndPoolLines(machine),
     ['Power', powerText(machine)],
     ['Architecture', machine.architecture ?? ''],
     ['Processors', cpusText(machine)],
@@ -146,27 +152,30 @@ export async function showMachine(argv: Where & { readonly machine: string }): P
   return 0;
 }
 
-/** Unless they are the default. */
-const areaLines = ({ zone, pool }: MachineShape): readonly (readonly [string, string])[] =>
+/** The zone and the pool, unless they are the defaults. */
+const zoneAndPoolLines = ({ zone, pool }: MachineShape): readonly (readonly [string, string])[] =>
   [['Zone', zone?.name ?? DEFAULT_AREA] as const, ['Pool', pool?.name ?? DEFAULT_AREA] as const].filter(
     ([, name]) => name !== DEFAULT_AREA,
   );
 
-/** Who locked the machine with which comment, and how to unlock it. The log keeps events for a time only. */
+/**
+ * Describes who locked the machine with which comment, if the log still has the event, and how to
+ * unlock it.
+ */
 async function lockText(where: Where, { system_id: id, hostname }: MachineShape): Promise<string> {
   const filter = new URLSearchParams({ level: 'AUDIT', id, limit: String(LOCK_EVENTS_MAX) });
   const { events } = lockEventsShape.parse(await askRegion(where, `/MAAS/api/2.0/events/?op=query&${filter}`));
   const event = events.find(({ code, params }) => code === 'command' && params?.command === 'lock');
   const comment = event?.params?.comment ?? '';
-  const by = event === undefined ? '' : `by ${event.username}${comment === '' ? '' : ` (${comment})`}; `;
-  return `${by}\`rackboot machines unlock ${hostname}\` unlocks it`;
+  const lockedBy = event === undefined ? '' : `by ${event.username}${comment === '' ? '' : ` (${comment})`}; `;
+  return `${lockedBy}\`rackboot machines unlock ${hostname}\` unlocks it`;
 }
 
-/** An older region does not send them. */
+/** Describes a machine's power. Older regions do not send these fields. */
 function powerText(machine: MachineShape): string {
   const { power_type: type, power_state: state, power_state_age: age, power_task: task } = machine;
   if (typeof type !== 'string' || type === '' || type === 'manual') return 'switched by hand';
-  const seen = typeof age === 'number' ? `, seen ${formatDuration(age * 1000)} ago` : '';
-  const doing = typeof task === 'string' && task !== '' ? `; being switched: ${task}` : '';
-  return `${typeof state === 'string' ? state : 'unknown'} (${type}${seen})${doing}`;
+  const ageText = typeof age === 'number' ? `, seen ${formatDuration(age * 1000)} ago` : '';
+  const taskText = typeof task === 'string' && task !== '' ? `; being switched: ${task}` : '';
+  return `${typeof state === 'string' ? state : 'unknown'} (${type}${ageText})${taskText}`;
 }

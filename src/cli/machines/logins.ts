@@ -10,7 +10,7 @@ import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { print } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
-import { findMachine, type OnMachine } from './identity.ts';
+import { findMachine, type MachineArguments } from './identity.ts';
 
 const WAIT_MS = 2000;
 /** The longest that a machine may take to enter rescue mode. */
@@ -29,8 +29,8 @@ const loginsShape = z.array(
 );
 type Login = z.output<typeof loginsShape>[number];
 
-/** Prints how to log in, once it may be done. @throws RackError if the region refuses */
-export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }): Promise<number> {
+/** Starts rescue mode, and prints how to log in. @throws RackError if the region refuses */
+export async function rescueMachine(argv: MachineArguments & { readonly wait: boolean }): Promise<number> {
   const { system_id: id } = await findMachine(argv, argv.machine);
   const path = `${MACHINES_PATH}${id}/`;
   let machine = await askRegion(argv, `${path}?op=rescue_mode`, 'POST', { comment: argv.comment });
@@ -46,34 +46,46 @@ export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }
   });
 }
 
-/** A line for each; empty: none. */
+/** Formats a line for each login; empty if there is none. */
 export const loginsText = (answer: unknown): string => loginsShape.parse(answer).map(formatLogin).join('\n');
 
 export const parseSeconds = (time: string): number => parseDuration(time, '--for');
 
 /** @throws RackError `bad-argument` if the machine failed or took too long */
 async function waitForLogin(where: Where, path: string): Promise<unknown> {
-  const began = systemClock.now();
-  let printed = '';
+  const startedAt = systemClock.now();
+  let printedState = '';
   for (;;) {
     const machine = await askRegion(where, path);
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
-    const now = `${fqdn} is ${status}${message ? `: ${message}` : ''}`;
+    const stateText = `${fqdn} is ${status}${message ? `: ${message}` : ''}`;
     if (status === 'Rescue mode') return machine;
-    if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
-    if (systemClock.now() - began > WAIT_MS_MAX)
-      throw new RackError('bad-argument', `${now}; rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes`);
-    if (now !== printed && where.json !== true) print(`${now}.`);
-    printed = now;
+    if (status !== 'Entering rescue mode') throw new RackError('bad-argument', stateText);
+    if (systemClock.now() - startedAt > WAIT_MS_MAX)
+      throw new RackError(
+        'bad-argument',
+        `${stateText}; rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes`,
+      );
+    if (stateText !== printedState && where.json !== true) print(`${stateText}.`);
+    printedState = stateText;
     await sleep(WAIT_MS);
   }
 }
 
-function formatLogin({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
-  const place = simulated === true ? 'no login: the machine is simulated' : (ssh ?? 'ssh root@ADDRESS (not known yet)');
-  const booted = hostKey === null ? '; not possible until the machine has booted for it' : `; host key ${hostKey}`;
+function formatLogin({
+  kind,
+  ssh,
+  simulated,
+  host_key: hostKey,
+  username,
+  keys,
+  seconds_left: secondsLeft,
+}: Login): string {
+  const loginText =
+    simulated === true ? 'no login: the machine is simulated' : (ssh ?? 'ssh root@ADDRESS (not known yet)');
+  const hostKeyText = hostKey === null ? '; not possible until the machine has booted for it' : `; host key ${hostKey}`;
   // A simulated machine has no host key, whatever it boots.
-  const state = simulated === true ? '' : booted;
-  const until = left === null ? '' : `, for ${counted(Math.ceil(left / 60), 'minute')}`;
-  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${place}  (the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username}${until}${state})`;
+  const state = simulated === true ? '' : hostKeyText;
+  const durationText = secondsLeft === null ? '' : `, for ${counted(Math.ceil(secondsLeft / 60), 'minute')}`;
+  return `${kind === 'rescue' ? 'Rescue' : 'Debug'}: ${loginText}  (the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username}${durationText}${state})`;
 }

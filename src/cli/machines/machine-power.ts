@@ -14,11 +14,11 @@ import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printFields, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
 import { formatMachineTitle } from './arguments.ts';
-import { findMachine, type OnMachine } from './identity.ts';
+import { findMachine, type MachineArguments } from './identity.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './progress.ts';
 
-/** A machine's events from the start of a switch that are searched for its end. */
+/** How many of a machine's events since the start of a switch are searched for its end. */
 const EVENTS_MAX = 1000;
 const POLL_MS = 500;
 /** The longest that a switch may take, with the wait for its controller. */
@@ -41,7 +41,7 @@ const switchedShape = powerShape.extend({
 const stateShape = z.object({ state: z.string(), age: z.number().nullable(), text: z.string() });
 const eventsShape = z.object({ events: z.array(z.object({ type: z.string(), description: z.string() })) });
 
-/** A controller's success response adds nothing to the state. */
+/** Formats a controller's answer. A success response adds nothing to the state. */
 const plainText = (text: string): string => (/^HTTP 2\d\d\b/.test(text) ? '' : plainWords(text));
 
 const ageText = (seconds: number | null): string => (seconds === null ? '-' : `${formatDuration(seconds * 1000)} ago`);
@@ -53,15 +53,15 @@ export async function showPower(argv: Where & { readonly machine?: string | unde
   const raw = await askRegion(argv, `${MACHINES_PATH}${id}/?op=query_power_state`);
   const { state, age, text } = stateShape.parse(raw);
   printAnswer(argv, { system_id: id, state, age, text }, () => {
-    const more: [string, string][] = plainText(text) === '' ? [] : [['Details', plainText(text)]];
-    printFields([['Machine', `${fqdn} (${id})`], ['Power', state], ['Seen', ageText(age)], ...more]);
+    const details: [string, string][] = plainText(text) === '' ? [] : [['Details', plainText(text)]];
+    printFields([['Machine', `${fqdn} (${id})`], ['Power', state], ['Seen', ageText(age)], ...details]);
   });
   return state === 'error' ? 1 : 0;
 }
 
 async function showAll(where: Where): Promise<number> {
   const machines = z.array(powerShape).parse(await askRegion(where, MACHINES_PATH));
-  const brief = machines.map((machine) => ({
+  const summaries = machines.map((machine) => ({
     system_id: machine.system_id,
     fqdn: machine.fqdn,
     power_type: machine.power_type,
@@ -77,7 +77,7 @@ async function showAll(where: Where): Promise<number> {
     ageText(machine.power_state_age),
     describePower(machine),
   ]);
-  return printAnswer(where, brief, () =>
+  return printAnswer(where, summaries, () =>
     printTable(['MACHINE', 'DRIVER', 'POWER', 'SEEN', 'NOTE'], rows, 'No machine is known.'),
   );
 }
@@ -88,36 +88,36 @@ function describePower(machine: PowerShape): string {
 }
 
 /**
- * Switches a machine. @returns 1 if `wait`, and that failed
+ * Switches a machine. @returns 1 if the command waited and the switch failed
  * @throws RackError `not-found`, `bad-argument` if the region refuses, `not-running` while it is
  * already being switched
  */
 export async function switchMachine(
-  argv: OnMachine & { readonly wait: boolean },
+  argv: MachineArguments & { readonly wait: boolean },
   op: 'power_on' | 'power_off' | 'power_cycle',
   fields: Fields,
 ): Promise<number> {
   const { system_id: id } = await findMachine(argv, argv.machine);
   const raw = await askRegion(argv, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', { comment: argv.comment, ...fields });
   const machine = switchedShape.parse(raw);
-  const way = op === 'power_off' ? 'off' : 'on';
+  const direction = op === 'power_off' ? 'off' : 'on';
   if (!argv.wait)
     return printAnswer(argv, raw, () => {
       print(`${machine.fqdn} (${id}) is being switched: ${machine.power_task}.`);
-      if (way === 'on') printWhatFollows(machine);
+      if (direction === 'on') printWhatFollows(machine);
     });
-  const isOver = await awaitTask(argv, machine);
-  const end = await findEnd(argv, machine, machine.event_id, way);
-  const isDone = end?.type === `Node powered ${way}`;
-  const text = end?.description ?? (isOver ? 'another command changed its power' : 'it is still being switched');
+  const hasEnded = await awaitTask(argv, machine);
+  const endEvent = await findEndEvent(argv, machine, machine.event_id, direction);
+  const isDone = endEvent?.type === `Node powered ${direction}`;
+  const text = endEvent?.description ?? (hasEnded ? 'another command changed its power' : 'it is still being switched');
   printAnswer(argv, { system_id: id, done: isDone, text }, () => {
     print(`${machine.fqdn} (${id}): ${plainWords(text)}.`);
-    if (isDone && way === 'on') printWhatFollows(machine);
+    if (isDone && direction === 'on') printWhatFollows(machine);
   });
   return isDone ? 0 : 1;
 }
 
-/** A machine with nothing to do switches itself off again. */
+/** Prints that a machine with nothing to do switches itself off again. */
 function printWhatFollows({
   status_name: status,
   hostname,
@@ -141,17 +141,21 @@ async function awaitTask(where: Where, { system_id: id }: PowerShape): Promise<b
 }
 
 /**
- * The first event after `after` that reports the end of a switch in this direction; later ones
- * belong to other commands. Undefined: another command replaced the switch, or it has not ended.
+ * Finds the first event after `after` that reports the end of a switch in this direction. Later
+ * ones belong to other commands. Undefined if another command replaced the switch, or it has not
+ * ended.
  */
-async function findEnd(where: Where, { system_id: id }: PowerShape, after: number, way: 'on' | 'off') {
+async function findEndEvent(where: Where, { system_id: id }: PowerShape, after: number, direction: 'on' | 'off') {
   const query = new URLSearchParams({ id, after: String(after), limit: String(EVENTS_MAX), level: 'DEBUG' });
   const { events } = eventsShape.parse(await askRegion(where, `/MAAS/api/2.0/events/?op=query&${query}`));
-  const ends = [`Node powered ${way}`, `Failed to power ${way} node`];
+  const ends = [`Node powered ${direction}`, `Failed to power ${direction} node`];
   return events.findLast(({ type }) => ends.includes(type));
 }
 
-/** @param config of this host, which may lack a program that switches the machine */
+/**
+ * Describes how a machine is switched now. @param config the configuration of this host, which may
+ * lack a program that switches the machine
+ */
 export async function setText(config: string, answer: unknown): Promise<string> {
   const { power_type: type, ...machine } = powerShape.parse(answer);
   // A remote region switches it with its own programs. Imported late: the other commands need no schemas.
@@ -160,15 +164,15 @@ export async function setText(config: string, answer: unknown): Promise<string> 
   return `${formatMachineTitle(machine)} is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`;
 }
 
-/** The power parameters as the region reads them. */
-export const encodedParameters = (typed: readonly string[] = []): string =>
-  JSON.stringify(Object.fromEntries(typed.map(parseParameter)));
+/** Encodes power parameters as the region reads them. */
+export const encodedParameters = (parameters: readonly string[] = []): string =>
+  JSON.stringify(Object.fromEntries(parameters.map(parseParameter)));
 
 /** `name=value`, or `name@file` for the first line of a file. */
 function parseParameter(text: string): readonly [string, string] {
-  const [, name, mark, rest = ''] = /^([a-z0-9_]{1,64})([=@])(.*)$/is.exec(text) ?? [];
+  const [, name, separator, valueText = ''] = /^([a-z0-9_]{1,64})([=@])(.*)$/is.exec(text) ?? [];
   if (name === undefined) {
     throw new RackError('bad-argument', `${text.split('=', 1)[0]} is not a parameter: write name=value or name@file`);
   }
-  return [name, mark === '@' ? (readGivenFile(rest).toString('utf8').split('\n', 1)[0] ?? '') : rest];
+  return [name, separator === '@' ? (readGivenFile(valueText).toString('utf8').split('\n', 1)[0] ?? '') : valueText];
 }

@@ -3,11 +3,11 @@
 import { DRIVER_PROGRAMS, findMissingPrograms, installCommand, type ProgramDriverName } from '../../power/programs.ts';
 
 /** The machines that each driver switches, in plain words. */
-const SWITCHED: Readonly<Record<ProgramDriverName, string>> = {
+const SWITCHED_MACHINES: Readonly<Record<ProgramDriverName, string>> = {
   ipmi: 'machines with a BMC',
   virsh: 'virtual machines of libvirt',
 };
-const switchedBy = new Map<string, string>(Object.entries(SWITCHED));
+const machinesByDriver = new Map<string, string>(Object.entries(SWITCHED_MACHINES));
 
 /**
  * A line for each driver that lacks a program on this host, with the command that installs it.
@@ -18,6 +18,6 @@ export function missingProgramLines(drivers: Iterable<string> = DRIVER_PROGRAMS.
     const missing = findMissingPrograms(driver);
     if (missing.length === 0) return [];
     const names = missing.map(({ program }) => program).join(' and ');
-    return [`To switch ${switchedBy.get(driver)}, driver ${driver} needs ${names}: ${installCommand(missing)}`];
+    return [`To switch ${machinesByDriver.get(driver)}, driver ${driver} needs ${names}: ${installCommand(missing)}`];
   });
 }

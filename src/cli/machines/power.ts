@@ -29,12 +29,15 @@ const powerDeps = (config: string): PowerDeps => ({
   sshIdentity: () => regionSshIdentity(config),
 });
 
-/** May be read while the region runs. Before its first start, makes a key that the store adopts later. */
+/**
+ * Opens the region's SSH key, also while the region runs. Before its first start, creates a key
+ * that the store adopts later.
+ */
 async function regionSshIdentity(config: string): Promise<SshIdentity> {
-  const place = loadStorePlace(config);
-  const { stateDir } = place;
-  if (!hasStore(place)) return await openSshIdentity(stateDir, systemClock);
-  const store = await openStore(place);
+  const storePlace = loadStorePlace(config);
+  const { stateDir } = storePlace;
+  if (!hasStore(storePlace)) return await openSshIdentity(stateDir, systemClock);
+  const store = await openStore(storePlace);
   try {
     return await openSshIdentity(stateDir, systemClock, store.sshKey);
   } finally {
@@ -42,8 +45,8 @@ async function regionSshIdentity(config: string): Promise<SshIdentity> {
   }
 }
 
-/** Aborted when a query takes too long. */
-function questionSignal(): AbortSignal {
+/** Creates a signal that is aborted when a query takes too long. */
+function querySignal(): AbortSignal {
   const controller = new AbortController();
   systemClock.schedule(COMMAND_MS_MAX.query, () => controller.abort());
   return controller.signal;
@@ -69,7 +72,7 @@ async function checkHypervisor(where: Where, stateDir: string, uri: string): Pro
     throw new RackError('bad-argument', text);
   }
   becomeOwner(stateDir);
-  const list = await listGuests(host, powerDeps(where.config), questionSignal());
+  const list = await listGuests(host, powerDeps(where.config), querySignal());
   if (list.kind === 'failed') {
     const { outcome } = list;
     const { kind, detail } = outcome;
@@ -101,8 +104,8 @@ async function checkMachine(where: Where, stateDir: string, wanted: string): Pro
   const driver = findDriver(type);
   if (driver === undefined) {
     const names = POWER_DRIVERS.map(({ name }) => name).join(', ');
-    const lack = type === '' ? `${fqdn} has no driver` : `the power_type of ${fqdn} is unknown (${type})`;
-    throw new RackError('bad-argument', `${lack}: set one by \`sudo rackboot power set\` (${names})`);
+    const fault = type === '' ? `${fqdn} has no driver` : `the power_type of ${fqdn} is unknown (${type})`;
+    throw new RackError('bad-argument', `${fault}: set one by \`sudo rackboot power set\` (${names})`);
   }
   becomeOwner(stateDir);
   const opened = driver.open(id, values, powerDeps(where.config));
@@ -110,7 +113,7 @@ async function checkMachine(where: Where, stateDir: string, wanted: string): Pro
     const problems = opened.problems.map((problem) => problemText(problem));
     throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${problems.join('; ')}`);
   }
-  const answer = await opened.port.query(questionSignal());
+  const answer = await opened.port.query(querySignal());
   const { kind: outcome, state, detail, said = '' } = answer;
   const { controller } = opened.port;
   const raw = { system_id: id, power_type: type, controller, outcome, state, text: powerText(detail), said };
@@ -128,7 +131,7 @@ function printOutcome(controller: string, { kind, state, detail, said }: PowerOu
   ]);
 }
 
-/** The line for a hypervisor's authorized_keys; creates the key if there is none. */
+/** Prints the line for a hypervisor's authorized_keys; creates the key if there is none. */
 export async function printPowerKey({ config }: Where): Promise<number> {
   const { stateDir } = loadStateDir(config);
   createAsOwner(stateDir);

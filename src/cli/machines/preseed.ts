@@ -43,11 +43,11 @@ interface RenderFlags {
   readonly purpose: Purpose;
   readonly os?: string | undefined;
   readonly release?: string | undefined;
-  /** A template instead of the usual one. */
+  /** A template to use instead of the usual one. */
   readonly file?: string | undefined;
   /** `name=value`. */
   readonly set: readonly string[];
-  /** Print only the names tried. */
+  /** True to print only the names tried. */
   readonly names: boolean;
   readonly json: boolean;
 }
@@ -68,7 +68,9 @@ export async function listPreseeds(where: Where): Promise<number> {
   });
 }
 
-/** Unchanged. @throws RackError `not-found`, `bad-argument` if it cannot be read */
+/**
+ * Prints a template unchanged. @throws RackError `not-found`, `bad-argument` if it cannot be read
+ */
 export async function showPreseed(where: Where & { readonly name: string }): Promise<number> {
   const { name } = where;
   const { config } = await loadServed(where.config);
@@ -118,16 +120,21 @@ function printPreseed(result: z.output<typeof resultShape>, json: boolean): numb
   return result.ok ? 0 : 1;
 }
 
-/** The URL at which this machine reaches the rack: in its network, else in any. */
+/**
+ * Chooses the URL at which this machine reaches the rack: in its own network or, if that is
+ * unknown, in any network.
+ */
 function baseUrl(machine: MachineShape, config: RackConfig): string {
-  const seen = machine.interface_set.flatMap(({ discovered = [] }) =>
+  const discoveredAddresses = machine.interface_set.flatMap(({ discovered = [] }) =>
     discovered.map(({ ip_address: address }) => address),
   );
-  const addresses = [...machine.ip_addresses, ...seen].map(parseIpv4).filter((address) => address !== undefined);
-  const near = config.clusterInterfaces.find(({ network }) =>
+  const addresses = [...machine.ip_addresses, ...discoveredAddresses]
+    .map(parseIpv4)
+    .filter((address) => address !== undefined);
+  const nearInterface = config.clusterInterfaces.find(({ network }) =>
     addresses.some((address) => networkContains(network, address)),
   );
-  const local = (near ?? config.clusterInterfaces.find(({ ip }) => ip !== undefined))?.ip ?? LOOPBACK;
-  const endpoint = findEndpointFor(config.boot.http, local) ?? config.boot.http[0];
+  const localAddress = (nearInterface ?? config.clusterInterfaces.find(({ ip }) => ip !== undefined))?.ip ?? LOOPBACK;
+  const endpoint = findEndpointFor(config.boot.http, localAddress) ?? config.boot.http[0];
   return endpoint === undefined ? 'http://127.0.0.1:5240' : formatBaseUrl(endpoint);
 }

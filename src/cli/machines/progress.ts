@@ -6,16 +6,19 @@ import { formatDuration } from '../terminal/output.ts';
 import type { progressShape } from '../terminal/shapes.ts';
 
 /** The remarks on a machine that a person must switch on or restart. */
-const WAITING = ['waits-for-hand', 'waits-for-restart'] as const;
+const WAITING_CODES = ['waits-for-hand', 'waits-for-restart'] as const;
 
 /** A machine as sent by the region. An older region may not send the reason of its state. */
 type SentMachine = Readonly<Record<string, unknown>>;
 
-/** True if a machine starts its work as soon as a person switches it on, because no power driver can. */
+/**
+ * True if a machine waits to start its work until a person switches it on, because no power driver
+ * can.
+ */
 export const waitsForHand = (machine: SentMachine): boolean => waitingText(machine) !== '';
 
-function waitingText({ status_message_code: sent }: SentMachine): string {
-  const code = WAITING.find((code) => code === sent);
+function waitingText({ status_message_code: sentCode }: SentMachine): string {
+  const code = WAITING_CODES.find((code) => code === sentCode);
   return code === undefined ? '' : remarkSentence({ code, params: {} });
 }
 
@@ -26,10 +29,12 @@ const statusText = (machine: SentMachine & { readonly status_name: string }): st
 /** The remark on a machine's power. */
 export const handNote = (machine: SentMachine): string => waitingText(machine);
 
-/** After this silence of a machine, in seconds, its percentage is shown with an age. */
+/**
+ * After this many seconds without a report of the machine, its percentage is shown with its age.
+ */
 const SILENT_SECONDS = 60;
 
-/** The states of which a person wants to know the reason, as they are called for people. */
+/** The names of states of which people want to know the reason. */
 const PROBLEM = /^(?:Failed|Broken|Missing)/;
 
 /**
@@ -40,13 +45,13 @@ const PROBLEM = /^(?:Failed|Broken|Missing)/;
 export function progressText(machine: z.infer<typeof progressShape>, charactersMax = Number.POSITIVE_INFINITY): string {
   const { work_text: step, work_percent: percent, work_age: age, locked } = machine;
   const status = statusText(locked ? { ...machine, status_name: `${machine.status_name} (locked)` } : machine);
-  const what = step === '' && PROBLEM.test(machine.status_name) ? machine.status_message : step;
-  if (what === '') return status;
-  const short = what.length > charactersMax ? `${what.slice(0, charactersMax - 1).trimEnd()}…` : what;
-  const isOld = age !== null && (percent === null || age >= SILENT_SECONDS);
+  const workText = step === '' && PROBLEM.test(machine.status_name) ? machine.status_message : step;
+  if (workText === '') return status;
+  const short = workText.length > charactersMax ? `${workText.slice(0, charactersMax - 1).trimEnd()}…` : workText;
+  const showsAge = age !== null && (percent === null || age >= SILENT_SECONDS);
   return [
     `${status}: ${short}`,
     ...(percent === null ? [] : [`${percent} %`]),
-    ...(isOld ? [`${formatDuration(age * 1000).replace(/ min \d+ s$/, ' min')} ago`] : []),
+    ...(showsAge ? [`${formatDuration(age * 1000).replace(/ min \d+ s$/, ' min')} ago`] : []),
   ].join(', ');
 }

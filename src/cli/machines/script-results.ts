@@ -14,9 +14,12 @@ import { findMachine } from './identity.ts';
 
 const POLL_MS = 1000;
 /** The states in which scripts run. */
-const AT_WORK: ReadonlySet<string> = new Set(['Commissioning', 'Testing']);
-/** The last printed characters, after which the next output continues. */
-const OVERLAP = 256;
+const RUNNING_STATES: ReadonlySet<string> = new Set(['Commissioning', 'Testing']);
+/**
+ * How many of the last printed characters are searched in the next output, which continues after
+ * them.
+ */
+const OVERLAP_CHARACTERS = 256;
 
 const resultShape = z.looseObject({
   name: z.string(),
@@ -96,14 +99,14 @@ async function printOutput(
   return 0;
 }
 
-/** Until the machine has finished. */
+/** Prints results until the machine has finished. */
 class Follower {
   readonly #where: Where;
   readonly #systemId: string;
   readonly #path: string;
   /** The printed text of each script, and whether its end has been printed. */
   readonly #printed = new Map<string, { text: string; isEnded: boolean }>();
-  #run: number | undefined;
+  #runId: number | undefined;
 
   constructor(where: Where, systemId: string, path: string) {
     this.#where = where;
@@ -115,8 +118,8 @@ class Follower {
     for (;;) {
       const machine = machineShape.parse(await askRegion(this.#where, `${MACHINES_PATH}${this.#systemId}/`));
       const run = await newestRun(this.#where, this.#path, '');
-      if (run !== undefined) await this.#show(run);
-      if (!AT_WORK.has(machine.status_name)) {
+      if (run !== undefined) await this.#printRun(run);
+      if (!RUNNING_STATES.has(machine.status_name)) {
         print(`${machine.fqdn} is ${machine.status_name}.`);
         return run === undefined || run.status_name === 'Passed' ? 0 : 1;
       }
@@ -124,24 +127,27 @@ class Follower {
     }
   }
 
-  async #show(run: Run): Promise<void> {
+  async #printRun(run: Run): Promise<void> {
     // A new run has started.
-    if (this.#run !== run.id) this.#printed.clear();
-    this.#run = run.id;
-    const news = run.results.filter(
+    if (this.#runId !== run.id) this.#printed.clear();
+    this.#runId = run.id;
+    const newResults = run.results.filter(
       ({ name, starttime }) => starttime !== null && this.#printed.get(name)?.isEnded !== true,
     );
-    if (news.length === 0) return;
-    const query = new URLSearchParams({ include_output: 'true', filters: news.map(({ name }) => name).join(',') });
+    if (newResults.length === 0) return;
+    const query = new URLSearchParams({
+      include_output: 'true',
+      filters: newResults.map(({ name }) => name).join(','),
+    });
     const raw = await askRegion(this.#where, `${this.#path}${run.id}/?${query.toString()}`);
-    for (const result of runShape.parse(raw).results) this.#print(result);
+    for (const result of runShape.parse(raw).results) this.#printResult(result);
   }
 
-  #print(result: Result): void {
-    const before = this.#printed.get(result.name);
-    if (before === undefined) print(`── ${result.name}`);
+  #printResult(result: Result): void {
+    const previous = this.#printed.get(result.name);
+    if (previous === undefined) print(`── ${result.name}`);
     const text = decode(result.output);
-    printPart(newPart(before?.text ?? '', text));
+    printPart(newPart(previous?.text ?? '', text));
     const isEnded = result.endtime !== null;
     this.#printed.set(result.name, { text, isEnded });
     if (!isEnded) return;
@@ -152,12 +158,12 @@ class Follower {
 }
 
 /**
- * What is new since `before`. If the beginning has been dropped, the part after the last characters
- * of `before`.
+ * The text that is new since `printedText`. If the beginning has been dropped, the new text begins
+ * after the last characters of `printedText`.
  */
-export function newPart(before: string, now: string): string {
-  if (now.startsWith(before)) return now.slice(before.length);
-  const last = before.slice(-OVERLAP);
-  const at = now.lastIndexOf(last);
-  return at === -1 ? `\n[…]\n${now}` : now.slice(at + last.length);
+export function newPart(printedText: string, currentText: string): string {
+  if (currentText.startsWith(printedText)) return currentText.slice(printedText.length);
+  const printedTail = printedText.slice(-OVERLAP_CHARACTERS);
+  const index = currentText.lastIndexOf(printedTail);
+  return index === -1 ? `\n[…]\n${currentText}` : currentText.slice(index + printedTail.length);
 }

@@ -9,7 +9,7 @@ import { readGivenFile } from '../terminal/given-file.ts';
 import { formatBytes, formatDuration, print, printDocument, tableText } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/scripts/';
-const shape = z.looseObject({
+const scriptShape = z.looseObject({
   name: z.string(),
   type: z.number(),
   title: z.string(),
@@ -19,7 +19,7 @@ const shape = z.looseObject({
   bytes: z.number(),
 });
 /** The options of `add`, by the field that each sets. */
-const NAMES: OptionNames = {
+const OPTION_NAMES: OptionNames = {
   name: '--name',
   position: '--position',
   script: 'FILE',
@@ -51,21 +51,21 @@ export async function addScript(
   const bytes = readGivenFile(argv.file);
   const script = bytes.toString('utf8');
   if (!Buffer.from(script).equals(bytes)) throw new RackError('bad-argument', `${argv.file} is not UTF-8 text`);
-  const own = /^# ?name:\s*(\S+)\s*$/im.exec(script)?.[1];
-  const name = argv.name ?? own ?? basename(argv.file).replace(/\.(?:sh|awk)$/, '');
+  const headerName = /^# ?name:\s*(\S+)\s*$/im.exec(script)?.[1];
+  const name = argv.name ?? headerName ?? basename(argv.file).replace(/\.(?:sh|awk)$/, '');
   const { kind: type, title, timeout, position, tag } = argv;
   const fields = { name, script, type, title, timeout, position, tags: tag?.join(',') };
   const [path, method] = argv.replace ? [scriptPath(name), 'PUT' as const] : [PATH, 'POST' as const];
-  const raw = await askRegion(argv, path, method, fields, NAMES);
+  const raw = await askRegion(argv, path, method, fields, OPTION_NAMES);
   return printAnswer(argv, raw, () => {
-    const script = shape.parse(raw);
+    const script = scriptShape.parse(raw);
     const time = formatDuration(script.timeout_seconds * 1000);
     print(`${script.name} is a ${KINDS[script.type] ?? ''} script; it may take ${time}.`);
   });
 }
 
 export function scriptsText(answer: unknown): string {
-  const scripts = z.array(shape).parse(answer);
+  const scripts = z.array(scriptShape).parse(answer);
   const isTagged = scripts.some(({ tags }) => tags.length > 0);
   const rows = scripts.map((script) => [
     script.name,

@@ -9,10 +9,10 @@ import { printError, tableText } from '../terminal/output.ts';
 
 const PATH = '/MAAS/api/2.0/account/prefs/sshkeys/';
 const keyShape = z.looseObject({ id: z.number(), key: z.string() });
-/** Characters of the key that are shown: enough to tell keys apart. */
+/** How many characters of a key are shown: enough to tell keys apart. */
 const SHOWN_CHARACTERS = 16;
 
-/** @param username undefined: the local administrator */
+/** @param username undefined for the local administrator */
 export function keysText(username: string | undefined, answer: unknown): string {
   const rows = z
     .array(keyShape)

@@ -44,7 +44,7 @@ test('a download ends at 100 %, and the reason of one that failed is left to the
     try {
       const progress = new ImportProgress(false, false);
       const { text } = await printedBy(async () => {
-        const reports = new DownloadReports(progress.take);
+        const reports = new DownloadReports(progress.showReport);
         const onState: OnState = (...of) => reports.show(...of);
         await endOf(place.queue({ roundsMax: 1 }), place.request([server.url], content), { onState });
         if (next) reports.restart();
@@ -72,7 +72,7 @@ test(`${FAILURES} attempts that fail alike are ${FAILURES} lines, of which the f
     const progress = new ImportProgress(false, false);
     const { text } = await printedBy(async () => {
       const queue = place.queue({ roundsMax: FAILURES + 2, pauseMs: 1, pauseMsMax: 2 });
-      const reports = new DownloadReports(progress.take);
+      const reports = new DownloadReports(progress.showReport);
       await queue.fetch(place.request([server.url], content), { onState: (...of) => reports.show(...of) });
     });
     const lines = text.split('\n').filter((line) => line.includes('the next attempt begins in'));
