@@ -5,13 +5,15 @@ import { z } from 'zod';
 import { nearestHint } from '../ground/nearest-name.ts';
 import { type Report, reportIssue } from '../images/sources/decode-sources.ts';
 import type { AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
-import { listSchema, matching, name } from '../images/sources/written-source.ts';
+import { listSchema, name, patternSchema } from '../images/sources/written-source.ts';
 import { SELECTED_ENTRY, SELECTED_NAME, SELECTIONS_MAX } from '../region/records/boot-store.ts';
 
 const ALL = '*';
 
-const selectedName = matching('"*", or a name such as noble, in quotes if it is a number', SELECTED_NAME).default(ALL);
-const entries = listSchema(matching('"*", or a name such as amd64', SELECTED_ENTRY))
+const selectedName = patternSchema('"*", or a name such as noble, in quotes if it is a number', SELECTED_NAME).default(
+  ALL,
+);
+const entries = listSchema(patternSchema('"*", or a name such as amd64', SELECTED_ENTRY))
   .transform((list) => (list.includes(ALL) ? [ALL] : list))
   .default([ALL]);
 const selection = z.strictObject(

@@ -13,7 +13,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileFault } from '../files/read-fault.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
-import { decodeSources, type LineOf } from '../images/sources/decode-sources.ts';
+import { decodeSources, type FindLine } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { type FileSource, type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import { decodeSelections, lostSelections } from './file-selections.ts';
@@ -183,7 +183,7 @@ interface DecodedFile {
   readonly sources: readonly FileSource[];
   readonly releases: readonly AddedRelease[];
   readonly selections: readonly AddedSelection[];
-  readonly lineOf: LineOf;
+  readonly lineOf: FindLine;
   /** Those of the selections, which are left out then. */
   readonly problems: readonly SourceProblem[];
 }
@@ -192,8 +192,8 @@ function decode(path: string, text: string): DecodedFile {
   const whole = decodeSources(text, decodeSelections);
   const problems = whole.ok ? [] : whole.problems;
   const decoded = whole.ok ? whole : decodeSources(text, () => []);
-  if (!decoded.ok) throw unusable(path, problems, whole.lineOf);
-  const { sources, releases, selections, lineOf } = decoded;
+  if (!decoded.ok) throw unusable(path, problems, whole.findLine);
+  const { sources, releases, selections, findLine: lineOf } = decoded;
   return {
     sources: sources.map((source, index) => {
       const key = `sources[${index}]`;
@@ -207,7 +207,7 @@ function decode(path: string, text: string): DecodedFile {
 }
 
 /** Lists the problems, one a line, each with the line of the file: the numbers in its path count from 0. */
-function unusable(path: string, problems: readonly SourceProblem[], lineOf: LineOf): RackError {
+function unusable(path: string, problems: readonly SourceProblem[], lineOf: FindLine): RackError {
   const lines = problems.map(({ path: place, message }) => {
     const line = place === '' ? undefined : lineOf(place);
     return `  ${line === undefined ? '' : `line ${line}: `}${place === '' ? '' : `${place}: `}${message}`;

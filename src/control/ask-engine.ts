@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
-import { type AnswerLine, type EngineEndpoint, encodeOrder, errorIn } from '../images/engine/protocol.ts';
+import { type AnswerLine, buildRefusedError, type EngineEndpoint, encodeOrder } from '../images/engine/protocol.ts';
 import type { WorkInput, WorkIo, WorkName, WorkResult } from '../images/engine/works.ts';
 import { openHttp, readLines } from '../net/http-client.ts';
 import { askDaemon } from './ask-daemon.ts';
@@ -65,7 +65,7 @@ export async function askEngine<N extends WorkName>(
       if ('done' in line) return line.done;
       if ('refused' in line) {
         // It sends no more of its file.
-        refusal ??= { error: errorIn(line) };
+        refusal ??= { error: buildRefusedError(line) };
         break;
       }
       report(line);

@@ -12,7 +12,7 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import { joinNames } from '../ground/counted.ts';
 import { RackError } from '../ground/errors.ts';
-import { damagedParts, partName } from '../images/run/part-check.ts';
+import { formatPartName, listDamagedParts } from '../images/run/part-check.ts';
 import { formatImageName, hasBlob, readImages as readStore } from '../images/store/image-store.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { ReportFinding } from './finding.ts';
@@ -110,7 +110,7 @@ export function examineStore(tree: string, configWords: string, report: ReportFi
     for (const problem of problems) report('image store', false, problem, undefined, `tree/${problem}`);
     const damagedNames = [
       ...images.filter((image) => !hasBlob(tree, image)).map(formatImageName),
-      ...damagedParts(tree).map(partName),
+      ...listDamagedParts(tree).map(formatPartName),
     ];
     if (damagedNames.length === 0) return;
     const remedy = `\`${command}\` fetches imported images again, and says how to get back others`;

@@ -10,7 +10,7 @@ import { repeat, systemClock, type Timer } from '../ground/clock.ts';
 import { buildEnvironment } from '../images/build/environment.ts';
 import { importInstaller } from '../images/build/installer.ts';
 import { installLoaders } from '../images/build/loaders.ts';
-import { replacesAll } from '../images/store/directory-publication.ts';
+import { allowReplacement } from '../images/store/directory-publication.ts';
 
 /** The contents of a tree: the loaders of architectures, and their environments or Debian's installers. */
 export type TreeContent = Cpu | 'amd64+i386' | 'amd64-installer' | 'arm64-installer' | 'amd64+i386-installer';
@@ -51,7 +51,7 @@ export async function cachedBootTree(
     for (const arch of architectures.split('+')) {
       const onProgress = (text: string): void => progress.handleLine(text);
       const request = { tree: partialTree, arch, release: releaseFor(arch), workDir: join(workDir, arch), onProgress };
-      const buildRequest = { ...request, mayReplace: replacesAll };
+      const buildRequest = { ...request, mayReplace: allowReplacement };
       await (installer === undefined ? buildEnvironment(buildRequest) : importInstaller(buildRequest));
       await installLoaders(request);
     }

@@ -13,7 +13,7 @@
 import { join } from 'node:path';
 import { type Clock, type Instant, later } from '../ground/clock.ts';
 import { readImagePart } from '../images/content/image-file.ts';
-import { hasFiles, listTreeParts, type TreePart } from '../images/run/tree-parts.ts';
+import { hasAllFiles, listTreeParts, type TreePart } from '../images/run/tree-parts.ts';
 import { type OwnSigner, openOwnSigner } from '../images/sources/own-signer.ts';
 import { describeStore } from '../images/sources/own-stream.ts';
 import { hasBlob, readImages, type StoredImage } from '../images/store/image-store.ts';
@@ -73,7 +73,7 @@ export class OwnImageStream implements ImageStream {
     this.#lookAt = later(now, CHECK_MS);
     const tree = treeOf();
     const images = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
-    const parts = tree === undefined ? [] : listTreeParts(tree).filter((part) => hasFiles(tree, part));
+    const parts = tree === undefined ? [] : listTreeParts(tree).filter((part) => hasAllFiles(tree, part));
     const mark = JSON.stringify([tree, images, parts]);
     if (this.#signed === undefined || this.#mark !== mark) {
       this.#mark = mark;

@@ -14,7 +14,7 @@ import { RackError } from '../ground/errors.ts';
 import { chooseProxy } from '../images/download/settings.ts';
 import type { SourceOffers } from '../images/engine/asking.ts';
 import type { EngineEndpoint } from '../images/engine/protocol.ts';
-import { hasFiles, listTreeParts } from '../images/run/tree-parts.ts';
+import { hasAllFiles, listTreeParts } from '../images/run/tree-parts.ts';
 import { readHostMirrors } from '../images/sources/apt-sources.ts';
 import { judgeKeyring } from '../images/sources/keyring.ts';
 import { findMirror } from '../images/sources/package-mirrors.ts';
@@ -25,10 +25,10 @@ import {
   findStoredImage,
   formatImageName,
   hasBlob,
-  type ImageWish,
+  type ImageRequest,
   readImages,
 } from '../images/store/image-store.ts';
-import { listTreeInstallers, treeHasInstaller } from '../images/store/installer-tree.ts';
+import { hasTreeInstaller, listTreeInstallers } from '../images/store/installer-tree.ts';
 import { isRootFormat } from '../images/store/stored-system.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { STEP_MS_MAX } from '../power/driver.ts';
@@ -210,7 +210,7 @@ async function openOn(
     power,
     rules: settingsRules(hostAddresses),
     findImage: (wish, reported) => findImage(wish, reported, region.config().imageTree),
-    hasInstaller: (wish) => inOwnTree(region, (tree) => treeHasInstaller(tree, wish)),
+    hasInstaller: (wish) => inOwnTree(region, (tree) => hasTreeInstaller(tree, wish)),
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
     listDamagedImages: () => damagedIn(storeTree(region.config())),
@@ -270,7 +270,7 @@ async function packageMirror(source: InstallerSource, { install }: RegionConfig)
 }
 
 function findImage(
-  wish: ImageWish,
+  wish: ImageRequest,
   reported: readonly RackImage[] | undefined,
   tree: string | undefined,
 ): DeployableImage | undefined {
@@ -301,7 +301,7 @@ async function listStoredImages(region: Region, all: HostImages | undefined): Pr
 
 async function listTreeImages(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
-  return [...listBootableImages(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
+  return [...listBootableImages(tree), ...listTreeParts(tree).filter((part) => hasAllFiles(tree, part))];
 }
 
 /**
@@ -318,7 +318,7 @@ const listBootableImages = (tree: string | undefined): readonly ListedImage[] =>
 async function damagedIn(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
   const images = readImages(tree).images.filter((image) => !hasBlob(tree, image));
-  return [...images, ...listTreeParts(tree).filter((part) => !hasFiles(tree, part))];
+  return [...images, ...listTreeParts(tree).filter((part) => !hasAllFiles(tree, part))];
 }
 
 async function reportedImages(region: Region): Promise<readonly ListedImage[]> {

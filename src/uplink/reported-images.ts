@@ -6,8 +6,8 @@
 //    unchanged: the region may have lost them.
 
 import { errorText } from '../ground/errors.ts';
-import { blobPath, COPY_SOURCE, findStarts, hasBlob, readImages } from '../images/store/image-store.ts';
-import { kernelNames, type StoredSystem } from '../images/store/stored-system.ts';
+import { blobPath, COPY_SOURCE, findStartFiles, hasBlob, readImages } from '../images/store/image-store.ts';
+import { listKernelNames, type StoredSystem } from '../images/store/stored-system.ts';
 import { RACK_IMAGES_MAX } from '../region/records/heartbeat-bounds.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
@@ -32,14 +32,20 @@ export function listReportedImages(tree: string): readonly RackImage[] {
       const { title: _title, partitionTable: _table, origin, system, ...image } = stored;
       const kernel = system === undefined ? {} : { system: describeKernel(system) };
       const copy = origin?.source === COPY_SOURCE ? { isCopy: true } : {};
-      return { ...image, ...findStarts(stored), ...kernel, ...copy, path: `/${blobPath(image.sha256, image.format)}` };
+      return {
+        ...image,
+        ...findStartFiles(stored),
+        ...kernel,
+        ...copy,
+        path: `/${blobPath(image.sha256, image.format)}`,
+      };
     });
 }
 
 /** The names of a system's kernel; only one that has several needs a list. */
 function describeKernel(system: StoredSystem): RackImage['system'] {
   const { subarch } = system;
-  const names = kernelNames(system);
+  const names = listKernelNames(system);
   return names.length === 1 ? { subarch } : { subarch, subarches: names };
 }
 

@@ -42,8 +42,8 @@ for (const release of ['bookworm', 'trixie'])
   }, async (t) => {
     const directory = placeOf(t);
     const apt = await Apt.open(queryIn(directory, release));
-    const [fdisk, zstd] = [await apt.librariesOf('fdisk'), await apt.librariesOf('zstd')];
+    const [fdisk, zstd] = [await apt.listLibraries('fdisk'), await apt.listLibraries('zstd')];
     assert.ok(fdisk.includes('libfdisk1') && zstd.includes('liblz4-1'), `${fdisk} ${zstd}`);
-    assert.deepEqual(new Set(await apt.librariesOf('fdisk', 'zstd')), new Set([...fdisk, ...zstd]));
+    assert.deepEqual(new Set(await apt.listLibraries('fdisk', 'zstd')), new Set([...fdisk, ...zstd]));
     assert.notDeepEqual(globSync('**/pkgcache.bin', { cwd: directory }), [], 'the host may have no cache');
   });

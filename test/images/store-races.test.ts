@@ -117,14 +117,14 @@ describe('a removal while the same bytes are published under another name', () =
 
   test('of an image keeps the bytes', async () => {
     const a = put(imageOf('a'));
-    const remove = () => removeImages(tree, [a], Date.now(), { isKnown: true });
+    const remove = () => removeImages(tree, [a], Date.now(), { areUsesKnown: true });
     assert.equal(await publishDuring(remove, isManifestGone(a)), 0);
   });
 
   test('of an image that no machine uses, by the region, keeps the bytes', async () => {
     const a = put(imageOf('a'));
-    const use = async () => ({ isKnown: true, usersOf: () => [] });
-    const remove = () => removeImages(tree, [a], Date.now(), { isKnown: false });
+    const use = async () => ({ areUsesKnown: true, findUsers: () => [] });
+    const remove = () => removeImages(tree, [a], Date.now(), { areUsesKnown: false });
     const sweep = () => sweepBlobs(tree, Date.now(), new Set(listBlobs(a).map(({ path }) => path)));
     await publishDuring(() => removeUnused([a], { use, remove, sweep }), isManifestGone(a));
   });
@@ -143,7 +143,7 @@ describe('a removal while the same bytes are published under another name', () =
   test('keeps everything once a manifest cannot be read', async () => {
     const a = put(imageOf('a'));
     const lock = await lockStore();
-    const running = removeImages(tree, [a], Date.now(), { isKnown: true });
+    const running = removeImages(tree, [a], Date.now(), { areUsesKnown: true });
     await eventuallyWithin(8000, 'the manifest is removed', isManifestGone(a));
     await sleep(WAIT_MS);
     writeFileSync(join(tree, 'images/.manifests/odd.json'), '{');
@@ -170,7 +170,7 @@ describe('a removal while the same bytes are published under another name', () =
     const kept = put(imageOf('kept', BAD), BAD);
     const contents = Array.from({ length: 100 }, (_, index) => Buffer.from(`bytes ${index}`));
     const images = contents.map((content, index) => put(imageOf(`r${index}`, content), content));
-    const freed = await removeImages(tree, images, Date.now(), { isKnown: true });
+    const freed = await removeImages(tree, images, Date.now(), { areUsesKnown: true });
     const bytes = images.reduce((sum, image) => sum + image.bytes, 0);
     assert.equal(freed, bytes);
     assert.deepEqual(

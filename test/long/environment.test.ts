@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { buildEnvironment } from '../../src/images/build/environment.ts';
-import { replacesAll } from '../../src/images/store/directory-publication.ts';
+import { allowReplacement } from '../../src/images/store/directory-publication.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { BodyServer } from '../support/body-server.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';
@@ -135,7 +135,7 @@ describe('the real environment', { skip: missing(...NEEDS), concurrency: true },
 
   test('is the same byte for byte when built again on another host', async () => {
     const request = { tree: join(scratch, 'tree'), arch: 'amd64', release: 'bookworm', workDir: join(scratch, 'work') };
-    const { files } = await buildEnvironment({ ...request, onProgress: () => undefined, mayReplace: replacesAll });
+    const { files } = await buildEnvironment({ ...request, onProgress: () => undefined, mayReplace: allowReplacement });
     for (const { name } of files) {
       const [one, other] = [tree, request.tree].map((root) => readFileSync(join(root, IMAGE, name)));
       assert.ok(one?.equals(other ?? Buffer.alloc(0)), name);

@@ -2,4 +2,4 @@
 
 import type { PieceCount } from '../../src/images/make/upload-part.ts';
 
-export const COUNTED: PieceCount = { isNext: async () => true, count: async () => true };
+export const COUNTED: PieceCount = { isUnchanged: async () => true, count: async () => true };

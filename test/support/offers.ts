@@ -9,7 +9,7 @@ import type {
   InstallerOffer,
   LoaderOffer,
   OfferedFile,
-  OfferWish,
+  OfferQuery,
   SourceAnswer,
 } from '../../src/images/sources/offer.ts';
 import { askSources } from '../../src/images/sources/offers.ts';
@@ -133,7 +133,7 @@ export const installerSource = (
 /** Asks a source, by default for everything. */
 export async function answerOf(
   source: ImageSource,
-  wish: Partial<OfferWish> = {},
+  wish: Partial<OfferQuery> = {},
   means: Partial<Parameters<typeof askSources>[2]> = {},
 ): Promise<SourceAnswer> {
   const place = new DownloadPlace();

@@ -18,11 +18,11 @@ import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
 import { osErrorCode } from '../../ground/errors.ts';
-import { filesNamedIn, listKnownParts } from '../../images/run/part-check.ts';
+import { listKnownParts, listManifestFiles } from '../../images/run/part-check.ts';
 import { MANIFEST } from '../../images/run/tree-parts.ts';
 import { LOADER } from '../../images/sources/offer.ts';
-import { kindOfFile } from '../../images/sources/stream-products.ts';
-import { UNFINISHED_END } from '../../images/store/directory-publication.ts';
+import { recogniseFileKind } from '../../images/sources/stream-products.ts';
+import { UNFINISHED_SUFFIX } from '../../images/store/directory-publication.ts';
 import { SYSTEM_NAME } from '../../images/store/system-tree.ts';
 
 export interface TreeShares {
@@ -57,7 +57,7 @@ const OWN_LEVELS = [
 const SYSTEM_FILE = new RegExp(`^images/systems/${SYSTEM_NAME}/(?<file>[^/]+)$`);
 /** A directory under a temporary name, where Rackboot publishes directories. */
 const UNFINISHED_DIRECTORY = new RegExp(
-  `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
+  `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_SUFFIX}$`,
 );
 /**
  * The copy of a file that a check has taken out (`images/run/part-check.ts`), or an unfinished copy
@@ -102,7 +102,7 @@ function splitPath(tree: string, path: string, partFiles: ReadonlyMap<string, Pa
   if (isOwnPath(tree, path, stats, partFiles)) return { own: [path], others: [] };
   if (!stats.isDirectory()) return { own: [], others: [path] };
   const isUnfinished = UNFINISHED_DIRECTORY.test(path);
-  const files = isUnfinished ? new Map(filesNamedIn(tree, path).map((file) => [file, {}])) : partFiles;
+  const files = isUnfinished ? new Map(listManifestFiles(tree, path).map((file) => [file, {}])) : partFiles;
   const shares = listTreeEntries(tree, path).map((name) => splitPath(tree, `${path}/${name}`, files));
   const own = shares.flatMap((share) => share.own);
   const others = shares.flatMap((share) => share.others);
@@ -121,7 +121,7 @@ function isOwnPath(tree: string, path: string, stats: Stats, partFiles: Readonly
   const entry = partFiles.get(path);
   if (entry !== undefined) return (entry.bytes ?? stats.size) === stats.size;
   const systemFile = SYSTEM_FILE.exec(path)?.groups?.file;
-  if (systemFile !== undefined) return kindOfFile(systemFile) !== 'other';
+  if (systemFile !== undefined) return recogniseFileKind(systemFile) !== 'other';
   const { above = '', name = '' } = HIDDEN_COPY.exec(path)?.groups ?? {};
   const original = `${above}${name}`;
   return STORED_FILE.test(path) || partFiles.has(original) || STORED_FILE.test(original);

@@ -15,7 +15,7 @@ import {
 } from '../../images/make/directory-packing.ts';
 import type { RootForm } from '../../images/make/given-file.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
-import { findStarts, formatImageName, type GivenName } from '../../images/store/image-store.ts';
+import { findStartFiles, formatImageName, type RequestedImageName } from '../../images/store/image-store.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { runJob } from './engine.ts';
 import { type GivenPath, openGivenPath, readContent, toWrongCommandError } from './given-path.ts';
@@ -98,11 +98,11 @@ async function addRoot(imageTree: ImageTree, form: RootForm, flags: AddFlags, co
   else if (!added) print(`${name} is already there, with the same bytes.`);
   else print(`Added ${name} from the root of a system (${rootName}): ${sizes}, sha256 ${image.sha256.slice(0, 16)}…`);
   if (!isSilent && root !== undefined)
-    print(`Judging by its content, ${describeRoot(root, findStarts(image).starts !== undefined)}.`);
+    print(`Judging by its content, ${describeRoot(root, findStartFiles(image).starts !== undefined)}.`);
   return 0;
 }
 
-const buildGivenName = ({ os, release, arch, subarch, label, serial }: AddFlags): GivenName => ({
+const buildGivenName = ({ os, release, arch, subarch, label, serial }: AddFlags): RequestedImageName => ({
   os,
   release,
   architecture: arch,

@@ -7,18 +7,18 @@ import { systemClock } from '../../ground/clock.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { networkFault } from '../../images/download/fault.ts';
-import { Asking, type DatedOffer } from '../../images/engine/asking.ts';
+import { findNetworkFault } from '../../images/download/fault.ts';
+import { type DatedOffer, OfferLookup } from '../../images/engine/asking.ts';
 import {
   ANY,
-  leftOutNote,
-  NAMED_MAX,
+  describeLeftOutUpdates,
+  NAMES_SHOWN_MAX,
   type Offer,
   type OfferNames,
   offerName,
   type SourceAnswer,
 } from '../../images/sources/offer.ts';
-import { findSourcesOfSystem, sourceNamed } from '../../images/sources/offers.ts';
+import { findSourcesByName, findSourcesOfSystem } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
@@ -52,19 +52,19 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const config = await readImageConfig({ config: flags.config, tree: '' });
   const catalog = openCatalog(config);
   const sources = await readSourcesOrWarn(fileSources, config);
-  const candidateSources = flags.source === undefined ? sources : sourceNamed(sources, flags.source);
+  const candidateSources = flags.source === undefined ? sources : findSourcesByName(sources, flags.source);
   const request = {
     os,
     release,
     architectures: flags.arch === undefined ? [] : [flags.arch],
-    isWanted: matchesFilters,
+    isAccepted: matchesFilters,
   };
   const answers = await catalog.ask(os === ANY ? candidateSources : findSourcesOfSystem(candidateSources, os), request);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
   const offers = answers.flatMap((answer) => answer.offers).filter(matchesFilters);
   const isCurrent = (offer: Offer): boolean =>
     flags.all || offer.kind !== 'image' || offer.supportEnds === undefined || offer.supportEnds >= today;
-  const dated = await catalog.date(offers.filter(isCurrent));
+  const dated = await catalog.addSizesAndDates(offers.filter(isCurrent));
   const selectKind = (kind: Offer['kind']): readonly DatedOffer[] => dated.filter((offer) => offer.kind === kind);
   const [images, installers, loaders] = [selectKind('image'), selectKind('installer'), selectKind('loader')];
   const problems = answers.flatMap(listProblems);
@@ -98,8 +98,8 @@ function toNotOfferedError({ os: wanted = ANY, arch }: AvailableFlags, sources: 
   return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${architectureText}; ${hint}${remedy}`);
 }
 
-const openCatalog = (config: RackConfig | undefined): Asking =>
-  new Asking(
+const openCatalog = (config: RackConfig | undefined): OfferLookup =>
+  new OfferLookup(
     { configured: configuredMirrors(config), proxy: configuredProxy(config) },
     new ImportProgress(false, true).showReport,
   );
@@ -132,7 +132,7 @@ function offerJson(offer: DatedOffer): object {
 export async function checkSources(flags: CheckFlags): Promise<number> {
   const config = await readImageConfig({ config: flags.config, tree: '' });
   const allSources = await readSourcesOrWarn(readImageSources(flags), config);
-  const sources = flags.source === undefined ? allSources : sourceNamed(allSources, flags.source);
+  const sources = flags.source === undefined ? allSources : findSourcesByName(allSources, flags.source);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
   const answers = await openCatalog(config).ask(sources, { os: ANY, release: undefined, architectures: [] });
   if (flags.json)
@@ -144,7 +144,7 @@ export async function checkSources(flags: CheckFlags): Promise<number> {
 }
 
 const listNotes = (offer: Offer): readonly string[] => {
-  const note = offer.kind === 'installer' ? leftOutNote(offer) : undefined;
+  const note = offer.kind === 'installer' ? describeLeftOutUpdates(offer) : undefined;
   return note === undefined ? [] : [`Note: ${note}`];
 };
 
@@ -161,8 +161,8 @@ const inOneLine = (text: string): string =>
 /** The problems, without repetitions of the first one's network fault. */
 function distinctProblems({ problems: [first, ...others] }: SourceAnswer): readonly Error[] {
   if (first === undefined) return [];
-  const fault = networkFault(first);
-  return [first, ...(fault === undefined ? others : others.filter((other) => networkFault(other) !== fault))];
+  const fault = findNetworkFault(first);
+  return [first, ...(fault === undefined ? others : others.filter((other) => findNetworkFault(other) !== fault))];
 }
 
 /** Describes the first problem in one line; undefined if there is none. */
@@ -185,7 +185,7 @@ function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
   const ownLines: string[] = [];
   for (const answer of answers) {
     const problem = describeProblem(answer);
-    const code = countOffers(answer) === 0 ? networkFault(answer.problems[0]) : undefined;
+    const code = countOffers(answer) === 0 ? findNetworkFault(answer.problems[0]) : undefined;
     if (code !== undefined) unreachedByCode.set(code, [...(unreachedByCode.get(code) ?? []), answer]);
     else if (problem !== undefined) ownLines.push(problem);
   }
@@ -198,7 +198,7 @@ function unreachedLine(answers: readonly SourceAnswer[]): string {
     return answers.flatMap((answer) => describeProblem(answer) ?? []).join('');
   const names = answers.map(({ source }) => source);
   const why = inOneLine(first.message).replace(/^the source \S+ cannot be used: (?:https?:\S+: )?/, '');
-  return `${joinNames(names, NAMED_MAX)} cannot be reached. Of the first of them: ${why}`;
+  return `${joinNames(names, NAMES_SHOWN_MAX)} cannot be reached. Of the first of them: ${why}`;
 }
 
 function formatSourceLines(answer: SourceAnswer, isVerbose: boolean): readonly string[] {

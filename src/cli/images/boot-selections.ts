@@ -6,7 +6,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { ANY, INSTALLER, matches } from '../../images/sources/offer.ts';
+import { ANY, INSTALLER, matchesSelection } from '../../images/sources/offer.ts';
 import type { ImageName } from '../../images/store/image-store.ts';
 import { askRegion, type Fields, printAnswer, requireChange, type Where } from '../terminal/asking.ts';
 import { printTable } from '../terminal/output.ts';
@@ -65,7 +65,9 @@ export async function fetchedAgainNote(
     for (const selection of await fetchSelections(stateDir, source)) {
       // An image may be for further subarchitectures, which only its source knows.
       const anySubarchitecture = { ...selection, subarches: [ANY] };
-      const isMatch = removed.some((image) => mayHave(source.kind, image) && matches(anySubarchitecture, image));
+      const isMatch = removed.some(
+        (image) => mayHave(source.kind, image) && matchesSelection(anySubarchitecture, image),
+      );
       if (isMatch) names.push(`${selection.os}/${selection.release} of ${source.name}`);
     }
   if (names.length === 0) return undefined;

@@ -21,7 +21,7 @@ import {
 import { installLoaders, listLoaders } from '../../images/build/loaders.ts';
 import { type NeededProgram, requirePrograms } from '../../images/content/needed-programs.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/make/netboot-tree.ts';
-import { assertReplaceable, installerDirectory, replaceable } from '../../images/run/tree-parts.ts';
+import { assertReplaceable, createReplacementCheck, getInstallerDirectory } from '../../images/run/tree-parts.ts';
 import type { Publisher } from '../../images/store/publication.ts';
 import { asStoreError } from '../../images/store/store-error.ts';
 import { printAnswer } from '../terminal/asking.ts';
@@ -74,7 +74,7 @@ type BuildFlags = Omit<InstallerFlags, 'from'>;
 export async function buildImages(flags: BuildFlags): Promise<number> {
   requirePrograms('Building the boot environment', requiredPrograms(flags));
   return publishImages(flags, async (request) => {
-    const environment = await buildEnvironment({ ...request, mayReplace: replaceable(request.tree) });
+    const environment = await buildEnvironment({ ...request, mayReplace: createReplacementCheck(request.tree) });
     return [environment, await installLoaders(request)];
   });
 }
@@ -124,7 +124,7 @@ export async function importInstallerImage(flags: InstallerFlags): Promise<numbe
     requireInstallerPrograms(flags.package);
     return publishImages(flags, async (request) => {
       checkBuildTarget(request, 'debian');
-      return [await importInstaller({ ...request, mayReplace: replaceable(request.tree, 'debian') })];
+      return [await importInstaller({ ...request, mayReplace: createReplacementCheck(request.tree, 'debian') })];
     });
   }
   // Read the installer before switching users, because the owner of the state directory may be
@@ -153,13 +153,13 @@ async function publishNetbootTree(request: PublishRequest, tree: NetbootTree): P
   const base = tree.release ?? request.release;
   const facts = { os, release: request.release, base, title, source };
   return await publishInstaller(
-    { ...request, mayReplace: replaceable(request.tree, os) },
-    { kernel, initrd, base, hasPackages: os === 'debian', facts },
+    { ...request, mayReplace: createReplacementCheck(request.tree, os) },
+    { kernel, initrd, debianRelease: base, hasPackages: os === 'debian', facts },
   );
 }
 
 const checkBuildTarget = ({ tree, arch, release }: EnvironmentRequest, os: string): void =>
-  assertReplaceable(tree, installerDirectory({ architecture: arch, release }), os);
+  assertReplaceable(tree, getInstallerDirectory({ architecture: arch, release }), os);
 
 /**
  * The programs that are checked first, because without one of them all packages would be fetched in

@@ -6,7 +6,7 @@ import { counted } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { type BundleContent, writeBundle } from '../../images/carry/bundle.ts';
 import { reportTenths } from '../../images/engine/reports.ts';
-import { listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
+import { formatRemovalName, listTreeParts, type TreePart } from '../../images/run/tree-parts.ts';
 import { formatImageName, readImages, type StoredImage } from '../../images/store/image-store.ts';
 import { printAnswer } from '../terminal/asking.ts';
 import { formatBytes } from '../terminal/output.ts';
@@ -35,7 +35,7 @@ export async function exportImages(flags: StoreFlags & { readonly words: readonl
       throw toWritingError(path, error);
     });
     const { size } = await file.stat();
-    const exported = [...content.images.map(formatImageName), ...content.parts.map(nameOfPart)];
+    const exported = [...content.images.map(formatImageName), ...content.parts.map(formatRemovalName)];
     const lines = exported.map((name) => `Exported ${name}`);
     const text = [...lines, `Wrote ${path}: ${counted(exported.length, 'image')}, ${formatBytes(size)}`].join('\n');
     return printAnswer(flags, { file: path, bytes: size, ...content }, text);

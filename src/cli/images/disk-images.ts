@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { damagedParts, type KnownPart, listKnownParts, partName } from '../../images/run/part-check.ts';
+import { formatPartName, type KnownPart, listDamagedParts, listKnownParts } from '../../images/run/part-check.ts';
 import {
   findOrigin,
-  installerDirectory,
+  formatRemovalName,
+  getInstallerDirectory,
   listTreeParts,
-  nameOfPart,
   type TreePart,
 } from '../../images/run/tree-parts.ts';
 import {
@@ -18,10 +18,10 @@ import {
   formatImageName,
   hasBlob,
   type ImageName,
-  imageBytes,
   readImages,
   type StoreContent,
   type StoredImage,
+  sumImageBytes,
   type UnusableManifest,
 } from '../../images/store/image-store.ts';
 import { listAllInstallers } from '../../images/store/installer-tree.ts';
@@ -51,20 +51,20 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
   // The store of the state directory may name it.
   const leftOut = flags.tree !== undefined || config === undefined ? undefined : leftOutNote(config.stateDir);
   const isMissing = (image: StoredImage): boolean => !hasBlob(tree, image);
-  const damaged = damagedParts(tree);
+  const damaged = listDamagedParts(tree);
   if (flags.json) {
     printJson({
       images: images.map((image) => ({ ...image, missing: isMissing(image) })),
       installers: listAllInstallers(tree),
       loaders: listLoaderParts(tree),
-      damaged: damaged.map(partName),
+      damaged: damaged.map(formatPartName),
       problems,
       notes: leftOut === undefined ? [] : [leftOut],
     });
   } else {
     const rows = images.map((image) => [
       formatImageName(image),
-      isMissing(image) ? 'missing' : formatBytes(imageBytes(image)),
+      isMissing(image) ? 'missing' : formatBytes(sumImageBytes(image)),
       formatBytes(image.diskBytes),
       image.sha256.slice(0, 12),
       image.title,
@@ -106,11 +106,11 @@ function describeDamage(parts: readonly KnownPart[], treeWords: string, command:
     ...(withSource.length === 0
       ? []
       : [
-          `Files of ${joinNames(withSource.map(partName), CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`,
+          `Files of ${joinNames(withSource.map(formatPartName), CANDIDATES_MAX)} are missing or damaged; to get them back: ${command}`,
         ]),
     ...withoutSource
       .slice(0, CANDIDATES_MAX)
-      .map((part) => `Missing or damaged files of ${partName(part)}: ${partNote(part, [], treeWords)}`),
+      .map((part) => `Missing or damaged files of ${formatPartName(part)}: ${partNote(part, [], treeWords)}`),
   ];
 }
 
@@ -139,7 +139,7 @@ export function findPartsByName(
   hasImage: boolean,
 ): readonly TreePart[] {
   return parts.filter((part) => {
-    const name = nameOfPart(part);
+    const name = formatRemovalName(part);
     const shownName = name.slice(name.indexOf('/') + 1);
     return (
       hasNamePrefix(name, requestedName) ||
@@ -154,7 +154,7 @@ export function findPartsByName(
  */
 function findForeignInstaller(tree: string, requestedName: string): string | undefined {
   const installer = listAllInstallers(tree).find(({ os, release }) => os === undefined && release === requestedName);
-  return installer && join(tree, installerDirectory(installer));
+  return installer && join(tree, getInstallerDirectory(installer));
 }
 
 const listLoaderParts = (tree: string) => listTreeParts(tree).filter(({ kind }) => kind === 'loader');
@@ -209,10 +209,10 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
   const parts = exactManifests.length > 0 ? [] : findPartsByName(allParts, requestedName, imagesToRemove.length > 0);
   const names = [
     ...imagesToRemove.map(formatImageName),
-    ...parts.map(nameOfPart),
+    ...parts.map(formatRemovalName),
     ...brokenManifests.map(({ name }) => name),
   ];
-  if (names.length === 0 && listKnownParts(tree).spoilt.includes(requestedName)) {
+  if (names.length === 0 && listKnownParts(tree).damagedDirectories.includes(requestedName)) {
     const moved = await runJob(imageTree, 'move-part-aside', { directory: requestedName }, { isSilent: flags.json });
     if (flags.json) printJson({ removed: [], moved: [moved], freed: 0 });
     else
@@ -228,7 +228,11 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
         'bad-argument',
         `no command of Rackboot made the installer ${requestedName}: remove ${foreignDirectory}`,
       );
-    const names = [...images.map(formatImageName), ...allParts.map(nameOfPart), ...unusable.map(({ name }) => name)];
+    const names = [
+      ...images.map(formatImageName),
+      ...allParts.map(formatRemovalName),
+      ...unusable.map(({ name }) => name),
+    ];
     const all = `\`rackboot images list${treeOption(flags)}\` names all`;
     throw new RackError(
       'not-found',
@@ -238,7 +242,7 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
   if (names.length > 1 && !flags.all) throw toSeveralMatchError(names);
   const imageUse = await readImageUse(imageTree);
   for (const image of flags.force ? [] : imagesToRemove) {
-    const [user] = imageUse.usersOf(image);
+    const [user] = imageUse.findUsers(image);
     if (user === undefined) continue;
     const why = `${user} is being deployed from ${formatImageName(image)}`;
     throw new RackError(
@@ -248,7 +252,7 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
   }
   const options = {
     images: imagesToRemove,
-    keepsBytes: !imageUse.isKnown,
+    keepsBytes: !imageUse.areUsesKnown,
     parts,
     unusable: brokenManifests.map(({ path }) => path),
   };

@@ -12,12 +12,12 @@ import { dirname } from 'node:path';
 import { readImageSources } from '../../config/image-sources.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
-import type { Wanted } from '../../images/engine/import-named.ts';
-import { type CheckedPart, partName } from '../../images/run/part-check.ts';
+import type { ImportTarget } from '../../images/engine/import-named.ts';
+import { type CheckedPart, formatPartName } from '../../images/run/part-check.ts';
 import { findOrigin } from '../../images/run/tree-parts.ts';
 import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { bytesMovedAside, type CheckedContent, damagedDirectory } from '../../images/store/image-check.ts';
+import { type CheckedContent, damagedDirectory, sumDamagedBytes } from '../../images/store/image-check.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/store/image-store.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
@@ -41,7 +41,7 @@ interface LostItem {
   readonly note: string;
   /** True for another source that may have its files. */
   readonly mayContain: (source: ImageSource) => boolean;
-  readonly files: Omit<Extract<Wanted, { readonly lost: unknown }>['lost'], 'source'>;
+  readonly files: Omit<Extract<ImportTarget, { readonly lost: unknown }>['lost'], 'source'>;
 }
 
 interface Repair {
@@ -89,7 +89,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     (content) => !canBeImportedAgain(content) || content.images.some((image) => !repaired.has(formatImageName(image))),
   );
   const wrongCount =
-    stillDamaged.length + countWrongFiles(damagedParts.filter((part) => !repaired.has(partName(part))));
+    stillDamaged.length + countWrongFiles(damagedParts.filter((part) => !repaired.has(formatPartName(part))));
   if (flags.json)
     printJson({
       contents: checkedContents,
@@ -111,7 +111,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     print(`Checked ${counted(count, 'file')}: ${formatVerdict(damagedCount, wrongCount)}${incompleteText}.`);
     if (others.length > 0) print(`Not checked, because Rackboot has no hashes of it: ${joinNames(others, NAMED_MAX)}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
-    const keptBytes = bytesMovedAside(tree);
+    const keptBytes = sumDamagedBytes(tree);
     if (keptBytes > 0)
       print(`Damaged files kept in ${damagedDirectory(tree)}: ${formatBytes(keptBytes)}; delete what you do not need.`);
   }
@@ -173,7 +173,7 @@ const describePart = (part: CheckedPart): readonly string[] =>
     .filter(({ state }) => state.kind !== 'whole')
     .map((file) => {
       // The path contains the names of most parts.
-      const name = part.directory === partName(part) ? file.path : `${file.path} of ${partName(part)}`;
+      const name = part.directory === formatPartName(part) ? file.path : `${file.path} of ${formatPartName(part)}`;
       return `${name} ${describeFile(part, file)}`;
     });
 
@@ -231,7 +231,7 @@ function toLostPart(part: CheckedPart, treeWords: string): LostItem {
   const names = { release, architecture, subarchitecture: 'generic', serial, fetched };
   const isLoader = kind === 'loader';
   return {
-    name: partName(part),
+    name: formatPartName(part),
     ...chooseOrigin(findOrigin(part), 'it is a copy from the region', partNote(part, personalPaths, treeWords)),
     mayContain: (source) => (isLoader ? source.os === LOADER : source.kind === 'installer' && source.os === os),
     files: isLoader

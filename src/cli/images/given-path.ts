@@ -5,23 +5,23 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
-import { bytesOfFile, openGiven, readImagePieces } from '../../images/content/image-file.ts';
+import { bytesOfFile, openNamedFile, readImagePieces } from '../../images/content/image-file.ts';
 import type { GivenContent } from '../../images/engine/works.ts';
 import {
-  type GivenDirectory,
+  type DirectoryKind,
   isDirectory,
   type OpenDirectory,
   openDirectory,
   recogniseDirectory,
 } from '../../images/make/directory-packing.ts';
-import { type GivenFile, recogniseFile } from '../../images/make/given-file.ts';
+import { type RecognisedFile, recogniseFile } from '../../images/make/given-file.ts';
 
 export type GivenPath =
-  | { readonly kind: 'file'; readonly handle: FileHandle; readonly recognised: GivenFile }
-  | (OpenDirectory & { readonly kind: 'directory'; readonly recognised: GivenDirectory });
+  | { readonly kind: 'file'; readonly handle: FileHandle; readonly recognised: RecognisedFile }
+  | (OpenDirectory & { readonly kind: 'directory'; readonly recognised: DirectoryKind });
 
 /** The kinds of files and directories for which there is a command. */
-type GivenKind = GivenFile | { readonly kind: Exclude<GivenDirectory, 'system'> };
+type GivenKind = RecognisedFile | { readonly kind: Exclude<DirectoryKind, 'system'> };
 
 const NAME_CHARACTERS_MAX = 63;
 
@@ -36,7 +36,7 @@ export async function openGivenPath(path: string): Promise<GivenPath> {
       return { ...directory, kind: 'directory', recognised: recogniseDirectory(directory) };
     });
   }
-  const handle = await openGiven(path);
+  const handle = await openNamedFile(path);
   return await closeOnError(handle, async () => {
     return { kind: 'file', handle, recognised: await recogniseFile(await bytesOfFile(handle, path)) };
   });

@@ -15,7 +15,7 @@ const deployingShape = z.array(
   }),
 );
 
-const UNUSED: ImageUse = { usersOf: () => [], isKnown: true };
+const UNUSED: ImageUse = { findUsers: () => [], areUsesKnown: true };
 
 /**
  * Reads from the daemon of this host which images are in use. Without a running daemon, none is in
@@ -28,13 +28,13 @@ export async function readImageUse({ tree, config }: Pick<ImageTree, 'tree' | 'c
     answer = await askDaemon(config.stateDir, `${MACHINES_PATH}?status=deploying`);
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    return { ...UNUSED, isKnown: error.code === 'not-running' };
+    return { ...UNUSED, areUsesKnown: error.code === 'not-running' };
   }
   const machines = deployingShape.parse(answer);
   return {
-    isKnown: true,
+    areUsesKnown: true,
     // Any image of the system, because the region's answer does not say which serial the machine was given.
-    usersOf: (image) =>
+    findUsers: (image) =>
       machines
         .filter(
           (machine) =>

@@ -4,7 +4,7 @@
 // 1. A step with another total, or fewer bytes, begins a new bar, or new lines.
 
 import { Presets, SingleBar } from 'cli-progress';
-import { followTenths } from '../../images/build/tenths.ts';
+import { createTenthsReporter } from '../../images/build/tenths.ts';
 import type { Report } from '../../images/engine/reports.ts';
 import { formatBytes, formatDuration, print, printError } from '../terminal/output.ts';
 
@@ -13,7 +13,7 @@ const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';
 export class ImportProgress {
   readonly #bar: SingleBar | undefined;
   readonly #isSilent: boolean;
-  #nextTenth = followTenths();
+  #nextTenth = createTenthsReporter();
   #bytes = 0;
   #total: number | undefined;
 
@@ -40,7 +40,7 @@ export class ImportProgress {
   /** Call it before the next file. */
   restart(): void {
     this.#bar?.stop();
-    this.#nextTenth = followTenths();
+    this.#nextTenth = createTenthsReporter();
     this.#bytes = 0;
   }
 

@@ -10,15 +10,15 @@ import { readImageSources } from '../../config/image-sources.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import { describeSystem } from '../../images/content/image-system.ts';
-import type { Wanted } from '../../images/engine/import-named.ts';
+import type { ImportTarget } from '../../images/engine/import-named.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
 import { KEPT_VERSIONS, removeOlder } from '../../images/run/older-images.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
-import { findSourcesOfSystem, sourceNamed } from '../../images/sources/offers.ts';
+import { findSourcesByName, findSourcesOfSystem } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { findStarts, formatImageName, imageBytes, type StoredImage } from '../../images/store/image-store.ts';
+import { findStartFiles, formatImageName, type StoredImage, sumImageBytes } from '../../images/store/image-store.ts';
 import type { FileContent } from '../../images/store/publication.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
@@ -147,7 +147,7 @@ export async function importByName(flags: ImportFlags & { readonly image: string
   const matchingSources =
     flags.source === undefined
       ? availableSources.filter((source) => source.kind !== 'simplestreams' || !source.isByName)
-      : sourceNamed(availableSources, flags.source);
+      : findSourcesByName(availableSources, flags.source);
   const sources = findSourcesOfSystem(matchingSources, os).map((source) => ({ ...source, ...mirror }));
   const kind = isInstaller ? 'installer' : os === LOADER ? 'loader' : 'image';
   const results: unknown[] = [];
@@ -167,7 +167,7 @@ export async function importByName(flags: ImportFlags & { readonly image: string
 /** Runs an import job. @throws RackError as the job */
 export async function importFrom(
   imageTree: ImageTree,
-  wanted: Wanted,
+  wanted: ImportTarget,
   sources: readonly ImageSource[],
   { bytesPerSecondMax, packages, json }: ImportOptions,
 ): Promise<ImportResult> {
@@ -188,11 +188,15 @@ async function showImported(imported: ImportResult, imageTree: ImageTree, { json
     const removed = result.added ? await removeOlderThan(result.image, imageTree) : [];
     if (!json) {
       const name = formatImageName(result.image);
-      print(result.added ? `Imported ${name}: ${formatBytes(imageBytes(result.image))}` : `${name} is already there.`);
+      print(
+        result.added ? `Imported ${name}: ${formatBytes(sumImageBytes(result.image))}` : `${name} is already there.`,
+      );
       if (result.added && result.system !== undefined)
         print(`Judging by its content, ${describeSystem(result.system)}.`);
       if (result.root !== undefined)
-        print(`Judging by its content, ${describeRoot(result.root, findStarts(result.image).starts !== undefined)}.`);
+        print(
+          `Judging by its content, ${describeRoot(result.root, findStartFiles(result.image).starts !== undefined)}.`,
+        );
       for (const image of removed) print(`Removed the older ${formatImageName(image)}`);
     }
     return { ...result, removed, source: from.source, url: from.files[0].url };

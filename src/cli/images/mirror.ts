@@ -46,7 +46,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
         onPlan: ({ images, files }) => {
           if (!json) print(`${url} has ${counted(images, 'matching image')} with ${counted(files.length, 'file')}`);
         },
-        onState: (...of) => reports.fault(...of),
+        onState: (...of) => reports.showFault(...of),
         onProgress: ({ bytes, total, bytesPerSecond }) => progress.step(bytes, total, bytesPerSecond),
         signal: stop.signal,
       },

@@ -7,8 +7,8 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { sleep } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { followTenths } from '../../images/build/tenths.ts';
-import { ANY, matches, type Selection } from '../../images/sources/offer.ts';
+import { createTenthsReporter } from '../../images/build/tenths.ts';
+import { ANY, matchesSelection, type Selection } from '../../images/sources/offer.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { selectionShape } from './boot-selections.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -41,7 +41,7 @@ function isSelectable(
   const [os = '', release = '', architecture = '', subarchitecture = ''] = `${name}/${kind}`.split('/');
   const image = { os, release, architecture, subarchitecture, label };
   const anyReleaseSelections = selections.map((selection) => ({ ...selection, release: ANY, subarches: [ANY] }));
-  return progress?.source !== '' && anyReleaseSelections.some((selection) => matches(selection, image));
+  return progress?.source !== '' && anyReleaseSelections.some((selection) => matchesSelection(selection, image));
 }
 
 /** `ubuntu/noble/amd64/generic`, with an unusual label. */
@@ -114,7 +114,7 @@ export function failuresText(images: number, otherFailures: number): string {
 class ImportChanges {
   readonly #isSilent: boolean;
   readonly #states = new Map<string, string>();
-  readonly #tenths = new Map<string, ReturnType<typeof followTenths>>();
+  readonly #tenths = new Map<string, ReturnType<typeof createTenthsReporter>>();
 
   readonly #printed = new Set<string>();
 
@@ -154,7 +154,7 @@ class ImportChanges {
     }
     this.#states.set(name, stateText);
     if (state !== 'downloading' || total === null || total === 0) return;
-    const nextTenth = this.#tenths.get(name) ?? followTenths();
+    const nextTenth = this.#tenths.get(name) ?? createTenthsReporter();
     this.#tenths.set(name, nextTenth);
     const percent = nextTenth(bytes, total);
     if (percent !== undefined) print(`${name}: ${percent} % of ${formatBytes(total)}`);

@@ -2,7 +2,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { RackError } from '../../ground/errors.ts';
-import { openGiven } from '../../images/content/image-file.ts';
+import { openNamedFile } from '../../images/content/image-file.ts';
 import { hashFile } from '../../images/store/file-hash.ts';
 
 /** A file that is open for reading; the caller closes it. */
@@ -19,7 +19,7 @@ export interface HashedFile {
  * `signal` aborted
  */
 export async function openHashed(path: string, signal?: AbortSignal): Promise<HashedFile> {
-  const handle = await openGiven(path);
+  const handle = await openNamedFile(path);
   try {
     const sha256 = await hashFile(handle, () => {
       if (signal?.aborted === true) throw new RackError('cancelled', 'interrupted; nothing was sent');

@@ -6,7 +6,7 @@
 // 1. If the host's lists cover an architecture and release, they are used. Otherwise private lists
 //    are kept in our own directory; the host's lists, caches and dpkg stay untouched.
 // 2. The cache of the lists is our own: the host's may be absent or read-only (in containers) or
-//    out of date, and only root may write it. Without one, each question takes more than a second.
+//    out of date, and only root may write it. Without a cache, each query takes more than a second.
 // 3. apt verifies the index's signature and each package's hash.
 
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -32,10 +32,10 @@ interface Repository {
   readonly architecture: string;
 }
 
-/** All packed programs together need less than a third of it. */
+/** Bound on library packages. All packed programs together need less than a third of it. */
 const LIBRARY_PACKAGES_MAX = 200;
 /** Library packages are named `lib…`, except zlib1g. */
-const LIBRARY = /^z?lib/;
+const LIBRARY_NAME = /^z?lib/;
 
 const APT = 'apt';
 /** Every failure here comes from apt's lists, its mirrors or the network. */
@@ -59,9 +59,9 @@ export class Apt {
   static async open(query: AptQuery): Promise<Apt> {
     await mkdir(query.directory, { recursive: true });
     const repositories = await listRepositories();
-    const ofRelease = ({ codename }: Repository): boolean =>
+    const isForRelease = ({ codename }: Repository): boolean =>
       codename === query.release || codename.startsWith(`${query.release}-`);
-    if (repositories.some((repository) => repository.architecture === query.architecture && ofRelease(repository))) {
+    if (repositories.some((repository) => repository.architecture === query.architecture && isForRelease(repository))) {
       const caches = ['pkgcache', 'srcpkgcache'].map(
         (name) => `Dir::Cache::${name}=${join(query.directory, `${name}.bin`)}`,
       );
@@ -83,26 +83,26 @@ export class Apt {
     return new Apt(query, environment, options);
   }
 
-  /** The names on which the newest versions depend; of alternatives, the first. */
-  async dependenciesOf(...names: readonly string[]): Promise<string[]> {
+  /** Lists the packages on which the newest versions depend. Of alternatives, the first counts. */
+  async listDependencies(...names: readonly string[]): Promise<string[]> {
     const text = await this.#run(`looking up ${names.join(', ')}`, 'apt-cache', [
       'show',
       '--no-all-versions',
       ...names,
     ]);
-    const parts = [...text.matchAll(/^(?:Pre-)?Depends: (.*)$/gm)].flatMap(([, line = '']) => line.split(','));
-    return parts.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
+    const dependencies = [...text.matchAll(/^(?:Pre-)?Depends: (.*)$/gm)].flatMap(([, line = '']) => line.split(','));
+    return dependencies.flatMap((part) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(part)?.[1] ?? []);
   }
 
-  /** The packages of all libraries that these packages need, directly or indirectly. */
-  async librariesOf(...packages: readonly string[]): Promise<string[]> {
+  /** Lists the packages of all libraries that these packages need, directly or indirectly. */
+  async listLibraries(...packages: readonly string[]): Promise<string[]> {
     const libraries = new Set<string>();
     let names: readonly string[] = packages;
     while (names.length > 0 && libraries.size < LIBRARY_PACKAGES_MAX) {
-      const next = (await this.dependenciesOf(...names)).filter(
-        (library) => LIBRARY.test(library) && !libraries.has(library),
+      const newLibraries = (await this.listDependencies(...names)).filter(
+        (library) => LIBRARY_NAME.test(library) && !libraries.has(library),
       );
-      names = [...new Set(next)];
+      names = [...new Set(newLibraries)];
       for (const library of names) libraries.add(library);
     }
     return [...libraries];
@@ -125,12 +125,14 @@ export class Apt {
     const bytes = [...stanzas.matchAll(/^Size: (\d+)$/gm)].reduce((sum, [, size]) => sum + Number(size), 0);
     this.#query.onProgress(`Fetching ${counted(files.length, 'package')}, ${(bytes / 1_000_000).toFixed(1)} MB`);
     let number = 0;
-    const onOutputLine = (line: string): void => {
+    const onStdoutLine = (line: string): void => {
       if (!line.startsWith('Get:')) return;
       number += 1;
       this.#query.onPart?.({ text: line, number, total: files.length });
     };
-    await this.#run(`fetching ${names.join(', ')}`, 'apt-get', ['-q', 'download', ...names], { onOutputLine });
+    await this.#run(`fetching ${names.join(', ')}`, 'apt-get', ['-q', 'download', ...names], {
+      onStdoutLine: onStdoutLine,
+    });
     return Promise.all(files.map(openPackage));
   }
 
@@ -138,10 +140,18 @@ export class Apt {
     task: string,
     program: string,
     args: readonly string[],
-    more: Pick<ProgramOptions, 'onOutputLine'> = {},
+    outputOptions: Pick<ProgramOptions, 'onStdoutLine'> = {},
   ): Promise<string> {
     const { directory, signal } = this.#query;
-    const settings = { directory, signal, environment: this.#environment, package: APT, task, remedy: REMEDY, ...more };
+    const settings = {
+      directory,
+      signal,
+      environment: this.#environment,
+      package: APT,
+      task,
+      remedy: REMEDY,
+      ...outputOptions,
+    };
     return (await runProgram(program, [...this.#options, ...args], settings)).toString('utf8');
   }
 }
@@ -157,18 +167,18 @@ async function listRepositories(): Promise<Repository[]> {
 }
 
 /**
- * Lines of sources.list for a release, from the mirrors that the host uses.
+ * Formats lines of sources.list for a release, from the mirrors that the host uses.
  * @throws RackError `tool-missing`; `tool-failed` if apt-get fails or the host has no lists of a
  * Debian mirror
  */
 export async function listMirrors(release: string): Promise<string[]> {
-  const lines = sourceLines(await listRepositories(), release);
+  const lines = formatSourceLines(await listRepositories(), release);
   if (lines.length > 0) return lines;
   const remedy = 'run apt-get update as root on a Debian host, or name one with --mirror';
   throw new RackError('tool-failed', `apt knows no Debian mirror, or its lists are empty: ${remedy}`);
 }
 
-function sourceLines(repositories: readonly Repository[], release: string): string[] {
+function formatSourceLines(repositories: readonly Repository[], release: string): string[] {
   const lines = repositories
     .filter(({ component }) => component === 'main')
     .map(({ uri, codename }) => {
@@ -184,12 +194,12 @@ async function writePrivateConfiguration(query: AptQuery, repositories: readonly
   for (const directory of ['lists/partial', 'cache/archives/partial', 'parts']) {
     await mkdir(join(root, directory), { recursive: true });
   }
-  const lines = sourceLines(repositories, query.release).map((line) => `${line}\n`);
+  const lines = formatSourceLines(repositories, query.release).map((line) => `${line}\n`);
   await writeFile(join(root, 'sources.list'), lines.join(''));
   await writeFile(join(root, 'status'), '');
-  const acquire = (await runProgram('apt-config', ['dump', 'Acquire'], { package: APT })).toString('utf8');
-  const otherLines = acquire.split('\n').filter((line) => !line.startsWith('Acquire::IndexTargets'));
-  const own = {
+  const acquireSettings = (await runProgram('apt-config', ['dump', 'Acquire'], { package: APT })).toString('utf8');
+  const acquireLines = acquireSettings.split('\n').filter((line) => !line.startsWith('Acquire::IndexTargets'));
+  const privateSettings = {
     'Dir::State': root,
     'Dir::State::Lists': join(root, 'lists'),
     'Dir::State::status': join(root, 'status'),
@@ -203,7 +213,9 @@ async function writePrivateConfiguration(query: AptQuery, repositories: readonly
     'APT::Architectures::': query.architecture,
     'Acquire::Languages': 'none',
   };
-  const text = [...otherLines, ...Object.entries(own).map(([key, value]) => `${key} "${value}";`)].join('\n');
+  const text = [...acquireLines, ...Object.entries(privateSettings).map(([key, value]) => `${key} "${value}";`)].join(
+    '\n',
+  );
   const file = join(root, 'apt.conf');
   await writeFile(file, `${text}\n`);
   return file;

@@ -29,28 +29,28 @@ interface BootDiskRequest {
   readonly platform: DebianPlatform;
   readonly ids: FileSystemIds;
   readonly epochSeconds: number;
-  /** A multiple of a MiB; undefined: what the system needs, plus SPARE_MIB. */
+  /** The size of the disk, a multiple of a MiB. If undefined, it is what the system needs, plus SPARE_MIB. */
   readonly bytes?: number | undefined;
   readonly onProgress: (text: string) => void;
 }
 
-/** The place of a partition, in MiB. */
-interface Place {
+/** Start and size of a partition, in MiB. */
+interface Extent {
   readonly startMib: number;
   readonly mib: number;
 }
 
 interface Layout {
-  readonly bios: Place | undefined;
-  readonly esp: Place;
-  readonly root: Place;
+  readonly bios: Extent | undefined;
+  readonly esp: Extent;
+  readonly root: Extent;
 }
 
 const MIB = 1024 * 1024;
 const SECTOR_BYTES = 512;
 const SECTORS_PER_MIB = MIB / SECTOR_BYTES;
 const BIOS_MIB = 1;
-/** FAT32, which every firmware reads, fits. */
+/** Large enough for FAT32, which every firmware reads. */
 const ESP_MIB = 64;
 /** Two partition tables, aligned. */
 const TABLES_MIB = 2;
@@ -59,16 +59,16 @@ const SPARE_MIB = 192;
 /** Space for directories and maps, as a share of the files' size. */
 const OVERHEAD = 0.06;
 const JOURNAL_MIB = 32;
-/** The options of tar without which it would extract no attributes but those of users. */
-const KEEP_ALL = ['--preserve-permissions', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
+/** Without these options, tar would extract no extended attributes except those of users. */
+const EXTRACT_ATTRIBUTES = ['--preserve-permissions', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
 /** The offset in GRUB's boot sector of the number of the core's first block. */
-const BOOT_SECTOR_BLOCK_AT = 0x5c;
+const BOOT_SECTOR_BLOCK_OFFSET = 0x5c;
 /** The offset in the core's first block of the number of the next one. */
-const CORE_BLOCK_AT = 0x1f4;
-/** The MBR's identifier and partition table follow. */
+const CORE_BLOCK_OFFSET = 0x1f4;
+/** The size of the boot code. The MBR's identifier and partition table follow it. */
 const BOOT_CODE_BYTES = 440;
 
-const TYPES = {
+const PARTITION_TYPES = {
   bios: '21686148-6449-6E6F-744E-656564454649',
   esp: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
   root: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
@@ -86,7 +86,9 @@ export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
   await mkdir(root);
   onProgress('Unpacking the system');
   try {
-    await runAsOwner('tar', ['--extract', ...KEEP_ALL, '--file', archive, '--directory', root], { package: 'tar' });
+    await runAsOwner('tar', ['--extract', ...EXTRACT_ATTRIBUTES, '--file', archive, '--directory', root], {
+      package: 'tar',
+    });
     const layout = chooseLayout(platform, await measure(root), request.bytes);
     const bytes = (layout.root.startMib + layout.root.mib + 1) * MIB;
     const image = await open(request.file, 'wx', 0o644);
@@ -108,7 +110,7 @@ export async function makeBootDisk(request: BootDiskRequest): Promise<number> {
   }
 }
 
-/** The size of a tree in MiB, with blocks of 4 KiB. */
+/** Measures the size of a tree in MiB, with blocks of 4 KiB. */
 async function measure(root: string): Promise<number> {
   const output = await runAsOwner('du', ['--summarize', '--block-size=1M', root], { package: 'coreutils' });
   const text = output.toString('latin1');
@@ -119,16 +121,16 @@ function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number 
   const bios = platform.hasBios ? { startMib: 1, mib: BIOS_MIB } : undefined;
   const esp = { startMib: 1 + (bios?.mib ?? 0), mib: ESP_MIB };
   const startMib = esp.startMib + esp.mib;
-  const needed = Math.ceil(filesMib * (1 + OVERHEAD)) + JOURNAL_MIB;
+  const neededMib = Math.ceil(filesMib * (1 + OVERHEAD)) + JOURNAL_MIB;
   const requestedMib = bytes === undefined ? undefined : Math.floor(bytes / MIB) - startMib - 1;
-  if (requestedMib !== undefined && requestedMib < needed) {
-    const least = needed + startMib + TABLES_MIB;
+  if (requestedMib !== undefined && requestedMib < neededMib) {
+    const leastMib = neededMib + startMib + TABLES_MIB;
     throw new RackError(
       'bad-argument',
-      `the system does not fit into ${Math.floor((bytes ?? 0) / MIB)} MiB: use --size ${least}M or more`,
+      `the system does not fit into ${Math.floor((bytes ?? 0) / MIB)} MiB: use --size ${leastMib}M or more`,
     );
   }
-  return { bios, esp, root: { startMib, mib: requestedMib ?? needed + SPARE_MIB } };
+  return { bios, esp, root: { startMib, mib: requestedMib ?? neededMib + SPARE_MIB } };
 }
 
 /** Derives a UUID of the disk or a partition from the root file system's. */
@@ -138,35 +140,39 @@ function deriveUuid(ids: FileSystemIds, name: string): string {
 
 /** Formats the first 16 bytes as a version 4 UUID (RFC 9562 §5.4). */
 export function formatUuid(bytes: Uint8Array): string {
-  const taken = Buffer.from(bytes.subarray(0, 16));
-  taken.writeUInt8((taken.readUInt8(6) & 0x0f) | 0x40, 6);
-  taken.writeUInt8((taken.readUInt8(8) & 0x3f) | 0x80, 8);
-  return taken.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const uuid = Buffer.from(bytes.subarray(0, 16));
+  uuid.writeUInt8((uuid.readUInt8(6) & 0x0f) | 0x40, 6);
+  uuid.writeUInt8((uuid.readUInt8(8) & 0x3f) | 0x80, 8);
+  return uuid.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 async function writeTable({ file, ids }: BootDiskRequest, layout: Layout): Promise<void> {
-  const line = (name: keyof typeof TYPES, place: Place | undefined): string =>
-    place === undefined
+  const formatPartition = (name: keyof typeof PARTITION_TYPES, extent: Extent | undefined): string =>
+    extent === undefined
       ? ''
-      : `start=${place.startMib}MiB, size=${place.mib}MiB, type=${TYPES[name]}, uuid=${deriveUuid(ids, name)}, name=${name}\n`;
-  const lines = [line('bios', layout.bios), line('esp', layout.esp), line('root', layout.root)];
+      : `start=${extent.startMib}MiB, size=${extent.mib}MiB, type=${PARTITION_TYPES[name]}, uuid=${deriveUuid(ids, name)}, name=${name}\n`;
+  const lines = [
+    formatPartition('bios', layout.bios),
+    formatPartition('esp', layout.esp),
+    formatPartition('root', layout.root),
+  ];
   const script = `label: gpt\nlabel-id: ${deriveUuid(ids, 'disk')}\n${lines.join('')}`;
   await runProgram('sfdisk', ['--quiet', file], { package: 'fdisk', input: script });
 }
 
 /**
- * Writes the loaders to the path that firmware tries and to Debian's own. The latter's GRUB
- * configuration loads that of the root file system.
+ * Writes the loaders to the path that firmware tries, and to Debian's own path. The GRUB
+ * configuration at Debian's path loads the configuration of the root file system.
  */
-async function writeEsp(request: BootDiskRequest, place: Place, root: string): Promise<void> {
+async function writeEsp(request: BootDiskRequest, extent: Extent, root: string): Promise<void> {
   const { file, platform, ids, workDir, epochSeconds } = request;
-  const { efi, grub: folder } = platform;
-  const target = `${file}@@${place.startMib}M`;
+  const { efi, grubDirectory } = platform;
+  const target = `${file}@@${extent.startMib}M`;
   const options = {
     package: 'mtools',
     environment: { SOURCE_DATE_EPOCH: String(epochSeconds), MTOOLS_SKIP_CHECK: '1' },
   };
-  const sectors = String(place.mib * SECTORS_PER_MIB);
+  const sectors = String(extent.mib * SECTORS_PER_MIB);
   const serial = ids.esp.replace('-', '');
   await runProgram(
     'mformat',
@@ -175,23 +181,23 @@ async function writeEsp(request: BootDiskRequest, place: Place, root: string): P
   );
   await runProgram('mmd', ['-i', target, '::/EFI', '::/EFI/BOOT', '::/EFI/debian'], options);
   const shim = join(root, `usr/lib/shim/shim${efi}.efi.signed`);
-  const keys = join(root, `usr/lib/shim/mm${efi}.efi.signed`);
-  const grub = join(root, `usr/lib/grub/${folder}-signed/grub${efi}.efi.signed`);
+  const mokManager = join(root, `usr/lib/shim/mm${efi}.efi.signed`);
+  const grub = join(root, `usr/lib/grub/${grubDirectory}-signed/grub${efi}.efi.signed`);
   const configuration = join(workDir, 'grub.cfg');
   await writeText(
     configuration,
     `search.fs_uuid ${ids.root} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n`,
   );
-  for (const [from, to] of [
+  for (const [source, destination] of [
     [shim, `BOOT/BOOT${efi.toUpperCase()}.EFI`],
-    [keys, `BOOT/mm${efi}.efi`],
+    [mokManager, `BOOT/mm${efi}.efi`],
     [grub, `BOOT/grub${efi}.efi`],
     [shim, `debian/shim${efi}.efi`],
-    [keys, `debian/mm${efi}.efi`],
+    [mokManager, `debian/mm${efi}.efi`],
     [grub, `debian/grub${efi}.efi`],
     [configuration, 'debian/grub.cfg'],
   ] as const) {
-    await runProgram('mcopy', ['-i', target, '-m', from, `::/EFI/${to}`], options);
+    await runProgram('mcopy', ['-i', target, '-m', source, `::/EFI/${destination}`], options);
   }
 }
 
@@ -205,33 +211,33 @@ async function writeText(path: string, text: string): Promise<void> {
 }
 
 /**
- * Writes GRUB's boot sector before the partition table, and its core into its partition. Each names
- * the block to load next.
+ * Writes GRUB's boot sector before the partition table, and its core into its partition. The boot
+ * sector and the core each contain the number of the block to load next.
  */
-async function writeBiosCode({ file }: BootDiskRequest, place: Place, root: string): Promise<void> {
-  const first = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
+async function writeBiosCode({ file }: BootDiskRequest, extent: Extent, root: string): Promise<void> {
+  const bootSector = await readFile(join(root, 'boot/grub/i386-pc/boot.img'));
   const core = await readFile(join(root, 'boot/grub/i386-pc/core.img'));
-  if (core.length > place.mib * MIB) {
+  if (core.length > extent.mib * MIB) {
     throw new RackError(
       'tool-failed',
       `GRUB's core has ${counted(core.length, 'byte')}, more than its partition holds`,
     );
   }
-  const block = BigInt(place.startMib * SECTORS_PER_MIB);
-  first.writeBigUInt64LE(block, BOOT_SECTOR_BLOCK_AT);
-  core.writeBigUInt64LE(block + 1n, CORE_BLOCK_AT);
+  const block = BigInt(extent.startMib * SECTORS_PER_MIB);
+  bootSector.writeBigUInt64LE(block, BOOT_SECTOR_BLOCK_OFFSET);
+  core.writeBigUInt64LE(block + 1n, CORE_BLOCK_OFFSET);
   const image = await open(file, 'r+');
   try {
-    await image.write(first, 0, BOOT_CODE_BYTES, 0);
-    await image.write(core, 0, core.length, place.startMib * MIB);
+    await image.write(bootSector, 0, BOOT_CODE_BYTES, 0);
+    await image.write(core, 0, core.length, extent.startMib * MIB);
   } finally {
     await image.close();
   }
 }
 
-async function writeRoot(request: BootDiskRequest, place: Place, root: string): Promise<void> {
+async function writeRoot(request: BootDiskRequest, extent: Extent, root: string): Promise<void> {
   const { file, ids, epochSeconds } = request;
-  const extended = `offset=${place.startMib * MIB},hash_seed=${ids.root},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0`;
+  const extendedOptions = `offset=${extent.startMib * MIB},hash_seed=${ids.root},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0`;
   const args = [
     '-q',
     '-F',
@@ -249,11 +255,11 @@ async function writeRoot(request: BootDiskRequest, place: Place, root: string): 
     '-O',
     '^metadata_csum_seed,^orphan_file',
     '-E',
-    extended,
+    extendedOptions,
     '-d',
     root,
     file,
-    `${place.mib}M`,
+    `${extent.mib}M`,
   ];
   await runAsOwner('mke2fs', args, {
     package: 'e2fsprogs',

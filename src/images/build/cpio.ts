@@ -28,7 +28,7 @@ const TRAILER = 'TRAILER!!!';
 const HEADER_BYTES = 110;
 const MAGIC = '070701';
 const ALIGNMENT = 4;
-/** Archives are padded to such blocks, as by cpio(1). */
+/** Archives are padded to a multiple of this, as by cpio(1). */
 const BLOCK_BYTES = 512;
 /** The size field has eight hexadecimal digits. */
 const DATA_BYTES_MAX = 0xffff_ffff;
@@ -49,7 +49,7 @@ const PATH_PATTERN = /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[^\0]+$/;
  * `..` or a zero byte: a bug of the caller
  */
 export function encodeCpio(entries: readonly CpioEntry[], present: ReadonlySet<string> = new Set()): Uint8Array {
-  const sorted = withParents(entries, present).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const sorted = addParents(entries, present).sort((a, b) => (a.path < b.path ? -1 : 1));
   const parts: Uint8Array[] = [];
   let inode = 0;
   for (const entry of sorted) {
@@ -108,20 +108,21 @@ function padding(length: number, alignment: number): Uint8Array {
   return new Uint8Array((alignment - (length % alignment)) % alignment);
 }
 
-function withParents(entries: readonly CpioEntry[], present: ReadonlySet<string>): CpioEntry[] {
-  const all = new Map<string, CpioEntry>();
+function addParents(entries: readonly CpioEntry[], present: ReadonlySet<string>): CpioEntry[] {
+  const byPath = new Map<string, CpioEntry>();
   for (const entry of entries) {
     if (!PATH_PATTERN.test(entry.path)) throw new Error(`cpio: not a relative path: ${JSON.stringify(entry.path)}`);
-    if (all.has(entry.path)) throw new Error(`cpio: twice in one archive: ${entry.path}`);
-    all.set(entry.path, entry);
+    if (byPath.has(entry.path)) throw new Error(`cpio: twice in one archive: ${entry.path}`);
+    byPath.set(entry.path, entry);
   }
   for (const { path } of entries) {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       const parent = path.slice(0, end);
-      if (!all.has(parent) && !present.has(parent)) all.set(parent, { kind: 'directory', path: parent, mode: 0o755 });
+      if (!byPath.has(parent) && !present.has(parent))
+        byPath.set(parent, { kind: 'directory', path: parent, mode: 0o755 });
     }
   }
-  return [...all.values()];
+  return [...byPath.values()];
 }
 
 /** Reads the paths of an archive that arrives in pieces; keeps only these. */
@@ -132,64 +133,64 @@ export class CpioPathReader {
   #head = new Uint8Array(0);
   /** The length of the header, or of header and name once the header was read. */
   #headBytes = HEADER_BYTES;
-  #entryAt = 0;
+  #entryOffset = 0;
   /** Remaining bytes of the previous entry's content. */
-  #skip = 0;
-  #taken = 0;
+  #skipBytes = 0;
+  #receivedBytes = 0;
   #outcome: Decoded<ReadonlySet<string>> | undefined;
 
-  take(piece: Uint8Array): void {
-    this.#taken += piece.length;
-    for (let at = 0; at < piece.length && this.#outcome === undefined; ) {
-      if (this.#skip > 0) {
-        const passed = Math.min(this.#skip, piece.length - at);
-        this.#skip -= passed;
-        at += passed;
+  write(piece: Uint8Array): void {
+    this.#receivedBytes += piece.length;
+    for (let offset = 0; offset < piece.length && this.#outcome === undefined; ) {
+      if (this.#skipBytes > 0) {
+        const skippedBytes = Math.min(this.#skipBytes, piece.length - offset);
+        this.#skipBytes -= skippedBytes;
+        offset += skippedBytes;
         continue;
       }
-      const part = piece.subarray(at, at + this.#headBytes - this.#head.length);
-      this.#head = Buffer.concat([this.#head, part]);
-      at += part.length;
+      const headPart = piece.subarray(offset, offset + this.#headBytes - this.#head.length);
+      this.#head = Buffer.concat([this.#head, headPart]);
+      offset += headPart.length;
       if (this.#head.length < this.#headBytes) return;
       if (this.#headBytes === HEADER_BYTES) this.#readHeader();
       else this.#readName();
     }
   }
 
-  /** Call it after `take` has received the whole archive. */
+  /** Returns the paths. Call it after `write` has received the whole archive. */
   finish(): Decoded<ReadonlySet<string>> {
-    return this.#outcome ?? faulty({ code: 'truncated', offset: this.#taken, field: 'trailer' });
+    return this.#outcome ?? faulty({ code: 'truncated', offset: this.#receivedBytes, field: 'trailer' });
   }
 
   #readHeader(): void {
-    const name = this.#field(NAME_BYTES_FIELD);
-    if (name === undefined) this.#fail('header of an entry');
-    else if (name < 1 || name > NAME_BYTES_MAX) this.#fail('length of a name');
-    else this.#headBytes = align(HEADER_BYTES + name);
+    const nameBytes = this.#readField(NAME_BYTES_FIELD);
+    if (nameBytes === undefined) this.#fail('header of an entry');
+    else if (nameBytes < 1 || nameBytes > NAME_BYTES_MAX) this.#fail('length of a name');
+    else this.#headBytes = align(HEADER_BYTES + nameBytes);
   }
 
   #readName(): void {
-    const [nameBytes = 0, dataBytes = 0] = [this.#field(NAME_BYTES_FIELD), this.#field(DATA_BYTES_FIELD)];
+    const [nameBytes = 0, dataBytes = 0] = [this.#readField(NAME_BYTES_FIELD), this.#readField(DATA_BYTES_FIELD)];
     const name = Buffer.from(this.#head).toString('utf8', HEADER_BYTES, HEADER_BYTES + nameBytes - 1);
     this.#pathBytes += nameBytes;
     if (name === TRAILER) this.#outcome = decoded(this.#paths);
     else if (this.#pathBytes > PATHS_BYTES_MAX) this.#fail('number of entries');
     else this.#paths.add(name.replace(/^(\.?\/)+/, ''));
-    this.#skip = align(dataBytes);
-    this.#entryAt += this.#headBytes + this.#skip;
+    this.#skipBytes = align(dataBytes);
+    this.#entryOffset += this.#headBytes + this.#skipBytes;
     this.#head = new Uint8Array(0);
     this.#headBytes = HEADER_BYTES;
   }
 
-  /** Undefined: these bytes are not a header. */
-  #field(index: number): number | undefined {
+  /** Reads a field of the header. Undefined if the bytes are not a header. */
+  #readField(index: number): number | undefined {
     const header = Buffer.from(this.#head).toString('latin1', 0, HEADER_BYTES);
     if (!/^070701[0-9A-Fa-f]{104}$/.test(header)) return undefined;
     return Number.parseInt(header.slice(6 + index * 8, 14 + index * 8), 16);
   }
 
   #fail(field: string): void {
-    this.#outcome = faulty({ code: 'bad-value', offset: this.#entryAt, field });
+    this.#outcome = faulty({ code: 'bad-value', offset: this.#entryOffset, field });
   }
 }
 

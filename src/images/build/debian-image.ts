@@ -2,7 +2,7 @@
 //
 //   check ─▶ programs? space? ─▶ buildDebianRoot (mmdebstrap) ─▶ makeBootDisk (sfdisk, mtools, mke2fs) ─▶ the caller adds it to the store
 //
-// 1. All files but the packages are in one directory, which the caller always removes.
+// 1. Except for the packages, all files are in one directory, which the caller always removes.
 // 2. With the same SOURCE_DATE_EPOCH and mirrors, all builds have the same identifiers and times;
 //    the order of files may differ.
 
@@ -17,9 +17,9 @@ import { asWorkDirError, buildDebianRoot, checkDebianRequest, type DebianRequest
 interface DebianImageRequest extends DebianRequest {
   /** Holds gigabytes: the image and all intermediate files. */
   readonly workDir: string;
-  /** Undefined: `makeBootDisk` chooses. */
+  /** The size of the disk in bytes. If undefined, `makeBootDisk` chooses it. */
   readonly bytes?: number | undefined;
-  /** Programs are looked up here; undefined: `searchPath()`. */
+  /** The PATH in which programs are looked up. If undefined, `searchPath()`. */
   readonly path?: string | undefined;
 }
 
@@ -32,12 +32,12 @@ interface DebianImage {
 const SPARE_BYTES = 4 * 1024 ** 3;
 
 /** The programs of the build, without those that every Debian has (tar, du). */
-export const debianImagePrograms = (isByRoot: boolean): readonly NeededProgram[] => [
+export const debianImagePrograms = (runsAsRoot: boolean): readonly NeededProgram[] => [
   { program: 'mmdebstrap', package: 'mmdebstrap' },
   { program: 'sfdisk', package: 'fdisk' },
   ...['mformat', 'mmd', 'mcopy'].map((program) => ({ program, package: 'mtools' })),
   { program: 'mke2fs', package: 'e2fsprogs' },
-  ...(isByRoot ? [] : [{ program: 'newuidmap', package: 'uidmap' }]),
+  ...(runsAsRoot ? [] : [{ program: 'newuidmap', package: 'uidmap' }]),
 ];
 
 /**

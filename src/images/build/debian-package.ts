@@ -19,7 +19,7 @@ export interface DebianPackage {
   readonly name: string;
   readonly version: string;
   readonly architecture: string;
-  /** Of the whole file, hexadecimal. */
+  /** The hash of the whole file, hexadecimal. */
   readonly sha256: string;
 }
 
@@ -42,40 +42,41 @@ export async function openPackage(file: string): Promise<DebianPackage> {
   return { file, name, version, architecture, sha256: await hashPackage(file) };
 }
 
-/** @throws RackError `cancelled` if the signal ends it */
+/** Unpacks packages into one directory. @throws RackError `cancelled` if the signal aborts */
 export async function unpackPackages(
   packages: readonly DebianPackage[],
   directory: string,
   { onProgress, onPart, signal }: BuildReports & { readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   onProgress(`Unpacking ${counted(packages.length, 'package')}`);
-  for (const [at, { file, name, version }] of packages.entries()) {
-    onPart?.({ text: `Unpacking ${name} ${version}`, number: at + 1, total: packages.length });
+  for (const [index, { file, name, version }] of packages.entries()) {
+    onPart?.({ text: `Unpacking ${name} ${version}`, number: index + 1, total: packages.length });
     await unpackPackage(file, directory);
     if (signal?.aborted === true) throw new RackError('cancelled', 'the import was stopped');
   }
 }
 
-/** Makes the directory if it is missing; it may contain other packages. */
+/** Unpacks a package. Makes the directory if it is missing. The directory may contain other packages. */
 export async function unpackPackage(file: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await runProgram('dpkg-deb', ['--extract', file, directory], DPKG);
-  // The next package's unpacking follows links.
+  // Unpacking the next package would follow these links.
   await confineLinks(directory);
 }
 
 /**
  * Rewrites links below `root` to lead where they would if `root` were a system's root. A rewritten
- * target has no `..` after a name, so confined links in its path cannot lead out either.
+ * target has no `..` after a name. So it stays inside, even if its path contains other rewritten
+ * links.
  */
 async function confineLinks(root: string): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     if (!entry.isSymbolicLink()) continue;
     const path = join(entry.parentPath, entry.name);
     const target = await readlink(path);
-    // As in a root, `..` of `root` is `root` itself.
-    const inside = normalize(target.startsWith('/') ? target : join('/', relative(root, dirname(path)), target));
-    const confined = relative(dirname(path), join(root, inside)) || '.';
+    // As at the root of a system, `..` of `root` is `root` itself.
+    const pathInRoot = normalize(target.startsWith('/') ? target : join('/', relative(root, dirname(path)), target));
+    const confined = relative(dirname(path), join(root, pathInRoot)) || '.';
     if (confined === target) continue;
     await rm(path);
     await symlink(confined, path);

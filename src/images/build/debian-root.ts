@@ -14,49 +14,53 @@ import { counted } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { listMirrors } from './apt.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
-import { followTenths } from './tenths.ts';
+import { createTenthsReporter } from './tenths.ts';
 
 // Reads the progress from the lines of `mmdebstrap --verbose`: its own steps, and those of apt and dpkg.
 //
 // Sources: mmdebstrap(1) 1.3.5, apt-get(8), dpkg(1), as they print in the language C.
 
-const STEP = /^I: ((?:running apt|downloading|extracting|installing|creating|cleaning).*?)\.*$/;
-/** apt prints it before each round of packages. */
-const ROUND = /^\d+ upgraded, (\d+) newly installed,/;
-const FETCHED = /^Get:\d+ /;
-/** dpkg prints both for each package. */
-const INSTALLED = /^(?:Unpacking|Setting up) /;
+const STEP_LINE = /^I: ((?:running apt|downloading|extracting|installing|creating|cleaning).*?)\.*$/;
+/** The line that apt prints before each round of packages. */
+const ROUND_LINE = /^\d+ upgraded, (\d+) newly installed,/;
+const FETCHED_LINE = /^Get:\d+ /;
+/** dpkg prints both kinds of lines for each package. */
+const INSTALLED_LINE = /^(?:Unpacking|Setting up) /;
 
-/** Turns lines into sentences: each step, and each tenth of a round's packages. */
+/**
+ * Turns lines into sentences for a person: one for each step, and one for each tenth of a round's
+ * packages.
+ */
 export class DebianProgress {
-  /** Of the round; 0 before the first. */
+  /** The packages of the current round. 0 before the first round. */
   #packages = 0;
   #fetched = 0;
-  /** Unpacked, and set up: two for each package. */
+  /** Counts packages when they are unpacked and when they are set up, so each counts twice. */
   #installed = 0;
-  #reachFetched = followTenths();
-  #reachInstalled = followTenths();
+  #fetchedPercentToReport = createTenthsReporter();
+  #installedPercentToReport = createTenthsReporter();
 
   read(line: string): string | undefined {
-    const step = STEP.exec(line)?.[1];
+    const step = STEP_LINE.exec(line)?.[1];
     if (step !== undefined) return `${step[0]?.toUpperCase()}${step.slice(1)}`;
-    const packages = ROUND.exec(line)?.[1];
-    if (packages !== undefined) this.#begin(Number(packages));
+    const packages = ROUND_LINE.exec(line)?.[1];
+    if (packages !== undefined) this.#beginRound(Number(packages));
     else if (this.#packages === 0) return undefined;
-    else if (FETCHED.test(line)) return this.#text('Downloaded', this.#reachFetched(++this.#fetched, this.#packages));
-    else if (INSTALLED.test(line))
-      return this.#text('Installed', this.#reachInstalled(++this.#installed, 2 * this.#packages));
+    else if (FETCHED_LINE.test(line))
+      return this.#formatPercent('Downloaded', this.#fetchedPercentToReport(++this.#fetched, this.#packages));
+    else if (INSTALLED_LINE.test(line))
+      return this.#formatPercent('Installed', this.#installedPercentToReport(++this.#installed, 2 * this.#packages));
     return undefined;
   }
 
-  #begin(packages: number): void {
+  #beginRound(packages: number): void {
     this.#packages = packages;
     [this.#fetched, this.#installed] = [0, 0];
-    [this.#reachFetched, this.#reachInstalled] = [followTenths(), followTenths()];
+    [this.#fetchedPercentToReport, this.#installedPercentToReport] = [createTenthsReporter(), createTenthsReporter()];
   }
 
-  #text(done: string, percent: number | undefined): string | undefined {
-    return percent === undefined ? undefined : `${done} ${percent} % of ${counted(this.#packages, 'package')}`;
+  #formatPercent(action: string, percent: number | undefined): string | undefined {
+    return percent === undefined ? undefined : `${action} ${percent} % of ${counted(this.#packages, 'package')}`;
   }
 }
 
@@ -65,7 +69,7 @@ export interface DebianRequest {
   readonly arch: string;
   readonly cloudInit: boolean;
   readonly packages: readonly string[];
-  /** Each a URL or a line of sources.list; empty: the mirrors of this host. */
+  /** URLs, or lines of sources.list. If empty, the mirrors of this host are used. */
   readonly mirrors: readonly string[];
   readonly cacheDir: string;
   /** The timestamp of all built files. */
@@ -76,7 +80,7 @@ export interface DebianRequest {
 /** Identifiers of file systems, used in the system's configuration. */
 export interface FileSystemIds {
   readonly root: string;
-  /** `1234-ABCD`. */
+  /** The serial of the EFI system partition, such as `1234-ABCD`. */
   readonly esp: string;
 }
 
@@ -84,10 +88,10 @@ export interface FileSystemIds {
 export interface DebianPlatform {
   readonly efi: 'x64' | 'aa64' | 'ia32';
   /** The directory of GRUB's modules for UEFI, below `usr/lib/grub`. */
-  readonly grub: string;
+  readonly grubDirectory: string;
   readonly console: string;
   readonly packages: readonly string[];
-  /** True if its machines may boot with BIOS. */
+  /** True if machines of the architecture may boot with BIOS. */
   readonly hasBios: boolean;
 }
 
@@ -96,7 +100,7 @@ export const DEBIAN_PLATFORMS: ReadonlyMap<string, DebianPlatform> = new Map([
     'amd64',
     {
       efi: 'x64',
-      grub: 'x86_64-efi',
+      grubDirectory: 'x86_64-efi',
       console: 'ttyS0,115200n8',
       packages: ['linux-image-amd64', 'grub-pc-bin', 'grub-efi-amd64-signed', 'shim-signed'],
       hasBios: true,
@@ -106,7 +110,7 @@ export const DEBIAN_PLATFORMS: ReadonlyMap<string, DebianPlatform> = new Map([
     'arm64',
     {
       efi: 'aa64',
-      grub: 'arm64-efi',
+      grubDirectory: 'arm64-efi',
       console: 'ttyAMA0',
       packages: ['linux-image-arm64', 'grub-efi-arm64-signed', 'shim-signed'],
       hasBios: false,
@@ -116,9 +120,9 @@ export const DEBIAN_PLATFORMS: ReadonlyMap<string, DebianPlatform> = new Map([
     'i386',
     {
       efi: 'ia32',
-      grub: 'i386-efi',
+      grubDirectory: 'i386-efi',
       console: 'ttyS0,115200n8',
-      // As in the environment, the kernel that runs without PAE, too.
+      // The kernel that also runs without PAE, as in the environment.
       packages: ['linux-image-686', 'grub-pc-bin', 'grub-efi-ia32-signed', 'shim-signed'],
       hasBios: true,
     },
@@ -148,8 +152,8 @@ const PACKAGES = [
   'less',
 ];
 const CLOUD_INIT_PACKAGES = ['cloud-init'];
-/** Drivers that servers do not need; together a third of the kernel's package. */
-const DRIVERS_LEFT_OUT = [
+/** Drivers that servers do not need. Together they are a third of the kernel's package. */
+const OMITTED_DRIVERS = [
   'sound',
   'drivers/media',
   'drivers/staging',
@@ -166,10 +170,10 @@ const DRIVERS_LEFT_OUT = [
   'drivers/input/touchscreen',
   ...['amd', 'i915', 'nouveau', 'radeon', 'gma500', 'vmwgfx'].map((name) => `drivers/gpu/drm/${name}`),
 ];
-const PATHS_LEFT_OUT = [
+const OMITTED_PATHS = [
   ...['man', 'info', 'locale', 'doc'].map((name) => `path-exclude=/usr/share/${name}/*`),
   ...['locale/locale.alias', 'doc/*/copyright'].map((name) => `path-include=/usr/share/${name}`),
-  ...DRIVERS_LEFT_OUT.flatMap((name) =>
+  ...OMITTED_DRIVERS.flatMap((name) =>
     ['', '/usr'].map((base) => `path-exclude=${base}/lib/modules/*/kernel/${name}/*`),
   ),
 ];
@@ -178,7 +182,7 @@ const PACKAGE_NAME = /^[a-z0-9][a-z0-9+.-]{1,99}$/;
 const MIRROR_URL = /^https?:\/\/[A-Za-z0-9._~:[\]/%+-]+$/;
 const MIRROR_LINE =
   /^deb (?:\[[A-Za-z0-9=,./ _+-]+\] )?https?:\/\/[A-Za-z0-9._~:[\]/%+-]+ [a-z0-9/._-]+(?: [a-z0-9-]+)+$/;
-/** Bound on the packages, and on the mirrors. */
+/** Bound on the requested packages, and on the mirrors. */
 const NAMES_MAX = 200;
 const BUILD_MINUTES_MAX = 60;
 const MMDEBSTRAP = 'mmdebstrap';
@@ -202,12 +206,13 @@ export function checkDebianRequest(
       `${JSON.stringify(release)} is not a Debian release such as bookworm or trixie`,
     );
   }
-  const wrong = packages.find((name) => !PACKAGE_NAME.test(name));
-  if (wrong !== undefined) throw new RackError('bad-argument', `${JSON.stringify(wrong)} is not a package name`);
-  const odd = mirrors.find((mirror) => !MIRROR_URL.test(mirror) && !MIRROR_LINE.test(mirror));
-  if (odd !== undefined) {
+  const invalidPackage = packages.find((name) => !PACKAGE_NAME.test(name));
+  if (invalidPackage !== undefined)
+    throw new RackError('bad-argument', `${JSON.stringify(invalidPackage)} is not a package name`);
+  const invalidMirror = mirrors.find((mirror) => !MIRROR_URL.test(mirror) && !MIRROR_LINE.test(mirror));
+  if (invalidMirror !== undefined) {
     const rule = 'a URL (http://mirror.example/debian) or a line of sources.list, without a password';
-    throw new RackError('bad-argument', `${JSON.stringify(withoutUser(odd))} is not a mirror: use ${rule}`);
+    throw new RackError('bad-argument', `${JSON.stringify(withoutUser(invalidMirror))} is not a mirror: use ${rule}`);
   }
   if (packages.length > NAMES_MAX || mirrors.length > NAMES_MAX) {
     throw new RackError('bad-argument', `name at most ${NAMES_MAX} packages and ${NAMES_MAX} mirrors`);
@@ -245,7 +250,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     efi: platform.efi,
     console: platform.console,
     cloud_init: request.cloudInit ? 'yes' : 'no',
-    left_out: PATHS_LEFT_OUT.join('\n'),
+    left_out: OMITTED_PATHS.join('\n'),
   };
   const assignments = Object.entries(values).map(([name, value]) => `${name}='${value}'\n`);
   const args = [
@@ -254,12 +259,12 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     '--verbose',
     `--architectures=${arch}`,
     '--format=tar',
-    // The running kernel makes device nodes; mmdebstrap cannot without root.
+    // The running kernel makes device nodes. Without root, mmdebstrap cannot make them.
     '--skip=essential/unlink,output/mknod',
-    // It would ask arch-test, which few hosts have.
+    // The check would need arch-test, which few hosts have.
     ...(isNative(arch) ? ['--skip=check/qemu'] : []),
     `--include=${[...new Set(names)].join(',')}`,
-    ...['force-unsafe-io', ...PATHS_LEFT_OUT].map((option) => `--dpkgopt=${option}`),
+    ...['force-unsafe-io', ...OMITTED_PATHS].map((option) => `--dpkgopt=${option}`),
     '--aptopt=Acquire::Languages "none"',
     '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
     `--setup-hook=sync-in ${quote(cacheDir)} /var/cache/apt/archives`,
@@ -272,8 +277,8 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   onProgress(`Building Debian ${release} for ${arch} from ${[...new Set(mirrors.map(findMirrorUrl))].join(', ')}`);
   try {
     const options = buildOptions(request);
-    // As root, mmdebstrap mounts /proc, /sys and /dev in the new root: none stays mounted, even if
-    // it is killed.
+    // As root, mmdebstrap mounts /proc, /sys and /dev in the new root. In a mount namespace of its
+    // own, none stays mounted, even if it is killed.
     await (isRootUser()
       ? runProgram('unshare', ['--mount', MMDEBSTRAP, ...args], options)
       : runProgram(MMDEBSTRAP, args, options));
@@ -284,27 +289,28 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
   }
 }
 
-/** unshare(1) complains so where the kernel refuses a namespace: in a chroot, and in most containers. */
-const UNSHARE = /^unshare: /;
-/** mmdebstrap complains so if this host cannot run programs of the architecture. */
-const FOREIGN = /can neither be executed natively nor via qemu/;
-const ELSEWHERE =
+/** What unshare(1) prints where the kernel refuses a namespace, as in a chroot and in most containers. */
+const UNSHARE_REFUSED = /^unshare: /;
+/** What mmdebstrap prints if this host cannot run programs of the architecture. */
+const FOREIGN_REFUSED = /can neither be executed natively nor via qemu/;
+const NAMESPACE_REMEDY =
   'this host refuses the namespaces that the build needs, as in a chroot or a container: run it on a host of its own, or in a virtual machine';
 
-/** apt complains so if the mirrors answer, but lack the release. */
-const NO_RELEASE = /does not have a Release file/;
+/** What apt prints if the mirrors answer, but lack the release. */
+const RELEASE_MISSING = /does not have a Release file/;
 
-/** The remedy for the errors of a build, in one line. */
+/** Writes the remedy for an error of a build, in one line. */
 export function buildRemedy(why: string, { release, arch }: Pick<DebianRequest, 'release' | 'arch'>): string {
   const install = 'sudo apt-get install qemu-user-static binfmt-support arch-test';
-  const foreign = isNative(arch) ? '' : `. For ${arch} it also needs: ${install}`;
-  const rootless = isRootUser()
+  const foreignHint = isNative(arch) ? '' : `. For ${arch} it also needs: ${install}`;
+  const rootlessHint = isRootUser()
     ? ''
     : '. Without root it needs the package uidmap and a range for this user in /etc/subuid; or run this as root';
-  if (UNSHARE.test(why)) return ELSEWHERE;
-  if (FOREIGN.test(why)) return `to run the programs of ${arch} here: ${install}`;
-  if (NO_RELEASE.test(why)) return `check the name ${release}, or name mirrors that have this release with --mirror`;
-  return `check that this host reaches the mirrors, or name others with --mirror${foreign}${rootless}`;
+  if (UNSHARE_REFUSED.test(why)) return NAMESPACE_REMEDY;
+  if (FOREIGN_REFUSED.test(why)) return `to run the programs of ${arch} here: ${install}`;
+  if (RELEASE_MISSING.test(why))
+    return `check the name ${release}, or name mirrors that have this release with --mirror`;
+  return `check that this host reaches the mirrors, or name others with --mirror${foreignHint}${rootlessHint}`;
 }
 
 function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest): ProgramOptions {
@@ -315,9 +321,9 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
     task: `building Debian ${release}`,
     remedy: (why) => buildRemedy(why, { release, arch }),
     minutesMax: BUILD_MINUTES_MAX,
-    onLine: (line) => {
-      const news = progress.read(line);
-      if (news !== undefined) onProgress(news);
+    onStderrLine: (line) => {
+      const sentence = progress.read(line);
+      if (sentence !== undefined) onProgress(sentence);
     },
   };
 }
@@ -325,8 +331,8 @@ function buildOptions({ release, arch, epochSeconds, onProgress }: DebianRequest
 export const isRootUser = (): boolean => process.getuid?.() === 0;
 
 /**
- * True if the kernel of this host runs programs of the architecture itself: Debian's for amd64 runs
- * those of i386, too.
+ * True if the kernel of this host runs programs of the architecture itself. Debian's kernel for
+ * amd64 also runs programs of i386.
  */
 const isNative = (arch: string): boolean =>
   process.arch === 'x64' ? arch === 'amd64' || arch === 'i386' : arch === process.arch;
@@ -340,7 +346,7 @@ function quote(path: string): string {
   return `'${path}'`;
 }
 
-/** Turns a file error into a RackError with the remedy; other errors pass unchanged. */
+/** Turns a file error into a RackError with the remedy. Returns other errors unchanged. */
 export function asWorkDirError(error: unknown, directory: string): unknown {
   const code = osErrorCode(error);
   if (error instanceof RackError || code === undefined || !/^E[A-Z]+$/.test(code)) return error;

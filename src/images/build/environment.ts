@@ -4,11 +4,11 @@
 // Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of
 // Linux; RFC 1952 for gzip.
 //
-// 1. The same packages give the same bytes, except that the host's compressor may differ: so the
-//    manifest also has the hash of the uncompressed archive.
+// 1. The same packages give the same bytes, except that the host's compressor may differ. The
+//    manifest therefore also has the hash of the uncompressed archive.
 // 2. Modules are not stripped: Secure Boot needs their signature.
 // 3. Kernel and initrd are published together or not at all.
-// 4. Nothing is built while files of a person are in its place.
+// 4. Nothing is built if the directory of the environment contains files of a person.
 
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -23,30 +23,30 @@ import type { BuildReports } from './build-reports.ts';
 import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
-import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
+import { buildIpmiToolEntries, hasIpmiTool, listIpmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
 import {
+  findFirstExisting,
   findKernel,
-  firstExisting,
   type KernelFiles,
   listModules,
   readModule,
   readModuleInfo,
 } from './kernel-package.ts';
 import {
+  EXCLUDED_MODULE_DIRECTORIES,
   MODULE_DIRECTORIES,
-  MODULE_DIRECTORIES_WITHOUT,
   MODULE_NAMES,
-  MODULES_WITH_FIRMWARE,
+  MODULES_NEEDING_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
-import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
+import { listToolPackages, makeToolArchive, type ToolArchive } from './tool-archive.ts';
 
 /**
  * The programs that a deployment needs and busybox lacks, each with its package. They form an
  * archive next to the initrd, which only machines that are deployed or rescued fetch.
  */
-const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
+const DEPLOY_PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['zstd', 'zstd'],
   ['sfdisk', 'fdisk'],
   ['mke2fs', 'e2fsprogs'],
@@ -54,10 +54,10 @@ const PROGRAMS: readonly (readonly [program: string, name: string])[] = [
   ['resize2fs', 'e2fsprogs'],
 ];
 /**
- * Further ones, each included if its package is given. Without them, xfs cannot grow, and archives
- * and squashfs with the roots of systems, and laid-out disks cannot be deployed.
+ * Further programs. Each is included if its package is given. Without them, xfs cannot grow, and
+ * neither archives and squashfs with the roots of systems nor laid-out disks can be deployed.
  */
-const OPTIONAL_PROGRAMS: typeof PROGRAMS = [
+const OPTIONAL_PROGRAMS: typeof DEPLOY_PROGRAMS = [
   ['xfs_growfs', 'xfsprogs'],
   ['tar', 'tar'],
   ['unsquashfs', 'squashfs-tools'],
@@ -67,12 +67,13 @@ const OPTIONAL_PROGRAMS: typeof PROGRAMS = [
   ['mkfs.btrfs', 'btrfs-progs'],
   ['grep', 'grep'],
 ];
-const listPackages = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
-const PACKAGES = listPackages(PROGRAMS);
+const listPackages = (programs: typeof DEPLOY_PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
+const DEPLOY_PACKAGES = listPackages(DEPLOY_PROGRAMS);
 
 /**
- * Has the programs for logging in to the ephemeral environment: dropbear's server and the generator
- * of its host key. A separate archive, which a machine fetches only if a login is allowed.
+ * The package with the programs for logging in to the ephemeral environment: dropbear's server and
+ * the generator of its host key. They form a separate archive, which a machine fetches only if a
+ * login is allowed.
  */
 const LOGIN_PACKAGE = 'dropbear-bin';
 
@@ -91,7 +92,7 @@ export interface EnvironmentRequest extends BuildReports {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The environment to build, and the check of its place. */
+/** The environment to build, and the check whether its directory may be replaced. */
 export interface BuildRequest extends EnvironmentRequest {
   readonly mayReplace: ReplacementCheck;
   readonly publish?: Publisher | undefined;
@@ -116,8 +117,8 @@ const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 export async function buildEnvironment(request: BuildRequest): Promise<Publication> {
   checkNames(request);
   const { tree, arch, release, mayReplace } = request;
-  const place = join(arch, 'generic', release, 'commissioning');
-  const directory = join(tree, place);
+  const environmentPath = join(arch, 'generic', release, 'commissioning');
+  const directory = join(tree, environmentPath);
   mayReplace(directory);
   await mkdir(request.workDir, { recursive: true });
   const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
@@ -130,12 +131,12 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
     const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
     if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
     request.onProgress(`Packing ${counted(modules.length, 'driver')} for Linux ${kernel.version}`);
-    const tools = await makeTools(request, packages, unpacked, place);
+    const tools = await makeTools(request, packages, unpacked, environmentPath);
     const archive = encodeCpio([
-      ...(await systemEntries(unpacked)),
-      ...(await moduleEntries(kernel, modules)),
-      ...(await firmwareEntries(firmware, modules)),
-      ...(withIpmi ? await ipmiToolEntries(unpacked) : []),
+      ...(await buildSystemEntries(unpacked)),
+      ...(await buildModuleEntries(kernel, modules)),
+      ...(await buildFirmwareEntries(firmware, modules)),
+      ...(withIpmi ? await buildIpmiToolEntries(unpacked) : []),
       ...tools.map(({ entry }) => entry),
     ]);
     const images = [
@@ -153,7 +154,7 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
       modules: modules.map(({ info }) => info.name),
     });
     if (request.publish === undefined) await publishDirectory(directory, [...images, manifest], mayReplace);
-    else await request.publish(place, [...images, manifest]);
+    else await request.publish(environmentPath, [...images, manifest]);
     return { directory, files: [...files, describeFile(manifest)] };
   } finally {
     await rm(unpacked, { recursive: true, force: true });
@@ -168,9 +169,9 @@ async function makeTools(
 ): Promise<readonly ToolArchive[]> {
   const names = packages.map(({ name }) => name);
   const tools: ToolArchive[] = [];
-  if (PACKAGES.every((name) => names.includes(name))) {
+  if (DEPLOY_PACKAGES.every((name) => names.includes(name))) {
     const optional = OPTIONAL_PROGRAMS.filter(([, name]) => names.includes(name));
-    const programs = [...PROGRAMS, ...optional].map(([program]) => program);
+    const programs = [...DEPLOY_PROGRAMS, ...optional].map(([program]) => program);
     tools.push(await makeToolArchive({ unpacked, directory, name: 'tools', programs }));
   } else onProgress('Omitting the tools for deploying: zstd, fdisk or e2fsprogs is missing');
   if (names.includes(LOGIN_PACKAGE))
@@ -191,14 +192,17 @@ export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>
   }
 }
 
-/** The packages to build from, kernel first; apt fetches them if none are given. */
+/** Chooses the packages to build from, with the kernel first. If none are given, apt fetches them. */
 async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
   const packages = request.packages
     ? await Promise.all(request.packages.map(openPackage))
     : await fetchPackages(request);
-  const wrong = packages.find(({ architecture }) => architecture !== request.arch && architecture !== 'all');
-  if (wrong !== undefined) {
-    throw new RackError('bad-argument', `${wrong.file} is for ${wrong.architecture}; use packages for ${request.arch}`);
+  const unsuitable = packages.find(({ architecture }) => architecture !== request.arch && architecture !== 'all');
+  if (unsuitable !== undefined) {
+    throw new RackError(
+      'bad-argument',
+      `${unsuitable.file} is for ${unsuitable.architecture}; use packages for ${request.arch}`,
+    );
   }
   const kernels = packages.filter(({ name }) => name.startsWith('linux-image-'));
   const busyboxes = packages.filter(({ name }) => name === 'busybox-static');
@@ -209,36 +213,36 @@ async function choosePackages(request: EnvironmentRequest): Promise<DebianPackag
         `${busyboxes.length} among: ${packages.map(({ name }) => name).join(', ') || 'no packages'}`,
     );
   }
-  const rest = packages.filter((candidate) => !kernels.includes(candidate) && !busyboxes.includes(candidate));
-  return [...kernels, ...busyboxes, ...rest.sort((a, b) => (a.name < b.name ? -1 : 1))];
+  const otherPackages = packages.filter((candidate) => !kernels.includes(candidate) && !busyboxes.includes(candidate));
+  return [...kernels, ...busyboxes, ...otherPackages.sort((a, b) => (a.name < b.name ? -1 : 1))];
 }
 
 async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
   const { arch: architecture, release, onProgress, onPart } = request;
   const directory = join(request.workDir, 'packages');
   const apt = await Apt.open({ architecture, release, directory, onProgress, onPart });
-  const meta = kernelPackage(architecture);
-  const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
+  const metaPackage = kernelPackage(architecture);
+  const kernel = (await apt.listDependencies(metaPackage)).find((name) => name.startsWith('linux-image-'));
   if (kernel === undefined)
-    throw new RackError('tool-failed', `the package ${meta} of ${release} depends on no kernel`);
+    throw new RackError('tool-failed', `the package ${metaPackage} of ${release} depends on no kernel`);
   return apt.download([
     kernel,
     'busybox-static',
     ...new Set([
-      ...(await ipmiToolPackages(apt)),
-      ...(await toolPackages(apt, [...PACKAGES, ...listPackages(OPTIONAL_PROGRAMS), LOGIN_PACKAGE])),
+      ...(await listIpmiToolPackages(apt)),
+      ...(await listToolPackages(apt, [...DEPLOY_PACKAGES, ...listPackages(OPTIONAL_PROGRAMS), LOGIN_PACKAGE])),
     ]),
   ]);
 }
 
-/** Compressed, because a machine keeps the whole set in memory and loads few. */
+/** Reads a module, and compresses it: a machine keeps the whole set in memory and loads few. */
 async function packModule(file: string): Promise<{ data: Uint8Array; ending: string }> {
   const ending = /\.(xz|gz)$/.exec(file)?.[0];
   if (ending !== undefined) return { data: await readFile(file), ending };
   return { data: await compress(await readModule(file)), ending: '.gz' };
 }
 
-async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
+async function buildSystemEntries(unpacked: string): Promise<CpioEntry[]> {
   const busybox = await readFile(join(unpacked, 'bin/busybox')).catch(() =>
     readFile(join(unpacked, 'usr/bin/busybox')),
   );
@@ -270,42 +274,45 @@ async function chooseKernelModules(
 ): Promise<ChosenModule[]> {
   const choice = {
     directories: MODULE_DIRECTORIES,
-    without: MODULE_DIRECTORIES_WITHOUT,
+    excludedDirectories: EXCLUDED_MODULE_DIRECTORIES,
     names: MODULE_NAMES,
-    withFirmware: MODULES_WITH_FIRMWARE,
+    namesNeedingFirmware: MODULES_NEEDING_FIRMWARE,
   };
   const read = (path: string): Promise<ModuleInfo> => readModuleInfo(kernel, path);
   return chooseModules(await listModules(kernel), choice, read, (name) => firmware.has(name));
 }
 
-async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule[]): Promise<CpioEntry[]> {
+async function buildModuleEntries(kernel: KernelFiles, modules: readonly ChosenModule[]): Promise<CpioEntry[]> {
   const root = `lib/modules/${kernel.version}`;
-  const text = (name: string, content: string): CpioEntry => {
+  const buildTextEntry = (name: string, content: string): CpioEntry => {
     return { kind: 'file', path: `${root}/${name}`, mode: 0o644, data: Buffer.from(content, 'latin1') };
   };
   const entries = [
-    text('modules.dep', renderDependencies(modules)),
-    text('modules.alias', renderAliases(modules)),
-    text('modules.symbols', ''),
-    text('modules.builtin', await readFile(join(kernel.modules, 'modules.builtin'), 'latin1').catch(() => '')),
+    buildTextEntry('modules.dep', renderDependencies(modules)),
+    buildTextEntry('modules.alias', renderAliases(modules)),
+    buildTextEntry('modules.symbols', ''),
+    buildTextEntry(
+      'modules.builtin',
+      await readFile(join(kernel.modules, 'modules.builtin'), 'latin1').catch(() => ''),
+    ),
   ];
-  for (const { path, source } of modules) {
-    const packed = await packModule(join(kernel.modules, source));
-    entries.push({ kind: 'file', path: `${root}/${path}${packed.ending}`, mode: 0o644, data: packed.data });
+  for (const { path, sourcePath: source } of modules) {
+    const packedModule = await packModule(join(kernel.modules, source));
+    entries.push({ kind: 'file', path: `${root}/${path}${packedModule.ending}`, mode: 0o644, data: packedModule.data });
   }
   return entries;
 }
 
-/** The paths of unpacked firmware, by the names that drivers request. */
+/** Finds the paths of unpacked firmware, by the names that drivers request. */
 async function findFirmware(unpacked: string): Promise<Map<string, string>> {
-  const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
+  const base = await findFirstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
   if (base === undefined) return new Map();
   const entries = await readdir(base, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return new Map(files.map((file) => [relative(base, file), file]));
 }
 
-async function firmwareEntries(
+async function buildFirmwareEntries(
   firmware: ReadonlyMap<string, string>,
   modules: readonly ChosenModule[],
 ): Promise<CpioEntry[]> {

@@ -7,14 +7,14 @@ import { type FileContent, makeDirectories } from '../store/publication.ts';
 
 interface InstallerFile {
   readonly name: string;
-  /** Undefined: the file is only stored. */
+  /** The bytes of the file. Undefined if only `storedPath` has them. */
   readonly data?: Uint8Array | undefined;
-  /** A file with these bytes, which never changes; undefined: none. */
-  readonly stored?: string | undefined;
+  /** A file of the store with these bytes, which never changes. Undefined if there is none. */
+  readonly storedPath?: string | undefined;
 }
 
 /**
- * A stored file gets a further name, which needs no room.
+ * Publishes the files of an installer. A stored file gets a hard link, which needs no room.
  * @throws RackError `store-unwritable` if the disk has no room for the others; the system's error
  */
 export async function publishInstallerFiles(
@@ -24,9 +24,9 @@ export async function publishInstallerFiles(
   mayReplace: ReplacementCheck,
 ): Promise<void> {
   const publishWith = async (mayLink: boolean): Promise<void> => {
-    const files = images.map(({ name, data, stored }) =>
-      stored !== undefined && (mayLink || data === undefined)
-        ? { name, link: stored }
+    const files = images.map(({ name, data, storedPath }) =>
+      storedPath !== undefined && (mayLink || data === undefined)
+        ? { name, link: storedPath }
         : { name, data: data ?? new Uint8Array() },
     );
     const bytes = files.reduce((sum, file) => sum + ('data' in file ? file.data.length : 0), 0);
@@ -37,7 +37,7 @@ export async function publishInstallerFiles(
   try {
     await publishWith(true);
   } catch (error) {
-    // The file is on another disk, of another user, or cannot have hard links.
+    // The stored file is on another disk, belongs to another user, or cannot have hard links.
     if (!(error instanceof Error && 'syscall' in error && error.syscall === 'link')) throw error;
     await publishWith(false);
   }

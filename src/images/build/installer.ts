@@ -7,7 +7,7 @@
 //
 // 1. The added drivers are those of exactly the installer's kernel, with the distribution's
 //    signature. The index covers all drivers.
-// 2. The installer's files are kept; only the index of the drivers is replaced.
+// 2. Of the installer's files, only the index of the drivers is replaced.
 // 3. The same packages give the same bytes, and publishing them again changes nothing.
 
 import { createHash } from 'node:crypto';
@@ -19,14 +19,14 @@ import { counted } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { Conversion, PIECE_BYTES } from '../content/conversion.ts';
 import { type NeededProgram, requirePrograms } from '../content/needed-programs.ts';
-import { describeFile, encodeManifest, isWhole, readIfThere } from '../store/publication.ts';
+import { describeFile, encodeManifest, hasIntactFiles, readIfExists } from '../store/publication.ts';
 import { Apt } from './apt.ts';
 import { compress } from './compression.ts';
 import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { type BuildRequest, checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
 import { publishInstallerFiles } from './installer-files.ts';
-import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
+import { buildIpmiToolEntries, hasIpmiTool, listIpmiToolPackages } from './ipmi-tool.ts';
 import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
 import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
 import { chooseModules } from './module-set.ts';
@@ -34,23 +34,23 @@ import { runProgram } from './program.ts';
 
 /** Bound on an expanded initrd; Debian 12's has 137 MB. */
 const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
-const SCRATCH = 'unpacked-';
-/** A directory of unpacked files that is older was left by a killed process. */
-const LEFT_MS = 24 * 60 * 60 * 1000;
+const SCRATCH_PREFIX = 'unpacked-';
+/** The age from which a directory of unpacked files was left by a killed process. */
+const LEFTOVER_MS = 24 * 60 * 60 * 1000;
 const RELEASE_NUMBERS: Readonly<Record<string, string>> = { bullseye: '11', bookworm: '12', trixie: '13', forky: '14' };
 /** True for the name of a release of Debian. */
 export const isReleaseName = (name: string): boolean => Object.hasOwn(RELEASE_NUMBERS, name);
-/** The installer runs this script when it starts, before its first question. */
+/** The path of a script that the installer runs when it starts, before its first question. */
 const WATCHDOG_PATH = 'lib/debian-installer-startup.d/S99rackboot';
 const WATCHDOG = new URL('./environment/installer-watchdog', import.meta.url);
-const INDEX = /^modules\.(?!order$)/;
+const INDEX_FILE = /^modules\.(?!order$)/;
 
 const DEPMOD: NeededProgram = { program: 'depmod', package: 'kmod' };
 
 export interface InstallerFiles {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
-  /** Files with these bytes that never change; undefined: none. */
+  /** Files of the store with these bytes, which never change. Undefined if there are none. */
   readonly stored?: { readonly kernel: string; readonly initrd: string } | undefined;
 }
 
@@ -74,13 +74,13 @@ export async function importInstaller(request: BuildRequest): Promise<Publicatio
   const scratch = await openScratch(request.workDir);
   try {
     const source = new PackageSource(request);
-    const netboot = await source.find(/^debian-installer-\d+-netboot-/, () => installerPackage(request));
+    const netboot = await source.find(/^debian-installer-\d+-netboot-/, () => nameInstallerPackage(request));
     await unpackPackages([netboot], join(scratch, 'installer'), request);
     const installer = await openInstaller(await readUnpacked(join(scratch, 'installer'), request.arch));
-    const { entries, packages } = await additions(installer, source, request, scratch);
-    const published = { files: installer, packages: [netboot, ...packages] };
-    const facts = { ...debianFacts(request.release), kernel: installer.version };
-    return await publishBuilt(request, published, facts, encodeCpio(entries, installer.paths));
+    const { entries, packages } = await buildAdditions(installer, source, request, scratch);
+    const installerContent = { files: installer, packages: [netboot, ...packages] };
+    const facts = { ...describeDebian(request.release), kernel: installer.version };
+    return await publishBuilt(request, installerContent, facts, encodeCpio(entries, installer.paths));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -88,7 +88,7 @@ export async function importInstaller(request: BuildRequest): Promise<Publicatio
 
 /**
  * Checks that this host has the programs for the drivers.
- * @param path as PATH; undefined: as programs are found
+ * @param path as PATH. If undefined, the PATH of `requirePrograms`
  * @throws RackError `tool-missing`
  */
 export function requireInstallerPrograms(packages: readonly unknown[] | undefined, path?: string): void {
@@ -97,21 +97,21 @@ export function requireInstallerPrograms(packages: readonly unknown[] | undefine
   requirePrograms('Adding drivers to an installer', programs, path);
 }
 
-/** Makes a directory for unpacked files, and removes those that killed processes left. */
+/** Makes a directory for unpacked files, and removes such directories of killed processes. */
 export async function openScratch(workDir: string): Promise<string> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   for (const name of await readdir(workDir)) {
-    const left = join(workDir, name);
-    const stats = name.startsWith(SCRATCH) ? await stat(left).catch(() => undefined) : undefined;
-    if (stats !== undefined && systemClock.wallTimeMs() - stats.mtimeMs > LEFT_MS)
-      await rm(left, { recursive: true, force: true });
+    const leftover = join(workDir, name);
+    const stats = name.startsWith(SCRATCH_PREFIX) ? await stat(leftover).catch(() => undefined) : undefined;
+    if (stats !== undefined && systemClock.wallTimeMs() - stats.mtimeMs > LEFTOVER_MS)
+      await rm(leftover, { recursive: true, force: true });
   }
-  return await mkdtemp(join(workDir, SCRATCH));
+  return await mkdtemp(join(workDir, SCRATCH_PREFIX));
 }
 
 interface MirroredInstaller extends InstallerFiles {
-  /** The mirror's name of the release; the tree has the request's `release`. */
-  readonly base: string;
+  /** The release as the mirror names it. In the tree, the release is named as in the request. */
+  readonly debianRelease: string;
   /** True if this host's apt can fetch packages of the distribution. */
   readonly hasPackages: boolean;
   readonly facts: Readonly<Record<string, unknown>>;
@@ -123,7 +123,7 @@ interface MirroredInstaller extends InstallerFiles {
  * @throws RackError as `importInstaller`
  */
 export async function publishInstaller(request: BuildRequest, mirrored: MirroredInstaller): Promise<Publication> {
-  const { base, hasPackages, facts } = mirrored;
+  const { debianRelease: base, hasPackages, facts } = mirrored;
   const scratch = await openScratch(request.workDir);
   try {
     const installer = await openInstaller(mirrored);
@@ -135,15 +135,15 @@ export async function publishInstaller(request: BuildRequest, mirrored: Mirrored
     }
     requireInstallerPrograms(request.packages);
     const source = new PackageSource({ ...request, release: base });
-    const { entries, packages } = await additions(installer, source, request, scratch);
+    const { entries, packages } = await buildAdditions(installer, source, request, scratch);
     return await publishBuilt(request, { files: mirrored, packages }, manifest, encodeCpio(entries, installer.paths));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-/** The entries of the second archive, and their packages. */
-async function additions(
+/** Builds the entries of the second archive. Also returns their packages. */
+async function buildAdditions(
   installer: Installer,
   source: PackageSource,
   request: EnvironmentRequest,
@@ -159,29 +159,29 @@ async function additions(
     throw new RackError('bad-argument', `the installer runs Linux ${installer.version}, but ${text}`);
   }
   const entries = [
-    ...(await driverEntries(installer, kernel, { scratch, onProgress: request.onProgress })),
+    ...(await buildDriverEntries(installer, kernel, { scratch, onProgress: request.onProgress })),
     { kind: 'file', path: WATCHDOG_PATH, mode: 0o755, data: await readFile(WATCHDOG) } as const,
-    ...(tools.length > 0 ? await ipmiToolEntries(join(scratch, 'added')) : []),
+    ...(tools.length > 0 ? await buildIpmiToolEntries(join(scratch, 'added')) : []),
   ];
   return { entries, packages: [kernelPackage, ...tools] };
 }
 
 class PackageSource {
   readonly #request: EnvironmentRequest;
-  #given: Promise<DebianPackage[]> | undefined;
+  #givenPackages: Promise<DebianPackage[]> | undefined;
   #apt: Promise<Apt> | undefined;
 
   constructor(request: EnvironmentRequest) {
     this.#request = request;
     if (request.packages === undefined) return;
-    this.#given = Promise.all(request.packages.map(openPackage));
-    // It is awaited later; until then, a rejection must not count as unhandled.
-    this.#given.catch(() => undefined);
+    this.#givenPackages = Promise.all(request.packages.map(openPackage));
+    // The promise is awaited later. Until then, a rejection must not count as unhandled.
+    this.#givenPackages.catch(() => undefined);
   }
 
-  /** The given package whose name matches; without given packages, apt fetches `name`. */
+  /** Finds the given package whose name matches. Without given packages, apt fetches `name`. */
   async find(pattern: RegExp, name: () => string): Promise<DebianPackage> {
-    const givenPackages = await this.#given;
+    const givenPackages = await this.#givenPackages;
     const matching =
       givenPackages === undefined
         ? await (await this.#open()).download([name()])
@@ -197,12 +197,12 @@ class PackageSource {
     return match;
   }
 
-  /** The packages for the search for a BMC; empty if the given packages lack them. */
+  /** Finds the packages for the search for a BMC. Empty if the given packages lack them. */
   async findTools(): Promise<DebianPackage[]> {
-    const givenPackages = await this.#given;
+    const givenPackages = await this.#givenPackages;
     if (givenPackages === undefined) {
       const apt = await this.#open();
-      return apt.download(await ipmiToolPackages(apt));
+      return apt.download(await listIpmiToolPackages(apt));
     }
     if (hasIpmiTool(givenPackages.map(({ name }) => name)))
       return givenPackages.filter(({ name }) => !/^(linux-image|debian-installer)-/.test(name));
@@ -218,12 +218,12 @@ class PackageSource {
   }
 }
 
-function debianFacts(release: string): Readonly<Record<string, string>> {
+function describeDebian(release: string): Readonly<Record<string, string>> {
   const number = RELEASE_NUMBERS[release];
   return { os: 'debian', title: number === undefined ? `Debian ${release}` : `Debian ${number} (${release})` };
 }
 
-function installerPackage({ arch, release }: EnvironmentRequest): string {
+function nameInstallerPackage({ arch, release }: EnvironmentRequest): string {
   const number = RELEASE_NUMBERS[release];
   if (number !== undefined) return `debian-installer-${number}-netboot-${arch}`;
   const supported = Object.keys(RELEASE_NUMBERS).join(', ');
@@ -257,46 +257,51 @@ async function openInstaller({ kernel, initrd }: InstallerFiles): Promise<Instal
  * @throws RackError `bad-argument` if it is damaged or expands to more than INITRD_BYTES_MAX
  */
 export async function readInitrdPaths(initrd: Uint8Array): Promise<ReadonlySet<string>> {
-  const damaged = (why: string, cause?: unknown): RackError =>
+  const buildDamagedFault = (why: string, cause?: unknown): RackError =>
     new RackError('bad-argument', `the installer's initrd is damaged: ${why}`, { cause });
   const reader = new CpioPathReader();
   let bytes = 0;
   const expander = new Conversion(createGunzip({ chunkSize: PIECE_BYTES }), (piece) => {
     bytes += piece.length;
-    if (bytes > INITRD_BYTES_MAX) throw damaged(`it expands to more than ${INITRD_BYTES_MAX} bytes`);
-    reader.take(piece);
+    if (bytes > INITRD_BYTES_MAX) throw buildDamagedFault(`it expands to more than ${INITRD_BYTES_MAX} bytes`);
+    reader.write(piece);
   });
   try {
     await expander.write(initrd);
     await expander.end();
   } catch (error) {
-    throw osErrorCode(error)?.startsWith('Z_') === true ? damaged('it cannot be expanded', error) : error;
+    throw osErrorCode(error)?.startsWith('Z_') === true ? buildDamagedFault('it cannot be expanded', error) : error;
   } finally {
     expander.close();
   }
   const paths = reader.finish();
   if (paths.ok) return paths.value;
-  throw damaged(`${paths.fault.field} at ${paths.fault.offset}`);
+  throw buildDamagedFault(`${paths.fault.field} at ${paths.fault.offset}`);
 }
 
-async function driverEntries(
+async function buildDriverEntries(
   installer: Installer,
   kernel: KernelFiles,
   { scratch, onProgress }: { readonly scratch: string; readonly onProgress: (text: string) => void },
 ): Promise<CpioEntry[]> {
-  const all = await listModules(kernel);
-  const choice = { directories: INSTALLER_DIRECTORIES, without: [], names: INSTALLER_NAMES, withFirmware: [] };
-  const chosen = await chooseModules(
-    all,
+  const allPaths = await listModules(kernel);
+  const choice = {
+    directories: INSTALLER_DIRECTORIES,
+    excludedDirectories: [],
+    names: INSTALLER_NAMES,
+    namesNeedingFirmware: [],
+  };
+  const chosenModules = await chooseModules(
+    allPaths,
     choice,
     (path) => readModuleInfo(kernel, path),
     () => false,
   );
   const isInside = (path: string): boolean => installer.paths.has(`${installer.modules}/${path}`);
-  const added = chosen.map(({ source }) => source).filter((path) => !isInside(path));
-  onProgress(`Adding ${counted(added.length, 'driver')} for Linux ${kernel.version}`);
-  const index = await indexModules(kernel, [...all.filter(isInside), ...added], join(scratch, 'index'));
-  const drivers = added.map(async (path): Promise<CpioEntry> => {
+  const addedPaths = chosenModules.map(({ sourcePath: source }) => source).filter((path) => !isInside(path));
+  onProgress(`Adding ${counted(addedPaths.length, 'driver')} for Linux ${kernel.version}`);
+  const index = await indexModules(kernel, [...allPaths.filter(isInside), ...addedPaths], join(scratch, 'index'));
+  const drivers = addedPaths.map(async (path): Promise<CpioEntry> => {
     const data = await readFile(join(kernel.modules, path));
     return { kind: 'file', path: `${installer.modules}/${path}`, mode: 0o644, data };
   });
@@ -306,7 +311,7 @@ async function driverEntries(
   return [...(await Promise.all(drivers)), ...lists];
 }
 
-/** Makes the index files of these modules, in the format that the installer's modprobe and udev read. */
+/** Makes the index files of modules, in the format that the installer's modprobe and udev read. */
 async function indexModules(
   kernel: KernelFiles,
   paths: readonly string[],
@@ -320,7 +325,7 @@ async function indexModules(
   }
   const task = `indexing the drivers of Linux ${kernel.version}`;
   await runProgram(DEPMOD.program, ['-b', directory, kernel.version], { package: DEPMOD.package, task });
-  const names = (await readdir(root)).filter((name) => INDEX.test(name)).sort();
+  const names = (await readdir(root)).filter((name) => INDEX_FILE.test(name)).sort();
   return Promise.all(names.map(async (name) => ({ name, data: await readFile(join(root, name)) })));
 }
 
@@ -331,13 +336,13 @@ async function publishBuilt(
   archive: Uint8Array,
 ): Promise<Publication> {
   const directory = join(request.tree, request.arch, 'generic', request.release, 'install');
-  const added = archive.length === 0 ? archive : await compress(archive);
+  const compressedArchive = archive.length === 0 ? archive : await compress(archive);
   const { kernel, initrd, stored } = installer;
   const images = [
-    { name: 'linux', data: kernel, stored: stored?.kernel },
-    added.length === 0
-      ? { name: 'initrd.gz', data: initrd, stored: stored?.initrd }
-      : { name: 'initrd.gz', data: Buffer.concat([initrd, added]) },
+    { name: 'linux', data: kernel, storedPath: stored?.kernel },
+    compressedArchive.length === 0
+      ? { name: 'initrd.gz', data: initrd, storedPath: stored?.initrd }
+      : { name: 'initrd.gz', data: Buffer.concat([initrd, compressedArchive]) },
   ];
   const files = images.map(describeFile);
   const manifest = encodeManifest({
@@ -347,8 +352,8 @@ async function publishBuilt(
     files,
     added: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
   });
-  const present = await readIfThere(join(directory, manifest.name));
-  if (present?.equals(manifest.data) === true && (await isWhole(directory, files))) {
+  const presentManifest = await readIfExists(join(directory, manifest.name));
+  if (presentManifest?.equals(manifest.data) === true && (await hasIntactFiles(directory, files))) {
     request.onProgress('The tree already has this installer; nothing was changed');
   } else if (request.publish === undefined) {
     await publishInstallerFiles(directory, images, manifest, request.mayReplace);

@@ -17,23 +17,24 @@ const PROGRAM = 'ipmi-raw';
 const DIRECTORY = 'lib/rackboot/ipmi';
 const SCRIPT = new URL('./environment/bmc', import.meta.url);
 
-export async function ipmiToolPackages(apt: Apt): Promise<string[]> {
-  return [PACKAGE, ...(await apt.librariesOf(PACKAGE))];
+export async function listIpmiToolPackages(apt: Apt): Promise<string[]> {
+  return [PACKAGE, ...(await apt.listLibraries(PACKAGE))];
 }
 
 export const hasIpmiTool = (names: readonly string[]): boolean => names.includes(PACKAGE);
 
 /**
- * The script, the program, its linker and its libraries, each compressed.
+ * Builds the entries for the script, the program, its linker and its libraries. All but the script
+ * are compressed.
  *
- * @param unpacked where the packages of `ipmiToolPackages` were unpacked
+ * @param unpacked where the packages of `listIpmiToolPackages` were unpacked
  * @throws RackError `bad-argument` naming a library that no package contains
  */
-export async function ipmiToolEntries(unpacked: string): Promise<CpioEntry[]> {
+export async function buildIpmiToolEntries(unpacked: string): Promise<CpioEntry[]> {
   const files = await collectPrograms(unpacked, [{ name: PROGRAM, path: join(unpacked, 'usr/sbin', PROGRAM) }]);
-  const packed = [...files].map(async ([name, data]): Promise<CpioEntry> => {
+  const packedFiles = [...files].map(async ([name, data]): Promise<CpioEntry> => {
     return { kind: 'file', path: `${DIRECTORY}/${name}.gz`, mode: 0o644, data: await compress(data) };
   });
   const script = await readFile(SCRIPT);
-  return [{ kind: 'file', path: 'lib/rackboot/bmc', mode: 0o755, data: script }, ...(await Promise.all(packed))];
+  return [{ kind: 'file', path: 'lib/rackboot/bmc', mode: 0o755, data: script }, ...(await Promise.all(packedFiles))];
 }

@@ -8,23 +8,26 @@ import { findElfSection } from './elf.ts';
 /** Module names have underscores, never dashes. */
 export interface ModuleInfo {
   readonly name: string;
-  /** This module uses their symbols. */
+  /** Modules whose symbols this module uses. */
   readonly depends: readonly string[];
-  /** Loaded before it, if they exist: modules or aliases. */
+  /** Modules or aliases that are loaded before this module, if they exist. */
   readonly softDepends: readonly string[];
   /** Patterns of devices and features. */
   readonly aliases: readonly string[];
-  /** Below `/lib/firmware`. */
+  /** Paths below `/lib/firmware`. */
   readonly firmware: readonly string[];
 }
 
-/** The name of a module from its path or another spelling: without directory and `.ko`, with underscores. */
-export function moduleName(text: string): string {
+/**
+ * Returns the name of a module, given its path or another spelling: without directory and `.ko`,
+ * with underscores.
+ */
+export function normaliseModuleName(text: string): string {
   const base = text.slice(text.lastIndexOf('/') + 1).replace(/\.ko(\.(gz|xz|zst))?$/, '');
   return base.replaceAll('-', '_');
 }
 
-/** Reads an uncompressed `.ko` file; a missing name comes from `path`. */
+/** Decodes an uncompressed `.ko` file. If it has no name, the name is taken from `path`. */
 export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<ModuleInfo> {
   const section = findElfSection(bytes, '.modinfo');
   if (!section.ok) return section;
@@ -32,18 +35,19 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
   const softDepends: string[] = [];
   const aliases: string[] = [];
   const firmware: string[] = [];
-  let name = moduleName(path);
+  let name = normaliseModuleName(path);
   for (const line of Buffer.from(section.value).toString('latin1').split('\0')) {
     const equals = line.indexOf('=');
     if (equals < 0) continue;
     const value = line.slice(equals + 1);
     switch (line.slice(0, equals)) {
       case 'name':
-        name = moduleName(value);
+        name = normaliseModuleName(value);
         break;
       case 'depends':
-        // One by one: arguments of one call must fit on the stack, and a module may name any number.
-        for (const dependency of value.split(',')) if (dependency !== '') depends.push(moduleName(dependency));
+        // Pushed one by one: the arguments of one call must fit on the stack, and a module may name
+        // any number.
+        for (const dependency of value.split(',')) if (dependency !== '') depends.push(normaliseModuleName(dependency));
         break;
       case 'softdep':
         for (const dependency of parseSoftDepends(value)) softDepends.push(dependency);
@@ -59,14 +63,14 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
   return decoded({ name, depends, softDepends, aliases, firmware });
 }
 
-/** The names after `pre:` in a soft dependency (modprobe.d(5)). */
+/** Parses the names after `pre:` in a soft dependency (modprobe.d(5)). */
 function parseSoftDepends(text: string): string[] {
   const names: string[] = [];
-  let before = false;
+  let isBefore = false;
   for (const word of text.split(/\s+/)) {
-    if (word === 'pre:') before = true;
-    else if (word === 'post:') before = false;
-    else if (before && word !== '') names.push(moduleName(word));
+    if (word === 'pre:') isBefore = true;
+    else if (word === 'post:') isBefore = false;
+    else if (isBefore && word !== '') names.push(normaliseModuleName(word));
   }
   return names;
 }

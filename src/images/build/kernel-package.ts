@@ -15,7 +15,7 @@ const MODULE_BYTES_MAX = 64 * 1024 * 1024;
 export interface KernelFiles {
   readonly version: string;
   readonly image: string;
-  /** `/lib/modules/VERSION`. */
+  /** The directory `/lib/modules/VERSION`. */
   readonly modules: string;
 }
 
@@ -25,7 +25,7 @@ export interface KernelFiles {
  * @throws RackError `bad-argument` unless there is exactly one kernel with modules
  */
 export async function findKernel(unpacked: string): Promise<KernelFiles> {
-  const base = await firstExisting([join(unpacked, 'lib/modules'), join(unpacked, 'usr/lib/modules')]);
+  const base = await findFirstExisting([join(unpacked, 'lib/modules'), join(unpacked, 'usr/lib/modules')]);
   const versions = base === undefined ? [] : await readdir(base);
   const version = versions[0];
   if (base === undefined || version === undefined || versions.length !== 1) {
@@ -42,8 +42,8 @@ export async function findKernel(unpacked: string): Promise<KernelFiles> {
   return { version, image: join(boot, name), modules: join(base, version) };
 }
 
-/** The first directory that exists; undefined: none does. */
-export async function firstExisting(directories: readonly string[]): Promise<string | undefined> {
+/** Finds the first directory that exists. Undefined if none does. */
+export async function findFirstExisting(directories: readonly string[]): Promise<string | undefined> {
   for (const directory of directories) {
     const entries = await readdir(directory).catch(() => undefined);
     if (entries !== undefined) return directory;
@@ -51,7 +51,7 @@ export async function firstExisting(directories: readonly string[]): Promise<str
   return undefined;
 }
 
-/** The paths of all modules below `/lib/modules/VERSION`, sorted. */
+/** Lists the paths of all modules below `/lib/modules/VERSION`, sorted. */
 export async function listModules(kernel: KernelFiles): Promise<string[]> {
   const entries = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
   return entries

@@ -10,7 +10,7 @@ import { basename, join, sep } from 'node:path';
 import { RackError } from '../../ground/errors.ts';
 import { decodeElfNeeds } from './elf.ts';
 
-/** Next to the programs, on every architecture. */
+/** The name of the linker in the collection, the same on every architecture. */
 const LINKER = 'ld.so';
 
 /** A program: its name in the collection, and its file. */
@@ -20,7 +20,7 @@ export interface ProgramFile {
 }
 
 /**
- * The files of programs, libraries and linker (`ld.so`), by name.
+ * Collects the files of programs, libraries and linker (`ld.so`), by name.
  *
  * @param unpacked where all their packages were unpacked
  * @throws RackError `bad-argument` naming a library that no package contains
@@ -32,25 +32,25 @@ export async function collectPrograms(
   const libraries = await findLibraries(unpacked);
   const files = new Map<string, Uint8Array>();
   const pending = [...programs];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (files.has(next.name)) continue;
-    const bytes = await readFile(next.path);
-    files.set(next.name, bytes);
+  for (let program = pending.pop(); program !== undefined; program = pending.pop()) {
+    if (files.has(program.name)) continue;
+    const bytes = await readFile(program.path);
+    files.set(program.name, bytes);
     const needs = decodeElfNeeds(bytes);
     // The dynamic linker itself is linked statically.
     if (!needs.ok) continue;
     const { interpreter } = needs.value;
-    // The C library names the linker, which is running then, so no file is looked up.
-    const wanted = needs.value.libraries
+    // The C library names the linker, which already runs by then, so it is not looked up as a file.
+    const dependencies = needs.value.libraries
       .filter((library) => !library.startsWith('ld-linux'))
       .map((library) => ({ name: library, library }));
-    if (interpreter !== undefined) wanted.push({ name: LINKER, library: basename(interpreter) });
-    for (const { name, library } of wanted) {
+    if (interpreter !== undefined) dependencies.push({ name: LINKER, library: basename(interpreter) });
+    for (const { name, library } of dependencies) {
       const path = libraries.get(library);
       if (path === undefined) {
         throw new RackError(
           'bad-argument',
-          `${next.name} needs ${library}, which no package contains: add its package, too`,
+          `${program.name} needs ${library}, which no package contains: add its package, too`,
         );
       }
       pending.push({ name, path });

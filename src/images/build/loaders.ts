@@ -2,8 +2,8 @@
 //
 // 1. Loaders stay as Debian signed them, so that shim and GRUB load under Secure Boot.
 // 2. Only a file that an earlier run installed is replaced.
-// 3. They come from LOADER_RELEASE, whatever release the environment has: the loaders of one
-//    architecture go with any kernel.
+// 3. The loaders come from LOADER_RELEASE, whatever release the environment has, because they can
+//    start any kernel of their architecture.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -18,7 +18,7 @@ import {
   type PublishedFile,
   type Publisher,
   publishFile,
-  readIfThere,
+  readIfExists,
 } from '../store/publication.ts';
 import { Apt } from './apt.ts';
 import type { BuildReports } from './build-reports.ts';
@@ -28,13 +28,13 @@ import type { Publication } from './environment.ts';
 interface LoaderRequest extends BuildReports {
   readonly tree: string;
   readonly arch: string;
-  /** `.deb` files that contain them; undefined: apt fetches them. */
+  /** `.deb` files that contain the loaders. If undefined, apt fetches them. */
   readonly packages?: readonly string[] | undefined;
   readonly workDir: string;
   readonly publish?: Publisher | undefined;
 }
 
-/** Files of one package: by name in the tree, the path in the package. */
+/** Files of one package. `files` maps names in the tree to paths in the package. */
 interface LoaderSource {
   readonly package: string;
   readonly files: Readonly<Record<string, string>>;
@@ -79,8 +79,8 @@ const BIOS: readonly LoaderSource[] = [
 
 const GRUB = 'usr/lib/grub';
 
-/** shim, the GRUB that it starts, and MokManager, with which it enrols keys. */
-const signedLoaders = (cpu: string, suffix: string, platform: string): readonly LoaderSource[] => [
+/** Lists shim, the GRUB that shim starts, and MokManager, with which shim enrols keys. */
+const listSignedLoaders = (cpu: string, suffix: string, platform: string): readonly LoaderSource[] => [
   { package: 'shim-signed', files: { [`boot${suffix}.efi`]: `usr/lib/shim/shim${suffix}.efi.signed` } },
   { package: `shim-helpers-${cpu}-signed`, files: { [`mm${suffix}.efi`]: `usr/lib/shim/mm${suffix}.efi.signed` } },
   {
@@ -89,33 +89,33 @@ const signedLoaders = (cpu: string, suffix: string, platform: string): readonly 
   },
 ];
 
-/** GRUB alone, as the program that firmware asks for: Debian has no shim for this architecture. */
-const grubAlone = (suffix: string, debianPackage: string, directory: string, ending = ''): LoaderSource => ({
+/** Returns GRUB as the program that firmware asks for, because Debian has no shim for this architecture. */
+const buildGrubSource = (suffix: string, debianPackage: string, directory: string, ending = ''): LoaderSource => ({
   package: debianPackage,
   files: { [`boot${suffix}.efi`]: `${GRUB}/${directory}/grubnet${suffix}.efi${ending}` },
 });
 
 /**
- * iPXE for sites that name it in `boot.loaders`, and for profiles that another loader cannot start.
- * Not signed.
+ * Returns iPXE, for sites that name it in `boot.loaders`, and for profiles that another loader
+ * cannot start. It is not signed.
  */
-const ipxe = (...files: readonly string[]): LoaderSource => ({
+const buildIpxeSource = (...files: readonly string[]): LoaderSource => ({
   package: 'ipxe',
   files: Object.fromEntries(files.map((name) => [name, `usr/lib/ipxe/${name}`])),
 });
 
 const LOADERS: ReadonlyMap<string, readonly LoaderSource[]> = new Map([
-  ['amd64', [...BIOS, ...signedLoaders('amd64', 'x64', 'x86_64-efi'), ipxe(IPXE_UEFI.amd64, IPXE_BIOS)]],
-  ['arm64', [...signedLoaders('arm64', 'aa64', 'arm64-efi'), ipxe(IPXE_UEFI.arm64)]],
-  ['armhf', [grubAlone('arm', 'grub-efi-arm-unsigned', 'arm-efi/monolithic')]],
-  ['i386', [...BIOS, grubAlone('ia32', 'grub-efi-ia32-signed', 'i386-efi-signed', '.signed')]],
-  ['loong64', [ipxe('ipxe-loong64.efi')]],
-  ['riscv64', [grubAlone('riscv64', 'grub-efi-riscv64-unsigned', 'riscv64-efi/monolithic')]],
+  ['amd64', [...BIOS, ...listSignedLoaders('amd64', 'x64', 'x86_64-efi'), buildIpxeSource(IPXE_UEFI.amd64, IPXE_BIOS)]],
+  ['arm64', [...listSignedLoaders('arm64', 'aa64', 'arm64-efi'), buildIpxeSource(IPXE_UEFI.arm64)]],
+  ['armhf', [buildGrubSource('arm', 'grub-efi-arm-unsigned', 'arm-efi/monolithic')]],
+  ['i386', [...BIOS, buildGrubSource('ia32', 'grub-efi-ia32-signed', 'i386-efi-signed', '.signed')]],
+  ['loong64', [buildIpxeSource('ipxe-loong64.efi')]],
+  ['riscv64', [buildGrubSource('riscv64', 'grub-efi-riscv64-unsigned', 'riscv64-efi/monolithic')]],
 ]);
 
 /**
- * The loaders of an architecture that the host's own packages have, by name in the tree, and the
- * packages that it lacks.
+ * Finds the loaders of an architecture that the host's installed packages contain, by name in the
+ * tree. Also returns the packages that are not installed.
  */
 export function findHostLoaders(arch: string): {
   readonly files: ReadonlyMap<string, string>;
@@ -124,9 +124,9 @@ export function findHostLoaders(arch: string): {
   const files = new Map<string, string>();
   const missing: string[] = [];
   for (const source of LOADERS.get(arch) ?? []) {
-    const there = Object.entries(source.files).filter(([, path]) => existsSync(`/${path}`));
-    for (const [name, path] of there) files.set(name, realpathSync(`/${path}`));
-    if (there.length === 0) missing.push(source.package);
+    const presentFiles = Object.entries(source.files).filter(([, path]) => existsSync(`/${path}`));
+    for (const [name, path] of presentFiles) files.set(name, realpathSync(`/${path}`));
+    if (presentFiles.length === 0) missing.push(source.package);
   }
   return { files, missing };
 }
@@ -135,10 +135,16 @@ export function findHostLoaders(arch: string): {
 interface ListedLoader {
   readonly architecture: string;
   readonly name: string;
-  /** `changed`: not the file that was installed under this name. `own`: none was, so it is a person's. */
+  /**
+   * With `changed`, the file differs from the one that was installed under this name. With `own`,
+   * none was installed, so the file is a person's.
+   */
   readonly state: 'installed' | 'changed' | 'own' | 'missing';
   readonly package: string;
-  /** Of the package that was installed, even if the file is missing now; undefined: none was. */
+  /**
+   * The version of the package that was installed, even if the file is missing now. Undefined if
+   * none was.
+   */
   readonly version: string | undefined;
 }
 
@@ -150,33 +156,33 @@ const installedShape = z.object({
 /** Lists the loaders of all architectures, and compares those of the tree with what was installed. */
 export async function listLoaders(tree: string): Promise<readonly ListedLoader[]> {
   const manifests = await readInstalled(tree);
-  const listed: ListedLoader[] = [];
+  const loaders: ListedLoader[] = [];
   for (const [architecture, sources] of LOADERS) {
     for (const source of sources) {
       for (const name of Object.keys(source.files)) {
-        const data = await readIfThere(join(tree, name));
+        const data = await readIfExists(join(tree, name));
         const sha256 = data === undefined ? undefined : describeFile({ name, data }).sha256;
-        const same = manifests.find(({ files }) => files.some((file) => file.sha256 === sha256));
-        const installed = same ?? manifests.find(({ files }) => files.some((file) => file.name === name));
+        const sameContent = manifests.find(({ files }) => files.some((file) => file.sha256 === sha256));
+        const installed = sameContent ?? manifests.find(({ files }) => files.some((file) => file.name === name));
         const version = installed?.packages.find(
           (installedPackage) => installedPackage.name === source.package,
         )?.version;
         const other = installed === undefined ? 'own' : 'changed';
-        const state = data === undefined ? 'missing' : same === undefined ? other : 'installed';
-        listed.push({ architecture, name, state, package: source.package, version });
+        const state = data === undefined ? 'missing' : sameContent === undefined ? other : 'installed';
+        loaders.push({ architecture, name, state, package: source.package, version });
       }
     }
   }
-  return listed;
+  return loaders;
 }
 
 /**
- * What was installed of each architecture: some share files. A manifest that is missing or damaged
- * names nothing.
+ * Reads the manifests of what was installed, of all architectures, because some share files. A
+ * missing or damaged manifest is left out.
  */
 async function readInstalled(tree: string): Promise<readonly z.output<typeof installedShape>[]> {
   const manifests = await Promise.all(
-    [...LOADERS.keys()].map((architecture) => readIfThere(join(tree, manifestName(architecture)))),
+    [...LOADERS.keys()].map((architecture) => readIfExists(join(tree, formatManifestName(architecture)))),
   );
   return manifests.flatMap((manifest) => {
     try {
@@ -187,7 +193,7 @@ async function readInstalled(tree: string): Promise<readonly z.output<typeof ins
   });
 }
 
-const manifestName = (architecture: string): string => `.loaders-${architecture}.json`;
+const formatManifestName = (architecture: string): string => `.loaders-${architecture}.json`;
 
 /**
  * Installs an architecture's loaders into the top directory of the tree, with `.loaders-ARCH.json`,
@@ -222,17 +228,17 @@ async function choosePackages(request: LoaderRequest, sources: readonly LoaderSo
     const { arch, onProgress, onPart } = request;
     // Debian 13 has no loong64; the package of iPXE is for every architecture.
     const architecture = arch === 'loong64' ? 'amd64' : arch;
-    // Apart from the environment's packages, whose lists may be of another release.
+    // A directory apart from the environment's packages, whose lists may be of another release.
     const directory = join(request.workDir, 'loader-packages');
     const apt = await Apt.open({ architecture, release: LOADER_RELEASE, directory, onProgress, onPart });
     return apt.download(names);
   }
-  const opened = await Promise.all(request.packages.map(openPackage));
-  const missing = names.filter((name) => !opened.some((openedPackage) => openedPackage.name === name));
+  const openedPackages = await Promise.all(request.packages.map(openPackage));
+  const missing = names.filter((name) => !openedPackages.some((openedPackage) => openedPackage.name === name));
   if (missing.length > 0) {
     throw new RackError('bad-argument', `the loaders for ${request.arch} also need: ${missing.join(', ')}`);
   }
-  return opened.filter(({ name }) => names.includes(name));
+  return openedPackages.filter(({ name }) => names.includes(name));
 }
 
 async function publishLoaders(
@@ -242,27 +248,27 @@ async function publishLoaders(
   unpacked: string,
 ): Promise<Publication> {
   const installed = (await readInstalled(request.tree)).flatMap(({ files }) => files);
-  const ours = new Set(installed.map(({ sha256 }) => sha256));
+  const installedHashes = new Set(installed.map(({ sha256 }) => sha256));
   const files: PublishedFile[] = [];
-  const changed: FileContent[] = [];
+  const changedFiles: FileContent[] = [];
   for (const [name, path] of sources.flatMap((source) => Object.entries(source.files))) {
-    const data = await readIfThere(join(unpacked, path));
+    const data = await readIfExists(join(unpacked, path));
     if (data === undefined) {
       request.onProgress(`Omitting ${name}: the package does not have it`);
       continue;
     }
-    const described = describeFile({ name, data });
+    const publishedFile = describeFile({ name, data });
     const target = join(request.tree, name);
-    const present = await readIfThere(target);
+    const present = await readIfExists(target);
     const presentHash = present && describeFile({ name, data: present }).sha256;
-    if (presentHash !== undefined && presentHash !== described.sha256 && !ours.has(presentHash)) {
+    if (presentHash !== undefined && presentHash !== publishedFile.sha256 && !installedHashes.has(presentHash)) {
       const isChanged = installed.some((file) => file.name === name);
       const why = isChanged ? 'it was changed since Rackboot installed it' : 'Rackboot did not install it';
       request.onProgress(`Keeping ${name}: ${why}. Remove it to get Debian's.`);
       continue;
     }
-    if (presentHash !== described.sha256) changed.push({ name, data });
-    files.push(described);
+    if (presentHash !== publishedFile.sha256) changedFiles.push({ name, data });
+    files.push(publishedFile);
   }
   const manifest = encodeManifest({
     schema: 1,
@@ -270,9 +276,9 @@ async function publishLoaders(
     files,
   });
   // The manifest comes last: files that it does not name count as a person's.
-  changed.push({ name: manifestName(request.arch), data: manifest.data });
-  if (request.publish !== undefined) await request.publish(undefined, changed);
-  else for (const { name, data } of changed) await publishFile(join(request.tree, name), data);
+  changedFiles.push({ name: formatManifestName(request.arch), data: manifest.data });
+  if (request.publish !== undefined) await request.publish(undefined, changedFiles);
+  else for (const { name, data } of changedFiles) await publishFile(join(request.tree, name), data);
   request.onProgress(`Installed ${files.length} loader files for ${request.arch}`);
   return { directory: request.tree, files };
 }

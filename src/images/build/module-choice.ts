@@ -18,8 +18,11 @@ export const MODULE_DIRECTORIES: readonly string[] = [
   'drivers/nvme/host',
 ];
 
-/** Parts of these directories for other media, or large drivers that no netbooted server needs. */
-export const MODULE_DIRECTORIES_WITHOUT: readonly string[] = [
+/**
+ * Excluded parts of MODULE_DIRECTORIES: drivers of other media, and large drivers that no netbooted
+ * server needs.
+ */
+export const EXCLUDED_MODULE_DIRECTORIES: readonly string[] = [
   'drivers/net/ethernet/mellanox/mlxsw',
   'drivers/net/ethernet/netronome',
   'drivers/net/ethernet/chelsio/cxgb',
@@ -135,7 +138,7 @@ export const MODULE_NAMES: readonly string[] = [
 ];
 
 /** Modules that are useless without the firmware they name. */
-export const MODULES_WITH_FIRMWARE: readonly string[] = [
+export const MODULES_NEEDING_FIRMWARE: readonly string[] = [
   'bna',
   'bnx2',
   'bnx2x',

@@ -10,36 +10,36 @@ import { installLine, searchPath } from '../content/needed-programs.ts';
 
 const RUN_MINUTES_MAX = 15;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-/** An error shows so many of a program's last lines, joined. */
+/** The number of a program's last lines that an error shows, joined. */
 const SHOWN_LINES_MAX = 3;
 
 // These programs are terminated with this process, so that they can clean up mounts and unfinished files.
-const running = new Set<ChildProcess>();
+const runningChildren = new Set<ChildProcess>();
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGTERM');
+  for (const child of runningChildren) child.kill('SIGTERM');
 });
 
 export interface ProgramOptions {
-  /** Undefined: that of this process. */
+  /** The working directory. If undefined, that of this process. */
   readonly directory?: string;
-  /** In addition to this process's. */
+  /** Environment variables in addition to those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Its Debian package, for the message if it is missing. */
+  /** The Debian package of the program, for the message if it is missing. */
   readonly package: string;
   /**
-   * The purpose for messages: `fetching linux-image-amd64`. Undefined: they name the program and
-   * its arguments.
+   * The purpose of the program for messages, such as `fetching linux-image-amd64`. If undefined,
+   * messages name the program and its arguments.
    */
   readonly task?: string;
-  /** The remedy if it fails; a function gets its errors in one line. */
+  /** The remedy if the program fails. A function gets the errors of the program in one line. */
   readonly remedy?: string | ((why: string) => string);
-  /** Undefined: empty. */
+  /** The standard input. If undefined, it is empty. */
   readonly input?: string;
-  /** The program is terminated after this time; default: 15. */
+  /** The program is terminated after this time. The default is RUN_MINUTES_MAX. */
   readonly minutesMax?: number;
   readonly signal?: AbortSignal | undefined;
-  readonly onLine?: (line: string) => void;
-  readonly onOutputLine?: (line: string) => void;
+  readonly onStderrLine?: (line: string) => void;
+  readonly onStdoutLine?: (line: string) => void;
 }
 
 /**
@@ -49,7 +49,7 @@ export interface ProgramOptions {
  * it fails or takes too long
  */
 export function runProgram(name: string, args: readonly string[], options: ProgramOptions): Promise<Buffer> {
-  const { minutesMax = RUN_MINUTES_MAX, onLine, onOutputLine } = options;
+  const { minutesMax = RUN_MINUTES_MAX, onStderrLine, onStdoutLine } = options;
   return new Promise((resolve, reject) => {
     const settings = {
       cwd: options.directory,
@@ -60,7 +60,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
       signal: options.signal,
     };
     const child = execFile(name, [...args], settings, (error, stdout, stderr) => {
-      running.delete(child);
+      runningChildren.delete(child);
       if (error === null) return resolve(stdout);
       if (osErrorCode(error) === 'ENOENT' && child.pid === undefined) {
         return reject(
@@ -69,25 +69,29 @@ export function runProgram(name: string, args: readonly string[], options: Progr
           }),
         );
       }
-      const late = error.killed === true ? `not finished within ${minutesMax} minutes` : `exit code ${error.code}`;
-      const why = formatComplaint(stderr.toString('utf8')) || late;
+      const endReason = error.killed === true ? `not finished within ${minutesMax} minutes` : `exit code ${error.code}`;
+      const why = formatComplaint(stderr.toString('utf8')) || endReason;
       const task = options.task === undefined ? `${name} ${args.join(' ')}` : `${options.task} (${name})`;
       const remedy = typeof options.remedy === 'function' ? options.remedy(why) : options.remedy;
-      const end = remedy === undefined ? '' : `; ${remedy}`;
-      reject(new RackError('tool-failed', `${task} failed: ${why}${end}`, { cause: error }));
+      const remedySuffix = remedy === undefined ? '' : `; ${remedy}`;
+      reject(new RackError('tool-failed', `${task} failed: ${why}${remedySuffix}`, { cause: error }));
     });
-    running.add(child);
-    if (onLine !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on('line', onLine);
-    if (onOutputLine !== undefined && child.stdout !== null)
-      createInterface({ input: child.stdout }).on('line', onOutputLine);
-    // The program stopped reading; if it needed the rest, it fails and says so.
+    runningChildren.add(child);
+    if (onStderrLine !== undefined && child.stderr !== null)
+      createInterface({ input: child.stderr }).on('line', onStderrLine);
+    if (onStdoutLine !== undefined && child.stdout !== null)
+      createInterface({ input: child.stdout }).on('line', onStdoutLine);
+    // The error means that the program stopped reading. If it needed the rest, it fails and says so.
     child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });
 }
 
-/** The errors of a program in one line: those that apt marks with `E:`, or else the last lines. */
-export function formatComplaint(said: string): string {
-  const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
+/**
+ * Formats the errors of a program in one line: the lines that apt marks with `E:`, or else the last
+ * lines.
+ */
+export function formatComplaint(errorText: string): string {
+  const lines = errorText.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
   const errors = lines.filter((line) => line.startsWith('E: '));
   return (errors.length > 0 ? errors.slice(0, SHOWN_LINES_MAX) : lines.slice(-SHOWN_LINES_MAX))
     .map((line) => line.replace(/^E: /, '').replace(/\.$/, ''))

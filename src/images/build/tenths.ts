@@ -1,17 +1,17 @@
-// When a long piece of work reports: at every tenth.
+// Long work reports its progress at every tenth.
 
-const PARTS = 10;
+const TENTHS = 10;
 
 /**
- * Follows one piece of work. @returns a function with 10, 20 … 100 whenever another tenth is done,
- * otherwise undefined
+ * Follows one piece of work. @returns a function that returns 10, 20 … 100 when another tenth is
+ * complete, and otherwise undefined
  */
-export function followTenths(): (done: number, total: number) => number | undefined {
+export function createTenthsReporter(): (done: number, total: number) => number | undefined {
   let reported = 0;
   return (done, total) => {
-    const parts = Math.min(PARTS, Math.floor((done / total) * PARTS));
-    if (!(parts > reported)) return undefined;
-    reported = parts;
-    return parts * (100 / PARTS);
+    const tenths = Math.min(TENTHS, Math.floor((done / total) * TENTHS));
+    if (!(tenths > reported)) return undefined;
+    reported = tenths;
+    return tenths * (100 / TENTHS);
   };
 }

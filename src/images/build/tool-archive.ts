@@ -1,5 +1,5 @@
-// Packs programs for some machines into an archive next to the environment's initrd, which has its
-// path and hash.
+// Packs programs for some machines into an archive next to the environment's initrd. The initrd
+// contains the path and the hash of the archive.
 //
 // 1. The initrd and its archives are published together; a machine accepts only the archive that
 //    was built with its initrd.
@@ -22,18 +22,18 @@ export interface ToolArchive {
 }
 
 interface ToolArchiveRequest {
-  /** Has the packages of `toolPackages`. */
+  /** The directory with the unpacked packages of `listToolPackages`. */
   readonly unpacked: string;
-  /** Of the archive, relative to the boot tree. */
+  /** The directory of the archive, relative to the boot tree. */
   readonly directory: string;
   /** NAME of `NAME.cpio.gz`, and of `/lib/rackboot/NAME` in the initrd. */
   readonly name: string;
   readonly programs: readonly string[];
 }
 
-/** The given packages, and those of the libraries that they need. */
-export async function toolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
-  return [...new Set([...names, ...(await apt.librariesOf(...names))])];
+/** Lists the given packages, and the packages of the libraries that they need. */
+export async function listToolPackages(apt: Apt, names: readonly string[]): Promise<string[]> {
+  return [...new Set([...names, ...(await apt.listLibraries(...names))])];
 }
 
 /**
@@ -47,10 +47,10 @@ export async function makeToolArchive({
   name,
   programs,
 }: ToolArchiveRequest): Promise<ToolArchive> {
-  const places = await Promise.all(programs.map((program) => findProgram(unpacked, program)));
-  const files = await collectPrograms(unpacked, places);
+  const programFiles = await Promise.all(programs.map((program) => findProgram(unpacked, program)));
+  const files = await collectPrograms(unpacked, programFiles);
   const entries = [...files]
-    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .sort(([onePath], [other]) => (onePath < other ? -1 : 1))
     .map(([path, data]): CpioEntry => ({ kind: 'file', path, mode: 0o755, data }));
   const data = await compress(encodeCpio(entries));
   const sha256 = createHash('sha256').update(data).digest('hex');
@@ -59,15 +59,15 @@ export async function makeToolArchive({
   return { archive, entry: { kind: 'file', path: `lib/rackboot/${name}`, mode: 0o644, data: line } };
 }
 
-/** Finds a program, whose place in a package depends on the release. */
+/** Finds a program. Its directory in a package depends on the release. */
 async function findProgram(unpacked: string, name: string): Promise<ProgramFile> {
-  for (const place of ['usr/bin', 'usr/sbin', 'bin', 'sbin']) {
-    const path = join(unpacked, place, name);
-    const isThere = await access(path).then(
+  for (const directory of ['usr/bin', 'usr/sbin', 'bin', 'sbin']) {
+    const path = join(unpacked, directory, name);
+    const exists = await access(path).then(
       () => true,
       () => false,
     );
-    if (isThere) return { name, path };
+    if (exists) return { name, path };
   }
   throw new RackError('bad-argument', `no package for the environment contains the program ${name}`);
 }

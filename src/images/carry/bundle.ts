@@ -1,17 +1,17 @@
 // A bundle: the simplestreams site of some images, boot loaders and installers (own-stream.ts) as
 // one tar archive, for a host without the Internet.
 //
-//   rackboot-images-1                  how many it has, for people
+//   rackboot-images-1                  the number of images, for people
 //   streams/v1/index.json …            the documents
 //   images/ab/HASH.img.zst, parts/…    each file that they name, once
 //
 //   import: archive ─▶ served at the loopback address ─▶ the importer of any site
 //
-// 1. The whole structure is checked first: a bundle that is cut short, or has another file, adds
-//    nothing. One unusable image does not keep others out.
-// 2. Its documents are unsigned: whoever may import a bundle vouches for it. Each file must have
-//    its published checksum. Its images have no origin: they count as added by hand until a source
-//    brings the same.
+// 1. The whole structure is checked first. A bundle that is cut short, or contains an unknown file,
+//    adds nothing. One unusable image does not keep others out.
+// 2. The documents are unsigned, because the person who imports a bundle vouches for it. Each file
+//    must have its published checksum. The images have no origin. They count as added by hand until
+//    a source delivers the same files.
 // 3. Of boot loaders and installers, only older ones of another bundle are replaced.
 // 4. No name in the archive becomes a path.
 
@@ -31,7 +31,14 @@ import type { ImageBytes } from '../content/disk-image.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from '../content/tar-header.ts';
 import type { Downloads } from '../download/queue.ts';
 import { importFirstItem } from '../run/import-item.ts';
-import { findPart, hasFiles, nameOfPart, partDirectory, presentPart, type TreePart } from '../run/tree-parts.ts';
+import {
+  findPart,
+  formatRemovalName,
+  getPartDirectory,
+  hasAllFiles,
+  readPresentPart,
+  type TreePart,
+} from '../run/tree-parts.ts';
 import { decodeStreamProducts } from '../sources/decode-products.ts';
 import { listDigests, type Offer, offerName, sumOfferBytes } from '../sources/offer.ts';
 import { askSources } from '../sources/offers.ts';
@@ -51,12 +58,12 @@ import {
 import { openStored } from '../store/stored-blob.ts';
 import { buildRegionSource } from './region-copy.ts';
 
-const FIRST = 'rackboot-images-1';
-/** The bound of `decodeStreamProducts`. */
+const FIRST_NAME = 'rackboot-images-1';
+/** The same bound as in `decodeStreamProducts`. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 const FILES_MAX = 300 * IMAGES_MAX;
 const PIECE_BYTES = 1024 * 1024;
-const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']);
+const MISSING_FILE_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']);
 
 export interface BundleContent {
   readonly images: readonly StoredImage[];
@@ -65,7 +72,7 @@ export interface BundleContent {
 
 /**
  * Writes images, boot loaders and installers into an open, empty file and syncs it.
- * @param nowMs wall time @param onProgress gets bytes of the bundle
+ * @param nowMs wall time @param onProgress called with the written and all bytes of the bundle
  * @throws RackError `store-broken` if a content is damaged, as `fileFault`, `bad-argument` for what
  * no other host could import; the system's error if the file cannot be written
  */
@@ -73,50 +80,53 @@ export async function writeBundle(
   tree: string,
   { images, parts }: BundleContent,
   nowMs: number,
-  to: FileHandle,
+  target: FileHandle,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
   const { documents, files } = describeStore(images, nowMs, parts);
   const names = new Map<string, string>();
-  // This must be known before gigabytes are written.
+  // Missing files are found before gigabytes are written.
   for (const image of images) {
     if (!hasBlob(tree, image)) throw damagedError(formatImageName(image));
     for (const { path } of listBlobs(image)) names.set(path, formatImageName(image));
   }
-  const described = new Set([...files.values()].map(({ sha256 }) => sha256));
+  const describedHashes = new Set([...files.values()].map(({ sha256 }) => sha256));
   for (const part of parts) {
-    if (!hasFiles(tree, part)) throw damagedError(nameOfPart(part));
-    if (!part.files.every(({ sha256 }) => described.has(sha256)))
-      throw new RackError('bad-argument', `${nameOfPart(part)} has names or files that another host would not import`);
-    for (const { name } of part.files) names.set(`${part.directory}/${name}`, nameOfPart(part));
+    if (!hasAllFiles(tree, part)) throw damagedError(formatRemovalName(part));
+    if (!part.files.every(({ sha256 }) => describedHashes.has(sha256)))
+      throw new RackError(
+        'bad-argument',
+        `${formatRemovalName(part)} has names or files that another host would not import`,
+      );
+    for (const { name } of part.files) names.set(`${part.directory}/${name}`, formatRemovalName(part));
   }
-  let at = 0;
-  const write = async (bytes: Uint8Array): Promise<void> => {
+  let targetOffset = 0;
+  const writeBytes = async (bytes: Uint8Array): Promise<void> => {
     for (let done = 0; done < bytes.length; )
-      done += (await to.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
-    at += bytes.length;
+      done += (await target.write(bytes, done, bytes.length - done, targetOffset + done)).bytesWritten;
+    targetOffset += bytes.length;
   };
-  const add = async (name: string, bytes: number, content: () => Promise<void>): Promise<void> => {
-    await write(encodeTarHeader({ name, bytes }));
+  const addFile = async (name: string, bytes: number, content: () => Promise<void>): Promise<void> => {
+    await writeBytes(encodeTarHeader({ name, bytes }));
     await content();
-    await write(new Uint8Array(paddedBytes(bytes) - bytes));
+    await writeBytes(new Uint8Array(paddedBytes(bytes) - bytes));
   };
   const addText = (name: string, text: string): Promise<void> =>
-    add(name, Buffer.byteLength(text), () => write(Buffer.from(text)));
-  await addText(FIRST, `${counted(images.length + parts.length, 'image')}\n`);
+    addFile(name, Buffer.byteLength(text), () => writeBytes(Buffer.from(text)));
+  await addText(FIRST_NAME, `${counted(images.length + parts.length, 'image')}\n`);
   for (const [path, text] of documents('json')) await addText(`${path}.json`, text);
   const total = [...files.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   for (const [name, blob] of files)
-    await add(name, blob.bytes, () =>
-      readWhole(join(tree, blob.path), blob, names.get(blob.path) ?? name, async (piece) => {
-        await write(piece);
+    await addFile(name, blob.bytes, () =>
+      readVerified(join(tree, blob.path), blob, names.get(blob.path) ?? name, async (piece) => {
+        await writeBytes(piece);
         done += piece.length;
         onProgress(done, total);
       }),
     );
-  await write(new Uint8Array(2 * TAR_BLOCK_BYTES));
-  await to.sync();
+  await writeBytes(new Uint8Array(2 * TAR_BLOCK_BYTES));
+  await target.sync();
 }
 
 const damagedError = (name: string): RackError =>
@@ -125,34 +135,34 @@ const damagedError = (name: string): RackError =>
     `${name} is damaged, or its bytes are missing: \`rackboot images fsck\` repairs the store`,
   );
 
-/** Checks the hash. */
-async function readWhole(
+/** Reads a file and checks its hash. */
+async function readVerified(
   path: string,
   { bytes, sha256 }: ImageBlob,
-  of: string,
-  take: (piece: Uint8Array) => Promise<void>,
+  subject: string,
+  consume: (piece: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const unreadable = (cause: unknown): RackError =>
-    NOT_THERE.has(osErrorCode(cause) ?? '') ? damagedError(of) : fileFault(path, cause);
+  const buildReadFault = (cause: unknown): RackError =>
+    MISSING_FILE_CODES.has(osErrorCode(cause) ?? '') ? damagedError(subject) : fileFault(path, cause);
   const file = await openStored(path).catch((cause: unknown) => {
-    throw unreadable(cause);
+    throw buildReadFault(cause);
   });
   try {
-    if (!(await file.stat()).isFile() || (await lstat(dirname(path))).isSymbolicLink()) throw damagedError(of);
+    if (!(await file.stat()).isFile() || (await lstat(dirname(path))).isSymbolicLink()) throw damagedError(subject);
     const hash = createHash('sha256');
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
-    for (let at = 0; at < bytes; ) {
-      const reading = file.read(buffer, 0, Math.min(PIECE_BYTES, bytes - at), at);
+    for (let offset = 0; offset < bytes; ) {
+      const reading = file.read(buffer, 0, Math.min(PIECE_BYTES, bytes - offset), offset);
       const { bytesRead } = await reading.catch((cause: unknown) => {
-        throw unreadable(cause);
+        throw buildReadFault(cause);
       });
-      if (bytesRead === 0) throw damagedError(of);
+      if (bytesRead === 0) throw damagedError(subject);
       const piece = viewBytes(buffer, 0, bytesRead);
       hash.update(piece);
-      await take(piece);
-      at += bytesRead;
+      await consume(piece);
+      offset += bytesRead;
     }
-    if (hash.digest('hex') !== sha256) throw damagedError(of);
+    if (hash.digest('hex') !== sha256) throw damagedError(subject);
   } finally {
     await file.close();
   }
@@ -160,7 +170,7 @@ async function readWhole(
 
 export type BundledResult = { readonly name: string } & (
   | { readonly kind: 'added' | 'there'; readonly serial: string; readonly bytes: number }
-  /** Not added. `newer`: this host has a newer one. @param why a sentence without its full stop */
+  /** Not added. With `newer`, this host has a newer one. @param why a sentence without its full stop */
   | { readonly kind: 'newer' | 'refused'; readonly why: string }
 );
 
@@ -174,11 +184,11 @@ interface BundleOptions {
   readonly onResult: (result: BundledResult) => void;
 }
 
-/** @throws RackError `bad-argument` if it is not a whole bundle, `cancelled` */
+/** Imports a bundle. @throws RackError `bad-argument` if it is not a complete bundle, `cancelled` */
 export async function addBundle({ tree, file, fileName, onResult, ...options }: BundleOptions): Promise<void> {
   const { files, arches } = await listBundle(file, fileName);
   const { clock, downloads, signal } = options;
-  const site = await serve(file, files);
+  const site = await serveBundle(file, files);
   try {
     const bundle = cleanText(basename(fileName), BUNDLE_CHARACTERS_MAX);
     const source = buildRegionSource(site.url, bundle, arches);
@@ -188,15 +198,15 @@ export async function addBundle({ tree, file, fileName, onResult, ...options }: 
     for (const offer of answer?.offers ?? []) {
       const { serial = '' } = offer;
       const name = offer.kind === 'image' ? formatImageName({ ...offer, serial }) : offerName(offer);
-      const present = await judgePresent(offer, tree);
+      const present = await findReplacementRefusal(offer, tree);
       if (present !== undefined) {
         onResult({ name, ...present });
         continue;
       }
       try {
         const workDir = ownPlace(tree, '.downloads');
-        const done = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
-        const { added, ...facts } = await importFirstItem([offer], done, () => undefined);
+        const importOptions = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
+        const { added, ...facts } = await importFirstItem([offer], importOptions, () => undefined);
         onResult({
           name,
           kind: added ? 'added' : 'there',
@@ -213,14 +223,14 @@ export async function addBundle({ tree, file, fileName, onResult, ...options }: 
   }
 }
 
-/** Why this host's part stays; undefined: it may be replaced. */
-async function judgePresent(
+/** Finds the reason why this host's part is not replaced. Undefined if it may be replaced. */
+async function findReplacementRefusal(
   offer: Offer,
   tree: string,
 ): Promise<{ readonly kind: 'newer' | 'refused'; readonly why: string } | undefined> {
   if (offer.kind === 'image') return undefined;
-  const directory = join(tree, partDirectory(offer));
-  const present = presentPart(directory, offer.kind);
+  const directory = join(tree, getPartDirectory(offer));
+  const present = readPresentPart(directory, offer.kind);
   if (present === undefined || (await findPart(directory, listDigests(offer))) !== undefined) return undefined;
   const { isBundled, source, serial } = present;
   const remedy = `to replace it, remove it first: sudo rackboot images remove ${offerName(offer)}`;
@@ -235,7 +245,7 @@ async function judgePresent(
 }
 
 interface Member {
-  readonly at: number;
+  readonly offset: number;
   readonly bytes: number;
 }
 
@@ -246,15 +256,15 @@ async function listBundle(
   const refuse = (why: string): RackError =>
     new RackError('bad-argument', `${fileName} is not a whole bundle of images: ${why}; export it again`);
   const files = new Map<string, Member>();
-  for (let at = 0; ; ) {
-    const header = decodeTarHeader(await file.read(at, TAR_BLOCK_BYTES));
+  for (let offset = 0; ; ) {
+    const header = decodeTarHeader(await file.read(offset, TAR_BLOCK_BYTES));
     if (header.kind === 'fault') throw refuse(header.problem);
     if (header.kind === 'end') break;
     const { name, bytes } = header.file;
-    const member = { at: at + TAR_BLOCK_BYTES, bytes };
-    at = member.at + paddedBytes(bytes);
-    if (at > file.bytes) throw refuse('it is cut short');
-    if (files.size === 0 && name !== FIRST) throw refuse(`it begins with ${JSON.stringify(name)}`);
+    const member = { offset: offset + TAR_BLOCK_BYTES, bytes };
+    offset = member.offset + paddedBytes(bytes);
+    if (offset > file.bytes) throw refuse('it is cut short');
+    if (files.size === 0 && name !== FIRST_NAME) throw refuse(`it begins with ${JSON.stringify(name)}`);
     if (files.has(name)) throw refuse(`it has two files ${JSON.stringify(name)}`);
     if (files.size === FILES_MAX) throw refuse(`it has more than ${counted(FILES_MAX, 'file')}`);
     files.set(name, member);
@@ -262,9 +272,9 @@ async function listBundle(
   const read = async (path: string): Promise<Uint8Array> => {
     const entry = files.get(path);
     if (entry === undefined || entry.bytes > DOCUMENT_BYTES_MAX) throw refuse(`it lacks ${path}`);
-    return file.read(entry.at, entry.bytes);
+    return file.read(entry.offset, entry.bytes);
   };
-  const named = new Set([FIRST, UNSIGNED_INDEX]);
+  const knownNames = new Set([FIRST_NAME, UNSIGNED_INDEX]);
   const arches = new Map<string, string>();
   const index = decodeStreamIndex(await read(UNSIGNED_INDEX));
   if (!index.ok) throw refuse(`${UNSIGNED_INDEX} is damaged`);
@@ -272,37 +282,37 @@ async function listBundle(
   for (const { path } of index.value.entries) {
     const products = decodeStreamProducts(await read(path));
     if (!products.ok) throw refuse(`${path} is damaged`);
-    named.add(path);
+    knownNames.add(path);
     for (const image of products.value.products.flatMap((product) => product.images)) {
       count += 1;
       arches.set(image.arch, image.arch);
       for (const member of image.files) {
         if (files.get(member.path)?.bytes !== member.bytes)
           throw refuse(`it lacks ${member.path}, or has it with another size`);
-        named.add(member.path);
+        knownNames.add(member.path);
       }
     }
   }
-  const other = [...files.keys()].find((name) => !named.has(name));
-  if (other !== undefined) throw refuse(`it has ${JSON.stringify(other)}, which belongs to no image`);
+  const unknownName = [...files.keys()].find((name) => !knownNames.has(name));
+  if (unknownName !== undefined) throw refuse(`it has ${JSON.stringify(unknownName)}, which belongs to no image`);
   if (count === 0) throw refuse('it has no image');
   return { files, arches };
 }
 
-async function serve(
+async function serveBundle(
   file: ImageBytes,
   files: ReadonlyMap<string, Member>,
 ): Promise<{ readonly url: string; readonly close: () => void }> {
-  const answer = async ({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const respond = async ({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
     const entry = files.get(decodeURIComponent(url.slice(1)));
     response.writeHead(entry === undefined ? 404 : 200, { 'Content-Length': entry?.bytes ?? 0 });
-    const { at, bytes } = entry ?? { at: 0, bytes: 0 };
+    const { offset: at, bytes } = entry ?? { offset: 0, bytes: 0 };
     for (let done = 0; done < bytes && !response.destroyed; done += PIECE_BYTES)
       if (!response.write(await file.read(at + done, Math.min(PIECE_BYTES, bytes - done))))
         await Promise.race([once(response, 'drain'), once(response, 'close')]);
     response.end();
   };
-  const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
+  const server = createServer((request, response) => void respond(request, response).catch(() => response.destroy()));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;

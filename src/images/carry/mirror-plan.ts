@@ -16,7 +16,7 @@ import { parseWebUrl } from '../download/web-client.ts';
 import { chooseImages } from '../sources/selection.ts';
 import { SIGNED_INDEX, type StreamSource, streamSource } from '../sources/source.ts';
 import { SourceDocuments } from '../sources/source-documents.ts';
-import { strongestDigest } from '../sources/stream-offer.ts';
+import { getStrongestDigest } from '../sources/stream-offer.ts';
 import type { StreamFile, StreamImage } from '../sources/stream-products.ts';
 import { readStream } from '../sources/stream-reader.ts';
 import type { TagFilter } from '../sources/tag-filter.ts';
@@ -26,7 +26,7 @@ export interface MirrorRequest {
   readonly url: string;
   readonly keyring: string;
   readonly filters: readonly TagFilter[];
-  /** Versions of each product to mirror; Infinity: all. */
+  /** The number of versions of each product to mirror. Infinity mirrors all. */
   readonly versions: number;
 }
 
@@ -44,10 +44,13 @@ interface MirrorDocument {
 
 export interface MirrorPlan {
   readonly files: readonly MirrorFile[];
-  /** In the order of publication: the index last. */
+  /** The documents in the order of publication. The index is last. */
   readonly documents: readonly MirrorDocument[];
   readonly images: number;
-  /** Each filter that alone matches no image, with the site's values, if none is chosen. */
+  /**
+   * If no image is chosen: each filter that matches no image by itself, with the values that the
+   * site has.
+   */
   readonly unmatched: readonly string[];
   readonly problems: readonly string[];
 }
@@ -55,13 +58,13 @@ export interface MirrorPlan {
 const VALUES_MAX = 1000;
 const VALUES_SHOWN = 20;
 
-/** Lets the signals of the process arrive during long work. @throws RackError `cancelled` */
-export async function heedStop(signal: AbortSignal): Promise<void> {
+/** Lets signals of the process arrive during long work. @throws RackError `cancelled` */
+export async function throwIfStopped(signal: AbortSignal): Promise<void> {
   await nextTurn();
-  if (signal.aborted) throw stopped();
+  if (signal.aborted) throw buildStoppedError();
 }
 
-export const stopped = (): RackError => new RackError('cancelled', 'the mirror was stopped');
+export const buildStoppedError = (): RackError => new RackError('cancelled', 'the mirror was stopped');
 
 /**
  * Reads the documents of a site, and chooses the files. @throws RackError `source-failed`,
@@ -77,49 +80,52 @@ export async function planMirror(
   const source = buildStreamSource(request);
   const documents = new SourceDocuments(source, downloads, clock, signal);
   const images: StreamImage[] = [];
-  const tried = filters.map((filter) => new TriedFilter(filter));
-  const taken: (readonly MirrorDocument[])[] = [];
+  const filterProbes = filters.map((filter) => new FilterProbe(filter));
+  const documentGroups: (readonly MirrorDocument[])[] = [];
   const stream = readStream(source, documents, (path, { bytes, signature }) => {
     if (path.startsWith('.')) throw documents.failure(`${path}: a document may not have a hidden name`);
-    // The signature comes first, so that whoever finds the document finds it.
-    taken.push([...(signature === undefined ? [] : [{ path: `${path}.gpg`, bytes: signature }]), { path, bytes }]);
+    // The signature comes first: a client that finds the document then finds its signature too.
+    documentGroups.push([
+      ...(signature === undefined ? [] : [{ path: `${path}.gpg`, bytes: signature }]),
+      { path, bytes },
+    ]);
   });
   for await (const { products } of stream) {
-    await heedStop(signal);
+    await throwIfStopped(signal);
     images.push(...chooseImages(products, { filters, versions }));
     const files = products.flatMap((product) => product.images.flatMap((image) => image.files));
-    if (images.length === 0) for (const filter of tried) filter.note(files);
+    if (images.length === 0) for (const filter of filterProbes) filter.observe(files);
   }
-  const [index = [], ...others] = taken;
-  const ordered = [...others.flat(), ...index];
+  const [index = [], ...others] = documentGroups;
+  const orderedDocuments = [...others.flat(), ...index];
   return {
-    ...planFiles(source, images, new Set(ordered.map(({ path }) => path))),
-    documents: ordered,
+    ...planFiles(source, images, new Set(orderedDocuments.map(({ path }) => path))),
+    documents: orderedDocuments,
     images: images.length,
-    unmatched: images.length > 0 ? [] : tried.flatMap((filter) => filter.describe() ?? []),
+    unmatched: images.length > 0 ? [] : filterProbes.flatMap((filter) => filter.describe() ?? []),
   };
 }
 
-class TriedFilter {
+class FilterProbe {
   readonly #filter: TagFilter;
   readonly #values = new Set<string>();
-  #isMet = false;
+  #hasMatched = false;
 
   constructor(filter: TagFilter) {
     this.#filter = filter;
   }
 
-  note(files: readonly StreamFile[]): void {
+  observe(files: readonly StreamFile[]): void {
     const { tag, matches } = this.#filter;
     for (const { tags } of files) {
-      this.#isMet ||= matches(tags);
+      this.#hasMatched ||= matches(tags);
       if (this.#values.size < VALUES_MAX) this.#values.add(getTag(tags, tag));
     }
   }
 
-  /** Describes the filter; undefined: it matches images. */
+  /** Describes the filter. Undefined if it matches images. */
   describe(): string | undefined {
-    if (this.#isMet) return undefined;
+    if (this.#hasMatched) return undefined;
     const { text, tag } = this.#filter;
     const values = [...this.#values].filter((value) => value !== '').toSorted();
     if (values.length === 0) return `${text} matches none: the images of the site have no ${tag}`;
@@ -150,11 +156,12 @@ function planFiles(
   const problems = new Set<string>();
   for (const file of images.flatMap((image) => image.files)) {
     const { path, bytes } = file;
-    const digest = strongestDigest(file);
-    const planned = files.get(path);
+    const digest = getStrongestDigest(file);
+    const plannedFile = files.get(path);
     if (digest === undefined) problems.add(`${path} has neither SHA-256 nor SHA-512, so it cannot be verified`);
     else if (documents.has(path) || path.startsWith('.')) problems.add(`${path} is not allowed as the path of a file`);
-    else if (planned !== undefined && planned.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
+    else if (plannedFile !== undefined && plannedFile.digest.hex !== digest.hex)
+      problems.add(`${path} has two checksums`);
     else files.set(path, { path, url: `${url}${path}`, bytes, digest });
   }
   return { files: [...files.values()], problems: [...problems] };

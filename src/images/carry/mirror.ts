@@ -6,13 +6,14 @@
 // 1. A document is published after all its files, and a file is removed after all documents that named it.
 // 2. A file appears at its path only after its checksum was verified. The next run continues the
 //    partial downloads of an interrupted one.
-// 3. If a file cannot be fetched, the others are, but the previous documents and their files stay:
-//    changed files wait until all have been fetched.
+// 3. If a file cannot be fetched, the others are fetched nevertheless, but the previous documents
+//    and their files stay. A changed file replaces the previous one only after all files have been
+//    fetched.
 // 4. A signal stops a run at any time.
 // 5. Every path is recorded before the mirror writes there. No other file is replaced or removed. A
 //    file with the right content is used, whoever put it there.
 //
-//   DIR/.rackboot-mirror/record.json   the paths, with the checksums of their files; and next to it the downloads, and the lock of a run
+//   DIR/.rackboot-mirror/record.json   the paths, with the checksums of their files. The downloads and the lock of a run are in the same directory
 
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
@@ -29,16 +30,23 @@ import type { Digest, DownloadRequest, DownloadState, OnState } from '../downloa
 import { tryLock } from '../store/file-lock.ts';
 import { makeDirectories, publishFile, removeEmpty, syncDirectory } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
-import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
+import {
+  buildStoppedError,
+  type MirrorFile,
+  type MirrorPlan,
+  type MirrorRequest,
+  planMirror,
+  throwIfStopped,
+} from './mirror-plan.ts';
 
-const WORK = '.rackboot-mirror';
+const WORK_DIRECTORY = '.rackboot-mirror';
 const FILES_MAX = 200_000;
 const PIECE_BYTES = 1024 * 1024;
 const FILES_AT_A_TIME = 4;
-/** The faults of a file alone: its server works. */
-const OF_FILE: ReadonlySet<string> = new Set(['http-refused', 'size-wrong', 'too-large', 'digest-wrong']);
+/** Faults that concern only one file. Its server works. */
+const FILE_FAULTS: ReadonlySet<string> = new Set(['http-refused', 'size-wrong', 'too-large', 'digest-wrong']);
 const FAILURES_IN_A_ROW_MAX = FILES_AT_A_TIME;
-/** A message names so many failures, and counts the others. */
+/** The failures that a message names. It only counts the others. */
 const SHOWN_FAILURES_MAX = 100;
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 
@@ -81,15 +89,16 @@ export async function mirrorSite(request: MirrorRequest, options: MirrorOptions)
   const { directory, downloads, clock, signal } = options;
   const plan = await planMirror(request, downloads, clock, signal);
   options.onPlan(plan);
-  if (plan.images === 0) throw new RackError('not-found', nothingChosen(plan, existsSync(mirrorRecordPath(directory))));
+  if (plan.images === 0)
+    throw new RackError('not-found', describeEmptyChoice(plan, existsSync(mirrorRecordPath(directory))));
   try {
-    const own = join(directory, WORK);
-    await makeDirectories(own);
-    const lock = tryLock(join(own, 'lock'), LOCK_WAIT_MS);
+    const workDirectory = join(directory, WORK_DIRECTORY);
+    await makeDirectories(workDirectory);
+    const lock = tryLock(join(workDirectory, 'lock'), LOCK_WAIT_MS);
     if (lock === undefined)
       throw new RackError('already-running', `another process is importing into ${directory}: wait for it, or stop it`);
     try {
-      return await fulfil(plan, options);
+      return await carryOut(plan, options);
     } finally {
       lock.release();
     }
@@ -98,12 +107,12 @@ export async function mirrorSite(request: MirrorRequest, options: MirrorOptions)
   }
 }
 
-/** Maps a path to the checksum of what a mirror wrote last; empty: it is about to write. */
+/** Maps a path to the checksum of what a mirror wrote there last. Empty if the mirror is about to write. */
 type Record = Map<string, string>;
 
 const recordShape = z.object({ schema: z.literal(2), files: z.array(z.tuple([z.string(), z.string()])) });
 
-const mirrorRecordPath = (directory: string): string => join(directory, WORK, 'record.json');
+const mirrorRecordPath = (directory: string): string => join(directory, WORK_DIRECTORY, 'record.json');
 
 function readMirrorRecord(directory: string): Record {
   const path = mirrorRecordPath(directory);
@@ -113,32 +122,32 @@ function readMirrorRecord(directory: string): Record {
 const saveRecord = (directory: string, record: Record): Promise<void> =>
   publishFile(mirrorRecordPath(directory), Buffer.from(`${JSON.stringify({ schema: 2, files: [...record] })}\n`));
 
-interface Wanted {
+interface MirrorTarget {
   readonly path: string;
   readonly bytes: number | undefined;
   readonly digest: Digest;
 }
 
 async function findMissing(
-  files: readonly Wanted[],
+  files: readonly MirrorTarget[],
   record: Record,
   { directory, signal }: MirrorOptions,
 ): Promise<ReadonlySet<string>> {
   const missing = new Set<string>();
   for (const file of files) {
-    await heedStop(signal);
+    await throwIfStopped(signal);
     const { path, digest } = file;
-    const at = join(directory, path);
-    const stats = seenEntry(at);
+    const target = join(directory, path);
+    const stats = seenEntry(target);
     const isRecorded = record.has(path) && stats?.isFile() === true;
-    const isRight =
+    const hasRightContent =
       stats?.isFile() === true &&
       (file.bytes ?? stats.size) === stats.size &&
-      (record.get(path) === digest.hex || (await hashMirrored(at, digest, signal)) === digest.hex);
-    if (isRight) continue;
+      (record.get(path) === digest.hex || (await hashMirrored(target, digest, signal)) === digest.hex);
+    if (hasRightContent) continue;
     if (stats !== undefined && !isRecorded) {
       const remedy = 'no mirror wrote it, or it is a link; move it away, or choose another directory';
-      throw new RackError('already-exists', `${at} is in the way: ${remedy}`);
+      throw new RackError('already-exists', `${target} is in the way: ${remedy}`);
     }
     missing.add(path);
   }
@@ -149,12 +158,12 @@ async function hashMirrored(path: string, { algorithm }: Digest, signal: AbortSi
   const hash = createHash(algorithm);
   for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES })) {
     hash.update(piece);
-    await heedStop(signal);
+    await throwIfStopped(signal);
   }
   return hash.digest('hex');
 }
 
-function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
+function describeEmptyChoice({ unmatched }: MirrorPlan, isMirror: boolean): string {
   const what = 'no image of the site matches all filters';
   const remedy = isMirror
     ? `${what}, so the mirror stays as it is: correct the filters, or remove the directory of the mirror`
@@ -162,7 +171,7 @@ function nothingChosen({ unmatched }: MirrorPlan, isMirror: boolean): string {
   return [remedy, ...unmatched].join('\n  ');
 }
 
-async function fulfil(plan: MirrorPlan, options: MirrorOptions): Promise<MirrorResult> {
+async function carryOut(plan: MirrorPlan, options: MirrorOptions): Promise<MirrorResult> {
   const { directory, signal } = options;
   const record = readMirrorRecord(directory);
   const documents = plan.documents.map(({ path, bytes }) => {
@@ -172,7 +181,8 @@ async function fulfil(plan: MirrorPlan, options: MirrorOptions): Promise<MirrorR
   const missing = await findMissing([...plan.files, ...documents], record, options);
   const files = plan.files.filter(({ path }) => missing.has(path));
   for (const { path } of files) record.set(path, record.get(path) ?? '');
-  // A document comes after every file that it names, so that it is removed before these.
+  // In the record, a document stands after every file that it names. Removal goes backwards, so the
+  // document is removed before them.
   for (const { path } of documents) {
     const hex = record.get(path) ?? '';
     record.delete(path);
@@ -183,39 +193,39 @@ async function fulfil(plan: MirrorPlan, options: MirrorOptions): Promise<MirrorR
   await saveRecord(directory, record);
   const removed: string[] = [];
   try {
-    const late = await fetchFiles(files, record, options);
-    for (const file of late) await place(file, record, options);
+    const changedFiles = await fetchFiles(files, record, options);
+    for (const file of changedFiles) await moveIntoPlace(file, record, options);
     for (const { path, content, digest } of documents.filter(({ path }) => missing.has(path))) {
       await publishFile(join(directory, path), content);
       record.set(path, digest.hex);
     }
-    const wanted = new Set([...plan.files, ...documents].map(({ path }) => path));
-    for (const path of [...record.keys()].filter((recorded) => !wanted.has(recorded)).reverse()) {
-      await heedStop(signal);
+    const plannedPaths = new Set([...plan.files, ...documents].map(({ path }) => path));
+    for (const path of [...record.keys()].filter((recordedPath) => !plannedPaths.has(recordedPath)).reverse()) {
+      await throwIfStopped(signal);
       if (seenEntry(join(directory, path))?.isFile() === true) {
         await rm(join(directory, path));
         removed.push(path);
       }
-      await removeEmpty(directoriesAbove(path).map((above) => join(directory, above)));
+      await removeEmpty(listParents(path).map((parent) => join(directory, parent)));
       record.delete(path);
     }
   } finally {
     await saveRecord(directory, record);
   }
-  await removeParts(directory);
+  await removeDownloads(directory);
   const { images, problems } = plan;
   return { images, files: plan.files.length, fetched: files.length, removed, problems };
 }
 
-/** Innermost first. */
-const directoriesAbove = (path: string): readonly string[] => {
-  const above = dirname(path);
-  return above === '.' ? [] : [above, ...directoriesAbove(above)];
+/** Lists the parent directories, innermost first. */
+const listParents = (path: string): readonly string[] => {
+  const parent = dirname(path);
+  return parent === '.' ? [] : [parent, ...listParents(parent)];
 };
 
 /**
- * Puts files at their paths if these are free.
- * @returns the others
+ * Fetches files, and moves each to its path if that path is free.
+ * @returns the fetched files whose paths are not free
  */
 async function fetchFiles(
   files: readonly MirrorFile[],
@@ -225,41 +235,42 @@ async function fetchFiles(
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const counter = new ProgressCounter(files, options.onProgress);
-  const left = files.values();
+  const remaining = files.values();
   const failures: string[] = [];
-  const late: MirrorFile[] = [];
+  const changedFiles: MirrorFile[] = [];
   let failuresInARow = 0;
   let fetched = 0;
-  const work = async (): Promise<void> => {
-    for (const file of left) {
+  const fetchRemaining = async (): Promise<void> => {
+    for (const file of remaining) {
       const failure = await fetchFile(file, { ...options, signal }, counter);
       if (failure === undefined) fetched += 1;
       else failures.push(failure.text);
       const isFree = seenEntry(join(options.directory, file.path)) === undefined;
-      if (failure === undefined && isFree) await place(file, record, options);
-      else if (failure === undefined) late.push(file);
+      if (failure === undefined && isFree) await moveIntoPlace(file, record, options);
+      else if (failure === undefined) changedFiles.push(file);
       failuresInARow = failure === undefined || failure.isOfFile ? 0 : failuresInARow + 1;
       if (failuresInARow >= FAILURES_IN_A_ROW_MAX) return;
     }
   };
-  // The first error stops the other workers, and is thrown after they have ended.
+  // The first error stops the other fetches, and is thrown after they have ended.
   const errors: unknown[] = [];
-  const note = (error: unknown): void => {
+  const recordError = (error: unknown): void => {
     errors.push(error);
     stop.abort();
   };
-  await Promise.all(Array.from({ length: FILES_AT_A_TIME }, () => work().catch(note)));
+  await Promise.all(Array.from({ length: FILES_AT_A_TIME }, () => fetchRemaining().catch(recordError)));
   if (errors.length > 0) throw errors[0];
-  if (failures.length === 0) return late;
-  const more = failures.length - SHOWN_FAILURES_MAX;
-  const rest = more > 0 ? [`${counted(more, 'further file')} could not be downloaded`] : [];
-  const end = `fetched ${fetched} of ${counted(files.length, 'new file')}; the documents of the mirror stay as they were: repeat the command, or leave the files out with filters`;
-  throw new RackError('source-failed', [...failures.slice(0, SHOWN_FAILURES_MAX), ...rest, end].join('\n'));
+  if (failures.length === 0) return changedFiles;
+  const furtherFailures = failures.length - SHOWN_FAILURES_MAX;
+  const furtherLine =
+    furtherFailures > 0 ? [`${counted(furtherFailures, 'further file')} could not be downloaded`] : [];
+  const summary = `fetched ${fetched} of ${counted(files.length, 'new file')}; the documents of the mirror stay as they were: repeat the command, or leave the files out with filters`;
+  throw new RackError('source-failed', [...failures.slice(0, SHOWN_FAILURES_MAX), ...furtherLine, summary].join('\n'));
 }
 
-interface Failure {
+interface FetchFailure {
   readonly text: string;
-  /** True: another file of the server may be right. */
+  /** True if other files of the server may be right. */
   readonly isOfFile: boolean;
 }
 
@@ -267,44 +278,44 @@ interface Failure {
 const downloadName = ({ path, digest }: MirrorFile): string =>
   `${digest.hex}-${createHash('sha256').update(path).digest('hex').slice(0, 16)}`;
 
-/** @returns undefined if it is there */
+/** @returns undefined if the file was fetched */
 async function fetchFile(
   file: MirrorFile,
   { directory, downloads, signal, onState }: MirrorOptions,
   counter: ProgressCounter,
-): Promise<Failure | undefined> {
+): Promise<FetchFailure | undefined> {
   const { path, url, bytes, digest } = file;
-  const own = join(directory, WORK);
+  const workDirectory = join(directory, WORK_DIRECTORY);
   const request = {
     title: path,
     urls: [url],
     bytes,
     digest,
     bytesMax: FILE_BYTES_MAX,
-    directory: own,
+    directory: workDirectory,
     name: downloadName(file),
   };
-  const note: OnState = (...of) => {
+  const reportState: OnState = (...of) => {
     onState(...of);
-    counter.note(...of);
+    counter.count(...of);
   };
   try {
-    await downloads.fetch(request, { signal, onState: note });
+    await downloads.fetch(request, { signal, onState: reportState });
     return undefined;
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    if (error.code === 'cancelled') throw stopped();
+    if (error.code === 'cancelled') throw buildStoppedError();
     if (!(error instanceof DownloadError) || decideProspect(error.fault) === 'never') throw error;
-    return { text: error.message, isOfFile: OF_FILE.has(error.fault.code) };
+    return { text: error.message, isOfFile: FILE_FAULTS.has(error.fault.code) };
   }
 }
 
-async function place(file: MirrorFile, record: Record, { directory, signal }: MirrorOptions): Promise<void> {
-  const at = join(directory, file.path);
-  await heedStop(signal);
-  await makeDirectories(dirname(at));
-  await rename(join(directory, WORK, downloadName(file)), at);
-  await syncDirectory(dirname(at));
+async function moveIntoPlace(file: MirrorFile, record: Record, { directory, signal }: MirrorOptions): Promise<void> {
+  const target = join(directory, file.path);
+  await throwIfStopped(signal);
+  await makeDirectories(dirname(target));
+  await rename(join(directory, WORK_DIRECTORY, downloadName(file)), target);
+  await syncDirectory(dirname(target));
   record.set(file.path, file.digest.hex);
 }
 
@@ -313,7 +324,7 @@ class ProgressCounter {
   readonly #total: number | undefined;
   readonly #bytes = new Map<string, number>();
   #sum = 0;
-  /** Only of files that arrive now. */
+  /** Rates of the files that are arriving now. */
   readonly #rates = new Map<string, number>();
 
   constructor(files: readonly Pick<MirrorFile, 'bytes'>[], onProgress: (progress: MirrorProgress) => void) {
@@ -324,7 +335,7 @@ class ProgressCounter {
     );
   }
 
-  note(state: DownloadState, { name }: DownloadRequest): void {
+  count(state: DownloadState, { name }: DownloadRequest): void {
     if (state.kind === 'downloading') this.#rates.set(name, state.bytesPerSecond);
     else this.#rates.delete(name);
     if (state.kind !== 'downloading' && state.kind !== 'done') return;
@@ -338,9 +349,10 @@ class ProgressCounter {
   }
 }
 
-async function removeParts(directory: string): Promise<void> {
-  const own = join(directory, WORK);
-  for (const name of await readdir(own)) {
-    if (/^[0-9a-f]{64,128}-[0-9a-f]{16}(?:(?:-\d+)?\.part.*)?$/.test(name)) await rm(join(own, name), { force: true });
+async function removeDownloads(directory: string): Promise<void> {
+  const workDirectory = join(directory, WORK_DIRECTORY);
+  for (const name of await readdir(workDirectory)) {
+    if (/^[0-9a-f]{64,128}-[0-9a-f]{16}(?:(?:-\d+)?\.part.*)?$/.test(name))
+      await rm(join(workDirectory, name), { force: true });
   }
 }

@@ -6,9 +6,9 @@ import { errorText } from '../../ground/errors.ts';
 import type { CopyProgress, CopyResult } from './region-copy.ts';
 
 /** The pause after a success, as in MAAS's racks. */
-const EVERY_MS = 5 * 60_000;
+const COPY_INTERVAL_MS = 5 * 60_000;
 /** The pause after a failure. */
-const AGAIN_MS = 60_000;
+const RETRY_MS = 60_000;
 const PROGRESS_MAX = 64;
 
 export interface CopyOrder {
@@ -19,7 +19,7 @@ export interface CopyOrder {
 
 interface RegionCopiesDeps {
   readonly clock: Clock;
-  /** Undefined if the rack should copy nothing until the next `begin`. */
+  /** Starts a copy. Undefined if the rack should copy nothing until the next `begin`. */
   readonly copy: (onProgress: (progress: CopyProgress) => void) => Promise<CopyResult> | undefined;
   readonly onProblem: (reason: string) => void;
 }
@@ -30,14 +30,14 @@ export class RegionCopies {
   #isCopying = false;
   #problem = '';
   #isClosed = false;
-  /** The latest image is last. */
+  /** The progress by image. The latest image is last. */
   readonly #progress = new BoundedMap<string, CopyProgress>(PROGRESS_MAX, 'set longest ago');
 
   constructor(deps: RegionCopiesDeps) {
     this.#deps = deps;
   }
 
-  /** Of at most PROGRESS_MAX images. */
+  /** The progress of at most PROGRESS_MAX images. */
   get progress(): readonly CopyProgress[] {
     return [...this.#progress.values()];
   }
@@ -47,7 +47,7 @@ export class RegionCopies {
     if (this.#timer === undefined && !this.#isCopying) void this.#run();
   }
 
-  /** Ends copying; a later copy continues. */
+  /** Ends copying. A later copy continues the downloads. */
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
@@ -69,6 +69,6 @@ export class RegionCopies {
     // Each problem is reported once.
     if (problem !== '' && problem !== this.#problem) this.#deps.onProblem(problem);
     this.#problem = problem;
-    this.#timer = this.#deps.clock.schedule(problem === '' ? EVERY_MS : AGAIN_MS, () => void this.#run());
+    this.#timer = this.#deps.clock.schedule(problem === '' ? COPY_INTERVAL_MS : RETRY_MS, () => void this.#run());
   }
 }

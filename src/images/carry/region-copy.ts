@@ -1,17 +1,18 @@
 // Copies a region's images, boot loaders and installers into a rack's boot tree, and removes copies
-// that the region no longer has.
+// that the region no longer stored.
 //
-//   documents of all addresses ─▶ the newest of each, if it is missing here ─▶ import ─▶ remove copies of what the region removed
+//   documents of all addresses ─▶ the newest offer of each image or part, if it is missing here ─▶ import ─▶ remove copies of what the region removed
 //
 // Source: MAAS's racks, which take all images of their region.
 //
 // 1. The documents need no signature: the rack obeys the region's commands anyway. Each file must
 //    have the published checksum.
-// 2. What was added on the rack stays, whatever its name, and so do directories with files of a person.
-// 3. The bytes of a removed copy stay for an hour, for machines that read them.
+// 2. Images that were added on the rack stay, whatever their names. Directories with files of a
+//    person stay, too.
+// 3. The bytes of a removed copy stay for an hour, for machines that are reading them.
 // 4. Each process of a region offers what its host has, so the rack asks all addresses. A copy is
-//    removed only if all answered and none offers it. Until then, nothing older, and no other of
-//    its serial, is copied.
+//    removed only if all addresses answered and none offers it. Until all have answered, no older
+//    version, and no other version with the same serial, is copied.
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,19 +24,19 @@ import type { Downloads } from '../download/queue.ts';
 import { importFirstItem } from '../run/import-item.ts';
 import { sweepDownloads } from '../run/left-downloads.ts';
 import {
-  assertNoOthers,
+  assertNoForeignFiles,
   findPart,
+  getPartDirectory,
   listTreeParts,
-  partDirectory,
   removePart,
   type TreePart,
 } from '../run/tree-parts.ts';
 import {
-  contentOfFiles,
-  importedContent,
+  formatFilesKey,
+  formatImportedContentKey,
+  formatOfferContentKey,
   listDigests,
   type Offer,
-  offerContentKey,
   offerName,
   type Preferred,
   sumOfferBytes,
@@ -54,18 +55,18 @@ import {
 } from '../store/image-store.ts';
 
 export interface CopyProgress {
-  /** `ubuntu/noble/amd64`. */
+  /** The name of the copied item, such as `ubuntu/noble/amd64`. */
   readonly file: string;
   readonly bytes: number;
-  /** Undefined: unknown. */
+  /** Undefined if unknown. */
   readonly total: number | undefined;
-  /** Empty: no failure. */
+  /** Empty if there is no failure. */
   readonly error: string;
 }
 
 interface CopyOptions {
   readonly tree: string;
-  /** As `http://region:5240/MAAS`; at least one. */
+  /** At least one address of the region, such as `http://region:5240/MAAS`. */
   readonly urls: readonly string[];
   readonly downloads: Downloads;
   readonly clock: Pick<Clock, 'wallTimeMs'>;
@@ -75,21 +76,21 @@ interface CopyOptions {
 export interface CopyResult {
   readonly added: number;
   readonly removed: number;
-  /** What could not be copied or removed, and why. */
+  /** Messages about what could not be copied or removed. */
   readonly problems: readonly string[];
 }
 
-interface OwnCopy {
-  readonly place: string;
+interface RegionCopy {
+  readonly key: string;
   readonly serial: string;
   readonly content: string | undefined;
-  readonly has: StoredImage | TreePart;
+  readonly stored: StoredImage | TreePart;
 }
 
 /**
- * Copies what is missing, and removes the copies of what the region no longer has.
- * @throws RackError `source-failed` if no address of the region answers; the first error of our own
- * that a copy met
+ * Copies missing images and parts, and removes copies that the region no longer stored.
+ * @throws RackError `source-failed` if no address of the region answers. Throws the first error
+ * that is a bug of our own, after all copies
  */
 export async function copyFromRegion(options: CopyOptions): Promise<CopyResult> {
   const { tree, clock, downloads, onProgress } = options;
@@ -100,24 +101,24 @@ export async function copyFromRegion(options: CopyOptions): Promise<CopyResult> 
     wish,
     { downloads, clock, mirrors: [] },
   );
-  const whole = answers.filter(({ problems }) => problems.length === 0);
-  if (whole.length === 0) throw new RackError('source-failed', answers.at(-1)?.problems[0]?.message ?? '');
-  const isComplete = whole.length === answers.length;
-  const offered = whole.flatMap(({ offers }) => offers);
+  const completeAnswers = answers.filter(({ problems }) => problems.length === 0);
+  if (completeAnswers.length === 0) throw new RackError('source-failed', answers.at(-1)?.problems[0]?.message ?? '');
+  const isComplete = completeAnswers.length === answers.length;
+  const offered = completeAnswers.flatMap(({ offers }) => offers);
   const problems: string[] = [];
   const bugs: unknown[] = [];
   let added = 0;
-  for (const offers of chooseNewest(offered, isComplete, copiesIn(tree))) {
+  for (const offers of chooseNewest(offered, isComplete, listCopies(tree))) {
     try {
-      if (await copyOne(offers, options)) added += 1;
+      if (await copyOffer(offers, options)) added += 1;
     } catch (error) {
-      // The others are copied nevertheless.
+      // The other images are copied nevertheless.
       if (!isOutside(error)) bugs.push(error);
       problems.push(errorText(error));
       onProgress({ file: offerName(offers[0]), bytes: 0, total: sumOfferBytes(offers[0]), error: errorText(error) });
     }
   }
-  const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
+  const tryToRemove = async (work: () => Promise<unknown>): Promise<boolean> => {
     try {
       await work();
       return true;
@@ -127,12 +128,14 @@ export async function copyFromRegion(options: CopyOptions): Promise<CopyResult> 
       return false;
     }
   };
-  await attempt(() => sweepDownloads(tree, clock.wallTimeMs()));
+  await tryToRemove(() => sweepDownloads(tree, clock.wallTimeMs()));
   if (bugs.length > 0) throw bugs[0];
   let removed = 0;
-  for (const { has } of isComplete ? goneCopies(copiesIn(tree), offered) : []) {
-    const isRemoved = await attempt(() =>
-      'directory' in has ? removePart(tree, has) : removeImages(tree, [has], clock.wallTimeMs(), { isKnown: false }),
+  for (const { stored } of isComplete ? listGoneCopies(listCopies(tree), offered) : []) {
+    const isRemoved = await tryToRemove(() =>
+      'directory' in stored
+        ? removePart(tree, stored)
+        : removeImages(tree, [stored], clock.wallTimeMs(), { areUsesKnown: false }),
     );
     if (isRemoved) removed += 1;
   }
@@ -140,37 +143,45 @@ export async function copyFromRegion(options: CopyOptions): Promise<CopyResult> 
 }
 
 /**
- * An image is gone if its files are not offered under its name, a part if nothing is offered for
- * its directory.
+ * Lists copies that the region no longer stored. An image is gone if its files are not offered under
+ * its name. A part is gone if nothing is offered for its directory.
  */
-function goneCopies(copies: readonly OwnCopy[], offered: readonly Offer[]): readonly OwnCopy[] {
-  const isOffered = ({ has, place, serial, content }: OwnCopy): boolean =>
+function listGoneCopies(copies: readonly RegionCopy[], offered: readonly Offer[]): readonly RegionCopy[] {
+  const isOffered = ({ stored, key, serial, content }: RegionCopy): boolean =>
     offered.some(
       (offer) =>
-        copyKey(offer) === place &&
-        ('directory' in has || (getSerial(offer) === serial && offerContentKey(offer) === content)),
+        copyKey(offer) === key &&
+        ('directory' in stored || (getSerial(offer) === serial && formatOfferContentKey(offer) === content)),
     );
   return copies.filter((copy) => !isOffered(copy));
 }
 
-function copiesIn(tree: string): readonly OwnCopy[] {
+function listCopies(tree: string): readonly RegionCopy[] {
   const isCopy = ({ origin }: { readonly origin?: { readonly source: string } | undefined }): boolean =>
     origin?.source === COPY_SOURCE;
   const images = readImages(tree).images.filter(isCopy);
   const parts = listTreeParts(tree).filter(isCopy);
   return [
-    ...parts.map((has) => {
-      const content = contentOfFiles(has.origin?.digests ?? []);
-      return { place: has.directory, serial: has.serial, content, has };
+    ...parts.map((stored) => {
+      const content = formatFilesKey(stored.origin?.digests ?? []);
+      return { key: stored.directory, serial: stored.serial, content, stored };
     }),
-    ...images.map((has) => ({ place: productKey(has), serial: has.serial, content: importedContent(has), has })),
+    ...images.map((stored) => ({
+      key: productKey(stored),
+      serial: stored.serial,
+      content: formatImportedContentKey(stored),
+      stored,
+    })),
   ];
 }
 
-/** The directory of a part; the name of an image with its kernel: two systems may share a name. */
-const copyKey = (offer: Offer): string => (offer.kind === 'image' ? productKey(offer) : partDirectory(offer));
+/**
+ * Returns the key of a copy: the directory of a part, or the name and the kernel of an image,
+ * because two systems may share a name.
+ */
+const copyKey = (offer: Offer): string => (offer.kind === 'image' ? productKey(offer) : getPartDirectory(offer));
 
-/** Empty if the region names none. */
+/** Returns the serial of an offer. Empty if the region names none. */
 const getSerial = ({ serial = '' }: Offer): string => serial;
 
 const productKey = (
@@ -186,47 +197,51 @@ const productKey = (
   ]);
 
 /**
- * Chooses for each place its newest offer, or that of the rack's serial, followed by those of the
- * same files; none if the rack keeps its copy. Boot loaders and installers come first: no machine
- * starts without them.
+ * Chooses for each key its newest offer, preferring the rack's own copy among offers of the same
+ * serial. Offers of the same files follow it. Chooses none if the rack keeps its copy. Boot loaders
+ * and installers come first: no machine starts without them.
  */
 function chooseNewest(
   offered: readonly Offer[],
   isComplete: boolean,
-  copies: readonly OwnCopy[],
+  copies: readonly RegionCopy[],
 ): readonly Preferred<Offer>[] {
   const inOrder = offered.toSorted((a, b) => Number(a.kind === 'image') - Number(b.kind === 'image'));
-  return [...Map.groupBy(inOrder, copyKey)].flatMap(([place, same]) => {
-    const own = copies.filter((copy) => copy.place === place);
-    const isOwn = (offer: Offer): boolean =>
-      own.some(({ serial, content }) => serial === getSerial(offer) && content === offerContentKey(offer));
-    const [best] = same.toSorted(
+  return [...Map.groupBy(inOrder, copyKey)].flatMap(([key, sameKey]) => {
+    const ownCopies = copies.filter((copy) => copy.key === key);
+    const isOwnCopy = (offer: Offer): boolean =>
+      ownCopies.some(({ serial, content }) => serial === getSerial(offer) && content === formatOfferContentKey(offer));
+    const [best] = sameKey.toSorted(
       (a, b) =>
         compareSerials(getSerial(b), getSerial(a)) ||
-        Number(isOwn(b)) - Number(isOwn(a)) ||
-        offerContentKey(a).localeCompare(offerContentKey(b)),
+        Number(isOwnCopy(b)) - Number(isOwnCopy(a)) ||
+        formatOfferContentKey(a).localeCompare(formatOfferContentKey(b)),
     );
     if (best === undefined) return [];
-    // A damaged copy is repaired. Another one is probably from an address that did not answer.
-    const isKept = own.some(({ serial }) => compareSerials(serial, getSerial(best)) >= 0);
-    if (!isComplete && !isOwn(best) && isKept) return [];
+    // A damaged copy is repaired. A copy with other content probably came from an address that did
+    // not answer now.
+    const isNewestHere = ownCopies.some(({ serial }) => compareSerials(serial, getSerial(best)) >= 0);
+    if (!isComplete && !isOwnCopy(best) && isNewestHere) return [];
     return [
-      [best, ...same.filter((other) => other !== best && offerContentKey(other) === offerContentKey(best))] as const,
+      [
+        best,
+        ...sameKey.filter((other) => other !== best && formatOfferContentKey(other) === formatOfferContentKey(best)),
+      ] as const,
     ];
   });
 }
 
-/** The stream of another Rackboot at a trusted place. */
+/** Builds the source for the stream of another Rackboot, whose address is trusted. */
 export const buildRegionSource = (url: string, name: string, arches: StreamSource['arches']): StreamSource =>
   streamSource({ url, name, arches, trust: { kind: 'unsigned', why: 'its place is trusted' } });
 
-/** @returns false if the rack has it, or something else in its place */
-async function copyOne(
+/** Copies an offer. @returns false if the rack has it, or has something else under its name */
+async function copyOffer(
   offers: Preferred<Offer>,
   { tree, downloads, clock, onProgress }: CopyOptions,
 ): Promise<boolean> {
   const [first] = offers;
-  if (await isHere(first, tree)) return false;
+  if (await isPresent(first, tree)) return false;
   const file = offerName(first);
   const { added, bytes } = await importFirstItem(
     offers,
@@ -247,21 +262,21 @@ async function copyOne(
   return added;
 }
 
-async function isHere(offer: Offer, tree: string): Promise<boolean> {
+async function isPresent(offer: Offer, tree: string): Promise<boolean> {
   if (offer.kind === 'image') {
-    const own = readImages(tree).images.find(
+    const ownImage = readImages(tree).images.find(
       (image) => image.origin?.source !== COPY_SOURCE && isSameName(image, offer) && image.serial === offer.serial,
     );
-    return own !== undefined && hasBlob(tree, own);
+    return ownImage !== undefined && hasBlob(tree, ownImage);
   }
   const directory = copyKey(offer);
   if ((await findPart(join(tree, directory), listDigests(offer))) !== undefined) return true;
-  const present = copiesIn(tree).find(({ place }) => place === directory)?.has;
-  if (present !== undefined && 'directory' in present) assertNoOthers(tree, present);
-  return present === undefined && isTaken(join(tree, directory));
+  const present = listCopies(tree).find(({ key }) => key === directory)?.stored;
+  if (present !== undefined && 'directory' in present) assertNoForeignFiles(tree, present);
+  return present === undefined && mayExist(join(tree, directory));
 }
 
-function isTaken(path: string): boolean {
+function mayExist(path: string): boolean {
   try {
     lstatSync(path);
     return true;

@@ -31,8 +31,8 @@ export interface DiskWriter {
 export const RESERVE_BYTES = 256 * 1024 * 1024;
 /** The free space is checked after this many written bytes. */
 export const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
-/** Level 9 takes twice as long as level 3 and saves a seventh, for many deployments. */
-const PACKING = {
+/** Level 9 takes twice as long as level 3 and saves a seventh of the size, in each of many deployments. */
+const ZSTD_OPTIONS = {
   chunkSize: PIECE_BYTES,
   params: { [zlib.ZSTD_c_compressionLevel]: 9, [zlib.ZSTD_c_checksumFlag]: 1 },
 };
@@ -45,7 +45,7 @@ export async function checkSpace(path: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const free = bavail * bsize;
   if (free >= needed + RESERVE_BYTES) return;
-  // Rounded down, as the other is rounded up: they always differ.
+  // This number is rounded down and the other up, so they always differ.
   const why = `${dirname(path)} has ${Math.floor(free / 2 ** 20)} MiB left, but ${mebibytes(needed + RESERVE_BYTES)} are needed`;
   throw new RackError('store-unwritable', `${why}: free space, or remove unneeded images`);
 }
@@ -56,7 +56,7 @@ export class BlobFile implements DiskWriter {
   readonly #file: FileHandle;
   readonly #hash = createHash('sha256');
   #bytes = 0;
-  #checkedAt = 0;
+  #checkedBytes = 0;
 
   private constructor(path: string, file: FileHandle) {
     this.#path = path;
@@ -74,8 +74,8 @@ export class BlobFile implements DiskWriter {
       done += bytesWritten;
       this.#bytes += bytesWritten;
     }
-    if (this.#bytes - this.#checkedAt < SPACE_CHECK_BYTES) return;
-    this.#checkedAt = this.#bytes;
+    if (this.#bytes - this.#checkedBytes < SPACE_CHECK_BYTES) return;
+    this.#checkedBytes = this.#bytes;
     await checkSpace(this.#path, 0);
   }
 
@@ -131,7 +131,7 @@ export class DiskPacker implements DiskWriter {
   }
 
   async #pack(bytes: Uint8Array): Promise<void> {
-    this.#frame ??= new Conversion(createZstdCompress(PACKING), (piece) => this.#out.write(piece));
+    this.#frame ??= new Conversion(createZstdCompress(ZSTD_OPTIONS), (piece) => this.#out.write(piece));
     await this.#frame.write(bytes);
   }
 
@@ -153,7 +153,7 @@ export class DiskPacker implements DiskWriter {
 }
 
 function* generateZeroes(length: number): Generator<Uint8Array> {
-  for (let left = length; left > 0; left -= ZEROES.length) yield viewBytes(ZEROES, 0, left);
+  for (let remaining = length; remaining > 0; remaining -= ZEROES.length) yield viewBytes(ZEROES, 0, remaining);
 }
 
 /** Magic number; no content size, checksum or dictionary; a window of 128 KiB (RFC 8878 §3.1.1.1). */
@@ -161,14 +161,19 @@ const FRAME_HEADER = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3);
 const BLOCK_BYTES_MAX = 128 * 1024;
 const BLOCKS_AT_ONCE = 16_384;
 const FULL_BLOCKS = new Uint8Array(4 * BLOCKS_AT_ONCE);
-for (let at = 0; at < FULL_BLOCKS.length; at += 4) FULL_BLOCKS.set(emptyBlock(BLOCK_BYTES_MAX, false), at);
+for (let offset = 0; offset < FULL_BLOCKS.length; offset += 4)
+  FULL_BLOCKS.set(emptyBlock(BLOCK_BYTES_MAX, false), offset);
 
 /** A frame that expands to zeroes. */
 function* emptyFrame(length: number): Generator<Uint8Array> {
   yield FRAME_HEADER;
   const last = length % BLOCK_BYTES_MAX || BLOCK_BYTES_MAX;
-  for (let left = (length - last) / BLOCK_BYTES_MAX; left > 0; left -= BLOCKS_AT_ONCE) {
-    yield viewBytes(FULL_BLOCKS, 0, 4 * left);
+  for (
+    let remainingBlocks = (length - last) / BLOCK_BYTES_MAX;
+    remainingBlocks > 0;
+    remainingBlocks -= BLOCKS_AT_ONCE
+  ) {
+    yield viewBytes(FULL_BLOCKS, 0, 4 * remainingBlocks);
   }
   yield emptyBlock(last, true);
 }

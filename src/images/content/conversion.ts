@@ -1,19 +1,19 @@
 // Expands or compresses any number of bytes, with only a few pieces in memory at a time.
 //
-//   write ─▶ stream of zlib ─▶ PIECE_BYTES at a time ─▶ take
+//   write ─▶ stream of zlib ─▶ PIECE_BYTES at a time ─▶ consume
 //
-// 1. `write` resolves when `take` has received all output of its bytes, one piece after the other.
+// 1. `write` resolves when `consume` has received all output of its bytes, one piece after the other.
 //    So Zstandard that expands a KiB to GiBs of zeroes needs no more memory.
-// 2. `take` may use a piece only until it finishes; then its memory is released.
-// 3. An error of the stream or of `take` ends the conversion: `write` or `end` rejects with it.
+// 2. `consume` may use a piece only until it finishes; then its memory is released.
+// 3. An error of the stream or of `consume` ends the conversion: `write` or `end` rejects with it.
 
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Zlib } from 'node:zlib';
 
 /**
- * The size of a piece. Each is a job for a thread: for empty space, Node's default of 16 KiB takes
- * several times as long.
+ * The size of a piece. Each piece is a job for a thread. With Node's default of 16 KiB, empty space
+ * takes several times as long.
  */
 export const PIECE_BYTES = 128 * 1024;
 
@@ -22,11 +22,11 @@ export class Conversion {
   readonly #done: Promise<void>;
 
   /** @param stream of zlib, made with `chunkSize: PIECE_BYTES` */
-  constructor(stream: Transform & Zlib, take: (piece: Uint8Array) => Promise<void> | void) {
+  constructor(stream: Transform & Zlib, consume: (piece: Uint8Array) => Promise<void> | void) {
     this.#stream = stream;
     this.#done = pipeline(stream, async (pieces: AsyncIterable<Uint8Array>) => {
       for await (const piece of pieces) {
-        await take(piece);
+        await consume(piece);
         releaseMemory(piece);
       }
     });
@@ -35,19 +35,19 @@ export class Conversion {
   }
 
   /**
-   * Rejects with zlib's error if the bytes cannot be converted, or with the error of `take`.
+   * Rejects with zlib's error if the bytes cannot be converted, or with the error of `consume`.
    * @returns the converted bytes; fewer than given if the compressed data ended earlier
    */
   async write(bytes: Uint8Array): Promise<number> {
     const before = this.#stream.bytesWritten;
     await new Promise<void>((resolve) => {
-      const go = (): void => {
-        this.#stream.off('close', go);
+      const resume = (): void => {
+        this.#stream.off('close', resume);
         resolve();
       };
       // A stream that fails never calls back for its pending write.
-      this.#stream.once('close', go);
-      this.#stream.write(bytes, go);
+      this.#stream.once('close', resume);
+      this.#stream.write(bytes, resume);
     });
     if (this.#stream.destroyed) await this.#done;
     return this.#stream.bytesWritten - before;

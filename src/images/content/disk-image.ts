@@ -11,37 +11,37 @@ import type { FileHandle } from 'node:fs/promises';
 
 export interface ImageBytes {
   readonly bytes: number;
-  /** Into a new buffer; fewer at the end of the file. */
-  read(at: number, length: number): Promise<Uint8Array>;
+  /** Reads into a new buffer. It is shorter at the end of the file. */
+  read(offset: number, length: number): Promise<Uint8Array>;
   /**
-   * The file, if nobody else can write it and this user's programs can open it; undefined: copy it
-   * for them.
+   * The open file, if no other user can write it and programs of this user can open it. If
+   * undefined, such programs need a copy.
    */
-  readonly own?: FileHandle | undefined;
+  readonly safeHandle?: FileHandle | undefined;
 }
 
-/** Bytes, or a length of zeroes. */
+/** A piece of a disk: bytes, or a number of zeroes. */
 export type DiskPiece =
   | { readonly kind: 'data'; readonly bytes: Uint8Array }
   | { readonly kind: 'hole'; readonly length: number };
 
-/** The limit of an MBR. */
+/** The largest disk that an MBR can describe. */
 export const DISK_BYTES_MAX = 2 * 1024 ** 4;
 
 /** The format of an image: as on the disk, or compressed. */
 export type ImageFormat = 'raw' | 'raw.zst';
 
 /** A QEMU image is converted. */
-export type GivenFormat = ImageFormat | 'qcow2';
+export type InputFormat = ImageFormat | 'qcow2';
 
 /** An image, or a compressed file or archive that may contain one. */
-export type FileFormat = GivenFormat | 'gzip' | 'xz' | 'tar';
+export type FileFormat = InputFormat | 'gzip' | 'xz' | 'tar';
 
 export type PartitionTable = 'gpt' | 'mbr';
 
-/** So many bytes of a disk show its partition table, even GPT on sectors of 4096 bytes. */
+/** The first bytes of a disk that show its partition table, even GPT on sectors of 4096 bytes. */
 export const DISK_HEAD_BYTES = 2 * 4096;
-/** So many bytes of a file show its format. */
+/** The first bytes of a file that show its format. */
 export const FILE_HEAD_BYTES = 64 * 1024;
 
 interface OtherFormat {
@@ -62,7 +62,7 @@ const OTHER_FORMATS: readonly OtherFormat[] = [
   { name: 'a VMware image', magic: 'COWD', at: 0, remedy: CONVERT },
   { name: 'the description of a VMware image', magic: '# Disk DescriptorFile', at: 0, remedy: CONVERT },
   { name: 'a Hyper-V image (VHDX)', magic: 'vhdxfile', at: 0, remedy: CONVERT },
-  // Dynamic; a fixed one is a raw image with 512 bytes behind it.
+  // Only a dynamic VHD begins with this. A fixed one is a raw image followed by 512 bytes.
   { name: 'a Virtual PC image (VHD)', magic: 'conectix', at: 0, remedy: CONVERT },
   { name: 'a VirtualBox image', magic: '\x7f\x10\xda\xbe', at: 64, remedy: CONVERT },
   { name: 'a Parallels image', magic: 'WithoutFreeSpace', at: 0, remedy: CONVERT },
@@ -98,7 +98,7 @@ export function recogniseFormat(
   head: Uint8Array,
 ): { readonly ok: true; readonly format: FileFormat } | { readonly ok: false; readonly problem: string } {
   const text = Buffer.from(head).toString('latin1');
-  // Data, or skippable (RFC 8878 §3.1.1, §3.1.2).
+  // A frame with data, or a skippable one (RFC 8878 §3.1.1, §3.1.2).
   if (/^(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)/.test(text)) return { ok: true, format: 'raw.zst' };
   if (text.startsWith('QFI\xfb')) return { ok: true, format: 'qcow2' };
   if (text.startsWith('\x1f\x8b')) return { ok: true, format: 'gzip' };
@@ -119,7 +119,7 @@ export function findPartitionTable(head: Uint8Array): PartitionTable | undefined
   const text = Buffer.from(head).toString('latin1');
   if ([512, 4096].some((at) => text.startsWith('EFI PART', at))) return 'gpt';
   if (!text.startsWith('\x55\xaa', 510)) return undefined;
-  // A file system's boot sector has text or code there, not states 0 or 0x80.
+  // The boot sector of a file system has text or code there instead of the states 0 or 0x80.
   const entries = [446, 462, 478, 494].map((at) => ({ state: head[at] ?? 0, type: head[at + 4] ?? 0 }));
   const plausible = entries.every(({ state }) => state === 0 || state === 0x80);
   return plausible && entries.some(({ type }) => type !== 0) ? 'mbr' : undefined;

@@ -5,32 +5,32 @@
 // 1. An image becomes visible when all its bytes are on disk. The next addition removes unfinished copies.
 // 2. Adding the same bytes under the same name again changes nothing.
 // 3. A serial is chosen and a manifest is written in a turn of the store: two works could choose
-//    the same serial, or exceed IMAGES_MAX. The bytes are looked for there, because a removal may
-//    have taken them (image-removal.ts).
-// 4. The bytes of a replaced image stay for machines. They become recent before its manifest goes:
-//    a sweep deletes old ones.
+//    the same serial, or exceed IMAGES_MAX. That turn also checks that the bytes exist, because a
+//    removal may have deleted them (image-removal.ts).
+// 4. The bytes of a replaced image stay for machines. Their timestamp is renewed before its
+//    manifest is removed, because a sweep deletes old bytes.
 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { beginCopy, keepForMachines, type StoreCopy, sweepBlobs } from '../store/image-removal.ts';
+import { beginCopy, keepBytesForMachines, type StoreCopy, sweepBlobs } from '../store/image-removal.ts';
 import {
   blobPath,
   decodeImage,
   encodeImage,
   formatImageName,
-  type GivenName,
   hasBlob,
   IMAGES_MAX,
   isSameName,
   judgeImageName,
   judgeTitle,
   manifestPath,
+  type RequestedImageName,
   readImages,
   type StoreContent,
   type StoredImage,
-  storedTitle,
+  toStoredTitle,
 } from '../store/image-store.ts';
 import { makeDirectories, publishFile } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
@@ -40,22 +40,25 @@ import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 
 export interface AddRequest extends CopyRequest {
   readonly tree: string;
-  /** `serial` undefined: the day of `nowMs`, with a number if that is taken. */
-  readonly name: GivenName;
+  /** If `serial` is undefined, the serial is the day of `nowMs`, with a number if the day alone is taken. */
+  readonly name: RequestedImageName;
   /** Serials of this name on other hosts of the region. */
   readonly serialsElsewhere?: readonly string[] | undefined;
-  /** Undefined: made from the name. */
+  /** If undefined, it is made from the name. */
   readonly title?: string | undefined;
   readonly nowMs: number;
-  /** The verified download that has these bytes; undefined: none. */
+  /** The verified download that has these bytes. Undefined if there is none. */
   readonly origin?: ImageOrigin | undefined;
   readonly isMade?: boolean | undefined;
   readonly bundle?: string | undefined;
-  /** Signs in the content, asked for after the copy; undefined: nothing looked for them. */
+  /**
+   * Returns the signs that were found in the content. Called after the copy. Undefined if nothing
+   * looked for signs.
+   */
   readonly signs?: (() => ImageSigns | undefined) | undefined;
-  /** Rejects if the bytes are wrong; undefined: the caller vouches for them. */
+  /** Rejects if the bytes are wrong. Undefined if the caller vouches for them. */
   readonly whenVerified?: (() => Promise<void>) | undefined;
-  /** Of the stored bytes, hexadecimal; undefined accepts any. */
+  /** The expected SHA-256 of the stored bytes, hexadecimal. If undefined, any is accepted. */
   readonly sha256?: string | undefined;
 }
 
@@ -82,7 +85,7 @@ function checkCount({ images, problems }: StoreContent, name: AddRequest['name']
 
 /**
  * Writes the manifest of an image whose bytes are in the store.
- * @param choose makes the image; one that is in the store is not written again
+ * @param choose returns the image. If it returns one of the store, nothing is written
  * @throws RackError `not-found` if the bytes were removed meanwhile, `limit-reached`,
  * `bad-argument` for an image whose manifest could not be read again; the error of `choose`
  */
@@ -103,7 +106,7 @@ export async function publishImage(
       throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
     if (isPresent) return image;
     const replaced = store.images.find((candidate) => formatImageName(candidate) === formatImageName(image));
-    if (replaced !== undefined) await keepForMachines(tree, replaced);
+    if (replaced !== undefined) await keepBytesForMachines(tree, replaced);
     await publishFile(manifestPath(tree, image), Buffer.from(manifest, 'utf8'));
     return image;
   });
@@ -118,8 +121,8 @@ export async function publishImage(
  */
 export async function addImage(request: AddRequest): Promise<AddResult> {
   const { tree, name } = request;
-  const wrong = judgeImageName(name) ?? judgeTitle(request.title);
-  if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+  const problem = judgeImageName(name) ?? judgeTitle(request.title);
+  if (problem !== undefined) throw new RackError('bad-argument', problem);
   checkImageCount(tree, name);
   const directory = join(tree, 'images');
   let part: StoreCopy | undefined;
@@ -142,10 +145,10 @@ export async function addImage(request: AddRequest): Promise<AddResult> {
 }
 
 /**
- * Finds the images of a name, and the one with these bytes. @param name with `serial`: that one has
- * it, too
+ * Finds the images of a name, and among them the one with these bytes. @param name if it has a
+ * `serial`, the image with these bytes must have it too
  */
-function findSame(
+function findSameName(
   images: readonly StoredImage[],
   name: AddRequest['name'],
   sha256: string,
@@ -158,25 +161,36 @@ function findSame(
 async function publishAdded(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
-  const requestedTitle = request.title === undefined ? undefined : storedTitle(request.title);
-  const title = requestedTitle ?? storedTitle(`${name.os}/${name.release} (${name.architecture})`);
+  const requestedTitle = request.title === undefined ? undefined : toStoredTitle(request.title);
+  const title = requestedTitle ?? toStoredTitle(`${name.os}/${name.release} (${name.architecture})`);
   let added = true;
   const choose = (images: readonly StoredImage[]): StoredImage => {
-    const { same, present } = findSame(images, name, sha256);
+    const { same, present } = findSameName(images, name, sha256);
     added = present === undefined;
     const origin = request.origin ?? present?.origin;
     const signs = present?.signs ?? request.signs?.();
-    const isKnown = isDeepStrictEqual(origin, present?.origin) && signs === present?.signs;
-    if (present !== undefined && (requestedTitle ?? present.title) === present.title && isKnown) return present;
+    const isUnchanged = isDeepStrictEqual(origin, present?.origin) && signs === present?.signs;
+    if (present !== undefined && (requestedTitle ?? present.title) === present.title && isUnchanged) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
-    const made = request.isMade === true ? { isMade: true } : {};
+    const madeFlag = request.isMade === true ? { isMade: true } : {};
     const bundle = request.bundle ?? present?.bundle;
-    const bundled = bundle === undefined || origin !== undefined ? {} : { bundle };
-    const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...made, ...bundled };
-    const signed = signs === undefined ? image : { ...image, signs };
-    return origin === undefined ? signed : { ...signed, origin };
+    const bundleOrigin = bundle === undefined || origin !== undefined ? {} : { bundle };
+    const image = {
+      ...name,
+      serial,
+      title,
+      sha256,
+      bytes,
+      format,
+      diskBytes,
+      partitionTable,
+      ...madeFlag,
+      ...bundleOrigin,
+    };
+    const withSigns = signs === undefined ? image : { ...image, signs };
+    return origin === undefined ? withSigns : { ...withSigns, origin };
   };
-  // Checked before the bytes get their place.
+  // Refusals are found before the bytes are moved into the store.
   choose(readImages(tree).images);
   // A concurrent removal spares a recent blob, unless it removes an image with the same bytes: then
   // nothing is published.
@@ -187,7 +201,8 @@ async function publishAdded(request: AddRequest, part: string, copy: Copy): Prom
 
 /**
  * Publishes an image whose bytes are already in the store.
- * @param stored `serial` undefined: that of the same bytes, or a new one
+ * @param stored if its `serial` is undefined, it gets the serial of an image with the same bytes,
+ * or a new one
  * @throws RackError `already-exists` if the serial exists with other bytes, and those of `publishImage`
  */
 export async function publishStored(
@@ -196,18 +211,18 @@ export async function publishStored(
 ): Promise<Pick<AddResult, 'image' | 'added'>> {
   let added = true;
   const image = await publishImage(tree, (images) => {
-    const { same, present } = findSame(images, stored, stored.sha256);
+    const { same, present } = findSameName(images, stored, stored.sha256);
     added = present === undefined;
     const { title, origin } = stored;
-    // An imported one keeps its origin and its files.
+    // An imported image keeps its origin and its files.
     if (present !== undefined) return { ...present, title, ...(origin === undefined ? {} : { origin }) };
-    const wish: SerialWish = { tree, nowMs, serialsElsewhere, name: stored };
-    return { ...stored, serial: chooseSerial(wish, same) };
+    const serialRequest: SerialRequest = { tree, nowMs, serialsElsewhere, name: stored };
+    return { ...stored, serial: chooseSerial(serialRequest, same) };
   });
   return { image, added };
 }
 
-type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere' | 'origin'>;
+type SerialRequest = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere' | 'origin'>;
 
 /**
  * Chooses the serial of a new image.
@@ -215,19 +230,20 @@ type SerialWish = Pick<AddRequest, 'tree' | 'nowMs' | 'name' | 'serialsElsewhere
  * @throws RackError `already-exists` if its serial exists with other bytes that another source, a
  * person or a bundle brought, or if none is free
  */
-export function chooseSerial(request: SerialWish, same: readonly StoredImage[]): string {
+export function chooseSerial(request: SerialRequest, same: readonly StoredImage[]): string {
   const { serial } = request.name;
   const source = request.origin?.source;
-  // A new image may take the name of one without bytes, or of one that its source has published again.
-  const taken = (wanted: string): boolean =>
+  // A new image may take the serial of an image whose bytes are missing, or of one that the same
+  // source has published again.
+  const isTaken = (candidateSerial: string): boolean =>
     same.some(
       (image) =>
-        image.serial === wanted &&
+        image.serial === candidateSerial &&
         hasBlob(request.tree, image) &&
         (source === undefined || image.origin?.source !== source),
     );
   if (serial !== undefined) {
-    if (!taken(serial)) return serial;
+    if (!isTaken(serial)) return serial;
     const name = formatImageName({ ...request.name, serial });
     throw new RackError(
       'already-exists',
@@ -235,11 +251,11 @@ export function chooseSerial(request: SerialWish, same: readonly StoredImage[]):
     );
   }
   const day = new Date(request.nowMs).toISOString().slice(0, 10).replaceAll('-', '');
-  const here = same.map((image) => image.serial).filter(taken);
-  // The highest of the day, so that it is the newest.
-  const numbers = [...here, ...(request.serialsElsewhere ?? [])].flatMap((used) => {
-    if (used === day) return [0];
-    return used.startsWith(`${day}.`) ? [Number(used.slice(day.length + 1))] : [];
+  const takenSerials = same.map((image) => image.serial).filter(isTaken);
+  // Above the highest number of the day, so that the new image is the newest.
+  const numbers = [...takenSerials, ...(request.serialsElsewhere ?? [])].flatMap((usedSerial) => {
+    if (usedSerial === day) return [0];
+    return usedSerial.startsWith(`${day}.`) ? [Number(usedSerial.slice(day.length + 1))] : [];
   });
   const number = Math.max(-1, ...numbers) + 1;
   if (number <= SERIALS_A_DAY_MAX) return number === 0 ? day : `${day}.${number}`;

@@ -25,9 +25,9 @@ import {
   FILE_HEAD_BYTES,
   type FileFormat,
   findPartitionTable,
-  type GivenFormat,
   type ImageBytes,
   type ImageFormat,
+  type InputFormat,
   NO_TABLE,
   type PartitionTable,
   recogniseFormat,
@@ -35,7 +35,7 @@ import {
 import { beginExpansion, type Compression, EXPANDING_FAILED } from './image-expansion.ts';
 import { bytesOfFile, CHUNK_BYTES, readImagePieces } from './image-file.ts';
 import { IMAGE_NAME, listTar, readTar, TarFault } from './packed-tar.ts';
-import { convertQcow2, keepBytes, openUnnamed } from './qemu-images.ts';
+import { appendBytes, convertQcow2, openUnnamed } from './qemu-images.ts';
 import { ZstdExpansion } from './zstd-expansion.ts';
 
 export interface CopyRequest {
@@ -54,7 +54,7 @@ export interface CopyRequest {
 
 export interface Copy {
   /** `packed`: compressed, or in an archive. */
-  readonly given: GivenFormat | 'packed';
+  readonly given: InputFormat | 'packed';
   readonly format: ImageFormat;
   readonly sha256: string;
   readonly bytes: number;
@@ -69,12 +69,12 @@ const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
  */
 const FILLED_PER_BYTE_MAX = 2048;
 const FILLED_BYTES = 1024 ** 3;
-/** Like FILLED_PER_BYTE_MAX, for what is packed and is not a disk itself. */
+/** Like FILLED_PER_BYTE_MAX, for packed content that is not a raw disk. */
 const INNER_PER_BYTE_MAX = 64;
 const ZEROES = new Uint8Array(CHUNK_BYTES);
 
 /**
- * Copies the image into the new file `part`.
+ * Copies the image into the new file `spaceCheckPath`.
  *
  * @throws RackError `bad-argument` for an unusable image, `store-unwritable` if the disk lacks space
  */
@@ -85,17 +85,17 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   const diskBytesMax = request.diskBytesMax ?? DISK_BYTES_MAX;
   if (file.bytes > diskBytesMax) throw unusable(fileName, tooLarge(diskBytesMax));
   await checkSpace(part, file.bytes);
-  const chosen = await givenFormat(request, recognised.format);
-  const format = chosen === 'raw.zst' || (request.compress ?? chosen !== 'raw') ? 'raw.zst' : 'raw';
+  const inputFormat = await recogniseInput(request, recognised.format);
+  const format = inputFormat === 'raw.zst' || (request.compress ?? inputFormat !== 'raw') ? 'raw.zst' : 'raw';
   const disk = new DiskCounter(request, diskBytesMax);
-  const stored = await transfer(request, { part, given: chosen, format }, disk);
+  const stored = await transfer(request, { part, given: inputFormat, format }, disk);
   const partitionTable = findPartitionTable(disk.head());
   if (partitionTable === undefined) throw unusable(fileName, NO_TABLE);
   if (disk.bytes % 512 !== 0) {
     const why = 'which is not a whole number of sectors; it was probably cut short';
     throw unusable(fileName, `it has ${counted(disk.bytes, 'byte')}, ${why}`);
   }
-  return { given: chosen, format, ...stored, diskBytes: disk.bytes, partitionTable };
+  return { given: inputFormat, format, ...stored, diskBytes: disk.bytes, partitionTable };
 }
 
 /** The error for a file that cannot be added. @param why FILE in it is replaced by the file's name */
@@ -114,9 +114,9 @@ const tooLarge = (bytesMax: number): string =>
 const COMPRESSIONS: Readonly<Partial<Record<FileFormat, Compression>>> = { gzip: 'gzip', xz: 'xz', 'raw.zst': 'zstd' };
 
 /** A Zstandard file may contain another kind of image, or an archive, which must be unpacked. */
-async function givenFormat(request: CopyRequest, found: FileFormat): Promise<GivenFormat | 'packed'> {
-  if (found === 'gzip' || found === 'xz' || found === 'tar') return 'packed';
-  if (found !== 'raw.zst') return found;
+async function recogniseInput(request: CopyRequest, outerFormat: FileFormat): Promise<InputFormat | 'packed'> {
+  if (outerFormat === 'gzip' || outerFormat === 'xz' || outerFormat === 'tar') return 'packed';
+  if (outerFormat !== 'raw.zst') return outerFormat;
   const inner = recogniseFormat(await expandHead(request.file, 'zstd', request.signal));
   return inner.ok && inner.format === 'raw' ? 'raw.zst' : 'packed';
 }
@@ -149,7 +149,7 @@ async function expandHead(file: ImageBytes, compression: Compression, signal?: A
 
 interface TransferOptions {
   readonly part: string;
-  readonly given: GivenFormat | 'packed';
+  readonly given: InputFormat | 'packed';
   readonly format: ImageFormat;
 }
 
@@ -187,8 +187,8 @@ async function copyDisk(
   }
 }
 
-async function copyPiece(given: DiskPiece, writer: DiskWriter, disk: DiskCounter): Promise<void> {
-  const piece = disk.take(given);
+async function copyPiece(sourcePiece: DiskPiece, writer: DiskWriter, disk: DiskCounter): Promise<void> {
+  const piece = disk.count(sourcePiece);
   if (piece.kind === 'data') await writer.write(piece.bytes);
   else await writer.skip(piece.length);
 }
@@ -199,7 +199,7 @@ const LAYERS_MAX = 3;
 async function unpack(request: CopyRequest, part: string, writer: DiskWriter, disk: DiskCounter): Promise<void> {
   const { fileName, signal } = request;
   const opened: FileHandle[] = [];
-  const unnamed = async (): Promise<FileHandle> => {
+  const openUnnamedFile = async (): Promise<FileHandle> => {
     const file = await openUnnamed(`${part}-${opened.length}`);
     opened.push(file);
     return file;
@@ -210,7 +210,12 @@ async function unpack(request: CopyRequest, part: string, writer: DiskWriter, di
       const format = requireFormat(await layer.read(0, FILE_HEAD_BYTES), fileName);
       if (format === 'qcow2') {
         const refuse = (why: string): RackError => unusable(fileName, why);
-        const { pieces, bytes } = await convertQcow2(layer, { part, unnamed, refuse, signal });
+        const { pieces, bytes } = await convertQcow2(layer, {
+          spaceCheckPath: part,
+          openUnnamedFile,
+          refuse,
+          signal,
+        });
         await copyDisk(
           pieces,
           bytes,
@@ -221,9 +226,9 @@ async function unpack(request: CopyRequest, part: string, writer: DiskWriter, di
         return;
       }
       if (depth === LAYERS_MAX) throw unusable(fileName, `it is packed more than ${LAYERS_MAX} times: unpack it first`);
-      const watched = depth > 0 ? layer : watchedBytes(layer, request.onProgress);
-      const inner = new InnerFile(request, part, unnamed, writer, disk);
-      await readInner(watched, format, inner, request);
+      const layerWithProgress = depth > 0 ? layer : withReadProgress(layer, request.onProgress);
+      const inner = new InnerFile(request, part, openUnnamedFile, writer, disk);
+      await readInner(layerWithProgress, format, inner, request);
       const next = await inner.end();
       if (next === undefined) return;
       layer = await bytesOfFile(next, fileName);
@@ -241,11 +246,11 @@ function requireFormat(head: Uint8Array, fileName: string): FileFormat {
   return recognised.format;
 }
 
-const watchedBytes = (file: ImageBytes, onProgress: CopyRequest['onProgress']): ImageBytes => ({
+const withReadProgress = (file: ImageBytes, onProgress: CopyRequest['onProgress']): ImageBytes => ({
   bytes: file.bytes,
-  read: async (at, length) => {
-    const bytes = await file.read(at, length);
-    if (length === CHUNK_BYTES) onProgress(Math.min(at + length, file.bytes), file.bytes);
+  read: async (offset, length) => {
+    const bytes = await file.read(offset, length);
+    if (length === CHUNK_BYTES) onProgress(Math.min(offset + length, file.bytes), file.bytes);
     return bytes;
   },
 });
@@ -257,12 +262,12 @@ async function readInner(
   { signal }: CopyRequest,
 ): Promise<void> {
   const compression = COMPRESSIONS[format];
-  const take = (piece: Uint8Array): Promise<void> => inner.take(piece);
+  const writeInner = (piece: Uint8Array): Promise<void> => inner.write(piece);
   const isArchive =
     format === 'tar' || (compression !== undefined && isTarHead(await expandHead(layer, compression, signal)));
-  if (isArchive) return readTar(layer, [await imageIn(layer, signal)], take, signal);
+  if (isArchive) return readTar(layer, [await findImageName(layer, signal)], writeInner, signal);
   if (compression === undefined) throw new Error(`${format} is not packed`);
-  const expansion = beginExpansion(compression, take, signal);
+  const expansion = beginExpansion(compression, writeInner, signal);
   try {
     for await (const { bytes } of readImagePieces(layer)) await expansion.write(bytes);
     await expansion.end();
@@ -277,23 +282,23 @@ function isTarHead(head: Uint8Array): boolean {
 }
 
 /** The name of the disk image in an archive. Rejects with TarFault if it has none, or two. */
-async function imageIn(layer: ImageBytes, signal: AbortSignal | undefined): Promise<string> {
-  const configs: string[] = [];
+async function findImageName(layer: ImageBytes, signal: AbortSignal | undefined): Promise<string> {
+  const imageNames: string[] = [];
   await listTar(
     layer,
     ({ name, rawName, isFile, bytes }) => {
       if (!isFile || !IMAGE_NAME.test(name)) return;
       if (rawName.includes('\\')) throw new TarFault('the name of its image has an unusual character: rename it');
       if (bytes > DISK_BYTES_MAX) throw new TarFault(tooLarge(DISK_BYTES_MAX));
-      configs.push(rawName);
-      if (configs.length > 1)
+      imageNames.push(rawName);
+      if (imageNames.length > 1)
         throw new TarFault(
-          `the archive has two images, ${configs.map((config) => JSON.stringify(config)).join(' and ')}`,
+          `the archive has two images, ${imageNames.map((imageName) => JSON.stringify(imageName)).join(' and ')}`,
         );
     },
     signal,
   );
-  const [name] = configs;
+  const [name] = imageNames;
   if (name !== undefined) return name;
   throw new TarFault(
     'the archive has no disk image: the name of an image must end in .raw, .img or .qcow2, as in disk.raw',
@@ -301,8 +306,7 @@ async function imageIn(layer: ImageBytes, signal: AbortSignal | undefined): Prom
 }
 
 /**
- * What was packed: a raw disk, which is copied at once, or another file, which is kept until it is
- * complete.
+ * The content of a packed file. A raw disk is copied at once. Another file is kept until it is complete.
  */
 class InnerFile {
   readonly #request: CopyRequest;
@@ -311,7 +315,7 @@ class InnerFile {
   readonly #writer: DiskWriter;
   readonly #disk: DiskCounter;
   #head: Uint8Array | undefined = new Uint8Array(0);
-  #kept: FileHandle | undefined;
+  #innerFile: FileHandle | undefined;
   #bytes = 0;
 
   constructor(
@@ -328,39 +332,39 @@ class InnerFile {
     this.#disk = disk;
   }
 
-  async take(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array): Promise<void> {
     checkRunning(this.#request);
-    if (this.#head === undefined) return this.#pass(bytes);
+    if (this.#head === undefined) return this.#forward(bytes);
     this.#head = Buffer.concat([this.#head, copyBytes(bytes)]);
-    if (this.#head.length >= FILE_HEAD_BYTES) await this.#open();
+    if (this.#head.length >= FILE_HEAD_BYTES) await this.#recognise();
   }
 
-  /** @returns undefined: it was a raw disk */
+  /** @returns the kept file. Undefined if the content was a raw disk */
   async end(): Promise<FileHandle | undefined> {
-    if (this.#head !== undefined) await this.#open();
-    return this.#kept;
+    if (this.#head !== undefined) await this.#recognise();
+    return this.#innerFile;
   }
 
-  async #open(): Promise<void> {
+  async #recognise(): Promise<void> {
     const head = this.#head ?? new Uint8Array(0);
     this.#head = undefined;
-    if (requireFormat(head, this.#request.fileName) !== 'raw') this.#kept = await this.#unnamed();
-    await this.#pass(head);
+    if (requireFormat(head, this.#request.fileName) !== 'raw') this.#innerFile = await this.#unnamed();
+    await this.#forward(head);
   }
 
-  async #pass(bytes: Uint8Array): Promise<void> {
+  async #forward(bytes: Uint8Array): Promise<void> {
     const { file, fileName } = this.#request;
-    if (this.#kept === undefined) return copyPiece({ kind: 'data', bytes }, this.#writer, this.#disk);
+    if (this.#innerFile === undefined) return copyPiece({ kind: 'data', bytes }, this.#writer, this.#disk);
     const bytesMax = FILLED_BYTES + INNER_PER_BYTE_MAX * file.bytes;
     if (this.#bytes + bytes.length > bytesMax)
       throw unusable(fileName, `it expands to more than ${bytesMax} bytes, unlike any image; use the image of a disk`);
-    await keepBytes(this.#kept, bytes, this.#bytes, this.#part);
+    await appendBytes(this.#innerFile, bytes, this.#bytes, this.#part);
     this.#bytes += bytes.length;
   }
 }
 
 async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCounter): Promise<void> {
-  const expander = new ZstdExpansion((bytes) => void disk.take({ kind: 'data', bytes }));
+  const expander = new ZstdExpansion((bytes) => void disk.count({ kind: 'data', bytes }));
   let done = 0;
   try {
     for await (const { bytes } of readImagePieces(request.file)) {
@@ -391,14 +395,15 @@ class DiskCounter {
   }
 
   /** @returns the piece, or a hole if it has only zeroes */
-  take(given: DiskPiece): DiskPiece {
+  count(receivedPiece: DiskPiece): DiskPiece {
     checkRunning(this.#request);
     const { file, fileName, onDisk } = this.#request;
-    const length = given.kind === 'data' ? given.bytes.length : given.length;
+    const length = receivedPiece.kind === 'data' ? receivedPiece.bytes.length : receivedPiece.length;
     if (this.bytes + length > this.#bytesMax) {
       throw unusable(fileName, tooLarge(this.#bytesMax));
     }
-    const piece: DiskPiece = given.kind === 'data' && isZero(given.bytes) ? { kind: 'hole', length } : given;
+    const piece: DiskPiece =
+      receivedPiece.kind === 'data' && isZero(receivedPiece.bytes) ? { kind: 'hole', length } : receivedPiece;
     if (piece.kind === 'data') this.#filled += length;
     if (this.#filled > this.#filledMax) {
       const why = `its ${counted(file.bytes, 'byte')} expand to more than ${this.#filledMax} bytes without an empty part`;

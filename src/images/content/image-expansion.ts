@@ -3,7 +3,7 @@
 //
 // Sources: RFC 1952 (gzip), RFC 8878 (Zstandard), xz(1) of XZ Utils 5.4, bzip2(1) 1.0.8.
 //
-// 1. `write` resolves when the whole output of its bytes was taken, or waits in a bounded pipe.
+// 1. `write` resolves when the whole output of its bytes was consumed, or waits in a bounded pipe.
 // 2. xz may use at most XZ_MEMORY_BYTES_MAX, whatever a file demands.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
@@ -24,11 +24,11 @@ interface Expansion {
   close(): void;
 }
 
-type Take = (piece: Uint8Array) => Promise<void>;
+type ConsumePiece = (piece: Uint8Array) => Promise<void>;
 
 /** The largest preset, -9e, needs 65 MiB; a hostile file may demand 1.5 GiB. */
 const XZ_MEMORY_BYTES_MAX = 256 * 1024 * 1024;
-const SAID_CHARACTERS_MAX = 200;
+const ERROR_CHARACTERS_MAX = 200;
 const MAGIC: readonly (readonly [hex: string, compression: Compression])[] = [
   ['1f8b08', 'gzip'],
   ['425a68', 'bzip2'],
@@ -46,41 +46,43 @@ export function recogniseCompression(head: Uint8Array): Compression | undefined 
 
 /**
  * Begins an expansion.
- * @param take gets expanded bytes in order, each valid until it resolves
+ * @param consume gets expanded bytes in order, each valid until it resolves
  * @param signal ends a program at once; then `write` and `end` reject
  */
-export function beginExpansion(compression: Compression, take: Take, signal?: AbortSignal): Expansion {
-  if (compression === 'gzip') return new GzipExpansion(take);
-  return compression === 'zstd' ? new ZstdExpansion(take) : new ProgramExpansion(PROGRAMS[compression], take, signal);
+export function beginExpansion(compression: Compression, consume: ConsumePiece, signal?: AbortSignal): Expansion {
+  if (compression === 'gzip') return new GzipExpansion(consume);
+  return compression === 'zstd'
+    ? new ZstdExpansion(consume)
+    : new ProgramExpansion(PROGRAMS[compression], consume, signal);
 }
 
-interface Expander {
+interface ExpandingProgram {
   readonly name: string;
-  readonly words: readonly string[];
+  readonly args: readonly string[];
   readonly package: string;
 }
 
-const PROGRAMS: Readonly<Record<'xz' | 'bzip2', Expander>> = {
+const PROGRAMS: Readonly<Record<'xz' | 'bzip2', ExpandingProgram>> = {
   xz: {
     name: 'xz',
-    words: ['--decompress', '--stdout', '--format=xz', `--memlimit-decompress=${XZ_MEMORY_BYTES_MAX}`],
+    args: ['--decompress', '--stdout', '--format=xz', `--memlimit-decompress=${XZ_MEMORY_BYTES_MAX}`],
     package: 'xz-utils',
   },
-  bzip2: { name: 'bzip2', words: ['--decompress', '--stdout'], package: 'bzip2' },
+  bzip2: { name: 'bzip2', args: ['--decompress', '--stdout'], package: 'bzip2' },
 };
 
 /** Expands all members, and ignores later bytes, like gzip(1). */
 class GzipExpansion implements Expansion {
   readonly #members: Conversion;
-  #isOver = false;
+  #hasEnded = false;
 
-  constructor(take: Take) {
-    this.#members = new Conversion(createGunzip({ chunkSize: PIECE_BYTES }), take);
+  constructor(consume: ConsumePiece) {
+    this.#members = new Conversion(createGunzip({ chunkSize: PIECE_BYTES }), consume);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#isOver) return;
-    this.#isOver = (await this.#members.write(bytes)) < bytes.length;
+    if (this.#hasEnded) return;
+    this.#hasEnded = (await this.#members.write(bytes)) < bytes.length;
   }
 
   async end(): Promise<void> {
@@ -95,22 +97,22 @@ class GzipExpansion implements Expansion {
 class ProgramExpansion implements Expansion {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #done: Promise<void>;
-  readonly #program: Expander;
-  #said = '';
+  readonly #program: ExpandingProgram;
+  #errorOutput = '';
 
-  constructor(program: Expander, take: Take, signal: AbortSignal | undefined) {
+  constructor(program: ExpandingProgram, consume: ConsumePiece, signal: AbortSignal | undefined) {
     this.#program = program;
     const env = { PATH: searchPath(), LC_ALL: 'C' };
-    this.#child = spawn(program.name, program.words, {
+    this.#child = spawn(program.name, program.args, {
       env,
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' }),
     });
     this.#child.stdin.on('error', () => undefined);
     this.#child.stderr.on('data', (bytes: Buffer) => {
-      this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
+      this.#errorOutput = (this.#errorOutput + bytes.toString('utf8')).slice(0, ERROR_CHARACTERS_MAX);
     });
-    this.#done = this.#run(take);
+    this.#done = this.#run(consume);
     // `write` and `end` await it; until then, a rejection must not count as unhandled.
     this.#done.catch(() => undefined);
   }
@@ -133,7 +135,7 @@ class ProgramExpansion implements Expansion {
     this.#child.kill('SIGKILL');
   }
 
-  async #run(take: Take): Promise<void> {
+  async #run(consume: ConsumePiece): Promise<void> {
     const { name } = this.#program;
     const ended = once(this.#child, 'close');
     const started = once(this.#child, 'spawn');
@@ -146,10 +148,13 @@ class ProgramExpansion implements Expansion {
       const text = `the program ${name} is not installed: ${installLine([this.#program.package])}`;
       throw new RackError('tool-missing', text, { cause });
     }
-    for await (const piece of this.#child.stdout) await take(piece);
+    for await (const piece of this.#child.stdout) await consume(piece);
     const [code] = await ended;
     if (code === 0) return;
-    const why = cleanText(this.#said.replaceAll(/^(?:xz|bzip2): (?:\(stdin\): )?/gm, '').trim(), SAID_CHARACTERS_MAX);
+    const why = cleanText(
+      this.#errorOutput.replaceAll(/^(?:xz|bzip2): (?:\(stdin\): )?/gm, '').trim(),
+      ERROR_CHARACTERS_MAX,
+    );
     throw Object.assign(new Error(why === '' ? `${name} ended with ${code}` : why), { code: EXPANDING_FAILED });
   }
 }

@@ -16,7 +16,7 @@ import type { DiskPiece, ImageBytes } from './disk-image.ts';
  * Opens a file that a person names; the caller closes it. Never waits for the other end of a pipe.
  * @throws RackError as `fileFault`, `bad-argument` for a directory, a pipe or the like
  */
-export async function openGiven(path: string): Promise<FileHandle> {
+export async function openNamedFile(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw fileFault(path, cause);
   });
@@ -27,39 +27,39 @@ export async function openGiven(path: string): Promise<FileHandle> {
 
 const notFile = (path: string): string => `${path} is not a file: copy its content into one, and name that`;
 
-/** Reading rejects if the file became shorter. */
+/** The bytes of an open file. Reading rejects if the file became shorter. */
 interface FileBytes extends ImageBytes {
   /**
-   * Rejects if the file has changed since it was opened. Only for a person's file: in the store,
-   * links and modes change, which count as changes here.
+   * Rejects if the file has changed since it was opened. Only for a person's file. In the store,
+   * the link count and the mode of a file change, and both count as changes here.
    */
   checkUnchanged(): Promise<void>;
 }
 
 /**
- * The bytes of an open file; the caller closes it. @throws RackError `bad-argument` for a
+ * Reads the bytes of an open file, which the caller closes. @throws RackError `bad-argument` for a
  * directory, a pipe or the like
  */
 export async function bytesOfFile(file: FileHandle, fileName: string): Promise<FileBytes> {
-  const facts = await file.stat();
-  if (!facts.isFile()) throw new RackError('bad-argument', notFile(fileName));
-  const changed = (): RackError => {
+  const initialStat = await file.stat();
+  if (!initialStat.isFile()) throw new RackError('bad-argument', notFile(fileName));
+  const buildChangedFault = (): RackError => {
     const remedy = `stop the programs that write it (sudo fuser -v ${shellWord(fileName)}), then repeat this`;
     return new RackError('bad-argument', `${fileName} changed while it was being read: ${remedy}`);
   };
   return {
-    bytes: facts.size,
-    read: async (at, length) => {
-      const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, facts.size - at)));
+    bytes: initialStat.size,
+    read: async (offset, length) => {
+      const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, initialStat.size - offset)));
       for (let done = 0; done < buffer.length; ) {
-        const { bytesRead } = await file.read(buffer, done, buffer.length - done, at + done);
-        if (bytesRead === 0) throw changed();
+        const { bytesRead } = await file.read(buffer, done, buffer.length - done, offset + done);
+        if (bytesRead === 0) throw buildChangedFault();
         done += bytesRead;
       }
       return viewBytes(buffer, 0);
     },
     checkUnchanged: async () => {
-      if (!isSameState(await file.stat(), facts)) throw changed();
+      if (!isSameState(await file.stat(), initialStat)) throw buildChangedFault();
     },
   };
 }
@@ -67,25 +67,28 @@ export async function bytesOfFile(file: FileHandle, fileName: string): Promise<F
 /** Bytes read at a time. */
 export const CHUNK_BYTES = 1024 * 1024;
 
-/** A piece is valid until the next is requested. @throws RackError `bad-argument` if the file ends early */
+/**
+ * Yields pieces. Each is valid until the next is requested. @throws RackError `bad-argument` if the
+ * file ends early
+ */
 export async function* readImagePieces(file: ImageBytes): AsyncGenerator<DiskPiece & { readonly kind: 'data' }> {
-  for (let at = 0; at < file.bytes; ) {
-    const bytes = await file.read(at, CHUNK_BYTES);
+  for (let offset = 0; offset < file.bytes; ) {
+    const bytes = await file.read(offset, CHUNK_BYTES);
     if (bytes.length === 0)
       throw new RackError(
         'bad-argument',
-        `the file ends after ${at} of its ${counted(file.bytes, 'byte')}: copy it again`,
+        `the file ends after ${offset} of its ${counted(file.bytes, 'byte')}: copy it again`,
       );
-    at += bytes.length;
+    offset += bytes.length;
     yield { kind: 'data', bytes };
     releaseMemory(bytes);
   }
 }
 
-/** A stored image is read in such pieces. */
+/** The size of the pieces in which a stored image is read. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Excludes `end`; undefined: the image was removed meanwhile. */
+/** Reads a part of a stored image, excluding `end`. Undefined if the image was removed meanwhile. */
 export async function readImagePart(path: string, start: number, end: number): Promise<Readable | undefined> {
   try {
     const file = await openStored(path);

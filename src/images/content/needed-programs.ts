@@ -1,4 +1,5 @@
-// Looks for the programs of a long build first, so that a person can install all missing ones at once.
+// Checks for all programs of a long build before it begins, so that a person can install the
+// missing ones at once.
 
 import { delimiter, join } from 'node:path';
 import { isExecutable } from '../../files/executable.ts';
@@ -10,12 +11,14 @@ export interface NeededProgram {
   readonly package: string;
 }
 
-/** Debian's directories of root's programs, which the PATH of other users lacks. */
-const SYSTEM_PLACES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+/** Debian's directories of root's programs. The PATH of other users lacks them. */
+const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** The PATH with which programs are found and run. */
-export const searchPath = (own: string = process.env.PATH ?? ''): string =>
-  [...new Set([...own.split(delimiter), ...SYSTEM_PLACES])].filter((place) => place !== '').join(delimiter);
+export const searchPath = (ownPath: string = process.env.PATH ?? ''): string =>
+  [...new Set([...ownPath.split(delimiter), ...SYSTEM_DIRECTORIES])]
+    .filter((directory) => directory !== '')
+    .join(delimiter);
 
 export const installLine = (packages: readonly string[]): string =>
   `sudo apt-get install ${[...new Set(packages)].join(' ')}`;
@@ -28,8 +31,8 @@ export const installLine = (packages: readonly string[]): string =>
  * @throws RackError `tool-missing` naming all missing programs, and the command that installs them
  */
 export function requirePrograms(task: string, programs: readonly NeededProgram[], path: string = searchPath()): void {
-  const places = path.split(delimiter);
-  const missing = programs.filter(({ program }) => !places.some((place) => isExecutable(join(place, program))));
+  const directories = path.split(delimiter);
+  const missing = programs.filter(({ program }) => !directories.some((place) => isExecutable(join(place, program))));
   if (missing.length === 0) return;
   const names = missing.map(({ program }) => program);
   const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;

@@ -5,16 +5,19 @@
 //
 // A bundle (`encodeTarHeader`, `decodeTarHeader`):
 //
-// 1. Only regular files are read. Anything else is a fault: nothing in a bundle can point out of it.
+// 1. Only regular files are read. Anything else is a fault, so no link in a bundle can lead elsewhere.
 // 2. Names are only compared, and never become paths.
 
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 
-/** The first four of the twelve bytes of a size: the mark, and the highest three, which no file needs. */
+/**
+ * The first four of the twelve bytes of a size in base 256: the mark, and the three highest bytes,
+ * which are zero for every file.
+ */
 const BASE_256 = 0x80_00_00_00;
-/** The size of a block; each file is padded to a multiple of it. */
+/** The size of a block. Each file is padded to a multiple of it. */
 export const TAR_BLOCK_BYTES = 512;
-/** Longer names have no place in a header. */
+/** The longest name that a header can contain. */
 export const NAME_BYTES_MAX = 100;
 const OCTAL_SIZE_MAX = 0o77_777_777_777;
 
@@ -31,29 +34,29 @@ type TarHeader =
 export const paddedBytes = (bytes: number): number => Math.ceil(bytes / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
 
 /**
- * The same file gives the same bytes.
- * @param seconds its time, since 1970
+ * Encodes a header. The same file always gives the same bytes.
+ * @param seconds time of the file, since 1970
  * @throws Error for a name that is too long
  */
 export function encodeTarHeader({ name, bytes }: TarFile, mode = 0o644, seconds = 0): Uint8Array {
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) throw new Error(`${name} is too long for a tar header`);
   const header = Buffer.alloc(TAR_BLOCK_BYTES);
   header.write(name, 0);
-  const putOctal = (value: number, at: number, digits: number): void =>
+  const writeOctal = (value: number, at: number, digits: number): void =>
     void header.write(value.toString(8).padStart(digits, '0'), at, 'latin1');
-  putOctal(mode, 100, 7);
-  putOctal(0, 108, 7);
-  putOctal(0, 116, 7);
-  if (bytes <= OCTAL_SIZE_MAX) putOctal(bytes, 124, 11);
+  writeOctal(mode, 100, 7);
+  writeOctal(0, 108, 7);
+  writeOctal(0, 116, 7);
+  if (bytes <= OCTAL_SIZE_MAX) writeOctal(bytes, 124, 11);
   else {
     header.writeUInt32BE(BASE_256, 124);
     header.writeBigUInt64BE(BigInt(bytes), 128);
   }
-  putOctal(seconds, 136, 11);
+  writeOctal(seconds, 136, 11);
   // Two spaces after the checksum, and the type of a plain file.
   header.write('        0', 148, 'latin1');
   header.write('ustar\u000000', 257, 'latin1');
-  putOctal(headerChecksum(header), 148, 6);
+  writeOctal(headerChecksum(header), 148, 6);
   return header;
 }
 
@@ -65,7 +68,7 @@ type TarBlock =
   | { readonly kind: 'end' }
   | { readonly kind: 'fault'; readonly problem: string };
 
-/** Checks the block and copies it; fewer bytes are a fault. */
+/** Checks a block and copies it. Fewer than TAR_BLOCK_BYTES are a fault. */
 export function readTarBlock(bytes: Uint8Array): TarBlock {
   if (bytes.length < TAR_BLOCK_BYTES) return tarFault('it is cut short');
   const header = Buffer.from(viewBytes(bytes, 0, TAR_BLOCK_BYTES));
@@ -76,7 +79,7 @@ export function readTarBlock(bytes: Uint8Array): TarBlock {
   return { kind: 'header', header, text };
 }
 
-/** Decodes a header of a bundle; fewer than 512 bytes are a fault. */
+/** Decodes a header of a bundle. Fewer than 512 bytes are a fault. */
 export function decodeTarHeader(bytes: Uint8Array): TarHeader {
   const block = readTarBlock(bytes);
   if (block.kind !== 'header') return block;
@@ -100,6 +103,6 @@ function decodeSize(header: Buffer, octal: string): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
-/** The sum of a header's bytes, in which the checksum itself counts as spaces. */
+/** Sums the bytes of a header. The checksum itself counts as spaces. */
 const headerChecksum = (header: Buffer): number =>
   header.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0);

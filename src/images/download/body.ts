@@ -1,29 +1,33 @@
-// Reads the body of an answer, no faster than its taker and the bandwidth allow, no slower than the
-// settings do.
+// Reads the body of an answer, no faster than its consumer and the bandwidth allow, and no slower
+// than the settings allow.
 //
-// 1. Reading always ends: undici ends a silent body, this file a slow, late or too long one.
-// 2. Waiting for the taker or for bandwidth does not count against the server.
+// 1. Reading always ends. undici ends a body that stalls. This file ends a body that is slow, late
+//    or too long.
+// 2. Time spent waiting for the consumer or for bandwidth does not count as slowness of the server.
 
 import { type Clock, type Instant, later } from '../../ground/clock.ts';
 import { osErrorCode } from '../../ground/errors.ts';
-import { type AttemptFault, cleanSaid, DownloadError } from './fault.ts';
+import { type AttemptFault, cleanDetail, DownloadError } from './fault.ts';
 import { parseBodyLength } from './range-answer.ts';
 import type { DownloadSettings } from './settings.ts';
 import { sleepUntil } from './sleep-until.ts';
 import type { WebAnswer } from './web-client.ts';
 
-/** The shown rate changes this often; also the weight of the newest time in it. */
+/** The interval at which the shown rate changes. NEWEST_SHARE is the weight of the newest interval in it. */
 const RATE_MS = 1000;
 const NEWEST_SHARE = 0.3;
 const BURST_MS = 100;
 
-/** All downloads share it: readers wait until the bytes that have arrived are paid for. */
+/**
+ * A token bucket that all downloads share. A reader waits until there are tokens for the bytes that
+ * it has read.
+ */
 export class Bandwidth {
   #bytesPerSecond: number | undefined;
   #tokens = 0;
-  #at: Instant | undefined;
+  #updatedAt: Instant | undefined;
 
-  /** @param bytesPerSecond undefined: no limit */
+  /** @param bytesPerSecond if undefined, there is no limit */
   constructor(bytesPerSecond: number | undefined) {
     this.#bytesPerSecond = bytesPerSecond;
   }
@@ -34,10 +38,10 @@ export class Bandwidth {
   }
 
   /** Counts bytes that have arrived. @returns how long their reader must wait, in milliseconds */
-  take(bytes: number, now: Instant): number {
+  charge(bytes: number, now: Instant): number {
     const rate = this.#bytesPerSecond;
-    const passedMs = Math.max(0, now - (this.#at ?? now));
-    this.#at = now;
+    const passedMs = Math.max(0, now - (this.#updatedAt ?? now));
+    this.#updatedAt = now;
     if (rate === undefined) return 0;
     this.#tokens = Math.min((rate * BURST_MS) / 1000, this.#tokens + (rate * passedMs) / 1000) - bytes;
     return this.#tokens >= 0 ? 0 : (-this.#tokens * 1000) / rate;
@@ -51,58 +55,58 @@ export interface BodyDeps {
 }
 
 interface BodyOptions {
-  /** How many bytes of the file precede the body. */
-  readonly at: number;
-  /** Of the whole file; undefined: unknown. */
+  /** The offset of the body in the file. */
+  readonly offset: number;
+  /** The size of the whole file. Undefined if unknown. */
   readonly total: number | undefined;
   readonly bytesMax: number;
-  /** The longest time for the body; undefined: any. */
-  readonly wholeMs?: number | undefined;
+  /** The longest time for the body. Undefined if there is no limit. */
+  readonly timeoutMs?: number | undefined;
   /** @param bytesPerSecond the rate for display */
-  readonly take: (bytes: Uint8Array, bytesPerSecond: number) => Promise<void> | void;
+  readonly consume: (bytes: Uint8Array, bytesPerSecond: number) => Promise<void> | void;
 }
 
-/** Reads a body. @returns false if the signal came first @throws DownloadError; the error of `take` */
+/** Reads a body. @returns false if the signal came first @throws DownloadError; the error of `consume` */
 export async function readBody(
   answer: WebAnswer,
   { clock, bandwidth, settings }: BodyDeps,
-  { at, total, bytesMax, wholeMs = Number.POSITIVE_INFINITY, take }: BodyOptions,
+  { offset: at, total, bytesMax, timeoutMs: wholeMs = Number.POSITIVE_INFINITY, consume: take }: BodyOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { host } = answer.url;
   const { slowMs, bytesPerSecondMin } = settings;
-  const most = Math.min(total ?? bytesMax, bytesMax);
+  const bytesAllowed = Math.min(total ?? bytesMax, bytesMax);
   const expected =
     total ?? (parseBodyLength(answer.headers) === undefined ? undefined : at + (parseBodyLength(answer.headers) ?? 0));
   const fail = (fault: AttemptFault, cause?: unknown): never => {
     throw new DownloadError(fault, cause);
   };
   const pieces = answer.body[Symbol.asyncIterator]();
-  const rate = new Rate(clock.now());
+  const rate = new SmoothedRate(clock.now());
   let bytes = at;
   let readMs = 0;
   let window = { ms: 0, bytes: 0 };
   try {
     for (;;) {
-      const began = clock.now();
-      const next = await pieces.next().catch((error: unknown) => ({ error }));
+      const readStart = clock.now();
+      const result = await pieces.next().catch((error: unknown) => ({ error }));
       if (signal.aborted) return false;
-      if ('error' in next) {
-        const isSilent = osErrorCode(next.error) === 'UND_ERR_BODY_TIMEOUT';
+      if ('error' in result) {
+        const isSilent = osErrorCode(result.error) === 'UND_ERR_BODY_TIMEOUT';
         const seconds = Math.round(settings.stallMs / 1000);
-        if (isSilent) fail({ code: 'stalled', params: { host, seconds } }, next.error);
+        if (isSilent) fail({ code: 'stalled', params: { host, seconds } }, result.error);
         return fail(
-          { code: 'cut', params: { host, bytes, total: expected, detail: cleanSaid(next.error) } },
-          next.error,
+          { code: 'cut', params: { host, bytes, total: expected, detail: cleanDetail(result.error) } },
+          result.error,
         );
       }
-      if (next.done === true) break;
-      const piece: Uint8Array = next.value;
+      if (result.done === true) break;
+      const piece: Uint8Array = result.value;
       const { length } = piece;
       const now = clock.now();
-      readMs += now - began;
-      window = { ms: window.ms + now - began, bytes: window.bytes + length };
-      if (bytes + length > most) fail({ code: 'too-large', params: { host, bytesMax: most } });
+      readMs += now - readStart;
+      window = { ms: window.ms + now - readStart, bytes: window.bytes + length };
+      if (bytes + length > bytesAllowed) fail({ code: 'too-large', params: { host, bytesMax: bytesAllowed } });
       bytes += length;
       if (readMs >= wholeMs) fail({ code: 'late', params: { host, seconds: Math.round(readMs / 1000), bytes } });
       if (window.ms >= slowMs) {
@@ -111,8 +115,8 @@ export async function readBody(
         if (bytesPerSecond < bytesPerSecondMin) fail({ code: 'slow', params });
         window = { ms: 0, bytes: 0 };
       }
-      await take(piece, rate.arrived(length, now));
-      const waitMs = bandwidth.take(length, now);
+      await take(piece, rate.add(length, now));
+      const waitMs = bandwidth.charge(length, now);
       if (waitMs > 0) await sleepUntil(later(clock.now(), waitMs), clock, signal);
     }
     if (expected !== undefined && bytes < expected)
@@ -124,23 +128,23 @@ export async function readBody(
 }
 
 /** The rate for display: smoothed, including pauses. */
-class Rate {
-  #at: Instant;
+class SmoothedRate {
+  #measuredAt: Instant;
   #bytes = 0;
   #bytesPerSecond: number | undefined;
 
   constructor(now: Instant) {
-    this.#at = now;
+    this.#measuredAt = now;
   }
 
-  arrived(bytes: number, now: Instant): number {
+  add(bytes: number, now: Instant): number {
     this.#bytes += bytes;
-    const passedMs = now - this.#at;
+    const passedMs = now - this.#measuredAt;
     if (passedMs >= RATE_MS) {
       const newest = (this.#bytes * 1000) / passedMs;
-      const former = this.#bytesPerSecond ?? newest;
-      this.#bytesPerSecond = former + (newest - former) * NEWEST_SHARE;
-      this.#at = now;
+      const previous = this.#bytesPerSecond ?? newest;
+      this.#bytesPerSecond = previous + (newest - previous) * NEWEST_SHARE;
+      this.#measuredAt = now;
       this.#bytes = 0;
     }
     return Math.round(this.#bytesPerSecond ?? 0);

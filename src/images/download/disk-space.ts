@@ -1,7 +1,7 @@
 // Reserves disk space for downloads.
 //
-// 1. No two files rely on the same space: a reservation is made in the turn of the event loop that
-//    reads the free space. It shrinks as its bytes are written.
+// 1. No two files rely on the same space, because a reservation is made in the same turn of the
+//    event loop that reads the free space. It shrinks as its bytes are written.
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';
@@ -16,7 +16,7 @@ export const readHostDisk: ReadDisk = async (directory) => {
   return { disk: dev, freeBytes: bavail * bsize };
 };
 
-/** Bytes that are not written yet. */
+/** Reserved bytes that are not written yet. */
 interface Reservation {
   readonly disk: number;
   missing: number;
@@ -36,9 +36,9 @@ export class DiskSpace {
     this.#reservations.add(reservation);
     let unchecked = 0;
     return {
-      wrote: async (written: number): Promise<void> => {
-        reservation.missing = Math.max(0, reservation.missing - written);
-        unchecked += written;
+      recordWritten: async (writtenBytes: number): Promise<void> => {
+        reservation.missing = Math.max(0, reservation.missing - writtenBytes);
+        unchecked += writtenBytes;
         if (unchecked < SPACE_CHECK_BYTES) return;
         unchecked = 0;
         await this.#check(directory, 0);
@@ -50,9 +50,12 @@ export class DiskSpace {
   async #check(directory: string, bytes: number): Promise<{ readonly disk: number }> {
     const { disk, freeBytes } = await this.#readDisk(directory);
     const others = [...this.#reservations].filter((other) => bytes > 0 && other.disk === disk);
-    const left = freeBytes - others.reduce((sum, { missing }) => sum + missing, 0);
+    const availableBytes = freeBytes - others.reduce((sum, { missing }) => sum + missing, 0);
     const neededBytes = bytes + RESERVE_BYTES;
-    if (left >= neededBytes) return { disk };
-    throw new DownloadError({ code: 'no-room', params: { directory, freeBytes: Math.max(0, left), neededBytes } });
+    if (availableBytes >= neededBytes) return { disk };
+    throw new DownloadError({
+      code: 'no-room',
+      params: { directory, freeBytes: Math.max(0, availableBytes), neededBytes },
+    });
   }
 }

@@ -1,7 +1,7 @@
 // Fetches a small document into memory: an index, a list of checksums, a signature.
 //
-// 1. Timeouts, pace, redirects and faults are those of files; `bytesMax` and `documentMsMax` bound
-//    a document, which is kept in memory.
+// 1. Timeouts, rates, redirects and faults are the same as for files. `bytesMax` and
+//    `documentMsMax` bound a document, because it is kept in memory.
 
 import { type BodyDeps, readBody } from './body.ts';
 import { DownloadError } from './fault.ts';
@@ -25,7 +25,7 @@ interface DocumentDeps extends BodyDeps {
 
 /**
  * @returns undefined if the signal came first
- * @throws RackError `bad-argument` for an invalid URL; DownloadError, that of the last attempt
+ * @throws RackError `bad-argument` for an invalid URL; the DownloadError of the last attempt
  */
 export async function fetchDocument(
   { url: text, bytesMax }: DocumentRequest,
@@ -36,28 +36,28 @@ export async function fetchDocument(
   const url = parseWebUrl(text);
   const roundsMax = Math.min(settings.roundsMax, ROUNDS_MAX);
   const plan = new SourcePlan([url], health, clock, { ...settings, roundsMax });
-  let last: DownloadError | undefined;
+  let lastError: DownloadError | undefined;
   while (!signal.aborted) {
     const step = plan.next();
-    if (step.kind === 'give-up') throw last ?? new Error('a plan gave up before any attempt');
+    if (step.kind === 'give-up') throw lastError ?? new Error('a plan gave up before any attempt');
     if (step.kind === 'wait') {
       await sleepUntil(step.until, clock, signal);
       continue;
     }
     try {
-      const bytes = await askOnce(url, bytesMax, deps, signal);
-      if (bytes !== undefined) plan.succeeded(url);
+      const bytes = await attemptFetch(url, bytesMax, deps, signal);
+      if (bytes !== undefined) plan.recordSuccess(url);
       return bytes;
     } catch (error) {
       if (!(error instanceof DownloadError)) throw error;
-      plan.failed(url, error.fault, 0);
-      last = error;
+      plan.recordFailure(url, error.fault, 0);
+      lastError = error;
     }
   }
   return undefined;
 }
 
-async function askOnce(
+async function attemptFetch(
   source: URL,
   bytesMax: number,
   deps: DocumentDeps,
@@ -67,19 +67,19 @@ async function askOnce(
   if (answer === undefined) return undefined;
   const { status, headers, url } = answer;
   try {
-    const wanted = { from: 0, kept: undefined, mayMix: false, bytes: undefined, bytesMax, isDocument: true };
-    const plan = planBody({ url, status, headers, wallTimeMs: deps.clock.wallTimeMs() }, wanted);
+    const bodyRequest = { from: 0, kept: undefined, mayMix: false, bytes: undefined, bytesMax, isDocument: true };
+    const plan = planBody({ url, status, headers, wallTimeMs: deps.clock.wallTimeMs() }, bodyRequest);
     const total = plan.kind === 'body' ? plan.file.total : undefined;
-    // One buffer: a server may send a document byte by byte.
+    // A single growing buffer, because a server may send a document byte by byte.
     const memory = new ArrayBuffer(0, { maxByteLength: bytesMax });
-    const take = (bytes: Uint8Array): void => {
-      const at = memory.byteLength;
-      memory.resize(at + bytes.length);
-      new Uint8Array(memory, at).set(bytes);
+    const append = (bytes: Uint8Array): void => {
+      const offset = memory.byteLength;
+      memory.resize(offset + bytes.length);
+      new Uint8Array(memory, offset).set(bytes);
     };
-    const options = { at: 0, total, bytesMax, wholeMs: deps.settings.documentMsMax, take };
-    const isWhole = await readBody(answer, deps, options, signal);
-    return isWhole ? new Uint8Array(memory.transferToFixedLength()) : undefined;
+    const options = { offset: 0, total, bytesMax, timeoutMs: deps.settings.documentMsMax, consume: append };
+    const isComplete = await readBody(answer, deps, options, signal);
+    return isComplete ? new Uint8Array(memory.transferToFixedLength()) : undefined;
   } finally {
     answer.close();
   }

@@ -1,5 +1,5 @@
-// The ways in which one attempt to fetch a file can fail: a code with parameters, what follows, and
-// a sentence with the remedy.
+// The faults with which an attempt to fetch a file can end. Each has a code with parameters, the
+// next step, and a sentence with the remedy.
 //
 // 1. Never change the meaning of a code or parameter: other threads and stored states contain them.
 // 2. Every text of a DownloadError is clean and bounded: a server chooses redirects and fields.
@@ -9,12 +9,12 @@ import { cleanText } from '../../ground/clean-text.ts';
 import { counted, mebibytes } from '../../ground/counted.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 
-const SAID_CHARACTERS_MAX = 200;
+const DETAIL_CHARACTERS_MAX = 200;
 
-type OfHost = { readonly host: string };
-type SystemWords = { readonly detail: string };
-/** The URL of the configured proxy; empty: none. */
-type ViaProxy = OfHost & { readonly proxy: string };
+type HostParams = { readonly host: string };
+type DetailParams = { readonly detail: string };
+/** The URL of the configured proxy. Empty if there is none. */
+type ProxyParams = HostParams & { readonly proxy: string };
 
 export type TlsTrouble = 'expired' | 'name' | 'authority' | 'other';
 
@@ -30,15 +30,15 @@ type Prospect = 'later' | 'elsewhere' | 'never';
 const CHECK_URL = 'check the URL, or use another mirror';
 const OTHER_MIRROR = 'use another mirror';
 
-/** What Rackboot does next, or after the last attempt, that it gave up. */
-interface NextStep {
+/** Texts about what Rackboot does next. After the last attempt, they say that it gave up. */
+interface NextStepTexts {
   readonly again: string;
   readonly fromThere: string;
   readonly whole: string;
   readonly discarded: string;
 }
 
-const GOES_ON: NextStep = {
+const CONTINUING_TEXTS: NextStepTexts = {
   again: 'Rackboot tries again',
   fromThere: 'the download continues from there',
   whole: 'Rackboot requests the whole file',
@@ -53,42 +53,42 @@ const TLS: Readonly<Record<TlsTrouble, string>> = {
   other: CHECK_URL,
 };
 
-const through = (proxy: string): string => (proxy === '' ? '' : ` through the proxy ${proxy}`);
+const describeProxy = (proxy: string): string => (proxy === '' ? '' : ` through the proxy ${proxy}`);
 
-/** @param words the sentence without its first capital and full stop */
-const defineFault = <Params>(prospect: Prospect, words: (params: Params, next: NextStep) => string) => ({
+/** @param describe returns the sentence without its first capital and full stop */
+const defineFault = <Params>(prospect: Prospect, describe: (params: Params, next: NextStepTexts) => string) => ({
   prospect,
-  words,
+  words: describe,
 });
 
 const FAULTS = {
   'no-host': defineFault(
     'later',
-    ({ host, detail: said }: OfHost & SystemWords) =>
+    ({ host, detail: said }: HostParams & DetailParams) =>
       `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
   ),
   /** `errorCode` is the system's code: `ECONNREFUSED` if nothing listens at the port. */
-  unreachable: defineFault('later', ({ host, proxy, detail: said }: ViaProxy & SystemWords, next) => {
+  unreachable: defineFault('later', ({ host, proxy, detail: said }: ProxyParams & DetailParams, next) => {
     if (!said.includes('ECONNREFUSED'))
-      return `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`;
+      return `${host} cannot be reached${describeProxy(proxy)} (${said}): check the network and the firewall; ${next.again}`;
     return proxy === ''
       ? `${host} refused the connection (ECONNREFUSED): check the port, and that its server runs; ${next.again}`
-      : `${host} cannot be reached${through(proxy)} (ECONNREFUSED): check the port of the proxy, and that the proxy runs; ${next.again}`;
+      : `${host} cannot be reached${describeProxy(proxy)} (ECONNREFUSED): check the port of the proxy, and that the proxy runs; ${next.again}`;
   }),
   /** The timeout includes TLS and the proxy's tunnel. */
   'connect-late': defineFault(
     'later',
-    ({ host, proxy, seconds }: ViaProxy & { readonly seconds: number }, next) =>
-      `no connection to ${host}${through(proxy)} within ${seconds} s: check the network and the firewall; ${next.again}`,
+    ({ host, proxy, seconds }: ProxyParams & { readonly seconds: number }, next) =>
+      `no connection to ${host}${describeProxy(proxy)} within ${seconds} s: check the network and the firewall; ${next.again}`,
   ),
   tls: defineFault(
     'elsewhere',
-    ({ host, detail: errorCode, trouble }: OfHost & SystemWords & { readonly trouble: TlsTrouble }) =>
+    ({ host, detail: errorCode, trouble }: HostParams & DetailParams & { readonly trouble: TlsTrouble }) =>
       `no secure connection to ${host} (${errorCode}): ${TLS[trouble]}`,
   ),
   proxy: defineFault(
     'later',
-    ({ proxy, detail: said }: SystemWords & { readonly proxy: string }) =>
+    ({ proxy, detail: said }: DetailParams & { readonly proxy: string }) =>
       `the proxy ${proxy} refused the request (${said}): check http_proxy, https_proxy and no_proxy`,
   ),
   /** The proxy requires a password (407). */
@@ -97,16 +97,16 @@ const FAULTS = {
     ({ proxy }: { readonly proxy: string }) =>
       `the proxy ${proxy} asked for a password: write http://USER:PASSWORD@HOST:PORT in http_proxy and https_proxy`,
   ),
-  /** Connected, but no header arrived. */
+  /** The connection was made, but no header arrived. */
   silent: defineFault(
     'later',
-    ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
+    ({ host, seconds }: HostParams & { readonly seconds: number }, next) =>
       `${host} did not answer within ${seconds} s: ${next.again}`,
   ),
   /**
    * 4xx: the server does not have the file, or refuses to send it.
-   * @param url without query and password; undefined: the caller names it
-   * @param mirrorKey the configuration key of the mirror; undefined: none
+   * @param url without query and password. Undefined if the caller names it
+   * @param mirrorKey the configuration key of the mirror. Undefined if there is none
    */
   'http-refused': defineFault(
     'elsewhere',
@@ -115,7 +115,7 @@ const FAULTS = {
       status,
       url = 'the file',
       mirrorKey,
-    }: OfHost & {
+    }: HostParams & {
       readonly status: number;
       readonly url?: string | undefined;
       readonly mirrorKey?: string | undefined;
@@ -125,65 +125,67 @@ const FAULTS = {
   /** 5xx, or another status that is not an answer to GET. */
   'http-failed': defineFault(
     'later',
-    ({ host, status }: OfHost & { readonly status: number }, next) => `${host} failed (HTTP ${status}): ${next.again}`,
+    ({ host, status }: HostParams & { readonly status: number }, next) =>
+      `${host} failed (HTTP ${status}): ${next.again}`,
   ),
   /** 429 or 503. @param seconds the server's Retry-After; undefined if it gives none */
   busy: defineFault(
     'later',
-    ({ host, status, seconds }: OfHost & { readonly status: number; readonly seconds: number | undefined }, next) =>
+    ({ host, status, seconds }: HostParams & { readonly status: number; readonly seconds: number | undefined }, next) =>
       `${host} is busy (HTTP ${status}${seconds === undefined ? '' : `; it asked for a pause of ${seconds} s`}): ${next.again}`,
   ),
   'redirect-insecure': defineFault(
     'elsewhere',
-    ({ host, to }: OfHost & { readonly to: string }) =>
+    ({ host, to }: HostParams & { readonly to: string }) =>
       `${host} redirects from https to ${to}, which is insecure and not followed: ${OTHER_MIRROR}, or name the http URL on purpose`,
   ),
   /** @param to a URL that is not http or https */
   'redirect-unusable': defineFault(
     'elsewhere',
-    ({ host, to }: OfHost & { readonly to: string }) =>
+    ({ host, to }: HostParams & { readonly to: string }) =>
       `${host} redirects to ${to}, which is not an http or https URL: ${OTHER_MIRROR}`,
   ),
   'redirect-endless': defineFault(
     'elsewhere',
-    ({ host, max }: OfHost & { readonly max: number }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
+    ({ host, max }: HostParams & { readonly max: number }) => `${host} redirects more than ${max} times: ${CHECK_URL}`,
   ),
-  /** Not HTTP, too large a header, or closed before the answer. */
+  /** The answer was not HTTP, its header was too large, or the connection closed before it. */
   'bad-answer': defineFault(
     'later',
-    ({ host, detail: said }: OfHost & SystemWords, next) => `${host} gave no usable answer (${said}): ${next.again}`,
+    ({ host, detail: said }: HostParams & DetailParams, next) =>
+      `${host} gave no usable answer (${said}): ${next.again}`,
   ),
   encoded: defineFault(
     'elsewhere',
-    ({ host, encoding }: OfHost & { readonly encoding: string }) =>
+    ({ host, encoding }: HostParams & { readonly encoding: string }) =>
       `${host} sent the file encoded (${encoding}), although the request excluded encodings: ${OTHER_MIRROR}`,
   ),
-  /** @param range empty: missing */
+  /** The server sent another range. @param range the Content-Range. Empty if missing */
   'range-wrong': defineFault(
     'later',
-    ({ host, from, range }: OfHost & { readonly from: number; readonly range: string }, next) =>
+    ({ host, from, range }: HostParams & { readonly from: number; readonly range: string }, next) =>
       `${host} sent ${range || 'a range without Content-Range'} instead of the bytes from ${from} on: ${next.whole}`,
   ),
   /** The end cannot be verified: no length, chunks, published size or digest. */
   'length-unknown': defineFault(
     'elsewhere',
-    ({ host }: OfHost) =>
+    ({ host }: HostParams) =>
       `${host} does not announce the size of the file, so a missing end would go unnoticed: ${OTHER_MIRROR}, or give a checksum`,
   ),
   'size-wrong': defineFault(
     'elsewhere',
-    ({ host, expectedBytes, bytes }: OfHost & { readonly expectedBytes: number; readonly bytes: number }) =>
+    ({ host, expectedBytes, bytes }: HostParams & { readonly expectedBytes: number; readonly bytes: number }) =>
       `the file from ${host} has ${counted(bytes, 'byte')} instead of ${expectedBytes}: the site may be replacing it; ${OTHER_MIRROR}`,
   ),
   'too-large': defineFault(
     'elsewhere',
-    ({ host, bytesMax }: OfHost & { readonly bytesMax: number }) =>
+    ({ host, bytesMax }: HostParams & { readonly bytesMax: number }) =>
       `the file from ${host} has more than ${bytesMax} bytes: ${CHECK_URL}`,
   ),
   /** No byte of the body arrived for `seconds`. */
   stalled: defineFault(
     'later',
-    ({ host, seconds }: OfHost & { readonly seconds: number }, next) =>
+    ({ host, seconds }: HostParams & { readonly seconds: number }, next) =>
       `${host} sent nothing for ${seconds} s: ${next.fromThere}`,
   ),
   slow: defineFault(
@@ -194,17 +196,17 @@ const FAULTS = {
         bytesPerSecond,
         bytesPerSecondMin,
         seconds,
-      }: OfHost & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number },
+      }: HostParams & { readonly bytesPerSecond: number; readonly bytesPerSecondMin: number; readonly seconds: number },
       next,
     ) =>
       `${host} sent only ${counted(bytesPerSecond, 'byte')} a second over ${seconds} s, fewer than ${bytesPerSecondMin}: ${next.fromThere}`,
   ),
   late: defineFault(
     'elsewhere',
-    ({ host, seconds, bytes }: OfHost & { readonly seconds: number; readonly bytes: number }) =>
+    ({ host, seconds, bytes }: HostParams & { readonly seconds: number; readonly bytes: number }) =>
       `${host} had sent only ${counted(bytes, 'byte')} of the document after ${seconds} s: ${OTHER_MIRROR}`,
   ),
-  /** The connection ended early. @param total undefined: unknown */
+  /** The connection ended early. @param total size of the file. Undefined if unknown */
   cut: defineFault(
     'later',
     (
@@ -213,7 +215,7 @@ const FAULTS = {
         bytes,
         total,
         detail: said,
-      }: OfHost & SystemWords & { readonly bytes: number; readonly total: number | undefined },
+      }: HostParams & DetailParams & { readonly bytes: number; readonly total: number | undefined },
       next,
     ) =>
       `${host} ended the connection after ${bytes}${total === undefined ? '' : ` of ${total}`} bytes (${said}): ${next.fromThere}`,
@@ -226,7 +228,7 @@ const FAULTS = {
         algorithm,
         expected,
         found,
-      }: OfHost & { readonly algorithm: string; readonly expected: string; readonly found: string },
+      }: HostParams & { readonly algorithm: string; readonly expected: string; readonly found: string },
       next,
     ) => `the file from ${host} has the ${algorithm} ${found} instead of ${expected}: ${next.discarded}`,
   ),
@@ -246,34 +248,36 @@ const FAULTS = {
   ),
   'disk-failed': defineFault(
     'never',
-    ({ path, detail: said }: SystemWords & { readonly path: string }) =>
+    ({ path, detail: said }: DetailParams & { readonly path: string }) =>
       `${path} cannot be written (${said}): check the disk and its permissions; then resume`,
   ),
 };
 
 type Code = keyof typeof FAULTS;
 type FaultParams = { readonly [C in Code]: Parameters<(typeof FAULTS)[C]['words']>[0] };
-const WORDS: { readonly [C in Code]: { readonly words: (params: FaultParams[C], next: NextStep) => string } } = FAULTS;
+const FAULT_TEXTS: {
+  readonly [C in Code]: { readonly words: (params: FaultParams[C], next: NextStepTexts) => string };
+} = FAULTS;
 
-export type AttemptFault<Of extends Code = Code> = {
-  readonly [C in Of]: { readonly code: C; readonly params: FaultParams[C] };
-}[Of];
+export type AttemptFault<Codes extends Code = Code> = {
+  readonly [C in Codes]: { readonly code: C; readonly params: FaultParams[C] };
+}[Codes];
 
 /** Decides the next step after a fault. */
 export const decideProspect = ({ code }: AttemptFault): Prospect => FAULTS[code].prospect;
 
 /** Cleans a text of a server, a proxy or the system for a parameter. */
-export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
+export const cleanDetail = (detail: unknown): string => cleanText(errorText(detail), DETAIL_CHARACTERS_MAX);
 
-/** The fault with clean texts of at most 512 characters. */
+/** Returns the fault with clean texts of at most 512 characters. */
 export function cleanFault(fault: AttemptFault): AttemptFault {
   const texts = Object.entries<unknown>(fault.params).filter(([, value]) => typeof value === 'string');
-  const clean = Object.fromEntries(texts.map(([name, text]) => [name, cleanText(String(text))]));
-  return Object.assign({}, fault, { params: Object.assign({}, fault.params, clean) });
+  const cleanTexts = Object.fromEntries(texts.map(([name, text]) => [name, cleanText(String(text))]));
+  return Object.assign({}, fault, { params: Object.assign({}, fault.params, cleanTexts) });
 }
 
-/** A host without the Internet has these for every source. */
-const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
+/** Faults that a host without Internet access has with every source. */
+const NETWORK_FAULTS: ReadonlySet<string> = new Set<AttemptFault['code']>([
   'no-host',
   'unreachable',
   'connect-late',
@@ -281,13 +285,13 @@ const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
   'proxy-password',
 ]);
 
-/** The code of a fault of the network; undefined: the error has another reason. */
-export function networkFault(error: unknown): string | undefined {
-  if (error instanceof DownloadError) return OF_NETWORK.has(error.fault.code) ? error.fault.code : undefined;
-  return error instanceof Error ? networkFault(error.cause) : undefined;
+/** Finds the code of a fault of the network. Undefined if the error has another reason. */
+export function findNetworkFault(error: unknown): string | undefined {
+  if (error instanceof DownloadError) return NETWORK_FAULTS.has(error.fault.code) ? error.fault.code : undefined;
+  return error instanceof Error ? findNetworkFault(error.cause) : undefined;
 }
 
-/** The fault of an attempt, or of the last one: then with a message for people. */
+/** The fault of an attempt. The fault of the last attempt has a message for people. */
 export class DownloadError extends RackError {
   readonly fault: AttemptFault;
 
@@ -297,34 +301,39 @@ export class DownloadError extends RackError {
   }
 }
 
-/** Another version may have stored the code. */
+/** True for a known fault. Another version of Rackboot may have stored an unknown code. */
 export const isAttemptFault = (stored: { readonly code: string; readonly params: unknown }): stored is AttemptFault =>
   Object.hasOwn(FAULTS, stored.code);
 
-/** A fault as a sentence without its first capital and full stop. */
+/** Describes a fault as a sentence without its first capital and full stop. */
 export function describeAttemptFault<Of extends Code>({ code, params }: AttemptFault<Of>): string {
-  return WORDS[code].words(params, GOES_ON);
+  return FAULT_TEXTS[code].words(params, CONTINUING_TEXTS);
 }
 
 interface FailedDownload {
   readonly attempts: number;
-  /** What is kept. */
+  /** The kept bytes. */
   readonly bytes: number;
 }
 
 /**
- * As `describeAttemptFault`, for the fault that ended a download.
- * @param failed undefined: a document, of which nothing is kept
+ * Describes the fault that ended a download, as `describeAttemptFault` does.
+ * @param progress undefined for a document, of which nothing is kept
  */
 export function describeLastFault<Of extends Code>(
   { code, params }: AttemptFault<Of>,
-  failed?: FailedDownload,
+  progress?: FailedDownload,
 ): string {
-  const gaveUp = `Rackboot gave up${failed === undefined ? '' : ` after ${counted(Math.max(1, failed.attempts), 'attempt')}`}`;
-  const bytes = failed?.bytes ?? 0;
-  const rest =
+  const giveUpText = `Rackboot gave up${progress === undefined ? '' : ` after ${counted(Math.max(1, progress.attempts), 'attempt')}`}`;
+  const bytes = progress?.bytes ?? 0;
+  const remedy =
     bytes === 0 ? 'repeat the command later' : `it keeps ${mebibytes(bytes)}: repeat the command to continue`;
-  const stops = `${gaveUp}; ${rest}`;
-  const discarded = `the site's file does not match its list. ${gaveUp}; repeat the command later, or use another source`;
-  return WORDS[code].words(params, { again: stops, fromThere: stops, whole: stops, discarded });
+  const endText = `${giveUpText}; ${remedy}`;
+  const discardedText = `the site's file does not match its list. ${giveUpText}; repeat the command later, or use another source`;
+  return FAULT_TEXTS[code].words(params, {
+    again: endText,
+    fromThere: endText,
+    whole: endText,
+    discarded: discardedText,
+  });
 }

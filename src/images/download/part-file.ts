@@ -1,15 +1,17 @@
 // The part of a file that has arrived, hashed while it grows, and renamed to NAME when verified.
 //
 //   NAME-BYTES.part         the first bytes of the file; NAME.part if its size is unknown
-//   NAME-BYTES.part.json    which file they belong to; `.new` while it is written
+//   NAME-BYTES.part.json    the file that they belong to; `.new` while it is written
 //
 //   open ─▶ rehash (an earlier run's part) ─▶ begin (a new file) ─▶ append … ─▶ digest ─▶ publish
 //
 // 1. The record is written before the first byte of its part. A part is continued only if the
-//    request names the same digest and size.
-// 2. The size is in the name: a source that states another size for the digest does not get another's part.
-// 3. After a crash of the host, a part may end in zeroes: the digest is wrong, and it is fetched again.
-// 4. Only `publish` creates NAME, after its bytes are on disk.
+//    request states the same digest and size.
+// 2. The size is in the name, so that sources that state different sizes for the same digest do not
+//    share a part.
+// 3. After a crash of the host, a part may end in zeroes. Its digest is then wrong, and the file is
+//    fetched again.
+// 4. Only `publish` creates NAME, after all bytes are on disk.
 
 import { createHash, type Hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -27,15 +29,15 @@ import type { DownloadRequest } from './request.ts';
 /** The file of a part, with the configured URL of its last bytes. */
 const recordShape = z.object({ file: keptFileShape, source: z.string() });
 
-export const partPath = ({ directory, name, bytes }: DownloadRequest): string =>
+export const getPartPath = ({ directory, name, bytes }: DownloadRequest): string =>
   join(directory, `${name}${bytes === undefined ? '' : `-${bytes}`}.part`);
 
-export const partFiles = (request: DownloadRequest): readonly [part: string, record: string, fresh: string] => {
-  const part = partPath(request);
+export const listPartFiles = (request: DownloadRequest): readonly [part: string, record: string, fresh: string] => {
+  const part = getPartPath(request);
   return [part, `${part}.json`, `${part}.json.new`];
 };
 
-const formatExpected = ({ bytes, digest }: DownloadRequest): string =>
+const formatExpectedContent = ({ bytes, digest }: DownloadRequest): string =>
   `${bytes ?? ''} ${digest.algorithm}:${digest.hex}`;
 
 export class PartFile {
@@ -51,15 +53,15 @@ export class PartFile {
     this.#hash = createHash(request.digest.algorithm);
   }
 
-  /** Call `rehash` next. Rejects with the system's error. */
+  /** Opens a part. Call `rehash` next. Rejects with the system's error. */
   static async open(request: DownloadRequest): Promise<PartFile> {
-    const file = await open(partPath(request), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+    const file = await open(getPartPath(request), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
     try {
-      const facts = await file.stat();
+      const stats = await file.stat();
       const part = new PartFile(request, file);
       const record = readRecord(request);
-      if (record !== undefined && facts.size <= (record.file.total ?? facts.size)) {
-        part.#bytes = facts.size;
+      if (record !== undefined && stats.size <= (record.file.total ?? stats.size)) {
+        part.#bytes = stats.size;
         part.#record = record;
       }
       await file.truncate(part.#bytes);
@@ -74,29 +76,36 @@ export class PartFile {
     return this.#bytes;
   }
 
-  /** The file of the kept bytes; undefined: none are kept. */
+  /** The file that the kept bytes belong to. Undefined if none are kept. */
   get kept(): KeptFile | undefined {
     return this.#record?.file;
   }
 
-  /** The configured URL of the last bytes; undefined: none are kept. */
+  /** The configured URL of the last bytes. Undefined if none are kept. */
   get source(): string | undefined {
     return this.#record?.source;
   }
 
-  /** Rejects with the system's error, and that of `onProgress`. */
+  /** Hashes the kept bytes. Rejects with the system's error, or the error of `onProgress`. */
   rehash(onProgress: (bytes: number) => void): Promise<void> {
     return hashInto(this.#hash, this.#file, onProgress);
   }
 
-  /** The next bytes belong to this file, even from another server. Rejects with the system's error. */
+  /**
+   * Records the file that the next bytes belong to, even if they come from another server. Rejects
+   * with the system's error.
+   */
   async begin(file: KeptFile, source: string): Promise<void> {
     if (JSON.stringify(this.#record) === JSON.stringify({ file, source })) return;
     this.#record = { file, source };
-    const [, path, fresh] = partFiles(this.#request);
-    const text = JSON.stringify({ schema: 1, wanted: formatExpected(this.#request), ...this.#record }, undefined, 2);
-    // A fixed name is safe: one process writes here.
-    await replaceFile(path, fresh, () => `${text}\n`, 0o644);
+    const [, path, newPath] = listPartFiles(this.#request);
+    const text = JSON.stringify(
+      { schema: 1, wanted: formatExpectedContent(this.#request), ...this.#record },
+      undefined,
+      2,
+    );
+    // A fixed name is safe, because only one process writes here.
+    await replaceFile(path, newPath, () => `${text}\n`, 0o644);
     await syncDirectory(this.#request.directory);
   }
 
@@ -116,15 +125,16 @@ export class PartFile {
   async drop(): Promise<void> {
     this.#bytes = 0;
     this.#hash = createHash(this.#request.digest.algorithm);
-    // Emptied before the next record: a process killed in between would continue one file with another.
+    // Emptied before the next record is written. Otherwise a process killed in between would
+    // continue one file with bytes of another.
     this.#record = undefined;
     await this.#file.truncate(0);
   }
 
-  /** Syncs, renames and closes. Rejects with the system's error. */
+  /** Syncs the part and renames it to NAME. Rejects with the system's error. */
   async publish(): Promise<void> {
     const { directory, name } = this.#request;
-    const [part, record] = partFiles(this.#request);
+    const [part, record] = listPartFiles(this.#request);
     await this.#file.chmod(0o644);
     await this.#file.sync();
     await rename(part, join(directory, name));
@@ -140,22 +150,30 @@ export class PartFile {
 function readRecord(request: DownloadRequest): z.output<typeof recordShape> | undefined {
   let text: string;
   try {
-    text = readFileSync(partFiles(request)[1], 'utf8');
+    text = readFileSync(listPartFiles(request)[1], 'utf8');
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-  return recordShape.extend({ wanted: z.literal(formatExpected(request)) }).safeParse(parseJson(text)).data;
+  return recordShape.extend({ wanted: z.literal(formatExpectedContent(request)) }).safeParse(parseJson(text)).data;
 }
 
-/** True if an earlier run was killed after publishing it. */
-export async function isFinished({ directory, name, digest, bytes }: DownloadRequest): Promise<number | undefined> {
+/**
+ * Finds the size of a file that an earlier run published before it was killed. Undefined if there
+ * is none.
+ */
+export async function findFinishedBytes({
+  directory,
+  name,
+  digest,
+  bytes,
+}: DownloadRequest): Promise<number | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(join(directory, name), flags).catch(() => undefined);
   if (file === undefined) return undefined;
   try {
-    const { size, ...facts } = await file.stat();
-    if ((facts.mode & constants.S_IFMT) !== constants.S_IFREG || (bytes ?? size) !== size) return undefined;
+    const { size, ...stats } = await file.stat();
+    if ((stats.mode & constants.S_IFMT) !== constants.S_IFREG || (bytes ?? size) !== size) return undefined;
     return (await hashFile(file, undefined, digest.algorithm)) === digest.hex ? size : undefined;
   } finally {
     await file.close();
@@ -164,7 +182,7 @@ export async function isFinished({ directory, name, digest, bytes }: DownloadReq
 
 /** Removes the part and the finished file, if they exist. @throws RackError `store-unwritable` */
 export const removeDownload = (request: DownloadRequest): Promise<void> =>
-  removeFiles([...partFiles(request), join(request.directory, request.name)]);
+  removeFiles([...listPartFiles(request), join(request.directory, request.name)]);
 
 /** Removes these files, if they exist. @throws RackError `store-unwritable` */
 export async function removeFiles(paths: readonly string[]): Promise<void> {

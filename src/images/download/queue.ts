@@ -1,7 +1,8 @@
 // Runs downloads in the thread of its owner.
 //
-// 1. At most `filesOfHostMax` files are fetched from one host at a time; all share one bandwidth limit.
-// 2. The failures of servers are remembered as long as the queue.
+// 1. At most `filesOfHostMax` files are fetched from one host at a time. All downloads share one
+//    bandwidth limit.
+// 2. The failures of servers are remembered as long as the queue exists.
 // 3. An awaited file or document keeps the process alive, even between attempts.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
@@ -15,19 +16,21 @@ import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { SourceHealth } from './source-plan.ts';
 import { WebClient } from './web-client.ts';
 
-/** Documents do not wait for files. */
+/** Documents have their own bound, so that they do not wait for files. */
 const DOCUMENTS_OF_HOST_MAX = 4;
 
 interface FetchOptions {
-  /** What has arrived stays. */
+  /** Stops the fetch. The bytes that have arrived stay. */
   readonly signal?: AbortSignal | undefined;
   readonly onState?: OnState | undefined;
 }
 
 export interface Downloads {
   /**
-   * Resolves when the file is verified. Only this download may write it: the caller holds it.
-   * @returns its bytes @throws DownloadError, RackError `cancelled`, `bad-argument` for an invalid URL
+   * Resolves when the file is verified. The caller must have locked the file, because only one
+   * download may write it.
+   * @returns its size in bytes @throws DownloadError, RackError `cancelled`, `bad-argument` for an
+   * invalid URL
    */
   fetch(request: DownloadRequest, options?: FetchOptions): Promise<number>;
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined>;
@@ -37,7 +40,7 @@ export class DownloadQueue implements Downloads {
   readonly #deps: DownloadDeps;
   readonly #documents: { readonly web: WebClient; readonly health: SourceHealth };
   readonly #closing = new AbortController();
-  readonly #awaited = new Set<Promise<unknown>>();
+  readonly #pendingFetches = new Set<Promise<unknown>>();
   #keepsAlive: MessagePort | undefined;
 
   constructor(settings: DownloadSettings, clock: Clock, readDisk: ReadDisk = readHostDisk) {
@@ -53,18 +56,20 @@ export class DownloadQueue implements Downloads {
   }
 
   async fetch(request: DownloadRequest, { signal, onState = () => undefined }: FetchOptions = {}): Promise<number> {
-    return this.#awaiting(new FileDownload(request, this.#deps, this.#either(signal), onState).run());
+    return this.#keepAliveDuring(new FileDownload(request, this.#deps, this.#combineSignals(signal), onState).run());
   }
 
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    return this.#awaiting(fetchDocument(request, { ...this.#deps, ...this.#documents }, this.#either(signal)));
+    return this.#keepAliveDuring(
+      fetchDocument(request, { ...this.#deps, ...this.#documents }, this.#combineSignals(signal)),
+    );
   }
 
-  #either(signal: AbortSignal | undefined): AbortSignal {
+  #combineSignals(signal: AbortSignal | undefined): AbortSignal {
     return AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
   }
 
-  /** Sets the bandwidth of all downloads together; undefined: unlimited. */
+  /** Sets the bandwidth of all downloads together. Undefined for no limit. */
   limit(bytesPerSecond: number | undefined): void {
     this.#deps.bandwidth.limit(bytesPerSecond);
   }
@@ -76,18 +81,18 @@ export class DownloadQueue implements Downloads {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled(this.#awaited);
+    await Promise.allSettled(this.#pendingFetches);
   }
 
-  /** An open port with a listener keeps the process alive. */
-  async #awaiting<T>(work: Promise<T>): Promise<T> {
-    this.#awaited.add(work);
+  /** Keeps the process alive during `work`, by an open port with a listener. */
+  async #keepAliveDuring<T>(work: Promise<T>): Promise<T> {
+    this.#pendingFetches.add(work);
     this.#keepsAlive ??= new MessageChannel().port1.on('message', () => undefined);
     try {
       return await work;
     } finally {
-      this.#awaited.delete(work);
-      if (this.#awaited.size === 0) {
+      this.#pendingFetches.delete(work);
+      if (this.#pendingFetches.size === 0) {
         this.#keepsAlive.close();
         this.#keepsAlive = undefined;
       }

@@ -5,7 +5,7 @@
 //            waiting ─▶ connecting ─▶ downloading ─▶ verifying ─▶ done           │
 //                          └──────────────┴─────────────┴────────────────────────┴─▶ failed
 //
-// `verifying` also comes first, while the kept part of an earlier run is read.
+// `verifying` is also the first state while the kept part of an earlier run is read.
 
 import type { Instant } from '../../ground/clock.ts';
 import type { AttemptFault } from './fault.ts';
@@ -19,17 +19,20 @@ export interface Digest {
 }
 
 export interface DownloadRequest {
-  /** For whom it is, in errors. */
+  /** What the file is for, in errors. */
   readonly title: string;
-  /** At least one; earlier ones are tried first, unless their servers have failed lately. */
+  /** At least one URL. Earlier ones are tried first, unless their servers have failed lately. */
   readonly urls: readonly string[];
-  /** True if the caller holds the file: a full disk gets room from parts that nobody holds. */
+  /**
+   * True if the caller has locked the file. If the disk is full, partial files that nobody has
+   * locked may then be removed.
+   */
   readonly isHeld?: boolean | undefined;
-  /** As published; undefined: unknown. */
+  /** The size as published. Undefined if unknown. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
   readonly bytesMax: number;
-  /** An existing directory; no other process may download a file of this name into it. */
+  /** An existing directory. No other process may download a file of this name into it. */
   readonly directory: string;
   readonly name: string;
   /** True if the disk also needs room for a copy of equal size. */
@@ -39,10 +42,16 @@ export interface DownloadRequest {
 }
 
 export type DownloadState =
-  /** @param nextAt undefined: at once @param reason the last fault, if any: each is another object */
+  /**
+   * @param nextAt time of the next attempt. Undefined if it begins at once @param reason the last
+   * fault, if any. Each fault is another object
+   */
   | { readonly kind: 'waiting'; readonly nextAt: Instant | undefined; readonly reason: AttemptFault | undefined }
   | { readonly kind: 'connecting'; readonly url: string }
-  /** @param bytes on this host, from earlier attempts, too @param total undefined: unknown */
+  /**
+   * @param bytes on this host, including those of earlier attempts @param total size of the file.
+   * Undefined if unknown
+   */
   | {
       readonly kind: 'downloading';
       readonly url: string;
@@ -55,5 +64,5 @@ export type DownloadState =
   /** No source is left. The part is kept for a later download. */
   | { readonly kind: 'failed'; readonly reason: AttemptFault };
 
-/** Called at each change of a state; for new bytes at most ten times a second. */
+/** Called at each change of the state. For new bytes, it is called at most ten times a second. */
 export type OnState = (state: DownloadState, request: DownloadRequest) => void;

@@ -2,7 +2,7 @@
 
 import type { Clock, Instant } from '../../ground/clock.ts';
 
-/** Waits until a moment, or until the signal comes. The pause does not keep the process alive. */
+/** Waits until a time, or until the signal aborts. The pause does not keep the process alive. */
 export function sleepUntil(until: Instant, clock: Clock, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {

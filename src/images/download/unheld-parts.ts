@@ -1,50 +1,54 @@
 // The files that imports keep in a shared directory: their names, and the removal of unused ones.
 //
-// 1. An import holds its file (held-files.ts), so no other work removes it.
+// 1. An import locks its file (held-files.ts), so no other work removes it.
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { isHeld } from '../store/held-files.ts';
 
-/** The size is in the names of parts (part-file.ts). */
-export const OF_FILE =
+/** Matches the name of a kept file. The names of parts contain the size (part-file.ts). */
+export const KEPT_FILE_NAME =
   /^(?<digest>[0-9a-f]{32,128})(?<size>-\d{1,16})?(?<end>\.part(?:\.json(?:\.new)?)?|\.refused(?:\.new)?|\.lock)?$/;
-/** A part without new bytes for this long may be removed for others: imports are tried again each hour. */
+/**
+ * A part without new bytes for this long may be removed to make room for others. Imports are tried
+ * again each hour, so it belongs to no active import.
+ */
 const UNUSED_MS = 24 * 60 * 60 * 1000;
 /**
- * The endings, after the digest or digest and size, of all that an import keeps of a file. The file
- * itself has none.
+ * The suffixes, after the digest or digest and size, of all files that an import keeps for one
+ * download. The downloaded file itself has none.
  */
-export const BYTE_ENDS = ['', '.part', '.part.json', '.part.json.new', '.lock'];
-export const ENDS = [...BYTE_ENDS, '.refused', '.refused.new'];
+export const DATA_SUFFIXES = ['', '.part', '.part.json', '.part.json.new', '.lock'];
+export const ALL_SUFFIXES = [...DATA_SUFFIXES, '.refused', '.refused.new'];
 
 /**
- * @param stems beginnings of the names to remove @returns false if a work needs the file
+ * Removes all that an import keeps of a file. @param stems beginnings of the names to remove
+ * @returns false if a work needs the file
  * @throws the system's error
  */
-export async function removeUnheld(
+export async function removeKeptFile(
   directory: string,
   digest: string,
   stems: readonly string[],
-  ends: readonly string[],
+  suffixes: readonly string[],
 ): Promise<boolean> {
   if (isHeld(join(directory, digest))) return false;
-  await removeFiles(directory, stems, ends);
+  await removeFiles(directory, stems, suffixes);
   return true;
 }
 
 /**
- * Frees so many bytes by removing unused parts without new bytes for UNUSED_MS, the oldest first.
- * If all are not enough, nothing is removed, nor behind a link, where other files are. A part that
- * cannot be removed stays.
+ * Frees `bytes` by removing unused parts without new bytes for UNUSED_MS, the oldest first. Removes
+ * nothing if all of them would not be enough, or if the directory is a link, behind which other
+ * files may be. A part that cannot be removed stays.
  * @param nowMs wall time
  */
-export async function freeUnheldParts(directory: string, bytes: number, nowMs: number): Promise<void> {
+export async function freeUnusedParts(directory: string, bytes: number, nowMs: number): Promise<void> {
   if (seenEntry(directory)?.isSymbolicLink() !== false) return;
-  const isUnused = ({ timeMs, digest }: FoundPart): boolean =>
+  const isUnused = ({ timeMs, digest }: UnusedPart): boolean =>
     nowMs - timeMs >= UNUSED_MS && !isHeld(join(directory, digest));
-  const unused: FoundPart[] = [];
+  const unused: UnusedPart[] = [];
   let foundBytes = 0;
   for (const part of (await listParts(directory)).filter(isUnused).toSorted((a, b) => a.timeMs - b.timeMs)) {
     if (foundBytes >= bytes) break;
@@ -52,21 +56,21 @@ export async function freeUnheldParts(directory: string, bytes: number, nowMs: n
     foundBytes += part.bytes;
   }
   if (foundBytes < bytes) return;
-  for (const { stem } of unused) await removeFiles(directory, [stem], BYTE_ENDS).catch(() => undefined);
+  for (const { stem } of unused) await removeFiles(directory, [stem], DATA_SUFFIXES).catch(() => undefined);
 }
 
-interface FoundPart {
+interface UnusedPart {
   readonly digest: string;
   readonly stem: string;
   readonly bytes: number;
-  /** When it got its last byte. */
+  /** The time at which the part got its last byte. */
   readonly timeMs: number;
 }
 
-async function listParts(directory: string): Promise<readonly FoundPart[]> {
-  const parts: FoundPart[] = [];
+async function listParts(directory: string): Promise<readonly UnusedPart[]> {
+  const parts: UnusedPart[] = [];
   for (const name of await readdir(directory).catch(() => [])) {
-    const { digest = '', size = '', end } = OF_FILE.exec(name)?.groups ?? {};
+    const { digest = '', size = '', end } = KEPT_FILE_NAME.exec(name)?.groups ?? {};
     if (end !== '.part') continue;
     const stats = await stat(join(directory, name)).catch(() => undefined);
     if (stats !== undefined) parts.push({ digest, stem: `${digest}${size}`, bytes: stats.size, timeMs: stats.mtimeMs });
@@ -74,6 +78,7 @@ async function listParts(directory: string): Promise<readonly FoundPart[]> {
   return parts;
 }
 
-async function removeFiles(directory: string, stems: readonly string[], ends: readonly string[]): Promise<void> {
-  for (const stem of stems) for (const end of ends) await rm(join(directory, `${stem}${end}`), { force: true });
+async function removeFiles(directory: string, stems: readonly string[], suffixes: readonly string[]): Promise<void> {
+  for (const stem of stems)
+    for (const suffix of suffixes) await rm(join(directory, `${stem}${suffix}`), { force: true });
 }

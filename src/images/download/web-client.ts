@@ -16,7 +16,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { cleanText, withoutUser } from '../../ground/clean-text.ts';
 import { errorText, isTlsError, osErrorCode, RackError } from '../../ground/errors.ts';
-import { type AttemptFault, cleanSaid, DownloadError, type TlsTrouble } from './fault.ts';
+import { type AttemptFault, cleanDetail, DownloadError, type TlsTrouble } from './fault.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 
 const REDIRECTS_MAX = 8;
@@ -200,12 +200,12 @@ export class WebClient {
     if (code === 'UND_ERR_HEADERS_TIMEOUT')
       return { code: 'silent', params: { host, seconds: Math.round(answerMs / 1000) } };
     if (error instanceof Error && isTlsError(error))
-      return { code: 'tls', params: { host, detail: code || cleanSaid(error), trouble: tlsTrouble(code) } };
+      return { code: 'tls', params: { host, detail: code || cleanDetail(error), trouble: tlsTrouble(code) } };
     if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return { code: 'no-host', params: { host, detail: code } };
     const isOfSystem = /^E[A-Z]+$/.test(code) && code !== 'ECONNRESET' && code !== 'EPIPE';
     return isOfSystem
       ? { code: 'unreachable', params: { host, proxy, detail: code } }
-      : { code: 'bad-answer', params: { host, detail: cleanSaid(error) } };
+      : { code: 'bad-answer', params: { host, detail: cleanDetail(error) } };
   }
 }
 

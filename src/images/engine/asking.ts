@@ -1,6 +1,6 @@
 // Asks sources what they offer, for a person who waits: a command, or the page of images.
 //
-// 1. Nothing is tried twice, and a connection has little time: an import tries longer.
+// 1. No request is repeated, and connection attempts are short. An import tries longer.
 // 2. No boot tree remembers the documents: a question changes nothing.
 
 import { systemClock } from '../../ground/clock.ts';
@@ -8,11 +8,11 @@ import { DownloadQueue } from '../download/queue.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../download/settings.ts';
 import { WebClient } from '../download/web-client.ts';
 import { readHostMirrors } from '../sources/apt-sources.ts';
-import { ANY, type Offer, type OfferWish, type SourceAnswer, sumOfferBytes, sumOfSizes } from '../sources/offer.ts';
+import { ANY, type Offer, type OfferQuery, type SourceAnswer, sumOfferBytes, sumOfSizes } from '../sources/offer.ts';
 import { askSource } from '../sources/offers.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
-import { Questions } from '../sources/questions.ts';
-import { dayOfSerial } from '../sources/serial.ts';
+import { SourceQuestions } from '../sources/questions.ts';
+import { parseSerialDay } from '../sources/serial.ts';
 import { readServedFacts, type ServedFacts } from '../sources/served-facts.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { buildPatience, type OnReport } from './reports.ts';
@@ -24,26 +24,30 @@ const OFFERED_MAX = 1000;
 /** Problems of one source that are listed. */
 const PROBLEMS_MAX = 3;
 
-/** An offer with what its server says of its files, where the source says nothing. */
+/** An offer with size and date, as the server of its files states them if the source does not. */
 export type DatedOffer = Offer & { readonly bytes: number | undefined; readonly modified?: string | undefined };
 
-export interface AskingOptions {
+export interface OfferLookupOptions {
   readonly configured: ConfiguredMirrors;
   readonly proxy: DownloadSettings['proxy'];
 }
 
-export class Asking {
+export class OfferLookup {
   readonly #settings: DownloadSettings;
   readonly #configured: ConfiguredMirrors;
   readonly #report: OnReport;
 
-  constructor({ configured, proxy }: AskingOptions, report: OnReport) {
+  constructor({ configured, proxy }: OfferLookupOptions, report: OnReport) {
     this.#settings = { ...DEFAULT_SETTINGS, proxy, roundsMax: 1, connectMs: CONNECT_MS };
     this.#configured = configured;
     this.#report = report;
   }
 
-  async ask(sources: readonly ImageSource[], wish: OfferWish, signal?: AbortSignal): Promise<readonly SourceAnswer[]> {
+  async ask(
+    sources: readonly ImageSource[],
+    query: OfferQuery,
+    signal?: AbortSignal,
+  ): Promise<readonly SourceAnswer[]> {
     const downloads = new DownloadQueue(this.#settings, systemClock);
     try {
       const options = {
@@ -53,28 +57,28 @@ export class Asking {
         configured: this.#configured,
         signal,
       };
-      const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, options);
-      return await new Questions(sources, { ask, clock: systemClock, ...buildPatience(this.#report) }).until();
+      const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, query, options);
+      return await new SourceQuestions(sources, { ask, clock: systemClock, ...buildPatience(this.#report) }).until();
     } finally {
       await downloads.close();
     }
   }
 
-  async date(offers: readonly Offer[]): Promise<readonly DatedOffer[]> {
-    const isUnknown = (offer: Offer): boolean =>
+  async addSizesAndDates(offers: readonly Offer[]): Promise<readonly DatedOffer[]> {
+    const hasUnknownFacts = (offer: Offer): boolean =>
       offer.kind !== 'loader' && (sumOfferBytes(offer) === undefined || offer.serial === undefined);
-    const urlsOf = ({ files }: Offer): readonly string[] => files.map(({ url }) => url);
-    const urls = offers.filter(isUnknown).flatMap(urlsOf);
+    const listUrls = ({ files }: Offer): readonly string[] => files.map(({ url }) => url);
+    const urls = offers.filter(hasUnknownFacts).flatMap(listUrls);
     const web = new WebClient(this.#settings);
     const facts = urls.length === 0 ? new Map() : await readServedFacts(urls, web, systemClock);
     return offers.map((offer) => {
-      const { bytes, ...found } = isUnknown(offer) ? sumFacts(urlsOf(offer), facts) : { bytes: undefined };
+      const { bytes, ...found } = hasUnknownFacts(offer) ? sumFacts(listUrls(offer), facts) : { bytes: undefined };
       return { ...found, ...offer, bytes: sumOfferBytes(offer) ?? bytes };
     });
   }
 }
 
-/** Sums the sizes and takes the last change; either only if it is known of all. */
+/** Sums the sizes and takes the latest change. Each is left out unless it is known for every URL. */
 function sumFacts(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts>) {
   const perUrl = urls.map((url) => facts.get(url));
   const times = perUrl.flatMap((served) => served?.modifiedMs ?? []);
@@ -90,18 +94,18 @@ function sumFacts(urls: readonly string[], facts: ReadonlyMap<string, ServedFact
  * its name imports.
  */
 export interface OfferedImage extends Pick<Offer, 'kind' | 'os' | 'release' | 'architecture' | 'title' | 'aliases'> {
-  /** The day of the newest version, `2024-01-31`; undefined: unknown. */
+  /** The day of the newest version, such as `2024-01-31`. Undefined if unknown. */
   readonly day: string | undefined;
-  /** Of all its files, each counted once; undefined: unknown. */
+  /** The size of all its files, each counted once. Undefined if unknown. */
   readonly bytes: number | undefined;
-  /** `2029-05-31`; undefined: unknown. */
+  /** The day on which support ends, such as `2029-05-31`. Undefined if unknown. */
   readonly supportEnds: string | undefined;
 }
 
 /** What one source offers. */
 export interface SourceOffers {
   readonly images: readonly OfferedImage[];
-  /** Why others are missing, with remedies; at most PROBLEMS_MAX. */
+  /** Why images are missing, with remedies. At most PROBLEMS_MAX. */
   readonly problems: readonly string[];
 }
 
@@ -110,12 +114,12 @@ export interface SourceOffers {
  * imports.
  */
 export async function listOffers(
-  { source, ...options }: AskingOptions & { readonly source: ImageSource },
+  { source, ...options }: OfferLookupOptions & { readonly source: ImageSource },
   signal: AbortSignal,
 ): Promise<SourceOffers> {
-  const asking = new Asking(options, () => undefined);
-  const [answer] = await asking.ask([source], { os: ANY, release: undefined, architectures: [] }, signal);
-  const offers = await asking.date(answer?.offers ?? []);
+  const lookup = new OfferLookup(options, () => undefined);
+  const [answer] = await lookup.ask([source], { os: ANY, release: undefined, architectures: [] }, signal);
+  const offers = await lookup.addSizesAndDates(answer?.offers ?? []);
   const byName = Map.groupBy(offers, ({ os, release, architecture }) => [os, release, architecture].join('/'));
   return {
     images: [...byName.values()].slice(0, OFFERED_MAX).map(joinVariants),
@@ -132,7 +136,7 @@ function joinVariants(variants: readonly DatedOffer[]): OfferedImage {
   const sizes = new Map(
     variants.flatMap(({ files }) => files.map(({ digest, bytes }) => [digest.hex, bytes] as const)),
   );
-  const days = variants.flatMap(({ serial = '', modified }) => dayOfSerial(serial) ?? modified?.slice(0, 10) ?? []);
+  const days = variants.flatMap(({ serial = '', modified }) => parseSerialDay(serial) ?? modified?.slice(0, 10) ?? []);
   return {
     kind,
     os,

@@ -16,20 +16,20 @@ export interface EngineEndpoint {
 /** The socket, which only the user of its process and root may open. */
 export const engineSocket = (stateDir: string): string => join(stateDir, 'images.sock');
 
-/** The directory for packages and unpacked files of installers: that of `rackboot images build`, too. */
+/** The directory for packages and unpacked files of installers. `rackboot images build` uses it too. */
 export const workDirectory = (stateDir: string): string => join(stateDir, 'images-work');
 
 export const LENGTH_BYTES = 4;
 
-/** What a client wants done. */
+/** The work that a client requests. */
 export interface Order<N extends WorkName = WorkName> {
   readonly name: N;
-  /** The tree as the process that owns it names it. */
+  /** The path of the tree, as its owning process names it. */
   readonly tree: string;
   readonly options: WorkInput<N>;
   /** The bytes of a file follow. */
   readonly hasContent: boolean;
-  /** The number of these bytes; undefined: unknown. */
+  /** The size of that file. Undefined if unknown. */
   readonly bytes: number | undefined;
 }
 
@@ -43,7 +43,7 @@ export const formatRefusal = (error: unknown): Extract<AnswerLine, { readonly re
   refused: { code: error instanceof RackError ? error.code : undefined, message: errorText(error) },
 });
 
-export function errorIn({ refused: { code, message } }: ReturnType<typeof formatRefusal>): Error {
+export function buildRefusedError({ refused: { code, message } }: ReturnType<typeof formatRefusal>): Error {
   return code === undefined ? new Error(message) : new RackError(code, message);
 }
 

@@ -4,8 +4,8 @@
 //   POST /  ─ 4 bytes: the length of the order ─ the order: name, tree and options ─ the bytes of a file, if the work needs one
 //   answer  ─ a line of JSON for each report ─ a last one with the result, or the refusal
 //
-// 1. A work ends when its client goes, as without the socket, or when its file is cut short. What
-//    has arrived stays.
+// 1. A work ends when its client disconnects, as it would in the command's own process, or when its
+//    file is cut short. Bytes that have arrived stay.
 // 2. The bytes of a file go from the connection to the disk; an order is kept in memory, with the
 //    packages of an installer.
 
@@ -20,18 +20,18 @@ import { type AnswerLine, formatRefusal, LENGTH_BYTES, type Order, workDirectory
 import { doWork } from './works.ts';
 
 /**
- * Opens it until the thread ends. Replaces a socket that a killed process left.
- * @param onBusy called when a work begins or ends, with whether any is under way
+ * Opens the socket, which stays open until the thread ends. Replaces the socket of a killed process.
+ * @param onBusy called when a work begins or ends. True if any work is under way
  */
 export async function openEngineSocket(path: string, onBusy: (isBusy: boolean) => void): Promise<void> {
   let works = 0;
-  const count = (change: number): void => {
+  const changeCount = (change: number): void => {
     works += change;
     onBusy(works > 0);
   };
   const server = createServer((request, response) => {
-    count(1);
-    void answer(request, response, dirname(path)).finally(() => count(-1));
+    changeCount(1);
+    void answer(request, response, dirname(path)).finally(() => changeCount(-1));
   });
   // A large file, or a work without reports, may take long.
   Object.assign(server, { requestTimeout: 0, timeout: 0 });
@@ -44,20 +44,20 @@ export async function openEngineSocket(path: string, onBusy: (isBusy: boolean) =
 async function answer(request: IncomingMessage, response: ServerResponse, stateDir: string): Promise<void> {
   const stop = new AbortController();
   response.once('close', () => stop.abort());
-  const say = (line: AnswerLine): void => void response.write(`${JSON.stringify(line)}\n`);
+  const send = (line: AnswerLine): void => void response.write(`${JSON.stringify(line)}\n`);
   const body = new Body(request);
   try {
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
     response.flushHeaders();
     const { name, tree, options, hasContent, bytes } = await body.readOrder();
     if (!isAbsolute(tree)) throw new RackError('bad-argument', `the boot tree ${tree} is no absolute path`);
-    const content = hasContent ? { bytes, pieces: () => body.rest() } : undefined;
+    const content = hasContent ? { bytes, pieces: () => body.readContent() } : undefined;
     const workDir = (): string => workDirectory(stateDir);
-    const done = await doWork(name, tree, options, { signal: stop.signal, report: say, content, workDir });
+    const result = await doWork(name, tree, options, { signal: stop.signal, report: send, content, workDir });
     // JSON leaves out what a work without a result returns.
-    say({ done: done ?? null });
+    send({ done: result ?? null });
   } catch (error) {
-    say(formatRefusal(error));
+    send(formatRefusal(error));
   }
   await body.drain();
   response.end();
@@ -66,46 +66,49 @@ async function answer(request: IncomingMessage, response: ServerResponse, stateD
 /** The body of a request: first the order, then the rest. */
 class Body {
   readonly #chunks: AsyncIterator<unknown>;
-  #kept: Uint8Array = new Uint8Array();
+  #buffered: Uint8Array = new Uint8Array();
 
   constructor(request: IncomingMessage) {
     this.#chunks = request[Symbol.asyncIterator]();
   }
 
   async readOrder(): Promise<Order> {
-    const length = Buffer.from(await this.#take(LENGTH_BYTES)).readUInt32BE();
-    const order: Order = deserialize(await this.#take(length));
+    const length = Buffer.from(await this.#readBytes(LENGTH_BYTES)).readUInt32BE();
+    const order: Order = deserialize(await this.#readBytes(length));
     return order;
   }
 
-  async *rest(): AsyncGenerator<Uint8Array> {
-    if (this.#kept.length > 0) yield this.#kept;
-    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) yield chunk;
+  async *readContent(): AsyncGenerator<Uint8Array> {
+    if (this.#buffered.length > 0) yield this.#buffered;
+    for (let chunk = await this.#readChunk(); chunk !== undefined; chunk = await this.#readChunk()) yield chunk;
   }
 
-  /** Reads to the end: a client whose connection closes while it sends could lose the last line. */
+  /**
+   * Reads the rest of the body: a client whose connection closes while it sends could lose the last
+   * line of the answer.
+   */
   async drain(): Promise<void> {
     try {
-      while ((await this.#next()) !== undefined);
+      while ((await this.#readChunk()) !== undefined);
     } catch {
       // The client has gone.
     }
   }
 
-  async #take(bytes: number): Promise<Uint8Array> {
-    const parts = [this.#kept];
-    for (let length = this.#kept.length; length < bytes; ) {
-      const chunk = await this.#next();
+  async #readBytes(bytes: number): Promise<Uint8Array> {
+    const parts = [this.#buffered];
+    for (let length = this.#buffered.length; length < bytes; ) {
+      const chunk = await this.#readChunk();
       if (chunk === undefined) throw new RackError('bad-argument', 'the order is cut short');
       parts.push(chunk);
       length += chunk.length;
     }
     const all = Buffer.concat(parts);
-    this.#kept = viewBytes(all, bytes);
+    this.#buffered = viewBytes(all, bytes);
     return viewBytes(all, 0, bytes);
   }
 
-  async #next(): Promise<Buffer | undefined> {
+  async #readChunk(): Promise<Buffer | undefined> {
     const { value, done } = await this.#chunks.next();
     return done === true || !Buffer.isBuffer(value) ? undefined : value;
   }

@@ -10,10 +10,10 @@ import { makeDirectories } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 
 /** The locks of this process by the real path of the store, and how many works need each. */
-const held = new Map<string, { readonly lock: HeldLock; works: number }>();
+const heldLocks = new Map<string, { readonly lock: HeldLock; works: number }>();
 
 /**
- * Holds a tree for a work; works of this process share it.
+ * Locks a tree for a work. Works of the same process share the lock.
  * @throws RackError `already-running` if another process holds it, `store-unwritable`, `tree-unreadable`
  */
 export async function holdTree(tree: string): Promise<HeldLock> {
@@ -25,23 +25,23 @@ export async function holdTree(tree: string): Promise<HeldLock> {
     throw asStoreError(error, existsSync(tree) ? directory : tree);
   }
   const key = realpathSync(directory);
-  const own = held.get(key) ?? { lock: lock(tree), works: 0 };
-  held.set(key, own);
-  own.works += 1;
+  const heldLock = heldLocks.get(key) ?? { lock: acquireLock(tree), works: 0 };
+  heldLocks.set(key, heldLock);
+  heldLock.works += 1;
   return {
     release: () => {
-      own.works -= 1;
-      if (own.works > 0) return;
-      held.delete(key);
-      own.lock.release();
+      heldLock.works -= 1;
+      if (heldLock.works > 0) return;
+      heldLocks.delete(key);
+      heldLock.lock.release();
     },
   };
 }
 
-function lock(tree: string): HeldLock {
+function acquireLock(tree: string): HeldLock {
   const path = ownPlace(tree, '.lock');
-  const taken = tryLock(path, 0);
-  if (taken !== undefined) return taken;
+  const acquiredLock = tryLock(path, 0);
+  if (acquiredLock !== undefined) return acquiredLock;
   const remedy = `wait until it ends (\`fuser ${path}\` shows it), then repeat this`;
   throw new RackError('already-running', `another process is changing the images of ${tree}: ${remedy}`);
 }

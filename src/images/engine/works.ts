@@ -1,6 +1,6 @@
 // The works of the image engine: everything that changes the image store or the boot tree. One
 // process at a time does them, in one thread: the owner of the tree, or a command if none runs.
-// Terms, reports and results are plain values, because most callers are in another process or
+// Options, reports and results are plain values, because most callers are in another process or
 // thread.
 
 import { join } from 'node:path';
@@ -19,9 +19,9 @@ import { DEFAULT_SETTINGS } from '../download/settings.ts';
 import { importDisc } from '../make/disc-installer.ts';
 import { type FinishOrder, finishUpload } from '../make/finish-upload.ts';
 import { copyRoot, type RootRequest } from '../make/root-adding.ts';
-import { removeLeft, sweepDownloads } from '../run/left-downloads.ts';
+import { removeKeptFiles, sweepDownloads } from '../run/left-downloads.ts';
 import { checkParts, movePartAside } from '../run/part-check.ts';
-import { removePart, replaceable, type TreePart } from '../run/tree-parts.ts';
+import { createReplacementCheck, removePart, type TreePart } from '../run/tree-parts.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { publishDirectory } from '../store/directory-publication.ts';
 import { checkContent, moveAside } from '../store/image-check.ts';
@@ -30,7 +30,7 @@ import { listBlobs, type StoredImage } from '../store/image-store.ts';
 import { type FileContent, publishFile } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 import { inStoreTurn, openStored } from '../store/stored-blob.ts';
-import { type AskingOptions, listOffers } from './asking.ts';
+import { listOffers, type OfferLookupOptions } from './asking.ts';
 import { type ImportIo, importNamed } from './import-named.ts';
 import { reportTenths } from './reports.ts';
 import { holdTree } from './tree-lock.ts';
@@ -38,15 +38,18 @@ import { holdTree } from './tree-lock.ts';
 export interface GivenContent {
   /** Undefined: unknown. */
   readonly bytes: number | undefined;
-  /** Each is valid until the next is requested. Rejects if the file changed meanwhile. */
+  /**
+   * Yields the content. Each piece is valid until the next is requested. Rejects if the file
+   * changed meanwhile.
+   */
   readonly pieces: () => AsyncIterable<Uint8Array>;
-  /** The file with the content; undefined: the content is only sent. */
+  /** The file with the content. Undefined if the content only arrives over a connection. */
   readonly file?: (ImageBytes & { checkUnchanged(): Promise<void> }) | undefined;
 }
 
 /** The reports, answers and content that a work exchanges with its client. */
 export interface WorkIo extends ImportIo {
-  /** Undefined: the work needs no file. */
+  /** Undefined if the work needs no file. */
   readonly content?: GivenContent | undefined;
 }
 
@@ -55,7 +58,7 @@ const WORKS = {
   import: importNamed,
 
   /** Asks a source, which changes nothing. */
-  'list-offers': (_: string, options: AskingOptions & { readonly source: ImageSource }, { signal }: WorkIo) =>
+  'list-offers': (_: string, options: OfferLookupOptions & { readonly source: ImageSource }, { signal }: WorkIo) =>
     listOffers(options, signal),
 
   bundle: async (tree: string, { fileName }: { readonly fileName: string }, io: WorkIo) => {
@@ -77,7 +80,10 @@ const WORKS = {
       importDisc({ tree, ...options, file, whenCopied: file.checkUnchanged, onProgress: reportTenths(io.report) }),
     ),
 
-  /** `unfit`: why deploying it would probably fail; undefined: no known reason. */
+  /**
+   * In the result, `unfit` says why deploying the image would probably fail. It is undefined if no
+   * reason is known.
+   */
   'add-disk': async (
     tree: string,
     options: Pick<AddRequest, 'fileName' | 'name' | 'title' | 'compress' | 'isMade'>,
@@ -94,7 +100,7 @@ const WORKS = {
         nowMs: systemClock.wallTimeMs(),
         signal: io.signal,
         onProgress: reportTenths(io.report),
-        onDisk: (piece) => inspector.take(piece),
+        onDisk: (piece) => inspector.inspect(piece),
         signs: () => inspector.signs(),
       }),
     );
@@ -109,15 +115,15 @@ const WORKS = {
   ) => {
     const { bytes, pieces } = requireContent(io);
     const onProgress = reportTenths(io.report);
-    async function* watched(): AsyncGenerator<Uint8Array> {
-      let done = 0;
+    async function* withProgress(): AsyncGenerator<Uint8Array> {
+      let sentBytes = 0;
       for await (const piece of pieces()) {
-        done += piece.length;
+        sentBytes += piece.length;
         yield piece;
-        if (bytes !== undefined) onProgress(done, bytes);
+        if (bytes !== undefined) onProgress(sentBytes, bytes);
       }
     }
-    return await copyRoot({ tree, ...options, nowMs: systemClock.wallTimeMs() }, watched(), bytes);
+    return await copyRoot({ tree, ...options, nowMs: systemClock.wallTimeMs() }, withProgress(), bytes);
   },
 
   /**
@@ -128,7 +134,7 @@ const WORKS = {
     tree: string,
     options: {
       readonly images?: readonly StoredImage[];
-      /** The bytes of images stay for an hour, for machines. */
+      /** Keeps the bytes of images for an hour, for machines that load them. */
       readonly keepsBytes?: boolean;
       readonly parts?: readonly Pick<TreePart, 'directory' | 'files'>[];
       /** The paths of manifests. */
@@ -138,7 +144,7 @@ const WORKS = {
     const { images = [], keepsBytes = false, parts = [], unusable = [] } = options;
     const moved: string[] = [];
     for (const path of unusable) moved.push(await inStoreTurn(() => moveAside(tree, path)));
-    const freedByImages = await removeImages(tree, images, systemClock.wallTimeMs(), { isKnown: !keepsBytes });
+    const freedByImages = await removeImages(tree, images, systemClock.wallTimeMs(), { areUsesKnown: !keepsBytes });
     for (const part of parts) await removePart(tree, part);
     const freed = parts.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, freedByImages);
     return { freed, moved };
@@ -147,17 +153,20 @@ const WORKS = {
   /** @returns the new path of its files */
   'move-part-aside': (tree: string, { directory }: { readonly directory: string }) => movePartAside(tree, directory),
 
-  /** Deletes the bytes that no image needs, at once those of the doomed ones. @returns the freed bytes */
+  /**
+   * Deletes the bytes that no image needs. The bytes of `doomed` images are deleted without the
+   * usual delay. @returns the freed bytes
+   */
   sweep: (tree: string, { doomed = [] }: { readonly doomed?: readonly StoredImage[] }) => {
     const paths = new Set(doomed.flatMap((image) => listBlobs(image).map(({ path }) => path)));
     return sweepBlobs(tree, systemClock.wallTimeMs(), paths);
   },
 
-  /** Removes what imports have left for too long. @returns the freed bytes */
+  /** Removes downloads that imports left unfinished long ago. @returns the freed bytes */
   'sweep-downloads': (tree: string, _: object) => sweepDownloads(tree, systemClock.wallTimeMs()),
 
-  /** Removes what imports keep of files. @param names their digests */
-  'remove-left': (tree: string, { names }: { readonly names: readonly string[] }) => removeLeft(tree, names),
+  /** Removes kept downloads. @param names digests of their files */
+  'remove-left': (tree: string, { names }: { readonly names: readonly string[] }) => removeKeptFiles(tree, names),
 
   'finish-upload': async (tree: string, order: Omit<FinishOrder, 'tree'>, { signal }: WorkIo) => {
     const result = await finishUpload({ ...order, tree, signal });
@@ -177,14 +186,14 @@ const WORKS = {
     }
   },
 
-  /** Reads all content; with `repairs` takes damaged content out. */
+  /** Reads and verifies all content. With `repairs`, takes damaged content out of the tree. */
   check: async (tree: string, { repairs }: { readonly repairs: boolean }, { report }: WorkIo) => {
     const contents = await checkContent({ tree, repairs, onProgress: reportTenths(report, 'Images') });
     const onProgress = reportTenths(report, 'Boot loaders, installers and environments');
     return { contents, ...(await checkParts({ tree, repairs, onProgress })) };
   },
 
-  /** Replaces a directory of the tree, or files of the top directory: a `Publisher`. */
+  /** Replaces a directory of the tree, or files of its top directory. Called by a `Publisher`. */
   publish: async (
     tree: string,
     options: {
@@ -196,19 +205,19 @@ const WORKS = {
     const { directory, os, files } = options;
     const bytes = files.reduce((sum, { data }) => sum + data.length, 0);
     await checkSpace(join(tree, 'images'), bytes);
-    if (directory !== undefined) await publishDirectory(join(tree, directory), files, replaceable(tree, os));
+    if (directory !== undefined) await publishDirectory(join(tree, directory), files, createReplacementCheck(tree, os));
     else for (const { name, data } of files) await publishFile(join(tree, name), data);
   },
 } as const;
 
 export type WorkName = keyof typeof WORKS;
-/** The works that change nothing in the tree, and are done whoever has it. */
-const READING: ReadonlySet<WorkName> = new Set(['list-offers']);
+/** Works that change nothing in the tree, and therefore do not lock it. */
+const READ_ONLY_WORKS: ReadonlySet<WorkName> = new Set(['list-offers']);
 export type WorkInput<N extends WorkName> = Parameters<(typeof WORKS)[N]>[1];
 export type WorkResult<N extends WorkName> = Awaited<ReturnType<(typeof WORKS)[N]>>;
 
 /**
- * Does a work. For a work that changes the tree, this process takes the tree first.
+ * Does a work. A work that changes the tree locks it first.
  * @throws RackError `already-running` if another process has it, `store-unwritable`, and as the work
  */
 export async function doWork<N extends WorkName>(
@@ -220,7 +229,7 @@ export async function doWork<N extends WorkName>(
   const works: {
     readonly [K in WorkName]: (tree: string, options: WorkInput<K>, io: WorkIo) => Promise<WorkResult<K>>;
   } = WORKS;
-  const hold = READING.has(name) ? undefined : await holdTree(tree);
+  const hold = READ_ONLY_WORKS.has(name) ? undefined : await holdTree(tree);
   try {
     return await works[name](tree, options, io);
   } catch (error) {
@@ -235,7 +244,10 @@ function requireContent({ content }: WorkIo): GivenContent {
   return content;
 }
 
-/** Content that is only sent becomes a file of the store until the end. */
+/**
+ * Calls `use` with the content as a file. Content that arrives over a connection is a file of the
+ * store until `use` ends.
+ */
 async function withFile<T>(
   tree: string,
   fileName: string,

@@ -27,15 +27,15 @@ import { PIECE_BYTES } from '../content/conversion.ts';
 import { requirePrograms, searchPath } from '../content/needed-programs.ts';
 import type { RootForm } from './given-file.ts';
 
-/** Every host that imports this form can read it, MAAS too. */
+/** The form of a packed directory. Every host that imports it can read it, MAAS too. */
 export const PACKED_FORM: RootForm = { kind: 'root', format: 'root.tar', rootName: 'root-tgz' };
 
 /** The kinds of directories: the root of a system, a site with simplestreams, a network installer. */
-export type GivenDirectory = 'system' | 'site' | 'netboot' | 'other';
+export type DirectoryKind = 'system' | 'site' | 'netboot' | 'other';
 
-const SAID_CHARACTERS_MAX = 4000;
+const ERRORS_CHARACTERS_MAX = 4000;
 const SHOWN_CHARACTERS_MAX = 300;
-const WORDS = [
+const TAR_ARGS = [
   // Later formats of sparse files contain the process id of tar.
   '--create',
   '--one-file-system',
@@ -49,7 +49,7 @@ const WORDS = [
   '--xattrs-include=*',
 ];
 const RELEASE_FILES = ['etc/os-release', 'usr/lib/os-release'];
-/** A site, or an unfinished mirror. */
+/** Entries that show a site, or an unfinished mirror. */
 const SITE_ENTRIES = ['streams/v1/index.sjson', 'streams/v1/index.json', '.rackboot-mirror'];
 const NETBOOT_NAMES = ['debian-installer', 'ubuntu-installer', 'netboot/debian-installer', 'netboot/ubuntu-installer'];
 
@@ -65,12 +65,12 @@ export interface OpenDirectory {
  */
 export async function openDirectory(name: string): Promise<OpenDirectory> {
   try {
-    const named = lstatSync(name);
-    if (named.isSymbolicLink() && named.uid !== 0 && named.uid !== process.geteuid?.()) {
+    const stats = lstatSync(name);
+    if (stats.isSymbolicLink() && stats.uid !== 0 && stats.uid !== process.geteuid?.()) {
       const remedy = `name the directory itself, if it is the right one: ${shellWord(readlinkSync(name))}`;
       throw new RackError('bad-argument', `${name} is a link of another user: ${remedy}`);
     }
-    const path = named.isSymbolicLink() ? realpathSync(name) : name;
+    const path = stats.isSymbolicLink() ? realpathSync(name) : name;
     const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
     return { handle: await open(path, flags), name };
   } catch (cause) {
@@ -83,18 +83,18 @@ const descriptorPath = ({ handle }: OpenDirectory): string => `/proc/self/fd/${h
 export const readRealPath = (directory: OpenDirectory): string => readlinkSync(descriptorPath(directory));
 
 /** @throws RackError as `fileFault` if this user may not enter the directory */
-export function recogniseDirectory(directory: OpenDirectory): GivenDirectory {
-  const has = (path: string): boolean => seen(directory, path) !== undefined;
-  const isDirectory = (path: string): boolean => seen(directory, path)?.isDirectory() === true;
-  if (isDirectory('etc') && isDirectory('usr') && RELEASE_FILES.some(has)) return 'system';
-  if (SITE_ENTRIES.some(has)) return 'site';
-  if (NETBOOT_NAMES.some(isDirectory) || (has('linux') && has('initrd.gz'))) return 'netboot';
+export function recogniseDirectory(directory: OpenDirectory): DirectoryKind {
+  const hasEntry = (path: string): boolean => statEntry(directory, path) !== undefined;
+  const isDirectory = (path: string): boolean => statEntry(directory, path)?.isDirectory() === true;
+  if (isDirectory('etc') && isDirectory('usr') && RELEASE_FILES.some(hasEntry)) return 'system';
+  if (SITE_ENTRIES.some(hasEntry)) return 'site';
+  if (NETBOOT_NAMES.some(isDirectory) || (hasEntry('linux') && hasEntry('initrd.gz'))) return 'netboot';
   return 'other';
 }
 
 export const isDirectory = (path: string): boolean => statIfVisible(path)?.isDirectory() === true;
 
-function seen(directory: OpenDirectory, path: string): ReturnType<typeof lstatSync> {
+function statEntry(directory: OpenDirectory, path: string): ReturnType<typeof lstatSync> {
   try {
     return lstatSync(join(descriptorPath(directory), path), { throwIfNoEntry: false });
   } catch (cause) {
@@ -108,23 +108,23 @@ export class DirectoryPacking {
   readonly #tar: Readable;
   readonly #gzip = createGzip({ chunkSize: PIECE_BYTES });
   readonly #ended: Promise<unknown[]>;
-  #said = '';
+  #errorOutput = '';
 
   /**
-   * Reads as the current user of this process; tar waits until pieces are taken.
+   * Starts tar as the current user of this process. It waits until pieces are requested.
    * @throws RackError `tool-missing` without tar
    */
   constructor({ handle, name }: OpenDirectory) {
     requirePrograms('Packing a directory', [{ program: 'tar', package: 'tar' }]);
     this.#directory = name;
-    const words = [...WORDS, '--directory=/proc/self/fd/3', '--file=-', '.'];
+    const args = [...TAR_ARGS, '--directory=/proc/self/fd/3', '--file=-', '.'];
     const env = { PATH: searchPath(), LC_ALL: 'C' };
-    const child = spawn('tar', words, { env, stdio: ['ignore', 'pipe', 'pipe', handle.fd] });
+    const child = spawn('tar', args, { env, stdio: ['ignore', 'pipe', 'pipe', handle.fd] });
     if (child.stdout === null || child.stderr === null) throw new Error('tar has no pipes');
     child.stderr.on('data', (bytes: Buffer) => {
-      this.#said = (this.#said + bytes.toString('utf8')).slice(0, SAID_CHARACTERS_MAX);
+      this.#errorOutput = (this.#errorOutput + bytes.toString('utf8')).slice(0, ERRORS_CHARACTERS_MAX);
     });
-    // When a child ends, Node discards what nobody reads.
+    // Read at once: when a child ends, Node discards output that nobody reads.
     this.#tar = child.stdout;
     this.#tar.pipe(this.#gzip);
     this.#ended = once(child, 'close');
@@ -132,25 +132,26 @@ export class DirectoryPacking {
   }
 
   /**
-   * The archive, packed with gzip. A piece is valid until the next is requested. Rejects with RackError
-   * `permission-denied`, or `bad-argument` if part of the directory could not be read
+   * Yields the archive, packed with gzip. A piece is valid until the next is requested. Rejects
+   * with RackError `permission-denied`, or `bad-argument` if part of the directory could not be
+   * read
    */
   async *pieces(): AsyncGenerator<Uint8Array> {
     for await (const piece of this.#gzip) yield piece;
-    await this.#judgeEnd();
+    await this.#requireSuccess();
   }
 
-  /** Ends tar by closing its output: it may belong to another user by now. */
+  /** Ends tar by closing its output. A signal could fail, because tar may belong to another user by now. */
   stop(): void {
     this.#tar.destroy();
     this.#gzip.destroy();
   }
 
-  async #judgeEnd(): Promise<void> {
+  async #requireSuccess(): Promise<void> {
     const [code] = await this.#ended;
     if (code === 0) return;
     const directory = this.#directory;
-    const lines = this.#said.split('\n').map((line) => line.replace(/^tar: /, ''));
+    const lines = this.#errorOutput.split('\n').map((line) => line.replace(/^tar: /, ''));
     const clean = (line: string): string => cleanText(line, SHOWN_CHARACTERS_MAX);
     const denied = lines.find((line) => /: (?:Permission denied|Operation not permitted)$/.test(line));
     if (denied !== undefined) {

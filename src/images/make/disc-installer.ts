@@ -20,10 +20,10 @@ import { BlobFile, checkSpace } from '../content/blob-writing.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { readImagePieces } from '../content/image-file.ts';
 import { readProgramText, runLimited } from '../content/limited-program.ts';
-import { assertReplaceable, installerDirectory, replaceable } from '../run/tree-parts.ts';
+import { assertReplaceable, createReplacementCheck, getInstallerDirectory } from '../run/tree-parts.ts';
 import { publishDirectory } from '../store/directory-publication.ts';
 import { beginCopy, type StoreCopy } from '../store/image-removal.ts';
-import { assertOwnStore, storedTitle } from '../store/image-store.ts';
+import { assertOwnStore, toStoredTitle } from '../store/image-store.ts';
 import { encodeManifest, makeDirectories, type PublishedFile } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 
@@ -31,13 +31,13 @@ interface DiscRequest {
   readonly tree: string;
   readonly file: ImageBytes;
   readonly fileName: string;
-  /** Used if the disc does not state one. */
+  /** The architecture, used if the disc does not state one. */
   readonly arch: string;
-  /** The release, in place of the one that the disc states. */
+  /** Overrides the release that the disc states. */
   readonly release: string | undefined;
   /** In bytes. */
   readonly onProgress: (done: number, total: number) => void;
-  /** Rejects if the disc has changed during the copy; undefined: nobody else can write it. */
+  /** Rejects if the disc has changed during the copy. Undefined if nobody else can write it. */
   readonly whenCopied?: (() => Promise<void>) | undefined;
 }
 
@@ -54,9 +54,9 @@ const INITRD_BYTES_MAX = 1024 * 1024 * 1024;
 const INFO_BYTES_MAX = 4096;
 const LISTING_BYTES_MAX = 16 * 1024 * 1024;
 const HIDDEN_BYTES = 16 * 2048;
-const DESCRIPTOR = /^\x01CD001/;
-/** `-r--r--r--  0 0  0  9000 Nov 29 05:04 casper/vmlinuz`; a second name of a content is a link. */
-const LINE = /^[-h]\S+ +\S+ +\S+ +\S+ +(\d+) +\S+ +\S+ +\S+ (.*?)(?: link to (.*))?$/;
+const VOLUME_DESCRIPTOR = /^\x01CD001/;
+/** A line such as `-r--r--r--  0 0  0  9000 Nov 29 05:04 casper/vmlinuz`. A second name of the same content is a link. */
+const LISTING_LINE = /^[-h]\S+ +\S+ +\S+ +\S+ +(\d+) +\S+ +\S+ +\S+ (.*?)(?: link to (.*))?$/;
 /** `Ubuntu-Server 24.04.1 LTS "Noble Numbat" - Release amd64 (20240827)`. */
 const INFO = /^(Ubuntu\S* [\d.]+(?: LTS)?) "([A-Za-z]+) [^"]*" - .*?\b(amd64|arm64)\b/;
 
@@ -83,18 +83,18 @@ export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
   try {
     if (file.bytes > DISC_BYTES_MAX) throw refuse(`a disc has at most ${DISC_BYTES_MAX} bytes`);
     const descriptor = Buffer.from(await file.read(HIDDEN_BYTES, 6)).toString('latin1');
-    if (!DESCRIPTOR.test(descriptor)) throw refuse('it has no ISO 9660 file system');
+    if (!VOLUME_DESCRIPTOR.test(descriptor)) throw refuse('it has no ISO 9660 file system');
     const files = await listDisc(file);
     const info = await readInfo(file, files);
     const [arch, release] = [info.arch ?? request.arch, request.release ?? info.release];
     if (release === undefined) throw refuse('it does not say its release: give it with --release');
     checkNames({ arch, release });
-    const named = { linux: 'casper/vmlinuz', 'initrd.gz': 'casper/initrd' } as const;
-    const [kernel, initrd] = Object.values(named).map((path) => files.get(path));
+    const discPaths = { linux: 'casper/vmlinuz', 'initrd.gz': 'casper/initrd' } as const;
+    const [kernel, initrd] = Object.values(discPaths).map((path) => files.get(path));
     if (kernel === undefined || initrd === undefined) {
       const remedy =
         "use a disc of Ubuntu's live server; `images import installer/debian/…` imports Debian's installer";
-      throw refuse(`it has no ${kernel === undefined ? named.linux : named['initrd.gz']}: ${remedy}`);
+      throw refuse(`it has no ${kernel === undefined ? discPaths.linux : discPaths['initrd.gz']}: ${remedy}`);
     }
     if (kernel.bytes === 0 || initrd.bytes === 0) throw refuse('its kernel or initrd is empty: fetch the disc again');
     if (kernel.bytes > KERNEL_BYTES_MAX || initrd.bytes > INITRD_BYTES_MAX)
@@ -108,11 +108,11 @@ export async function importDisc(request: DiscRequest): Promise<DiscInstaller> {
   }
 }
 
-const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typeof runLimited>[0], 'take'> => ({
+const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typeof runLimited>[0], 'consume'> => ({
   program: 'bsdtar',
   package: 'libarchive-tools',
   task: 'Reading a disc',
-  words: ['-f', '-', ...words],
+  args: ['-f', '-', ...words],
   feed: async (write) => {
     await write(new Uint8Array(HIDDEN_BYTES));
     const rest = {
@@ -128,7 +128,7 @@ async function listDisc(disc: ImageBytes): Promise<ReadonlyMap<string, DiscFile>
   const files = new Map<string, DiscFile>();
   const byRawName = new Map<string, DiscFile>();
   for (const line of (await readProgramText(bsdtar(disc, ['-tv']), LISTING_BYTES_MAX)).split('\n')) {
-    const [, bytes, rawName, target] = LINE.exec(line) ?? [];
+    const [, bytes, rawName, target] = LISTING_LINE.exec(line) ?? [];
     if (rawName === undefined) continue;
     const file = byRawName.get(target ?? '') ?? { rawName, bytes: Number(bytes) };
     byRawName.set(rawName, file);
@@ -142,10 +142,10 @@ async function readInfo(disc: ImageBytes, files: ReadonlyMap<string, DiscFile>):
   if (file === undefined || file.bytes > INFO_BYTES_MAX) return { title: '', release: undefined, arch: undefined };
   const text = await readProgramText(bsdtar(disc, ['-xOq', file.rawName]), INFO_BYTES_MAX);
   const [, title = '', release, arch] = INFO.exec(text) ?? [];
-  return { title: storedTitle(title), release: release?.toLowerCase(), arch };
+  return { title: toStoredTitle(title), release: release?.toLowerCase(), arch };
 }
 
-interface FoundInstaller {
+interface InstallerContent {
   readonly kernel: DiscFile;
   readonly initrd: DiscFile;
   readonly title: string;
@@ -155,55 +155,61 @@ interface FoundInstaller {
 
 async function publishDisc(
   { tree, file, fileName, onProgress, whenCopied }: DiscRequest,
-  { kernel, initrd, title, arch, release }: FoundInstaller,
+  { kernel, initrd, title, arch, release }: InstallerContent,
 ): Promise<DiscInstaller> {
   assertOwnStore(tree);
   await makeDirectories(join(tree, 'images'));
-  const place = installerDirectory({ architecture: arch, release });
-  assertReplaceable(tree, place, 'ubuntu');
-  const directory = join(tree, place);
+  const installerPath = getInstallerDirectory({ architecture: arch, release });
+  assertReplaceable(tree, installerPath, 'ubuntu');
+  const directory = join(tree, installerPath);
   const contents = [
     { name: 'linux', ...kernel },
     { name: 'initrd.gz', ...initrd },
     { name: 'installer.iso', bytes: file.bytes, rawName: undefined },
   ];
   const total = contents.reduce((sum, { bytes }) => sum + bytes, 0);
-  const links: StoreCopy[] = [];
+  const copies: StoreCopy[] = [];
   try {
-    for (const _ of contents) links.push(beginCopy(tree));
+    for (const _ of contents) copies.push(beginCopy(tree));
     await checkSpace(join(tree, 'images', '.part'), total);
     const files: PublishedFile[] = [];
-    let before = 0;
+    let copiedBytes = 0;
     for (const [index, { name, rawName, bytes }] of contents.entries()) {
-      const start = before;
-      const pieces = (take: (piece: Uint8Array) => Promise<void>): Promise<void> =>
-        rawName === undefined ? takeAll(file, take) : takeFile(file, rawName, take);
-      const copied = await copyDisc(pieces, links[index]?.path ?? '', (done) => onProgress(start + done, total));
+      const start = copiedBytes;
+      const readContent = (consume: (piece: Uint8Array) => Promise<void>): Promise<void> =>
+        rawName === undefined ? readWholeDisc(file, consume) : readDiscFile(file, rawName, consume);
+      const copied = await copyContent(readContent, copies[index]?.path ?? '', (done) =>
+        onProgress(start + done, total),
+      );
       if (copied.bytes !== bytes) throw new RackError('tool-failed', `${name} has ${copied.bytes} of ${bytes} bytes`);
       files.push({ name, ...copied });
-      before += bytes;
+      copiedBytes += bytes;
     }
     await whenCopied?.();
     const facts = { os: 'ubuntu', release, title, source: basename(fileName) };
     const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
-    const linked = files.map(({ name }, index) => ({ name, link: links[index]?.path ?? '' }));
-    await publishDirectory(directory, [...linked, manifest], replaceable(tree, 'ubuntu'));
+    const linkedFiles = files.map(({ name }, index) => ({ name, link: copies[index]?.path ?? '' }));
+    await publishDirectory(directory, [...linkedFiles, manifest], createReplacementCheck(tree, 'ubuntu'));
     return { directory, files, title, arch, release };
   } finally {
-    for (const link of links) await link.end();
+    for (const copy of copies) await copy.end();
   }
 }
 
-async function takeAll(disc: ImageBytes, take: (piece: Uint8Array) => Promise<void>): Promise<void> {
-  for await (const { bytes } of readImagePieces(disc)) await take(bytes);
+async function readWholeDisc(disc: ImageBytes, consume: (piece: Uint8Array) => Promise<void>): Promise<void> {
+  for await (const { bytes } of readImagePieces(disc)) await consume(bytes);
 }
 
-async function takeFile(disc: ImageBytes, rawName: string, take: (piece: Uint8Array) => Promise<void>): Promise<void> {
-  const why = await runLimited({ ...bsdtar(disc, ['-xOq', rawName]), take });
+async function readDiscFile(
+  disc: ImageBytes,
+  rawName: string,
+  consume: (piece: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const why = await runLimited({ ...bsdtar(disc, ['-xOq', rawName]), consume });
   if (why !== undefined) throw new RackError('tool-failed', why);
 }
 
-async function copyDisc(
+async function copyContent(
   read: (take: (piece: Uint8Array) => Promise<void>) => Promise<void>,
   path: string,
   onProgress: (done: number) => void,

@@ -4,7 +4,7 @@
 //                          ├─ a root ─▶ is it one? (root-adding.ts) ────────────┘
 //                          └─ wrong ─▶ refused; the part is removed
 //
-// 1. Nothing appears in the store unless it has the announced hash and passes the checks of an import.
+// 1. An upload appears in the store only if it has the announced hash and passes the checks of an import.
 // 2. If the disk or the store is full, or the process ends, the part stays; finishing again gives
 //    the same image.
 // 3. One call at a time finishes an upload, and nothing writes its part any more (upload-part.ts).
@@ -24,12 +24,12 @@ import { openStored } from '../store/stored-blob.ts';
 import type { RootFormat } from '../store/stored-system.ts';
 import { addRoot, checkRootName } from './root-adding.ts';
 import { findFileKind } from './upload-kind.ts';
-import { type PartOf, partBytes, removePart, uploadPartPath } from './upload-part.ts';
+import { partBytes, removePart, type UploadPart, uploadPartPath } from './upload-part.ts';
 
-export interface FinishOrder extends PartOf {
+export interface FinishOrder extends UploadPart {
   readonly tree: string;
   readonly name: Omit<ImageName, 'serial'>;
-  /** Empty: made from the name. */
+  /** If empty, it is made from the name. */
   readonly title: string;
   readonly fileType: string;
   readonly nowMs: number;
@@ -37,12 +37,12 @@ export interface FinishOrder extends PartOf {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** After `later`, another attempt may succeed. `isNew`: the store had no such image. */
+/** After `later`, another attempt may succeed. `isNew` is true if the store had no such image. */
 type FinishResult =
   | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
   | { readonly kind: 'refused' | 'later'; readonly error: RackError };
 
-const LATER: ReadonlySet<string> = new Set([
+const RETRYABLE_CODES: ReadonlySet<string> = new Set([
   'store-unwritable',
   'limit-reached',
   'already-running',
@@ -50,26 +50,26 @@ const LATER: ReadonlySet<string> = new Set([
   'not-found',
 ]);
 
-/** A RackError becomes the result; other errors are thrown. */
+/** Finishes an upload. A RackError becomes the result. Other errors are thrown. */
 export async function finishUpload(order: FinishOrder): Promise<FinishResult> {
   try {
     const { image, added } = await finish(order);
     return { kind: 'added', serial: image.serial, isNew: added };
-  } catch (raw) {
-    const error = asStoreError(raw, join(order.tree, 'images'));
+  } catch (thrown) {
+    const error = asStoreError(thrown, join(order.tree, 'images'));
     if (!(error instanceof RackError)) throw error;
-    if (LATER.has(error.code)) return { kind: 'later', error };
+    if (RETRYABLE_CODES.has(error.code)) return { kind: 'later', error };
     await removePart(order.tree, order);
     return { kind: 'refused', error };
   }
 }
 
-type Finished = Pick<AddResult, 'image' | 'added'>;
+type AddedImage = Pick<AddResult, 'image' | 'added'>;
 
-async function finish(order: FinishOrder): Promise<Finished> {
+async function finish(order: FinishOrder): Promise<AddedImage> {
   const { tree, name, sha256, fileType } = order;
-  const wrong = judgeImageName(name);
-  if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+  const problem = judgeImageName(name);
+  if (problem !== undefined) throw new RackError('bad-argument', problem);
   const kind = findFileKind(fileType);
   if (kind === undefined) throw new RackError('bad-argument', `the file type ${JSON.stringify(fileType)} is unknown`);
   if (kind.kind === 'root') checkRootName(order);
@@ -93,7 +93,7 @@ async function finish(order: FinishOrder): Promise<Finished> {
   }
 }
 
-async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> {
+async function addDisk(order: FinishOrder, file: FileHandle): Promise<AddedImage> {
   const { tree, name, title, nowMs, serialsElsewhere, signal } = order;
   const inspector = new SystemInspector(name.architecture);
   return await addImage({
@@ -102,12 +102,12 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
     nowMs,
     serialsElsewhere,
     signal,
-    file: { ...(await bytesOfFile(file, 'the upload')), own: file },
+    file: { ...(await bytesOfFile(file, 'the upload')), safeHandle: file },
     fileName: 'the upload',
     compress: true,
     ...(title === '' ? {} : { title }),
     onProgress: () => undefined,
-    onDisk: (piece) => inspector.take(piece),
+    onDisk: (piece) => inspector.inspect(piece),
     signs: () => inspector.signs(),
     whenVerified: async () => {
       const unfit = judgeSystem(inspector.facts(), name.architecture);
@@ -118,11 +118,11 @@ async function addDisk(order: FinishOrder, file: FileHandle): Promise<Finished> 
   });
 }
 
-/** A hard link keeps the part in case the process is killed. */
-async function addUploadedRoot(order: FinishOrder, format: RootFormat, file: FileHandle): Promise<Finished> {
+/** Adds a root by a hard link, so that the part still exists if the process is killed. */
+async function addUploadedRoot(order: FinishOrder, format: RootFormat, file: FileHandle): Promise<AddedImage> {
   const { tree, name, title, sha256, fileType, nowMs, serialsElsewhere } = order;
   const rootName = fileType === 'squashfs' ? 'squashfs' : `root-${fileType}`;
   const request = { tree, name, nowMs, serialsElsewhere, format, rootName, fileName: 'the upload' };
-  const titled = title === '' ? request : { ...request, title };
-  return await addRoot(titled, { path: uploadPartPath(tree, order), file, sha256, how: 'link' });
+  const rootRequest = title === '' ? request : { ...request, title };
+  return await addRoot(rootRequest, { path: uploadPartPath(tree, order), file, sha256, how: 'link' });
 }

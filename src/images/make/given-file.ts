@@ -4,14 +4,14 @@
 //   an archive ─▶ its members, up to the first one that shows what it is
 //
 // 1. A name proves nothing, except the names in an archive.
-// 2. A damaged file counts as a disk, whose reader says why.
+// 2. A damaged file counts as a disk. The reader of disks then says what is wrong.
 
 import { counted } from '../../ground/counted.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { FILE_HEAD_BYTES } from '../content/disk-image.ts';
 import { isDamage } from '../content/image-copy.ts';
 import { recogniseCompression } from '../content/image-expansion.ts';
-import { IMAGE_NAME, listTar, NoTar, TarFault, type TarMember } from '../content/packed-tar.ts';
+import { IMAGE_NAME, listTar, NotTarFault, TarFault, type TarMember } from '../content/packed-tar.ts';
 import type { RootFormat } from '../store/stored-system.ts';
 
 export interface RootForm {
@@ -28,13 +28,13 @@ type ArchiveKind =
   | 'site'
   | 'netboot';
 
-export type GivenFile =
+export type RecognisedFile =
   | RootForm
   | { readonly kind: Exclude<ArchiveKind, 'root'> }
   | { readonly kind: 'disc' }
   | { readonly kind: 'nested'; readonly directory: string };
 
-/** Names of roots by compression; hosts that import from this one know these names. */
+/** Names of roots by compression. Hosts that import from this one know these names. */
 const ROOT_NAMES = {
   gzip: 'root-tgz',
   xz: 'root-txz',
@@ -43,18 +43,30 @@ const ROOT_NAMES = {
   none: 'root.tar',
 } as const;
 const SQUASHFS: RootForm = { kind: 'root', format: 'squashfs', rootName: 'squashfs' };
-const DISC_AT = 32_769;
-const FIRST_OF_BUNDLE = 'rackboot-images-1';
-/** The directories that only a system has at its top. */
-const SYSTEM_TOPS = new Set(['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32', 'etc', 'usr', 'dev', 'proc', 'sys']);
-/** A person may also keep a disk image in these. */
-const OTHER_TOPS = new Set(['boot', 'home', 'media', 'mnt', 'opt', 'root', 'run', 'srv', 'tmp', 'var']);
+const DISC_MAGIC_OFFSET = 32_769;
+const BUNDLE_FIRST_NAME = 'rackboot-images-1';
+/** Top-level directories that only a system has. */
+const SYSTEM_DIRECTORIES = new Set([
+  'bin',
+  'sbin',
+  'lib',
+  'lib32',
+  'lib64',
+  'libx32',
+  'etc',
+  'usr',
+  'dev',
+  'proc',
+  'sys',
+]);
+/** Top-level directories of a system in which a disk image may also lie. */
+const DIRECTORIES_WITH_DISKS = new Set(['boot', 'home', 'media', 'mnt', 'opt', 'root', 'run', 'srv', 'tmp', 'var']);
 const INITRD_NAME = /\/init(?:rd|ramfs)[^/]*$/;
-const NETBOOT_TOPS = new Set(['debian-installer', 'ubuntu-installer', 'pxelinux.0', 'version.info']);
-/** An archive is read up to this member if none shows what it is. */
-const UNKNOWN_MAX = 100_000;
+const NETBOOT_NAMES = new Set(['debian-installer', 'ubuntu-installer', 'pxelinux.0', 'version.info']);
+/** Bound on the members that are read while none shows the kind of the archive. */
+const UNKNOWN_MEMBERS_MAX = 100_000;
 
-class Recognised extends Error {
+class RecognisedArchive extends Error {
   readonly kind: ArchiveKind;
   constructor(kind: ArchiveKind) {
     super(kind);
@@ -63,11 +75,12 @@ class Recognised extends Error {
 }
 
 /** Recognises a file. Rejects with RackError `tool-missing` without the program that expands it. */
-export async function recogniseFile(file: ImageBytes): Promise<GivenFile> {
+export async function recogniseFile(file: ImageBytes): Promise<RecognisedFile> {
   const head = Buffer.from(await file.read(0, FILE_HEAD_BYTES));
   if (head.toString('latin1', 0, 4) === 'hsqs') return SQUASHFS;
   const compression = recogniseCompression(head);
-  if (compression === undefined && head.toString('latin1', DISC_AT, DISC_AT + 5) === 'CD001') return { kind: 'disc' };
+  if (compression === undefined && head.toString('latin1', DISC_MAGIC_OFFSET, DISC_MAGIC_OFFSET + 5) === 'CD001')
+    return { kind: 'disc' };
   const archive = await recogniseArchive(file);
   if (typeof archive === 'object') return archive;
   if (archive !== 'root') return { kind: archive };
@@ -79,27 +92,28 @@ async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind:
   let members = 0;
   const checkMember = (member: TarMember): void => {
     members += 1;
-    if (members > UNKNOWN_MAX) throw new TarFault(`none of its first ${counted(UNKNOWN_MAX, 'member')} is known`);
-    const kind = kindBy(member);
+    if (members > UNKNOWN_MEMBERS_MAX)
+      throw new TarFault(`none of its first ${counted(UNKNOWN_MEMBERS_MAX, 'member')} is known`);
+    const kind = recogniseMember(member);
     // A root in a directory may have files that are named like images.
-    if (kind !== undefined && (kind !== 'disk' || nested === undefined)) throw new Recognised(kind);
+    if (kind !== undefined && (kind !== 'disk' || nested === undefined)) throw new RecognisedArchive(kind);
     nested ??= /^(.+?)\/(?:etc|usr)(?:\/|$)/.exec(member.name)?.[1];
   };
   try {
     await listTar(file, checkMember);
   } catch (error) {
-    if (error instanceof Recognised) return error.kind;
-    if (!(error instanceof NoTar || error instanceof TarFault || isDamage(error))) throw error;
+    if (error instanceof RecognisedArchive) return error.kind;
+    if (!(error instanceof NotTarFault || error instanceof TarFault || isDamage(error))) throw error;
   }
   return nested === undefined ? 'disk' : { kind: 'nested', directory: nested };
 }
 
-function kindBy({ name, isFile }: TarMember): ArchiveKind | undefined {
-  const [top = '', second] = name.split('/');
-  if (name === FIRST_OF_BUNDLE) return 'bundle';
-  if (top === 'streams' && second === 'v1') return 'site';
-  if (NETBOOT_TOPS.has(top)) return 'netboot';
-  if (SYSTEM_TOPS.has(top) && (second !== undefined || !isFile)) return 'root';
+function recogniseMember({ name, isFile }: TarMember): ArchiveKind | undefined {
+  const [topName = '', second] = name.split('/');
+  if (name === BUNDLE_FIRST_NAME) return 'bundle';
+  if (topName === 'streams' && second === 'v1') return 'site';
+  if (NETBOOT_NAMES.has(topName)) return 'netboot';
+  if (SYSTEM_DIRECTORIES.has(topName) && (second !== undefined || !isFile)) return 'root';
   const isImage = IMAGE_NAME.test(name) && !INITRD_NAME.test(name) && isFile;
-  return isImage && !OTHER_TOPS.has(top) ? 'disk' : undefined;
+  return isImage && !DIRECTORIES_WITH_DISKS.has(topName) ? 'disk' : undefined;
 }

@@ -3,7 +3,7 @@
 // Sources: MANIFEST and netboot/ of dists/RELEASE/main/installer-ARCH/current/images/ of Debian 12
 // and Ubuntu 20.04; their `version.info`.
 //
-// 1. Names in an archive are only compared; none becomes a path.
+// 1. Names in an archive are only compared, and never become paths.
 // 2. Links are not followed: they could lead to any file of this host.
 // 3. A tree is listed first. Only one kernel and initrd are read into memory, each once, together at most
 //    INSTALLER_BYTES_MAX.
@@ -16,8 +16,8 @@ import { joinNames } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { isDamage } from '../content/image-copy.ts';
-import { bytesOfFile, openGiven } from '../content/image-file.ts';
-import { listTar, NoTar, readTar, TarFault, type TarMember } from '../content/packed-tar.ts';
+import { bytesOfFile, openNamedFile } from '../content/image-file.ts';
+import { listTar, NotTarFault, readTar, TarFault, type TarMember } from '../content/packed-tar.ts';
 import { openStored } from '../store/stored-blob.ts';
 import { isDirectory } from './directory-packing.ts';
 
@@ -25,7 +25,7 @@ export interface NetbootTree {
   readonly kernel: Uint8Array;
   readonly initrd: Uint8Array;
   readonly os: string;
-  /** `bookworm`; undefined: it names none. */
+  /** The release, such as `bookworm`. Undefined if the installer names none. */
   readonly release: string | undefined;
   readonly title: string | undefined;
   readonly source: string;
@@ -40,21 +40,23 @@ const ARCHITECTURES_SHOWN_MAX = 8;
 const INFO = /^(Debian|Ubuntu) version:\s+([\w.]{1,16})\s+\(([a-z]{1,32})\)/m;
 
 interface FileTree {
-  /** The sizes of the wanted files. */
+  /** The sizes of the needed files that exist. */
   readonly sizes: ReadonlyMap<string, number>;
   readonly architectures: ReadonlySet<string>;
-  /** A name in `sizes`. */
+  /** Reads a file. @param name one of `sizes` */
   read(name: string): Promise<Uint8Array>;
 }
 
-interface Place {
+interface InstallerLocation {
   readonly os: string;
   readonly directory: string;
 }
 
-/** The places where an installer may be, the likeliest first. */
-const listCandidates = (arch: string): readonly Place[] => [
-  ...['', 'netboot/'].flatMap((above) => SYSTEMS.map((os) => ({ os, directory: `${above}${os}-installer/${arch}/` }))),
+/** Lists the directories where an installer may be, the likeliest first. */
+const listCandidates = (arch: string): readonly InstallerLocation[] => [
+  ...['', 'netboot/'].flatMap((parent) =>
+    SYSTEMS.map((os) => ({ os, directory: `${parent}${os}-installer/${arch}/` })),
+  ),
   { os: 'debian', directory: '' },
 ];
 const FILES = ['linux', 'initrd.gz'] as const;
@@ -66,21 +68,23 @@ const INFO_NAMES = ['version.info', 'netboot/version.info'];
  * the program that expands it; as `fileFault`
  */
 export async function readNetbootTree(path: string, arch: string): Promise<NetbootTree> {
-  const wanted = new Set([
+  const neededNames = new Set([
     ...listCandidates(arch).flatMap(({ directory }) => FILES.map((name) => directory + name)),
     ...INFO_NAMES,
   ]);
-  const tree = isDirectory(path) ? listDirectory(path, wanted) : await listArchive(path, wanted);
+  const tree = isDirectory(path) ? listDirectory(path, neededNames) : await listArchive(path, neededNames);
   const { sizes } = tree;
   for (const { os, directory } of listCandidates(arch)) {
     const [kernelName, initrdName] = FILES.map((name) => directory + name);
     if (kernelName === undefined || initrdName === undefined) continue;
     const [kernelBytes, initrdBytes] = [sizes.get(kernelName), sizes.get(initrdName)];
     if (kernelBytes === undefined || initrdBytes === undefined) continue;
-    if (kernelBytes === 0 || initrdBytes === 0) throw empty(kernelBytes === 0 ? kernelName : initrdName, path);
-    if (kernelBytes + initrdBytes > INSTALLER_BYTES_MAX) throw tooLarge(`${kernelName} and ${initrdName}`, path);
+    if (kernelBytes === 0 || initrdBytes === 0)
+      throw buildEmptyFault(kernelBytes === 0 ? kernelName : initrdName, path);
+    if (kernelBytes + initrdBytes > INSTALLER_BYTES_MAX)
+      throw buildTooLargeFault(`${kernelName} and ${initrdName}`, path);
     const infoName = INFO_NAMES.find((name) => sizes.has(name));
-    if (infoName !== undefined && (sizes.get(infoName) ?? 0) > INFO_BYTES_MAX) throw tooLarge(infoName, path);
+    if (infoName !== undefined && (sizes.get(infoName) ?? 0) > INFO_BYTES_MAX) throw buildTooLargeFault(infoName, path);
     const [kernel, initrd] = [await tree.read(kernelName), await tree.read(initrdName)];
     const info = infoName === undefined ? '' : Buffer.from(await tree.read(infoName)).toString('latin1');
     const [, system, version, release] = INFO.exec(info) ?? [];
@@ -95,26 +99,26 @@ export async function readNetbootTree(path: string, arch: string): Promise<Netbo
   throw new RackError('bad-argument', `${path} has no network installer for ${arch} (linux and initrd.gz): ${remedy}`);
 }
 
-const tooLarge = (name: string, path: string): RackError =>
+const buildTooLargeFault = (name: string, path: string): RackError =>
   new RackError('bad-argument', `${name} of ${path}: more bytes than those of any installer; copy it again`);
 
-const empty = (name: string, path: string): RackError =>
+const buildEmptyFault = (name: string, path: string): RackError =>
   new RackError('bad-argument', `${name} of ${path} is empty: copy it again`);
 
-const changed = (path: string): RackError =>
+const buildChangedFault = (path: string): RackError =>
   new RackError('bad-argument', `${path} changed while it was being read: wait until it is complete, then repeat this`);
 
 function listDirectory(path: string, wanted: ReadonlySet<string>): FileTree {
   const sizes = new Map<string, number>();
   for (const name of wanted) {
-    const entry = readEntry(join(path, name));
+    const entry = statEntry(join(path, name));
     if (entry?.isFile() === true) sizes.set(name, entry.size);
   }
-  const read = (name: string): Promise<Uint8Array> => readPlain(join(path, name), sizes.get(name) ?? 0);
+  const read = (name: string): Promise<Uint8Array> => readUnchangedFile(join(path, name), sizes.get(name) ?? 0);
   return { sizes, architectures: new Set(), read };
 }
 
-function readEntry(path: string): Stats | undefined {
+function statEntry(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (cause) {
@@ -123,15 +127,15 @@ function readEntry(path: string): Stats | undefined {
   }
 }
 
-async function readPlain(path: string, bytes: number): Promise<Uint8Array> {
+async function readUnchangedFile(path: string, bytes: number): Promise<Uint8Array> {
   const file = await openStored(path).catch((cause: unknown) => {
     throw fileFault(path, cause);
   });
   try {
-    const opened = await bytesOfFile(file, path);
-    if (opened.bytes !== bytes) throw changed(path);
-    const content = await opened.read(0, bytes);
-    await opened.checkUnchanged();
+    const openedBytes = await bytesOfFile(file, path);
+    if (openedBytes.bytes !== bytes) throw buildChangedFault(path);
+    const content = await openedBytes.read(0, bytes);
+    await openedBytes.checkUnchanged();
     return content;
   } finally {
     await file.close();
@@ -158,26 +162,26 @@ async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<F
     let done = 0;
     await openArchive(path, (archive) =>
       readTar(archive, [rawName], (piece) => {
-        if (done + piece.length > bytes) throw changed(path);
+        if (done + piece.length > bytes) throw buildChangedFault(path);
         content.set(piece, done);
         done += piece.length;
       }),
     );
-    if (done !== bytes) throw changed(path);
+    if (done !== bytes) throw buildChangedFault(path);
     return content;
   };
   return { sizes: new Map([...members].map(([name, { bytes }]) => [name, bytes])), architectures, read };
 }
 
 async function openArchive(path: string, use: (archive: ImageBytes) => Promise<void>): Promise<void> {
-  const file = await openGiven(path);
+  const file = await openNamedFile(path);
   try {
     const bytes = await bytesOfFile(file, path);
     await use(bytes);
     await bytes.checkUnchanged();
   } catch (error) {
     const why =
-      error instanceof NoTar ? 'it is not a tar archive' : error instanceof TarFault ? error.message : undefined;
+      error instanceof NotTarFault ? 'it is not a tar archive' : error instanceof TarFault ? error.message : undefined;
     if (why === undefined && !isDamage(error)) throw error;
     throw new RackError('bad-argument', `${path} cannot be read: ${why ?? 'it is damaged: copy it again'}`, {
       cause: error,

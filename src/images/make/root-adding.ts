@@ -1,9 +1,9 @@
 // Adds the root of a system to the store: a squashfs, or a tar archive in any compression, from an
 // upload or this host.
 //
-//   a file in the tree ─▶ is it whole, and a system (run/root-check.ts)? ─▶ place in the store ─▶ manifest ─▶ boot tree
+//   a file in the tree ─▶ is it complete, and a system (run/root-check.ts)? ─▶ blob in the store ─▶ manifest ─▶ boot tree
 //
-// 1. An archive is read to its end, because it must be whole: without /etc and /usr a deployment would fail.
+// 1. An archive is read to its end, to detect a truncated one. Without /etc and /usr a deployment would fail.
 // 2. Adding the same bytes under the same name again changes nothing.
 
 import { chmod, type FileHandle } from 'node:fs/promises';
@@ -14,14 +14,14 @@ import { BlobFile, checkSpace } from '../content/blob-writing.ts';
 import { type AddRequest, type AddResult, checkImageCount, publishStored } from '../content/image-adding.ts';
 import { unusable } from '../content/image-copy.ts';
 import { bytesOfFile } from '../content/image-file.ts';
-import { inspectRoot, ROOT_BYTES_MAX, type RootFacts, RootFault, rootDiskBytes } from '../run/root-check.ts';
+import { estimateRootDiskBytes, inspectRoot, ROOT_BYTES_MAX, type RootFacts, RootFault } from '../run/root-check.ts';
 import { beginCopy, type StoreCopy, sweepBlobs } from '../store/image-removal.ts';
-import { blobPath, isSameName, judgeImageName, judgeTitle, readImages, storedTitle } from '../store/image-store.ts';
+import { blobPath, isSameName, judgeImageName, judgeTitle, readImages, toStoredTitle } from '../store/image-store.ts';
 import { makeDirectories } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 import { openStored, placeBlob } from '../store/stored-blob.ts';
 import { judgeSystemName, type RootFormat } from '../store/stored-system.ts';
-import { checkSystemPlace, refreshTree } from '../store/system-tree.ts';
+import { checkLinkPaths, refreshTree } from '../store/system-tree.ts';
 
 export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' | 'serialsElsewhere' | 'title'> {
   readonly format: RootFormat;
@@ -31,44 +31,49 @@ export interface RootRequest extends Pick<AddRequest, 'tree' | 'name' | 'nowMs' 
 }
 
 interface AddedRoot extends Pick<AddResult, 'image' | 'added'> {
-  /** The findings about the system; undefined: nothing is known. */
+  /** The findings about the system. Undefined if nothing is known. */
   readonly root: RootFacts | undefined;
 }
 
 /** @throws RackError `bad-argument` if no system may have the name, `limit-reached` if the store is full */
 export function checkRootName({ tree, name, title }: Pick<RootRequest, 'tree' | 'name' | 'title'>): void {
-  const wrong = judgeImageName(name) ?? judgeTitle(title) ?? judgeSystemName(name.os);
-  if (wrong !== undefined) throw new RackError('bad-argument', wrong);
+  const problem = judgeImageName(name) ?? judgeTitle(title) ?? judgeSystemName(name.os);
+  if (problem !== undefined) throw new RackError('bad-argument', problem);
   checkImageCount(tree, name);
-  checkSystemPlace(tree, name);
+  checkLinkPaths(tree, name);
 }
 
 /**
  * Adds a root that is already in a file of the boot tree.
- * @param part its hash is known; `how` as for `placeBlob`
+ * @param rootFile the file, whose hash is known. `how` is as for `placeBlob`
  * @throws RackError `bad-argument` for an unusable name or root, `tool-missing` without the program
  * that expands it, `already-exists`
  */
 export async function addRoot(
   request: RootRequest,
-  part: { readonly path: string; readonly file: FileHandle; readonly sha256: string; readonly how: 'rename' | 'link' },
+  rootFile: {
+    readonly path: string;
+    readonly file: FileHandle;
+    readonly sha256: string;
+    readonly how: 'rename' | 'link';
+  },
 ): Promise<AddedRoot> {
   const { tree, name, format, rootName, fileName } = request;
-  const { path, file, sha256 } = part;
+  const { path, file, sha256 } = rootFile;
   checkRootName(request);
-  const root = await checkRoot(file, format, fileName);
+  const root = await requireRoot(file, format, fileName);
   const { size } = await file.stat();
   await chmod(path, 0o644);
-  await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, path, part.how);
+  await placeBlob(tree, { path: blobPath(sha256, format), sha256 }, path, rootFile.how);
   const present = readImages(tree).images.find((image) => isSameName(image, name) && image.sha256 === sha256);
   const published = await publishStored(request, {
     ...name,
     sha256,
     bytes: size,
     format,
-    diskBytes: rootDiskBytes(size),
+    diskBytes: estimateRootDiskBytes(size),
     partitionTable: 'none',
-    title: storedTitle(request.title ?? present?.title ?? `${name.os}/${name.release} (${name.architecture})`),
+    title: toStoredTitle(request.title ?? present?.title ?? `${name.os}/${name.release} (${name.architecture})`),
     system: { subarch: name.subarchitecture, rootName, files: [] },
   });
   await refreshTree(tree, [published.image]);
@@ -77,8 +82,8 @@ export async function addRoot(
 
 /**
  * Copies a root into the store, and adds it.
- * @param pieces each is used only until the next one is requested
- * @param bytes undefined: unknown
+ * @param pieces the content. Each piece is used only until the next one is requested
+ * @param bytes the size of the content. Undefined if unknown
  * @throws RackError as `addRoot`, and `store-unwritable` if the disk lacks space; the error of `pieces`
  */
 export async function copyRoot(
@@ -96,7 +101,7 @@ export async function copyRoot(
     part = beginCopy(tree);
     const { path } = part;
     await checkSpace(path, bytes ?? 0);
-    const sha256 = await write(path, pieces, fileName);
+    const sha256 = await writeRootFile(path, pieces, fileName);
     const file = await openStored(path);
     try {
       return await addRoot(request, { path, file, sha256, how: 'rename' });
@@ -110,7 +115,7 @@ export async function copyRoot(
   }
 }
 
-async function write(path: string, pieces: AsyncIterable<Uint8Array>, fileName: string): Promise<string> {
+async function writeRootFile(path: string, pieces: AsyncIterable<Uint8Array>, fileName: string): Promise<string> {
   const out = await BlobFile.create(path);
   try {
     let bytes = 0;
@@ -127,7 +132,7 @@ async function write(path: string, pieces: AsyncIterable<Uint8Array>, fileName: 
   }
 }
 
-async function checkRoot(file: FileHandle, format: RootFormat, fileName: string): Promise<RootFacts | undefined> {
+async function requireRoot(file: FileHandle, format: RootFormat, fileName: string): Promise<RootFacts | undefined> {
   try {
     return await inspectRoot(await bytesOfFile(file, fileName), format);
   } catch (error) {

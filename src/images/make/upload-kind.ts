@@ -5,7 +5,7 @@
 
 import type { RootFormat } from '../store/stored-system.ts';
 
-/** The bytes of a disk show its format, so all disk types mean the same. */
+/** The kind of a file type. All types of disks are equal, because the bytes of a disk show its format. */
 type FileKind = { readonly kind: 'disk' } | { readonly kind: 'root'; readonly format: RootFormat };
 
 const DISK: FileKind = { kind: 'disk' };
@@ -20,5 +20,5 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
 
 export const FILE_TYPES: readonly string[] = [...KINDS.keys()];
 
-/** The kind of a file type; undefined if the type is unknown. */
+/** Finds the kind of a file type. Undefined if the type is unknown. */
 export const findFileKind = (fileType: string): FileKind | undefined => KINDS.get(fileType);

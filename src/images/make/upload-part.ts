@@ -3,11 +3,11 @@
 //   TREE/images/.uploads/ID-HASH.part      the beginning of the file that has this hash
 //   TREE/images/.uploads/.whole-…          a file received in one piece, before its upload exists
 //
-// 1. A piece counts only when it is on disk. Bytes after the counted ones are of a killed process,
-//    and are overwritten.
+// 1. A piece counts only when it is on disk. Bytes after the counted ones were written by a killed
+//    process, and are overwritten.
 // 2. Hidden names are not served.
-// 3. A piece is written as it arrives: one chunk is in memory.
-// 4. One piece at a time is written. A part with a second name is in the store: it never changes again.
+// 3. A piece is written as it arrives. Only one chunk is in memory.
+// 4. One piece at a time is written. A part with a second hard link is in the store, and never changes again.
 
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -22,11 +22,14 @@ import { assertOwnStore } from '../store/image-store.ts';
 import { makeDirectories, syncDirectory } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
 
-/** An older whole file, or part of another host's upload, belongs to no running request. */
+/**
+ * The age in milliseconds from which a whole file, or the part of another host's upload, belongs to
+ * no running request.
+ */
 const LEFTOVER_MS = 10 * 60 * 1000;
 const MODE = 0o600;
 
-export interface PartOf {
+export interface UploadPart {
   readonly id: number;
   /** Hexadecimal. */
   readonly sha256: string;
@@ -40,12 +43,12 @@ export interface WholeFile {
 
 const uploadDirectory = (tree: string): string => ownPlace(tree, '.uploads');
 
-const partFileName = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
+const partFileName = ({ id, sha256 }: UploadPart): string => `${id}-${sha256.slice(0, 16)}.part`;
 
-/** Paths that are being written. */
-const written = new Set<string>();
+/** Paths that this process is writing. */
+const pathsInUse = new Set<string>();
 
-export const uploadPartPath = (tree: string, upload: PartOf): string =>
+export const uploadPartPath = (tree: string, upload: UploadPart): string =>
   join(uploadDirectory(tree), partFileName(upload));
 
 /** @throws RackError `store-unwritable` without room for `bytes`, `tree-unreadable` */
@@ -62,53 +65,59 @@ export async function checkUploadSpace(tree: string, bytes: number): Promise<voi
 
 export type PieceResult = 'written' | 'short' | 'missing' | 'busy';
 
-/** Checks and counts a piece. Both are called while nothing else writes the part. */
+/** Checks and counts a piece. Both functions are called while nothing else writes the part. */
 export interface PieceCount {
-  /** False: other bytes were counted since the caller looked, or the upload ended. */
-  readonly isNext: () => Promise<boolean>;
-  /** Called when the piece is on disk. False: as for `isNext`. */
+  /** False if other bytes were counted since the caller read the count, or the upload ended. */
+  readonly isUnchanged: () => Promise<boolean>;
+  /** Called when the piece is on disk. Returns false in the cases of `isUnchanged`. */
   readonly count: () => Promise<boolean>;
 }
 
-interface PlacedPiece extends PieceCount {
-  readonly at: number;
+interface PartPiece extends PieceCount {
+  readonly offset: number;
   readonly bytes: number;
   readonly content: AsyncIterable<Uint8Array>;
 }
 
 /**
- * Writes a piece after the first `at` bytes of the part, and counts it. A truncated piece changes nothing.
- * @returns `written`: on disk and counted; `short`: the content ended before `bytes`; `missing`:
- * this host has fewer than `at` bytes; `busy`: the part is being written or finished, or was when
- * the caller looked
+ * Writes a piece after the first `offset` bytes of the part, and counts it. A truncated piece
+ * changes nothing.
+ * @returns `pathsInUse`: on disk and counted; `short`: the content ended before `bytes`; `missing`:
+ * this host has fewer than `offset` bytes; `busy`: the part is being written or finished, or was
+ * when the caller read the count
  * @throws RackError `store-unwritable`; any error of reading the content
  */
-export async function writePart(tree: string, upload: PartOf, piece: PlacedPiece): Promise<PieceResult> {
+export async function writePart(tree: string, upload: UploadPart, piece: PartPiece): Promise<PieceResult> {
   await checkUploadSpace(tree, piece.bytes);
   const path = uploadPartPath(tree, upload);
-  if (written.has(path)) return 'busy';
-  written.add(path);
+  if (pathsInUse.has(path)) return 'busy';
+  pathsInUse.add(path);
   try {
-    // Another piece may have been written since the caller looked: writing here would cut off counted bytes.
-    if (!(await piece.isNext())) return 'busy';
+    // Another piece may have been written since the caller read the count. Writing then would cut
+    // off counted bytes.
+    if (!(await piece.isUnchanged())) return 'busy';
     const result = await writeLocked(tree, upload, piece);
     return result === 'written' && !(await piece.count()) ? 'busy' : result;
   } finally {
-    written.delete(path);
+    pathsInUse.delete(path);
   }
 }
 
-async function writeLocked(tree: string, upload: PartOf, { at, bytes, content }: PlacedPiece): Promise<PieceResult> {
-  const file = await openPart(tree, upload, at);
+async function writeLocked(
+  tree: string,
+  upload: UploadPart,
+  { offset, bytes, content }: PartPiece,
+): Promise<PieceResult> {
+  const file = await openPart(tree, upload, offset);
   if (file === undefined) return 'missing';
   try {
     if ((await file.stat()).nlink > 1) return 'busy';
-    if ((await writeAll(tree, file, at, content)) < bytes) return 'short';
-    await storing(tree, () => file.truncate(at + bytes).then(() => file.sync()));
+    if ((await writeAll(tree, file, offset, content)) < bytes) return 'short';
+    await withStoreErrors(tree, () => file.truncate(offset + bytes).then(() => file.sync()));
   } finally {
     await file.close();
   }
-  if (at === 0) await syncDirectory(uploadDirectory(tree));
+  if (offset === 0) await syncDirectory(uploadDirectory(tree));
   return 'written';
 }
 
@@ -124,7 +133,7 @@ export async function receiveWhole(
   await checkUploadSpace(tree, 0);
   const path = join(uploadDirectory(tree), `.whole-${newUuid()}`);
   const hash = createHash('sha256');
-  async function* hashed(): AsyncGenerator<Uint8Array> {
+  async function* hashContent(): AsyncGenerator<Uint8Array> {
     let length = 0;
     for await (const bytes of content) {
       length += bytes.length;
@@ -133,10 +142,10 @@ export async function receiveWhole(
       yield bytes;
     }
   }
-  const file = await storing(tree, () => open(path, 'wx', MODE));
+  const file = await withStoreErrors(tree, () => open(path, 'wx', MODE));
   try {
-    const bytes = await writeAll(tree, file, 0, hashed());
-    await storing(tree, () => file.sync());
+    const bytes = await writeAll(tree, file, 0, hashContent());
+    await withStoreErrors(tree, () => file.sync());
     return { path, bytes, sha256: hash.digest('hex') };
   } catch (error) {
     await rm(path, { force: true });
@@ -149,32 +158,31 @@ export async function receiveWhole(
 export const discardWhole = ({ path }: WholeFile): Promise<void> => rm(path, { force: true });
 
 /** Makes a whole file the part of an upload. */
-export async function adoptWhole(tree: string, { path }: WholeFile, upload: PartOf): Promise<void> {
-  await storing(tree, () => rename(path, uploadPartPath(tree, upload)));
+export async function adoptWhole(tree: string, { path }: WholeFile, upload: UploadPart): Promise<void> {
+  await withStoreErrors(tree, () => rename(path, uploadPartPath(tree, upload)));
   await syncDirectory(uploadDirectory(tree));
 }
 
-/** The size of the part in bytes; 0: this host has none. */
-export async function partBytes(tree: string, upload: PartOf): Promise<number> {
+/** Returns the size of the part in bytes, or 0 if this host has none. */
+export async function partBytes(tree: string, upload: UploadPart): Promise<number> {
   return (await stat(uploadPartPath(tree, upload)).catch(() => undefined))?.size ?? 0;
 }
 
-/** Removes the part of an upload that is over; `sweepParts` retries and reports. */
-export async function removePart(tree: string, upload: PartOf): Promise<void> {
+/** Removes the part of an ended upload. If that fails, `sweepParts` retries and reports it. */
+export async function removePart(tree: string, upload: UploadPart): Promise<void> {
   await removeFile(uploadPartPath(tree, upload));
 }
 
-/** `isHere`: its bytes are on this host, or nowhere yet. */
-interface PlacedUpload extends PartOf {
-  readonly isHere: boolean;
+/** `belongsToHost` is true if the bytes are on this host, or nowhere yet. */
+interface PlacedUpload extends UploadPart {
+  readonly belongsToHost: boolean;
 }
 
 /**
- * Removes files of uploads that have ended, unless they are in use, and of those whose bytes
- * another host has.
- * @param listUploads all uploads of the region. It is called after the files were listed, because
- * an upload begins before its part
- * @returns the first failure; undefined: none
+ * Removes files of ended uploads, unless they are in use, and files of uploads whose bytes another host has.
+ * @param listUploads returns all uploads of the region. It is called after the files were listed,
+ * because an upload begins before its part exists
+ * @returns the first failure. Undefined if there was none
  */
 export async function sweepParts(
   tree: string,
@@ -183,7 +191,7 @@ export async function sweepParts(
 ): Promise<RackError | undefined> {
   const directory = uploadDirectory(tree);
   let problem: RackError | undefined;
-  // Behind a link are the files of somebody else.
+  // A link may lead to files that belong to somebody else.
   if (seenEntry(directory)?.isDirectory() !== true) return undefined;
   const names = await readdir(directory).catch(() => []);
   const uploads = new Map((await listUploads()).map((upload) => [partFileName(upload), upload]));
@@ -191,12 +199,12 @@ export async function sweepParts(
     if (!/^(?:\d+-[0-9a-f]{16}\.part(?:\.lock)?|\.whole-[0-9a-f-]{36})$/.test(name)) continue;
     const isWhole = name.startsWith('.whole-');
     const upload = uploads.get(name.replace(/\.lock$/, ''));
-    if (upload?.isHere === true) continue;
+    if (upload?.belongsToHost === true) continue;
     const path = join(directory, name);
-    const facts = await stat(path).catch(() => undefined);
-    if (facts === undefined) continue;
-    if ((isWhole || upload !== undefined) && nowMs - facts.mtimeMs < LEFTOVER_MS) continue;
-    if (written.has(path)) continue;
+    const fileStat = await stat(path).catch(() => undefined);
+    if (fileStat === undefined) continue;
+    if ((isWhole || upload !== undefined) && nowMs - fileStat.mtimeMs < LEFTOVER_MS) continue;
+    if (pathsInUse.has(path)) continue;
     const failed = await removeFile(path);
     problem ??= failed;
   }
@@ -222,15 +230,17 @@ function removalRemedy(code: string, path: string): string {
   return ownershipRemedy(directory, directory);
 }
 
-async function openPart(tree: string, upload: PartOf, at: number): Promise<FileHandle | undefined> {
-  const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK | (at === 0 ? constants.O_CREAT : 0);
-  const file = await storing(tree, () => open(uploadPartPath(tree, upload), flags, MODE)).catch((error: unknown) => {
-    if (at > 0 && osErrorCode(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined;
-    throw error;
-  });
+async function openPart(tree: string, upload: UploadPart, offset: number): Promise<FileHandle | undefined> {
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK | (offset === 0 ? constants.O_CREAT : 0);
+  const file = await withStoreErrors(tree, () => open(uploadPartPath(tree, upload), flags, MODE)).catch(
+    (error: unknown) => {
+      if (offset > 0 && osErrorCode(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined;
+      throw error;
+    },
+  );
   if (file === undefined) return undefined;
-  const facts = await file.stat();
-  if (facts.isFile() && facts.size >= at) return file;
+  const fileStat = await file.stat();
+  if (fileStat.isFile() && fileStat.size >= offset) return file;
   await file.close();
   return undefined;
 }
@@ -241,23 +251,25 @@ async function writeAll(
   start: number,
   content: AsyncIterable<Uint8Array>,
 ): Promise<number> {
-  let at = start;
-  let checkedAt = start;
+  let offset = start;
+  let checkedOffset = start;
   for await (const bytes of content) {
     for (let done = 0; done < bytes.length; ) {
-      const from = done;
-      const { bytesWritten } = await storing(tree, () => file.write(bytes, from, bytes.length - from, at));
+      const written = done;
+      const { bytesWritten } = await withStoreErrors(tree, () =>
+        file.write(bytes, written, bytes.length - written, offset),
+      );
       done += bytesWritten;
-      at += bytesWritten;
+      offset += bytesWritten;
     }
-    if (at - checkedAt < SPACE_CHECK_BYTES) continue;
-    checkedAt = at;
+    if (offset - checkedOffset < SPACE_CHECK_BYTES) continue;
+    checkedOffset = offset;
     await checkUploadSpace(tree, 0);
   }
-  return at - start;
+  return offset - start;
 }
 
-async function storing<T>(tree: string, work: () => Promise<T>): Promise<T> {
+async function withStoreErrors<T>(tree: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

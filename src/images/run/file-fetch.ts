@@ -6,7 +6,8 @@ import type { DownloadRequest, OnState } from '../download/request.ts';
 import type { OfferedFile } from '../sources/offer.ts';
 
 /**
- * A published file downloads under the name of its digest, from its own URL first.
+ * Builds the download of a published file. It is stored under the name of its digest, and fetched
+ * from its own URL first.
  * @param title the import, for errors
  */
 export const buildDownload = (
@@ -25,24 +26,24 @@ export const buildDownload = (
   name: digest.hex,
 });
 
-/** The path to lock: only the import that holds it may download the file, or use it. */
-export const heldBy = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
+/** Returns the path to lock. Only the import that holds it may download the file, or use it. */
+export const getLockPath = ({ directory, name }: Pick<DownloadRequest, 'directory' | 'name'>): string =>
   join(directory, name);
 
-/** The options of a download, whose file others may need, too. */
+/** The options of a download. Other imports may need the same file. */
 export interface FetchOptions {
   readonly downloads: Downloads;
   readonly onState?: OnState | undefined;
-  /** The bytes downloaded so far stay. */
+  /** Stops the download. The bytes downloaded so far stay. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The bytes and total of its states are those of all files of the image. */
+/** The options of an import. In its states, `bytes` and `total` count all files of the image. */
 export interface ImportOptions extends FetchOptions {
   readonly tree: string;
   readonly nowMs: number;
-  /** Another Rackboot's store has checked the system; its bytes are stored unchanged. */
+  /** True if another Rackboot's store has already checked the system. Its bytes are then stored unchanged. */
   readonly isCopy?: boolean | undefined;
-  /** The bundle that brings it, without proof of origin; undefined: a source does. */
+  /** The bundle that brings the image, without proof of origin. Undefined if a source delivers it. */
   readonly bundle?: string | undefined;
 }

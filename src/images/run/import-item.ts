@@ -2,10 +2,10 @@
 
 import { RackError, unreachable } from '../../ground/errors.ts';
 import {
+  describeLeftOutUpdates,
   type ImageOffer,
   isImportedFrom,
   joinOffers,
-  leftOutNote,
   listDigests,
   type Offer,
   type Preferred,
@@ -19,8 +19,8 @@ import { importOfferedInstaller } from './installer-import.ts';
 import { importLoader } from './loader-import.ts';
 import { listTreeParts, type TreePart } from './tree-parts.ts';
 
-/** The images of the store; none if it cannot be read: then each import says why. */
-export function imagesIn(tree: string): readonly StoredImage[] {
+/** Reads the images of the store. Returns none if it cannot be read, because each import then reports why. */
+export function readImagesIfPossible(tree: string): readonly StoredImage[] {
   try {
     return readImages(tree).images;
   } catch (error) {
@@ -29,8 +29,11 @@ export function imagesIn(tree: string): readonly StoredImage[] {
   }
 }
 
-/** The installers of the tree; none if it cannot be read: then each import says why. */
-export function installersIn(tree: string): readonly TreePart[] {
+/**
+ * Lists the installers of the tree. Returns none if it cannot be read, because each import then
+ * reports why.
+ */
+export function listInstallersIfPossible(tree: string): readonly TreePart[] {
   try {
     return listTreeParts(tree).filter(({ kind }) => kind === 'installer');
   } catch (error) {
@@ -52,8 +55,8 @@ interface ImportedItem {
 
 interface ImportItemOptions extends ImportOptions {
   readonly workDir: string;
-  /** As `onTurn` of `importOfferedInstaller`. */
-  readonly onTurn?: (() => void) | undefined;
+  /** As `onWaitForTurn` of `importOfferedInstaller`. */
+  readonly onWaitForTurn?: (() => void) | undefined;
 }
 
 /** An imported item, with the reasons why earlier offers failed. */
@@ -91,12 +94,12 @@ async function importItem(offer: Offer, options: ImportItemOptions): Promise<Imp
         downloads,
         signal,
         bundle,
-        onState: (state, request) => onState?.(progress.stateOf(request.name, state), request),
+        onState: (state, request) => onState?.(progress.updateState(request.name, state), request),
       });
       return { serial, bytes: sumBytes(files), added };
     }
     case 'installer': {
-      const { tree, workDir, downloads, signal, bundle, onState, onTurn } = options;
+      const { tree, workDir, downloads, signal, bundle, onState, onWaitForTurn: onTurn } = options;
       const progress = new FilesProgress(sumOfferBytes(offer), new Set(listDigests(offer)).size);
       const { files, serial, added } = await importOfferedInstaller(offer, {
         tree,
@@ -105,12 +108,12 @@ async function importItem(offer: Offer, options: ImportItemOptions): Promise<Imp
         downloads,
         signal,
         bundle,
-        onTurn,
-        mayStay: true,
+        onWaitForTurn: onTurn,
+        mayKeepPresent: true,
         onProgress: () => undefined,
-        onState: (state, request) => onState?.(progress.stateOf(request.name, state), request),
+        onState: (state, request) => onState?.(progress.updateState(request.name, state), request),
       });
-      return { serial, bytes: sumBytes(files), added, note: leftOutNote(offer) };
+      return { serial, bytes: sumBytes(files), added, note: describeLeftOutUpdates(offer) };
     }
     default:
       return unreachable(offer);
@@ -135,8 +138,12 @@ export async function importFirst(
   options: ImportOptions,
   onOffer: (offer: ImageOffer) => void,
 ): Promise<FirstImport> {
-  const { result, ...tried } = await deliverFirst(joinOffers(offers), (offer) => importImage(offer, options), onOffer);
-  return { ...result, ...tried };
+  const { result, ...delivery } = await deliverFirst(
+    joinOffers(offers),
+    (offer) => importImage(offer, options),
+    onOffer,
+  );
+  return { ...result, ...delivery };
 }
 
 interface FirstDelivered<T, R> {
@@ -152,15 +159,15 @@ async function deliverFirst<T, R>(
   onOffer: (offer: T) => void,
 ): Promise<FirstDelivered<T, R>> {
   const failures: RackError[] = [];
-  for (let [tried, left]: readonly [T, readonly T[]] = [offer, others]; ; ) {
-    onOffer(tried);
+  for (let [current, remaining]: readonly [T, readonly T[]] = [offer, others]; ; ) {
+    onOffer(current);
     try {
-      return { result: await importOne(tried), offer: tried, failures };
+      return { result: await importOne(current), offer: current, failures };
     } catch (error) {
-      const [next, ...rest] = left;
-      if (!(error instanceof RackError && error.code === 'source-failed') || next === undefined) throw error;
+      const [nextOffer, ...laterOffers] = remaining;
+      if (!(error instanceof RackError && error.code === 'source-failed') || nextOffer === undefined) throw error;
       failures.push(error);
-      [tried, left] = [next, rest];
+      [current, remaining] = [nextOffer, laterOffers];
     }
   }
 }

@@ -1,11 +1,12 @@
 // Imports an offered installer: downloads and verifies kernel and initrd, adds drivers and
 // publishes them. The finished installer of another Rackboot is published as it is.
 //
-// 1. Nothing appears in the tree before both files match a trusted list, signed or fetched by HTTPS.
+// 1. Nothing appears in the tree before both files match a trusted list. A list is trusted if it is
+//    signed or fetched by HTTPS.
 // 2. Both files are held until the end.
 // 3. The next import continues an interrupted download. Only a finished import removes the files.
-// 4. Several may download at a time; one at a time adds drivers.
-// 5. Unchanged bytes are linked from the download: they need no room twice.
+// 4. Several imports may download at a time. One import at a time adds drivers.
+// 5. Unchanged files are hard links to the downloads, so they take no space twice.
 
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,33 +20,39 @@ import { type InstallerOffer, listDigests, offerName } from '../sources/offer.ts
 import type { ReplacementCheck } from '../store/directory-publication.ts';
 import { holdFiles } from '../store/held-files.ts';
 import { assertOwnStore } from '../store/image-store.ts';
-import { OneAtATime } from '../store/one-at-a-time.ts';
+import { SequentialQueue } from '../store/one-at-a-time.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
-import { buildDownload, type FetchOptions, heldBy } from './file-fetch.ts';
-import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
+import { buildDownload, type FetchOptions, getLockPath } from './file-fetch.ts';
+import { assertReplaceable, createReplacementCheck, findPart, getInstallerDirectory } from './tree-parts.ts';
 
-/** Both are read into memory; Debian's have at most 50 MB. */
+/** Bound on kernel and initrd, which are both read into memory. Debian's have at most 50 MB. */
 const FILE_BYTES_MAX = 512 * 1024 * 1024;
 const DISC = 'installer.iso';
 const DISC_BYTES_MAX = 32 * 1024 ** 3;
-/** A Debian host's apt can fetch its packages for any release. */
-const WITH_PACKAGES = 'debian';
+/** The system whose packages apt of a Debian host can fetch, for any release. */
+const OS_WITH_PACKAGES = 'debian';
 
-/** One work at a time: each may take 1 GiB of memory, and two cannot use the package manager. */
-const turns = new OneAtATime();
-/** Checks do not wait for the package manager. */
-const checks = new OneAtATime();
+/**
+ * One import at a time adds drivers, because each may take 1 GiB of memory, and two cannot use the
+ * package manager together.
+ */
+const driverQueue = new SequentialQueue();
+/** A separate queue, so that checks do not wait for the package manager. */
+const checkQueue = new SequentialQueue();
 
 /** The options of an import. */
 interface InstallerImportOptions
   extends FetchOptions,
     Pick<EnvironmentRequest, 'tree' | 'workDir' | 'packages' | 'onProgress'> {
   readonly bundle?: string | undefined;
-  /** True: an undamaged installer from the same files stays. Default: false */
-  readonly mayStay?: boolean | undefined;
-  /** Both files have arrived: the import needs no server, but may wait for its turn. */
-  readonly onTurn?: (() => void) | undefined;
+  /** True if an undamaged installer from the same files may stay. The default is false. */
+  readonly mayKeepPresent?: boolean | undefined;
+  /**
+   * Called when both files have arrived. From then on the import needs no server, but may wait for
+   * its turn.
+   */
+  readonly onWaitForTurn?: (() => void) | undefined;
 }
 
 interface InstallerImport extends Publication {
@@ -78,58 +85,63 @@ async function importMissingInstaller(
   const { tree, signal } = options;
   const { os, release, architecture: arch } = offer;
   checkNames({ arch, release });
-  const fetched = listDigests(offer);
-  const place = join(tree, installerDirectory(offer));
-  const present = options.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
-  if (present !== undefined) return { directory: place, ...present, added: false };
+  const digests = listDigests(offer);
+  const installerPath = join(tree, getInstallerDirectory(offer));
+  const present =
+    options.mayKeepPresent === true ? await checkQueue.run(() => findPart(installerPath, digests), signal) : undefined;
+  if (present !== undefined) return { directory: installerPath, ...present, added: false };
   assertOwnStore(tree);
-  assertReplaceable(tree, installerDirectory(offer), os);
+  assertReplaceable(tree, getInstallerDirectory(offer), os);
   const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
-  // The initrd is written again, with drivers.
-  const isConverted = offer.isPrebuilt !== true && (os === WITH_PACKAGES || options.packages !== undefined);
-  const all = offer.files.map((file) => ({
+  // The initrd is written again if drivers are added.
+  const isConverted = offer.isPrebuilt !== true && (os === OS_WITH_PACKAGES || options.packages !== undefined);
+  const allRequests = offer.files.map((file) => ({
     ...buildDownload(file, offerName(offer), directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
     mirrorKey: offer.mirrorKey,
     isConverted: isConverted && file.name === 'initrd.gz',
   }));
-  // One file may be both.
-  const requests = [...new Map(all.map((request) => [request.name, request])).values()];
-  const lock = holdFiles(requests.map(heldBy), offerName(offer));
+  // Kernel and initrd may be the same file.
+  const requests = [...new Map(allRequests.map((request) => [request.name, request])).values()];
+  const lock = holdFiles(requests.map(getLockPath), offerName(offer));
   try {
-    // The files are downloaded concurrently, so that both sizes are known early, and held until
-    // neither is written.
-    const ends = await Promise.allSettled(requests.map((request) => options.downloads.fetch(request, options)));
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    options.onTurn?.();
-    const made = await turns.do(async () => {
-      const published = await publishFetched(offer, options, { place, directory, fetched });
+    // The files are downloaded concurrently, so that both sizes are known early. They stay locked
+    // until both downloads have ended.
+    const outcomes = await Promise.allSettled(requests.map((request) => options.downloads.fetch(request, options)));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    options.onWaitForTurn?.();
+    const importedInstaller = await driverQueue.run(async () => {
+      const published = await publishFetchedInstaller(offer, options, {
+        installerPath,
+        downloadDirectory: directory,
+        digests,
+      });
       for (const file of requests) await removeDownload(file);
-      const part = await findPart(place, fetched);
+      const part = await findPart(installerPath, digests);
       return part === undefined ? undefined : { ...published, serial: part.serial };
     }, signal);
-    if (made === undefined)
+    if (importedInstaller === undefined)
       throw new RackError('not-found', `${offerName(offer)} was removed while it was imported: import it again`);
-    return { ...made, added: true };
+    return { ...importedInstaller, added: true };
   } finally {
     lock.release();
   }
 }
 
-interface FetchedFiles {
-  /** Of the installer. */
-  readonly place: string;
-  /** Of the downloads. */
-  readonly directory: string;
-  /** Of kernel and initrd. */
-  readonly fetched: readonly string[];
+interface FetchedInstaller {
+  /** The directory of the installer. */
+  readonly installerPath: string;
+  /** The directory of the downloads. */
+  readonly downloadDirectory: string;
+  /** The digests of the downloaded files. */
+  readonly digests: readonly string[];
 }
 
-/** Adds drivers unless another Rackboot has. */
-async function publishFetched(
+/** Publishes an installer. Adds drivers unless another Rackboot has already added them. */
+async function publishFetchedInstaller(
   offer: InstallerOffer,
   { tree, workDir, packages, onProgress, signal, bundle }: InstallerImportOptions,
-  { place, directory, fetched }: FetchedFiles,
+  { installerPath: place, downloadDirectory: directory, digests: fetched }: FetchedInstaller,
 ): Promise<Publication> {
   const { os, release, base, title, architecture: arch, source, serial } = offer;
   const [kernel, initrd, disc] = offer.files;
@@ -137,14 +149,19 @@ async function publishFetched(
   const stored = { kernel: join(directory, kernel.digest.hex), initrd: join(directory, initrd.digest.hex) };
   const files = { kernel: await readFile(stored.kernel), initrd: await readFile(stored.initrd), stored };
   const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
-  const mayReplace = replaceable(tree, os);
+  const mayReplace = createReplacementCheck(tree, os);
   if (offer.isPrebuilt === true) {
     const isBundled = bundle === undefined ? {} : { isBundled: true };
-    const further = disc === undefined ? undefined : { hex: disc.digest.hex, path: join(directory, disc.digest.hex) };
-    return await publishFinished(place, files, further, { ...facts, serial, ...isBundled }, mayReplace);
+    const discFile = disc === undefined ? undefined : { hex: disc.digest.hex, path: join(directory, disc.digest.hex) };
+    return await publishFinished(place, files, discFile, { ...facts, serial, ...isBundled }, mayReplace);
   }
   const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
-  return await publishInstaller(request, { ...files, base, hasPackages: os === WITH_PACKAGES, facts });
+  return await publishInstaller(request, {
+    ...files,
+    debianRelease: base,
+    hasPackages: os === OS_WITH_PACKAGES,
+    facts,
+  });
 }
 
 async function publishFinished(
@@ -155,15 +172,15 @@ async function publishFinished(
   mayReplace: ReplacementCheck,
 ): Promise<Publication> {
   const images = [
-    { name: 'linux', data: kernel, stored: stored?.kernel },
-    { name: 'initrd.gz', data: initrd, stored: stored?.initrd },
+    { name: 'linux', data: kernel, storedPath: stored?.kernel },
+    { name: 'initrd.gz', data: initrd, storedPath: stored?.initrd },
   ];
-  const further =
+  const discFiles =
     disc === undefined
       ? []
-      : [{ name: DISC, stored: disc.path, bytes: (await stat(disc.path)).size, sha256: disc.hex }];
-  const files = [...images.map(describeFile), ...further.map(({ stored: _, ...file }) => file)];
+      : [{ name: DISC, storedPath: disc.path, bytes: (await stat(disc.path)).size, sha256: disc.hex }];
+  const files = [...images.map(describeFile), ...discFiles.map(({ storedPath: _, ...file }) => file)];
   const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files });
-  await publishInstallerFiles(directory, [...images, ...further], manifest, mayReplace);
+  await publishInstallerFiles(directory, [...images, ...discFiles], manifest, mayReplace);
   return { directory, files: [...files, describeFile(manifest)] };
 }

@@ -1,8 +1,8 @@
 // Unpacks an archive of boot loaders, `archive.tar.xz` of MAAS's streams, in memory.
 //
-// Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its magic in the same place.
+// Sources: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar 1.35 for its magic in the same field.
 //
-// 1. Only plain files are extracted, each under the last component of its name, so no name becomes a path.
+// 1. Only plain files are extracted, each under the last component of its name. So no name becomes a path.
 // 2. An archive with a link, a device, an absolute path or a path with `..` is refused as a whole.
 //    Directories are skipped.
 // 3. An archive expands to at most EXPANDED_BYTES_MAX, with at most FILES_MAX files.
@@ -23,10 +23,13 @@ export interface LoaderFile {
 const EXPANDED_BYTES_MAX = 256 * 1024 * 1024;
 const FILES_MAX = 256;
 const DIRECTORY = '5';
-/** Regular files: POSIX, old. */
-const PLAIN: ReadonlySet<string> = new Set(['0', '']);
-/** Extended headers of pax, which may hold only metadata; one with a name or a size is refused. */
-const PAX: ReadonlySet<string> = new Set(['x', 'g']);
+/** The types of regular files: of POSIX, and of old tar. */
+const PLAIN_TYPES: ReadonlySet<string> = new Set(['0', '']);
+/**
+ * The types of extended headers of pax. They may contain only metadata. A header with a name or a
+ * size is refused.
+ */
+const PAX_TYPES: ReadonlySet<string> = new Set(['x', 'g']);
 
 type LoaderDecoded =
   | { readonly ok: true; readonly files: readonly LoaderFile[] }
@@ -40,22 +43,22 @@ type LoaderDecoded =
 export async function unpackLoader(archive: Uint8Array, title: string): Promise<readonly LoaderFile[]> {
   const refuse = (why: string, cause?: unknown): RackError =>
     new RackError('bad-argument', `${title} cannot be unpacked: ${why}`, { cause });
-  const decoded = decodeLoaderTar(await expand(archive, refuse));
+  const decoded = decodeLoaderTar(await expandArchive(archive, refuse));
   if (!decoded.ok) throw refuse(decoded.problem);
   return decoded.files;
 }
 
 export function decodeLoaderTar(tar: Uint8Array): LoaderDecoded {
   const files = new Map<string, LoaderFile>();
-  for (let at = 0; ; ) {
-    const head = decodeHeader(viewBytes(tar, at, at + TAR_BLOCK_BYTES));
-    if (typeof head === 'string') return { ok: false, problem: head };
-    if (head.kind === 'end') return { ok: true, files: [...files.values()] };
-    const start = at + TAR_BLOCK_BYTES;
-    const data = Buffer.from(viewBytes(tar, start, start + head.bytes));
-    if (data.length < head.bytes) return { ok: false, problem: CUT_SHORT };
-    at = start + paddedBytes(head.bytes);
-    const name = PAX.has(head.type) ? judgePax(data) : judgeName(head);
+  for (let offset = 0; ; ) {
+    const header = decodeHeader(viewBytes(tar, offset, offset + TAR_BLOCK_BYTES));
+    if (typeof header === 'string') return { ok: false, problem: header };
+    if (header.kind === 'end') return { ok: true, files: [...files.values()] };
+    const start = offset + TAR_BLOCK_BYTES;
+    const data = Buffer.from(viewBytes(tar, start, start + header.bytes));
+    if (data.length < header.bytes) return { ok: false, problem: CUT_SHORT };
+    offset = start + paddedBytes(header.bytes);
+    const name = PAX_TYPES.has(header.type) ? judgePax(data) : chooseName(header);
     if (typeof name === 'object') return { ok: false, problem: name.problem };
     if (name === undefined) continue;
     if (files.has(name)) return { ok: false, problem: `it has two files named ${name}` };
@@ -72,20 +75,20 @@ const judgePax = (data: Buffer): { readonly problem: string } | undefined =>
     : undefined;
 
 /** @returns undefined for a directory */
-function judgeName({ name, type }: Member): string | undefined | { readonly problem: string } {
+function chooseName({ name, type }: TarEntry): string | undefined | { readonly problem: string } {
   const quoted = JSON.stringify(name);
   const path = name.replace(/^\.\//, '').replace(/\/$/, '');
   if (type === DIRECTORY && (path === '.' || path === '')) return undefined;
   if (!isContainedPath(path)) return { problem: `it has ${quoted}, which leads out of the archive` };
   if (type === DIRECTORY) return undefined;
-  if (!PLAIN.has(type)) return { problem: `${quoted} is not a plain file` };
-  const last = path.slice(path.lastIndexOf('/') + 1);
-  return isPlainName(last) ? last : { problem: `the name ${quoted} is not allowed in the boot tree` };
+  if (!PLAIN_TYPES.has(type)) return { problem: `${quoted} is not a plain file` };
+  const fileName = path.slice(path.lastIndexOf('/') + 1);
+  return isPlainName(fileName) ? fileName : { problem: `the name ${quoted} is not allowed in the boot tree` };
 }
 
 type Refuse = (why: string, cause?: unknown) => RackError;
 
-async function expand(archive: Uint8Array, refuse: Refuse): Promise<Buffer> {
+async function expandArchive(archive: Uint8Array, refuse: Refuse): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   const expansion = beginExpansion('xz', async (piece) => {
@@ -104,14 +107,14 @@ async function expand(archive: Uint8Array, refuse: Refuse): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-interface Member {
+interface TarEntry {
   readonly kind: 'member';
   readonly name: string;
   readonly type: string;
   readonly bytes: number;
 }
 
-function decodeHeader(head: Uint8Array): Member | { readonly kind: 'end' } | string {
+function decodeHeader(head: Uint8Array): TarEntry | { readonly kind: 'end' } | string {
   const block = readTarBlock(head);
   if (block.kind === 'fault') return block.problem;
   if (block.kind === 'end') return block;

@@ -3,10 +3,10 @@
 //
 //   each file ─▶ download and verify ─▶ unpack archives in memory (loader-archive.ts) ─▶ replace the directory
 //
-// A whole loader from the same files stays as it is.
+// An undamaged loader from the same files stays as it is.
 //
 // 1. Nothing appears in the tree until every file was verified and unpacked.
-// 2. All files are held until the end: one may belong to several loaders.
+// 2. All files are locked until the end, because a file may belong to several loaders.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,11 +21,11 @@ import { holdFiles } from '../store/held-files.ts';
 import { assertOwnStore } from '../store/image-store.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../store/publication.ts';
 import { asStoreError } from '../store/store-error.ts';
-import { buildDownload, type FetchOptions, heldBy } from './file-fetch.ts';
+import { buildDownload, type FetchOptions, getLockPath } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
-import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from './tree-parts.ts';
+import { assertReadableManifest, assertReplaceable, createReplacementCheck, findPart, MANIFEST } from './tree-parts.ts';
 
-/** Archives are unpacked in memory; Ubuntu's have at most 6 MB. */
+/** Bound on a file. Archives are unpacked in memory. Ubuntu's have at most 6 MB. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** Bound on all unpacked files of a loader together. */
 const LOADER_BYTES_MAX = 256 * 1024 * 1024;
@@ -64,44 +64,47 @@ async function importMissingLoader(offer: LoaderOffer, options: LoaderImportOpti
   assertReplaceable(tree, name);
   const downloads = ownPlace(tree, '.downloads');
   await makeDirectories(downloads);
-  const wanted = offer.files.map((file) => ({ file, request: buildDownload(file, name, downloads, FILE_BYTES_MAX) }));
-  const paths = wanted.map(({ request }) => heldBy(request));
+  const downloadsOfFiles = offer.files.map((file) => ({
+    file,
+    request: buildDownload(file, name, downloads, FILE_BYTES_MAX),
+  }));
+  const paths = downloadsOfFiles.map(({ request }) => getLockPath(request));
   const lock = holdFiles(paths, name);
   try {
     const unpacked = new Map<string, LoaderFile>();
     let bytes = 0;
-    for (const { file, request } of wanted) {
+    for (const { file, request } of downloadsOfFiles) {
       await options.downloads.fetch(request, options);
       const data = await readFile(join(downloads, request.name));
       const members =
         file.isArchive === true ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
-      bytes += members.reduce((sum, part) => sum + part.data.length, 0);
+      bytes += members.reduce((sum, member) => sum + member.data.length, 0);
       if (bytes > LOADER_BYTES_MAX)
         throw new RackError(
           'bad-argument',
           `${name} was not imported: it has more than ${counted(LOADER_BYTES_MAX, 'byte')}`,
         );
-      for (const part of members) {
-        if (part.name === MANIFEST)
+      for (const member of members) {
+        if (member.name === MANIFEST)
           throw new RackError('bad-argument', `${name} was not imported: no file of it may be named ${MANIFEST}`);
-        if (unpacked.get(part.name)?.data.equals(part.data) === false)
-          throw new RackError('bad-argument', `${name} was not imported: two files named ${part.name} differ`);
-        unpacked.set(part.name, part);
+        if (unpacked.get(member.name)?.data.equals(member.data) === false)
+          throw new RackError('bad-argument', `${name} was not imported: two files named ${member.name} differ`);
+        unpacked.set(member.name, member);
       }
     }
     const files = [...unpacked.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const { source, title, label, serial } = offer;
-    const published = files.map(describeFile);
+    const publishedFiles = files.map(describeFile);
     const isBundled = options.bundle === undefined ? {} : { isBundled: true };
     const facts = { source, title, label, serial, fetched: digests, ...isBundled };
-    const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files: published });
-    assertReadable(name, manifest);
-    await publishDirectory(directory, [...files, manifest], replaceable(tree));
-    for (const { request } of wanted) await removeDownload(request);
-    const made = await findPart(directory, digests);
-    if (made === undefined)
+    const manifest = encodeManifest({ schema: 1, ...facts, packages: [], files: publishedFiles });
+    assertReadableManifest(name, manifest);
+    await publishDirectory(directory, [...files, manifest], createReplacementCheck(tree));
+    for (const { request } of downloadsOfFiles) await removeDownload(request);
+    const importedPart = await findPart(directory, digests);
+    if (importedPart === undefined)
       throw new RackError('not-found', `${name} was removed while it was imported: import it again`);
-    return { directory, ...made, added: true };
+    return { directory, ...importedPart, added: true };
   } finally {
     lock.release();
   }

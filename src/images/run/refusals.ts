@@ -1,7 +1,7 @@
 // Remembers the files whose content was refused, so that no import downloads them again.
 //
 // 1. A refusal lasts until `sweepDownloads` removes it (left-downloads.ts), or the image is deleted.
-// 2. It counts only for the same version of Rackboot: another may accept the file.
+// 2. A refusal counts only for the same version of Rackboot, because another version may accept the file.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { osErrorCode } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
 import type { DownloadRequest } from '../download/request.ts';
 
-const REMEMBERED =
+const REFUSAL_NOTE =
   'an earlier import found this; the file is not downloaded again for two weeks, or until the image is deleted';
 
 const recordShape = z.object({
@@ -25,20 +25,23 @@ const recordShape = z.object({
 
 type RefusedFile = Pick<DownloadRequest, 'directory' | 'name'>;
 
-const refusalPath = ({ directory, name }: RefusedFile): string => join(directory, `${name}.refused`);
+const getRefusalPath = ({ directory, name }: RefusedFile): string => join(directory, `${name}.refused`);
 
 /** Remembers a refused file. @throws the system's error */
-export async function noteRefusal(file: RefusedFile, refusal: Omit<z.output<typeof recordShape>, 'by'>): Promise<void> {
-  const path = refusalPath(file);
+export async function recordRefusal(
+  file: RefusedFile,
+  refusal: Omit<z.output<typeof recordShape>, 'by'>,
+): Promise<void> {
+  const path = getRefusalPath(file);
   const text = `${JSON.stringify({ ...refusal, by: readVersion() })}\n`;
   await replaceFile(path, `${path}.new`, () => text, 0o644);
 }
 
-/** @returns the earlier refusal of this version for this use; undefined: none. */
-export function readRefusal(file: RefusedFile, as: string): string | undefined {
+/** Reads the earlier refusal of this version for a use. Undefined if there is none. */
+export function readRefusal(file: RefusedFile, use: string): string | undefined {
   try {
-    const refusal = recordShape.safeParse(parseJson(readFileSync(refusalPath(file), 'utf8'))).data;
-    return refusal?.as === as && refusal.by === readVersion() ? `${refusal.why} (${REMEMBERED})` : undefined;
+    const refusal = recordShape.safeParse(parseJson(readFileSync(getRefusalPath(file), 'utf8'))).data;
+    return refusal?.as === use && refusal.by === readVersion() ? `${refusal.why} (${REFUSAL_NOTE})` : undefined;
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -1,34 +1,35 @@
-// Reads the file of a system's root: is it whole, is it a system, and has it what a deployment needs?
+// Reads the file of a system's root. Checks that it is complete and the root of a system, and what
+// it has that a deployment needs.
 //
-//   squashfs ─▶ as long as its superblock says?
+//   squashfs ─▶ as long as its superblock states?
 //   archive ─▶ to its end: etc/ and usr/? the kernel, GRUB and cloud-init, by the names of its members
 //   image in gzip ─▶ to its end: ext4?
 //
 // Sources: squashfs 4.0 and ext4, their superblocks; `agent/system.sh`, which unpacks these files,
-// for the places of kernel and boot loader.
+// for the paths of kernel and boot loader.
 //
 // 1. Nothing is unpacked: names are only compared, and one piece is in memory.
-// 2. Nothing is said about the system in a squashfs or an image.
+// 2. The system in a squashfs or an image is not inspected.
 
 import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { ImageBytes } from '../content/disk-image.ts';
 import { describeDamage } from '../content/image-copy.ts';
 import { beginExpansion, recogniseCompression } from '../content/image-expansion.ts';
 import { readImagePieces } from '../content/image-file.ts';
-import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../content/packed-tar.ts';
+import { expandedBytesMax, isTar, listTar, NotTarFault, TarFault } from '../content/packed-tar.ts';
 import type { RootFormat } from '../store/stored-system.ts';
 
 export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
-/** So many bytes of a root show its format. */
+/** The first bytes of a root that show its format. */
 export const ROOT_HEAD_BYTES = 512;
 /** A root needs EXPANSION times its packed size, plus SPARE_BYTES to work in. */
 const EXPANSION = 4;
 const SPARE_BYTES = 512 * 1024 * 1024;
 
-/** The disk space that a root needs, an estimate in bytes. */
-export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + SPARE_BYTES;
+/** Estimates the disk space that a root needs, in bytes. */
+export const estimateRootDiskBytes = (bytes: number): number => EXPANSION * bytes + SPARE_BYTES;
 
-/** @param bytes its first ROOT_HEAD_BYTES */
+/** True if a file begins like a root of this format. @param bytes its first ROOT_HEAD_BYTES */
 export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
   if (format === 'squashfs') return Buffer.from(bytes).toString('latin1', 0, 4) === 'hsqs';
   const compression = recogniseCompression(bytes);
@@ -44,8 +45,7 @@ export interface RootFacts {
 }
 
 /**
- * Thrown for content that is not the root of a system, or not whole. The cause is a failed
- * expansion.
+ * Thrown for content that is not the root of a system, or is incomplete. A failed expansion is the cause.
  */
 export class RootFault extends Error {
   readonly why: string;
@@ -58,14 +58,14 @@ export class RootFault extends Error {
 }
 
 /**
- * @returns undefined: nothing is known of the system
+ * Inspects a root. @returns the findings. Undefined if nothing is known of the system
  * @throws RootFault; RackError `tool-missing` without the program that expands it; the system's error
  */
 export async function inspectRoot(bytes: ImageBytes, format: RootFormat): Promise<RootFacts | undefined> {
   const head = copyBytes(await bytes.read(0, ROOT_HEAD_BYTES));
   if (!isRoot(format, head)) throw new RootFault(`it does not begin like ${format}`);
   if (format === 'squashfs') {
-    if (squashfsBytes(head) > bytes.bytes) throw new RootFault('the squashfs was cut short', 'copy it again');
+    if (readSquashfsBytes(head) > bytes.bytes) throw new RootFault('the squashfs was cut short', 'copy it again');
     return undefined;
   }
   try {
@@ -73,7 +73,7 @@ export async function inspectRoot(bytes: ImageBytes, format: RootFormat): Promis
     await checkImage(bytes);
     return undefined;
   } catch (error) {
-    if (error instanceof NoTar) throw new RootFault('it is not a tar archive', undefined, { cause: error });
+    if (error instanceof NotTarFault) throw new RootFault('it is not a tar archive', undefined, { cause: error });
     if (error instanceof TarFault) throw new RootFault(error.message, undefined, { cause: error });
     const damage = describeDamage(error);
     if (damage !== undefined) throw new RootFault(damage.why, damage.remedy, { cause: error });
@@ -81,7 +81,7 @@ export async function inspectRoot(bytes: ImageBytes, format: RootFormat): Promis
   }
 }
 
-/** @param hasOwnStart kernel and initrd came with the root */
+/** Describes the findings for people. @param hasOwnStart true if kernel and initrd came with the root */
 export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
   const kernel = facts.hasKernel || hasOwnStart ? [] : ['no kernel in /boot'];
   const missing = [...kernel, ...(facts.hasBootLoader ? [] : ['no boot loader (GRUB)'])];
@@ -93,11 +93,10 @@ export function describeRoot(facts: RootFacts, hasOwnStart: boolean): string {
   return `${start}; ${init}`;
 }
 
-/** The kernels as `choose_kernel` of the agent finds them. */
+/** Matches kernels, as `choose_kernel` of the agent finds them. */
 const KERNEL = /^boot\/(?:vmlinuz|vmlinux|Image)-[^/]+$/;
 /**
- * GRUB as `has_grub` and `copy_signed` of the agent find it: a program with modules, or signed
- * files.
+ * Match GRUB, as `has_grub` and `copy_signed` of the agent find it: a program with modules, or signed files.
  */
 const GRUB_PROGRAM = /^(?:usr\/)?sbin\/grub2?-install$/;
 const GRUB_MODULES = /^usr\/lib\/grub\/[^/]+-(?:pc|efi)(?:\/|$)/;
@@ -106,36 +105,36 @@ const SIGNED_GRUB = /^usr\/lib\/grub\/[^/]+-signed\/grub[a-z0-9]+\.efi\.signed$/
 const CLOUD_INIT = /(?:^|\/)cloud-init-local\.service$|^usr\/bin\/cloud-init$/;
 
 async function inspectArchive(bytes: ImageBytes): Promise<RootFacts> {
-  const tops = new Set<string>();
-  const present = new Set<RegExp>();
+  const topDirectories = new Set<string>();
+  const matched = new Set<RegExp>();
   await listTar(bytes, ({ name, isFile }) => {
-    const [top = '', second] = name.split('/', 2);
-    if ((top === 'etc' || top === 'usr') && (second !== undefined || !isFile)) tops.add(top);
+    const [topName = '', second] = name.split('/', 2);
+    if ((topName === 'etc' || topName === 'usr') && (second !== undefined || !isFile)) topDirectories.add(topName);
     for (const pattern of [KERNEL, GRUB_PROGRAM, GRUB_MODULES, SHIM, SIGNED_GRUB, CLOUD_INIT])
-      if (pattern.test(name)) present.add(pattern);
+      if (pattern.test(name)) matched.add(pattern);
   });
-  if (tops.size < 2) {
+  if (topDirectories.size < 2) {
     const remedy =
       'pack the whole system from its own top, tar --xattrs --numeric-owner -C DIRECTORY -czf root.tar.gz .';
     throw new RootFault('its archive has no etc/ and usr/, so it is not the root of a system', remedy);
   }
-  const hasBoth = (pattern: RegExp, other: RegExp): boolean => present.has(pattern) && present.has(other);
+  const hasBoth = (pattern: RegExp, other: RegExp): boolean => matched.has(pattern) && matched.has(other);
   return {
-    hasKernel: present.has(KERNEL),
+    hasKernel: matched.has(KERNEL),
     hasBootLoader: hasBoth(GRUB_PROGRAM, GRUB_MODULES) || hasBoth(SHIM, SIGNED_GRUB),
-    hasCloudInit: present.has(CLOUD_INIT),
+    hasCloudInit: matched.has(CLOUD_INIT),
   };
 }
 
-const EXT_AT = 1080;
+const EXT_MAGIC_OFFSET = 1080;
 const EXT_MAGIC = 0xef53;
 
 async function checkImage(bytes: ImageBytes): Promise<void> {
   const bytesMax = expandedBytesMax(bytes);
-  const start = Buffer.alloc(EXT_AT + 2);
+  const head = Buffer.alloc(EXT_MAGIC_OFFSET + 2);
   let length = 0;
   const expansion = beginExpansion('gzip', async (piece) => {
-    if (length < start.length) start.set(viewBytes(piece, 0, Math.min(piece.length, start.length - length)), length);
+    if (length < head.length) head.set(viewBytes(piece, 0, Math.min(piece.length, head.length - length)), length);
     length += piece.length;
     if (length > bytesMax) throw new RootFault(`it expands to more than ${bytesMax} bytes, unlike any system`);
   });
@@ -145,15 +144,17 @@ async function checkImage(bytes: ImageBytes): Promise<void> {
   } finally {
     expansion.close();
   }
-  if (start.readUInt16LE(EXT_AT) !== EXT_MAGIC)
+  if (head.readUInt16LE(EXT_MAGIC_OFFSET) !== EXT_MAGIC)
     throw new RootFault('it is not the image of an ext4 file system, so a machine could not open it');
 }
 
 /** The offset of the size in a superblock, 64 bits. */
-const SIZE_AT = 40;
+const SIZE_OFFSET = 40;
 
-/** The size that a squashfs states; more than any file has if the superblock is incomplete. */
-function squashfsBytes(head: Uint8Array): number {
-  const superblock = Buffer.from(viewBytes(head, 0, SIZE_AT + 8));
-  return superblock.length < SIZE_AT + 8 ? Number.POSITIVE_INFINITY : Number(superblock.readBigUInt64LE(SIZE_AT));
+/** Reads the size that a squashfs states. Infinite if the superblock is incomplete. */
+function readSquashfsBytes(head: Uint8Array): number {
+  const superblock = Buffer.from(viewBytes(head, 0, SIZE_OFFSET + 8));
+  return superblock.length < SIZE_OFFSET + 8
+    ? Number.POSITIVE_INFINITY
+    : Number(superblock.readBigUInt64LE(SIZE_OFFSET));
 }

@@ -4,9 +4,10 @@
 //   each file ─▶ in the store? ─▶ hold, download and verify ─▶ move into the store ─▶ manifest ─▶ boot tree ─▶ remove older images
 //
 // 1. A system becomes visible only when all its files are in the store. Systems of one stream share
-//    files: the import that holds a file downloads it, and each that finds it verifies it again.
+//    files: the import that has locked a file downloads it, and every import that finds it in the
+//    store verifies it again.
 // 2. A root that is incomplete, or not of a system, is refused (root-check.ts), and remembered (refusals.ts).
-// 3. Its progress is that of all its files, including those already in the store.
+// 3. The progress counts all files of the system, including those already in the store.
 
 import { chmod, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,22 +24,22 @@ import { holdFiles } from '../store/held-files.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../store/image-store.ts';
 import { makeDirectories } from '../store/publication.ts';
 import { judgeBlob, replaceBlob } from '../store/stored-blob.ts';
-import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../store/stored-system.ts';
-import { checkSystemPlace, refreshTree } from '../store/system-tree.ts';
-import { buildDownload, heldBy, type ImportOptions } from './file-fetch.ts';
+import { filterSubarches, judgeSystemName, type RootFormat, type SystemFile } from '../store/stored-system.ts';
+import { checkLinkPaths, refreshTree } from '../store/system-tree.ts';
+import { buildDownload, getLockPath, type ImportOptions } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
-import { noteRefusal, readRefusal } from './refusals.ts';
+import { readRefusal, recordRefusal } from './refusals.ts';
 import {
+  estimateRootDiskBytes,
   inspectRoot,
   isRoot,
   ROOT_BYTES_MAX,
   ROOT_HEAD_BYTES,
   type RootFacts,
   RootFault,
-  rootDiskBytes,
 } from './root-check.ts';
 
-/** The largest kernel, initrd or manifest; the initrd of Ubuntu 22.04 has 116 MB. */
+/** The largest kernel, initrd or manifest. The initrd of Ubuntu 22.04 has 116 MB. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 
 /**
@@ -54,39 +55,41 @@ export async function importSystem(
 ): Promise<{ readonly image: StoredImage; readonly added: boolean; readonly root: RootFacts | undefined }> {
   const { tree, nowMs, bundle } = options;
   const { os, release, architecture, subarchitecture, label, title, source } = offer;
-  const [{ digest, name: rootName }, ...further] = offer.files;
+  const [{ digest, name: rootName }, ...otherFiles] = offer.files;
   const name = { os, release, architecture, subarchitecture, label, serial: offer.serial };
-  const wrong = judgeImageName(name) ?? judgeSystemName(os);
-  if (wrong !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${wrong}`);
-  const from = bundle === undefined ? { origin: { source, ...digest } } : { bundle };
-  const files = further.map((file) => ({ name: file.name, sha256: file.digest.hex }));
+  const problem = judgeImageName(name) ?? judgeSystemName(os);
+  if (problem !== undefined) throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${problem}`);
+  const provenance = bundle === undefined ? { origin: { source, ...digest } } : { bundle };
+  const files = otherFiles.map((file) => ({ name: file.name, sha256: file.digest.hex }));
   const { images } = readImages(tree);
   const present = images.find((image) => isSameSystem(image, name, digest.hex, files));
-  // The facts of an image without an origin, as in a bundle, are not trusted: its files are
-  // verified, and its manifest is replaced.
+  // An image without an origin, such as one of a bundle, is not trusted. Its files are verified,
+  // and its manifest is replaced.
   if (present !== undefined && (present.origin ?? bundle) !== undefined && hasBlob(tree, present)) {
     await refreshTree(tree, [present]);
     return { image: present, added: false, root: undefined };
   }
-  const serialAmong = (stored: readonly StoredImage[]): string => {
-    const others = stored.filter((image) => isSameName(image, name) && !isSameSystem(image, name, digest.hex, files));
-    return present?.serial ?? serialFor(offer, { tree, nowMs, name, ...from }, others);
+  const chooseSerialAmong = (stored: readonly StoredImage[]): string => {
+    const otherSystems = stored.filter(
+      (image) => isSameName(image, name) && !isSameSystem(image, name, digest.hex, files),
+    );
+    return present?.serial ?? chooseSerialForOffer(offer, { tree, nowMs, name, ...provenance }, otherSystems);
   };
-  // A serial that is taken costs no download.
-  serialAmong(images);
+  // A serial that is already taken is found before anything is downloaded.
+  chooseSerialAmong(images);
   checkImageCount(tree, name);
-  checkSystemPlace(tree, { ...name, system });
+  checkLinkPaths(tree, { ...name, system });
   await makeDirectories(ownPlace(tree, '.downloads'));
-  const root = buildWantedRoot(offer, system, options);
-  const others = further.map((file) => buildWantedFile(file, offerName(offer), tree));
+  const root = buildRootImport(offer, system, options);
+  const startFiles = otherFiles.map((file) => buildFileImport(file, offerName(offer), tree));
   const progress = new FilesProgress(sumOfferBytes(offer));
-  for (const file of [...others, root]) {
-    const bytes = storedBytes(file, tree);
-    if (bytes !== undefined) progress.present(file.name, bytes);
+  for (const file of [...startFiles, root]) {
+    const bytes = measureStoredFile(file, tree);
+    if (bytes !== undefined) progress.addPresent(file.name, bytes);
   }
-  const stored: SystemFile[] = [];
-  for (const file of others) {
-    stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, options, progress) });
+  const storedFiles: SystemFile[] = [];
+  for (const file of startFiles) {
+    storedFiles.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, options, progress) });
   }
   const rootBytes = await storeFile(root, options, progress);
   const withoutSerial: Omit<StoredImage, 'serial'> = {
@@ -95,25 +98,25 @@ export async function importSystem(
     sha256: digest.hex,
     bytes: rootBytes,
     format: root.format,
-    diskBytes: rootDiskBytes(rootBytes),
+    diskBytes: estimateRootDiskBytes(rootBytes),
     partitionTable: 'none',
     system: {
       subarch: system.subarch,
-      subarches: subarchesIn(offer.subarches ?? [system.subarch]),
+      subarches: filterSubarches(offer.subarches ?? [system.subarch]),
       rootName,
-      files: stored,
+      files: storedFiles,
     },
-    ...from,
+    ...provenance,
   };
-  const image = await publishImage(tree, (stored) => ({ ...withoutSerial, serial: serialAmong(stored) }));
+  const image = await publishImage(tree, (stored) => ({ ...withoutSerial, serial: chooseSerialAmong(stored) }));
   await refreshTree(tree, [image]);
   return { image, added: true, root: root.facts() };
 }
 
-/** As `chooseSerial`, but the error names the offer. */
-function serialFor(offer: ImageOffer, ...wish: Parameters<typeof chooseSerial>): string {
+/** Does the same as `chooseSerial`, but the error names the offer. */
+function chooseSerialForOffer(offer: ImageOffer, ...args: Parameters<typeof chooseSerial>): string {
   try {
-    return chooseSerial(...wish);
+    return chooseSerial(...args);
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     throw new RackError(error.code, `${offerName(offer)} was not imported: ${error.message}`, { cause: error });
@@ -136,28 +139,28 @@ function isSameSystem(
   );
 }
 
-interface WantedFile {
-  /** In the boot tree. */
+interface SystemFileImport {
+  /** The name in the boot tree. */
   readonly name: string;
   readonly digest: Digest;
   readonly request: DownloadRequest;
-  /** In the tree. */
+  /** The path in the tree. */
   readonly path: string;
   /** Throws if the file cannot be used. */
   readonly check?: (downloaded: string) => Promise<void>;
 }
 
-function buildWantedFile(file: OfferedFile, title: string, tree: string): WantedFile {
+function buildFileImport(file: OfferedFile, title: string, tree: string): SystemFileImport {
   const { name, digest } = file;
   const request = buildDownload(file, title, ownPlace(tree, '.downloads'), FILE_BYTES_MAX);
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
-function buildWantedRoot(
+function buildRootImport(
   offer: ImageOffer,
   { kind }: OfferedSystem,
   { tree, isCopy }: ImportOptions,
-): WantedFile & { readonly format: RootFormat; readonly facts: () => RootFacts | undefined } {
+): SystemFileImport & { readonly format: RootFormat; readonly facts: () => RootFacts | undefined } {
   const format: RootFormat = kind === 'squashfs' ? 'squashfs' : kind === 'root-image' ? 'root.gz' : 'root.tar';
   const [file] = offer.files;
   const { name: rootName, digest } = file;
@@ -167,56 +170,60 @@ function buildWantedRoot(
   };
   const directory = ownPlace(tree, '.downloads');
   const request = buildDownload(file, offerName(offer), directory, ROOT_BYTES_MAX);
-  const refused = readRefusal(request, format);
-  if (refused !== undefined) refuse(refused);
+  const earlierRefusal = readRefusal(request, format);
+  if (earlierRefusal !== undefined) refuse(earlierRefusal);
   let facts: RootFacts | undefined;
   const check = async (downloaded: string): Promise<void> => {
-    if (!isRoot(format, await readHead(downloaded))) return await forget(`its ${rootName} does not begin like one`);
+    if (!isRoot(format, await readHead(downloaded)))
+      return await recordAndRefuse(`its ${rootName} does not begin like one`);
     if (isCopy === true) return;
     const file = await open(downloaded, 'r');
     try {
       facts = await inspectRoot(await bytesOfFile(file, rootName), format);
     } catch (error) {
       if (!(error instanceof RootFault)) throw error;
-      await forget(`its ${rootName} cannot be used: ${error.why}`);
+      await recordAndRefuse(`its ${rootName} cannot be used: ${error.why}`);
     } finally {
       await file.close();
     }
   };
-  const forget = async (why: string): Promise<void> => {
-    await noteRefusal(request, { as: format, why });
+  const recordAndRefuse = async (why: string): Promise<void> => {
+    await recordRefusal(request, { as: format, why });
     await removeDownload(request);
     refuse(why);
   };
   return { name: rootName, digest, request, path: blobPath(digest.hex, format), check, format, facts: () => facts };
 }
 
-function storedBytes({ path, request }: WantedFile, tree: string): number | undefined {
+function measureStoredFile({ path, request }: SystemFileImport, tree: string): number | undefined {
   const stats = seenEntry(join(tree, path));
   const { bytes } = request;
   if (stats?.isFile() !== true || stats.size === 0 || (bytes !== undefined && stats.size !== bytes)) return undefined;
   return stats.size;
 }
 
-/** Holds the file, and downloads it unless the store has its bytes. @returns its size in bytes */
+/** Locks a file, and downloads it unless the store has its bytes. @returns its size in bytes */
 async function storeFile(
-  file: WantedFile,
+  file: SystemFileImport,
   { tree, downloads, signal, onState }: ImportOptions,
   progress: FilesProgress,
 ): Promise<number> {
   const { name, digest, request, path, check } = file;
   const { title } = request;
-  const lock = holdFiles([heldBy(request)], title);
+  const lock = holdFiles([getLockPath(request)], title);
   try {
-    const wanted = { path, sha256: digest.hex };
-    const blob = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });
+    const location = { path, sha256: digest.hex };
+    const blob = await judgeBlob(tree, { ...location, bytes: request.bytes }, { renewsTime: true });
     if (blob.kind === 'whole' && blob.bytes > 0) return blob.bytes;
-    await downloads.fetch(request, { signal, onState: (state) => onState?.(progress.stateOf(name, state), request) });
+    await downloads.fetch(request, {
+      signal,
+      onState: (state) => onState?.(progress.updateState(name, state), request),
+    });
     const downloaded = join(request.directory, request.name);
     await check?.(downloaded);
     await chmod(downloaded, 0o644);
     const { size } = await stat(downloaded);
-    if (size > 0) await replaceBlob(tree, wanted, downloaded, 'rename');
+    if (size > 0) await replaceBlob(tree, location, downloaded, 'rename');
     await removeDownload(request);
     if (size > 0) return size;
     throw new RackError('bad-argument', `${title} was not imported: ${request.urls.join(', ')} is empty`);

@@ -5,18 +5,22 @@
 //
 // Source: sources.list(5) of apt 2.6, "One-Line-Style Format" and "DEB822-Style Format".
 //
-// /etc/apt/sources.list, and the files of /etc/apt/sources.list.d with these endings, are those of this host.
+// The sources of this host are in /etc/apt/sources.list, and in the files of
+// /etc/apt/sources.list.d with these endings.
 //
 // 1. An unreadable line or stanza is skipped: apt itself reports it.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Real files have a few hundred. */
+/** Bound on the characters of a file. Real files have a few hundred. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
 const MIRRORS_MAX = 1000;
 
-/** URLs, each ending in `/`, of binary packages (`deb`, lower case) of the component main. */
+/**
+ * Reads the URLs of mirrors with binary packages (`deb`, lower case) of the component main. Each
+ * ends in `/`.
+ */
 export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly string[] {
   if (text.length > FILE_CHARACTERS_MAX) return [];
   const mirrors = form === 'list' ? readLines(text) : readStanzas(text);
@@ -24,7 +28,7 @@ export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly
 }
 
 /**
- * The first mirror whose path ends with the system's name.
+ * Finds the first mirror whose path ends with the name of the system.
  * @param os `debian`, `ubuntu`
  */
 export const findAptMirror = (mirrors: readonly string[], os: string): string | undefined =>
@@ -32,12 +36,12 @@ export const findAptMirror = (mirrors: readonly string[], os: string): string | 
 
 function readLines(text: string): readonly string[] {
   return text.split('\n').flatMap((line) => {
-    const [written = ''] = line.split('#');
-    const [type, ...rest] = written.trim().split(/\s+/);
+    const [uncommented = ''] = line.split('#');
+    const [type, ...words] = uncommented.trim().split(/\s+/);
     // Options in brackets may contain spaces.
-    const options = rest[0]?.startsWith('[') === true ? rest.findIndex((word) => word.endsWith(']')) + 1 : 0;
-    const [uri = '', , ...components] = rest.slice(options);
-    return type === 'deb' && components.includes('main') ? webMirror(uri) : [];
+    const options = words[0]?.startsWith('[') === true ? words.findIndex((word) => word.endsWith(']')) + 1 : 0;
+    const [uri = '', , ...components] = words.slice(options);
+    return type === 'deb' && components.includes('main') ? parseWebMirror(uri) : [];
   });
 }
 
@@ -46,21 +50,24 @@ function readStanzas(text: string): readonly string[] {
   const stanzas = lines.join('\n').split(/\n[ \t]*\n/);
   return stanzas.flatMap((stanza) => {
     const fields = new Map<string, string>();
-    let last = '';
+    let fieldName = '';
     for (const line of stanza.split('\n')) {
-      const [, name = last, value = line] = /^([A-Za-z-]{1,64}):(.*)$/.exec(line) ?? [];
-      last = name.toLowerCase();
-      fields.set(last, `${fields.get(last) ?? ''} ${value}`);
+      const [, name = fieldName, value = line] = /^([A-Za-z-]{1,64}):(.*)$/.exec(line) ?? [];
+      fieldName = name.toLowerCase();
+      fields.set(fieldName, `${fields.get(fieldName) ?? ''} ${value}`);
     }
-    const words = (name: string): readonly string[] => (fields.get(name) ?? '').trim().split(/\s+/);
-    const isOff = /^(?:no|false|0|off|without|disable)$/i.test(words('enabled')[0] ?? '');
-    if (isOff || !words('types').includes('deb') || !words('components').includes('main')) return [];
-    return words('uris').flatMap(webMirror);
+    const readWords = (name: string): readonly string[] => (fields.get(name) ?? '').trim().split(/\s+/);
+    const isDisabled = /^(?:no|false|0|off|without|disable)$/i.test(readWords('enabled')[0] ?? '');
+    if (isDisabled || !readWords('types').includes('deb') || !readWords('components').includes('main')) return [];
+    return readWords('uris').flatMap(parseWebMirror);
   });
 }
 
-/** The URL of a mirror, ending in `/`; empty unless http or https without query and fragment. */
-function webMirror(uri: string): readonly string[] {
+/**
+ * Parses the URL of a mirror, and lets it end in `/`. Empty unless it is http or https without
+ * query and fragment.
+ */
+function parseWebMirror(uri: string): readonly string[] {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') return [];
   return [url.href.endsWith('/') ? url.href : `${url.href}/`];
@@ -69,7 +76,7 @@ function webMirror(uri: string): readonly string[] {
 const DIRECTORY = '/etc/apt';
 const FILES_MAX = 256;
 
-/** Reads this host's mirrors, those of sources.list first. Unreadable files are skipped. */
+/** Reads this host's mirrors. Mirrors in sources.list come first. Unreadable files are skipped. */
 export function readHostMirrors(directory = DIRECTORY): readonly string[] {
   const parts = tryRead(() => readdirSync(join(directory, 'sources.list.d')), []).toSorted();
   const files = ['sources.list', ...parts.map((name) => join('sources.list.d', name))].slice(0, FILES_MAX);
@@ -83,10 +90,10 @@ export function readHostMirrors(directory = DIRECTORY): readonly string[] {
   });
 }
 
-function tryRead<T>(read: () => T, otherwise: T): T {
+function tryRead<T>(read: () => T, fallback: T): T {
   try {
     return read();
   } catch {
-    return otherwise;
+    return fallback;
   }
 }

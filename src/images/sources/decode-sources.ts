@@ -10,7 +10,7 @@ import { isFields } from '../../ground/fields.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { lineOfValue, parseYamlDocument } from '../../ground/yaml-parser.ts';
 import { COPY_SOURCE } from '../store/image-store.ts';
-import { placeholdersIn } from './placeholders.ts';
+import { listPlaceholders } from './placeholders.ts';
 import type {
   AddedRelease,
   AddedSelection,
@@ -23,21 +23,21 @@ import type {
 import { SIGNED_INDEX, UNSIGNED_INDEX } from './source.ts';
 import { SOURCE_KEYS, type WrittenSource, writtenReleases, writtenSource } from './written-source.ts';
 
-/** What a file has, or all its problems. */
+/** The content of a file, or all its problems. */
 type DecodedSources =
   | {
       readonly ok: true;
       readonly sources: readonly ImageSource[];
       readonly releases: readonly AddedRelease[];
       readonly selections: readonly AddedSelection[];
-      readonly lineOf: LineOf;
+      readonly findLine: FindLine;
     }
-  | { readonly ok: false; readonly problems: readonly SourceProblem[]; readonly lineOf: LineOf };
+  | { readonly ok: false; readonly problems: readonly SourceProblem[]; readonly findLine: FindLine };
 
-/** The line of a place such as `sources[0].name`, from 1; undefined: unknown. */
-export type LineOf = (path: string) => number | undefined;
+/** Finds the line, from 1, of a path such as `sources[0].name`. Undefined if unknown. */
+export type FindLine = (path: string) => number | undefined;
 
-/** The usual places of an index; without a signature there is no clear-signed `.sjson`. */
+/** Bound on the characters of a file. */
 
 /** In characters. */
 const FILE_CHARACTERS_MAX = 1024 * 1024;
@@ -45,7 +45,10 @@ const SOURCES_MAX = 128;
 const PROBLEMS_MAX = 100;
 const YAML_ALIASES_MAX = 100;
 
-/** Decodes the key `selections`, whose form the region knows; undefined: absent. */
+/**
+ * Decodes the key `selections`, whose form only the region knows. Its value is undefined if the key
+ * is absent.
+ */
 type DecodeSelections = (value: unknown, report: Report) => readonly AddedSelection[];
 
 export function decodeSources(text: string, decodeSelections: DecodeSelections): DecodedSources {
@@ -64,20 +67,20 @@ export function decodeSources(text: string, decodeSelections: DecodeSelections):
       report(`sources[${index}].name`, 'racks name the copies of images of their region so: choose another name');
     names.add(name);
   }
-  const { lineOf = () => undefined } = file;
-  if (problems.length > 0) return { ok: false, problems, lineOf };
-  return { ok: true, sources, releases, selections, lineOf };
+  const { findLine: lineOf = () => undefined } = file;
+  if (problems.length > 0) return { ok: false, problems, findLine: lineOf };
+  return { ok: true, sources, releases, selections, findLine: lineOf };
 }
 
-/** Reports a problem of the file. @param path the place: `sources[0].name` */
+/** Reports a problem of the file. @param path of the key, such as `sources[0].name` */
 export type Report = (path: string, message: string) => void;
 
 interface WrittenFile {
   readonly sources?: unknown;
   readonly releases?: unknown;
   readonly selections?: unknown;
-  /** Undefined if the file cannot be read; the problem has been reported then. */
-  readonly lineOf?: LineOf;
+  /** Undefined if the file cannot be read. The problem has then been reported. */
+  readonly findLine?: FindLine;
 }
 
 function readFile(text: string, report: Report): WrittenFile {
@@ -87,14 +90,17 @@ function readFile(text: string, report: Report): WrittenFile {
   }
   const parsed = parseYaml(text, report);
   if (parsed === undefined) return {};
-  const { value, lineOf } = parsed;
+  const { value, findLine: lineOf } = parsed;
   const { sources, releases, selections, ...others } = isFields(value) ? value : {};
   for (const key of Object.keys(others)) report(cleanText(key), 'is not a key of this file; remove it');
-  return { sources, releases, selections, lineOf };
+  return { sources, releases, selections, findLine: lineOf };
 }
 
-/** A file with releases or selections may omit the list. */
-function listSources({ sources, releases, selections, lineOf }: WrittenFile, report: Report): readonly unknown[] {
+/** Lists the values under `sources`. A file with releases or selections may omit them. */
+function listSources(
+  { sources, releases, selections, findLine: lineOf }: WrittenFile,
+  report: Report,
+): readonly unknown[] {
   const hasOthers = releases !== undefined || selections !== undefined;
   if (lineOf === undefined || (sources === undefined && hasOthers)) return [];
   if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
@@ -112,21 +118,21 @@ function decodeReleases(value: unknown, report: Report): readonly AddedRelease[]
   return [];
 }
 
-function parseYaml(text: string, report: Report): { readonly value: unknown; readonly lineOf: LineOf } | undefined {
+function parseYaml(text: string, report: Report): { readonly value: unknown; readonly findLine: FindLine } | undefined {
   const { document, lines, faults } = parseYamlDocument(text);
   for (const { line, message } of faults) report('', `line ${line}: ${message}`);
   if (faults.length > 0) return undefined;
   try {
     const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-    return { value: value ?? {}, lineOf: (path) => lineOfValue({ document, lines }, splitKeyPath(path)) };
+    return { value: value ?? {}, findLine: (path) => lineOfValue({ document, lines }, parseKeyPath(path)) };
   } catch (error) {
     report('', `not usable YAML: ${errorText(error)}`);
     return undefined;
   }
 }
 
-/** A key with a dot is not found: its line is that of the value above it. */
-const splitKeyPath = (path: string): readonly (string | number)[] =>
+/** Parses a path of keys. A key that contains a dot is not found, so its line is that of its parent. */
+const parseKeyPath = (path: string): readonly (string | number)[] =>
   [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([part, index]) => (index === undefined ? part : Number(index)));
 
 function decodeSource(value: unknown, path: string, report: Report): readonly ImageSource[] {
@@ -145,7 +151,7 @@ function decodeSource(value: unknown, path: string, report: Report): readonly Im
   const { url, content_ids: contentIds, ftypes, by_name: isByName } = written;
   const { index = trust.kind === 'signed' ? SIGNED_INDEX : UNSIGNED_INDEX } = written;
   for (const [key, text] of Object.entries({ url, index }))
-    if (placeholdersIn(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
+    if (listPlaceholders(text).length > 0) report(`${path}.${key}`, 'a site with simplestreams has no placeholders');
   if (written.signed?.signature !== undefined)
     report(
       `${path}.signed.signature`,
@@ -171,27 +177,30 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
   const { keyrings = [], key_url: keyUrl, fingerprints } = signed;
   if (keyrings.length === 0 && keyUrl === undefined)
     report(`${path}.signed`, 'names no key: it needs keyrings, or key_url with fingerprints');
-  const ofReleases =
+  const haveAllReleasesFingerprints =
     written.kind === 'files' && written.releases.every((release) => release.fingerprints !== undefined);
-  if (keyUrl !== undefined && fingerprints === undefined && !ofReleases)
+  if (keyUrl !== undefined && fingerprints === undefined && !haveAllReleasesFingerprints)
     report(`${path}.signed.fingerprints`, 'is missing: a key from the network is trusted only by its fingerprint');
   return { kind: 'signed', keyrings, keyUrl, fingerprints };
 }
 
-/** The URL that must be https if unsigned; empty: the mirror of apt, unknown here. */
+/**
+ * Finds the URL that must be https if the source is unsigned. Empty if it is the mirror of apt,
+ * which is unknown here.
+ */
 function findUnsignedUrl(written: WrittenSource): string {
   if (written.kind === 'installer') return written.mirror ?? '';
   return written.kind === 'files' ? written.directory : written.url;
 }
 
 type WrittenInstaller = Extract<WrittenSource, { readonly kind: 'installer' }>;
-type PartOf<Source extends ImageSource> = Omit<Source, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
+type KindFields<Source extends ImageSource> = Omit<Source, 'name' | 'title' | 'os' | 'arches' | 'trust'>;
 
-function decodeInstaller(written: WrittenInstaller, path: string, report: Report): PartOf<InstallerSource> {
+function decodeInstaller(written: WrittenInstaller, path: string, report: Report): KindFields<InstallerSource> {
   const { mirror, default_mirror: defaultMirror, default_ports_mirror: defaultPortsMirror, releases, signed } = written;
   if (signed?.signature !== undefined)
     report(`${path}.signed.signature`, 'package mirrors have their signatures at fixed paths; remove it');
-  if (placeholdersIn(signed?.key_url ?? '').length > 0)
+  if (listPlaceholders(signed?.key_url ?? '').length > 0)
     report(`${path}.signed.key_url`, 'an installer has no placeholders');
   return {
     kind: 'installer',
@@ -204,17 +213,17 @@ function decodeInstaller(written: WrittenInstaller, path: string, report: Report
 
 type WrittenFiles = Extract<WrittenSource, { readonly kind: 'files' }>;
 
-function decodeFiles(written: WrittenFiles, path: string, report: Report): PartOf<FilesSource> {
+function decodeFiles(written: WrittenFiles, path: string, report: Report): KindFields<FilesSource> {
   const { directory, file, checksums, signed } = written;
   const texts = [directory, file, checksums, signed?.signature ?? '', signed?.key_url ?? ''];
-  const needsSerial = texts.some((text) => placeholdersIn(text).includes('serial'));
+  const needsSerial = texts.some((text) => listPlaceholders(text).includes('serial'));
   const names = new Set<string>();
   for (const [index, { name, serial }] of written.releases.entries()) {
-    const at = `${path}.releases[${index}]`;
-    if (names.has(name)) report(`${at}.name`, `another release is named ${name}, too: choose another name`);
+    const releasePath = `${path}.releases[${index}]`;
+    if (names.has(name)) report(`${releasePath}.name`, `another release is named ${name}, too: choose another name`);
     names.add(name);
     if (needsSerial && serial === undefined)
-      report(`${at}.serial`, 'is missing: the source has the placeholder {serial}');
+      report(`${releasePath}.serial`, 'is missing: the source has the placeholder {serial}');
   }
   return {
     kind: 'files',
@@ -229,20 +238,23 @@ function decodeFiles(written: WrittenFiles, path: string, report: Report): PartO
   };
 }
 
-/** Reports an issue of a schema, each unknown key by itself. */
+/** Reports an issue of a schema. Each unknown key is reported by itself. */
 export function reportIssue(
   issue: z.core.$ZodIssue,
   path: string,
   report: Report,
-  known: readonly string[] = SOURCE_KEYS,
+  knownKeys: readonly string[] = SOURCE_KEYS,
 ): void {
-  const at = issue.path.reduce<string>(
+  const issuePath = issue.path.reduce<string>(
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${cleanText(String(part))}`),
     path,
   );
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys)
-      report(`${at}.${cleanText(key)}`, `unknown key; ${nearestHint(key, known)}config/image-sources.yaml shows all`);
-  } else if (issue.code === 'invalid_key') report(at, issue.issues[0]?.message ?? issue.message);
-  else report(at, issue.message);
+      report(
+        `${issuePath}.${cleanText(key)}`,
+        `unknown key; ${nearestHint(key, knownKeys)}config/image-sources.yaml shows all`,
+      );
+  } else if (issue.code === 'invalid_key') report(issuePath, issue.issues[0]?.message ?? issue.message);
+  else report(issuePath, issue.message);
 }

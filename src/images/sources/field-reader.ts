@@ -17,15 +17,15 @@ const NO_FIELDS: Fields = {};
 export class FieldReader {
   #fault: DocumentFault | undefined;
 
-  /** Values read after a fault do not matter. */
+  /** True after a fault. Values read after it do not matter. */
   get isFaulty(): boolean {
     return this.#fault !== undefined;
   }
 
-  /** Only the first fault is recorded. */
+  /** Records a fault. Only the first one is kept. */
   fail(code: DocumentFaultCode, path: string, expected: string, found: unknown): void {
-    const failed = documentFault(code, path, expected, found);
-    if (!failed.ok) this.#fault ??= failed.fault;
+    const decodedFault = documentFault(code, path, expected, found);
+    if (!decodedFault.ok) this.#fault ??= decodedFault.fault;
   }
 
   object(value: unknown, path: string): Fields {
@@ -34,7 +34,10 @@ export class FieldReader {
     return NO_FIELDS;
   }
 
-  /** The members of an object with any keys, even `__proto__`. @param what names them in a fault */
+  /**
+   * Reads the members of an object with any keys, even `__proto__`. @param what names the members
+   * in a fault
+   */
   members(
     fields: Fields,
     key: string,
@@ -42,10 +45,10 @@ export class FieldReader {
     what: string,
     max: number,
   ): readonly (readonly [string, unknown])[] {
-    const at = memberPath(path, key);
-    const members = Object.entries(this.object(own(fields, key), at));
+    const memberPathText = memberPath(path, key);
+    const members = Object.entries(this.object(getOwnMember(fields, key), memberPathText));
     if (members.length <= max) return members;
-    this.fail('too-large', at, `at most ${max} ${what}`, members.length);
+    this.fail('too-large', memberPathText, `at most ${max} ${what}`, members.length);
     return [];
   }
 
@@ -55,9 +58,9 @@ export class FieldReader {
     return text ?? '';
   }
 
-  /** Reads a text like `text`; undefined: absent. */
+  /** Reads a text as `text` does. Undefined if it is absent. */
   optionalText(fields: Fields, key: string, path: string, charactersMax: number): string | undefined {
-    const value = own(fields, key);
+    const value = getOwnMember(fields, key);
     if (value === undefined) return undefined;
     if (typeof value !== 'string') this.fail('wrong-type', memberPath(path, key), 'a text', value);
     else if (value.length <= charactersMax) return value;
@@ -65,25 +68,25 @@ export class FieldReader {
     return undefined;
   }
 
-  /** Reads a list of texts; empty if it is absent. */
+  /** Reads a list of texts. Empty if it is absent. */
   optionalTexts(fields: Fields, key: string, path: string, max: number, charactersMax: number): readonly string[] {
-    const value = own(fields, key);
+    const value = getOwnMember(fields, key);
     if (value === undefined) return [];
     const at = memberPath(path, key);
     if (!Array.isArray(value)) this.fail('wrong-type', at, 'a list of texts', value);
     else if (value.length > max) this.fail('too-large', at, `at most ${max} texts`, value.length);
     else {
-      const other = value.find((each) => typeof each !== 'string' || each.length > charactersMax);
-      if (other === undefined) return value.filter((each) => typeof each === 'string');
-      this.fail('wrong-type', at, `texts of at most ${charactersMax} characters`, other);
+      const invalidItem = value.find((item) => typeof item !== 'string' || item.length > charactersMax);
+      if (invalidItem === undefined) return value.filter((each) => typeof each === 'string');
+      this.fail('wrong-type', at, `texts of at most ${charactersMax} characters`, invalidItem);
     }
     return [];
   }
 
-  done<T>(value: T): DocumentDecoded<T> {
+  finish<T>(value: T): DocumentDecoded<T> {
     return this.#fault === undefined ? documentValue(value) : { ok: false, fault: this.#fault };
   }
 }
 
-/** A member of the object itself, never of its prototype. */
-const own = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined);
+/** Returns a member of the object itself, never of its prototype. */
+const getOwnMember = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined);

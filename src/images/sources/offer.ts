@@ -6,18 +6,24 @@ import type { Digest } from '../download/request.ts';
 import { type ImageName, isSameName, type StoredImage } from '../store/image-store.ts';
 import type { ImageOrigin } from '../store/stored-system.ts';
 
-/** A message lists so many names, and counts the others. */
-export const NAMED_MAX = 8;
+/** The number of names that a message lists. It only counts the others. */
+export const NAMES_SHOWN_MAX = 8;
 
 interface OfferBase extends Omit<ImageName, 'serial'> {
   readonly source: string;
-  /** `Debian 12 (bookworm)`; of a boot loader, the site's name: `grub-efi-signed`. */
+  /**
+   * The title, such as `Debian 12 (bookworm)`. For a boot loader, the site's name, such as
+   * `grub-efi-signed`.
+   */
   readonly title: string;
-  /** `20240131` or `20240131.2`; undefined: the source names none. */
+  /** The serial, such as `20240131` or `20240131.2`. Undefined if the source names none. */
   readonly serial: string | undefined;
   /** `24.04`, `lts`. */
   readonly aliases: readonly string[];
-  /** By the site's names, its own first; undefined: only its own. */
+  /**
+   * Subarchitectures that the offer supports, by the site's names, with its own first. Undefined if
+   * it supports only its own.
+   */
   readonly subarches?: readonly string[] | undefined;
   readonly files: readonly [OfferedFile, ...(readonly OfferedFile[])];
 }
@@ -25,7 +31,7 @@ interface OfferBase extends Omit<ImageName, 'serial'> {
 /** The first file is the disk, or the root of a system, followed by its kernel, initrd … */
 export interface ImageOffer extends OfferBase {
   readonly kind: 'image';
-  /** `2029-05-31`; undefined: unknown. */
+  /** The day on which support ends, such as `2029-05-31`. Undefined if unknown. */
   readonly supportEnds: string | undefined;
   readonly system?: OfferedSystem | undefined;
 }
@@ -36,8 +42,8 @@ export interface OfferedSystem {
 }
 
 /**
- * A boot loader for one architecture. Its system is LOADER; its release is its type: `uefi`, `pxe`,
- * `open-firmware`.
+ * A boot loader for one architecture. Its `os` is LOADER. Its `release` is its type: `uefi`, `pxe`
+ * or `open-firmware`.
  */
 export interface LoaderOffer extends OfferBase {
   readonly kind: 'loader';
@@ -47,11 +53,11 @@ export interface LoaderOffer extends OfferBase {
 export interface InstallerOffer extends OfferBase {
   readonly kind: 'installer';
   readonly base: string;
-  /** Why updates with a perhaps newer installer were left out; undefined: they were not. */
+  /** Why updates with a perhaps newer installer were left out. Undefined if they were not. */
   readonly leftOut?: string | undefined;
-  /** The configuration key of its mirror. */
+  /** The configuration key of the installer's mirror. */
   readonly mirrorKey?: string | undefined;
-  /** From another Rackboot, which has added the drivers. */
+  /** True if another Rackboot offers the installer, which has already added the drivers. */
   readonly isPrebuilt?: boolean | undefined;
 }
 
@@ -63,10 +69,10 @@ export interface OfferedFile {
   readonly name: string;
   readonly url: string;
   readonly mirrors: readonly string[];
-  /** As published; undefined: unknown. */
+  /** The size as published. Undefined if unknown. */
   readonly bytes: number | undefined;
   readonly digest: Digest;
-  /** The files of a boot loader, to be unpacked. */
+  /** True for an archive with the files of a boot loader. */
   readonly isArchive?: boolean | undefined;
 }
 
@@ -85,55 +91,64 @@ export interface Selection {
   readonly labels: readonly string[];
 }
 
-export const isAmong = (texts: readonly string[], wanted: readonly string[]): boolean =>
-  wanted.includes(ANY) || texts.some((text) => wanted.includes(text));
+export const hasAnyOf = (texts: readonly string[], accepted: readonly string[]): boolean =>
+  accepted.includes(ANY) || texts.some((text) => accepted.includes(text));
 
-/** @param image an offer, or an image that is there, of which only the store's names are known */
-export const matches = (
+/**
+ * True if a selection includes an image. @param image an offer, or a stored image, of which only
+ * the store's names are known
+ */
+export const matchesSelection = (
   { os, release, arches, subarches, labels }: Selection,
   image: Omit<ImageName, 'serial'> & Partial<OfferNames>,
 ): boolean =>
-  isAmong([image.os], [os]) &&
-  isAmong([image.release, ...(image.aliases ?? [])], [release]) &&
-  isAmong([image.architecture], arches) &&
-  isAmong([image.subarchitecture, ...(image.subarches ?? [])], subarches) &&
-  isAmong([image.label], labels);
+  hasAnyOf([image.os], [os]) &&
+  hasAnyOf([image.release, ...(image.aliases ?? [])], [release]) &&
+  hasAnyOf([image.architecture], arches) &&
+  hasAnyOf([image.subarchitecture, ...(image.subarches ?? [])], subarches) &&
+  hasAnyOf([image.label], labels);
 
-/** True if a person may mean the offer by this name of the store's or the source's. */
-export const hasSubarchitecture = ({ subarchitecture, subarches }: OfferNames, wanted: string): boolean =>
-  [subarchitecture, subarches?.[0]].includes(wanted);
+/** True if the offer has this subarchitecture, by the store's name or by the source's name. */
+export const hasSubarchitecture = ({ subarchitecture, subarches }: OfferNames, requestedName: string): boolean =>
+  [subarchitecture, subarches?.[0]].includes(requestedName);
 
-/** Stands for all systems, of a source and in a wish. */
+/** Stands for all systems, in a source and in a query. */
 export const ANY = '*';
 
 /** The image that a person requests: `ubuntu/noble`, `debian/12`. */
-export interface OfferWish {
+export interface OfferQuery {
   readonly os: string;
-  /** Its name, version or alias; undefined: all. */
+  /** The name, version or alias of the release. Undefined for all. */
   readonly release: string | undefined;
-  /** Empty: all. */
+  /** The architectures. Empty for all. */
   readonly architectures: readonly string[];
-  /** By the store's name or the source's; undefined: the generic one if there is a choice. */
+  /**
+   * The store's name or the source's name. If undefined, the generic one is preferred where there
+   * is a choice.
+   */
   readonly subarchitecture?: string | undefined;
-  /** The newest version of each product that each of them matches is offered. Default: the newest of all. */
+  /**
+   * For each selection, the newest matching version of each product is offered. By default, the
+   * newest version of all.
+   */
   readonly selections?: readonly Selection[] | undefined;
   /** A further condition. */
-  readonly isWanted?: ((names: OfferNames) => boolean) | undefined;
-  /** Every matching version is offered, newest first. */
+  readonly isAccepted?: ((names: OfferNames) => boolean) | undefined;
+  /** True if every matching version is offered, newest first. */
   readonly isEveryVersion?: boolean | undefined;
 }
 
 export const EVERYTHING: Selection = { os: ANY, release: ANY, arches: [ANY], subarches: [ANY], labels: [ANY] };
 
-/** What an offer must match to be wished: one of these. */
-export const wishConditions = ({
+/** Lists the conditions of a query. An offer must satisfy one of them. */
+export const listQueryConditions = ({
   subarchitecture,
   selections = [EVERYTHING],
-  isWanted,
-}: OfferWish): readonly ((names: OfferNames) => boolean)[] =>
+  isAccepted: isWanted,
+}: OfferQuery): readonly ((names: OfferNames) => boolean)[] =>
   selections.map(
     (selection) => (names) =>
-      matches(selection, names) &&
+      matchesSelection(selection, names) &&
       (subarchitecture === undefined || hasSubarchitecture(names, subarchitecture)) &&
       isWanted?.(names) !== false,
   );
@@ -142,41 +157,45 @@ export const wishConditions = ({
 export interface SourceAnswer {
   readonly source: string;
   readonly offers: readonly Offer[];
-  /** As `ubuntu/noble`, whatever was requested; undefined: unknown. */
+  /** All releases of the source, as `ubuntu/noble`, whatever was requested. Undefined if unknown. */
   readonly releases?: readonly string[] | undefined;
-  /** `source-failed`, with remedies. A failed download has an `DownloadError` as cause. */
+  /** Errors `source-failed`, with remedies. After a failed download, the cause is a `DownloadError`. */
   readonly problems: readonly RackError[];
-  /** Nothing of the source could be read. */
+  /** True if nothing of the source could be read. */
   readonly isUnread?: boolean | undefined;
 }
 
-/** The site of MAAS has some 30. */
+/** Bound on the releases of a source. The site of MAAS has some 30. */
 const RELEASES_MAX = 500;
 
-export const knownReleases = (names: Iterable<string>): readonly string[] => [...new Set(names)].slice(0, RELEASES_MAX);
+export const limitReleases = (names: Iterable<string>): readonly string[] => [...new Set(names)].slice(0, RELEASES_MAX);
 
 /**
- * The most similar release, as `ubuntu/noble`; undefined: none is similar, or the answers have this one.
- * @param os ANY: of any system
+ * Finds the most similar release, as `ubuntu/noble`. Undefined if none is similar, or if the
+ * answers contain the release itself.
+ * @param os ANY for releases of any system
  */
 export function nearestRelease(
   answers: readonly Pick<SourceAnswer, 'releases'>[],
   { os, release }: { readonly os: string; readonly release: string },
 ): string | undefined {
-  const all = answers.flatMap(({ releases = [] }) => releases);
-  const ofSystem = all.filter((name) => os === ANY || name.startsWith(`${os}/`));
-  const byRelease = new Map(ofSystem.map((name) => [name.slice(name.indexOf('/') + 1), name]));
+  const allReleases = answers.flatMap(({ releases = [] }) => releases);
+  const systemReleases = allReleases.filter((name) => os === ANY || name.startsWith(`${os}/`));
+  const byRelease = new Map(systemReleases.map((name) => [name.slice(name.indexOf('/') + 1), name]));
   if (release === ANY || byRelease.has(release)) return undefined;
-  if (byRelease.size === 0) return nearestName(`${os}/${release}`, all);
+  if (byRelease.size === 0) return nearestName(`${os}/${release}`, allReleases);
   return byRelease.get(nearestName(release, [...byRelease.keys()]) ?? '');
 }
 
 /** True if every part of a source failed, and there was one. */
-export const areUnread = (answers: readonly unknown[]): boolean =>
+export const haveAllFailed = (answers: readonly unknown[]): boolean =>
   answers.length > 0 && answers.every((answer) => answer instanceof RackError);
 
-/** Leaves out repeated messages: without an answer, each release has the same problem. */
-export const distinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
+/**
+ * Lists problems without repeated messages. If a site does not answer, each of its releases has the
+ * same problem.
+ */
+export const listDistinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
   ...new Map(
     answers.flatMap((answer) => (answer instanceof RackError ? [[answer.message, answer] as const] : [])),
   ).values(),
@@ -188,7 +207,7 @@ export const pickOffers = <Kind extends Offer['kind']>(
 ): readonly OfferOf<Kind>[] => offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
 
 /**
- * The name for people: `ubuntu/noble/amd64`; `installer/debian/bookworm/amd64`;
+ * Formats the name for people: `ubuntu/noble/amd64`, `installer/debian/bookworm/amd64`, or
  * `bootloader/uefi/amd64`, which is also the directory in the boot tree.
  */
 export const offerName = ({
@@ -208,45 +227,48 @@ const GENERIC = 'generic';
 
 export const listDigests = ({ files }: Offer): readonly string[] => files.map(({ digest }) => digest.hex);
 
-/** The sum of an offer's bytes as published; undefined: unknown. */
+/** Sums the published sizes of an offer's files. Undefined if one is unknown. */
 export const sumOfferBytes = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
 
-/** The sum of sizes; undefined if one is. */
+/** Sums sizes. Undefined if one is undefined. */
 export const sumOfSizes = (sizes: readonly (number | undefined)[]): number | undefined =>
   sizes.reduce((sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes), 0);
 
-/** Differs for offers of different files, also of another kernel with the same root. */
-export function offerContentKey(offer: Offer): string {
-  if (offer.kind !== 'image') return contentOfFiles(listDigests(offer));
+/** Formats a key that differs for offers of different files, even if only the kernel differs. */
+export function formatOfferContentKey(offer: Offer): string {
+  if (offer.kind !== 'image') return formatFilesKey(listDigests(offer));
   const [{ digest }, ...others] = offer.files;
-  return contentKey(
+  return formatContentKey(
     digest,
     others.map((file) => [file.name, file.digest.hex]),
   );
 }
 
-/** The `offerContentKey` of a part with these digests. */
-export const contentOfFiles = (digests: readonly string[]): string => JSON.stringify([...new Set(digests)].sort());
+/** The `formatOfferContentKey` of a part with the given digests. */
+export const formatFilesKey = (digests: readonly string[]): string => JSON.stringify([...new Set(digests)].sort());
 
-/** The `offerContentKey` of an image's offer; undefined: added by hand. */
-export const importedContent = ({ origin, system }: StoredImage): string | undefined =>
+/**
+ * The `formatOfferContentKey` of the offer from which an image was imported. Undefined if it was
+ * added by hand.
+ */
+export const formatImportedContentKey = ({ origin, system }: StoredImage): string | undefined =>
   origin === undefined
     ? undefined
-    : contentKey(
+    : formatContentKey(
         origin,
         system?.files.map(({ name, sha256 }) => [name, sha256]),
       );
 
-const contentKey = (
+const formatContentKey = (
   { algorithm, hex }: Digest | ImageOrigin,
   files: readonly (readonly [name: string, hex: string])[] = [],
-): string => JSON.stringify([algorithm, hex, files.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
+): string => JSON.stringify([algorithm, hex, files.toSorted(([oneName], [other]) => (oneName < other ? -1 : 1))]);
 
 /** True if an image was imported from the offered files, under the offered name. */
 export const isImportedFrom = (image: StoredImage, offer: ImageOffer): boolean =>
   isSameName(image, offer) &&
   (offer.serial === undefined || offer.serial === image.serial) &&
-  importedContent(image) === offerContentKey(offer);
+  formatImportedContentKey(image) === formatOfferContentKey(offer);
 
 /** The first part of an installer's name, and its label in the region. */
 export const INSTALLER = 'installer';
@@ -255,8 +277,8 @@ export const installerNames = (
   names: Pick<OfferNames, 'source' | 'os' | 'release' | 'architecture'>,
 ): Omit<OfferNames, 'subarches'> => ({ ...names, subarchitecture: GENERIC, label: INSTALLER, aliases: [] });
 
-/** Why an installer is not from the updates of its release; undefined: it is. */
-export const leftOutNote = (offer: InstallerOffer): string | undefined =>
+/** Describes why an installer is not from the updates of its release. Undefined if it is from them. */
+export const describeLeftOutUpdates = (offer: InstallerOffer): string | undefined =>
   offer.leftOut === undefined
     ? undefined
     : `${offerName(offer)} is that of ${offer.base} itself, without ${offer.base}-updates, which may have a newer one: ${offer.leftOut}`;
@@ -267,7 +289,7 @@ export const LOADER = 'bootloader';
 /** Files of a boot loader or an installer. */
 export const PART_FILES_MAX = 256;
 
-/** Converts a serial into the store's form; undefined: it has no date. */
+/** Converts a serial into the store's form. Undefined if it has no date. */
 export function storedSerial(serial: string): string | undefined {
   const [, day = '', number] = /(?<!\d)(20\d{6})(?:[._](\d{1,4}))?(?!\d)/.exec(serial) ?? [];
   if (day === '') return undefined;
@@ -275,25 +297,25 @@ export function storedSerial(serial: string): string | undefined {
 }
 
 /**
- * Offers of one thing, the preferred one first. One with another checksum is tried only if no
- * server delivered the one before.
+ * Offers of the same thing, the preferred one first. An offer with another checksum is tried only
+ * if no server delivered the previous one.
  */
 export type Preferred<T> = readonly [T, ...(readonly T[])];
 
 export function joinOffers<T extends Offer>([first, ...others]: Preferred<T>): Preferred<T> {
-  const same = others.filter((offer) => offerContentKey(offer) === offerContentKey(first));
-  const joined = withMirrors(first, same);
-  const [next, ...rest] = others.filter((offer) => !same.includes(offer));
-  return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
+  const sameContent = others.filter((offer) => formatOfferContentKey(offer) === formatOfferContentKey(first));
+  const joinedOffer = addMirrors(first, sameContent);
+  const [nextOffer, ...laterOffers] = others.filter((offer) => !sameContent.includes(offer));
+  return nextOffer === undefined ? [joinedOffer] : [joinedOffer, ...joinOffers([nextOffer, ...laterOffers])];
 }
 
-function withMirrors<T extends Offer>(offer: T, others: readonly Offer[]): T {
+function addMirrors<T extends Offer>(offer: T, others: readonly Offer[]): T {
   const otherFiles = others.flatMap(({ files }) => files);
-  const join = (file: OfferedFile): OfferedFile => {
-    const same = otherFiles.filter(({ digest }) => digest.hex === file.digest.hex);
-    const urls = new Set([...file.mirrors, ...same.flatMap(({ url, mirrors }) => [url, ...mirrors])]);
+  const addFileMirrors = (file: OfferedFile): OfferedFile => {
+    const sameFiles = otherFiles.filter(({ digest }) => digest.hex === file.digest.hex);
+    const urls = new Set([...file.mirrors, ...sameFiles.flatMap(({ url, mirrors }) => [url, ...mirrors])]);
     return { ...file, mirrors: [...urls].filter((url) => url !== file.url) };
   };
   const [first, ...rest] = offer.files;
-  return { ...offer, files: [join(first), ...rest.map(join)] };
+  return { ...offer, files: [addFileMirrors(first), ...rest.map(addFileMirrors)] };
 }

@@ -10,14 +10,14 @@ import { readFileOffers } from './file-offers.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {
   ANY,
-  contentOfFiles,
+  formatFilesKey,
   hasSubarchitecture,
   listDigests,
-  NAMED_MAX,
+  NAMES_SHOWN_MAX,
   nearestRelease,
   type Offer,
   type OfferOf,
-  type OfferWish,
+  type OfferQuery,
   offerName,
   type Preferred,
   pickOffers,
@@ -29,37 +29,43 @@ import type { ImageSource } from './source.ts';
 import { SourceDocuments } from './source-documents.ts';
 import { readStreamOffers } from './stream-offers.ts';
 
-interface AskOptions {
+interface QueryOptions {
   readonly downloads: Downloads;
-  /** Judges signatures when they are verified: a site may sign only when asked. */
+  /**
+   * Gives the time at which a signature is verified: a site may sign only when asked, after the
+   * query began.
+   */
   readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly mirrors: readonly string[];
   readonly configured?: ConfiguredMirrors | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** The boot tree that remembers their documents; undefined: older ones are accepted. */
+  /**
+   * The boot tree that remembers the documents of the sources. If undefined, older documents are
+   * accepted.
+   */
   readonly tree?: string | undefined;
 }
 
 /** Asks all sources concurrently. A failed source becomes a problem in its answer. */
 export const askSources = (
   sources: readonly ImageSource[],
-  wish: OfferWish,
-  options: AskOptions,
-): Promise<readonly SourceAnswer[]> => Promise.all(sources.map((source) => askSource(source, wish, options)));
+  query: OfferQuery,
+  options: QueryOptions,
+): Promise<readonly SourceAnswer[]> => Promise.all(sources.map((source) => askSource(source, query, options)));
 
-/** @throws RackError `cancelled` */
+/** Asks one source. @throws RackError `cancelled` */
 export async function askSource(
   source: ImageSource,
-  wish: OfferWish,
-  { downloads, clock, mirrors, configured = {}, signal, tree }: AskOptions,
+  query: OfferQuery,
+  { downloads, clock, mirrors, configured = {}, signal, tree }: QueryOptions,
 ): Promise<SourceAnswer> {
-  const seen = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
-  const documents = new SourceDocuments(source, downloads, clock, signal, seen);
+  const seenRecords = tree === undefined ? undefined : { tree, nowMs: clock.wallTimeMs() };
+  const documents = new SourceDocuments(source, downloads, clock, signal, seenRecords);
   try {
-    if (source.kind === 'files') return await readFileOffers(source, wish, documents);
+    if (source.kind === 'files') return await readFileOffers(source, query, documents);
     if (source.kind === 'installer')
-      return await readInstallerOffers(source, wish, documents, { clock, mirrors, configured, seen });
-    return await readStreamOffers(source, wish, documents);
+      return await readInstallerOffers(source, query, documents, { clock, mirrors, configured, seen: seenRecords });
+    return await readStreamOffers(source, query, documents);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'source-failed')) throw error;
     return { source: source.name, offers: [], problems: [error], isUnread: true };
@@ -67,14 +73,14 @@ export async function askSource(
 }
 
 /** Finds a source by name or, if none has it, by URL. @throws RackError `not-found` */
-export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
-  const named = sources.filter((source) => source.name === name);
-  if (named.length > 0) return named;
+export function findSourcesByName(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
+  const sourcesByName = sources.filter((source) => source.name === name);
+  if (sourcesByName.length > 0) return sourcesByName;
   const url = name.endsWith('/') ? name : `${name}/`;
-  const at = sources.filter((source) => source.kind === 'simplestreams' && source.url === url);
-  if (at.length > 0) return at;
+  const sourcesByUrl = sources.filter((source) => source.kind === 'simplestreams' && source.url === url);
+  if (sourcesByUrl.length > 0) return sourcesByUrl;
   const names = sources.map((source) => source.name);
-  const list = joinNames(names, NAMED_MAX);
+  const list = joinNames(names, NAMES_SHOWN_MAX);
   throw new RackError(
     'not-found',
     `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}the sources are ${list}`,
@@ -82,7 +88,7 @@ export function sourceNamed(sources: readonly ImageSource[], name: string): read
 }
 
 /**
- * The sources that offer a system, or any.
+ * Finds the sources that offer a system, or that may offer any system.
  * @throws RackError `not-found`, with the systems that the sources have
  */
 export function findSourcesOfSystem(sources: readonly ImageSource[], os: string): readonly ImageSource[] {
@@ -92,104 +98,115 @@ export function findSourcesOfSystem(sources: readonly ImageSource[], os: string)
   const hint = nearestHint(os, names);
   throw new RackError(
     'not-found',
-    `no source has ${JSON.stringify(os)}; ${hint}the sources have ${joinNames(names, NAMED_MAX)}`,
+    `no source has ${JSON.stringify(os)}; ${hint}the sources have ${joinNames(names, NAMES_SHOWN_MAX)}`,
   );
 }
 
-const wishedOffers = <Kind extends Offer['kind']>(
+const pickMatchingOffers = <Kind extends Offer['kind']>(
   { offers }: SourceAnswer,
   kind: Kind,
-  { release, subarchitecture: wanted }: OfferWish,
+  { release, subarchitecture: requestedName }: OfferQuery,
 ): readonly OfferOf<Kind>[] =>
   pickOffers(offers, kind).filter(
-    // The type of a boot loader is the wish's release; others may have it as an alias.
+    // The `release` of a query is the type of a boot loader. Other loaders may have it as an alias.
     (offer) =>
-      (kind !== 'loader' || offer.release === release) && (wanted === undefined || hasSubarchitecture(offer, wanted)),
+      (kind !== 'loader' || offer.release === release) &&
+      (requestedName === undefined || hasSubarchitecture(offer, requestedName)),
   );
 
 /** True if a source has what `chooseOffers` chooses from its answer. */
-export const hasOffer = (answer: SourceAnswer, kind: Offer['kind'], wish: OfferWish): boolean =>
-  wishedOffers(answer, kind, wish).length > 0;
+export const hasOffer = (answer: SourceAnswer, kind: Offer['kind'], query: OfferQuery): boolean =>
+  pickMatchingOffers(answer, kind, query).length > 0;
 
 /**
- * The offers of a kind that match a wish with a release and one architecture. Those of the first
- * source that has it come first.
- * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none has it
+ * Chooses the offers of a kind that match a query for a release and one architecture. Offers of the
+ * first source that has a match come first.
+ * @throws RackError `source-failed` if a source had a problem, `not-found` if all answered and none
+ * has a match
  */
 export function chooseOffers<Kind extends Offer['kind']>(
   answers: readonly SourceAnswer[],
   kind: Kind,
-  wish: OfferWish,
+  query: OfferQuery,
 ): Preferred<OfferOf<Kind>> {
-  const offers = answers.flatMap((answer) => wishedOffers(answer, kind, wish));
-  const isFirst = ({ source }: Offer): boolean => source === offers[0]?.source;
-  const own = offers.filter(isFirst);
-  const named = own.filter(({ release }) => release === wish.release);
-  // Several releases have the alias `lts`; the newest is meant.
+  const offers = answers.flatMap((answer) => pickMatchingOffers(answer, kind, query));
+  const isOfFirstSource = ({ source }: Offer): boolean => source === offers[0]?.source;
+  const firstSourceOffers = offers.filter(isOfFirstSource);
+  const offersByRelease = firstSourceOffers.filter(({ release }) => release === query.release);
+  // Several releases have the alias `lts`. The newest is meant.
   const [offer, ...others] = [
-    ...(named.length > 0 ? named : own).toSorted(newestFirst),
-    ...offers.filter((other) => !isFirst(other)).toSorted(newestFirst),
+    ...(offersByRelease.length > 0 ? offersByRelease : firstSourceOffers).toSorted(compareNewestFirst),
+    ...offers.filter((other) => !isOfFirstSource(other)).toSorted(compareNewestFirst),
   ];
-  if (offer === undefined) return refuseAll(answers, wish);
+  if (offer === undefined) return refuseAll(answers, query);
   return [offer, ...others.filter((other) => isSameName(other, offer))];
 }
 
-/** @param lacking what the other sources lack; empty: not said */
-function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
+/** @param absenceText what the other sources lack. Empty to leave it out */
+function refuseProblems(answers: readonly SourceAnswer[], absenceText = ''): void {
   const texts = answers.flatMap(({ problems }) => problems.map(({ message }) => message));
   if (texts.length === 0) return;
-  const more = texts.length - NAMED_MAX;
-  const rest = more > 0 ? [`\`rackboot images check-sources --verbose\` shows ${counted(more, 'other problem')}`] : [];
-  const last = lacking === '' ? [] : [lacking];
-  throw new RackError('source-failed', [...texts.slice(0, NAMED_MAX), ...rest, ...last].join('\n'));
+  const hiddenProblems = texts.length - NAMES_SHOWN_MAX;
+  const hiddenProblemsLine =
+    hiddenProblems > 0
+      ? [`\`rackboot images check-sources --verbose\` shows ${counted(hiddenProblems, 'other problem')}`]
+      : [];
+  const absenceLines = absenceText === '' ? [] : [absenceText];
+  throw new RackError(
+    'source-failed',
+    [...texts.slice(0, NAMES_SHOWN_MAX), ...hiddenProblemsLine, ...absenceLines].join('\n'),
+  );
 }
 
-function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
-  // The name may be wrong, whatever another source's problem.
+function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferQuery): never {
+  // The name may be wrong even if another source had a problem, so both are reported.
   const names = answers.filter(({ problems }) => problems.length === 0).map(({ source }) => source);
-  const request = `${os}/${release} for ${joinNames(architectures, NAMED_MAX)}`;
+  const request = `${os}/${release} for ${joinNames(architectures, NAMES_SHOWN_MAX)}`;
   const nearest = nearestRelease(answers, { os, release });
   const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
   const remedy = `${hint}\`rackboot images available ${os}\` lists all`;
   const have = names.length === 1 ? 'has' : 'have';
-  const lacking = names.length === 0 ? '' : `${joinNames(names, NAMED_MAX)} ${have} no ${request}: ${remedy}`;
-  refuseProblems(answers, lacking);
-  throw new RackError('not-found', lacking);
+  const absenceText = names.length === 0 ? '' : `${joinNames(names, NAMES_SHOWN_MAX)} ${have} no ${request}: ${remedy}`;
+  refuseProblems(answers, absenceText);
+  throw new RackError('not-found', absenceText);
 }
 
 interface LostItem<Kind extends Offer['kind']> extends Omit<ImageName, 'serial'> {
   readonly kind: Kind;
   readonly source: string;
-  /** Undefined: unknown. */
+  /** Undefined if unknown. */
   readonly serial: string | undefined;
   readonly fetched: readonly string[];
 }
 
 /**
- * The offers of its own files at any source, its own first; if there are none, newer offers of its
- * name at its own source: elsewhere the name may mean something else.
+ * Chooses offers that can replace a lost item: offers of the same files at any source, its own
+ * source first. If there are none, newer offers of the same name at its own source, because
+ * elsewhere the name may mean something else.
  * @throws RackError `source-failed` if its own source had a problem, `not-found` if it has no such offer
  */
-export function offersAgain<Kind extends Offer['kind']>(
+export function chooseReplacements<Kind extends Offer['kind']>(
   answers: readonly SourceAnswer[],
   lost: LostItem<Kind>,
 ): Preferred<OfferOf<Kind>> {
   const { kind, source, serial, fetched } = lost;
-  const isOwn = (offer: Offer): boolean => offer.source === source;
-  const named = answers.flatMap(({ offers }) => pickOffers(offers, kind)).filter((offer) => isSameName(offer, lost));
-  const wanted = contentOfFiles(fetched);
-  const [same, ...others] = named
-    .filter((offer) => contentOfFiles(listDigests(offer)) === wanted)
-    .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
-    // The same bytes, whatever day the source names.
+  const isOfOwnSource = (offer: Offer): boolean => offer.source === source;
+  const sameNameOffers = answers
+    .flatMap(({ offers }) => pickOffers(offers, kind))
+    .filter((offer) => isSameName(offer, lost));
+  const contentKey = formatFilesKey(fetched);
+  const [sameContent, ...others] = sameNameOffers
+    .filter((offer) => formatFilesKey(listDigests(offer)) === contentKey)
+    .toSorted((a, b) => Number(isOfOwnSource(b)) - Number(isOfOwnSource(a)))
+    // The bytes are the same, so the serial stays, whatever day the source names.
     .map((offer) => ({ ...offer, serial: serial ?? offer.serial }));
-  if (same !== undefined) return [same, ...others];
+  if (sameContent !== undefined) return [sameContent, ...others];
   const isOlder = (offer: Offer): boolean =>
     offer.serial !== undefined && serial !== undefined && compareSerials(offer.serial, serial) < 0;
-  const [newer, ...more] = named
-    .filter((offer) => isOwn(offer) && !isOlder(offer))
+  const [newerOffer, ...otherNewer] = sameNameOffers
+    .filter((offer) => isOfOwnSource(offer) && !isOlder(offer))
     .toSorted((a, b) => compareSerials(b.serial ?? '', a.serial ?? ''));
-  if (newer !== undefined) return [newer, ...more];
+  if (newerOffer !== undefined) return [newerOffer, ...otherNewer];
   refuseProblems(answers.filter((answer) => answer.source === source));
   const remedy =
     kind === 'image'
@@ -198,9 +215,9 @@ export function offersAgain<Kind extends Offer['kind']>(
   throw new RackError('not-found', `no source has its files, and its source ${source} has no newer ones: ${remedy}`);
 }
 
-const newestFirst = (a: Offer, b: Offer): number =>
-  supportEnd(b).localeCompare(supportEnd(a)) || sortKey(a).localeCompare(sortKey(b));
+const compareNewestFirst = (a: Offer, b: Offer): number =>
+  getSupportEnd(b).localeCompare(getSupportEnd(a)) || buildSortKey(a).localeCompare(buildSortKey(b));
 
-const supportEnd = (offer: Offer): string => (offer.kind === 'image' ? offer.supportEnds : undefined) ?? '';
+const getSupportEnd = (offer: Offer): string => (offer.kind === 'image' ? offer.supportEnds : undefined) ?? '';
 
-const sortKey = (offer: Offer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;
+const buildSortKey = (offer: Offer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;

@@ -12,21 +12,21 @@ import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { asStoreError } from '../store/store-error.ts';
 
 const RSA_BITS = 3072;
-const NAME = 'images-key.asc';
+const KEY_FILE_NAME = 'images-key.asc';
 
 export interface OwnSigner {
   readonly publicKey: string;
   clearSign(text: string): Promise<string>;
-  /** Returns only the signature, armored. */
+  /** Signs a text. Returns only the signature, armored. */
   detach(text: string): Promise<string>;
 }
 
 /**
- * Generates a missing key.
+ * Opens the key, and generates a missing one.
  * @throws RackError `store-broken` if the file is not a private OpenPGP key, `store-unwritable`
  */
 export async function openOwnSigner(stateDir: string): Promise<OwnSigner> {
-  const path = join(stateDir, NAME);
+  const path = join(stateDir, KEY_FILE_NAME);
   const { readPrivateKey, createCleartextMessage, createMessage, sign } = await import('openpgp');
   const armoredKey = readSigningKey(path) ?? (await makeKey(path));
   const key = await readPrivateKey({ armoredKey }).catch((cause: unknown) => {

@@ -4,11 +4,11 @@
 // Sources: the format of simplestreams 0.1; MAAS's products (os, release, arch, subarch, label; a
 // region serves them below images-stream), and its products of boot loaders.
 //
-// 1. A raw image has the type `root-dd.raw`, which MAAS knows. A compressed one has our own,
-//    `root-dd.zst`: nobody mistakes it for a disk.
-// 2. Boot loaders and installers have their own documents, which a host without any does not list.
-//    The types of an installer's files are our own.
-// 3. Only what a reader accepts is described: one problem would put the whole site in doubt.
+// 1. A raw image has the type `root-dd.raw`, which MAAS knows. A compressed image has our own type,
+//    `root-dd.zst`, so that nobody mistakes it for a raw disk.
+// 2. Boot loaders and installers have their own documents. A host that has none does not list these
+//    documents. The types of an installer's files are our own.
+// 3. Only what a reader accepts is described, because after one problem a reader would doubt the whole site.
 
 import {
   blobPath,
@@ -20,18 +20,18 @@ import {
 } from '../store/image-store.ts';
 import type { PublishedFile } from '../store/publication.ts';
 
-const IMAGES = 'io.rackboot:images:download';
-const LOADERS = 'io.rackboot:bootloaders:download';
-const INSTALLERS = 'io.rackboot:installers:download';
+const IMAGES_CONTENT_ID = 'io.rackboot:images:download';
+const LOADERS_CONTENT_ID = 'io.rackboot:bootloaders:download';
+const INSTALLERS_CONTENT_ID = 'io.rackboot:installers:download';
 const DATATYPE = 'image-downloads';
 /** The first part of the names of products. */
-const OWN = 'io.rackboot';
+const OWN_PREFIX = 'io.rackboot';
 const INSTALLER_FILES = ['initrd.gz', 'linux'];
-const DISC = 'installer.iso';
+const DISC_NAME = 'installer.iso';
 
 interface OwnStream {
-  /** Texts by path without extension. Paths inside the texts end in `end`. */
-  readonly documents: (end: 'json' | 'sjson') => ReadonlyMap<string, string>;
+  /** Renders texts by path without extension. Paths inside the texts end in `extension`. */
+  readonly documents: (extension: 'json' | 'sjson') => ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, ImageBlob>;
 }
 
@@ -55,32 +55,40 @@ export function describeStore(
   parts: readonly StreamedPart[] = [],
 ): OwnStream {
   const updated = new Date(nowMs).toUTCString().replace('GMT', '+0000');
-  const offered = parts.filter(isReadable);
-  const ofKind = (kind: StreamedPart['kind']): Products =>
-    Object.fromEntries(offered.filter((part) => part.kind === kind).map(buildProduct));
-  const further = Object.entries({ [LOADERS]: ofKind('loader'), [INSTALLERS]: ofKind('installer') });
-  const all: readonly (readonly [contentId: string, products: Products])[] = [
-    [IMAGES, imageProducts(images)],
-    ...further.filter(([, products]) => Object.keys(products).length > 0),
+  const readableParts = parts.filter(isReadable);
+  const buildProducts = (kind: StreamedPart['kind']): Products =>
+    Object.fromEntries(readableParts.filter((part) => part.kind === kind).map(buildProduct));
+  const partDocuments = Object.entries({
+    [LOADERS_CONTENT_ID]: buildProducts('loader'),
+    [INSTALLERS_CONTENT_ID]: buildProducts('installer'),
+  });
+  const documentsById: readonly (readonly [contentId: string, products: Products])[] = [
+    [IMAGES_CONTENT_ID, buildImageProducts(images)],
+    ...partDocuments.filter(([, products]) => Object.keys(products).length > 0),
   ];
-  const indexOf = (end: string): string => {
-    const entries = all.map(([contentId, products]) => {
-      const entry = { datatype: DATATYPE, format: 'products:1.0', updated, path: `${contentPath(contentId)}.${end}` };
+  const renderIndex = (extension: string): string => {
+    const entries = documentsById.map(([contentId, products]) => {
+      const entry = {
+        datatype: DATATYPE,
+        format: 'products:1.0',
+        updated,
+        path: `${formatContentPath(contentId)}.${extension}`,
+      };
       return [contentId, { ...entry, products: Object.keys(products) }];
     });
     return renderDocument({ format: 'index:1.0', updated, index: Object.fromEntries(entries) });
   };
-  const documents = all.map(([contentId, products]): [string, string] => {
-    const head = { content_id: contentId, datatype: DATATYPE, format: 'products:1.0', updated };
-    return [contentPath(contentId), renderDocument({ ...head, products })];
+  const documents = documentsById.map(([contentId, products]): [string, string] => {
+    const header = { content_id: contentId, datatype: DATATYPE, format: 'products:1.0', updated };
+    return [formatContentPath(contentId), renderDocument({ ...header, products })];
   });
   return {
-    documents: (end) => new Map([['streams/v1/index', indexOf(end)], ...documents]),
+    documents: (end) => new Map([['streams/v1/index', renderIndex(end)], ...documents]),
     files: new Map([
       ...images.flatMap(listBlobs).map((blob): [string, ImageBlob] => [blob.path, blob]),
-      ...offered.flatMap(({ directory, files }) =>
+      ...readableParts.flatMap(({ directory, files }) =>
         files.map(({ name, bytes, sha256 }): [string, ImageBlob] => [
-          streamPartPath(sha256),
+          formatStreamPartPath(sha256),
           { path: `${directory}/${name}`, bytes, sha256 },
         ]),
       ),
@@ -89,29 +97,29 @@ export function describeStore(
 }
 
 /** True for the name of a product that a Rackboot describes. */
-export const isOwnProduct = (product: string): boolean => product.startsWith(`${OWN}:`);
+export const isOwnProduct = (product: string): boolean => product.startsWith(`${OWN_PREFIX}:`);
 
-const contentPath = (contentId: string): string => `streams/v1/${contentId}`;
+const formatContentPath = (contentId: string): string => `streams/v1/${contentId}`;
 
-const streamPartPath = (sha256: string): string => `parts/${sha256}`;
+const formatStreamPartPath = (sha256: string): string => `parts/${sha256}`;
 
-/** False for a name that no import would give, and for an installer with other files. */
+/** False for a name that no import would give, and for an installer with unknown files. */
 const isReadable = (part: StreamedPart): boolean =>
   judgeImageName(part) === undefined &&
   (part.kind === 'loader' ||
     JSON.stringify(
       part.files
         .map(({ name }) => name)
-        .filter((name) => name !== DISC)
+        .filter((name) => name !== DISC_NAME)
         .toSorted(),
     ) === JSON.stringify(INSTALLER_FILES));
 
-function imageProducts(images: readonly StoredImage[]): Products {
+function buildImageProducts(images: readonly StoredImage[]): Products {
   const products: Products = {};
   for (const image of images) {
     const { os, release, architecture: arch, label, serial, title } = image;
     const subarch = image.system?.subarch ?? image.subarchitecture;
-    const name = [OWN, os, release, arch, subarch, label].join(':');
+    const name = [OWN_PREFIX, os, release, arch, subarch, label].join(':');
     const subarches = [...new Set([subarch, image.subarchitecture, ...(image.system?.subarches ?? [])])].join(',');
     products[name] ??= { os, release, version: release, arch, subarch, subarches, label, versions: {} };
     products[name].versions[serial] = { release_title: title, items: buildItems(image) };
@@ -131,19 +139,19 @@ function buildItems({ format, sha256, bytes, system }: StoredImage): object {
   return Object.fromEntries([root, ...others].map((item) => [item.ftype, item]));
 }
 
-/** A boot loader has MAAS's tags; its files are unpacked. */
+/** Builds a product. A boot loader gets MAAS's tags, and its files are not packed. */
 function buildProduct(part: StreamedPart): [name: string, product: Product] {
   const { kind, os, release, architecture: arch, label, serial, title } = part;
   const items = part.files.map(({ name, bytes, sha256 }) => [
     name,
-    { ftype: kind === 'loader' ? 'bootloader' : name, path: streamPartPath(sha256), sha256, size: bytes },
+    { ftype: kind === 'loader' ? 'bootloader' : name, path: formatStreamPartPath(sha256), sha256, size: bytes },
   ]);
   const version = { release_title: title, items: Object.fromEntries(items) };
   const tags =
     kind === 'loader'
       ? { os: title, arch, arches: arch, label, 'bootloader-type': release }
       : { os, release, version: release, arch, subarch: 'generic', subarches: 'generic', label };
-  return [[OWN, kind, os, release, arch, label].join(':'), { ...tags, versions: { [serial]: version } }];
+  return [[OWN_PREFIX, kind, os, release, arch, label].join(':'), { ...tags, versions: { [serial]: version } }];
 }
 
 const renderDocument = (document: unknown): string => `${JSON.stringify(document, undefined, 1)}\n`;

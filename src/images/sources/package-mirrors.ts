@@ -1,5 +1,5 @@
-// Chooses the package mirror for an installer: its source's, else the configured one, else that of
-// this host's apt, else the default of the distribution.
+// Chooses the package mirror for an installer, in this order: the mirror of its source, the
+// configured one, the mirror of this host's apt, the default of the distribution.
 //
 // Source: MAAS's `main_archive` and `ports_archive`, the latter for every Ubuntu architecture
 // except amd64 and i386; sources.list of Ubuntu.
@@ -10,7 +10,7 @@ import type { InstallerSource } from './source.ts';
 /** The configured mirrors. Without one, the mirror of this host's apt is used. */
 export interface ConfiguredMirrors {
   readonly debian?: string | undefined;
-  /** amd64 and i386. */
+  /** The mirror for amd64 and i386. */
   readonly ubuntu?: string | undefined;
   readonly ubuntuPorts?: string | undefined;
 }
@@ -21,7 +21,10 @@ const PORTS = 'ubuntu-ports';
 const hasPorts = (os: string, architecture: string): boolean =>
   os === 'ubuntu' && !MAIN_ARCHITECTURES.has(architecture);
 
-/** The configuration key of the mirror; undefined: the source names its own, or its system has no key. */
+/**
+ * Finds the configuration key of the mirror. Undefined if the source names its own mirror, or its
+ * system has no key.
+ */
 export function findMirrorKey(
   { os, mirror }: Pick<InstallerSource, 'os' | 'mirror'>,
   architecture: string,
@@ -33,20 +36,20 @@ export function findMirrorKey(
 }
 
 /**
- * The URL ends in `/`; undefined: none.
- * @param host the mirrors of this host's apt
+ * Finds a mirror. Its URL ends in `/`. Undefined if there is none.
+ * @param hostMirrors the mirrors of this host's apt
  */
 export function findMirror(
   source: Pick<InstallerSource, 'os' | 'mirror' | 'defaultMirror' | 'defaultPortsMirror'>,
   architecture: string,
   configured: ConfiguredMirrors,
-  host: readonly string[],
+  hostMirrors: readonly string[],
 ): string | undefined {
   const { os, mirror, defaultMirror, defaultPortsMirror } = source;
   if (mirror !== undefined) return mirror;
-  const isPorts = hasPorts(os, architecture);
-  const named = os === 'debian' ? configured.debian : os === 'ubuntu' ? configured.ubuntu : undefined;
-  const own = isPorts ? configured.ubuntuPorts : named;
-  if (own !== undefined) return own.endsWith('/') ? own : `${own}/`;
-  return findAptMirror(host, isPorts ? PORTS : os) ?? (isPorts ? defaultPortsMirror : defaultMirror);
+  const needsPorts = hasPorts(os, architecture);
+  const mainMirror = os === 'debian' ? configured.debian : os === 'ubuntu' ? configured.ubuntu : undefined;
+  const configuredMirror = needsPorts ? configured.ubuntuPorts : mainMirror;
+  if (configuredMirror !== undefined) return configuredMirror.endsWith('/') ? configuredMirror : `${configuredMirror}/`;
+  return findAptMirror(hostMirrors, needsPorts ? PORTS : os) ?? (needsPorts ? defaultPortsMirror : defaultMirror);
 }

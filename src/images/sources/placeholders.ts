@@ -5,17 +5,17 @@ type Placeholder = (typeof PLACEHOLDERS)[number];
 
 const PLACEHOLDER = /\{([^{}]{0,32})\}/g;
 
-/** The names in braces in a text, whether known or not. */
-export const placeholdersIn = (text: string): readonly string[] =>
+/** Lists the names in braces in a text, whether known or not. */
+export const listPlaceholders = (text: string): readonly string[] =>
   [...text.matchAll(PLACEHOLDER)].map(([, name = '']) => name);
 
-/** A placeholder without a value stays. */
+/** Fills in placeholders. A placeholder without a value stays. */
 export function fillPlaceholders(
   text: string,
   values: Readonly<Partial<Record<Placeholder, string | undefined>>>,
 ): string {
-  return text.replace(PLACEHOLDER, (written, name: string) => {
+  return text.replace(PLACEHOLDER, (placeholderText, name: string) => {
     const placeholder = PLACEHOLDERS.find((candidate) => candidate === name);
-    return (placeholder === undefined ? undefined : values[placeholder]) ?? written;
+    return (placeholder === undefined ? undefined : values[placeholder]) ?? placeholderText;
   });
 }

@@ -3,11 +3,11 @@
 //   open ─┬───────────────────────▶ answered
 //         └─ patienceMs ─▶ late ──▶ answered
 //
-// 1. A silent source delays only the images of later sources, and only until it is late. Its answer
-//    counts whenever it comes.
+// 1. A source that does not answer delays only images that later sources have, and only until it is
+//    late. Its answer counts whenever it comes.
 // 2. While no source has the image, all are awaited: documents have their own bounds (download/document.ts).
-// 3. Whoever awaits the image hears of the silent sources after NOTICE_MS, again every REPEAT_MS,
-//    and when it goes on without them.
+// 3. The caller is notified of the silent sources after NOTICE_MS, then every REPEAT_MS, and when
+//    the wait ends without them.
 
 import { type Clock, later } from '../../ground/clock.ts';
 import { sleepUntil } from '../download/sleep-until.ts';
@@ -16,16 +16,16 @@ import type { SourceAnswer } from './offer.ts';
 const NOTICE_MS = 3000;
 const REPEAT_MS = 20_000;
 
-/** `late`: later sources do not wait for it any more. */
-type Answer = SourceAnswer | 'open' | 'late';
+/** With `late`, later sources do not wait for this one any more. */
+type QuestionState = SourceAnswer | 'open' | 'late';
 
-const isHere = (answer: Answer): answer is SourceAnswer => typeof answer === 'object';
+const isAnswered = (answer: QuestionState): answer is SourceAnswer => typeof answer === 'object';
 
 interface QuestionDeps<Source> {
   /** A rejection ends every wait. */
   readonly ask: (source: Source, signal: AbortSignal) => Promise<SourceAnswer>;
   readonly clock: Clock;
-  /** After how long a source is late. */
+  /** The time after which a source is late. */
   readonly patienceMs: number;
   readonly onChange?: () => void;
   readonly onWait?: (sources: readonly Source[]) => void;
@@ -34,10 +34,10 @@ interface QuestionDeps<Source> {
 
 interface Question<Source> {
   readonly source: Source;
-  answer: Answer;
+  answer: QuestionState;
 }
 
-export class Questions<Source> {
+export class SourceQuestions<Source> {
   readonly #deps: QuestionDeps<Source>;
   readonly #questions: readonly Question<Source>[];
   readonly #stop = new AbortController();
@@ -46,20 +46,20 @@ export class Questions<Source> {
 
   constructor(sources: readonly Source[], deps: QuestionDeps<Source>) {
     this.#deps = deps;
-    // A failure after the last wait concerns nobody.
+    // A failure after the last wait is ignored.
     this.#failed.promise.catch(() => undefined);
     this.#questions = sources.map((source) => ({ source, answer: 'open' }));
     for (const question of this.#questions) this.#ask(question);
   }
 
-  /** In the order of the sources. */
-  get answers(): readonly (readonly [Source, Answer])[] {
+  /** The states of all questions, in the order of the sources. */
+  get answers(): readonly (readonly [Source, QuestionState])[] {
     return this.#questions.map(({ source, answer }) => [source, answer]);
   }
 
-  /** The answers that have come, in the order of the sources. */
-  get come(): readonly SourceAnswer[] {
-    return this.#questions.map(({ answer }) => answer).filter(isHere);
+  /** The received answers, in the order of the sources. */
+  get received(): readonly SourceAnswer[] {
+    return this.#questions.map(({ answer }) => answer).filter(isAnswered);
   }
 
   /** True if each source has answered, or is late. */
@@ -68,55 +68,55 @@ export class Questions<Source> {
   }
 
   /** True if no answer can come any more. */
-  get isOver(): boolean {
-    return this.#stop.signal.aborted || this.#questions.every(({ answer }) => isHere(answer));
+  get hasEnded(): boolean {
+    return this.#stop.signal.aborted || this.#questions.every(({ answer }) => isAnswered(answer));
   }
 
   /**
    * Waits for the answers that decide.
-   * @param isHit true if an answer has the image; default: all answers are needed
-   * @returns those that have come, in the order of the sources Rejects as `ask`
+   * @param isHit true if an answer has the image. By default, all answers are needed
+   * @returns the received answers, in the order of the sources. Rejects as `ask`
    */
   async until(isHit: (answer: SourceAnswer) => boolean = () => false): Promise<readonly SourceAnswer[]> {
     const { clock, onWait, onGiveUp } = this.#deps;
-    let noticeAt = later(clock.now(), NOTICE_MS);
+    let noticeTime = later(clock.now(), NOTICE_MS);
     for (;;) {
-      const hit = this.#questions.findIndex(({ answer }) => isHere(answer) && isHit(answer));
-      const earlier = hit < 0 ? this.#questions : this.#questions.slice(0, hit);
-      const silent = earlier.filter(({ answer }) => !isHere(answer));
-      const awaited = silent.filter(({ answer }) => hit < 0 || answer === 'open').map(({ source }) => source);
+      const hitIndex = this.#questions.findIndex(({ answer }) => isAnswered(answer) && isHit(answer));
+      const earlier = hitIndex < 0 ? this.#questions : this.#questions.slice(0, hitIndex);
+      const silent = earlier.filter(({ answer }) => !isAnswered(answer));
+      const awaited = silent.filter(({ answer }) => hitIndex < 0 || answer === 'open').map(({ source }) => source);
       if (awaited.length === 0) {
         if (silent.length > 0) onGiveUp?.(silent.map(({ source }) => source));
-        return this.come;
+        return this.received;
       }
-      if (clock.now() >= noticeAt) {
+      if (clock.now() >= noticeTime) {
         onWait?.(awaited);
-        noticeAt = later(clock.now(), REPEAT_MS);
+        noticeTime = later(clock.now(), REPEAT_MS);
       }
-      const woken = new AbortController();
-      const pause = sleepUntil(noticeAt, clock, woken.signal);
+      const wakeUp = new AbortController();
+      const pause = sleepUntil(noticeTime, clock, wakeUp.signal);
       try {
         await Promise.race([this.#changed.promise, this.#failed.promise, pause]);
       } finally {
-        woken.abort();
+        wakeUp.abort();
       }
     }
   }
 
-  /** Ends the questions that have no answer. */
+  /** Ends the questions that are not answered yet. */
   close(): void {
     this.#stop.abort();
   }
 
   #ask(question: Question<Source>): void {
     const { ask, clock, patienceMs } = this.#deps;
-    const timer = clock.schedule(patienceMs, () => this.#take(question, 'late'));
+    const timer = clock.schedule(patienceMs, () => this.#record(question, 'late'));
     void ask(question.source, this.#stop.signal)
       .finally(() => timer.cancel())
-      .then((answer) => this.#take(question, answer), this.#failed.reject);
+      .then((answer) => this.#record(question, answer), this.#failed.reject);
   }
 
-  #take(question: Question<Source>, answer: Answer): void {
+  #record(question: Question<Source>, answer: QuestionState): void {
     if (this.#stop.signal.aborted) return;
     question.answer = answer;
     this.#changed.resolve();

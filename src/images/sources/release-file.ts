@@ -1,10 +1,11 @@
-// Decodes `Release` or `InRelease` of a Debian repository. With a verified signature, its checksums vouch for
-// `main/installer-amd64/current/images/SHA256SUMS`, and that for the installer's files.
+// Decodes `Release` or `InRelease` of a Debian repository. If its signature is verified, its
+// checksums vouch for `main/installer-amd64/current/images/SHA256SUMS`, whose checksums vouch for
+// the installer's files.
 //
 // Sources: the Debian repository format (wiki.debian.org/DebianRepository/Format), "Release" files;
 // deb822(5).
 //
-// 1. The text is only the signed part (verification.ts): lines of a signature are a fault.
+// 1. The text is only the signed part (verification.ts). Lines of a signature are a fault.
 // 2. A field that appears twice is a fault: no list can replace an earlier one.
 
 import type { Checksum, ChecksumAlgorithm } from './checksum-list.ts';
@@ -13,19 +14,19 @@ import { type DocumentDecoded, documentFault, documentValue } from './document-f
 
 type ReleaseEntry = Checksum & { readonly bytes: number };
 
-/** The fields of a release; empty: it lacks the field. */
+/** The fields of a release. A missing field is empty. */
 export interface ReleaseFile {
   readonly suite: string;
   readonly codename: string;
-  /** Since 1970; undefined: it does not say. */
+  /** The time of the file, since 1970. Undefined if the file does not state it. */
   readonly dateMs: number | undefined;
-  /** Since 1970; undefined: it does not end. */
+  /** The end of its validity, since 1970. Undefined if it does not end. */
   readonly validUntilMs: number | undefined;
-  /** By path below the release's directory; SHA-256 if listed, otherwise MD5. */
+  /** The files by path below the release's directory, with SHA-256 if listed, otherwise with MD5. */
   readonly files: ReadonlyMap<string, ReleaseEntry>;
 }
 
-/** Bounds a file in characters; Debian's have some 250 000. */
+/** Bound on the characters of a file. Debian's have some 250 000. */
 const RELEASE_CHARACTERS_MAX = 8 * 1024 * 1024;
 const FILES_MAX = 50_000;
 /** The lists of a release, the preferred one first. */
@@ -37,7 +38,7 @@ const LISTS: readonly (readonly [field: string, algorithm: ChecksumAlgorithm, di
 interface Field {
   readonly line: number;
   readonly value: string;
-  readonly rest: string[];
+  readonly continuationLines: string[];
 }
 
 export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
@@ -49,33 +50,33 @@ export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
   if (list === undefined) return documentFault('missing', 'SHA256', 'a list of files', undefined);
   const files = decodeFiles(fields.value.get(list[0]), list[1], list[2]);
   if (!files.ok) return files;
-  const value = (name: string): string => fields.value.get(name)?.value ?? '';
+  const readValue = (name: string): string => fields.value.get(name)?.value ?? '';
   return documentValue({
-    suite: value('suite'),
-    codename: value('codename'),
-    dateMs: parseReleaseTime(value('date')),
-    validUntilMs: parseReleaseTime(value('valid-until')),
+    suite: readValue('suite'),
+    codename: readValue('codename'),
+    dateMs: parseReleaseTime(readValue('date')),
+    validUntilMs: parseReleaseTime(readValue('valid-until')),
     files: files.value,
   });
 }
 
 function decodeFields(text: string): DocumentDecoded<ReadonlyMap<string, Field>> {
   const fields = new Map<string, Field>();
-  let last: Field | undefined;
-  for (const [index, written] of text.split('\n').entries()) {
-    const line = written.trimEnd();
-    const place = `line ${index + 1}`;
+  let lastField: Field | undefined;
+  for (const [index, rawLine] of text.split('\n').entries()) {
+    const line = rawLine.trimEnd();
+    const linePath = `line ${index + 1}`;
     if (line === '') continue;
     if (/^[ \t]/.test(line)) {
-      if (last === undefined) return documentFault('not-readable', place, 'a field', line);
-      last.rest.push(line.trimStart());
+      if (lastField === undefined) return documentFault('not-readable', linePath, 'a field', line);
+      lastField.continuationLines.push(line.trimStart());
       continue;
     }
     const [, name, value = ''] = /^([A-Za-z][A-Za-z0-9-]{0,63}):(.*)$/.exec(line) ?? [];
-    if (name === undefined) return documentFault('not-readable', place, 'a field', line);
-    if (fields.has(name.toLowerCase())) return documentFault('bad-value', place, `${name} only once`, line);
-    last = { line: index + 1, value: value.trim(), rest: [] };
-    fields.set(name.toLowerCase(), last);
+    if (name === undefined) return documentFault('not-readable', linePath, 'a field', line);
+    if (fields.has(name.toLowerCase())) return documentFault('bad-value', linePath, `${name} only once`, line);
+    lastField = { line: index + 1, value: value.trim(), continuationLines: [] };
+    fields.set(name.toLowerCase(), lastField);
   }
   return documentValue(fields);
 }
@@ -86,7 +87,7 @@ function decodeFiles(
   digits: number,
 ): DocumentDecoded<ReadonlyMap<string, ReleaseEntry>> {
   const files = new Map<string, ReleaseEntry>();
-  const rest = field?.rest ?? [];
+  const rest = field?.continuationLines ?? [];
   if (rest.length > FILES_MAX)
     return documentFault('too-large', `line ${field?.line}`, `at most ${FILES_MAX} files`, rest.length);
   for (const line of rest) {
@@ -98,7 +99,7 @@ function decodeFiles(
   return documentValue(files);
 }
 
-/** Parses `Sat, 15 Nov 2025 10:22:31 UTC`; undefined: it is not a time. */
+/** Parses a time such as `Sat, 15 Nov 2025 10:22:31 UTC`. Undefined if it is not a time. */
 function parseReleaseTime(text: string): number | undefined {
   const ms = text.length > 64 ? Number.NaN : Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;

@@ -16,21 +16,21 @@ export function compareSerials(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The day of a serial, `2024-04-23`; undefined: it contains none. */
-export function dayOfSerial(serial: string): string | undefined {
+/** Parses the day in a serial, such as `2024-04-23`. Undefined if it contains none. */
+export function parseSerialDay(serial: string): string | undefined {
   const [, year, month = '', day = ''] = /(?<!\d)((?:19|20)\d\d)([01]\d)([0-3]\d)(?!\d)/.exec(serial) ?? [];
   if (year === undefined || month < '01' || month > '12' || day < '01' || day > '31') return undefined;
   return `${year}-${month}-${day}`;
 }
 
 /**
- * The numbers in a serial without leading zeroes, as text: they may be too large for a JavaScript
- * number.
+ * Splits a serial into its numbers, as text without leading zeroes: they may be too large for a
+ * JavaScript number.
  */
 const splitNumbers = (serial: string): readonly string[] =>
   [...serial.matchAll(/\d+/g)].map(([digits]) => digits.replace(/^0+(?=\d)/, ''));
 
-/** A missing number comes first. */
+/** Compares two numbers in text form. A missing number comes first. */
 function compareNumbers(a: string, b: string): number {
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : a > b ? 1 : 0;

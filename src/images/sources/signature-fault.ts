@@ -44,15 +44,15 @@ export type SignatureFaultCode = keyof typeof REASONS;
 export interface SignatureFault {
   readonly code: SignatureFaultCode;
   readonly file: string;
-  /** 16 hexadecimal digits; undefined: unknown, or there is no signature. */
+  /** 16 hexadecimal digits. Undefined if unknown, or if there is no signature. */
   readonly keyId: string | undefined;
-  /** Clean words, perhaps none: `SHA-1`, `at most 65536 bytes`. */
+  /** A clean text such as `SHA-1` or `at most 65536 bytes`. It may be empty. */
   readonly detail: string;
 }
 
 export function describeSignatureFault({ code, file, keyId, detail }: SignatureFault): string {
   const [what, remedy] = REASONS[code];
   const key = keyId === undefined ? [] : [`key ${keyId}`];
-  const more = [...key, ...(detail === '' ? [] : [detail])].join(', ');
-  return `${file}: ${what}${more === '' ? '' : ` (${more})`}; ${remedy}`;
+  const details = [...key, ...(detail === '' ? [] : [detail])].join(', ');
+  return `${file}: ${what}${details === '' ? '' : ` (${details})`}; ${remedy}`;
 }

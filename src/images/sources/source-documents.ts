@@ -3,10 +3,10 @@
 // 1. Every returned document is authenticated: by a signature of one of the source's keys, or by
 //    HTTPS if the source is `unsigned`.
 // 2. A document of at most KEPT_BYTES_MAX is fetched once per run and stays in memory.
-// 3. A document older than one seen at its URL (seen-documents.ts) is refused. A list of checksums
-//    is as old as its signature.
+// 3. A document older than one seen at its URL (seen-documents.ts) is refused. The time of a list
+//    of checksums is that of its signature.
 // 4. All documents of a source together have at most TOTAL_BYTES_MAX.
-// 5. A thread verifies one document at a time: a large one takes ten times its size in memory.
+// 5. A thread verifies one document at a time, because a large document takes ten times its size in memory.
 
 import { createHash } from 'node:crypto';
 import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
@@ -16,32 +16,32 @@ import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { installLine } from '../content/needed-programs.ts';
 import { DownloadError, describeLastFault } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
-import { OneAtATime } from '../store/one-at-a-time.ts';
+import { SequentialQueue } from '../store/one-at-a-time.ts';
 import type { Checksum } from './checksum-list.ts';
 import { type DocumentDecoded, describeDocumentFault } from './document-fault.ts';
 import { Keyring } from './keyring.ts';
-import { noteSeen, type SeenPlace } from './seen-documents.ts';
+import { recordSeen, type SeenRecords } from './seen-documents.ts';
 import { describeSignatureFault } from './signature-fault.ts';
 import type { ImageSource } from './source.ts';
 import { SIGNATURE_BYTES_MAX, verifyClearSigned, verifyDetached } from './verification.ts';
 
-/** In bytes; the decoders of simplestreams have the same bound. */
+/** Bound on a document in bytes. The decoders of simplestreams have the same bound. */
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
-/** The sum for a source; the largest known document has 12 MB. */
+/** Bound on all documents of a source together. The largest known document has 12 MB. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
-/** Larger documents are fetched again for each reader: an index may name a thousand. */
+/** Larger documents are not kept, but fetched again for each reader: an index may name a thousand of them. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 const KEYRING_BYTES_MAX = 4 * 1024 * 1024;
 
-/** The place that a source's keys come from, for one of its releases. */
+/** Where the keys of a source come from, for one of its releases. */
 export interface KeySource {
   readonly keyUrl: string | undefined;
-  /** Undefined: every key of the file. */
+  /** If undefined, every key of the file is accepted. */
   readonly fingerprints: readonly string[] | undefined;
 }
 
-/** The name is a file, a URL, or the settings. */
-interface NamedKeys {
+/** Keys, and the name of their origin: a file, a URL, or the settings. */
+interface KeyFile {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
@@ -54,46 +54,46 @@ interface NamedKeyring {
 /** Authenticated bytes, or text without its clear signature. */
 export type TrustedDocument = Uint8Array | string;
 
-interface DocumentPlace {
+interface DocumentLocation {
   readonly url: string;
-  /** Detached; undefined: the document is clear-signed, or the source unsigned. */
+  /** The URL of a detached signature. Undefined if the document is clear-signed, or the source unsigned. */
   readonly signatureUrl?: string | undefined;
-  /** Undefined: the keys of the source. */
+  /** If undefined, the keys of the source are used. */
   readonly keys?: KeySource | undefined;
   readonly bytesMax?: number | undefined;
 }
 
 export interface SourceDocument {
   readonly content: TrustedDocument;
-  /** When it was signed, in ms since 1970; undefined: HTTPS covers it. */
+  /** When the document was signed, in ms since 1970. Undefined if only HTTPS protects it. */
   readonly signedMs: number | undefined;
-  /** As the server sent them: a second download may bring others. */
+  /** The bytes as the server sent them. A second download may bring other bytes. */
   readonly bytes: Uint8Array;
-  /** Detached; undefined: none. */
+  /** The detached signature. Undefined if there is none. */
   readonly signature: Uint8Array | undefined;
 }
 
-const verifications = new OneAtATime();
+const verifications = new SequentialQueue();
 
 export class SourceDocuments {
   readonly #source: ImageSource;
   readonly #downloads: Downloads;
   readonly #clock: Pick<Clock, 'wallTimeMs'>;
   readonly #signal: AbortSignal | undefined;
-  readonly #seen: SeenPlace | undefined;
+  readonly #seen: SeenRecords | undefined;
   readonly #fetched = new Map<string, Promise<Uint8Array>>();
-  #bytes = 0;
-  /** Undefined: none found or looked for yet. */
-  #ownKeys: NamedKeys | undefined;
+  #totalBytes = 0;
+  /** The keys of a file or of the settings. Undefined if none was found, or none was looked for yet. */
+  #hostKeys: KeyFile | undefined;
   readonly #keyrings = new Map<string, Promise<NamedKeyring>>();
 
-  /** @param seen undefined: older documents are accepted */
+  /** @param seen if undefined, older documents are accepted */
   constructor(
     source: ImageSource,
     downloads: Downloads,
     clock: Pick<Clock, 'wallTimeMs'>,
     signal: AbortSignal | undefined,
-    seen?: SeenPlace,
+    seen?: SeenRecords,
   ) {
     this.#source = source;
     this.#downloads = downloads;
@@ -102,23 +102,23 @@ export class SourceDocuments {
     this.#seen = seen;
   }
 
-  async read({ url, bytesMax = DOCUMENT_BYTES_MAX, ...signed }: DocumentPlace): Promise<SourceDocument> {
-    return this.#verify(await this.#fetch(url, bytesMax), url, signed);
+  async read({ url, bytesMax = DOCUMENT_BYTES_MAX, ...location }: DocumentLocation): Promise<SourceDocument> {
+    return this.#verify(await this.#fetch(url, bytesMax), url, location);
   }
 
-  /** Like `read`; undefined if the server has no such document. */
-  async find(place: DocumentPlace): Promise<SourceDocument | undefined> {
-    const bytes = await this.#fetch(place.url, DOCUMENT_BYTES_MAX).catch((error: unknown) => {
+  /** Reads a document as `read` does. Undefined if the server has no such document. */
+  async find(location: DocumentLocation): Promise<SourceDocument | undefined> {
+    const bytes = await this.#fetch(location.url, DOCUMENT_BYTES_MAX).catch((error: unknown) => {
       if (error instanceof RackError && isAbsence(error.cause)) return undefined;
       throw error;
     });
-    return bytes === undefined ? undefined : this.#verify(bytes, place.url, place);
+    return bytes === undefined ? undefined : this.#verify(bytes, location.url, location);
   }
 
   /** @throws RackError `source-failed` if this host has seen a newer document there. */
   async refuseOlder(url: string, updatedMs: number | undefined): Promise<void> {
-    const older = this.#seen === undefined ? undefined : await noteSeen(this.#seen, url, updatedMs);
-    if (older !== undefined) throw this.failure(`${url}: ${older}`);
+    const refusal = this.#seen === undefined ? undefined : await recordSeen(this.#seen, url, updatedMs);
+    if (refusal !== undefined) throw this.failure(`${url}: ${refusal}`);
   }
 
   async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
@@ -143,28 +143,28 @@ export class SourceDocuments {
   async #verify(
     bytes: Uint8Array,
     url: string,
-    { signatureUrl, keys = this.#place() }: Omit<DocumentPlace, 'url'>,
+    { signatureUrl, keys = this.#getOwnKeySource() }: Omit<DocumentLocation, 'url'>,
   ): Promise<SourceDocument> {
     if (this.#source.trust.kind === 'unsigned')
       return { content: bytes, bytes, signature: undefined, signedMs: undefined };
-    const { name, keyring } = await this.#keyring(keys);
+    const { name, keyring } = await this.#getKeyring(keys);
     const signature = signatureUrl === undefined ? undefined : await this.#fetchSignature(url, signatureUrl);
-    const verified = await verifications.do(async () => {
-      if (this.#signal?.aborted === true) throw cancelled();
+    const verification = await verifications.run(async () => {
+      if (this.#signal?.aborted === true) throw buildCancelledError();
       const request = { file: signatureUrl ?? url, keyring, nowMs: this.#clock.wallTimeMs() };
       return signature === undefined
         ? await verifyClearSigned(bytes, request)
         : await verifyDetached(bytes, signature, request);
     });
-    if (!verified.ok) {
+    if (!verification.ok) {
       const note = keys.fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
-      throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${note}`);
+      throw this.failure(`${describeSignatureFault(verification.fault)}; its keys are in ${name}${note}`);
     }
-    const { madeMs, text = bytes } = verified.value;
+    const { madeMs, text = bytes } = verification.value;
     return { content: text, bytes, signature, signedMs: madeMs };
   }
 
-  #place(): KeySource {
+  #getOwnKeySource(): KeySource {
     const { trust } = this.#source;
     return trust.kind === 'signed' ? trust : { keyUrl: undefined, fingerprints: undefined };
   }
@@ -179,30 +179,30 @@ export class SourceDocuments {
     }
   }
 
-  #keyring(place: KeySource): Promise<NamedKeyring> {
-    const key = JSON.stringify([place.keyUrl, place.fingerprints]);
+  #getKeyring(keySource: KeySource): Promise<NamedKeyring> {
+    const key = JSON.stringify([keySource.keyUrl, keySource.fingerprints]);
     const cached = this.#keyrings.get(key);
     if (cached !== undefined) return cached;
-    const reading = this.#keys(place).then(({ name, bytes }) => ({
+    const pendingKeyring = this.#readKeys(keySource).then(({ name, bytes }) => ({
       name,
-      keyring: new Keyring(bytes, place.fingerprints),
+      keyring: new Keyring(bytes, keySource.fingerprints),
     }));
-    this.#keyrings.set(key, reading);
-    return reading;
+    this.#keyrings.set(key, pendingKeyring);
+    return pendingKeyring;
   }
 
-  async #keys({ keyUrl }: KeySource): Promise<NamedKeys> {
+  async #readKeys({ keyUrl }: KeySource): Promise<KeyFile> {
     const { trust } = this.#source;
-    const [files, stored] = trust.kind === 'signed' ? [trust.keyrings, trust.keys] : [[], undefined];
-    if (stored !== undefined) this.#ownKeys ??= { name: 'the settings of the source', bytes: stored };
-    for (const name of files) this.#ownKeys ??= this.#readKeyring(name);
-    if (this.#ownKeys !== undefined) return this.#ownKeys;
-    if (keyUrl === undefined) throw this.failure(`this host lacks its keys: ${keysRemedy(files)}`);
+    const [files, storedKeys] = trust.kind === 'signed' ? [trust.keyrings, trust.keys] : [[], undefined];
+    if (storedKeys !== undefined) this.#hostKeys ??= { name: 'the settings of the source', bytes: storedKeys };
+    for (const name of files) this.#hostKeys ??= this.#readKeyring(name);
+    if (this.#hostKeys !== undefined) return this.#hostKeys;
+    if (keyUrl === undefined) throw this.failure(`this host lacks its keys: ${describeKeysRemedy(files)}`);
     return { name: keyUrl, bytes: await this.#fetch(keyUrl, KEYRING_BYTES_MAX) };
   }
 
   /** @returns undefined if the file does not exist */
-  #readKeyring(file: string): NamedKeys | undefined {
+  #readKeyring(file: string): KeyFile | undefined {
     try {
       return { name: file, bytes: readRegularBytes(file, KEYRING_BYTES_MAX) };
     } catch (cause) {
@@ -216,7 +216,7 @@ export class SourceDocuments {
   #fetch(url: string, bytesMax: number): Promise<Uint8Array> {
     const pending = this.#fetched.get(url);
     if (pending !== undefined) return pending;
-    const bytes = this.#download(url, bytesMax).then((content) => this.#keep(url, content));
+    const bytes = this.#download(url, bytesMax).then((content) => this.#countAndCache(url, content));
     this.#fetched.set(url, bytes);
     return bytes;
   }
@@ -229,24 +229,24 @@ export class SourceDocuments {
       if (!(error instanceof DownloadError)) throw error;
       throw this.failure(`${url}: ${describeLastFault(error.fault)}`, error);
     }
-    throw cancelled();
+    throw buildCancelledError();
   }
 
-  #keep(url: string, bytes: Uint8Array): Uint8Array {
-    this.#bytes += bytes.length;
-    if (this.#bytes > TOTAL_BYTES_MAX) throw this.failure(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
+  #countAndCache(url: string, bytes: Uint8Array): Uint8Array {
+    this.#totalBytes += bytes.length;
+    if (this.#totalBytes > TOTAL_BYTES_MAX) throw this.failure(`its documents have more than ${TOTAL_BYTES_MAX} bytes`);
     if (bytes.length > KEPT_BYTES_MAX) this.#fetched.delete(url);
     return bytes;
   }
 }
 
-const cancelled = (): RackError => new RackError('cancelled', 'the download was cancelled');
+const buildCancelledError = (): RackError => new RackError('cancelled', 'the download was cancelled');
 
-const PACKAGED = /^\/usr\/share\/keyrings\/(debian-archive-keyring)\.gpg$/;
+const PACKAGED_KEYRING = /^\/usr\/share\/keyrings\/(debian-archive-keyring)\.gpg$/;
 
-/** How a host without any of these files gets one. */
-export function keysRemedy(files: readonly string[]): string {
-  const [name] = files.flatMap((file) => PACKAGED.exec(file)?.slice(1) ?? []);
+/** Describes how a host gets one of these files. */
+export function describeKeysRemedy(files: readonly string[]): string {
+  const [name] = files.flatMap((file) => PACKAGED_KEYRING.exec(file)?.slice(1) ?? []);
   return name === undefined ? `copy ${files.join(' or ')} from a host that has it` : installLine([name]);
 }
 

@@ -1,26 +1,32 @@
 // The sources of images: sites of distributions, or of the operator, that offer images.
 //
-// 1. A source is either signed, or says why it is unsigned.
+// 1. A source is either signed, or states why it is unsigned.
 // 2. A key from the network is accepted only by its fingerprint.
-// 3. An unsigned source is fetched by HTTPS, its only protection.
+// 3. An unsigned source is fetched by HTTPS, which is its only protection.
 
 import type { Selection } from './offer.ts';
 
 export const SIGNED_INDEX = 'streams/v1/index.sjson';
-/** Without a signature there is no `.sjson`, which is clear-signed. */
+/**
+ * The index of an unsigned source. There is no `.sjson` without a signature, because that form is
+ * clear-signed.
+ */
 export const UNSIGNED_INDEX = 'streams/v1/index.json';
 
 /** How a source's files are protected against changes in transit. */
 export type SourceTrust =
   | {
       readonly kind: 'signed';
-      /** On this host; the first that exists is used. */
+      /** Keyring files on this host. The first that exists is used. */
       readonly keyrings: readonly string[];
-      /** Used instead of keyring files; undefined: none. */
+      /** Keys that are used instead of keyring files. Undefined if there are none. */
       readonly keys?: Uint8Array | undefined;
-      /** Has placeholders; used if no file exists; undefined: none. */
+      /** A URL with placeholders, used if no keyring file exists. Undefined if there is none. */
       readonly keyUrl: string | undefined;
-      /** Upper-case hexadecimal; undefined: every key of the file. */
+      /**
+       * Fingerprints of accepted keys, upper-case hexadecimal. If undefined, every key of the file
+       * is accepted.
+       */
       readonly fingerprints: readonly string[] | undefined;
     }
   | {
@@ -32,9 +38,12 @@ interface SourceBase {
   /** Unique: `ubuntu`, `site`. */
   readonly name: string;
   readonly title: string;
-  /** `debian`. `*`: each image of a stream names its own. */
+  /** The system, such as `debian`. With `*`, each image of a stream names its own. */
   readonly os: string;
-  /** Maps our architectures to the site's: `amd64` to `x86_64`; others are not offered. */
+  /**
+   * Maps our architectures to the site's names, such as `amd64` to `x86_64`. Other architectures
+   * are not offered.
+   */
   readonly arches: ReadonlyMap<string, string>;
   readonly trust: SourceTrust;
 }
@@ -44,17 +53,17 @@ export interface StreamSource extends SourceBase {
   readonly kind: 'simplestreams';
   /** Ends in `/`. */
   readonly url: string;
-  /** `.sjson` is clear-signed, `.json` has `.json.gpg`. */
+  /** The path of the index. `.sjson` is clear-signed. `.json` has its signature in `.json.gpg`. */
   readonly index: string;
-  /** Documents of products to read; empty: all. */
+  /** Documents of products to read. If empty, all are read. */
   readonly contentIds: readonly string[];
-  /** Used only when a person names it. */
+  /** True for a source that is used only when a person names it. */
   readonly isByName: boolean;
-  /** Types of image files; empty: all. */
+  /** Types of image files. If empty, all are used. */
   readonly ftypes: readonly string[];
 }
 
-/** A site with all its images, and usual settings but for these. */
+/** Builds a source: a site with all its images, and usual settings except for the given ones. */
 export const streamSource = (
   facts: Pick<StreamSource, 'name' | 'url' | 'trust'> & Partial<StreamSource>,
 ): StreamSource => ({
@@ -72,14 +81,14 @@ export const streamSource = (
 /** A site with plain files and their checksums. `file-offers.ts` replaces its placeholders. */
 export interface FilesSource extends SourceBase {
   readonly kind: 'files';
-  /** The URL of all these files' directory; ends in `/`. */
+  /** The URL of the directory of all the following files. It ends in `/`. */
   readonly directory: string;
-  /** The path of the image; with `*`, the newest match in the list of checksums. */
+  /** The path of the image. With `*`, the newest match in the list of checksums. */
   readonly file: string;
   readonly checksums: string;
-  /** The list describes only this file, under any name. */
+  /** True if the list describes only this file, under any name. */
   readonly isListOfOne: boolean;
-  /** Detached; undefined: the list is clear-signed, or the source unsigned. */
+  /** The path of a detached signature. Undefined if the list is clear-signed, or the source unsigned. */
   readonly signature: string | undefined;
   readonly releases: readonly SourceRelease[];
 }
@@ -87,19 +96,19 @@ export interface FilesSource extends SourceBase {
 export interface SourceRelease {
   /** `bookworm`, `9`. */
   readonly name: string;
-  /** `12`, `9`; without a version, the name. */
+  /** The version, such as `12` or `9`. A release without a version has its name here. */
   readonly version: string;
   readonly title: string;
-  /** Changes in file names with each build; undefined: nothing does. */
+  /** The part of file names that changes with each build. Undefined if nothing changes. */
   readonly serial: string | undefined;
-  /** Undefined: those of the source. */
+  /** If undefined, those of the source are used. */
   readonly fingerprints: readonly string[] | undefined;
 }
 
 /** A package mirror with network installers below `dists/RELEASE/main/installer-ARCH/current/images/`. */
 export interface InstallerSource extends SourceBase {
   readonly kind: 'installer';
-  /** Ends in `/`; undefined: that of this host's apt. */
+  /** The URL, which ends in `/`. If undefined, the mirror of this host's apt is used. */
   readonly mirror: string | undefined;
   /** Used if this host's apt has no mirror for the system. */
   readonly defaultMirror: string | undefined;
@@ -109,11 +118,11 @@ export interface InstallerSource extends SourceBase {
 }
 
 export interface InstallerRelease {
-  /** In the boot tree: `bookworm`, or a name of the site's own. */
+  /** The name in the boot tree: `bookworm`, or a name that the operator chose. */
   readonly name: string;
-  /** The mirror's name: `bookworm`. */
+  /** The name on the mirror, such as `bookworm`. */
   readonly base: string;
-  /** Of the installer: `netboot`. */
+  /** The directory of the installer's images, such as `netboot`. */
   readonly images: string;
   readonly title: string;
 }
@@ -123,7 +132,7 @@ export interface AddedRelease extends InstallerRelease {
   readonly source: string;
 }
 
-/** A selection of a file for the region. */
+/** A selection for the region that a file of sources contains. */
 export interface AddedSelection extends Selection {
   readonly source: string;
 }
@@ -132,7 +141,7 @@ export type ImageSource = StreamSource | FilesSource | InstallerSource;
 
 /** A problem of a file of sources. */
 export interface SourceProblem {
-  /** `sources[1].arches.amd64`; empty: the whole file. */
+  /** The path of the key, such as `sources[1].arches.amd64`. Empty for the whole file. */
   readonly path: string;
   readonly message: string;
 }

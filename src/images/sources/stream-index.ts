@@ -11,7 +11,7 @@ import type { StreamProducts } from './stream-products.ts';
 import { decodeStreamText } from './stream-text.ts';
 
 interface StreamIndex {
-  /** The time of the last change, as the site writes it; empty: unknown. */
+  /** The time of the last change, as the site writes it. Empty if unknown. */
   readonly updated: string;
   readonly entries: readonly IndexEntry[];
 }
@@ -21,11 +21,11 @@ interface IndexEntry {
   readonly contentId: string;
   /** Below the site's URL, which it cannot leave. */
   readonly path: string;
-  /** `products:1.0` is a document of products; others may follow. */
+  /** The format. `products:1.0` is a document of products. Other formats may follow. */
   readonly format: string;
-  /** `image-downloads` or `image-ids`; empty: unknown. */
+  /** The datatype, such as `image-downloads` or `image-ids`. Empty if unknown. */
   readonly datatype: string;
-  /** Empty: the index does not list its products. */
+  /** The products of the document. Empty if the index does not list them. */
   readonly products: readonly string[];
 }
 
@@ -33,12 +33,13 @@ const ENTRIES_MAX = 1000;
 const PRODUCTS_MAX = 20_000;
 const NAME_CHARACTERS_MAX = 256;
 const TEXT_CHARACTERS_MAX = 1024;
-const NAMED_MAX = 3;
+const CONTENT_IDS_SHOWN_MAX = 3;
 
 /**
- * Why a document of products is not the one that the index names at its path; undefined: it is. A
- * mirror could serve the signed document of another path: candidate images instead of a release.
- * @param entries those with the path
+ * Finds why a document of products is not the one that the index names at its path. Undefined if it
+ * is the right one. A mirror could serve the signed document of another path, such as candidate
+ * images instead of a release.
+ * @param entries the entries of the index with this path
  */
 export function judgeDocument(
   { contentId, datatype }: Pick<StreamProducts, 'contentId' | 'datatype'>,
@@ -48,12 +49,12 @@ export function judgeDocument(
   if (entry === undefined) {
     const names = joinNames(
       entries.map((candidate) => JSON.stringify(candidate.contentId)),
-      NAMED_MAX,
+      CONTENT_IDS_SHOWN_MAX,
     );
     return `it is ${JSON.stringify(contentId)}, but the index has ${names} at this path; the mirror may be damaged or false: use another one`;
   }
-  const isOther = datatype !== '' && entry.datatype !== '' && datatype !== entry.datatype;
-  return isOther
+  const hasOtherDatatype = datatype !== '' && entry.datatype !== '' && datatype !== entry.datatype;
+  return hasOtherDatatype
     ? `it has the datatype ${JSON.stringify(datatype)} instead of ${JSON.stringify(entry.datatype)}, as the index has it`
     : undefined;
 }
@@ -66,21 +67,21 @@ export function decodeStreamIndex(document: Uint8Array | string): DocumentDecode
   const members = reader.members(fields.value, 'index', '', 'entries', ENTRIES_MAX);
   const entries = members.map(([contentId, value]) => decodeEntry(reader, contentId, value));
   const updated = reader.optionalText(fields.value, 'updated', '', TEXT_CHARACTERS_MAX) ?? '';
-  return reader.done({ updated, entries });
+  return reader.finish({ updated, entries });
 }
 
 function decodeEntry(reader: FieldReader, contentId: string, value: unknown): IndexEntry {
-  const at = memberPath('index', contentId);
+  const entryPath = memberPath('index', contentId);
   if (contentId.length > NAME_CHARACTERS_MAX)
-    reader.fail('too-large', at, `at most ${NAME_CHARACTERS_MAX} characters`, contentId);
-  const fields = reader.object(value, at);
-  const path = reader.text(fields, 'path', at, TEXT_CHARACTERS_MAX);
-  if (!isContainedPath(path)) reader.fail('bad-value', memberPath(at, 'path'), CONTAINED_PATH, path);
+    reader.fail('too-large', entryPath, `at most ${NAME_CHARACTERS_MAX} characters`, contentId);
+  const fields = reader.object(value, entryPath);
+  const path = reader.text(fields, 'path', entryPath, TEXT_CHARACTERS_MAX);
+  if (!isContainedPath(path)) reader.fail('bad-value', memberPath(entryPath, 'path'), CONTAINED_PATH, path);
   return {
     contentId,
     path,
-    format: reader.optionalText(fields, 'format', at, TEXT_CHARACTERS_MAX) ?? '',
-    datatype: reader.optionalText(fields, 'datatype', at, TEXT_CHARACTERS_MAX) ?? '',
-    products: reader.optionalTexts(fields, 'products', at, PRODUCTS_MAX, NAME_CHARACTERS_MAX),
+    format: reader.optionalText(fields, 'format', entryPath, TEXT_CHARACTERS_MAX) ?? '',
+    datatype: reader.optionalText(fields, 'datatype', entryPath, TEXT_CHARACTERS_MAX) ?? '',
+    products: reader.optionalTexts(fields, 'products', entryPath, PRODUCTS_MAX, NAME_CHARACTERS_MAX),
   };
 }

@@ -1,11 +1,11 @@
-// Turns one version of a simplestreams product into an offer. The kinds of its files decide which:
-// a disk image, the root of a system with kernel and initrd, a boot loader, or the finished
-// installer of another Rackboot.
+// Turns one version of a simplestreams product into an offer. The kinds of its files decide the
+// kind of the offer: a disk image, the root of a system with kernel and initrd, a boot loader, or
+// the finished installer of another Rackboot.
 //
 // Source: the products of MAAS's streams (`…:v3:download`, `…:centos-bases-download`,
 // `…:1:bootloader-download`).
 //
-// 1. No file without a checksum is offered, and no image larger than any disk.
+// 1. No file without a checksum is offered, and no image that is larger than DISK_BYTES_MAX.
 // 2. The release's own kernel (`ga-24.04`; before 16.04 `hwe-` and the first letter of the release) gets the
 //    subarchitecture `generic`, as in MAAS. Every other kernel, and a disk image for one kind of
 //    machine (`xgene-uboot`), keeps its own name.
@@ -17,7 +17,7 @@ import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { DISK_BYTES_MAX } from '../content/disk-image.ts';
 import type { Digest } from '../download/request.ts';
-import { judgeImageName, storedTitle } from '../store/image-store.ts';
+import { judgeImageName, toStoredTitle } from '../store/image-store.ts';
 import { isTreeName, SYSTEM_FILES_MAX } from '../store/stored-system.ts';
 import {
   installerNames,
@@ -39,8 +39,8 @@ const WORD_SHOWN_MAX = 64;
 
 const shortCleanText = (text: string): string => cleanText(text, WORD_SHOWN_MAX);
 
-/** The clean texts of a version. The title (`24.04 LTS`) defaults to the version or the release. */
-const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage) => ({
+/** Builds the clean texts of a version. The title (`24.04 LTS`) defaults to the version or the release. */
+const buildCleanTexts = ({ os, release, title, version, subarch, label }: StreamImage) => ({
   os: shortCleanText(os),
   release: shortCleanText(release),
   title: shortCleanText(title || version || release),
@@ -49,25 +49,28 @@ const cleanTexts = ({ os, release, title, version, subarch, label }: StreamImage
 });
 
 const LABEL = 'release';
-/** Types of disk images, the easiest to read first; the last is a region's own (own-stream.ts). */
-const DISKS = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
+/**
+ * Types of disk images, the easiest to read first. The last is the type of another region
+ * (own-stream.ts).
+ */
+const DISK_TYPES = ['disk1.img', 'root-dd.raw', 'root-dd', 'root-dd.zst'];
 const INSTALLER_FILES = ['linux', 'initrd.gz', 'installer.iso'];
 const START_FILES = new Set(['kernel', 'initrd', 'device-tree', 'manifest']);
 const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
 /** The releases from precise to wily name their own kernel after their first letter. */
-const LETTERED = /^[p-w]/;
+const KERNEL_NAMED_BY_LETTER = /^[p-w]/;
 
 /**
- * The names of an offer; those of a boot loader are the parts of its directory: `bootloader`,
- * `uefi`, `amd64`.
+ * Builds the names of an offer. The names of a boot loader are the parts of its directory:
+ * `bootloader`, `uefi`, `amd64`.
  */
 export function buildOfferNames(source: StreamSource, image: StreamImage): OfferNames {
-  const clean = cleanTexts(image);
+  const clean = buildCleanTexts(image);
   const { aliases } = image;
-  const architecture = [...source.arches].find(([, theirs]) => theirs === image.arch)?.[0] ?? image.arch;
+  const architecture = [...source.arches].find(([, siteName]) => siteName === image.arch)?.[0] ?? image.arch;
   const label = image.label === '' ? LABEL : clean.label;
   if (isLoader(image)) {
-    const names = { source: source.name, os: LOADER, release: loaderType(image), architecture, label };
+    const names = { source: source.name, os: LOADER, release: getLoaderType(image), architecture, label };
     return { ...names, subarchitecture: 'generic', aliases };
   }
   // LXD's and Incus's servers write `Debian`.
@@ -81,30 +84,30 @@ export function buildOfferNames(source: StreamSource, image: StreamImage): Offer
     architecture,
     label,
     subarchitecture: isGeneric(image) ? 'generic' : formatSubarchitecture({ ...image, subarch: clean.subarch }),
-    subarches: [...new Set([formatSubarchitecture(image), ...rollingNames(image), ...image.subarches])],
+    subarches: [...new Set([formatSubarchitecture(image), ...listRollingNames(image), ...image.subarches])],
     aliases,
   };
 }
 /** A larger sum of sizes would be inexact as a number, or too large for the region's database. */
 const IMAGE_BYTES_MAX = DISK_BYTES_MAX;
 
-/** @returns the offer, or the reason why the version cannot be imported */
-export function streamOffer(source: StreamSource, image: StreamImage): Offer | string {
+/** Builds an offer. @returns the offer, or the reason why the version cannot be imported */
+export function buildStreamOffer(source: StreamSource, image: StreamImage): Offer | string {
   const names = buildOfferNames(source, image);
   const { os, release, architecture, label } = names;
-  const clean = cleanTexts(image);
+  const clean = buildCleanTexts(image);
   const kind = isLoader(image) ? 'loader' : isInstaller(image) ? 'installer' : 'image';
-  const what = { image: '', installer: 'the installer ', loader: 'the boot loader ' }[kind];
-  const name = `${what}${kind === 'loader' ? clean.os : `${os}/${release}`} of the source ${source.name}`;
+  const kindText = { image: '', installer: 'the installer ', loader: 'the boot loader ' }[kind];
+  const name = `${kindText}${kind === 'loader' ? clean.os : `${os}/${release}`} of the source ${source.name}`;
   const [root, ...others] = chooseFiles(kind, image);
   if (root === undefined) return `${name} has no file that can be deployed`;
-  const files = [root, ...others].map((file) => offeredFile(source, kind, image, file));
-  const [first, ...rest] = files.filter((file) => file !== undefined);
+  const files = [root, ...others].map((file) => buildOfferedFile(source, kind, image, file));
+  const [first, ...otherFiles] = files.filter((file) => file !== undefined);
   if (first === undefined || files.includes(undefined))
     return `${name} has a file without a SHA-256 checksum: it cannot be verified`;
   const filesMax = kind === 'image' ? SYSTEM_FILES_MAX + 1 : PART_FILES_MAX;
   if (files.length > filesMax) return `${name} has more than ${filesMax} files`;
-  const fileNames = [first, ...rest].map((file) => file.name);
+  const fileNames = [first, ...otherFiles].map((file) => file.name);
   if (kind === 'installer' && !['linux initrd.gz', 'linux initrd.gz installer.iso'].includes(fileNames.join(' ')))
     return `${name} has other files than linux, initrd.gz and installer.iso`;
   const isDisk = root.kind === 'disk';
@@ -114,16 +117,16 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
       ? [release, architecture, label].every(isTreeName) && fileNames.every(isPlainName)
       : isDisk || (new Set(fileNames).size === fileNames.length && [subarch, ...fileNames].every(isTreeName));
   if (!hasUsableNames) return `${name} has names that are not allowed in the boot tree`;
-  const bytes = sumOfSizes([first, ...rest].map((file) => file.bytes));
+  const bytes = sumOfSizes([first, ...otherFiles].map((file) => file.bytes));
   if (bytes !== undefined && bytes > IMAGE_BYTES_MAX)
     return `${name} would have ${counted(bytes, 'byte')}, more than ${IMAGE_BYTES_MAX}: the site's sizes are wrong`;
-  const offer = { ...names, serial: storedSerial(image.serial), files: [first, ...rest] as const };
-  const wrong = judgeImageName(offer);
-  if (wrong !== undefined) return `${name} cannot be imported: ${wrong}`;
+  const offer = { ...names, serial: storedSerial(image.serial), files: [first, ...otherFiles] as const };
+  const problem = judgeImageName(offer);
+  if (problem !== undefined) return `${name} cannot be imported: ${problem}`;
   if (kind === 'loader') return { ...offer, kind, title: clean.os };
   if (kind === 'installer')
     return CPUS.some((cpu) => cpu === architecture)
-      ? { ...offer, kind, title: storedTitle(image.title), base: release, isPrebuilt: true }
+      ? { ...offer, kind, title: toStoredTitle(image.title), base: release, isPrebuilt: true }
       : `${name} is for ${architecture}, which no machine here has`;
   const title = chooseTitle(source, image, clean.title);
   const supportEnds = image.supportEnds === '' ? undefined : image.supportEnds;
@@ -142,8 +145,10 @@ function chooseFiles(kind: Offer['kind'], image: StreamImage): readonly StreamFi
   if (kind === 'installer')
     return files.toSorted((a, b) => INSTALLER_FILES.indexOf(a.ftype) - INSTALLER_FILES.indexOf(b.ftype));
   const disks = files.filter((file) => file.kind === 'disk');
-  const best = DISKS.map((ftype) => disks.find((file) => file.ftype === ftype)).find((file) => file !== undefined);
-  const disk = best ?? disks[0];
+  const preferredDisk = DISK_TYPES.map((ftype) => disks.find((file) => file.ftype === ftype)).find(
+    (file) => file !== undefined,
+  );
+  const disk = preferredDisk ?? disks[0];
   if (disk !== undefined) return [disk];
   const root = files.find((file) => isRootKind(file.kind));
   return root === undefined ? [] : [root, ...files.filter((file) => START_FILES.has(file.kind))];
@@ -153,36 +158,36 @@ const isRootKind = (kind: FileKind): kind is OfferedSystem['kind'] =>
   kind === 'squashfs' || kind === 'root-archive' || kind === 'root-image';
 
 /**
- * Names the file after its type, as MAAS does. @returns undefined if it lacks SHA-256; for a disk,
- * SHA-512 is enough
+ * Builds the offer of a file, which is named after its type, as in MAAS. @returns undefined if the
+ * file lacks SHA-256. For a disk, SHA-512 is enough
  */
-function offeredFile(
+function buildOfferedFile(
   { url }: StreamSource,
   kind: Offer['kind'],
   { product }: StreamImage,
   file: StreamFile,
 ): OfferedFile | undefined {
-  const digest = strongestDigest(file);
+  const digest = getStrongestDigest(file);
   if (digest === undefined || (digest.algorithm !== 'sha256' && file.kind !== 'disk')) return undefined;
   const { ftype, path, bytes } = file;
-  const offered = { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest };
-  if (kind !== 'loader') return offered;
-  // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. The
-  // path in a stream of another Rackboot has no file name.
+  const offeredFileBase = { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest };
+  if (kind !== 'loader') return offeredFileBase;
+  // A file of the type `bootloader` is not an archive, and keeps its own name, as in MAAS. In the
+  // stream of another Rackboot, the path contains no file name.
   const isSingleFile = ftype === 'bootloader';
   return {
-    ...offered,
+    ...offeredFileBase,
     name: isSingleFile && !isOwnProduct(product) ? basename(path) : file.name,
     isArchive: !isSingleFile,
   };
 }
 
 function chooseTitle(source: StreamSource, { product, os, title }: StreamImage, release: string): string {
-  if (title !== '' && isOwnProduct(product)) return storedTitle(title);
-  return storedTitle(`${systemTitle(source, os, release)} ${release}`.trim());
+  if (title !== '' && isOwnProduct(product)) return toStoredTitle(title);
+  return toStoredTitle(`${chooseSystemTitle(source, os, release)} ${release}`.trim());
 }
 
-function systemTitle({ title }: StreamSource, os: string, release: string): string {
+function chooseSystemTitle({ title }: StreamSource, os: string, release: string): string {
   if (title !== '' || release.toLowerCase().includes(os.toLowerCase())) return title;
   return `${os.slice(0, 1).toUpperCase()}${os.slice(1)}`;
 }
@@ -192,19 +197,23 @@ const isLoader = ({ files }: StreamImage): boolean => files.length > 0 && files.
 const isInstaller = ({ files }: StreamImage): boolean =>
   files.length > 0 && files.every(({ kind }) => kind === 'installer');
 
-/** `uefi`, `pxe`; empty: the site does not say. */
-const loaderType = ({ files }: StreamImage): string =>
+/** Returns the type of a boot loader, such as `uefi` or `pxe`. Empty if the site does not state it. */
+const getLoaderType = ({ files }: StreamImage): string =>
   files.map(({ tags }) => getTag(tags, 'bootloader-type')).find((text) => text !== '') ?? '';
 
 function isGeneric(image: StreamImage): boolean {
   const { os, release } = image;
   const subarch = formatSubarchitecture(image);
   return (
-    GENERIC.test(subarch) || (os === 'ubuntu' && LETTERED.test(release) && subarch === `hwe-${release.slice(0, 1)}`)
+    GENERIC.test(subarch) ||
+    (os === 'ubuntu' && KERNEL_NAMED_BY_LETTER.test(release) && subarch === `hwe-${release.slice(0, 1)}`)
   );
 }
 
-/** The subarchitecture with its kernel's flavour (`lowlatency`), unless it already contains it. */
+/**
+ * Formats the subarchitecture, followed by the flavour of its kernel (`lowlatency`) unless it
+ * already contains the flavour.
+ */
 function formatSubarchitecture({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
   const kernel = files.find(({ kind }) => kind === 'kernel');
   const flavour = kernel === undefined ? '' : getTag(kernel.tags, 'kflavor');
@@ -212,14 +221,14 @@ function formatSubarchitecture({ subarch, files }: Pick<StreamImage, 'subarch' |
   return hasNoFlavour || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
 }
 
-/** The newest kernel of its kind: `hwe-24.04-edge` is also `hwe-rolling-edge`. */
-function rollingNames(image: StreamImage): readonly string[] {
+/** Lists the further name of the newest kernel of its kind: `hwe-24.04-edge` is also `hwe-rolling-edge`. */
+function listRollingNames(image: StreamImage): readonly string[] {
   const isRolling = image.files.some(({ kind, tags }) => kind === 'kernel' && /^true$/i.test(getTag(tags, 'rolling')));
   return isRolling ? [formatSubarchitecture(image).replace(/^(ga|hwe)-[^-]+/, '$1-rolling')] : [];
 }
 
-/** The strongest checksum of a file; undefined: its site gives none. */
-export function strongestDigest({ sha256, sha512 }: StreamFile): Digest | undefined {
+/** Returns the strongest checksum of a file. Undefined if its site gives none. */
+export function getStrongestDigest({ sha256, sha512 }: StreamFile): Digest | undefined {
   if (sha256 !== undefined) return { algorithm: 'sha256', hex: sha256 };
   return sha512 === undefined ? undefined : { algorithm: 'sha512', hex: sha512 };
 }

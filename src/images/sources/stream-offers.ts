@@ -2,34 +2,37 @@
 //
 //   index ─▶ documents of products, by content id ─▶ choose ─▶ the newest matching version of each product ─▶ offers
 //
-// 1. Offers stay in memory until the caller has chosen: OFFERS_BYTES_MAX bounds them together.
+// 1. Offers stay in memory until the caller has chosen. OFFERS_BYTES_MAX bounds all of them together.
 
 import { RackError } from '../../ground/errors.ts';
 import {
   ANY,
-  isAmong,
-  knownReleases,
+  hasAnyOf,
+  limitReleases,
+  listQueryConditions,
   type Offer,
-  type OfferWish,
+  type OfferQuery,
   pickOffers,
   type SourceAnswer,
-  wishConditions,
 } from './offer.ts';
-import { chooseImages, type ImageWishes } from './selection.ts';
+import { chooseImages, type ImageFilter } from './selection.ts';
 import type { StreamSource } from './source.ts';
 import type { SourceDocuments } from './source-documents.ts';
-import { buildOfferNames, streamOffer } from './stream-offer.ts';
+import { buildOfferNames, buildStreamOffer } from './stream-offer.ts';
 import type { StreamProduct } from './stream-products.ts';
 import { readStream } from './stream-reader.ts';
 
 /** Bounds the images of a site, including those that cannot be imported. */
 const IMAGES_MAX = 20_000;
-/** Bounds the memory of all offers of a site; MAAS's have some 3 MB. */
+/** Bound on the memory of all offers of a site. Those of MAAS's site have some 3 MB. */
 const OFFERS_BYTES_MAX = 32 * 1024 * 1024;
-/** The memory of a text besides its characters; an offer has up to a million short names. */
+/**
+ * The memory of a text besides its characters. It counts because an offer may have up to a million
+ * short names.
+ */
 const TEXT_BYTES = 32;
 
-const FEWER = 'name its content_ids in a file of sources';
+const FEWER_REMEDY = 'name its content_ids in a file of sources';
 
 /**
  * Reads the offers of a site.
@@ -37,7 +40,7 @@ const FEWER = 'name its content_ids in a file of sources';
  */
 export async function readStreamOffers(
   source: StreamSource,
-  wish: OfferWish,
+  query: OfferQuery,
   documents: SourceDocuments,
 ): Promise<SourceAnswer> {
   const offers: Offer[] = [];
@@ -46,28 +49,28 @@ export async function readStreamOffers(
   let bytes = 0;
   for await (const { products } of readStream(source, documents)) {
     releases.push(...structuredClone(listReleases(source, products)));
-    for (const image of chooseImages(products, buildImageWishes(source, wish))) {
-      const offer = streamOffer(source, image);
+    for (const image of chooseImages(products, buildImageFilter(source, query))) {
+      const offer = buildStreamOffer(source, image);
       bytes += estimateBytes(offer);
       if (bytes > OFFERS_BYTES_MAX)
-        throw documents.failure(`its offers take more than ${OFFERS_BYTES_MAX} bytes: ${FEWER}`);
-      // A copy: texts cut from the document would keep it in memory.
+        throw documents.failure(`its offers take more than ${OFFERS_BYTES_MAX} bytes: ${FEWER_REMEDY}`);
+      // Copied, because texts cut from the document would keep the whole document in memory.
       if (typeof offer === 'string') problems.push(new RackError('source-failed', structuredClone(offer)));
       else offers.push(structuredClone(offer));
       if (offers.length + problems.length > IMAGES_MAX)
-        throw documents.failure(`it has more than ${IMAGES_MAX} images: ${FEWER}`);
+        throw documents.failure(`it has more than ${IMAGES_MAX} images: ${FEWER_REMEDY}`);
     }
   }
   return {
     source: source.name,
     offers: (['image', 'loader', 'installer'] as const).flatMap((kind) => pickOffers(offers, kind)),
-    releases: knownReleases(releases),
+    releases: limitReleases(releases),
     problems,
   };
 }
 
 const listReleases = (source: StreamSource, products: readonly StreamProduct[]): readonly string[] =>
-  knownReleases(
+  limitReleases(
     products.flatMap(({ images: [newest] }) => {
       if (newest === undefined) return [];
       const { os, release } = buildOfferNames(source, newest);
@@ -75,22 +78,22 @@ const listReleases = (source: StreamSource, products: readonly StreamProduct[]):
     }),
   );
 
-/** An estimate, in bytes of memory. */
+/** Estimates the memory of an offer, in bytes. */
 function estimateBytes(offer: Offer | string): number {
   const { aliases = [], subarches = [] } = typeof offer === 'string' ? {} : offer;
   return JSON.stringify(offer).length + (aliases.length + subarches.length) * TEXT_BYTES;
 }
 
-const buildImageWishes = (source: StreamSource, wish: OfferWish): ImageWishes => ({
-  release: wish.release,
-  arches: [...source.arches].flatMap(([ours, theirs]) =>
-    wish.architectures.length === 0 || wish.architectures.includes(ours) ? theirs : [],
+const buildImageFilter = (source: StreamSource, query: OfferQuery): ImageFilter => ({
+  release: query.release,
+  arches: [...source.arches].flatMap(([ownName, siteName]) =>
+    query.architectures.length === 0 || query.architectures.includes(ownName) ? siteName : [],
   ),
   ftypes: source.ftypes,
-  versions: wish.isEveryVersion === true ? IMAGES_MAX : 1,
-  choices: wishConditions(wish).map((matches) => (image) => {
+  versions: query.isEveryVersion === true ? IMAGES_MAX : 1,
+  choices: listQueryConditions(query).map((matches) => (image) => {
     const names = buildOfferNames(source, image);
-    // A source of any systems offers only the requested one.
-    return (source.os !== ANY || isAmong([names.os], [wish.os])) && matches(names);
+    // A source of any system offers only the requested system.
+    return (source.os !== ANY || hasAnyOf([names.os], [query.os])) && matches(names);
   }),
 });

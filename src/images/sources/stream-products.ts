@@ -8,9 +8,9 @@ import type { Tags } from './tags.ts';
 export interface StreamProducts {
   /** `com.ubuntu.maas:stable:v3:download`. */
   readonly contentId: string;
-  /** `image-downloads`; empty: unknown. */
+  /** The datatype, such as `image-downloads`. Empty if unknown. */
   readonly datatype: string;
-  /** The last change, as the site writes it; empty: unknown. */
+  /** The time of the last change, as the site writes it. Empty if unknown. */
   readonly updated: string;
   readonly products: readonly StreamProduct[];
 }
@@ -19,16 +19,19 @@ export interface StreamProducts {
 export interface StreamProduct {
   /** Unique in the document: `com.ubuntu.cloud:server:24.04:amd64`. */
   readonly name: string;
-  /** Newest first, one for each subarchitecture of a version. */
+  /** The images, newest first. A version has one image for each subarchitecture. */
   readonly images: readonly StreamImage[];
 }
 
-/** One version of a product. Texts are the site's: clean them before they are shown. Empty: unknown. */
+/**
+ * One version of a product. The texts come from the site, so clean them before they are shown. A
+ * text is empty if unknown.
+ */
 export interface StreamImage {
   readonly product: string;
   /** `20240423`, `20240423.1`, `20240128_01`. */
   readonly serial: string;
-  /** Of a boot loader: its name, `grub-efi-signed`. */
+  /** The system, or the name of a boot loader, such as `grub-efi-signed`. */
   readonly os: string;
   /** `noble`; empty for a boot loader. */
   readonly release: string;
@@ -58,9 +61,9 @@ export interface StreamFile {
   readonly kind: FileKind;
   /** Below the site's URL, which it cannot leave. */
   readonly path: string;
-  /** Undefined: unknown. */
+  /** Undefined if unknown. */
   readonly bytes: number | undefined;
-  /** 64 lower-case hexadecimal digits; undefined: it cannot verify the file. */
+  /** 64 lower-case hexadecimal digits. Undefined if the site gives none. */
   readonly sha256: string | undefined;
   /** As `sha256`, with 128 digits. */
   readonly sha512: string | undefined;
@@ -78,7 +81,7 @@ export type FileKind =
   | 'manifest'
   | 'loader'
   | 'installer'
-  /** Only its name describes it. */
+  /** A file of an unknown type. */
   | 'other';
 
 const KINDS: ReadonlyMap<string, FileKind> = new Map([
@@ -115,4 +118,4 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map([
 /** MAAS's types of disk images: `root-dd`, `root-dd.tar`, `root-ddtgz`, `root-dd.xz` … */
 const DISK = /^root-dd(?:[.a-z0-9]{0,16})$/;
 
-export const kindOfFile = (ftype: string): FileKind => KINDS.get(ftype) ?? (DISK.test(ftype) ? 'disk' : 'other');
+export const recogniseFileKind = (ftype: string): FileKind => KINDS.get(ftype) ?? (DISK.test(ftype) ? 'disk' : 'other');

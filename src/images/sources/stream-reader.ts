@@ -2,7 +2,7 @@
 
 import { joinNames } from '../../ground/counted.ts';
 import { decodeStreamProducts } from './decode-products.ts';
-import { NAMED_MAX } from './offer.ts';
+import { NAMES_SHOWN_MAX } from './offer.ts';
 import type { StreamSource } from './source.ts';
 import type { SourceDocument, SourceDocuments, TrustedDocument } from './source-documents.ts';
 import { decodeStreamIndex, judgeDocument } from './stream-index.ts';
@@ -11,8 +11,8 @@ import type { StreamProducts } from './stream-products.ts';
 const SIGNED_START = Buffer.from('-----BEGIN PGP SIGNED MESSAGE-----');
 
 /**
- * Reads the documents of the source's content ids, or all.
- * @param onDocument gets each document, the index first
+ * Reads the documents of the source's content ids, or all documents.
+ * @param onDocument called with each document, the index first
  * @throws RackError `source-failed`; `store-unwritable`
  */
 export async function* readStream(
@@ -20,12 +20,12 @@ export async function* readStream(
   documents: SourceDocuments,
   onDocument: (path: string, document: SourceDocument) => void = () => undefined,
 ): AsyncGenerator<StreamProducts> {
-  /** `.sjson` is clear-signed; `.json` has a detached signature next to it. */
+  /** Reads a document. `.sjson` is clear-signed. `.json` has a detached signature next to it. */
   const read = async (path: string): Promise<{ readonly url: string; readonly content: TrustedDocument }> => {
     const url = `${source.url}${path}`;
     const document = await documents.read({ url, signatureUrl: path.endsWith('.sjson') ? undefined : `${url}.gpg` });
     onDocument(path, document);
-    return { url, content: withoutSignature(document.content) };
+    return { url, content: removeClearSignature(document.content) };
   };
   const { url, content } = await read(source.index);
   const index = documents.unwrap(url, decodeStreamIndex(content));
@@ -34,25 +34,25 @@ export async function* readStream(
   const entries = index.entries.filter(({ contentId }) => contentIds.length === 0 || contentIds.includes(contentId));
   if (entries.length === 0 && contentIds.length > 0) {
     const ids = index.entries.map(({ contentId }) => contentId);
-    const [found, wanted] = [joinNames(ids, NAMED_MAX), joinNames(contentIds, NAMED_MAX)];
-    throw documents.failure(`its index lists ${found}, but none of ${wanted}: correct its content_ids`);
+    const [indexIds, requestedIds] = [joinNames(ids, NAMES_SHOWN_MAX), joinNames(contentIds, NAMES_SHOWN_MAX)];
+    throw documents.failure(`its index lists ${indexIds}, but none of ${requestedIds}: correct its content_ids`);
   }
-  // Entries may share a document.
-  for (const [path, named] of Map.groupBy(entries, (entry) => entry.path)) {
+  // Several entries may share a document.
+  for (const [path, pathEntries] of Map.groupBy(entries, (entry) => entry.path)) {
     const { url, content } = await read(path);
     const products = documents.unwrap(url, decodeStreamProducts(content));
-    const wrong = judgeDocument(products, named);
-    if (wrong !== undefined) throw documents.failure(`${url}: ${wrong}`);
+    const mismatch = judgeDocument(products, pathEntries);
+    if (mismatch !== undefined) throw documents.failure(`${url}: ${mismatch}`);
     await documents.refuseOlder(url, Date.parse(products.updated));
     yield products;
   }
 }
 
 /**
- * The text of a clear-signed document of an unsigned source (RFC 9580 §7); any other document as it
- * is. No line of JSON begins with a dash, so none is escaped.
+ * Returns the text of a clear-signed document of an unsigned source (RFC 9580 §7), and any other
+ * document unchanged. No line of JSON begins with a dash, so no line is escaped.
  */
-function withoutSignature(document: TrustedDocument): TrustedDocument {
+function removeClearSignature(document: TrustedDocument): TrustedDocument {
   if (typeof document === 'string' || !Buffer.from(document.subarray(0, SIGNED_START.length)).equals(SIGNED_START))
     return document;
   const text = Buffer.from(document).toString('utf8');

@@ -1,6 +1,6 @@
 // Decodes the bytes of a simplestreams document as JSON, within bounds.
 //
-// The largest known one, of cloud images, has some 12 MB and 150 000 values.
+// The largest known document, of cloud images, has some 12 MB and 150 000 values.
 
 import { type Fields, isFields } from '../../ground/fields.ts';
 import { type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
@@ -31,15 +31,18 @@ export function decodeJson(text: string, bounds: JsonBounds): DocumentDecoded<un
 }
 
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
-/** Members and elements of one document. */
+/** Bound on the members and elements of one document. */
 const VALUES_MAX = 2_000_000;
 const DEPTH_MAX = 16;
-/** Members of one object, and elements of one list. The decoders accept at most 20 000, of products. */
+/**
+ * Bound on the members of one object, and on the elements of one list. The largest list that a
+ * decoder accepts has 20 000 products.
+ */
 const MEMBERS_MAX = 100_000;
 
-/** `format` must match. @param document bytes, or clear-signed text */
+/** Decodes a document, whose `format` must match. @param document bytes, or clear-signed text */
 export function decodeStreamText(document: Uint8Array | string, format: string): DocumentDecoded<Fields> {
-  const text = typeof document === 'string' ? boundedText(document) : decodeText(document, DOCUMENT_BYTES_MAX);
+  const text = typeof document === 'string' ? limitText(document) : decodeText(document, DOCUMENT_BYTES_MAX);
   if (!text.ok) return text;
   const json = decodeJson(text.value, { valuesMax: VALUES_MAX, membersMax: MEMBERS_MAX, depthMax: DEPTH_MAX });
   if (!json.ok) return json;
@@ -54,7 +57,7 @@ export function decodeStreamText(document: Uint8Array | string, format: string):
   );
 }
 
-function boundedText(text: string): DocumentDecoded<string> {
+function limitText(text: string): DocumentDecoded<string> {
   if (text.length <= DOCUMENT_BYTES_MAX) return documentValue(text);
   return documentFault('too-large', '', `at most ${DOCUMENT_BYTES_MAX} characters`, text.length);
 }

@@ -1,8 +1,8 @@
 // Filters on the tags of an item, as `sstream-mirror` accepts them: `arch=amd64`,
 // `subarch~(generic|hwe-t)`, `label!=daily`, `release!~^x`.
 //
-// Sources: filters.py of simplestreams 0.1 (the form; a missing tag counts as empty; `~` finds its
-// expression anywhere in the value).
+// Sources: filters.py of simplestreams 0.1 (the form of a filter. A missing tag counts as empty,
+// and `~` finds its expression anywhere in the value).
 //
 // 1. Values come from strangers, so expressions run in linear time: RE2 (`re2js`) never backtracks.
 //    Errors name features of Python that it lacks, such as back references.
@@ -25,11 +25,11 @@ type ParsedFilters =
 const FILTERS_MAX = 64;
 /** Longer expressions or values are refused. */
 const FILTER_CHARACTERS_MAX = 512;
-/** A filter remembers so many results: most items share their values. */
-const REMEMBERED_MAX = 1024;
+/** Bound on the results that a filter remembers. Most items share their values. */
+const RESULTS_MAX = 1024;
 const FILTER = /^([\w-]+) *(!?[=~]) *(.*)$/s;
 
-/** An item must match all of them. */
+/** Parses filters. An item must match all of them. */
 export async function parseTagFilters(texts: readonly string[]): Promise<ParsedFilters> {
   if (texts.length > FILTERS_MAX) return { ok: false, problem: `use at most ${FILTERS_MAX} filters` };
   const filters: TagFilter[] = [];
@@ -41,29 +41,29 @@ export async function parseTagFilters(texts: readonly string[]): Promise<ParsedF
   return { ok: true, filters };
 }
 
-/** @returns a text: the problem */
+/** Parses a filter. @returns the filter, or a text with the problem */
 async function parseFilter(text: string): Promise<TagFilter | string> {
   if (text.length > FILTER_CHARACTERS_MAX) return `use at most ${FILTER_CHARACTERS_MAX} characters`;
   const [, name, operator = '', padded = ''] = FILTER.exec(text) ?? [];
   if (name === undefined) return 'write TAG=VALUE, TAG!=VALUE, TAG~EXPRESSION or TAG!~EXPRESSION';
   const value = padded.trimEnd();
-  const finds = operator.endsWith('=') ? (tag: string): boolean => tag === value : await findsExpression(value);
-  if (typeof finds === 'string') return finds;
-  const isWanted = !operator.startsWith('!');
-  return { text, tag: name, matches: (tags) => finds(getTag(tags, name)) === isWanted };
+  const findsValue = operator.endsWith('=') ? (tag: string): boolean => tag === value : await compileExpression(value);
+  if (typeof findsValue === 'string') return findsValue;
+  const shouldFind = !operator.startsWith('!');
+  return { text, tag: name, matches: (tags) => findsValue(getTag(tags, name)) === shouldFind };
 }
 
-/** @returns a search for the expression; a text: its problem */
-async function findsExpression(source: string): Promise<((text: string) => boolean) | string> {
+/** Compiles an expression. @returns a function that searches for it, or a text with the problem */
+async function compileExpression(source: string): Promise<((text: string) => boolean) | string> {
   const { RE2JS } = await import('re2js');
   try {
     const expression = RE2JS.compile(source);
     const results = new Map<string, boolean>();
     return (text) => {
-      const before = results.get(text);
-      if (before !== undefined) return before;
+      const knownResult = results.get(text);
+      if (knownResult !== undefined) return knownResult;
       const isMatch = expression.matcher(text).find();
-      if (results.size < REMEMBERED_MAX) results.set(text, isMatch);
+      if (results.size < RESULTS_MAX) results.set(text, isMatch);
       return isMatch;
     };
   } catch (error) {

@@ -4,30 +4,32 @@
 //   key known? ─▶ algorithms strong? ─▶ key valid now? ─▶ signature right? ─▶ in its time? ─▶ signed text
 //
 // Sources: RFC 9580 (OpenPGP), §7 for clear-signed text; the package `openpgp`, which checks keys
-// and signatures. RFC 9580 leaves clocks to its implementations: Sequoia allows 30 minutes
+// and signatures. RFC 9580 leaves the tolerance for clocks to its implementations: Sequoia allows 30 minutes
 // (`CLOCK_SKEW_TOLERANCE`), apt 10 s for the date of a release (`Acquire::Max-FutureTime`), and RFC
 // 4120 §8.2 recommends 5 minutes.
 //
-// 1. One valid signature by an accepted key is enough: Debian signs with several, and a keyring may
-//    lack some. Otherwise the last fault in FURTHEST is reported.
-// 2. A key must be valid now, not only when it signed, as for apt: a stolen old key could sign with
-//    an old date.
-// 3. A signature or a key from up to CLOCK_AHEAD_MS_MAX in the future is accepted, an expired one never.
+// 1. One valid signature by an accepted key is enough, because Debian signs with several keys, and
+//    a keyring may lack some. If none is valid, the fault that is last in FAULTS_BY_PROGRESS is
+//    reported.
+// 2. As for apt, a key must be valid now, not only when it signed. Otherwise a stolen old key could
+//    sign with an old date.
+// 3. A signature or a key is accepted if its time is at most CLOCK_AHEAD_MS_MAX in the future. An
+//    expired one is never accepted.
 // 4. Only the signed text is returned.
-// 5. The package takes 0.1 s and 16 MB to load: only the first signature loads it.
+// 5. The package takes 0.1 s and 16 MB to load, so it is loaded at the first signature.
 
 import type { Config, Signature } from 'openpgp';
 import { cleanText } from '../../ground/clean-text.ts';
 import { errorText } from '../../ground/errors.ts';
 import { CLEAR_SIGNED, SIGNATURE } from './checksum-list.ts';
 import {
-  armoredBlocks,
-  type Candidate,
   findCandidate,
   findWeakness,
   isArmored,
   judgeKey,
   type Keyring,
+  listArmoredBlocks,
+  type SigningCandidate,
   type SigningKeys,
 } from './keyring.ts';
 import type { SignatureFault, SignatureFaultCode } from './signature-fault.ts';
@@ -39,36 +41,39 @@ interface VerificationRequest {
   readonly nowMs: number;
 }
 
-interface Accepted {
-  /** As its signer says, since 1970. */
+interface AcceptedSignature {
+  /** When the signature was made, as its signer states, since 1970. */
   readonly madeMs: number;
   /**
-   * Of a clear-signed file. Each line ends in one character; trailing spaces, which are not signed,
-   * are removed.
+   * The text of a clear-signed file. Each line ends in one character. Trailing spaces are removed,
+   * because they are not signed.
    */
   readonly text?: string;
 }
 
 type Verified =
-  | { readonly ok: true; readonly value: Accepted }
+  | { readonly ok: true; readonly value: AcceptedSignature }
   | { readonly ok: false; readonly fault: SignatureFault };
 
-/** The largest known text has 12 MB. */
+/** Bound on a signed text. The largest known one has 12 MB. */
 const SIGNED_BYTES_MAX = 32 * 1024 * 1024;
 /** Each line of clear-signed text takes some 300 bytes while it is checked. */
 const LINES_MAX = 1_000_000;
-/** A signature takes at most 1300. */
+/** Bound on all signatures of a text. One signature takes at most 1300 bytes. */
 export const SIGNATURE_BYTES_MAX = 64 * 1024;
-/** So many signatures of a text are checked; others are ignored. */
+/** The number of signatures of a text that are checked. Others are ignored. */
 const SIGNATURES_MAX = 16;
 
 /** How far a signer's clock may be ahead. */
 const CLOCK_AHEAD_MS_MAX = 5 * 60_000;
-/** A clock ahead of ours may cause these. */
-const OF_CLOCKS: ReadonlySet<SignatureFaultCode> = new Set(['future-signature', 'future-key', 'unfit-key']);
+/** Faults that a signer's clock ahead of ours may cause. */
+const CLOCK_FAULTS: ReadonlySet<SignatureFaultCode> = new Set(['future-signature', 'future-key', 'unfit-key']);
 
-/** A stranger can cause the first, only a signer the last. */
-const FURTHEST: readonly SignatureFaultCode[] = [
+/**
+ * Faults ordered by how far the checks got. A stranger can cause the first. Only a signer can cause
+ * the last.
+ */
+const FAULTS_BY_PROGRESS: readonly SignatureFaultCode[] = [
   'unknown-key',
   'weak-algorithm',
   'unfit-key',
@@ -84,17 +89,17 @@ type OpenPgp = typeof import('openpgp');
 type Packet = Signature['packets'][number];
 type Message = Parameters<OpenPgp['verify']>[0]['message'];
 
-/** Why a signature is wrong; empty: it is right. */
-type ProblemAt = (at: Date, candidate: Candidate) => Promise<string>;
+/** Finds why a signature is wrong. Empty if it is right. */
+type FindProblemAt = (at: Date, candidate: SigningCandidate) => Promise<string>;
 
 /**
- * A reformatted key (with extended expiry, for example) has a self-signature newer than its older
- * signatures, which stay valid. Keys without flags are old; they may sign.
+ * A reformatted key, such as one with extended expiry, has a self-signature that is newer than its
+ * earlier signatures. These stay valid. Old keys have no flags, and may sign.
  */
 const CONFIG = { allowInsecureVerificationWithReformattedKeys: true, allowMissingKeyFlags: true };
 
 export async function verifyClearSigned(bytes: Uint8Array, request: VerificationRequest): Promise<Verified> {
-  const refuse = refuser(request);
+  const refuse = createRefuser(request);
   if (bytes.length > SIGNED_BYTES_MAX) return refuse('too-large', undefined, `at most ${SIGNED_BYTES_MAX} bytes`);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   const start = text.indexOf(CLEAR_SIGNED);
@@ -108,12 +113,12 @@ export async function verifyClearSigned(bytes: Uint8Array, request: Verification
   const keys = await request.keyring.read(openpgp, new Date(request.nowMs));
   if (typeof keys === 'string') return refuse(keys);
   try {
-    const clear = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
+    const clearMessage = await openpgp.readCleartextMessage({ cleartextMessage: text.slice(start), config: CONFIG });
     const signatures = await readSignatures(openpgp, Buffer.from(text.slice(signature), 'utf8'));
-    // RFC 9580 §7.1: the text is signed with CRLF.
-    const message = await openpgp.createMessage({ text: clear.getText().replaceAll('\n', '\r\n') });
+    // The text was signed with line ends in CRLF (RFC 9580 §7.1).
+    const message = await openpgp.createMessage({ text: clearMessage.getText().replaceAll('\n', '\r\n') });
     const accepted = await findAccepted(openpgp, message, signatures, keys, request);
-    return accepted.ok ? { ok: true, value: { ...accepted.value, text: clear.getText() } } : accepted;
+    return accepted.ok ? { ok: true, value: { ...accepted.value, text: clearMessage.getText() } } : accepted;
   } catch (error) {
     return refuse('unreadable-signature', undefined, errorText(error));
   }
@@ -130,7 +135,7 @@ export async function verifyDetached(
   signature: Uint8Array,
   request: VerificationRequest,
 ): Promise<Verified> {
-  const refuse = refuser(request);
+  const refuse = createRefuser(request);
   if (signed.length > SIGNED_BYTES_MAX) return refuse('too-large', undefined, `at most ${SIGNED_BYTES_MAX} bytes`);
   if (signature.length > SIGNATURE_BYTES_MAX)
     return refuse('too-large', undefined, `at most ${SIGNATURE_BYTES_MAX} bytes of signatures`);
@@ -148,7 +153,7 @@ export async function verifyDetached(
 
 async function readSignatures(openpgp: OpenPgp, bytes: Uint8Array) {
   if (!isArmored(bytes)) return [await openpgp.readSignature({ binarySignature: bytes, config: CONFIG })];
-  const blocks = [...armoredBlocks(Buffer.from(bytes).toString('latin1'), 'SIGNATURE')].slice(0, SIGNATURES_MAX);
+  const blocks = [...listArmoredBlocks(Buffer.from(bytes).toString('latin1'), 'SIGNATURE')].slice(0, SIGNATURES_MAX);
   return Promise.all(blocks.map((block) => openpgp.readSignature({ armoredSignature: block, config: CONFIG })));
 }
 
@@ -159,22 +164,23 @@ async function findAccepted(
   keys: SigningKeys,
   request: VerificationRequest,
 ): Promise<Verified> {
-  let verified: Verified = refuser(request)('no-signature');
+  let verified: Verified = createRefuser(request)('no-signature');
   const packets = signatures.flatMap((signature) => [...signature.packets.filterByTag(openpgp.enums.packet.signature)]);
   for (const packet of packets.slice(0, SIGNATURES_MAX)) {
-    // `verify` hashes the message for each signature at once.
+    // Verified one by one: given several signatures, `verify` hashes the message for all of them at
+    // the same time.
     const list = new openpgp.PacketList<Packet>();
     list.push(packet);
     const signature = new openpgp.Signature(list);
-    const problemAt: ProblemAt = async (date, { key }) => {
+    const findProblemAt: FindProblemAt = async (date, { key }) => {
       const options = { message, signature, verificationKeys: [key], date, config: CONFIG };
-      const [checked] = (await openpgp.verify(options)).signatures;
-      if (checked === undefined) return 'it is missing';
-      return checked.verified.then(() => '', errorText);
+      const [checkedSignature] = (await openpgp.verify(options)).signatures;
+      if (checkedSignature === undefined) return 'it is missing';
+      return checkedSignature.verified.then(() => '', errorText);
     };
-    const next = await judgeSignature(packet, keys, request, { ...openpgp.config, ...CONFIG }, problemAt);
-    if (next.ok) return next;
-    verified = furthest(verified, next);
+    const judged = await judgeSignature(packet, keys, request, { ...openpgp.config, ...CONFIG }, findProblemAt);
+    if (judged.ok) return judged;
+    verified = chooseFurthestFault(verified, judged);
   }
   return verified;
 }
@@ -184,38 +190,38 @@ async function judgeSignature(
   keys: SigningKeys,
   request: VerificationRequest,
   config: Config,
-  problemAt: ProblemAt,
+  problemAt: FindProblemAt,
 ): Promise<Verified> {
   const keyId = packet.issuerKeyID.toHex().toUpperCase();
-  const refuse = refuser(request);
+  const refuse = createRefuser(request);
   const candidate = findCandidate(keys, packet.issuerKeyID);
   if (candidate === undefined) return refuse('unknown-key', keyId);
   const weakness = findWeakness(candidate, packet.hashAlgorithm);
   if (weakness !== undefined) return refuse('weak-algorithm', keyId, weakness);
-  const judgeAt = async (now: Date): Promise<Verified> => {
+  const judgeAtTime = async (now: Date): Promise<Verified> => {
     const unusable = await judgeKey(candidate, packet.issuerKeyID, now, config);
     if (unusable !== undefined) return refuse(unusable, keyId);
     const problem = await problemAt(now, candidate);
-    const made = packet.created ?? now;
-    if (problem === '') return { ok: true, value: { madeMs: made.getTime() } };
+    const signedTime = packet.created ?? now;
+    if (problem === '') return { ok: true, value: { madeMs: signedTime.getTime() } };
     // Check an expired signature, or one from the future, at the time it was made.
-    const isOutOfTime = (made > now || packet.isExpired(now)) && (await problemAt(made, candidate)) === '';
+    const isOutOfTime = (signedTime > now || packet.isExpired(now)) && (await problemAt(signedTime, candidate)) === '';
     if (!isOutOfTime) return refuse('bad-signature', keyId, problem);
-    return refuse(made > now ? 'future-signature' : 'expired-signature', keyId);
+    return refuse(signedTime > now ? 'future-signature' : 'expired-signature', keyId);
   };
-  const judged = await judgeAt(new Date(request.nowMs));
-  if (judged.ok || !OF_CLOCKS.has(judged.fault.code)) return judged;
-  const later = await judgeAt(new Date(request.nowMs + CLOCK_AHEAD_MS_MAX));
-  return later.ok ? later : judged;
+  const judgedNow = await judgeAtTime(new Date(request.nowMs));
+  if (judgedNow.ok || !CLOCK_FAULTS.has(judgedNow.fault.code)) return judgedNow;
+  const judgedAhead = await judgeAtTime(new Date(request.nowMs + CLOCK_AHEAD_MS_MAX));
+  return judgedAhead.ok ? judgedAhead : judgedNow;
 }
 
 type Refuse = (code: SignatureFaultCode, keyId?: string, detail?: string) => Verified;
 
-const refuser =
+const createRefuser =
   ({ file }: VerificationRequest): Refuse =>
   (code, keyId, detail = '') => ({ ok: false, fault: { code, file, keyId, detail: cleanText(detail) } });
 
-function furthest(one: Verified, other: Verified): Verified {
-  if (one.ok || other.ok) return one.ok ? one : other;
-  return FURTHEST.indexOf(one.fault.code) > FURTHEST.indexOf(other.fault.code) ? one : other;
+function chooseFurthestFault(first: Verified, second: Verified): Verified {
+  if (first.ok || second.ok) return first.ok ? first : second;
+  return FAULTS_BY_PROGRESS.indexOf(first.fault.code) > FAULTS_BY_PROGRESS.indexOf(second.fault.code) ? first : second;
 }

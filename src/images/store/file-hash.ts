@@ -6,10 +6,10 @@ import { viewBytes } from '../../ground/borrowed-bytes.ts';
 
 const READ_BYTES = 4 * 1024 * 1024;
 
-/** Called after each piece with the bytes read so far; if it throws, no more is read. */
+/** Called after each piece with the bytes read so far. If it throws, reading ends. */
 type OnProgress = (bytes: number) => void;
 
-/** Hashes a file; the digest is in hexadecimal. */
+/** Hashes a file. The digest is in hexadecimal. */
 export async function hashFile(file: FileHandle, onProgress?: OnProgress, algorithm = 'sha256'): Promise<string> {
   const hash = createHash(algorithm);
   await hashInto(hash, file, onProgress);
@@ -19,11 +19,11 @@ export async function hashFile(file: FileHandle, onProgress?: OnProgress, algori
 /** Adds a whole file to a hash. */
 export async function hashInto(hash: Hash, file: FileHandle, onProgress?: OnProgress): Promise<void> {
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, at);
+  for (let offset = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, offset);
     if (bytesRead === 0) return;
     hash.update(viewBytes(buffer, 0, bytesRead));
-    at += bytesRead;
-    onProgress?.(at);
+    offset += bytesRead;
+    onProgress?.(offset);
   }
 }

@@ -2,7 +2,7 @@
 // releases it however the process ends. Sources: sqlite.org/lockingv3.html, sqlite.org/rescode.html
 // (SQLITE_BUSY).
 //
-// 1. A link is refused: SQLite would create the file that it names.
+// 1. A link is refused, because SQLite would create the file that it names.
 
 import { lstatSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,15 +10,15 @@ import { errorText, RackError } from '../../ground/errors.ts';
 
 const SQLITE_BUSY = 5;
 
-/** Something that is held. */
+/** A lock that is held until `release`. */
 export interface HeldLock {
   release(): void;
 }
 
 /**
- * Locks a file, and creates a missing one.
+ * Locks a file. Creates it if it is missing.
  * @param waitMs how long to wait, without a turn of the event loop
- * @returns undefined if another holds the lock
+ * @returns undefined if another process holds the lock
  * @throws RackError `store-unwritable` if the file cannot be locked
  */
 export function tryLock(path: string, waitMs: number): HeldLock | undefined {

@@ -1,21 +1,22 @@
-// The files that a work needs for itself: one thread does all works on a tree, so names in memory suffice.
+// The files that a work needs for itself. They are names in memory, because one thread does all
+// works on a tree.
 
 import { RackError } from '../../ground/errors.ts';
 import type { HeldLock } from './file-lock.ts';
 
-const held = new Set<string>();
+const heldPaths = new Set<string>();
 
 /** True if a work needs the file. */
-export const isHeld = (path: string): boolean => held.has(path);
+export const isHeld = (path: string): boolean => heldPaths.has(path);
 
 /**
- * Holds files, each once.
+ * Holds files for one work.
  * @param title of the import, for messages @throws RackError `already-running` if another work needs one
  */
 export function holdFiles(paths: readonly string[], title: string): HeldLock {
-  const own = new Set(paths);
-  if ([...own].some(isHeld))
+  const requestedPaths = new Set(paths);
+  if ([...requestedPaths].some(isHeld))
     throw new RackError('already-running', `another import has a file of ${title}: wait for it, or stop it`);
-  for (const path of own) held.add(path);
-  return { release: () => void own.forEach((path) => void held.delete(path)) };
+  for (const path of requestedPaths) heldPaths.add(path);
+  return { release: () => void requestedPaths.forEach((path) => void heldPaths.delete(path)) };
 }

@@ -5,11 +5,13 @@
 //                                                   ├─ missing
 //                                                   └─ behind a linked directory, unreadable
 //
-// 1. A blob found to be damaged is no longer served. Its manifest stays: the list shows the image
-//    as missing, and an import of the same file restores it.
-// 2. A damaged blob that can be downloaded again is deleted; that of an image added by hand is kept.
-// 3. A blob that cannot be read, or whose directory is a link, is only reported: another attempt may succeed.
-// 4. Only the file that was read is taken out; one that replaced it meanwhile is read, too.
+// 1. A damaged blob is no longer served. Its manifest stays, so that the list shows the image as
+//    missing, and an import of the same file restores it.
+// 2. A damaged blob that can be downloaded again is deleted. A damaged blob of an image that was
+//    added by hand is kept.
+// 3. A blob that cannot be read, or whose directory is a link, is only reported, because another
+//    attempt may succeed.
+// 4. Only the file that was read is removed. A file that replaced it meanwhile is read, too.
 
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -28,38 +30,38 @@ export interface CheckedContent {
   readonly path: string;
   readonly images: readonly StoredImage[];
   readonly state: ContentState;
-  /** The damaged copy; undefined: none. */
+  /** The path of the kept damaged copy. Undefined if there is none. */
   readonly movedTo?: string | undefined;
 }
 
-/** A blob that is replaced while it is read is read again, this often. */
+/** How often a blob is read again if it is replaced while it is read. */
 const READINGS_MAX = 8;
 
 interface CheckOptions {
   readonly tree: string;
-  /** False: only report damaged blobs. */
+  /** If false, damaged blobs are only reported. */
   readonly repairs: boolean;
-  /** In bytes of the whole store. */
+  /** Called with the checked and all bytes of the store. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Checks every blob that a manifest names, one after the other. */
+/** Checks all blobs that manifests name, one after the other. */
 export async function checkContent({ tree, repairs, onProgress }: CheckOptions): Promise<readonly CheckedContent[]> {
   const needed = readImages(tree).images.flatMap((image) => listBlobs(image).map((blob) => ({ image, blob })));
   const byPath = Map.groupBy(needed, ({ blob }) => blob.path);
   const total = [...byPath.values()].reduce((sum, [first]) => sum + (first?.blob.bytes ?? 0), 0);
   const checked: CheckedContent[] = [];
-  let before = 0;
+  let checkedBytes = 0;
   for (const users of byPath.values()) {
     const [first] = users;
     if (first === undefined) continue;
     const { blob } = first;
     const images = users.map(({ image }) => image);
-    const done = before;
-    const report = (bytes: number): void => onProgress(done + bytes, total);
+    const previousBytes = checkedBytes;
+    const report = (bytes: number): void => onProgress(previousBytes + bytes, total);
     const content = await checkBlob(blob, images, { tree, repairs, onProgress: report });
-    before += blob.bytes;
-    // All its images were removed meanwhile.
+    checkedBytes += blob.bytes;
+    // All images of the blob were removed meanwhile.
     if (content.images.length === 0) continue;
     // The boot tree links to the same bytes.
     if (repairs) await refreshTree(tree, content.images);
@@ -68,7 +70,7 @@ export async function checkContent({ tree, repairs, onProgress }: CheckOptions):
   return checked;
 }
 
-/** @returns without images if all were removed meanwhile */
+/** Checks a blob. @returns a result without images if all of them were removed meanwhile */
 async function checkBlob(
   blob: ImageBlob,
   users: readonly StoredImage[],
@@ -76,41 +78,41 @@ async function checkBlob(
 ): Promise<CheckedContent> {
   const { path } = blob;
   for (let reading = 1; ; reading += 1) {
-    let seen: string | undefined;
-    const onSeen = (identity: string): void => {
-      seen = identity;
+    let checkedIdentity: string | undefined;
+    const onIdentity = (identity: string): void => {
+      checkedIdentity = identity;
     };
-    const state = await judgeBlob(tree, blob, { onProgress, onSeen });
-    const images = await stillThere(tree, users);
+    const state = await judgeBlob(tree, blob, { onProgress, onIdentity });
+    const images = await keepPresentImages(tree, users);
     if (state.kind !== 'damaged' || images.length === 0) return { path, images, state };
-    const isSame = (): boolean => seenIdentity(join(tree, path)) === seen;
-    const taken = repairs ? await takeOut(tree, path, images, isSame) : isSame() && {};
-    if (taken !== false) return { path, images, state, ...taken };
+    const isUnchanged = (): boolean => seenIdentity(join(tree, path)) === checkedIdentity;
+    const removal = repairs ? await removeDamaged(tree, path, images, isUnchanged) : isUnchanged() && {};
+    if (removal !== false) return { path, images, state, ...removal };
     if (reading >= READINGS_MAX) return { path, images, state: { kind: 'unreadable', code: 'EBUSY' } };
   }
 }
 
-async function stillThere(tree: string, images: readonly StoredImage[]): Promise<readonly StoredImage[]> {
-  const now = new Set(readImages(tree).images.map((image) => manifestPath(tree, image)));
-  return images.filter((image) => now.has(manifestPath(tree, image)));
+async function keepPresentImages(tree: string, images: readonly StoredImage[]): Promise<readonly StoredImage[]> {
+  const presentManifests = new Set(readImages(tree).images.map((image) => manifestPath(tree, image)));
+  return images.filter((image) => presentManifests.has(manifestPath(tree, image)));
 }
 
 /**
  * Removes a damaged blob from the store.
- * @param isSame false if another file has its place, which stays
- * @returns the path of the kept copy, if any; false if nothing was removed
+ * @param isUnchanged false if another file has replaced the blob. That file stays
+ * @returns the path of the kept copy, if there is one. False if nothing was removed
  */
-async function takeOut(
+async function removeDamaged(
   tree: string,
   path: string,
   images: readonly StoredImage[],
-  isSame: () => boolean,
+  isUnchanged: () => boolean,
 ): Promise<Pick<CheckedContent, 'movedTo'> | false> {
   const blob = join(tree, path);
   const isKept = images.every(({ origin }) => origin === undefined);
   try {
     return await inStoreTurn(async () => {
-      if (!isSame()) return false;
+      if (!isUnchanged()) return false;
       if (isKept) return { movedTo: await moveAside(tree, blob) };
       await rm(blob, { recursive: true, force: true });
       return {};
@@ -123,8 +125,8 @@ async function takeOut(
 /** The directory of the damaged files that were kept. */
 export const damagedDirectory = (tree: string): string => ownPlace(tree, '.damaged');
 
-/** The size of the damaged files that were kept; 0: none, or they cannot be read. */
-export function bytesMovedAside(tree: string): number {
+/** Sums the sizes of the damaged files that were kept. 0 if there are none, or they cannot be read. */
+export function sumDamagedBytes(tree: string): number {
   const directory = damagedDirectory(tree);
   if (seenEntry(directory)?.isDirectory() !== true) return 0;
   try {
@@ -143,9 +145,9 @@ export function bytesMovedAside(tree: string): number {
 export async function moveAside(tree: string, path: string): Promise<string> {
   const directory = damagedDirectory(tree);
   await makeRealDirectory(directory);
-  const to = join(directory, basename(path));
+  const target = join(directory, basename(path));
   // An earlier copy may be a directory.
-  await rm(to, { recursive: true, force: true });
-  await rename(path, to);
-  return to;
+  await rm(target, { recursive: true, force: true });
+  await rename(path, target);
+  return target;
 }

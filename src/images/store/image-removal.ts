@@ -2,7 +2,8 @@
 //
 // 1. An image is removed with its manifest; a blob is deleted when no manifest names it, in a turn
 //    of the store (stored-blob.ts).
-// 2. A copy that is not under way (`beginCopy`) is of a killed process, and is removed at once.
+// 2. The file of a copy that is not under way (`beginCopy`) belongs to a killed process, and is
+//    removed at once.
 
 import type { Dirent } from 'node:fs';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
@@ -18,7 +19,7 @@ import { keepSystem, refreshTree, sweepSystems } from './system-tree.ts';
 /** A blob, or a manifest that is being written, relative to the tree. */
 const BLOB =
   /^images\/(?:[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.tar|root\.gz|file)|\.manifests\/\.[^/]+\.json\.[0-9a-f-]{36})$/;
-/** A copy under way. */
+/** Matches the file of a copy. */
 const COPY = /^images\/\.part-[0-9a-f-]+$/;
 
 /** Older leftovers cannot belong to a running addition. */
@@ -26,10 +27,10 @@ const LEFTOVER_MS = 60 * 60 * 1000;
 
 /** The images from which machines are being deployed now. */
 export interface ImageUse {
-  /** The machines that use an image. */
-  usersOf(image: StoredImage): readonly string[];
-  /** False if this host cannot know the uses: then the bytes stay for an hour, for machines. */
-  readonly isKnown: boolean;
+  /** Finds the machines that use an image. */
+  findUsers(image: StoredImage): readonly string[];
+  /** False if this host cannot know the uses. The bytes then stay for an hour, for machines that use them. */
+  readonly areUsesKnown: boolean;
 }
 
 /**
@@ -43,7 +44,7 @@ export async function removeImages(
   tree: string,
   images: readonly StoredImage[],
   nowMs: number,
-  { isKnown }: Pick<ImageUse, 'isKnown'>,
+  { areUsesKnown }: Pick<ImageUse, 'areUsesKnown'>,
 ): Promise<number> {
   try {
     for (const image of images) await rm(manifestPath(tree, image), { force: true });
@@ -51,9 +52,9 @@ export async function removeImages(
       await refreshTree(tree, images);
     }
     const doomed = new Set(listBlobPaths(images));
-    if (isKnown) return await sweepBlobs(tree, nowMs, doomed);
-    // The first sweep after an hour removes these.
-    for (const image of images) await keepForMachines(tree, image);
+    if (areUsesKnown) return await sweepBlobs(tree, nowMs, doomed);
+    // The first sweep after an hour removes the bytes.
+    for (const image of images) await keepBytesForMachines(tree, image);
     return await sweepBlobs(tree, nowMs, new Set());
   } catch (error) {
     throw asStoreError(error, join(tree, 'images'));
@@ -61,8 +62,9 @@ export async function removeImages(
 }
 
 /**
- * Deletes blobs that no manifest names: those in `doomed` at once, others when no running addition
- * can have them. While a manifest is unreadable nothing is deleted: it may name any blob.
+ * Deletes blobs that no manifest names. Blobs in `doomed` are deleted at once, others when no
+ * running addition can need them. While a manifest is unreadable, nothing is deleted, because it
+ * may name any blob.
  * @throws the system's error
  */
 export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
@@ -79,21 +81,21 @@ async function deleteUnneeded(
   tree: string,
   nowMs: number,
   doomed: ReadonlySet<string>,
-  kept: ReadonlySet<string>,
+  neededPaths: ReadonlySet<string>,
 ): Promise<number> {
   let freed = 0;
   for (const entry of await listImageEntries(join(tree, 'images'))) {
     const path = join(entry.parentPath, entry.name);
     const name = relative(tree, path);
     const isCopy = COPY.test(name);
-    if (!entry.isFile() || !(isCopy || BLOB.test(name)) || kept.has(name) || copies.has(path)) continue;
-    const facts = seenEntry(path);
-    if (facts === undefined) continue;
-    // A manifest, or a blob, may just be written.
-    if (!isCopy && !doomed.has(name) && nowMs - facts.ctimeMs < LEFTOVER_MS) continue;
+    if (!entry.isFile() || !(isCopy || BLOB.test(name)) || neededPaths.has(name) || copies.has(path)) continue;
+    const stats = seenEntry(path);
+    if (stats === undefined) continue;
+    // The manifest or the blob may still be in use by a running addition.
+    if (!isCopy && !doomed.has(name) && nowMs - stats.ctimeMs < LEFTOVER_MS) continue;
     await rm(path, { force: true });
     await removeEmpty([dirname(path)]);
-    freed += facts.size;
+    freed += stats.size;
   }
   return freed;
 }
@@ -102,16 +104,18 @@ const listBlobPaths = (images: readonly StoredImage[]): readonly string[] =>
   images.flatMap((image) => listBlobs(image).map(({ path }) => path));
 
 async function listImageEntries(images: string): Promise<readonly Dirent[]> {
-  const list = (path: string): Promise<readonly Dirent[]> => readdir(path, { withFileTypes: true }).catch(() => []);
-  const entries = await list(images);
-  const below: Dirent[] = [];
-  for (const entry of entries) if (entry.isDirectory()) below.push(...(await list(join(images, entry.name))));
-  return [...entries, ...below];
+  const listEntries = (path: string): Promise<readonly Dirent[]> =>
+    readdir(path, { withFileTypes: true }).catch(() => []);
+  const entries = await listEntries(images);
+  const subdirectoryEntries: Dirent[] = [];
+  for (const entry of entries)
+    if (entry.isDirectory()) subdirectoryEntries.push(...(await listEntries(join(images, entry.name))));
+  return [...entries, ...subdirectoryEntries];
 }
 
 /** Keeps the bytes of an image for an hour, for machines that are reading them. */
-export async function keepForMachines(tree: string, image: StoredImage): Promise<void> {
-  for (const path of listBlobPaths([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
+export async function keepBytesForMachines(tree: string, image: StoredImage): Promise<void> {
+  for (const path of listBlobPaths([image])) await renewBlobTime(join(tree, path)).catch(() => undefined);
   if (image.system === undefined) return;
   await keepSystem(tree, image);
 }
@@ -120,11 +124,11 @@ export async function keepForMachines(tree: string, image: StoredImage): Promise
  * Renews the change time (ctime), which `sweepBlobs` reads. The modification time stays: its change
  * would end every transfer (files/shared-file.ts). Source: chmod(2).
  */
-async function keepBlobRecent(path: string): Promise<void> {
+async function renewBlobTime(path: string): Promise<void> {
   await chmod(path, (await stat(path)).mode & 0o7777);
 }
 
-/** A file before it gets its place in the store. */
+/** A file that is being copied into the store. */
 export interface StoreCopy {
   readonly path: string;
   /** Ends the copy, and removes its file if it is still there. */

@@ -28,7 +28,7 @@ import {
   formatShape,
   hashShape,
   isRootFormat,
-  kernelNames,
+  listKernelNames,
   originShape,
   type StoredSystem,
   type SystemFile,
@@ -47,41 +47,47 @@ export interface ImageName {
   readonly serial: string;
 }
 
-/** The name of an image that may still lack its serial. */
-export type GivenName = Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
+/** The name of an image. It may still lack its serial. */
+export type RequestedImageName = Omit<ImageName, 'serial'> & { readonly serial?: string | undefined };
 
-/** The source in a rack's copies of its region's images. */
+/** The source that a rack records for copies of its region's images. */
 export const COPY_SOURCE = 'region';
 
-/** The image that the region requests; the store chooses label and serial. */
-export interface ImageWish extends Omit<ImageName, 'label' | 'serial'> {
-  /** As `hasKernel` knows it; undefined: that of the subarchitecture, or the generic one. */
+/** The image that the region requests. The store chooses label and serial. */
+export interface ImageRequest extends Omit<ImageName, 'label' | 'serial'> {
+  /**
+   * The kernel, by a name that `hasKernel` knows. If undefined, the kernel of the subarchitecture,
+   * or the generic one.
+   */
   readonly kernel?: string | undefined;
 }
 
 interface FoundImage extends StoredImage {
-  /** On the boot listener: `/images/ab/….img.zst`. */
+  /** The path on the boot listener, such as `/images/ab/….img.zst`. */
   readonly path: string;
-  readonly starts?: ImageStarts | undefined;
+  readonly starts?: StartFiles | undefined;
 }
 
-type ImageStarts = Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
+type StartFiles = Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
 
-/** The kernel and the initrd with their paths on the boot listener; empty if it lacks one. */
-export function findStarts({ system }: StoredImage): { readonly starts?: ImageStarts } {
+/**
+ * Finds the kernel and the initrd, with their paths on the boot listener. Empty if the image lacks
+ * one of them.
+ */
+export function findStartFiles({ system }: StoredImage): { readonly starts?: StartFiles } {
   const [kernel, initrd] = ['boot-kernel', 'boot-initrd'].map((name) =>
     system?.files.find((file) => file.name === name),
   );
   if (kernel === undefined || initrd === undefined) return {};
-  const place = ({ sha256 }: SystemFile) => ({ path: `/${blobPath(sha256, 'file')}`, sha256 });
-  return { starts: { kernel: place(kernel), initrd: place(initrd) } };
+  const buildStartFile = ({ sha256 }: SystemFile) => ({ path: `/${blobPath(sha256, 'file')}`, sha256 });
+  return { starts: { kernel: buildStartFile(kernel), initrd: buildStartFile(initrd) } };
 }
 
 /** The contents of the store. */
 export interface StoreContent {
   /** Sorted by name, then newest first. */
   readonly images: readonly StoredImage[];
-  /** Includes those of unusable manifests. */
+  /** The problems of the store, including those of unusable manifests. */
   readonly problems: readonly string[];
   readonly unusable: readonly UnusableManifest[];
 }
@@ -89,25 +95,25 @@ export interface StoreContent {
 /** A manifest that cannot be used. */
 export interface UnusableManifest {
   readonly path: string;
-  /** From its file name: `debian/bookworm/amd64/generic/release/20240131`. */
+  /** The name of the image, from the file name, such as `debian/bookworm/amd64/generic/release/20240131`. */
   readonly name: string;
 }
 
-/** Bound on the images of a store: further ones are refused, and further manifests are a problem. */
+/** Bound on the images of a store. Further images are refused, and further manifests are a problem. */
 export const IMAGES_MAX = 1000;
 /** Longer manifests are not read. */
 export const MANIFEST_BYTES_MAX = 16 * 1024;
 /** The longest title of an image, an installer or a loader. */
 export const TITLE_CHARACTERS_MAX = 128;
-/** The longest file name of a manifest; its temporary name has 38 characters more: a `.` and a UUID. */
+/** The longest file name of a manifest. Its temporary name has 38 characters more: two `.` and a UUID. */
 const FILE_NAME_BYTES_MAX = 255 - 38;
 const LAST_SERIAL = '20240131.9999';
 /** The longest name of a bundle. */
 export const BUNDLE_CHARACTERS_MAX = 255;
 const GENERIC = 'generic';
-const STABLE = 'release';
+const STABLE_LABEL = 'release';
 
-const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
+const NAME_PART = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
 const SERIAL = /^\d{8}(?:\.\d{1,4})?$/;
 const FIELDS = ['os', 'release', 'architecture', 'subarchitecture', 'label', 'serial'] as const;
 
@@ -119,13 +125,13 @@ const manifestShape = z.object({
   subarchitecture: z.string(),
   label: z.string(),
   serial: z.string(),
-  title: z.string().transform(storedTitle),
-  /** Of the stored and served bytes. */
+  title: z.string().transform(toStoredTitle),
+  /** The hash of the stored and served bytes. */
   sha256: hashShape,
-  /** As stored and served. */
+  /** The size of the stored and served bytes. */
   bytes: bytesShape,
   format: formatShape,
-  /** On the machine's disk; estimated for the root of a system. */
+  /** The bytes on the machine's disk. Estimated for the root of a system. */
   diskBytes: bytesShape,
   /** `none` for the root of a system. */
   partitionTable: z.enum(['gpt', 'mbr', 'none']),
@@ -133,11 +139,11 @@ const manifestShape = z.object({
   system: systemShape.optional(),
   /** Undefined for the root of a system, and for an image that an older version added. */
   signs: signsShape.optional(),
-  /** The verified download; undefined: added by hand, or from a bundle. */
+  /** The verified download. Undefined if the image was added by hand, or from a bundle. */
   origin: originShape.optional(),
-  /** True: `images make-debian` made it, so there is no file to add again. */
+  /** True if `images make-debian` made the image, so that there is no file to add again. */
   isMade: z.boolean().optional(),
-  /** Undefined: none brought it, or an older version imported it. */
+  /** The bundle that brought the image. Undefined if none did, or an older version imported it. */
   bundle: z
     .string()
     .transform((name) => cleanText(name, BUNDLE_CHARACTERS_MAX))
@@ -149,15 +155,15 @@ export type StoredImage = Readonly<Omit<z.output<typeof manifestShape>, 'schema'
 /** The directory of the manifests. */
 export const manifestDirectory = (tree: string): string => ownPlace(tree, '.manifests');
 
-const manifestName = (name: ImageName): string => `${FIELDS.map((field) => name[field]).join('~')}.json`;
+const formatManifestFileName = (name: ImageName): string => `${FIELDS.map((field) => name[field]).join('~')}.json`;
 
-/** The path of the manifest of an image. */
+/** Returns the path of the manifest of an image. */
 export const manifestPath = (tree: string, name: ImageName): string =>
-  join(manifestDirectory(tree), manifestName(name));
+  join(manifestDirectory(tree), formatManifestFileName(name));
 
 const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
 
-/** The path of a blob, relative to the tree. @param format `file` for a file that starts a system */
+/** Returns the path of a blob, relative to the tree. @param format `file` for a file that starts a system */
 export function blobPath(sha256: string, format: StoredImage['format'] | 'file'): string {
   const extension = format === 'raw' || format === 'raw.zst' ? EXTENSIONS[format] : format;
   return `images/${sha256.slice(0, 2)}/${sha256}.${extension}`;
@@ -170,7 +176,7 @@ export interface ImageBlob {
   readonly bytes: number;
 }
 
-/** All blobs of an image; the first is the image itself. */
+/** Lists all blobs of an image. The first is the image itself. */
 export const listBlobs = ({ sha256, format, bytes, system }: StoredImage): readonly ImageBlob[] => [
   { path: blobPath(sha256, format), sha256, bytes },
   ...(system?.files ?? []).map((file) => ({
@@ -180,58 +186,62 @@ export const listBlobs = ({ sha256, format, bytes, system }: StoredImage): reado
   })),
 ];
 
-/** The size of all files of an image together, in bytes. */
-export const imageBytes = (image: StoredImage): number => listBlobs(image).reduce((sum, { bytes }) => sum + bytes, 0);
+/** Sums the sizes of all files of an image, in bytes. */
+export const sumImageBytes = (image: StoredImage): number =>
+  listBlobs(image).reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
+/** Formats the name for people, such as `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
 
-/** The problem with a name, which may still lack its serial; undefined if the name is valid. */
-export function judgeImageName(name: GivenName): string | undefined {
-  const wrong = FIELDS.find((field) => {
+/** Finds the problem with a name, which may still lack its serial. Undefined if the name is valid. */
+export function judgeImageName(name: RequestedImageName): string | undefined {
+  const invalidField = FIELDS.find((field) => {
     const value = name[field];
-    return value !== undefined && !(field === 'serial' ? SERIAL : NAME).test(value);
+    return value !== undefined && !(field === 'serial' ? SERIAL : NAME_PART).test(value);
   });
-  if (wrong === undefined) return judgeLength(name);
+  if (invalidField === undefined) return judgeLength(name);
   const rule =
-    wrong === 'serial'
+    invalidField === 'serial'
       ? 'a day, optionally with a number: 20240131, 20240131.2'
       : 'lower-case letters and digits, with . _ + - inside, at most 63 characters';
-  return `${JSON.stringify(name[wrong])} cannot be the ${wrong} of an image: use ${rule}`;
+  return `${JSON.stringify(name[invalidField])} cannot be the ${invalidField} of an image: use ${rule}`;
 }
 
-/** By how many characters a name is too long for the file name of its manifest. */
-export const nameExcess = (name: GivenName): number =>
-  manifestName({ ...name, serial: name.serial ?? LAST_SERIAL }).length - FILE_NAME_BYTES_MAX;
+/**
+ * Counts the characters by which a name is too long for the file name of its manifest. Negative if
+ * it is shorter.
+ */
+export const countExcessCharacters = (name: RequestedImageName): number =>
+  formatManifestFileName({ ...name, serial: name.serial ?? LAST_SERIAL }).length - FILE_NAME_BYTES_MAX;
 
-function judgeLength(name: GivenName): string | undefined {
-  const excess = nameExcess(name);
+function judgeLength(name: RequestedImageName): string | undefined {
+  const excess = countExcessCharacters(name);
   if (excess <= 0) return undefined;
   const nameText = formatImageName({ ...name, serial: name.serial ?? '' }).replace(/\/$/, '');
   return `${nameText} cannot be the name of an image: it is ${counted(excess, 'character')} too long for a file; shorten its parts`;
 }
 
-/** A title as it is stored: clean, and cut after TITLE_CHARACTERS_MAX. */
-export function storedTitle(title: string): string {
+/** Converts a title to its stored form: clean, and cut after TITLE_CHARACTERS_MAX. */
+export function toStoredTitle(title: string): string {
   return cleanText(title, TITLE_CHARACTERS_MAX);
 }
 
-/** The problem with a title that a person gives; undefined if it is valid. */
+/** Finds the problem with a person's title. Undefined if it is valid. */
 export const judgeTitle = (title: string | undefined): string | undefined =>
   title !== undefined && title.length > TITLE_CHARACTERS_MAX
     ? `the title has ${counted(title.length, 'character')}: use one of at most ${TITLE_CHARACTERS_MAX}`
     : undefined;
 
-/** The manifest of an image, as text. */
+/** Encodes the manifest of an image as text. */
 export const encodeImage = (image: StoredImage): string => `${JSON.stringify({ schema: 1, ...image }, undefined, 2)}\n`;
 
-/** Reads a manifest. @returns the image, or the problem */
+/** Decodes a manifest. @returns the image, or the problem */
 export function decodeImage(text: string): StoredImage | string {
   if (Buffer.byteLength(text) > MANIFEST_BYTES_MAX) return `it is longer than ${MANIFEST_BYTES_MAX} bytes`;
   const parsed = manifestShape.safeParse(parseJson(text));
   if (!parsed.success) {
-    const [place = ''] = parsed.error.issues.map(({ path }) => path.join('.'));
-    return place === '' ? 'it is not JSON of an image' : `its ${place} cannot be used`;
+    const [invalidPath = ''] = parsed.error.issues.map(({ path }) => path.join('.'));
+    return invalidPath === '' ? 'it is not JSON of an image' : `its ${invalidPath} cannot be used`;
   }
   const { schema: _, ...image } = parsed.data;
   if (isRootFormat(image.format) !== (image.system !== undefined)) return 'it does not say how its system starts';
@@ -239,8 +249,8 @@ export function decodeImage(text: string): StoredImage | string {
 }
 
 /**
- * @throws RackError `tree-unreadable` if the directory of the images is a link: the boot server
- * sends no file from outside the tree
+ * @throws RackError `tree-unreadable` if the directory of the images is a link, because the boot
+ * server sends no file from outside the tree
  */
 export function assertOwnStore(tree: string): void {
   const directory = join(tree, 'images');
@@ -250,7 +260,7 @@ export function assertOwnStore(tree: string): void {
 }
 
 /**
- * Reads all manifests; a tree without images is an empty store.
+ * Reads all manifests. A tree without images is an empty store.
  * @throws RackError `tree-unreadable`
  */
 export function readImages(tree: string): StoreContent {
@@ -297,7 +307,7 @@ function readManifest(path: string): StoredImage | string {
 export const isSameName = (image: Omit<ImageName, 'serial'>, other: Omit<ImageName, 'serial'>): boolean =>
   FIELDS.every((field) => field === 'serial' || image[field] === other[field]);
 
-/** Orders by name, newest serial first. */
+/** Orders images by name, with the newest serial first. */
 export function compareImages(one: ImageName, other: ImageName): number {
   for (const field of FIELDS) {
     if (one[field] === other[field]) continue;
@@ -317,38 +327,43 @@ type WithKernel = ImageName & { readonly system?: Pick<StoredSystem, 'subarch' |
 
 /** True if an image has this kernel: by subarchitecture (`generic`), or by a stream's name (`ga-24.04`). */
 const hasKernel = ({ subarchitecture, system }: WithKernel, kernel: string): boolean =>
-  subarchitecture === kernel || (system !== undefined && kernelNames(system).includes(kernel));
+  subarchitecture === kernel || (system !== undefined && listKernelNames(system).includes(kernel));
 
 /**
- * The best image for a request. Has the requested kernel; without one, prefers the requested
- * sub-architecture to the generic one, then stable images, then the newest.
+ * Chooses the best image for a request. If a kernel is requested, the image has it. Otherwise the
+ * requested subarchitecture is preferred to the generic one. Then stable images are preferred, then
+ * the newest.
  */
-export function chooseImage<T extends WithKernel>(wish: ImageWish, images: readonly T[]): T | undefined {
-  const fitting = images.filter(
-    ({ os, release, architecture }) => os === wish.os && release === wish.release && architecture === wish.architecture,
+export function chooseImage<T extends WithKernel>(request: ImageRequest, images: readonly T[]): T | undefined {
+  const candidates = images.filter(
+    ({ os, release, architecture }) =>
+      os === request.os && release === request.release && architecture === request.architecture,
   );
-  const { kernel } = wish;
-  const levels = kernel === undefined ? [wish.subarchitecture, GENERIC] : [kernel];
+  const { kernel } = request;
+  const levels = kernel === undefined ? [request.subarchitecture, GENERIC] : [kernel];
   for (const level of new Set(levels)) {
-    const [best] = fitting
+    const [best] = candidates
       .filter((image) => (kernel === undefined ? image.subarchitecture === level : hasKernel(image, level)))
-      .sort((a, b) => Number(b.label === STABLE) - Number(a.label === STABLE) || compareSerials(b.serial, a.serial));
+      .sort(
+        (a, b) =>
+          Number(b.label === STABLE_LABEL) - Number(a.label === STABLE_LABEL) || compareSerials(b.serial, a.serial),
+      );
     if (best !== undefined) return best;
   }
   return undefined;
 }
 
 /** Finds the best image for the region whose bytes really exist. Reads a few small files synchronously. */
-export function findStoredImage(tree: string, wish: ImageWish): FoundImage | undefined {
-  const whole = readImages(tree).images.filter((image) => hasBlob(tree, image));
-  const image = chooseImage(wish, whole);
+export function findStoredImage(tree: string, request: ImageRequest): FoundImage | undefined {
+  const completeImages = readImages(tree).images.filter((image) => hasBlob(tree, image));
+  const image = chooseImage(request, completeImages);
   if (image === undefined) return undefined;
-  return { ...image, ...findStarts(image), path: `/${blobPath(image.sha256, image.format)}` };
+  return { ...image, ...findStartFiles(image), path: `/${blobPath(image.sha256, image.format)}` };
 }
 
 /**
- * True if all blobs of an image exist, each with the size that its manifest states. A link, or one
- * that cannot be looked at, counts as missing; `rackboot images fsck` reports why.
+ * True if all blobs of an image exist, each with the size that its manifest states. A link, or a
+ * blob that this process cannot see, counts as missing. `rackboot images fsck` reports why.
  */
 export function hasBlob(tree: string, image: StoredImage): boolean {
   return listBlobs(image).every(({ path, bytes }) => {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { findImage, isPlainName } from '../../boot/images.ts';
-import { storedTitle } from './image-store.ts';
+import { toStoredTitle } from './image-store.ts';
 
-/** Longer manifests are not read; an import writes 1 kB. */
+/** The hardware of a machine. */
 
 interface Hardware {
   readonly architecture: string;
@@ -15,27 +15,27 @@ interface Hardware {
 }
 
 /** True if a tree has the installer for this machine or its whole architecture. */
-export function treeHasInstaller(tree: string, of: Hardware & { readonly release: string }): boolean {
-  const query = { ...of, releases: [of.release], directory: 'install' } as const;
+export function hasTreeInstaller(tree: string, installer: Hardware & { readonly release: string }): boolean {
+  const query = { ...installer, releases: [installer.release], directory: 'install' } as const;
   return findImage(query, (path) => existsSync(join(tree, path))) !== undefined;
 }
 
 interface TreeInstaller {
   readonly release: string;
-  /** Undefined: no manifest. */
+  /** Undefined without a manifest. */
   readonly os: string | undefined;
   /** The release if no manifest has a title. */
   readonly title: string;
 }
 
-/** The installers for this hardware, sorted by release. */
+/** Lists the installers for this hardware, sorted by release. */
 export function listTreeInstallers(
   tree: string,
   { architecture, subarchitecture }: Hardware,
 ): readonly TreeInstaller[] {
   const releases = [subarchitecture, 'generic'].flatMap((level) => listTreeNames(tree, architecture, level));
   return [...new Set(releases)]
-    .filter((release) => treeHasInstaller(tree, { architecture, subarchitecture, release }))
+    .filter((release) => hasTreeInstaller(tree, { architecture, subarchitecture, release }))
     .toSorted()
     .map((release) => {
       const levels = [subarchitecture, 'generic'].map((level) => join(tree, architecture, level, release, 'install'));
@@ -44,7 +44,7 @@ export function listTreeInstallers(
     });
 }
 
-/** All installers for whole architectures, sorted by architecture and release. */
+/** Lists all installers for whole architectures, sorted by architecture and release. */
 export const listAllInstallers = (tree: string): readonly (TreeInstaller & { readonly architecture: string })[] =>
   CPUS.flatMap((architecture) =>
     listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((installer) => ({
@@ -55,10 +55,10 @@ export const listAllInstallers = (tree: string): readonly (TreeInstaller & { rea
 
 const manifestShape = z.object({
   os: z.string().refine(isPlainName),
-  title: z.string().transform(storedTitle),
+  title: z.string().transform(toStoredTitle),
 });
 
-/** Reads system and title from the manifest of an import; empty without one. */
+/** Reads system and title from the manifest of an import. Empty if there is none. */
 function readInstallerManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
   try {
     const path = join(directory, 'manifest.json');
@@ -68,11 +68,11 @@ function readInstallerManifest(directory: string): Pick<TreeInstaller, 'os' | 't
   }
 }
 
-/** The names in a directory; empty if it cannot be read. */
-function listTreeNames(tree: string, ...parts: readonly string[]): readonly string[] {
-  if (!parts.every(isPlainName)) return [];
+/** Lists the names in a directory. Empty if it cannot be read. */
+function listTreeNames(tree: string, ...pathParts: readonly string[]): readonly string[] {
+  if (!pathParts.every(isPlainName)) return [];
   try {
-    return readdirSync(join(tree, ...parts));
+    return readdirSync(join(tree, ...pathParts));
   } catch {
     return [];
   }

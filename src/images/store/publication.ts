@@ -1,6 +1,6 @@
 // Publishes finished files in the boot tree, from which machines may load at any moment, and
-// describes them in manifests. A file is replaced as a whole. directory-publication.ts publishes
-// whole directories.
+// describes them in manifests. A reader finds the old or the new content of a file, never a
+// mixture. directory-publication.ts publishes whole directories.
 
 import { createHash } from 'node:crypto';
 import { chmod, constants, type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
@@ -24,13 +24,16 @@ export interface FileContent {
 
 /** Publishes files in another process, which checks what they replace. */
 export type Publisher = (
-  /** Relative to the tree; undefined: each file replaces the one of its name in the top directory. */
+  /**
+   * The directory, relative to the tree. If undefined, each file replaces the file of its name in
+   * the top directory.
+   */
   directory: string | undefined,
   files: readonly FileContent[],
   os?: string | undefined,
 ) => Promise<void>;
 
-/** The files and the packages they were built from, written next to the files as JSON. */
+/** A list of files and of the packages that they were built from, written next to the files as JSON. */
 interface Manifest {
   readonly schema: 1;
   readonly packages: readonly { name: string; version: string; architecture: string; sha256: string }[];
@@ -48,22 +51,22 @@ export function encodeManifest(manifest: Manifest): FileContent {
   return { name: 'manifest.json', data: Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`, 'utf8') };
 }
 
-/** Writes one file; a reader finds either the whole old content or the whole new one. */
+/** Writes one file. A reader finds either the complete old content or the complete new one. */
 export async function publishFile(path: string, data: Uint8Array): Promise<void> {
   await makeDirectories(dirname(path));
-  const fresh = join(dirname(path), `.${basename(path)}.${newUuid()}`);
+  const temporary = join(dirname(path), `.${basename(path)}.${newUuid()}`);
   try {
-    await writeWhole(fresh, data);
-    await rename(fresh, path);
+    await writeDurably(temporary, data);
+    await rename(temporary, path);
   } catch (error) {
-    await rm(fresh, { force: true });
+    await rm(temporary, { force: true });
     throw error;
   }
 }
 
-/** The content of a file; undefined if none is there. */
-export async function readIfThere(path: string): Promise<Buffer | undefined> {
-  const file = await openIfThere(path);
+/** Reads a file. Undefined if it does not exist. */
+export async function readIfExists(path: string): Promise<Buffer | undefined> {
+  const file = await openIfExists(path);
   try {
     return await file?.readFile();
   } finally {
@@ -71,8 +74,8 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Opens a file without waiting for the other end of a FIFO; undefined: no file is there. */
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
+/** Opens a file without waiting for the other end of a FIFO. Undefined if there is no regular file. */
+async function openIfExists(path: string): Promise<FileHandle | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
@@ -83,12 +86,12 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 }
 
 /** True if a directory has these files with these hashes. */
-export async function isWhole(
+export async function hasIntactFiles(
   directory: string,
   files: readonly Pick<PublishedFile, 'name' | 'sha256'>[],
 ): Promise<boolean> {
   for (const { name, sha256 } of files) {
-    const file = await openIfThere(join(directory, name));
+    const file = await openIfExists(join(directory, name));
     try {
       if (file === undefined || (await hashFile(file)) !== sha256) return false;
     } finally {
@@ -100,9 +103,10 @@ export async function isWhole(
 
 /** Makes a directory and its missing parents, readable by all. */
 export async function makeDirectories(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
+  const firstCreated = await mkdir(path, { recursive: true });
+  if (firstCreated === undefined) return;
+  for (let directory = path; directory.length >= firstCreated.length; directory = dirname(directory))
+    await chmod(directory, 0o755);
 }
 
 /** Removes directories in this order, up to the first that has an entry or cannot be removed. */
@@ -115,7 +119,7 @@ export async function removeEmpty(directories: readonly string[]): Promise<void>
 }
 
 /** Writes a new file, and returns when it is on disk. */
-export async function writeWhole(path: string, data: Uint8Array): Promise<void> {
+export async function writeDurably(path: string, data: Uint8Array): Promise<void> {
   const handle = await open(path, 'wx', 0o644);
   try {
     await handle.writeFile(data);

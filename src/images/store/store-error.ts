@@ -8,22 +8,22 @@ import { osErrorCode, RackError } from '../../ground/errors.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
 
-/** Turns a system error into the RackError `store-unwritable`; others stay. */
+/** Turns a system error into the RackError `store-unwritable`. Returns other errors unchanged. */
 export function asStoreError(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
   const paths = listErrorPaths(error);
-  // Such as the directory in which packages are unpacked.
+  // The error may concern another directory, such as the one in which packages are unpacked.
   const [path = directory] = paths;
-  const place = paths.length === 0 || paths.some((path) => path.startsWith(directory)) ? directory : dirname(path);
-  const text = `${place} cannot be written (${code}): ${storeRemedy(error, place)}`;
+  const location = paths.length === 0 || paths.some((path) => path.startsWith(directory)) ? directory : dirname(path);
+  const text = `${location} cannot be written (${code}): ${storeRemedy(error, location)}`;
   return new RackError('store-unwritable', text, { cause: error });
 }
 
 /**
- * The remedy for a system error below a directory, with the causing path.
- * @param directory whose owner the remedy may change
+ * Writes the remedy for a system error below a directory, with the causing path.
+ * @param directory the remedy may change its owner
  */
 export function storeRemedy(error: unknown, directory: string): string {
   const paths = listErrorPaths(error);
@@ -33,17 +33,19 @@ export function storeRemedy(error: unknown, directory: string): string {
     case 'EDQUOT':
       return 'free space on its disk';
     case 'EXDEV':
-      // Files get their places by hard links.
+      // Files are put into the boot tree by hard links.
       return 'the directory images of the boot tree is on another file system; keep the whole tree on one';
     case 'EACCES':
     case 'EPERM':
     case 'EROFS': {
-      const denied = waysTo(path).findLast((way) => way.startsWith(directory) && isDenied(way)) ?? directory;
-      return `${denied === directory ? '' : `${denied}: `}${ownershipRemedy(denied, directory)}`;
+      const deniedPath =
+        listPathComponents(path).findLast((component) => component.startsWith(directory) && isDenied(component)) ??
+        directory;
+      return `${deniedPath === directory ? '' : `${deniedPath}: `}${ownershipRemedy(deniedPath, directory)}`;
     }
     case 'ENOTDIR': {
-      const ways = [...paths, directory].flatMap(waysTo);
-      return `${ways.find((way) => statIfVisible(way)?.isDirectory() === false) ?? path} is not a directory: move it away`;
+      const components = [...paths, directory].flatMap(listPathComponents);
+      return `${components.find((component) => statIfVisible(component)?.isDirectory() === false) ?? path} is not a directory: move it away`;
     }
     case 'EISDIR':
       return `${path} is a directory: move it away`;
@@ -55,17 +57,17 @@ export function storeRemedy(error: unknown, directory: string): string {
   }
 }
 
-/** The paths that an error names: of two, first the target. */
+/** Lists the paths that an error names. If there are two, the target comes first. */
 const listErrorPaths = (error: unknown): readonly string[] =>
   ['dest', 'path'].flatMap((key) => {
-    const place: unknown = error instanceof Error ? Reflect.get(error, key) : undefined;
-    return typeof place === 'string' ? [place] : [];
+    const errorPath: unknown = error instanceof Error ? Reflect.get(error, key) : undefined;
+    return typeof errorPath === 'string' ? [errorPath] : [];
   });
 
-/** The directories above a path, the highest first, and the path itself. */
-function waysTo(path: string): readonly string[] {
-  const above = dirname(path);
-  return above === path ? [path] : [...waysTo(above), path];
+/** Lists the parent directories of a path, the highest first, and the path itself. */
+function listPathComponents(path: string): readonly string[] {
+  const parent = dirname(path);
+  return parent === path ? [path] : [...listPathComponents(parent), path];
 }
 
 /** True if this process may not read or change the path. */

@@ -5,19 +5,19 @@ import { z } from 'zod';
 import { cleanText } from '../../ground/clean-text.ts';
 
 /**
- * A root: a squashfs file system, a tar archive in any compression, or another file system
- * compressed with gzip.
+ * The formats of a root: a squashfs file system, a tar archive in any compression, or another file
+ * system compressed with gzip.
  */
 const ROOT_FORMATS = ['squashfs', 'root.tar', 'root.gz'] as const;
 export type RootFormat = (typeof ROOT_FORMATS)[number];
 export const formatShape = z.enum(['raw', 'raw.zst', ...ROOT_FORMATS]);
 
 export const SYSTEM_FILES_MAX = 16;
-/** Bounds the kept subarchitectures; MAAS's streams have some 30. */
+/** Bound on the kept subarchitectures. MAAS's streams have some 30. */
 const SUBARCHES_MAX = 64;
 const NAME = /^[a-z0-9][a-z0-9_.+-]{0,62}$/;
-/** A kernel's name that stays the same over the kernels of releases: `hwe-rolling`. */
-const ROLLING = /^(?:ga|hwe)-rolling(?:-|$)/;
+/** A kernel's name that stays the same over the kernels of several releases, such as `hwe-rolling`. */
+const ROLLING_KERNEL = /^(?:ga|hwe)-rolling(?:-|$)/;
 
 /** A hash, hexadecimal. */
 export const hashShape = z.string().regex(/^[0-9a-f]{64}$/);
@@ -32,17 +32,17 @@ export const systemShape = z
   .object({
     /** The stream's name, `ga-24.04`, which also names a directory of the boot tree. */
     subarch: treeName,
-    /** By the stream's names; undefined: only its own. */
-    subarches: z.array(z.string()).readonly().transform(subarchesIn).optional(),
-    /** In the boot tree: `squashfs`, `root-tgz`. */
+    /** The subarchitectures by the stream's names. Undefined if the system has only its own. */
+    subarches: z.array(z.string()).readonly().transform(filterSubarches).optional(),
+    /** The name of the root in the boot tree, such as `squashfs` or `root-tgz`. */
     rootName: treeName,
     files: z.array(fileShape).max(SYSTEM_FILES_MAX).readonly(),
   })
-  // Equal names would make its directory impossible.
+  // Two files with the same name could not be in one directory.
   .refine(({ rootName, files }) => new Set([rootName, ...files.map(({ name }) => name)]).size > files.length);
 export type StoredSystem = Readonly<z.output<typeof systemShape>>;
 
-/** A file as its source publishes it; the hash is in lower case. */
+/** A file as its source publishes it. The hash is in lower case. */
 export const originShape = z.object({
   source: z.string().transform((name) => cleanText(name)),
   algorithm: z.enum(['sha256', 'sha512', 'md5']),
@@ -50,7 +50,7 @@ export const originShape = z.object({
 });
 export type ImageOrigin = Readonly<z.output<typeof originShape>>;
 
-/** How a disk image starts and is set up, judged when it was added. */
+/** How a disk image starts and is set up, as found when it was added. */
 export const signsShape = z.object({ startsByBios: z.boolean(), startsByUefi: z.boolean(), hasCloudInit: z.boolean() });
 export type ImageSigns = Readonly<z.output<typeof signsShape>>;
 
@@ -61,29 +61,38 @@ export const isRootFormat = (format: string): format is RootFormat => ROOT_FORMA
 export const isTreeName = (name: string): boolean => NAME.test(name);
 
 /**
- * The names of a system's kernel, each of which names a directory of the boot tree: `hwe-24.04`,
- * `hwe-rolling`.
+ * Lists the names of a system's kernel, such as `hwe-24.04` and `hwe-rolling`. Each names a
+ * directory of the boot tree.
  */
-export const kernelNames = ({
+export const listKernelNames = ({
   subarch,
   subarches = [],
 }: Pick<StoredSystem, 'subarch' | 'subarches'>): readonly string[] => [
-  ...new Set([subarch, ...subarches.filter((name) => ROLLING.test(name))]),
+  ...new Set([subarch, ...subarches.filter((name) => ROLLING_KERNEL.test(name))]),
 ];
 
-/** The valid names in a list, at most SUBARCHES_MAX. */
-export function subarchesIn(list: readonly string[]): readonly string[] {
+/** Filters the valid names in a list, at most SUBARCHES_MAX. */
+export function filterSubarches(list: readonly string[]): readonly string[] {
   return list.filter(isTreeName).slice(0, SUBARCHES_MAX);
 }
 
 /** Top-level directories of the boot tree that belong to no system. */
-const RESERVED = new Set(['images', 'bootloader', 'grub', 'pxelinux.cfg', 'amd64', 'arm64', 'armhf', 'i386']);
+const RESERVED_DIRECTORIES = new Set([
+  'images',
+  'bootloader',
+  'grub',
+  'pxelinux.cfg',
+  'amd64',
+  'arm64',
+  'armhf',
+  'i386',
+]);
 
 /** Loaders and their files in the top directory of the boot tree, but not `rhel8.0`. */
 const LOADER_NAME = /\.(?:efi(?:\.signed)?|c32|e32|e64|kk?pxe|pxe|ipxe|l?krn|cfg)$|[a-z]\.0$/;
 
-/** Why no system may have this name; undefined: it may. */
+/** Finds why no system may have this name. Undefined if one may. */
 export function judgeSystemName(os: string): string | undefined {
-  if (RESERVED.has(os)) return `the boot tree already uses the name ${os}`;
+  if (RESERVED_DIRECTORIES.has(os)) return `the boot tree already uses the name ${os}`;
   return LOADER_NAME.test(os) ? `the name ${os} may be that of a boot loader: choose one with another end` : undefined;
 }

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer, UUID_PATTERN } from '../../ground/clock.ts';
 import { assertOutside, osErrorCode } from '../../ground/errors.ts';
 import { removeAllOlder } from '../../images/run/older-images.ts';
-import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/run/tree-parts.ts';
+import { formatPartsVersion, hasAllFiles, listTreeParts, type TreePart } from '../../images/run/tree-parts.ts';
 import {
   formatImageName,
   hasBlob,
@@ -228,7 +228,7 @@ const listHostImages = (tree: string): readonly HostImage[] => [
   ...readImages(tree)
     .images.filter((image) => hasBlob(tree, image))
     .map(reported),
-  ...partsIn(tree, (part) => hasFiles(tree, part)),
+  ...partsIn(tree, (part) => hasAllFiles(tree, part)),
 ];
 
 const partsIn = (tree: string, isListed: (part: TreePart) => boolean): readonly HostImage[] =>
@@ -271,9 +271,9 @@ function filesDigest(files: readonly object[] | undefined): Pick<HostImage, 'fil
 /** Changes with each image, boot loader or installer that is added or removed. */
 function readTreeMark(tree: string): string {
   try {
-    return `${tree} ${statSync(manifestDirectory(tree)).mtimeMs} ${markOfParts(tree)}`;
+    return `${tree} ${statSync(manifestDirectory(tree)).mtimeMs} ${formatPartsVersion(tree)}`;
   } catch {
-    return `${tree} ${markOfParts(tree)}`;
+    return `${tree} ${formatPartsVersion(tree)}`;
   }
 }
 

@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { threadFile } from '../../ground/thread-file.ts';
-import { type AnswerLine, type EngineEndpoint, engineSocket, errorIn } from '../../images/engine/protocol.ts';
+import { type AnswerLine, buildRefusedError, type EngineEndpoint, engineSocket } from '../../images/engine/protocol.ts';
 import type { Report } from '../../images/engine/reports.ts';
 import type { WorkInput, WorkName, WorkResult } from '../../images/engine/works.ts';
 import type { FromImageThread, RunEnd, RunOrder, RunReport, Tell, ToImageThread } from './message.ts';
@@ -197,7 +197,7 @@ export class ImageThread {
     // At once: a thread that ends by itself may tell of both in one turn.
     if ('done' in line || 'refused' in line) this.#works.delete(id);
     if ('done' in line) work?.emit('done', line.done);
-    else if ('refused' in line) work?.emit('error', errorIn(line));
+    else if ('refused' in line) work?.emit('error', buildRefusedError(line));
     else work?.emit('report', line);
   }
 }

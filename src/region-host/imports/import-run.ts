@@ -27,12 +27,18 @@ import type { DownloadState } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import { holdTree } from '../../images/engine/tree-lock.ts';
-import { type FirstItem, imagesIn, importFirstItem, installersIn, isStoredItem } from '../../images/run/import-item.ts';
-import { arrivedBytes } from '../../images/run/left-downloads.ts';
+import {
+  type FirstItem,
+  importFirstItem,
+  isStoredItem,
+  listInstallersIfPossible,
+  readImagesIfPossible,
+} from '../../images/run/import-item.ts';
+import { countArrivedBytes } from '../../images/run/left-downloads.ts';
 import { readHostMirrors } from '../../images/sources/apt-sources.ts';
 import { listDigests, type Offer, type Preferred, type SourceAnswer } from '../../images/sources/offer.ts';
 import { askSources } from '../../images/sources/offers.ts';
-import { Questions } from '../../images/sources/questions.ts';
+import { SourceQuestions } from '../../images/sources/questions.ts';
 import type { HeldLock } from '../../images/store/file-lock.ts';
 import type { StoredImage } from '../../images/store/image-store.ts';
 import { resourceName } from '../../region/images/region-source.ts';
@@ -189,7 +195,7 @@ export class ImportRun {
   readonly #items = new Map<string, Item>();
   readonly #stop = new AbortController();
   readonly #running = new Map<Item, Promise<void>>();
-  #questions: Questions<SelectedSource>;
+  #questions: SourceQuestions<SelectedSource>;
   readonly #ended = Promise.withResolvers<void>();
   #isEnded = false;
   #listing: Timer | undefined;
@@ -229,7 +235,7 @@ export class ImportRun {
   }
 
   /** Asks the sources of the order. */
-  #ask(): Questions<SelectedSource> {
+  #ask(): SourceQuestions<SelectedSource> {
     const { clock } = this.#deps;
     this.#removed.clear();
     this.#leftOut = new LeftOut();
@@ -240,7 +246,7 @@ export class ImportRun {
       this.#plan();
       this.#advance();
     });
-    return new Questions(this.#order.sources, {
+    return new SourceQuestions(this.#order.sources, {
       ask: (selected, signal) => askSelected(selected, signal, this.#order, { ...this.#deps, bugs: this.#bugs }),
       clock,
       patienceMs: AWAITED_MS,
@@ -262,7 +268,7 @@ export class ImportRun {
   #advance(): void {
     this.#startNext();
     this.#reportLeft();
-    if (!this.#questions.isOver || this.#running.size > 0) return;
+    if (!this.#questions.hasEnded || this.#running.size > 0) return;
     this.#isEnded = true;
     this.#listing?.cancel();
     this.#ended.resolve();
@@ -296,8 +302,8 @@ export class ImportRun {
   }
 
   #plan(): void {
-    const stored = imagesIn(this.#order.tree);
-    const installed = installersIn(this.#order.tree).map(resourceName);
+    const stored = readImagesIfPossible(this.#order.tree);
+    const installed = listInstallersIfPossible(this.#order.tree).map(resourceName);
     const begun = [...this.#items.values()].filter(
       ({ running, progress }) => running !== undefined || progress.state === 'done',
     );
@@ -330,7 +336,7 @@ export class ImportRun {
   /** @param tried the offer that is tried first, or now */
   #progressAtStart(offers: Preferred<Offer>, state: ImportProgress['state'], tried = offers[0]): ImportProgress {
     const begun = startingProgress(tried, state, offers);
-    return { ...begun, bytes: arrivedBytes(this.#order.tree, listDigests(tried), begun.total) };
+    return { ...begun, bytes: countArrivedBytes(this.#order.tree, listDigests(tried), begun.total) };
   }
 
   /** Gives an item what has not been offered for it yet. Then a source may deliver what others did not. */
@@ -394,7 +400,7 @@ export class ImportRun {
         running.place = undefined;
         this.#startNext();
       };
-      const result = await importFirstItem(offers, { ...options, onState, onTurn }, (tried) => {
+      const result = await importFirstItem(offers, { ...options, onState, onWaitForTurn: onTurn }, (tried) => {
         const { source, state } = item.progress;
         item.progress = this.#progressAtStart(offers, state, tried);
         if (tried.source === source) return;

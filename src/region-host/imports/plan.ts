@@ -12,21 +12,21 @@
 // 4. A source that has not answered yet delays only what its selections match and later sources
 //    have, for at most AWAITED_MS, and installers of the same place. Both are listed.
 
-import { installerDirectory } from '../../images/run/tree-parts.ts';
+import { getInstallerDirectory } from '../../images/run/tree-parts.ts';
 import {
   ANY,
   INSTALLER,
   installerNames,
   LOADER,
-  matches,
+  matchesSelection,
   nearestRelease,
   type Offer,
-  type OfferWish,
+  type OfferQuery,
   type Preferred,
   type Selection,
   type SourceAnswer,
 } from '../../images/sources/offer.ts';
-import type { Questions } from '../../images/sources/questions.ts';
+import type { SourceQuestions } from '../../images/sources/questions.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
@@ -96,7 +96,7 @@ function missingReason(answer: SourceAnswer, selection: Selection): ImportReason
  * @param begun the items that are already in the run
  */
 export function planImports(
-  answers: Questions<SelectedSource>['answers'],
+  answers: SourceQuestions<SelectedSource>['answers'],
   begun: ReadonlySet<string> = new Set(),
   { delivered = new Map(), installed = [], only = [] }: PlanFacts = {},
 ): ImportPlan {
@@ -120,14 +120,14 @@ export function planImports(
     if (answer === 'open' || answer === 'late') continue;
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
-      const wanted = answer.offers.filter((item) => matches(selection, item));
+      const wanted = answer.offers.filter((item) => matchesSelection(selection, item));
       if (wanted.length === 0 && answer.isUnread !== true)
         skipped.push({ name: `${selection.os}/${selection.release}`, reason: missingReason(answer, selection) });
       for (const item of wanted) {
         const name = resourceName(item);
         const isSimilar = item.kind === 'installer' ? { os: ANY } : {};
         const earlier = awaited.find((former) =>
-          former.selections.some((chosen) => matches({ ...chosen, ...isSimilar }, item)),
+          former.selections.some((chosen) => matchesSelection({ ...chosen, ...isSimilar }, item)),
         );
         if (earlier !== undefined) {
           if (!begun.has(name) && !waiting.has(name)) skipped.push({ name, reason: waitReason(earlier) });
@@ -170,7 +170,7 @@ export function planImports(
 function listPartDirectories(name: string): readonly string[] {
   const [os = '', release = '', architecture = '', , label] = name.split('/');
   if (os === LOADER) return [`${os}/${release}/${architecture}`];
-  return label === INSTALLER ? [installerDirectory({ architecture, release })] : [];
+  return label === INSTALLER ? [getInstallerDirectory({ architecture, release })] : [];
 }
 
 /** The names of the installers that a mirror of packages has by its description, if they are selected. */
@@ -183,14 +183,14 @@ const claimedBy = (source: ImageSource, selections: readonly Selection[]): reado
             installerNames({ source: source.name, os: source.os, release, architecture }),
           ),
         )
-        .filter((names) => selections.some((selection) => matches(selection, names)))
+        .filter((names) => selections.some((selection) => matchesSelection(selection, names)))
         .map(resourceName);
 
 /**
  * Limits the question to the selected releases and architectures: on a site with plain files, each
  * of them costs a document.
  */
-export function buildWish({ selections }: SelectedSource): OfferWish {
+export function buildWish({ selections }: SelectedSource): OfferQuery {
   const releases = new Set(selections.map(({ release }) => release));
   const arches = new Set(selections.flatMap((selection) => selection.arches));
   const [release] = releases;

@@ -82,7 +82,7 @@ export function presentNames(tree: string): ReadonlySet<string> | undefined {
  */
 async function readImageUse(region: Region): Promise<ImageUse> {
   const uses = await deploying(region);
-  return { isKnown: true, usersOf: (image) => among(uses, image) };
+  return { areUsesKnown: true, findUsers: (image) => among(uses, image) };
 }
 
 const deploying = async ({ store }: Region): Promise<readonly Use[]> =>

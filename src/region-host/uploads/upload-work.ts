@@ -30,7 +30,7 @@ import {
   type WholeFile,
   writePart,
 } from '../../images/make/upload-part.ts';
-import { nameExcess } from '../../images/store/image-store.ts';
+import { countExcessCharacters } from '../../images/store/image-store.ts';
 import { judgeSystemName } from '../../images/store/stored-system.ts';
 import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/events.ts';
@@ -72,7 +72,7 @@ interface UploadWorkDeps {
 
 export class UploadWork implements UploadFiles {
   readonly fileTypes: readonly string[] = FILE_TYPES;
-  readonly nameExcess = nameExcess;
+  readonly nameExcess = countExcessCharacters;
   readonly #deps: UploadWorkDeps;
   /** Uploads being finished or waiting for that, by id. At most UPLOADS_MAX. */
   readonly #finishing = new Map<number, Promise<boolean>>();
@@ -119,7 +119,10 @@ export class UploadWork implements UploadFiles {
     return findFileKind(fileType)?.kind === 'disk' ? bytes : 0;
   }
 
-  async write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly at: number }): Promise<PieceResult> {
+  async write(
+    upload: ImageUpload,
+    piece: UploadPiece & PieceCount & { readonly offset: number },
+  ): Promise<PieceResult> {
     return await writePart(this.#tree, upload, piece);
   }
 
@@ -200,7 +203,7 @@ export class UploadWork implements UploadFiles {
       // The times of files are those of this host.
       const now = systemClock.wallTimeMs();
       const placed = async () =>
-        (await uploads.list()).map((upload) => ({ ...upload, isHere: isPlacedHere(upload, this) }));
+        (await uploads.list()).map((upload) => ({ ...upload, belongsToHost: isPlacedHere(upload, this) }));
       const problem = await sweepParts(tree, placed, now);
       if (problem === undefined) this.#failures.end();
       else this.#failures.note(problem);

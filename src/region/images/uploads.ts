@@ -72,7 +72,7 @@ export interface UploadFiles {
    * `missing`: the bytes before it are not on this host. `busy`: another process of this host
    * writes the upload, or makes its image, or did so since `upload` was read.
    */
-  write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly at: number }): Promise<PieceResult>;
+  write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly offset: number }): Promise<PieceResult>;
   /** Receives a whole file. @throws RackError `bad-argument` if it has more than `bytesMax` */
   receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile>;
   discard(file: WholeFile): Promise<void>;
@@ -298,8 +298,8 @@ export class Uploads {
       const to = received + piece.bytes;
       const step = { from: imageUpload.received, to, place: files.place };
       const count = (): Promise<boolean> => store.uploads.advance(id, { ...step, atMs: clock.wallTimeMs() });
-      const isNext = async (): Promise<boolean> => (await this.#find(id))?.received === imageUpload.received;
-      const written = await files.write(upload, { ...piece, at: received, isNext, count });
+      const isUnchanged = async (): Promise<boolean> => (await this.#find(id))?.received === imageUpload.received;
+      const written = await files.write(upload, { ...piece, offset: received, isUnchanged, count });
       if (written === 'short')
         return refusal(
           'bad-request',

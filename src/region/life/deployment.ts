@@ -1,7 +1,7 @@
 // The images that can be deployed: the port to the image store. The region never opens one.
 
 import { nearestName } from '../../ground/nearest-name.ts';
-import type { ImageWish } from '../../images/store/image-store.ts';
+import type { ImageRequest } from '../../images/store/image-store.ts';
 import type { HostImage } from '../records/host-image-store.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';
@@ -27,7 +27,7 @@ export interface ListedImage extends Omit<HostImage, 'filesSha256'> {
 export type ListImages = () => Promise<readonly ListedImage[]>;
 
 /** @param available the images of the racks that boot the machine; `undefined`: those of this host */
-export type FindImage = (wish: ImageWish, available?: readonly RackImage[]) => DeployableImage | undefined;
+export type FindImage = (wish: ImageRequest, available?: readonly RackImage[]) => DeployableImage | undefined;
 
 /** `debian/trixie`, `trixie`, or the two parts separately. `undefined` if it is malformed. */
 export function parseSystem(

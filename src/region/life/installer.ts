@@ -5,14 +5,14 @@
 // 2. An installation does not begin if its preseed cannot be rendered: a template has a mistake, or
 //    a value cannot be quoted.
 
-import type { ImageWish } from '../../images/store/image-store.ts';
+import type { ImageRequest } from '../../images/store/image-store.ts';
 import type { Machine } from '../records/machine.ts';
 import { type MistakeAt, mistakeAtText } from '../records/preseed-mistake.ts';
 import { refusal } from '../records/refusal.ts';
 import type { CommandRefusal, Deployment } from './commands.ts';
 
 /** Undefined: unknown. */
-export type HasInstaller = (wish: ImageWish) => boolean | undefined;
+export type HasInstaller = (wish: ImageRequest) => boolean | undefined;
 
 export interface ListedInstaller {
   readonly release: string;

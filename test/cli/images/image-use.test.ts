@@ -48,6 +48,6 @@ for (const [written, configured, given] of [
     await once(daemon, 'listening');
     t.after(() => daemon.close());
     const tree = given === undefined ? undefined : `${place}/${given}`;
-    const { usersOf } = await readImageUse(await openTreeAsOwner({ config, tree }));
+    const { findUsers: usersOf } = await readImageUse(await openTreeAsOwner({ config, tree }));
     assert.deepEqual(usersOf(IMAGE), [MACHINE.hostname]);
   });

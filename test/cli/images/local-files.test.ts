@@ -127,7 +127,7 @@ describe('files and directories of this host', { skip: missing('linux', 'zstd', 
     const content = (async function* () {
       yield bytes;
     })();
-    assert.equal(await writePart(twin, part, { at: 0, bytes: bytes.length, content, ...COUNTED }), 'written');
+    assert.equal(await writePart(twin, part, { offset: 0, bytes: bytes.length, content, ...COUNTED }), 'written');
     const name = { os: 'custom', release: 'x', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
     const order: FinishOrder = {
       ...part,

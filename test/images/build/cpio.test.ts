@@ -110,7 +110,7 @@ describe('the paths of an archive', () => {
   test('do not depend on the pieces in which the archive arrives', () => {
     for (let step = 1; step <= ARCHIVE.length; step += 1) {
       const reader = new CpioPathReader();
-      for (let at = 0; at < ARCHIVE.length; at += step) reader.take(ARCHIVE.subarray(at, at + step));
+      for (let at = 0; at < ARCHIVE.length; at += step) reader.write(ARCHIVE.subarray(at, at + step));
       assert.deepEqual(reader.finish(), { ok: true, value: PATHS }, `${step} bytes at a time`);
     }
   });
@@ -122,7 +122,7 @@ describe('the paths of an archive', () => {
     assert.deepEqual(decodeCpioPaths(claimed), { ok: false, fault });
     const one = Buffer.from(encodeCpio([text('n'.repeat(4000), '')])).subarray(0, 4112);
     const reader = new CpioPathReader();
-    for (let count = 0; count < 5000; count += 1) reader.take(one);
+    for (let count = 0; count < 5000; count += 1) reader.write(one);
     const outcome = reader.finish();
     assert.equal(outcome.ok ? '' : outcome.fault.field, 'number of entries');
   });

@@ -110,7 +110,7 @@ describe('a disk to start from', {
       'etc/os-release': 'ID=tiny\n',
       [`usr/lib/shim/shim${platform.efi}.efi.signed`]: 'shim',
       [`usr/lib/shim/mm${platform.efi}.efi.signed`]: 'keys',
-      [`usr/lib/grub/${platform.grub}-signed/grub${platform.efi}.efi.signed`]: 'grub',
+      [`usr/lib/grub/${platform.grubDirectory}-signed/grub${platform.efi}.efi.signed`]: 'grub',
       ...(platform.hasBios
         ? { 'boot/grub/i386-pc/boot.img': Buffer.alloc(512, 1), 'boot/grub/i386-pc/core.img': Buffer.alloc(30_000, 2) }
         : {}),

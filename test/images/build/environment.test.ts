@@ -18,8 +18,8 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { newUuid } from '../../../src/ground/clock.ts';
 import { buildEnvironment } from '../../../src/images/build/environment.ts';
-import { replaceable } from '../../../src/images/run/tree-parts.ts';
-import { publishDirectory, replacesAll } from '../../../src/images/store/directory-publication.ts';
+import { createReplacementCheck } from '../../../src/images/run/tree-parts.ts';
+import { allowReplacement, publishDirectory } from '../../../src/images/store/directory-publication.ts';
 import { describeFile, encodeManifest } from '../../../src/images/store/publication.ts';
 import { missing } from '../../support/needs.ts';
 import { makeModule, makePackage, readCpio } from '../synthetic.ts';
@@ -65,7 +65,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       packages,
       workDir,
       onProgress: () => undefined,
-      mayReplace: replaceable(tree),
+      mayReplace: createReplacementCheck(tree),
     });
     const files = new Map(
       readdirSync(published.directory).map((file) => [file, readFileSync(join(published.directory, file))]),
@@ -150,7 +150,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       .filter(({ name }) => name !== 'manifest.json');
     const stale = { name: 'stale', data: Buffer.from('of an older build') };
     const manifest = encodeManifest({ schema: 1, packages: [], files: [...older, stale].map(describeFile) });
-    await publishDirectory(first.published.directory, [...older, stale, manifest], replacesAll);
+    await publishDirectory(first.published.directory, [...older, stale, manifest], allowReplacement);
     mkdirSync(join(first.published.directory, `../.commissioning.new-${newUuid()}`));
     const second = await build('again');
     assert.deepEqual(second.files, first.files);
@@ -162,7 +162,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
     const contentOf = (text: string) => ['linux', 'initrd.gz'].map((name) => ({ name, data: Buffer.from(text) }));
     for (let round = 0; round < 10; round += 1) {
       const texts = ['a', 'b', 'c', 'd'];
-      await Promise.all(texts.map((text) => publishDirectory(directory, contentOf(text), replacesAll)));
+      await Promise.all(texts.map((text) => publishDirectory(directory, contentOf(text), allowReplacement)));
       const [kernel, initrd] = ['linux', 'initrd.gz'].map((name) => readFileSync(join(directory, name), 'utf8'));
       assert.equal(kernel, initrd);
       assert.deepEqual(readdirSync(join(directory, '..')), ['commissioning']);
@@ -256,7 +256,7 @@ describe('the ephemeral environment', { skip: missing('dpkg-deb') }, () => {
       packages: [],
       workDir: scratch,
       onProgress: () => undefined,
-      mayReplace: replacesAll,
+      mayReplace: allowReplacement,
     };
     await assert.rejects(buildEnvironment(request), { code: 'bad-argument' });
   });

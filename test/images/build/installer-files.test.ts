@@ -21,7 +21,7 @@ test('a stored file gets a further name; only the others need room', async () =>
   const stored = join(tree, 'stored');
   writeFileSync(stored, 'kernel');
   const place = join(tree, 'amd64/generic/two/install');
-  await publishInstallerFiles(place, [{ name: 'linux', data: HUGE, stored }], MANIFEST, () => undefined);
+  await publishInstallerFiles(place, [{ name: 'linux', data: HUGE, storedPath: stored }], MANIFEST, () => undefined);
   assert.equal(statSync(join(place, 'linux')).ino, statSync(stored).ino);
   await assert.rejects(
     publishInstallerFiles(place, [{ name: 'linux', data: HUGE }], MANIFEST, () => undefined),
@@ -39,7 +39,7 @@ test('a file that cannot get a further name is copied', async () => {
   const place = join(tree, 'amd64/generic/two/install');
   await publishInstallerFiles(
     place,
-    [{ name: 'linux', data: Buffer.from('kernel'), stored }],
+    [{ name: 'linux', data: Buffer.from('kernel'), storedPath: stored }],
     MANIFEST,
     () => undefined,
   );

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { encodeCpio } from '../../../src/images/build/cpio.ts';
 import { importInstaller } from '../../../src/images/build/installer.ts';
-import { replacesAll } from '../../../src/images/store/directory-publication.ts';
+import { allowReplacement } from '../../../src/images/store/directory-publication.ts';
 import { missing } from '../../support/needs.ts';
 import { makeModule, makePackage, makeProgram, readCpio } from '../synthetic.ts';
 
@@ -80,7 +80,7 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
       packages,
       workDir,
       onProgress,
-      mayReplace: replacesAll,
+      mayReplace: allowReplacement,
     });
     const read = (file: string): Buffer => readFileSync(join(published.directory, file));
     return { said, tree, workDir, published, read };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { decodeModuleInfo, moduleName } from '../../../src/images/build/kernel-module.ts';
+import { decodeModuleInfo, normaliseModuleName } from '../../../src/images/build/kernel-module.ts';
 import { makeModule } from '../synthetic.ts';
 
 const MODULE = makeModule([
@@ -66,6 +66,6 @@ describe('the .modinfo section of a kernel module', () => {
     ['a.ko.zst', 'a'],
     ['already_one', 'already_one'],
   ] as const) {
-    test(`the module of ${path} is ${name}`, () => assert.equal(moduleName(path), name));
+    test(`the module of ${path} is ${name}`, () => assert.equal(normaliseModuleName(path), name));
   }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type ModuleInfo, moduleName } from '../../../src/images/build/kernel-module.ts';
+import { type ModuleInfo, normaliseModuleName } from '../../../src/images/build/kernel-module.ts';
 import {
   chooseModules,
   type ModuleChoice,
@@ -29,14 +29,21 @@ const KERNEL: Readonly<Record<string, Partial<ModuleInfo>>> = {
 
 const CHOICE: ModuleChoice = {
   directories: ['drivers/net/ethernet'],
-  without: ['drivers/net/ethernet/huge'],
+  excludedDirectories: ['drivers/net/ethernet/huge'],
   names: ['ext4', 'not_there'],
-  withFirmware: ['bnx2'],
+  namesNeedingFirmware: ['bnx2'],
 };
 
 async function choose(paths: readonly string[], firmware: readonly string[] = []) {
   const read = async (path: string): Promise<ModuleInfo> => {
-    return { name: moduleName(path), depends: [], softDepends: [], aliases: [], firmware: [], ...KERNEL[path] };
+    return {
+      name: normaliseModuleName(path),
+      depends: [],
+      softDepends: [],
+      aliases: [],
+      firmware: [],
+      ...KERNEL[path],
+    };
   };
   return chooseModules(paths, CHOICE, read, (name) => firmware.includes(name));
 }
@@ -78,7 +85,7 @@ describe('the modules of the environment', () => {
       .split('\n');
     const index = new Map(lines.map((line) => [line.split(':')[0], line.split(': ')[1]?.split(' ') ?? []]));
     assert.deepEqual(
-      index.get('kernel/drivers/net/ethernet/intel/igb.ko')?.map((path) => moduleName(path)),
+      index.get('kernel/drivers/net/ethernet/intel/igb.ko')?.map((path) => normaliseModuleName(path)),
       ['dca', 'i2c_algo_bit', 'i2c_core'],
     );
     assert.deepEqual(index.get('kernel/drivers/i2c/i2c-core.ko'), []);

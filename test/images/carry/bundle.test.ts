@@ -13,7 +13,7 @@ import { viewBytes } from '../../../src/ground/borrowed-bytes.ts';
 import { addImage } from '../../../src/images/content/image-adding.ts';
 import { SystemInspector } from '../../../src/images/content/image-system.ts';
 import { encodeTarHeader, paddedBytes } from '../../../src/images/content/tar-header.ts';
-import { rootDiskBytes } from '../../../src/images/run/root-check.ts';
+import { estimateRootDiskBytes } from '../../../src/images/run/root-check.ts';
 import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import {
   blobPath,
@@ -55,7 +55,7 @@ describe('a bundle', () => {
     const inspector = new SystemInspector('amd64');
     const content = makeDisk(3 * MIB, 'gpt', seed);
     const { image } = await addImage({
-      onDisk: (piece) => inspector.take(piece),
+      onDisk: (piece) => inspector.inspect(piece),
       signs: () => inspector.signs(),
       tree: from,
       file: {
@@ -97,7 +97,7 @@ describe('a bundle', () => {
       title: 'Noble',
       ...root,
       format: 'squashfs',
-      diskBytes: rootDiskBytes(root.bytes),
+      diskBytes: estimateRootDiskBytes(root.bytes),
       partitionTable: 'none',
       system: { subarch: kernel, subarches: [kernel, 'generic'], rootName: 'squashfs', files },
       origin: { source: 'maas', algorithm: 'sha256', hex: root.sha256 },

@@ -17,7 +17,7 @@ function lookAt(disk: Uint8Array, architecture = 'amd64', pieceBytes = MIB) {
   const inspector = new SystemInspector(architecture);
   for (let at = 0; at < disk.length; at += pieceBytes) {
     const bytes = disk.subarray(at, at + pieceBytes);
-    inspector.take(
+    inspector.inspect(
       ZEROES.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
         ? { kind: 'hole', length: bytes.length }
         : { kind: 'data', bytes },

@@ -181,7 +181,7 @@ describe('downloads together', () => {
     const params = { directory: 'a', freeBytes: RESERVE_BYTES + 40, neededBytes: RESERVE_BYTES + 60 };
     await assert.rejects(room.reserve('a', 60), { fault: { code: 'no-room', params } });
     await room.reserve('b', 60);
-    await first.wrote(50);
+    await first.recordWritten(50);
     freeBytes -= 50;
     await room.reserve('a', 40);
     await assert.rejects(room.reserve('a', 1));

@@ -4,11 +4,11 @@ import { cleanText } from '../../../src/ground/clean-text.ts';
 import { type AttemptFault, DownloadError } from '../../../src/images/download/fault.ts';
 import {
   type BodyPlan,
+  type BodyRequest,
+  buildRangeFields,
   findValidator,
   type KeptFile,
   planBody,
-  rangeFields,
-  type Wanted,
 } from '../../../src/images/download/range-answer.ts';
 
 const URL_ONE = new URL('http://one.example/a/file?key=1');
@@ -16,13 +16,13 @@ const PLACE = 'http://one.example/a/file';
 const ETAG = { kind: 'etag', value: '"v1"' } as const;
 const KEPT: KeptFile = { place: PLACE, validator: ETAG, total: 100 };
 /** 40 bytes of a file are kept. */
-const RESUMED: Wanted = { from: 40, kept: KEPT, mayMix: false, bytes: undefined, bytesMax: 1000 };
-const FRESH: Wanted = { ...RESUMED, from: 0, kept: undefined };
+const RESUMED: BodyRequest = { from: 40, kept: KEPT, mayMix: false, bytes: undefined, bytesMax: 1000 };
+const FRESH: BodyRequest = { ...RESUMED, from: 0, kept: undefined };
 const NOW_MS = Date.parse('Tue, 24 Nov 2026 20:00:00 GMT');
 
 type Row = readonly [
   name: string,
-  wanted: Wanted,
+  wanted: BodyRequest,
   status: number,
   headers: Readonly<Record<string, string>>,
   expected: Partial<BodyPlan> | AttemptFault['code'],
@@ -126,7 +126,7 @@ describe('the text of a server in a fault is clean, and no longer than 512 chara
   const LONG = 'x'.repeat(9000);
   const rows: readonly [
     name: string,
-    wanted: Wanted,
+    wanted: BodyRequest,
     status: number,
     headers: Readonly<Record<string, string>>,
     url: string,
@@ -170,7 +170,7 @@ describe('the fields of a request for the rest of a file', () => {
       RANGE_40,
     ],
   ] as const) {
-    test(name, () => assert.deepEqual(rangeFields(new URL(url), wanted), expected));
+    test(name, () => assert.deepEqual(buildRangeFields(new URL(url), wanted), expected));
   }
 });
 

@@ -35,7 +35,7 @@ describe('the plan of sources', () => {
     const asked: string[] = [];
     for (let source = ask(); source !== undefined; source = ask()) {
       asked.push(source.host[0] ?? '');
-      plan.failed(source, CUT, 0);
+      plan.recordFailure(source, CUT, 0);
     }
     assert.equal(asked.length, 10);
     for (let round = 0; round < 5; round += 1) assert.equal(new Set(asked.slice(2 * round, 2 * round + 2)).size, 2);
@@ -45,7 +45,7 @@ describe('the plan of sources', () => {
     const { plan, clock, ask } = planOf([A]);
     const pauses: number[] = [];
     for (let source = ask(); source !== undefined; source = ask()) {
-      plan.failed(source, CUT, 0);
+      plan.recordFailure(source, CUT, 0);
       const step = plan.next();
       if (step.kind === 'wait') pauses.push(step.until - clock.now());
     }
@@ -62,7 +62,7 @@ describe('the plan of sources', () => {
       let attempts = 0;
       for (let source = ask(); source !== undefined && attempts < 100; source = ask()) {
         attempts += 1;
-        plan.failed(source, CUT, bytesAt(attempts));
+        plan.recordFailure(source, CUT, bytesAt(attempts));
       }
       return attempts;
     };
@@ -84,10 +84,10 @@ describe('the plan of sources', () => {
     const { plan, ask } = planOf([A, B]);
     const first = ask();
     assert.ok(first !== undefined);
-    plan.failed(first, GONE, 0);
+    plan.recordFailure(first, GONE, 0);
     const second = ask();
     assert.equal(second?.href, B);
-    plan.failed(second, GONE, 0);
+    plan.recordFailure(second, GONE, 0);
     assert.equal(plan.next().kind, 'give-up');
   });
 
@@ -96,13 +96,13 @@ describe('the plan of sources', () => {
     const startedAt = clock.now();
     const first = ask();
     assert.ok(first !== undefined);
-    plan.failed(first, busy(30), 0);
+    plan.recordFailure(first, busy(30), 0);
     for (let source = ask(); source !== undefined; source = ask()) {
       if (source.href === A) {
         assert.ok(clock.now() - startedAt >= 30_000, `${clock.now() - startedAt} ms`);
         return;
       }
-      plan.failed(source, CUT, 0);
+      plan.recordFailure(source, CUT, 0);
     }
     assert.fail('it was not asked again');
   });
@@ -112,23 +112,23 @@ describe('the plan of sources', () => {
     assert.equal(ask(C)?.href, C);
     const first = ask();
     assert.ok(first?.href === A);
-    plan.failed(first, CUT, 0);
+    plan.recordFailure(first, CUT, 0);
     const other = planOf([A, B], health, clock);
     assert.equal(other.ask()?.href, B);
     clock.advance(3_600_000);
     assert.equal(other.ask()?.href, A);
-    health.note(new URL(A), false, clock.now());
-    health.note(new URL(A), true, clock.now());
+    health.recordOutcome(new URL(A), false, clock.now());
+    health.recordOutcome(new URL(A), true, clock.now());
     assert.equal(other.ask()?.href, A);
   });
 });
 
 test('the failures of 256 servers are remembered (SERVERS_MAX); the one noted longest ago is forgotten', () => {
   const [health, clock] = [new SourceHealth(), new VirtualClock()];
-  const note = (url: string): void => health.note(new URL(url), false, clock.now());
+  const note = (url: string): void => health.recordOutcome(new URL(url), false, clock.now());
   note(A);
   for (let number = 0; number < 255; number += 1) note(`http://${number}.example`);
-  assert.ok(health.isPoor(new URL(A), clock.now()));
+  assert.ok(health.hasFailedRecently(new URL(A), clock.now()));
   note('http://one-more.example');
-  assert.ok(!health.isPoor(new URL(A), clock.now()));
+  assert.ok(!health.hasFailedRecently(new URL(A), clock.now()));
 });

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../../src/ground/clock.ts';
 import { RESERVE_BYTES } from '../../../src/images/content/blob-writing.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
-import { freeUnheldParts } from '../../../src/images/download/unheld-parts.ts';
+import { freeUnusedParts } from '../../../src/images/download/unheld-parts.ts';
 import { holdFiles } from '../../../src/images/store/held-files.ts';
 import { endOf } from '../../support/download-end.ts';
 import { type DownloadPlace, makeContent, placeForEach, QUICK, sha256 } from './download-place.ts';
@@ -58,13 +58,13 @@ for (const isHeld of [true, false])
 test('no part is removed if all that are unused are not enough, and none that got bytes within a day', async () => {
   const kept = [putPart('aa', 4), putPart('bb', 3), putPart('cc', 0.9)];
   const isThere = () => kept.map((path) => existsSync(path));
-  await freeUnheldParts(place.directory, 2 * PART_BYTES + 1, Date.now());
+  await freeUnusedParts(place.directory, 2 * PART_BYTES + 1, Date.now());
   assert.deepEqual(isThere(), [true, true, true]);
   const link = `${place.directory}-link`;
   symlinkSync(place.directory, link);
-  await freeUnheldParts(link, 2 * PART_BYTES, Date.now());
+  await freeUnusedParts(link, 2 * PART_BYTES, Date.now());
   rmSync(link);
   assert.deepEqual(isThere(), [true, true, true]);
-  await freeUnheldParts(place.directory, 2 * PART_BYTES, Date.now());
+  await freeUnusedParts(place.directory, 2 * PART_BYTES, Date.now());
   assert.deepEqual(isThere(), [false, false, true]);
 });

@@ -17,7 +17,7 @@ import {
   chooseProxy,
   NO_PROXY,
   type ProxySettings,
-  proxyOfEnvironment,
+  readEnvironmentProxy,
 } from '../../../src/images/download/settings.ts';
 import { WebClient } from '../../../src/images/download/web-client.ts';
 import { makeAuthority } from '../../support/authority.ts';
@@ -354,7 +354,7 @@ describe('an HTTP proxy', () => {
     [{ https_proxy: '' }, NO_PROXY],
   ] as const) {
     test(`the environment ${JSON.stringify(environment)} means ${JSON.stringify(expected)}`, () =>
-      assert.deepEqual(proxyOfEnvironment(environment), expected));
+      assert.deepEqual(readEnvironmentProxy(environment), expected));
   }
 
   test('of the site is used if the environment names none, but not for this host', () => {

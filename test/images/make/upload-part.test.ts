@@ -24,7 +24,7 @@ directoryForEach((made) => {
 
 const blob = (): string => join(tree, blobPath(UPLOAD.sha256, 'squashfs'));
 const pieceOf = (bytes: Uint8Array, before: Promise<void> = Promise.resolve()) => ({
-  at: 0,
+  offset: 0,
   bytes: bytes.length,
   ...COUNTED,
   content: (async function* () {
@@ -72,12 +72,12 @@ test('wrong bytes in the place of the image are replaced', async () => {
 test('a piece whose place was read before another piece was written changes nothing', async () => {
   const half = ROOT.length / 2;
   const counted = { received: 0 };
-  const next = (bytes: Uint8Array, at: number) => ({
+  const next = (bytes: Uint8Array, offset: number) => ({
     ...pieceOf(bytes),
-    at,
-    isNext: async () => counted.received === at,
+    offset,
+    isUnchanged: async () => counted.received === offset,
     count: async () => {
-      counted.received = at + bytes.length;
+      counted.received = offset + bytes.length;
       return true;
     },
   });
@@ -89,7 +89,7 @@ test('a piece whose place was read before another piece was written changes noth
 });
 
 test('a piece of an upload that was removed before it is written leaves no part', async () => {
-  assert.equal(await writePart(tree, UPLOAD, { ...pieceOf(ROOT), isNext: async () => false }), 'busy');
+  assert.equal(await writePart(tree, UPLOAD, { ...pieceOf(ROOT), isUnchanged: async () => false }), 'busy');
   assert.equal(await writePart(tree, UPLOAD, { ...pieceOf(ROOT), count: async () => false }), 'busy');
   await sweepParts(tree, async () => [], Date.now());
   assert.deepEqual(readdirSync(dirname(uploadPartPath(tree, UPLOAD))), []);
@@ -100,7 +100,7 @@ test('a sweep leaves a new part of an upload alone that began after its files we
   const begun = { id: 8, sha256: UPLOAD.sha256 };
   const list = async () => {
     assert.equal(await writePart(tree, begun, pieceOf(ROOT)), 'written');
-    return [{ ...UPLOAD, isHere: false }];
+    return [{ ...UPLOAD, belongsToHost: false }];
   };
   await sweepParts(tree, list, Date.now());
   assert.deepEqual(
@@ -111,8 +111,8 @@ test('a sweep leaves a new part of an upload alone that began after its files we
   await sweepParts(
     tree,
     async () => [
-      { ...UPLOAD, isHere: false },
-      { ...begun, isHere: true },
+      { ...UPLOAD, belongsToHost: false },
+      { ...begun, belongsToHost: true },
     ],
     Date.now(),
   );

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { publishStored } from '../../../src/images/content/image-adding.ts';
 import { removeAllOlder, removeOlder } from '../../../src/images/run/older-images.ts';
-import { noteRefusal, readRefusal } from '../../../src/images/run/refusals.ts';
+import { readRefusal, recordRefusal } from '../../../src/images/run/refusals.ts';
 import { removeImages } from '../../../src/images/store/image-removal.ts';
 import { blobPath, readImages, type StoredImage } from '../../../src/images/store/image-store.ts';
 import { sha256 } from '../download/download-place.ts';
@@ -48,8 +48,8 @@ async function addImported(serial: string): Promise<StoredImage> {
 const termsOf = (keptVersions: number) => ({
   tree,
   keptVersions,
-  use: async () => ({ isKnown: true, usersOf: () => [] }),
-  remove: (images: readonly StoredImage[]) => removeImages(tree, images, 0, { isKnown: true }),
+  use: async () => ({ areUsesKnown: true, findUsers: () => [] }),
+  remove: (images: readonly StoredImage[]) => removeImages(tree, images, 0, { areUsesKnown: true }),
   sweep: async () => undefined,
 });
 const serials = (): readonly string[] => readImages(tree).images.map(({ serial }) => serial);
@@ -73,7 +73,7 @@ for (const kept of [1, 2, 3, 100])
 
 test('a refusal counts for the version of Rackboot that refused the file', async () => {
   const file = { directory: tree, name: 'ab'.repeat(32) };
-  await noteRefusal(file, { as: 'amd64', why: 'it starts by nothing' });
+  await recordRefusal(file, { as: 'amd64', why: 'it starts by nothing' });
   assert.match(readRefusal(file, 'amd64') ?? '', /^it starts by nothing /);
   assert.equal(readRefusal(file, 'arm64'), undefined);
   const path = join(tree, `${file.name}.refused`);

@@ -26,13 +26,18 @@ import { RackError } from '../../../src/ground/errors.ts';
 import { checkUploadSpace } from '../../../src/images/make/upload-part.ts';
 import { sweepDownloads } from '../../../src/images/run/left-downloads.ts';
 import { checkParts } from '../../../src/images/run/part-check.ts';
-import { noteRefusal, readRefusal } from '../../../src/images/run/refusals.ts';
-import { assertReplaceable, listTreeParts, removePart, replaceable } from '../../../src/images/run/tree-parts.ts';
+import { readRefusal, recordRefusal } from '../../../src/images/run/refusals.ts';
 import {
-  type Exchange,
+  assertReplaceable,
+  createReplacementCheck,
+  listTreeParts,
+  removePart,
+} from '../../../src/images/run/tree-parts.ts';
+import {
+  allowReplacement,
+  type ExchangeEntries,
   publishDirectory,
   type ReplacementCheck,
-  replacesAll,
 } from '../../../src/images/store/directory-publication.ts';
 import { beginCopy, sweepBlobs } from '../../../src/images/store/image-removal.ts';
 import { readImages } from '../../../src/images/store/image-store.ts';
@@ -120,20 +125,20 @@ test('files of a person in a directory that a killed process moved away are kept
     mkdirSync(join(release, name), { recursive: true });
     writeFileSync(join(release, name, 'thesis'), 'mine');
   }
-  await publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
+  await publishDirectory(join(tree, INSTALLER), NEW, createReplacementCheck(tree, 'debian'));
   await sweepDownloads(tree, Date.now());
   assert.deepEqual(readdirSync(release).toSorted(), [...names, 'install'].toSorted());
 });
 
 const NEW = [{ name: 'linux', data: Buffer.from('a new kernel') }];
 /** A file system that exchanges directories, and one that cannot. */
-const FILE_SYSTEMS: readonly (readonly [string, Exchange | undefined])[] = [
+const FILE_SYSTEMS: readonly (readonly [string, ExchangeEntries | undefined])[] = [
   ['by an exchange', undefined],
   ['in two steps', () => 'unable'],
 ];
 
 test('a directory that a person makes during an import stays', async () => {
-  const publishing = publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
+  const publishing = publishDirectory(join(tree, INSTALLER), NEW, createReplacementCheck(tree, 'debian'));
   mkdirSync(join(tree, INSTALLER), { recursive: true });
   writeFileSync(join(tree, INSTALLER, 'thesis'), 'mine');
   await assert.rejects(publishing, { code: 'already-exists', message: /bookworm\/install has files that no import/ });
@@ -147,7 +152,7 @@ for (const [how, exchange] of FILE_SYSTEMS)
       const texts = ['a', 'b', 'c', 'd'];
       const filesOf = (text: string) => ['linux', 'initrd.gz'].map((name) => ({ name, data: Buffer.from(text) }));
       await Promise.all(
-        texts.map((one) => publishDirectory(join(tree, INSTALLER), filesOf(one), replacesAll, exchange)),
+        texts.map((one) => publishDirectory(join(tree, INSTALLER), filesOf(one), allowReplacement, exchange)),
       );
       const [kernel, initrd] = ['linux', 'initrd.gz'].map((name) => readFileSync(join(tree, INSTALLER, name), 'utf8'));
       assert.equal(kernel, initrd);
@@ -158,7 +163,7 @@ for (const [how, exchange] of FILE_SYSTEMS)
 test('a machine finds a directory at each moment of its replacement', async () => {
   putPart(tree, INSTALLER, FILES, FACTS);
   const looks = [exchangePaths(join(tree, INSTALLER), join(tree, 'missing'))];
-  const watched: Exchange = (one, other) => {
+  const watched: ExchangeEntries = (one, other) => {
     looks.push(exchangePaths(one, other));
     return 'exchanged';
   };
@@ -226,7 +231,7 @@ for (const [what, manifest] of [
     const [, kept = ''] = /they are now in (\S+);/.exec(removal.text) ?? [];
     assert.equal(readFileSync(join(kept, 'linux'), 'utf8'), 'kernel');
     assertReplaceable(tree, INSTALLER, 'debian');
-    await publishDirectory(join(tree, INSTALLER), NEW, replaceable(tree, 'debian'));
+    await publishDirectory(join(tree, INSTALLER), NEW, createReplacementCheck(tree, 'debian'));
     assert.ok(existsSync(join(kept, 'linux')), 'nothing of Rackboot removes it');
   });
 
@@ -235,11 +240,11 @@ test('a refusal is noted in a new file, whatever has its place', async () => {
   const path = join(tree, `${file.name}.refused`);
   writeFileSync(join(tree, 'other'), 'of somebody else');
   for (const place of [path, `${path}.new`]) symlinkSync(join(tree, 'other'), place);
-  await noteRefusal(file, { as: 'amd64', why: 'it is empty' });
+  await recordRefusal(file, { as: 'amd64', why: 'it is empty' });
   assert.equal(readFileSync(join(tree, 'other'), 'utf8'), 'of somebody else');
   rmSync(path);
   execFileSync('mkfifo', [path]);
-  await noteRefusal(file, { as: 'amd64', why: 'it is empty' });
+  await recordRefusal(file, { as: 'amd64', why: 'it is empty' });
   assert.match(readRefusal(file, 'amd64') ?? '', /^it is empty/);
 });
 

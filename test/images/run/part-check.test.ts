@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { checkParts, damagedParts, listKnownParts, PARTS_MAX } from '../../../src/images/run/part-check.ts';
+import { checkParts, listDamagedParts, listKnownParts, PARTS_MAX } from '../../../src/images/run/part-check.ts';
 import { putPart } from '../../support/tree-part.ts';
 
 const DIRECTORY = 'bootloader/uefi/amd64';
@@ -98,12 +98,12 @@ describe('a check of boot loaders', () => {
 
   test('finds those of another size without reading them, but not a person’s own in the top directory', () => {
     put('grub');
-    assert.deepEqual(damagedParts(tree), []);
+    assert.deepEqual(listDamagedParts(tree), []);
     writeFileSync(join(tree, GRUB), 'gru');
     const manifest = { schema: 1, packages: [], files: [{ name: 'ipxe.efi', bytes: 3, sha256: 'ab'.repeat(32) }] };
     writeFileSync(join(tree, '.loaders-amd64.json'), JSON.stringify(manifest));
     assert.deepEqual(
-      damagedParts(tree).map(({ directory }) => directory),
+      listDamagedParts(tree).map(({ directory }) => directory),
       [DIRECTORY],
     );
   });

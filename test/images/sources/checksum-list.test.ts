@@ -95,7 +95,7 @@ describe('a list of checksums', () => {
     assert.ok(decoded.ok);
     assert.deepEqual(rowsOf(decoded.value.sums), ['a sha256 ab undefined']);
     assert.deepEqual(
-      decoded.value.unread.map((line) => line.slice(0, 14)),
+      decoded.value.unreadableLines.map((line) => line.slice(0, 14)),
       ['line 1: note', 'line 3: ababab', 'line 4: \\x1b[2'],
     );
   });
@@ -104,7 +104,7 @@ describe('a list of checksums', () => {
     const decoded = decodeChecksumList(`${SHA256}  a\n${OTHER}  a\n${OTHER}  b\n`);
     assert.ok(decoded.ok);
     assert.deepEqual([...decoded.value.sums.keys()], ['b']);
-    assert.deepEqual(decoded.value.unread, ['line 2: another checksum of a']);
+    assert.deepEqual(decoded.value.unreadableLines, ['line 2: another checksum of a']);
   });
 
   it('with bytes that are not UTF-8 loses only the lines that have them', () => {

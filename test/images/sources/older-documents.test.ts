@@ -102,7 +102,7 @@ describe('a version that is older than the one of the same source that is there'
     const { image: second } = await importFile('second', '2026-11-02');
     assert.equal(second.serial, '20261102');
     assert.equal((await importFile('first', '2026-11-03')).added, false, 'one that is there is not imported again');
-    await removeImages(tree, [first], 0, { isKnown: true });
+    await removeImages(tree, [first], 0, { areUsesKnown: true });
     await assert.rejects(importFile('first', '2026-11-03'), {
       code: 'source-failed',
       message:
@@ -110,7 +110,7 @@ describe('a version that is older than the one of the same source that is there'
         '20261102 from it is already here; a mirror may be behind, or serve old documents; if the site has withdrawn ' +
         'the newer one, remove it: rackboot images remove ubuntu/noble/amd64/generic/stable/20261102',
     });
-    await removeImages(tree, [second], 0, { isKnown: true });
+    await removeImages(tree, [second], 0, { areUsesKnown: true });
     assert.equal((await importFile('first', '2026-11-03')).added, true, 'after the remedy');
     assert.equal((await importFile('third', '2026-11-04')).added, true);
   });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RackError } from '../../../src/ground/errors.ts';
 import type { SourceAnswer } from '../../../src/images/sources/offer.ts';
-import { Questions } from '../../../src/images/sources/questions.ts';
+import { SourceQuestions } from '../../../src/images/sources/questions.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { unsignedStream } from '../../support/offers.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -18,7 +18,7 @@ function ask() {
   const open = new Map(['a', 'b', 'c'].map((name) => [name, Promise.withResolvers<SourceAnswer>()]));
   const sources = [...open.keys()].map((name): ImageSource => unsignedStream({ name }));
   const namesOf = (some: readonly ImageSource[]): string => some.map(({ name }) => name).join();
-  const questions = new Questions(sources, {
+  const questions = new SourceQuestions(sources, {
     ask: async ({ name }, signal) => {
       signal.addEventListener('abort', () => open.get(name)?.reject(new Error('closed')));
       return await (open.get(name)?.promise ?? assert.fail());
@@ -65,7 +65,7 @@ describe('the answers that decide', () => {
     answer('a', true);
     await pass(0);
     assert.equal(got(), 'a');
-    assert.equal(questions.come.length, 1);
+    assert.equal(questions.received.length, 1);
     assert.deepEqual(notices.list(), []);
   });
 
@@ -115,7 +115,7 @@ describe('the answers that decide', () => {
     answer('b', false);
     await pass(0);
     assert.deepEqual([got(), again()], ['a,b,c', 'a,b,c']);
-    assert.equal(questions.come.length, 3);
+    assert.equal(questions.received.length, 3);
     const other = ask();
     other.answer('b', true);
     other.fail('a', new RackError('cancelled', 'stopped'));
@@ -134,11 +134,11 @@ test('a source that does not answer is late after a while, and its answer counts
   await pass(59);
   assert.deepEqual([states(), questions.isSettled, changes()], ['a open,b answered,c open', false, 1]);
   await pass(1);
-  assert.deepEqual([states(), questions.isSettled, questions.isOver], ['a late,b answered,c late', true, false]);
+  assert.deepEqual([states(), questions.isSettled, questions.hasEnded], ['a late,b answered,c late', true, false]);
   answer('a', false);
   await pass(0);
-  assert.deepEqual([states(), questions.isOver, changes()], ['a answered,b answered,c late', false, 4]);
+  assert.deepEqual([states(), questions.hasEnded, changes()], ['a answered,b answered,c late', false, 4]);
   questions.close();
   await pass(0);
-  assert.deepEqual([questions.isOver, changes(), clock.pending], [true, 4, 0]);
+  assert.deepEqual([questions.hasEnded, changes(), clock.pending], [true, 4, 0]);
 });

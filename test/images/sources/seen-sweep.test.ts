@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { systemClock } from '../../../src/ground/clock.ts';
 import { sweepDownloads } from '../../../src/images/run/left-downloads.ts';
-import { noteSeen } from '../../../src/images/sources/seen-documents.ts';
+import { recordSeen } from '../../../src/images/sources/seen-documents.ts';
 import { missing } from '../../support/needs.ts';
 
 const NOW_MS = Date.parse('2026-11-25T00:00:00Z');
@@ -27,7 +27,7 @@ const nameOf = (url: string): string => `${createHash('sha256').update(url).dige
 const pathOf = (url: string): string => join(tree, 'images', '.seen', nameOf(url));
 const left = (): ReadonlySet<string> => new Set(readdirSync(join(tree, 'images', '.seen')));
 
-/** As `noteSeen` remembers it, at a given time. */
+/** As `recordSeen` remembers it, at a given time. */
 function remember(url: string, readMs: number): void {
   writeFileSync(pathOf(url), JSON.stringify({ url, updatedMs: 1 }));
   utimesSync(pathOf(url), readMs / 1000, readMs / 1000);
@@ -38,7 +38,7 @@ describe('the memory of documents', () => {
     const [gone, needed] = ['http://gone.example/index', 'http://needed.example/index'];
     const nowMs = systemClock.wallTimeMs();
     for (const url of [gone, needed]) remember(url, nowMs - 200 * DAY_MS);
-    assert.equal(await noteSeen({ tree, nowMs }, needed, 1), undefined);
+    assert.equal(await recordSeen({ tree, nowMs }, needed, 1), undefined);
     await sweepDownloads(tree, nowMs + 164 * DAY_MS);
     assert.equal(left().size, 2);
     await sweepDownloads(tree, nowMs + 166 * DAY_MS);
@@ -66,8 +66,8 @@ describe('the memory of documents', () => {
     chmodSync(tree, 0o755);
     process.seteuid?.(OTHER_UID);
     try {
-      assert.equal(await noteSeen({ tree, nowMs: NOW_MS }, url, 1), undefined);
-      assert.match((await noteSeen({ tree, nowMs: NOW_MS }, url, 0)) ?? '', /this host has seen that of/);
+      assert.equal(await recordSeen({ tree, nowMs: NOW_MS }, url, 1), undefined);
+      assert.match((await recordSeen({ tree, nowMs: NOW_MS }, url, 0)) ?? '', /this host has seen that of/);
     } finally {
       process.seteuid?.(0);
     }

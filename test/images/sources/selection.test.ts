@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeStreamProducts } from '../../../src/images/sources/decode-products.ts';
-import { chooseImages, type ImageWishes } from '../../../src/images/sources/selection.ts';
-import { compareSerials, dayOfSerial } from '../../../src/images/sources/serial.ts';
+import { chooseImages, type ImageFilter } from '../../../src/images/sources/selection.ts';
+import { compareSerials, parseSerialDay } from '../../../src/images/sources/serial.ts';
 import type { StreamImage, StreamProduct } from '../../../src/images/sources/stream-products.ts';
 import { parseTagFilters, type TagFilter } from '../../../src/images/sources/tag-filter.ts';
 import { productsDocument, type SiteProduct, WHOLE_SITE } from '../../support/stream-site.ts';
@@ -22,7 +22,7 @@ const cloud = productsOf(CLOUD, WHOLE_SITE[CLOUD] ?? {});
 const boot = productsOf(BOOT, WHOLE_SITE[BOOT] ?? {});
 const loaders = productsOf('l', WHOLE_SITE['com.ubuntu.maas:stable:1:bootloader-download'] ?? {});
 
-const wishing = (wishes: Partial<ImageWishes>): ImageWishes => ({ versions: 1, ...wishes });
+const wishing = (wishes: Partial<ImageFilter>): ImageFilter => ({ versions: 1, ...wishes });
 
 async function filtersOf(...texts: string[]): Promise<readonly TagFilter[]> {
   const parsed = await parseTagFilters(texts);
@@ -37,7 +37,7 @@ const namesOf = (images: readonly StreamImage[]): readonly string[] =>
   );
 
 describe('a wish', () => {
-  const rows: readonly (readonly [name: string, wish: Partial<ImageWishes>, chosen: readonly string[]])[] = [
+  const rows: readonly (readonly [name: string, wish: Partial<ImageFilter>, chosen: readonly string[]])[] = [
     ['of everything', {}, ['noble amd64 20261015', 'noble arm64 20261015', 'trusty amd64 20261015']],
     [
       'with a star in each field',
@@ -163,5 +163,5 @@ describe('a serial', () => {
     ['', undefined],
   ];
   for (const [serial, day] of days)
-    it(`${serial || 'that is empty'} names ${day ?? 'no day'}`, () => assert.equal(dayOfSerial(serial), day));
+    it(`${serial || 'that is empty'} names ${day ?? 'no day'}`, () => assert.equal(parseSerialDay(serial), day));
 });

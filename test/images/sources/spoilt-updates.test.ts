@@ -7,9 +7,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { buildDownload } from '../../../src/images/run/file-fetch.ts';
-import { leftOutNote, pickOffers, type SourceAnswer } from '../../../src/images/sources/offer.ts';
+import { describeLeftOutUpdates, pickOffers, type SourceAnswer } from '../../../src/images/sources/offer.ts';
 import { findMirrorKey } from '../../../src/images/sources/package-mirrors.ts';
-import { keysRemedy } from '../../../src/images/sources/source-documents.ts';
+import { describeKeysRemedy } from '../../../src/images/sources/source-documents.ts';
 import { importText } from '../../../src/region/records/import-reason.ts';
 import { failureReason } from '../../../src/region-host/imports/import-failure.ts';
 import { type InstallerSuite, installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';
@@ -110,7 +110,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
         'the source debian-installer cannot be used: this host lacks its keys: copy /none/k.gpg from a host that has it',
       ],
     );
-    const packaged = keysRemedy(['/none/k.gpg', '/usr/share/keyrings/debian-archive-keyring.gpg']);
+    const packaged = describeKeysRemedy(['/none/k.gpg', '/usr/share/keyrings/debian-archive-keyring.gpg']);
     assert.equal(packaged, 'sudo apt-get install debian-archive-keyring');
   });
 
@@ -156,7 +156,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
       else assert.equal(offer?.leftOut, undefined);
       if (leftOut !== undefined && offer !== undefined)
         assert.match(
-          leftOutNote(offer) ?? '',
+          describeLeftOutUpdates(offer) ?? '',
           /^installer\/debian\/buster\/amd64 .*without buster-updates, which may have a newer one: /,
         );
       assert.equal(problems.length, problem === undefined ? 0 : 1);

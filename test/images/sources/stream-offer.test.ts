@@ -7,7 +7,7 @@ import type { ImageOffer } from '../../../src/images/sources/offer.ts';
 import { describeStore } from '../../../src/images/sources/own-stream.ts';
 import { chooseImages } from '../../../src/images/sources/selection.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
-import { streamOffer } from '../../../src/images/sources/stream-offer.ts';
+import { buildStreamOffer } from '../../../src/images/sources/stream-offer.ts';
 import type { StreamImage } from '../../../src/images/sources/stream-products.ts';
 import type { StoredImage } from '../../../src/images/store/image-store.ts';
 import { unsignedStream } from '../../support/offers.ts';
@@ -31,7 +31,7 @@ function imagesOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): re
 
 function offersOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): readonly ImageOffer[] {
   return imagesOf(tags, items).map((image) => {
-    const offer = streamOffer(SOURCE, image);
+    const offer = buildStreamOffer(SOURCE, image);
     if (typeof offer === 'string' || offer.kind !== 'image') assert.fail(JSON.stringify(offer));
     return offer;
   });
@@ -121,7 +121,7 @@ describe('the stream of a region', () => {
   it('keeps a title, whatever the title of the source', () => {
     for (const title of ['Our system', 'x'.repeat(128)])
       for (const ofSource of ['', 'Another Rackboot']) {
-        const offer = streamOffer({ ...SOURCE, title: ofSource }, readBack({ ...stored, os: 'custom', title }));
+        const offer = buildStreamOffer({ ...SOURCE, title: ofSource }, readBack({ ...stored, os: 'custom', title }));
         assert.equal(typeof offer === 'string' ? offer : offer.title, title);
       }
   });
@@ -137,7 +137,7 @@ it('the title of an offer names its system, by the source or by the site', () =>
   ] as const;
   for (const [title, os, release_title, expected] of rows) {
     const [image] = imagesOf({ os, release_title }, plain('disk1.img'));
-    const offer = image === undefined ? '' : streamOffer({ ...SOURCE, title }, image);
+    const offer = image === undefined ? '' : buildStreamOffer({ ...SOURCE, title }, image);
     assert.equal(typeof offer === 'string' ? offer : offer.title, expected);
   }
 });
@@ -151,7 +151,7 @@ it('a version with sizes that no disk has is refused by name', () => {
     const [image] = imagesOf({}, items);
     assert.ok(image !== undefined);
     assert.match(
-      String(streamOffer(SOURCE, image)),
+      String(buildStreamOffer(SOURCE, image)),
       /^ubuntu\/noble of the source site would have \d+ bytes, more than 2199023255552: /,
     );
   }
@@ -166,7 +166,7 @@ test('a boot loader that is not an archive keeps the name of its file, and anoth
   ] as const) {
     const [image] = imagesOf(tags, items);
     assert.ok(image !== undefined);
-    const offer = streamOffer(SOURCE, { ...image, product });
+    const offer = buildStreamOffer(SOURCE, { ...image, product });
     if (typeof offer === 'string' || offer.kind !== 'loader') assert.fail(JSON.stringify(offer));
     assert.deepEqual(
       offer.files.map(({ name }) => name),

@@ -22,7 +22,7 @@ import { viewBytes } from '../../../src/ground/borrowed-bytes.ts';
 import { newUuid, sleep } from '../../../src/ground/clock.ts';
 import { addImage } from '../../../src/images/content/image-adding.ts';
 import { sweepParts } from '../../../src/images/make/upload-part.ts';
-import { removeLeft, sweepDownloads } from '../../../src/images/run/left-downloads.ts';
+import { removeKeptFiles, sweepDownloads } from '../../../src/images/run/left-downloads.ts';
 import { tryLock } from '../../../src/images/store/file-lock.ts';
 import { holdFiles } from '../../../src/images/store/held-files.ts';
 import { type CheckedContent, checkContent } from '../../../src/images/store/image-check.ts';
@@ -131,7 +131,7 @@ test('a removal frees the bytes of an image, however the path of the tree is wri
   const given = tree;
   for (const written of [`${given}/`, `${given}/.`, given.replace('/', '//'), relative(process.cwd(), given)]) {
     const image = await add('a', 1);
-    assert.equal(await removeImages(written, [image], Date.now(), { isKnown: true }), image.bytes, written);
+    assert.equal(await removeImages(written, [image], Date.now(), { areUsesKnown: true }), image.bytes, written);
   }
 });
 
@@ -154,7 +154,7 @@ describe('odd files in the store', () => {
     const image = await add('a', 1);
     rmSync(dirname(manifestPath(tree, image)), { recursive: true });
     writeFileSync(dirname(manifestPath(tree, image)), '');
-    const removing = removeImages(tree, [image], Date.now(), { isKnown: true });
+    const removing = removeImages(tree, [image], Date.now(), { areUsesKnown: true });
     await assert.rejects(removing, { code: 'store-unwritable', message: /images cannot be written \(ENOTDIR\)/ });
   });
 
@@ -235,7 +235,7 @@ describe('files in use', () => {
     const before = statSync(pathOf(image));
     // The resolution of a file's times.
     await sleep(20);
-    assert.equal(await removeImages(tree, [image], Date.now(), { isKnown: false }), 0);
+    assert.equal(await removeImages(tree, [image], Date.now(), { areUsesKnown: false }), 0);
     assert.deepEqual(readImages(tree).images, []);
     const after = statSync(pathOf(image));
     assert.ok(after.ctimeMs > before.ctimeMs, 'the hour begins with the removal');
@@ -283,7 +283,7 @@ describe('files in use', () => {
     assert.equal(await sweepDownloads(tree, now), 4);
     const left = (): readonly string[] => readdirSync(directory).filter((name) => name.startsWith(digest));
     assert.deepEqual(left(), [fresh]);
-    await removeLeft(tree, [digest]);
+    await removeKeptFiles(tree, [digest]);
     assert.deepEqual(left(), []);
   });
 
@@ -325,7 +325,7 @@ describe('files in use', () => {
     for (const name of ['.seen', '.downloads', '.uploads']) symlinkSync(away, join(tree, 'images', name));
     assert.equal(await sweepDownloads(tree, Date.now()), 0);
     assert.equal(await sweepParts(tree, async () => [], Date.now()), undefined);
-    await removeLeft(tree, ['aa'.repeat(32)]);
+    await removeKeptFiles(tree, ['aa'.repeat(32)]);
     assert.deepEqual(readdirSync(away).toSorted(), names.toSorted());
   });
 

@@ -280,9 +280,9 @@ describe('the image store', () => {
     const one = (await add(tree, disk)).image;
     const other = (await add(tree, disk, { name: { ...NAME, label: 'daily' } })).image;
     assert.equal(one.sha256, other.sha256);
-    assert.equal(await removeImages(tree, [one], DAY, { isKnown: true }), 0);
+    assert.equal(await removeImages(tree, [one], DAY, { areUsesKnown: true }), 0);
     assert.equal(findStoredImage(tree, NAME)?.label, 'daily');
-    assert.equal(await removeImages(tree, [other], DAY, { isKnown: true }), disk.length);
+    assert.equal(await removeImages(tree, [other], DAY, { areUsesKnown: true }), disk.length);
     assert.equal(existsSync(dirname(join(tree, blobPath(one.sha256, 'raw')))), false, 'nor its directory');
     assert.deepEqual(readImages(tree).images, []);
   });
@@ -297,12 +297,12 @@ describe('the image store', () => {
     for (const path of [orphan, part, foreign]) writeFileSync(path, 'x');
     const now = Date.now();
     writeFileSync(join(tree, 'images/.manifests/broken.json'), '{');
-    await removeImages(tree, [], now + 2 * HOUR, { isKnown: true });
+    await removeImages(tree, [], now + 2 * HOUR, { areUsesKnown: true });
     assert.ok(existsSync(orphan), 'a manifest that cannot be read may name it');
     rmSync(join(tree, 'images/.manifests/broken.json'));
-    await removeImages(tree, [], now + HOUR / 2, { isKnown: true });
+    await removeImages(tree, [], now + HOUR / 2, { areUsesKnown: true });
     assert.deepEqual([existsSync(orphan), existsSync(part)], [true, false], 'an addition may need the bytes');
-    await removeImages(tree, [], now + 2 * HOUR, { isKnown: true });
+    await removeImages(tree, [], now + 2 * HOUR, { areUsesKnown: true });
     assert.deepEqual([existsSync(orphan), existsSync(part), existsSync(foreign)], [false, false, true]);
     assert.equal(findStoredImage(tree, NAME)?.sha256, image.sha256);
   });

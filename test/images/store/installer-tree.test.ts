@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { listAllInstallers, listTreeInstallers, treeHasInstaller } from '../../../src/images/store/installer-tree.ts';
+import { hasTreeInstaller, listAllInstallers, listTreeInstallers } from '../../../src/images/store/installer-tree.ts';
 
 test('the releases with a kernel and an initrd for the hardware are listed, those of its own kind and the generic ones', () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-installers-'));
@@ -46,8 +46,8 @@ test('the releases with a kernel and an initrd for the hardware are listed, thos
       listAllInstallers(tree).map(({ architecture, release, title }) => `${architecture} ${release} ${title}`),
       ['amd64 bookworm bookworm', 'amd64 trixie Debian 13\\x07', 'arm64 sid sid'],
     );
-    assert.ok(treeHasInstaller(tree, { ...own, release: 'trixie' }));
-    assert.ok(!treeHasInstaller(tree, { ...own, release: 'noble' }));
+    assert.ok(hasTreeInstaller(tree, { ...own, release: 'trixie' }));
+    assert.ok(!hasTreeInstaller(tree, { ...own, release: 'noble' }));
   } finally {
     rmSync(tree, { recursive: true });
   }

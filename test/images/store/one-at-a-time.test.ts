@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OneAtATime } from '../../../src/images/store/one-at-a-time.ts';
+import { SequentialQueue } from '../../../src/images/store/one-at-a-time.ts';
 
 test('pieces are done one after the other, whatever becomes of the earlier ones', async () => {
-  const queue = new OneAtATime();
+  const queue = new SequentialQueue();
   const seen: string[] = [];
   const piece = (name: string, error?: Error) => async (): Promise<string> => {
     seen.push(`${name} begins`);
@@ -14,12 +14,12 @@ test('pieces are done one after the other, whatever becomes of the earlier ones'
     if (error !== undefined) throw error;
     return name;
   };
-  const first = queue.do(piece('a', new Error('failed')));
+  const first = queue.run(piece('a', new Error('failed')));
   const others = [
-    queue.do(() => {
+    queue.run(() => {
       throw new Error('at once');
     }),
-    queue.do(piece('b')),
+    queue.run(piece('b')),
   ];
   await assert.rejects(first, /failed/);
   assert.deepEqual(
@@ -30,17 +30,17 @@ test('pieces are done one after the other, whatever becomes of the earlier ones'
 });
 
 test('a stopped piece leaves the queue at once, but one that has begun ends first', async () => {
-  const queue = new OneAtATime();
+  const queue = new SequentialQueue();
   const stop = new AbortController();
   const { promise, resolve } = Promise.withResolvers<string>();
-  const first = queue.do(() => promise, stop.signal);
+  const first = queue.run(() => promise, stop.signal);
   await new Promise((next) => setImmediate(next));
-  const second = queue.do(() => assert.fail('it was stopped'), stop.signal);
-  const third = queue.do(() => Promise.resolve('third'));
+  const second = queue.run(() => assert.fail('it was stopped'), stop.signal);
+  const third = queue.run(() => Promise.resolve('third'));
   stop.abort();
   await assert.rejects(second, { code: 'cancelled' });
   await assert.rejects(
-    queue.do(() => assert.fail('it was stopped'), stop.signal),
+    queue.run(() => assert.fail('it was stopped'), stop.signal),
     { code: 'cancelled' },
   );
   resolve('first');

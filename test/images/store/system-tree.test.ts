@@ -28,7 +28,7 @@ import {
   type StoredImage,
 } from '../../../src/images/store/image-store.ts';
 import { judgeSystemName } from '../../../src/images/store/stored-system.ts';
-import { checkSystemPlace, refreshTree } from '../../../src/images/store/system-tree.ts';
+import { checkLinkPaths, refreshTree } from '../../../src/images/store/system-tree.ts';
 import { directoryForEach } from '../../support/scratch.ts';
 
 const HOUR_MS = 3_600_000;
@@ -83,7 +83,8 @@ function assertSerial(directory: string, serial: string): void {
 /** The directory that a name leads to, as a machine gets it. */
 const led = (): string => readlinkSync(join(tree, PLACE)).replaceAll('../', '');
 
-const remove = (image: StoredImage, isKnown: boolean) => removeImages(tree, [image], Date.now(), { isKnown });
+const remove = (image: StoredImage, isKnown: boolean) =>
+  removeImages(tree, [image], Date.now(), { areUsesKnown: isKnown });
 
 test('each name of a system leads to one directory with its files', async () => {
   await add('20261015');
@@ -197,7 +198,7 @@ test('a directory that a person made in the place of a name stays, and no system
   writeFileSync(join(tree, PLACE, 'pxe.cfg'), 'mine');
   const image = await add('20261015');
   assert.deepEqual(readdirSync(join(tree, PLACE)), ['pxe.cfg']);
-  assert.throws(() => checkSystemPlace(tree, image), {
+  assert.throws(() => checkLinkPaths(tree, image), {
     code: 'already-exists',
     message: /^ubuntu\/noble\/amd64 cannot .*\/noble\/stable was not made by Rackboot: move it away first$/,
   });
@@ -211,7 +212,7 @@ test('a system is refused before it is stored if a file is in the way of its lin
   for (const file of ['ubuntu', 'ubuntu/amd64/ga-24.04']) {
     mkdirSync(join(tree, dirname(file)), { recursive: true });
     writeFileSync(join(tree, file), 'mine');
-    assert.throws(() => checkSystemPlace(tree, image), {
+    assert.throws(() => checkLinkPaths(tree, image), {
       code: 'already-exists',
       message: new RegExp(`^ubuntu/noble/amd64 cannot be added .*/${file} is not a directory: move it away first$`),
     });
@@ -241,7 +242,7 @@ test('nothing is made, replaced or removed behind a link to a directory', async 
   rmSync(place);
   mkdirSync(place);
   writeFileSync(join(place, 'mine'), 'mine');
-  assert.throws(() => checkSystemPlace(tree, image), {
+  assert.throws(() => checkLinkPaths(tree, image), {
     message: /\/ubuntu is a link, and nothing is changed behind it/,
   });
   await refreshTree(tree, [image]);

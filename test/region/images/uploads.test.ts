@@ -45,9 +45,9 @@ class SaidFiles implements UploadFiles {
   imageBytes({ fileType, bytes }: { readonly fileType: string; readonly bytes: number }): number {
     return fileType === 'ddraw' ? bytes : 0;
   }
-  async write(_: ImageUpload, { isNext, count }: PieceCount): Promise<PieceResult> {
+  async write(_: ImageUpload, { isUnchanged, count }: PieceCount): Promise<PieceResult> {
     this.writes += 1;
-    if (!(await isNext())) return 'busy';
+    if (!(await isUnchanged())) return 'busy';
     await this.writing;
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
     return this.written === 'written' && !(await count()) ? 'busy' : this.written;
