@@ -193,15 +193,15 @@ function decode(path: string, text: string): DecodedFile {
   const problems = whole.ok ? [] : whole.problems;
   const decoded = whole.ok ? whole : decodeSources(text, () => []);
   if (!decoded.ok) throw unusable(path, problems, whole.findLine);
-  const { sources, releases, selections, findLine: lineOf } = decoded;
+  const { sources, releases, selections, findLine } = decoded;
   return {
     sources: sources.map((source, index) => {
       const key = `sources[${index}]`;
-      return { source, file: path, key, line: lineOf(key), isShipped: isShippedFile(path) };
+      return { source, file: path, key, line: findLine(key), isShipped: isShippedFile(path) };
     }),
     releases,
     selections,
-    lineOf,
+    lineOf: findLine,
     problems,
   };
 }

@@ -1,5 +1,5 @@
-// Commands talk to the running daemon of this host over its control socket, which only its user and
-// root may open.
+// Sends requests of commands to the running daemon of this host, over its control socket, which
+// only its user and root may open.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,13 +8,13 @@ import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { isOutside, osErrorCode, RackError } from '../ground/errors.ts';
 import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
 import { HttpFailure, type HttpRequest, openHttp, readLines, readWholeAnswer } from '../net/http-client.ts';
-import { type OptionNames, refusalLines } from './field-refusal.ts';
-import { startCommand, typedConfig } from './start-command.ts';
+import { formatRefusalLines, type OptionNames } from './field-refusal.ts';
+import { findTypedConfig, startCommand } from './start-command.ts';
 
-/** The path of the region's machines; add a system id and a slash for one machine. */
+/** The path of the region's machines. For one machine, add a system id and a slash. */
 export const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
-/** The base of requests to the daemon; its host is only the value of the field `Host`. */
+/** The base URL of requests to the daemon. Its host is only used for the field `Host`. */
 const DAEMON_URL = new URL('http://localhost');
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
@@ -29,15 +29,15 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
 interface AskOptions {
   readonly contentType?: string;
   readonly names?: OptionNames;
-  /** How long the daemon may be silent, in milliseconds. Default: ANSWER_MS_MAX. */
+  /** How long the daemon may be silent, in milliseconds. By default ANSWER_MS_MAX. */
   readonly answerMsMax?: number;
 }
 
 /**
  * Asks the daemon that uses `stateDir`.
- * @returns the value of a JSON answer, the text of any other, undefined if there is none
+ * @returns the value of a JSON answer, or the text of another answer. Undefined if there is none
  * @param body URL-encoded parameters that do not fit into a path, or a body of another
- * `contentType`; a refusal uses the names of `names`
+ * `contentType`. A refusal uses the names in `names`
  * @throws RackError `not-running`, `permission-denied`, `bad-argument`, `not-found`, `try-later`
  */
 export async function askDaemon(
@@ -56,28 +56,29 @@ export async function askDaemon(
     if (status !== 200 && status !== 201) throw toRefusal(status, text, path, names);
     return /^text\/plain\b/.test(answer.headers['content-type'] ?? '') ? text : parseAnswer(text, path);
   } catch (error) {
-    throw explained(error, stateDir, path);
+    throw explainError(error, stateDir, path);
   }
 }
 
 /**
- * Sends one request to the daemon that uses `stateDir`: see `openHttp`. Always a new connection:
- * the daemon may have closed a former one meanwhile, and a command must never be sent twice.
+ * Sends one request to the daemon that uses `stateDir`, as `openHttp` does. Each request opens a
+ * new connection, because the daemon may have closed a former one, and a command must never be sent
+ * twice.
  */
 export const openDaemon = (stateDir: string, request: Omit<HttpRequest, 'url'> & { readonly path: string }) =>
   openHttp({ ...request, url: DAEMON_URL, socketPath: join(stateDir, CONTROL_SOCKET) });
 
-/** A rack and a region apart from it may share a host, each with its own file. */
-const regionHereHint = (): string =>
+/** Returns a hint if this host also has the configuration of a region apart from the rack. */
+const getRegionHint = (): string =>
   existsSync(REGION_CONFIG) ? `. If the region is on this host, add --config ${REGION_CONFIG} to the command` : '';
 
 function toRefusal(status: number, text: string, path: string, names?: OptionNames): RackError {
-  const reason = refusalLines(text, names);
+  const reason = formatRefusalLines(text, names);
   if (status === 429) return new RackError('try-later', reason);
   if (status === 404)
-    return new RackError('not-found', `${reason}${reason.startsWith(ELSEWHERE_START) ? regionHereHint() : ''}`);
+    return new RackError('not-found', `${reason}${reason.startsWith(ELSEWHERE_START) ? getRegionHint() : ''}`);
   if (status === 400 || status === 403 || status === 409) return new RackError('bad-argument', reason);
-  // A refusal of the region is a sentence that names the remedy.
+  // A refusal of the region is a sentence that already names the remedy.
   const isSentence = path.startsWith('/MAAS/') && /^[^<{]/.test(reason);
   return new RackError('not-running', isSentence ? reason : `the daemon answered ${path} with ${status}: ${reason}`);
 }
@@ -100,8 +101,8 @@ export async function followDaemon(
       throw toRefusal(status, (await readWholeAnswer(answer, LINE_CHARACTERS_MAX)).toString('utf8'), path);
     for await (const line of readLines(answer, LINE_CHARACTERS_MAX)) if (line !== '') onLine(parseAnswer(line, path));
   } catch (error) {
-    const isOver = signal.aborted || (error instanceof HttpFailure && error.code === 'cut');
-    if (!isOver) throw explained(error, stateDir, path);
+    const hasEnded = signal.aborted || (error instanceof HttpFailure && error.code === 'cut');
+    if (!hasEnded) throw explainError(error, stateDir, path);
   }
 }
 
@@ -114,7 +115,7 @@ function parseAnswer(text: string, path: string): unknown {
 }
 
 /** Explains a failure of the outside world. */
-function explained(error: unknown, stateDir: string, path: string): unknown {
+function explainError(error: unknown, stateDir: string, path: string): unknown {
   if (error instanceof RackError || !isOutside(error)) return error;
   const socketPath = join(stateDir, CONTROL_SOCKET);
   if (error instanceof HttpFailure) {
@@ -131,7 +132,7 @@ function explained(error: unknown, stateDir: string, path: string): unknown {
   }
   return new RackError(
     'not-running',
-    `no running Rackboot answers at ${socketPath}; \`${startCommand(typedConfig(process.argv))}\` starts it, --config names another`,
+    `no running Rackboot answers at ${socketPath}; \`${startCommand(findTypedConfig(process.argv))}\` starts it, --config names another`,
     { cause: error },
   );
 }

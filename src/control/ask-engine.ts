@@ -1,5 +1,5 @@
-// Has the store of images and the boot tree changed by the process that owns them, over its socket
-// (images/engine/socket.ts).
+// Requests changes of the store of images and of the boot tree from the process that owns them,
+// over its socket (images/engine/socket.ts).
 
 import { z } from 'zod';
 import { systemClock } from '../ground/clock.ts';
@@ -10,31 +10,31 @@ import { openHttp, readLines } from '../net/http-client.ts';
 import { askDaemon } from './ask-daemon.ts';
 
 const ENGINE_URL = new URL('http://localhost');
-/** The daemon waits as long as its thread works, and says why if it gives up. */
+/** Very long, because the daemon waits as long as its thread works, and reports an error if it gives up. */
 const OPEN_MS_MAX = 3_600_000;
-const PATIENCE_MS = 10_000;
+const SLOW_AFTER_MS = 10_000;
 
 const endpointShape = z.object({ socket: z.string(), tree: z.string() });
 
 /**
- * Has the daemon of this host open the socket.
- * @param onSlow called if that takes longer than PATIENCE_MS @returns undefined: no daemon runs
+ * Requests the daemon of this host to open the socket.
+ * @param onSlow called if that takes longer than SLOW_AFTER_MS @returns undefined if no daemon runs
  * @throws RackError as `askDaemon`
  */
 export async function openEngine(stateDir: string, onSlow: () => void): Promise<EngineEndpoint | undefined> {
-  const slow = systemClock.schedule(PATIENCE_MS, onSlow);
+  const slowTimer = systemClock.schedule(SLOW_AFTER_MS, onSlow);
   try {
     return endpointShape.parse(await askDaemon(stateDir, '/images', 'POST', '', { answerMsMax: OPEN_MS_MAX }));
   } catch (error) {
     if (error instanceof RackError && error.code === 'not-running') return undefined;
     throw error;
   } finally {
-    slow.cancel();
+    slowTimer.cancel();
   }
 }
 
 /**
- * Has a work done on the tree of the socket.
+ * Requests a work on the tree of the socket.
  * @throws RackError as the work; `cancelled` if the signal stopped it, `not-running` if its process
  * ended; the error of the content
  */
@@ -44,7 +44,7 @@ export async function askEngine<N extends WorkName>(
   options: WorkInput<N>,
   { signal, report, content }: WorkIo,
 ): Promise<WorkResult<N>> {
-  /** The work's own error, or that of its content. */
+  /** The error of the work, or of its content. */
   let refusal: { readonly error: unknown } | undefined;
   async function* body(): AsyncGenerator<Uint8Array> {
     yield* encodeOrder({ name, tree, options: options, hasContent: content !== undefined, bytes: content?.bytes });
@@ -60,11 +60,11 @@ export async function askEngine<N extends WorkName>(
   try {
     const answer = await openHttp({ url: ENGINE_URL, socketPath, method: 'POST', signals: [signal], body: body() });
     for await (const text of readLines(answer, Number.POSITIVE_INFINITY)) {
-      // What a work of this name returns.
+      // The type of the result depends on the name of the work.
       const line: AnswerLine<WorkResult<N>> = JSON.parse(text);
       if ('done' in line) return line.done;
       if ('refused' in line) {
-        // It sends no more of its file.
+        // Stop reading. The rest of the file is not sent.
         refusal ??= { error: buildRefusedError(line) };
         break;
       }

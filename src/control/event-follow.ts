@@ -1,4 +1,5 @@
-// Follows the region's event log through the daemon of this host, across interruptions of either.
+// Follows the region's event log through the daemon of this host. If either is interrupted, it
+// continues afterwards.
 //
 // Source: HTML Living Standard §9.2 (server-sent events).
 
@@ -13,34 +14,37 @@ const RETRY_MS = 1000;
 const SILENCE_MS_MAX = 60_000;
 const REFUSAL_BYTES_MAX = 4096;
 
-interface Following {
+interface FollowOptions {
   readonly stateDir: string;
-  /** The path of the stream that starts after the given place; undefined: from now on. */
+  /**
+   * Returns the path of the stream that starts after the event with this id. If undefined, the
+   * stream starts now.
+   */
   readonly path: (after: string | undefined) => string;
   readonly after: string | undefined;
   readonly onEvent: (event: StreamEvent) => void;
-  /** Called when the stream was interrupted; it is retried. */
+  /** Called when the stream was interrupted. It is then retried. */
   readonly onInterruption: (reason: string) => void;
   readonly signal: AbortSignal;
 }
 
 /** Follows until `signal` is aborted. @throws RackError `bad-argument` if the region refuses the request */
-export async function followEvents(following: Following): Promise<void> {
-  let { after } = following;
-  while (!following.signal.aborted) {
-    const reason = await followOnce(following, following.path(after), (event) => {
-      following.onEvent(event);
+export async function followEvents(options: FollowOptions): Promise<void> {
+  let { after } = options;
+  while (!options.signal.aborted) {
+    const reason = await followOnce(options, options.path(after), (event) => {
+      options.onEvent(event);
       after = event.id ?? after;
     });
-    if (following.signal.aborted) return;
-    following.onInterruption(reason);
+    if (options.signal.aborted) return;
+    options.onInterruption(reason);
     await sleep(RETRY_MS);
   }
 }
 
-/** @returns why it ended */
+/** Follows one stream. Follows one stream. @returns why it ended */
 async function followOnce(
-  { stateDir, signal }: Following,
+  { stateDir, signal }: FollowOptions,
   path: string,
   onEvent: (event: StreamEvent) => void,
 ): Promise<string> {

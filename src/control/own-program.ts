@@ -9,22 +9,23 @@ import { shellWord } from '../ground/clean-text.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /**
- * `rackboot` if the shell finds this installation by that name; otherwise a command that runs its
- * main file with `node`.
+ * Returns `rackboot` if the shell finds this installation by that name. Otherwise returns a command
+ * that runs its main file with `node`.
  * @param cwd the user's directory, which npm passes on
  */
-export function ownProgram(
+export function findOwnProgram(
   path: string = process.env.PATH ?? '',
   cwd: string = process.env.INIT_CWD ?? process.cwd(),
 ): string {
-  const own = join(ROOT, 'bin', 'rackboot.js');
+  const mainFile = join(ROOT, 'bin', 'rackboot.js');
   const program = path
     .split(delimiter)
     // npm adds directories that the user's shell does not have.
     .filter((directory) => directory !== '' && !directory.includes('node_modules'))
     .map((directory) => join(directory, 'rackboot'))
     .find(isExecutable);
-  if (program !== undefined && existsSync(own) && realpathSync(program) === realpathSync(own)) return 'rackboot';
-  const place = relative(cwd, own);
-  return `node ${shellWord(place.startsWith('..') ? own : place)}`;
+  if (program !== undefined && existsSync(mainFile) && realpathSync(program) === realpathSync(mainFile))
+    return 'rackboot';
+  const relativePath = relative(cwd, mainFile);
+  return `node ${shellWord(relativePath.startsWith('..') ? mainFile : relativePath)}`;
 }

@@ -2,8 +2,9 @@
 //
 // 1. The socket has mode 0600: the file system grants the right.
 // 2. An error is one line, without a stack trace.
-// 3. Changes are POSTs (`POST /path` in the table), all else is GET and HEAD.
-// 4. A stream is lines of JSON, written as fast as the client reads; it ends with its client.
+// 3. Changes are POSTs (`POST /path` in the table). All other requests are GET and HEAD.
+// 4. A stream consists of lines of JSON, written as fast as the client reads. It ends when the
+//    client disconnects.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText, RackError } from '../ground/errors.ts';
@@ -18,18 +19,18 @@ import { hasBody } from '../net/shares/body-places.ts';
 /** The largest body, in bytes. Only root and the daemon's user can open the socket. */
 export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
 
-export interface ControlAsk {
+export interface ControlRequest {
   readonly query: URLSearchParams;
-  /** @throws RackError `bad-argument` if it is larger than CONTROL_BODY_BYTES_MAX */
+  /** Reads the body. @throws RackError `bad-argument` if it is larger than CONTROL_BODY_BYTES_MAX */
   readonly body: () => Promise<string>;
 }
 
 /**
  * Each path's handler returns a value for JSON, a promise of one, a `ListInPieces`, or an
  * asynchronous iterable of lines of JSON. `POST /path` handles a POST. A RackError `bad-argument`
- * is answered with 400, `not-found` with 404, any other error with 500.
+ * is answered with 400, `not-found` with 404, and any other error with 500.
  */
-export type ControlAnswers = Readonly<Record<string, (request: ControlAsk) => unknown>>;
+export type ControlAnswers = Readonly<Record<string, (request: ControlRequest) => unknown>>;
 
 interface ControlRequestsDeps {
   readonly answers: ControlAnswers;
@@ -38,15 +39,15 @@ interface ControlRequestsDeps {
   /** Proves to the region that the caller is an administrator of this host. */
   readonly secret: string;
   /**
-   * The region's URL on another host, which gives this host's administrator no rights; `undefined`
-   * if the region is on this host.
+   * The URL of a region on another host, where the administrator of this host has no rights.
+   * Undefined if the region is on this host.
    */
   readonly elsewhere?: string | undefined;
-  /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
+  /** The text for a path that is not in `answers`. If undefined, the text lists the paths that are. */
   readonly unknownPath?: string | undefined;
 }
 
-/** Never rejects. */
+/** Handles a request. Never rejects. */
 export async function handleControl(
   deps: ControlRequestsDeps,
   request: IncomingMessage,
@@ -63,16 +64,16 @@ export async function handleControl(
   const answer = Object.hasOwn(deps.answers, key) ? deps.answers[key] : undefined;
   try {
     if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
-      const controlAsk = {
+      const controlRequest = {
         query: new URLSearchParams(splitTarget(target.origin).query),
         body: async () => (await readBytes(request)).toString('utf8'),
       };
-      await sendAnswer(response, method, await answer(controlAsk));
+      await sendAnswer(response, method, await answer(controlRequest));
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `${ELSEWHERE_START}${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
-      // Send the body in one piece: if the region closes a local socket early, even the empty write
-      // that ends a stream fails before the answer is read.
+      // The body is sent in one piece. Otherwise, if the region closes a local socket early, even
+      // the empty write that ends a stream fails before the answer is read.
       const body = hasBody(request) ? await readBytes(request) : undefined;
       await deps.proxy.forward({
         body,
@@ -88,8 +89,8 @@ export async function handleControl(
     } else if (Object.hasOwn(deps.answers, `POST ${target.path}`)) {
       refuse(405, 'this path accepts only POST');
     } else {
-      const paths = `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`;
-      refuse(404, deps.unknownPath ?? paths);
+      const problem = `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`;
+      refuse(404, deps.unknownPath ?? problem);
     }
   } catch (error) {
     refuse(chooseStatus(error), errorText(error));
@@ -102,19 +103,19 @@ function chooseStatus(error: unknown): number {
 }
 
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const parts: Buffer[] = [];
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const part of request) {
-    if (!(part instanceof Uint8Array)) continue;
-    bytes += part.length;
+  for await (const chunk of request) {
+    if (!(chunk instanceof Uint8Array)) continue;
+    bytes += chunk.length;
     if (bytes > CONTROL_BODY_BYTES_MAX)
       throw new RackError(
         'bad-argument',
         `the body has more than ${CONTROL_BODY_BYTES_MAX} bytes: send less at a time`,
       );
-    parts.push(Buffer.from(part));
+    chunks.push(Buffer.from(chunk));
   }
-  return Buffer.concat(parts);
+  return Buffer.concat(chunks);
 }
 
 export const isIterable = (value: unknown): value is AsyncIterable<unknown> =>

@@ -1,7 +1,7 @@
 // Opens the control socket, through which the command line on this host asks the running daemon.
 // Sources: unix(7).
 //
-// 1. The socket's file has mode 0600, and a stale one is removed only if no process answers on it.
+// 1. The socket's file has mode 0600. A stale file is removed only if no process answers on it.
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { request, type Server } from 'node:http';
@@ -18,21 +18,21 @@ import { listen, makeServer } from '../http/server.ts';
 import { type ControlAnswers, handleControl } from './requests.ts';
 
 interface ControlServerDeps {
-  /** The directory of the socket's file; must exist. */
+  /** The directory of the socket's file. It must exist. */
   readonly stateDir: string;
-  /** The present answers. */
+  /** Returns the current handlers. */
   readonly answers: () => ControlAnswers;
   /** The region's current endpoint. */
   readonly region: () => RegionEndpoint | undefined;
   /** The secret that proves to the region that the caller is an administrator of this host. */
   readonly secret: string;
-  /** The URL of a region on another host; `undefined` if it is on this host. */
+  /** The URL of a region on another host. Undefined if the region is on this host. */
   readonly elsewhere?: string | undefined;
-  /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
+  /** The text for a path that is not in `answers`. If undefined, the text lists the paths that are. */
   readonly unknownPath?: string | undefined;
   /**
-   * False while the process starts: every request gets 503, and the open socket keeps other
-   * instances out. `undefined`: always true.
+   * False while the process starts. Every request then gets 503, and the open socket prevents other
+   * instances from starting. If undefined, it is always true.
    */
   readonly isServing?: (() => boolean) | undefined;
 }
@@ -49,8 +49,8 @@ export class ControlServer {
   }
 
   /**
-   * @throws RackError `already-running` if another Rackboot answers there, `store-unwritable`,
-   * `socket-refused`
+   * Opens the socket. @throws RackError `already-running` if another Rackboot answers there,
+   * `store-unwritable`, `socket-refused`
    */
   async open(): Promise<void> {
     try {
@@ -68,17 +68,17 @@ export class ControlServer {
         );
       else void handleControl({ ...this.#deps, answers: this.#deps.answers(), proxy }, request, response);
     });
-    // The socket is bound within this call, so the mask applies to its file only.
-    const mask = process.umask(0o177);
-    const bound = listen(server, { path: this.#path });
-    process.umask(mask);
+    // The socket is bound within this call, so the mask applies only to its file.
+    const previousMask = process.umask(0o177);
+    const listening = listen(server, { path: this.#path });
+    process.umask(previousMask);
     try {
-      await bound;
+      await listening;
       chmodSync(this.#path, 0o600);
     } catch (cause) {
       throw socketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
     }
-    // The client sees that it gets no answer; the process continues.
+    // The client notices that it gets no answer. The process continues.
     server.on('error', () => undefined);
     this.#server = server;
   }
@@ -88,7 +88,7 @@ export class ControlServer {
     this.#server = undefined;
     if (server === undefined) return;
     await new Promise<void>((resolve) => {
-      // Removes the socket's file, too.
+      // This also removes the socket's file.
       server.close(() => resolve());
       server.closeAllConnections();
     });
@@ -100,7 +100,7 @@ export class ControlServer {
     if (!stats.isSocket()) {
       throw new RackError('socket-refused', `${this.#path} is in the way of the control socket: move it away`);
     }
-    const answered = await new Promise<boolean>((resolve, reject) => {
+    const isAnswered = await new Promise<boolean>((resolve, reject) => {
       const probe = createConnection(this.#path);
       probe.on('connect', () => {
         probe.destroy();
@@ -114,7 +114,7 @@ export class ControlServer {
         else resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT');
       });
     });
-    if (answered) {
+    if (isAnswered) {
       throw new RackError(
         'already-running',
         `another Rackboot answers at ${this.#path}: stop it, or give this one a state_dir of its own`,

@@ -1,5 +1,5 @@
-// The command that starts the rack or the region of this host: the service's unit if it is
-// installed, else `rackboot run` or `rackboot region run` in the foreground.
+// Formats the command that starts the rack or the region of this host: the service's unit if it is
+// installed, or else `rackboot run` or `rackboot region run` in the foreground.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,11 +9,11 @@ import { shellWord } from '../ground/clean-text.ts';
 import { RACK_CONFIG } from '../region/config.ts';
 import { defaultConfig, defaultRackConfig, defaultStoreConfig } from './default-config.ts';
 
-const UNIT_PLACES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+const UNIT_DIRECTORIES = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
 
 /**
- * The names with which a configuration is started: the unit of its service, the file that the unit
- * reads, and the words of the command.
+ * How the rack and the region are started: the unit of the service, the file that the unit reads,
+ * and the command.
  */
 const SERVICES = {
   rack: { unit: 'rackboot', file: RACK_CONFIG, command: 'run' },
@@ -27,19 +27,20 @@ const SYSTEMD = '/run/systemd/system';
 export const isUnitInstalled = (
   unit: string = SERVICES.rack.unit,
   exists: (path: string) => boolean = existsSync,
-): boolean => exists(SYSTEMD) && UNIT_PLACES.some((place) => exists(join(place, `${unit}.service`)));
+): boolean => exists(SYSTEMD) && UNIT_DIRECTORIES.some((directory) => exists(join(directory, `${unit}.service`)));
 
 /**
- * The rack's units that an administrator enables: the service and, if it is installed, the timer of
- * its backups.
+ * Formats the rack's units that an administrator enables: the service and, if it is installed, the
+ * timer of its backups.
  */
-export const unitsToEnable = (): string =>
+export const formatUnitsToEnable = (): string =>
   [SERVICES.rack.unit, ...(isUnitInstalled('rackboot-backup') ? ['rackboot-backup.timer'] : [])].join(' ');
 
-/** The option that makes a command read this configuration; empty for the default one. */
-export const configWords = (file: string): string => (file === RACK_CONFIG ? '' : ` --config ${shellWord(file)}`);
+/** Formats the option that makes a command read this configuration. Empty for the default one. */
+export const formatConfigOption = (file: string): string =>
+  file === RACK_CONFIG ? '' : ` --config ${shellWord(file)}`;
 
-/** The start command. @param file the configuration; each service's unit reads only one */
+/** Formats the start command. @param file the configuration. The unit of each service reads only one file */
 export function startCommand(
   file: string,
   hasUnit: (unit: string) => boolean = (unit) => isUnitInstalled(unit),
@@ -47,28 +48,28 @@ export function startCommand(
   const service = SERVICES[isRegionFile(file) ? 'region' : 'rack'];
   return file === service.file && hasUnit(service.unit)
     ? `sudo systemctl start ${service.unit}`
-    : `sudo rackboot ${service.command}${configWords(file)}`;
+    : `sudo rackboot ${service.command}${formatConfigOption(file)}`;
 }
 
 /**
- * The command that starts a rack after a restore, which may be on another host: it enables the
- * units, too.
+ * Formats the command that starts a rack after a restore. It also enables the units, because the
+ * restore may be on another host.
  */
-export function enableCommand(file: string): string {
-  const start = startCommand(file);
-  return start.includes('systemctl') ? `sudo systemctl enable --now ${unitsToEnable()}` : start;
+export function formatEnableCommand(file: string): string {
+  const startText = startCommand(file);
+  return startText.includes('systemctl') ? `sudo systemctl enable --now ${formatUnitsToEnable()}` : startText;
 }
 
-/** The configuration file named on the command line, as typed, else the default. */
-export function typedConfig(args: readonly string[]): string {
-  const at = args.findLastIndex((word) => word === '--config' || word.startsWith('--config='));
-  const word = args[at] ?? '';
-  const path = word === '--config' ? args[at + 1] : word.slice('--config='.length);
-  return path === undefined || path === '' ? defaultFor(args) : path;
+/** Finds the configuration file on the command line, as typed, or else the default. */
+export function findTypedConfig(args: readonly string[]): string {
+  const index = args.findLastIndex((word) => word === '--config' || word.startsWith('--config='));
+  const word = args[index] ?? '';
+  const path = word === '--config' ? args[index + 1] : word.slice('--config='.length);
+  return path === undefined || path === '' ? chooseDefaultConfig(args) : path;
 }
 
-/** `init` and `run` are only about a rack. */
-function defaultFor(args: readonly string[]): string {
+/** Chooses the default file for a command. `init` and `run` are only about a rack. */
+function chooseDefaultConfig(args: readonly string[]): string {
   if (REGION_ACTIONS.has(args[args.indexOf('region') + 1] ?? '') && args.includes('region'))
     return defaultStoreConfig();
   return args.some((word) => word === 'init' || word === 'run') ? defaultRackConfig() : defaultConfig();

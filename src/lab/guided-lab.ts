@@ -10,7 +10,7 @@
 
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
-import { ownProgram } from '../control/own-program.ts';
+import { findOwnProgram } from '../control/own-program.ts';
 import { systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
 import { keyPart } from '../region/accounts/accounts.ts';
@@ -158,7 +158,7 @@ class GuidedLab {
     const [firstRack] = files.racks;
     if (firstRack === undefined) return;
     const { user, password, userData } = files;
-    const commandParts = { program: ownProgram(), system: LAB_SYSTEM, machine };
+    const commandParts = { program: findOwnProgram(), system: LAB_SYSTEM, machine };
     this.#narrator.show(
       nextSteps({
         pageUrl: regionPageUrl(firstRack),

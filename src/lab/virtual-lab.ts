@@ -7,7 +7,7 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { REGION_PORT } from '../config/region-place.ts';
-import { ownProgram } from '../control/own-program.ts';
+import { findOwnProgram } from '../control/own-program.ts';
 import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
 import { sleep, systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
@@ -167,7 +167,7 @@ export async function runVirtualLab(
           pageUrl,
           user: LAB_USER,
           password,
-          program: ownProgram(),
+          program: findOwnProgram(),
           configFile: config,
           machine: machineName,
           console: machine.consolePath,

@@ -13,8 +13,8 @@ import {
 import { RunningConfig, type RunningConfigDeps } from '../config/running-config.ts';
 import { NO_SETTINGS, type Settings } from '../machines/settings.ts';
 
-/** The store is already open, and is replaced only at a restart. */
-const HELD_KEYS = [...RESTART_KEYS, 'region.store'];
+/** Keys that apply only at a restart. One of them is the store, which is already open. */
+const UNCHANGEABLE_KEYS = [...RESTART_KEYS, 'region.store'];
 
 export type RegionConfigurationDeps = RunningConfigDeps<UsableRegionFile>;
 
@@ -24,12 +24,12 @@ export class RegionConfiguration extends RunningConfig<
   RegionConfigurationDeps
 > {
   readonly resolve = resolveRegionFile;
-  /** The store's settings, including those that only racks use. */
+  /** The settings of the store, including those that only racks use. */
   #stored: Settings = NO_SETTINGS;
 
-  /** Reads the file alone. @throws RackError `config-unreadable`, `config-invalid` */
+  /** Reads only the file. @throws RackError `config-unreadable`, `config-invalid` */
   constructor(path: string) {
-    super(path, ['region', HELD_KEYS], [loadRegionFile(path), NO_SETTINGS]);
+    super(path, ['region', UNCHANGEABLE_KEYS], [loadRegionFile(path), NO_SETTINGS]);
   }
 
   get stored(): Settings {
@@ -37,8 +37,8 @@ export class RegionConfiguration extends RunningConfig<
   }
 
   /**
-   * Merges the file with the store's settings before the region serves; if they do not fit
-   * together, the file alone stays in force.
+   * Merges the file with the store's settings before the region serves. If the two conflict, the
+   * file alone stays in force.
    */
   begin(deps: RegionConfigurationDeps, settings: Settings = NO_SETTINGS): void {
     this.#stored = settings;

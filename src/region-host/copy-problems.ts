@@ -1,4 +1,5 @@
-// An interrupted copy as a problem of a configuration file: no region starts in its state directory.
+// Reports an interrupted copy as a problem of a configuration file, because no region starts in its
+// state directory.
 
 import { join } from 'node:path';
 import type { ConfigFile } from '../config/config-file.ts';
@@ -7,13 +8,13 @@ import { RackError } from '../ground/errors.ts';
 import { checkNotInterrupted } from '../store/region/interrupted-copy.ts';
 import { REGION_FILE } from '../store/region/region-schema.ts';
 
-/** The problem that a region in SQLite has now with an interrupted copy into its state directory. */
-export function findCopyProblems(stateDir: string, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
+/** Finds the problem that a region in SQLite has now with an interrupted copy into its state directory. */
+export function findCopyProblems(stateDir: string, findLine: ConfigFile['lineOf']): readonly ConfigProblem[] {
   try {
     checkNotInterrupted(join(stateDir, REGION_FILE));
     return [];
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    return [{ path: 'state_dir', line: lineOf(['state_dir']), message: error.message }];
+    return [{ path: 'state_dir', line: findLine(['state_dir']), message: error.message }];
   }
 }

@@ -1,13 +1,13 @@
 // Describes the region's own images, boot loaders and installers as a signed simplestreams site:
 // `/MAAS/images-stream/streams/v1/index.sjson` and all files that it names.
 //
-//   request ─▶ has the store changed? ─┬─ no ─▶ the former signed documents
+//   request ─▶ has the store changed? ─┬─ no ─▶ the signed documents that exist
 //                                      └─ yes ─▶ describe ─▶ sign ─▶ keep
 //
 // Source: MAAS, whose region serves its images at this URL.
 //
 // 1. Only files of images, imported boot loaders and installers are named and served, by their
-//    hash; no part of a request becomes a path.
+//    hash. No part of a request becomes a path.
 // 2. Documents are signed once for each state of the store, however many clients request them.
 
 import { join } from 'node:path';
@@ -20,13 +20,13 @@ import { hasBlob, readImages, type StoredImage } from '../images/store/image-sto
 import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts';
 
 /**
- * How long the documents are served before the tree is checked again, in milliseconds: the check
+ * How long the documents are served before the tree is checked again, in milliseconds. The check
  * reads each manifest.
  */
 const CHECK_MS = 2000;
 const KEY_PATH = 'key.asc';
 
-interface Signed {
+interface SignedStream {
   readonly documents: ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, StreamedFile>;
 }
@@ -41,23 +41,23 @@ interface OwnImageStreamDeps {
 export class OwnImageStream implements ImageStream {
   readonly #deps: OwnImageStreamDeps;
   #signer: Promise<OwnSigner> | undefined;
-  #signed: Promise<Signed> | undefined;
+  #signed: Promise<SignedStream> | undefined;
   /** The state of the store that the signed documents describe. */
-  #mark = '';
-  #lookAt: Instant | undefined;
+  #signedState = '';
+  #nextCheck: Instant | undefined;
 
   constructor(deps: OwnImageStreamDeps) {
     this.#deps = deps;
   }
 
   async find(path: string): Promise<StreamedFile | undefined> {
-    if (path === KEY_PATH) return { kind: 'document', text: (await this.#open()).publicKey };
-    const { documents, files } = await this.#current();
+    if (path === KEY_PATH) return { kind: 'document', text: (await this.#openSigner()).publicKey };
+    const { documents, files } = await this.#getCurrent();
     const text = documents.get(path);
     return text === undefined ? files.get(path) : { kind: 'document', text };
   }
 
-  #open(): Promise<OwnSigner> {
+  #openSigner(): Promise<OwnSigner> {
     this.#signer ??= openOwnSigner(this.#deps.stateDir).catch((error: unknown) => {
       // The next request tries again.
       this.#signer = undefined;
@@ -66,27 +66,27 @@ export class OwnImageStream implements ImageStream {
     return this.#signer;
   }
 
-  #current(): Promise<Signed> {
-    const { tree: treeOf, clock } = this.#deps;
+  #getCurrent(): Promise<SignedStream> {
+    const { tree: getTree, clock } = this.#deps;
     const now = clock.now();
-    if (this.#signed !== undefined && this.#lookAt !== undefined && now < this.#lookAt) return this.#signed;
-    this.#lookAt = later(now, CHECK_MS);
-    const tree = treeOf();
+    if (this.#signed !== undefined && this.#nextCheck !== undefined && now < this.#nextCheck) return this.#signed;
+    this.#nextCheck = later(now, CHECK_MS);
+    const tree = getTree();
     const images = tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
     const parts = tree === undefined ? [] : listTreeParts(tree).filter((part) => hasAllFiles(tree, part));
-    const mark = JSON.stringify([tree, images, parts]);
-    if (this.#signed === undefined || this.#mark !== mark) {
-      this.#mark = mark;
+    const state = JSON.stringify([tree, images, parts]);
+    if (this.#signed === undefined || this.#signedState !== state) {
+      this.#signedState = state;
       this.#signed = this.#sign(tree ?? '', images, parts).catch((error: unknown) => {
-        if (this.#mark === mark) this.#signed = undefined;
+        if (this.#signedState === state) this.#signed = undefined;
         throw error;
       });
     }
     return this.#signed;
   }
 
-  async #sign(tree: string, images: readonly StoredImage[], parts: readonly TreePart[]): Promise<Signed> {
-    const signer = await this.#open();
+  async #sign(tree: string, images: readonly StoredImage[], parts: readonly TreePart[]): Promise<SignedStream> {
+    const signer = await this.#openSigner();
     const stream = describeStore(images, this.#deps.clock.wallTimeMs(), parts);
     const documents = new Map<string, string>();
     for (const [path, text] of stream.documents('sjson')) documents.set(`${path}.sjson`, await signer.clearSign(text));
@@ -95,13 +95,13 @@ export class OwnImageStream implements ImageStream {
       documents.set(`${path}.json.gpg`, await signer.detach(text));
     }
     const files = new Map(
-      [...stream.files].map(([path, { path: place, bytes, sha256 }]) => [
+      [...stream.files].map(([path, { path: filePath, bytes, sha256 }]) => [
         path,
         {
           kind: 'image',
           bytes,
           sha256,
-          read: (start: number, end: number) => readImagePart(join(tree, place), start, end),
+          read: (start: number, end: number) => readImagePart(join(tree, filePath), start, end),
         } as const,
       ]),
     );

@@ -1,12 +1,13 @@
-// The commands that another process of the region had begun and not ended when this one took its
-// duties. A step of such a command may still be under way: that process may hang, or a program that
-// it started may have outlived it.
+// The commands that another process of the region had begun, but not ended, when this process took
+// the duties. A step of such a command may still be under way, because that process may hang, or a
+// program that it started may still run.
 //
-//   find ── unended commands, their machines wait ── settleMs ──▶ recover: they end as interrupted ──▶ onSettled
+//   find ── unended commands, whose machines wait ── settleMs ──▶ recover: the commands end as interrupted ──▶ onSettled
 //
-// 1. Until then their machines get no other command, so no late step follows a newer one.
-// 2. They stay without an end in the ledger until then. A third process that takes the duties
-//    meanwhile finds them again, and waits as long.
+// 1. Until they are recovered, their machines get no other command, so that no late step follows a
+//    newer command.
+// 2. Until they are recovered, the ledger has no end for them. A third process that takes the
+//    duties meanwhile finds them again, and waits as long.
 
 import type { Clock, Timer } from '../ground/clock.ts';
 import type { PowerLedger } from '../power/ledger.ts';
@@ -24,8 +25,8 @@ interface InterruptedDeps {
 
 export class InterruptedCommands {
   readonly #deps: InterruptedDeps;
-  /** The commands' machines, by the commands' ids. */
-  #machines = new Map<string, string>();
+  /** The machines of the commands, by the ids of the commands. */
+  #machinesById = new Map<string, string>();
   #timer: Timer | undefined;
 
   constructor(deps: InterruptedDeps) {
@@ -34,42 +35,42 @@ export class InterruptedCommands {
 
   /** True if a step of another process may still switch the machine. */
   has(machine: string): boolean {
-    return [...this.#machines.values()].includes(machine);
+    return [...this.#machinesById.values()].includes(machine);
   }
 
   /**
-   * Looks for such commands. @param settleMs how long their steps may still take @throws RackError
+   * Finds such commands. @param settleMs how long their steps may still take @throws RackError
    * `store-unavailable`
    */
   async find(settleMs: number): Promise<void> {
     this.forget();
-    const before = this.#machines;
+    const machinesBefore = this.#machinesById;
     const unended = await this.#deps.ledger.listUnended();
     // Another process may have the duties by now.
-    if (before !== this.#machines) return;
-    this.#machines = new Map(unended.map(({ id, machine }) => [id, machine]));
-    if (unended.length > 0) this.#settleLater(settleMs, this.#machines);
+    if (machinesBefore !== this.#machinesById) return;
+    this.#machinesById = new Map(unended.map(({ id, machine }) => [id, machine]));
+    if (unended.length > 0) this.#scheduleRecovery(settleMs, this.#machinesById);
   }
 
   /** Call when another process has the duties. */
   forget(): void {
     this.#timer?.cancel();
-    this.#machines = new Map();
+    this.#machinesById = new Map();
   }
 
-  #settleLater(ms: number, machines: ReadonlyMap<string, string>): void {
-    this.#timer = this.#deps.clock.schedule(ms, () => void this.#settle(machines));
+  #scheduleRecovery(ms: number, machines: ReadonlyMap<string, string>): void {
+    this.#timer = this.#deps.clock.schedule(ms, () => void this.#recover(machines));
   }
 
-  async #settle(machines: ReadonlyMap<string, string>): Promise<void> {
-    if (machines !== this.#machines) return;
-    const isTaken = await this.#deps.recover(new Set(machines.keys()));
-    if (machines !== this.#machines) return;
-    if (!isTaken) {
-      this.#settleLater(RETRY_MS, machines);
+  async #recover(machines: ReadonlyMap<string, string>): Promise<void> {
+    if (machines !== this.#machinesById) return;
+    const isRecovered = await this.#deps.recover(new Set(machines.keys()));
+    if (machines !== this.#machinesById) return;
+    if (!isRecovered) {
+      this.#scheduleRecovery(RETRY_MS, machines);
       return;
     }
-    this.#machines = new Map();
+    this.#machinesById = new Map();
     this.#deps.onSettled([...machines.values()]);
   }
 }

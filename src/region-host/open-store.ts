@@ -13,8 +13,8 @@ import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.t
 import { findCopyProblems } from './copy-problems.ts';
 
 /**
- * @param name that of a region's process, which has locked the state directory; undefined: a
- * command opens the store
+ * Opens a store. @param name of a region's process, which has locked the state directory. Undefined
+ * if a command opens the store
  * @throws RackError `store-…`, `config-invalid` for a file that cannot be read
  */
 export async function openStore({ stateDir, store }: StorePlace, name?: string): Promise<RegionStore> {
@@ -24,7 +24,7 @@ export async function openStore({ stateDir, store }: StorePlace, name?: string):
     case 'postgresql': {
       // The driver is loaded only where it is used.
       const { openPostgresRegion } = await import('../store/postgres/region-postgres.ts');
-      return await openPostgresRegion(postgresPlace(store), name);
+      return await openPostgresRegion(readDatabaseAccess(store), name);
     }
     default:
       return unreachable(store);
@@ -36,10 +36,10 @@ export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
   store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
 /**
- * Reads the password file and the CA file of a database's place. Each new connection reads them
- * again, so that a new password or authority needs no restart. @throws RackError `config-invalid`
+ * Reads the password file and the CA file of a database. Each new connection reads them again, so
+ * that a new password or authority needs no restart. @throws RackError `config-invalid`
  */
-export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
+export function readDatabaseAccess({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
   if (passwordFile !== undefined) readStoreFile('password_file', passwordFile);
   const password = passwordFile === undefined ? undefined : () => readStorePassword(passwordFile);
   return { url, pool, password, ca: caFile === undefined ? undefined : watchAuthority(caFile) };
@@ -47,60 +47,61 @@ export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStore
 
 /**
  * Reads the authority now, and again for each connection. While its file cannot be read, the last
- * one counts. @throws RackError `config-invalid`
+ * authority is used. @throws RackError `config-invalid`
  */
 function watchAuthority(path: string): () => string {
-  let last = readStoreFile('ca_file', path);
+  let lastAuthority = readStoreFile('ca_file', path);
   return () => {
     try {
-      last = readStoreFile('ca_file', path);
+      lastAuthority = readStoreFile('ca_file', path);
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
     }
-    return last;
+    return lastAuthority;
   };
 }
 
 /** The problems of the store that a configuration file names. */
 interface StoreCheck {
   readonly problems: readonly ConfigProblem[];
-  /** Why the database was not asked; undefined: it was, or there is none to ask. */
-  readonly unasked?: string | undefined;
+  /** Why the database was not checked. Undefined if it was, or if there is none. */
+  readonly unreachableReason?: string | undefined;
 }
 
 /**
- * The problems that the user of this process has now with the files of `region.store`, and with an
- * interrupted copy into the store. A database that cannot be reached from here is no problem of the
- * file.
+ * Finds the problems that the user of this process has now with the files of `region.store`, and
+ * with an interrupted copy into the store. A database that cannot be reached from this host is no
+ * problem of the configuration file.
  */
-export async function checkStore({ stateDir, store }: StorePlace, lineOf: ConfigFile['lineOf']): Promise<StoreCheck> {
-  if (store.kind === 'sqlite') return { problems: findCopyProblems(stateDir, lineOf) };
-  const problems = findNamedProblems(store, lineOf);
+export async function checkStore({ stateDir, store }: StorePlace, findLine: ConfigFile['lineOf']): Promise<StoreCheck> {
+  if (store.kind === 'sqlite') return { problems: findCopyProblems(stateDir, findLine) };
+  const problems = findFileProblems(store, findLine);
   if (problems.length > 0) return { problems };
   try {
     const { checkPostgresTables } = await import('../store/postgres/region-postgres.ts');
-    await checkPostgresTables(postgresPlace(store));
+    await checkPostgresTables(readDatabaseAccess(store));
     return { problems };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    if (error.code !== 'store-broken' && error.code !== 'store-newer') return { problems, unasked: error.message };
+    if (error.code !== 'store-broken' && error.code !== 'store-newer')
+      return { problems, unreachableReason: error.message };
     const key = ['region', 'store', 'url'];
-    return { problems: [{ path: key.join('.'), line: lineOf(key), message: error.message }] };
+    return { problems: [{ path: key.join('.'), line: findLine(key), message: error.message }] };
   }
 }
 
-function findNamedProblems(store: PostgresStorePlace, lineOf: ConfigFile['lineOf']): readonly ConfigProblem[] {
-  const named = [
+function findFileProblems(store: PostgresStorePlace, findLine: ConfigFile['lineOf']): readonly ConfigProblem[] {
+  const files = [
     ['password_file', store.passwordFile],
     ['ca_file', store.caFile],
   ] as const;
-  return named.flatMap(([key, path]) => {
+  return files.flatMap(([key, path]) => {
     try {
       if (path !== undefined) READERS[key](path);
       return [];
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
-      const line = lineOf(['region', 'store', key]);
+      const line = findLine(['region', 'store', key]);
       return [{ path: `region.store.${key}`, line, message: error.message }];
     }
   });

@@ -17,8 +17,8 @@ import { fieldRefusal, partRefusal } from '../region/records/refusal.ts';
 export const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 
 /**
- * The power command for a task; it sets the network as the next boot device if the machine must
- * boot from it.
+ * Builds the power command for a task. The command sets the network as the next boot device if the
+ * machine must boot from it.
  */
 export function buildPowerCommand(machine: Machine, task: PowerTask): LedgerEntry['command'] {
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
@@ -34,15 +34,15 @@ export function buildPowerCommand(machine: Machine, task: PowerTask): LedgerEntr
   }
 }
 
-export function powerTask(command: Exclude<PowerCommand, { readonly kind: 'query' }>): PowerTask {
+export function toPowerTask(command: Exclude<PowerCommand, { readonly kind: 'query' }>): PowerTask {
   if (command.kind !== 'off') return command.kind;
   return command.manner === 'soft' ? 'soft-off' : 'off';
 }
 
-const powerDriverText = (driver: string, names: readonly string[], nearest: string | undefined): string =>
+const describeUnknownDriver = (driver: string, names: readonly string[], nearest: string | undefined): string =>
   `there is no power driver ${driver}; the drivers are ${names.join(', ')}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
 
-/** Why these parameters cannot work; empty if they can. */
+/** Finds why power parameters cannot work. Empty if they can. */
 export function findParameterProblems(
   drivers: ReadonlyMap<string, PowerDriver>,
   powerType: string,
@@ -54,7 +54,7 @@ export function findParameterProblems(
   const driver = drivers.get(powerType);
   if (driver === undefined) {
     const names = [...drivers.keys()];
-    return [fieldRefusal(powerDriverText(powerType, names, nearestName(powerType, names)))];
+    return [fieldRefusal(describeUnknownDriver(powerType, names, nearestName(powerType, names)))];
   }
   const opened = driver.open('', values, deps);
   return opened.kind === 'open'

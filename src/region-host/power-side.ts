@@ -7,11 +7,11 @@
 //   suspend ── ends all of this; begin starts afresh
 //
 // 1. A task is carried out from the record on disk, never from a change that may still be rolled back.
-// 2. Each check gives the task again until the record has its end; the ledger of commands keeps it
-//    from running twice.
+// 2. Each check submits the task again until the record has its end. The ledger of commands
+//    prevents it from running twice.
 // 3. A machine's controller is not contacted before a person has accepted its power parameters.
-// 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no
-//    other command.
+// 4. For `settleMs` after `begin`, a machine with an unfinished command of the former process gets
+//    no other command.
 // 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
 import { type Clock, repeat, type Timer, within } from '../ground/clock.ts';
@@ -37,8 +37,8 @@ import { PowerHold, type PowerHoldDeps } from './power-hold.ts';
 import { PowerReports } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
 
-// The SSH key with which this process reaches hypervisors: the region's, with a copy as a file in
-// the state directory.
+// The SSH key with which this process reaches hypervisors. It is the region's key, with a copy in a
+// file of the state directory.
 
 interface OwnKeyDeps {
   readonly stateDir: string;
@@ -46,7 +46,7 @@ interface OwnKeyDeps {
   readonly store: Pick<RegionStore, 'sshKey'>;
 }
 
-class OwnKey {
+class HypervisorKey {
   readonly #deps: OwnKeyDeps;
   #identity: Promise<SshIdentity> | undefined;
 
@@ -55,7 +55,7 @@ class OwnKey {
   }
 
   /** Stores this directory's key if the store has none, because hypervisors already accept it. */
-  keep(): void {
+  storeOwnKey(): void {
     // A failure is reported by the first command that needs the key.
     if (hasSshKey(this.#deps.stateDir)) this.identity().catch(() => undefined);
   }
@@ -71,26 +71,29 @@ class OwnKey {
   }
 }
 
-// The machines whose power-on was interrupted by the end of a process. Each is queried until it is
-// seen off, which lets the region switch it on (`power-life.ts`), or until it shows a sign of life
-// or its time is over.
+// The machines whose power-on was interrupted by the end of a process. Each is queried until its
+// power is off, so that the region may switch it on (`power-life.ts`), until it shows a sign of
+// life, or until its time is over.
 //
 // 1. Nothing is switched here, and nothing is queried while the machine has a power task.
 
-/** The wait before each query, in milliseconds: the last step of the former process may still take effect. */
-const CHECK_EVERY_MS = 5000;
+/**
+ * The wait before each query, in milliseconds, because the last step of the former process may
+ * still take effect.
+ */
+const QUERY_DELAY_MS = 5000;
 
 interface InterruptedStartsDeps {
   readonly clock: Clock;
   /** Queries a machine soon, if it is watched. */
-  readonly look: (systemId: string) => void;
+  readonly queryMachine: (systemId: string) => void;
   readonly report: (systemId: string) => Promise<void>;
-  readonly again: (systemIds: readonly string[]) => void;
+  readonly checkAgain: (systemIds: readonly string[]) => void;
 }
 
 class InterruptedStarts {
   readonly #deps: InterruptedStartsDeps;
-  #waiting = new Set<string>();
+  #waitingMachines = new Set<string>();
 
   constructor(deps: InterruptedStartsDeps) {
     this.#deps = deps;
@@ -98,22 +101,22 @@ class InterruptedStarts {
 
   check(machine: Machine): void {
     const { systemId, powerTask } = machine;
-    const waiting = this.#waiting;
-    if (powerTask !== undefined || !isInterrupted(machine) || waiting.has(systemId)) return;
-    waiting.add(systemId);
-    this.#deps.clock.schedule(CHECK_EVERY_MS, () => {
-      if (waiting === this.#waiting) void this.#look(systemId);
+    const waitingMachines = this.#waitingMachines;
+    if (powerTask !== undefined || !isInterrupted(machine) || waitingMachines.has(systemId)) return;
+    waitingMachines.add(systemId);
+    this.#deps.clock.schedule(QUERY_DELAY_MS, () => {
+      if (waitingMachines === this.#waitingMachines) void this.#query(systemId);
     });
   }
 
   /** Call when another process has the duties. */
   forget(): void {
-    this.#waiting = new Set();
+    this.#waitingMachines = new Set();
   }
 
-  async #look(systemId: string): Promise<void> {
-    const { look, report, again } = this.#deps;
-    this.#waiting.delete(systemId);
+  async #query(systemId: string): Promise<void> {
+    const { queryMachine: look, report, checkAgain: again } = this.#deps;
+    this.#waitingMachines.delete(systemId);
     look(systemId);
     // The region may have ignored a reading that came before the end of the command was recorded.
     await report(systemId);
@@ -121,29 +124,32 @@ class InterruptedStarts {
   }
 }
 
-/** Machines checked in one turn of the event loop; the others follow in the next. */
-export const CHECK_MAX = 100;
+/**
+ * The number of machines that are checked in one turn of the event loop. The others follow in later
+ * turns.
+ */
+export const MACHINES_PER_CHECK = 100;
 /**
  * The wait before work that the store or a controller refused is tried again, and the pause between
  * checks of the tasks on record.
  */
 const RETRY_MS = 2000;
-/** How long commands may continue at shutdown, and how long closing may take in all. */
+/** How long commands may continue at shutdown. CLOSE_MS_MAX is how long closing may take in all. */
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_MS_MAX = 3500;
 
 interface PowerSideDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
-  /** Where the SSH key for hypervisors is as a file. */
+  /** The directory with the file of the SSH key for hypervisors. */
   readonly stateDir: string;
-  /** True while this process may switch machines; undefined: always. */
+  /** True while this process may switch machines. If undefined, it always may. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
-  /** Default: all drivers. */
+  /** By default, all drivers. */
   readonly drivers?: readonly PowerDriver[] | undefined;
 }
 
-interface Wanted {
+interface RequestedTask {
   readonly task: PowerTask;
   readonly id: string;
   readonly target: PowerTarget | undefined;
@@ -157,45 +163,45 @@ export class PowerSide implements PowerControl {
   #switchboard: PowerSwitchboard;
   readonly #drivers: ReadonlyMap<string, PowerDriver>;
   #life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'> | undefined;
-  readonly #key: OwnKey;
+  readonly #key: HypervisorKey;
   /** Machines to check. */
-  readonly #touched = new Set<string>();
-  #look: Timer | undefined;
-  #sweep: Timer | undefined;
+  readonly #machinesToCheck = new Set<string>();
+  #checkTimer: Timer | undefined;
+  #sweepTimer: Timer | undefined;
   readonly #reports: PowerReports;
   readonly #views: PowerViews;
   /** The last machine id that the sweep over the tasks on record has reached. */
   #sweptId = 0;
-  #looks: Promise<void> = Promise.resolve();
-  /** Grows with each `begin` and `suspend`; work that began under an earlier number stops. */
+  #pendingChecks: Promise<void> = Promise.resolve();
+  /** Grows with each `begin` and `suspend`. Work that began under an earlier number stops. */
   #term = 0;
   /** Commands that the former holder of the duties had not ended. */
   readonly #interrupted: InterruptedCommands;
-  readonly #starts: InterruptedStarts;
+  readonly #interruptedStarts: InterruptedStarts;
   /** Settles when the work that `suspend` stopped has ended. */
-  #leaving: Promise<unknown> = Promise.resolve();
-  #isBegun = false;
+  #suspension: Promise<unknown> = Promise.resolve();
+  #hasBegun = false;
   #isClosed = false;
   /** Undefined if racks do not acknowledge states. */
   #hold: PowerHold | undefined;
 
   constructor(deps: PowerSideDeps) {
     this.#deps = deps;
-    this.#key = new OwnKey(deps);
+    this.#key = new HypervisorKey(deps);
     this.drivers = deps.drivers ?? POWER_DRIVERS;
     this.#drivers = new Map(this.drivers.map((driver) => [driver.name, driver]));
     this.#switchboard = this.#openSwitchboard();
     this.#views = new PowerViews({
       clock: deps.clock,
       switchboard: () => this.#switchboard,
-      targetOf: (machine) => this.#targetOf(machine),
+      findTarget: (machine) => this.#findTarget(machine),
     });
     this.#reports = new PowerReports({
       clock: deps.clock,
       ledger: deps.store.power,
       life: () => this.#life,
-      reading: (systemId) => this.reading(systemId),
-      onTaken: (systemId) => this.follow([systemId]),
+      getReading: (systemId) => this.reading(systemId),
+      onStored: (systemId) => this.follow([systemId]),
     });
     this.#interrupted = new InterruptedCommands({
       clock: deps.clock,
@@ -203,39 +209,40 @@ export class PowerSide implements PowerControl {
       recover: (ids) => reachesStore(() => this.#switchboard.recover(ids)),
       onSettled: (machines) => this.follow(machines),
     });
-    this.#starts = new InterruptedStarts({
+    this.#interruptedStarts = new InterruptedStarts({
       clock: deps.clock,
-      look: (systemId) => this.#switchboard.queryNow(systemId),
-      report: (systemId) => this.#reports.read(systemId),
-      again: (machines) => this.follow(machines),
+      queryMachine: (systemId) => this.#switchboard.queryNow(systemId),
+      report: (systemId) => this.#reports.reportReading(systemId),
+      checkAgain: (machines) => this.follow(machines),
     });
   }
 
   #openSwitchboard(): PowerSwitchboard {
     const { clock, store, mayStep } = this.#deps;
-    // A replaced switchboard reports no ends: the process that has the duties finds out how its
-    // commands ended.
-    const isInUse = (): boolean => this.#switchboard === opened;
-    const opened = new PowerSwitchboard({
+    // A replaced switchboard reports no ends, because the process that has the duties finds out how
+    // its commands ended.
+    const isCurrent = (): boolean => this.#switchboard === switchboard;
+    const switchboard = new PowerSwitchboard({
       clock,
       mayStep,
       findDriver: (name) => this.#drivers.get(name),
       ledger: store.power,
       sshIdentity: () => this.#key.identity(),
       onEnd: async (ended) => {
-        if (isInUse()) await this.#reports.ended(ended);
+        if (isCurrent()) await this.#reports.reportEnd(ended);
       },
       onReading: (machine) => {
-        if (isInUse()) void this.#reports.read(machine);
+        if (isCurrent()) void this.#reports.reportReading(machine);
       },
     });
-    return opened;
+    return switchboard;
   }
 
   /**
    * Resumes unfinished tasks, and watches every machine from now on.
-   * @param racks their acknowledgements of states; `undefined`: start machines without waiting for racks
-   * @param settleMs how long a step of the former process may still take, in milliseconds; 0: no
+   * @param racks acknowledgements of states by racks. If undefined, machines are started without
+   * waiting for racks
+   * @param settleMs how long a step of the former process may still take, in milliseconds. 0 if no
    * other process had these tasks
    */
   async begin(
@@ -249,43 +256,44 @@ export class PowerSide implements PowerControl {
     const { clock } = this.#deps;
     if (racks !== undefined && this.#hold === undefined) {
       const again = (systemIds: readonly string[]): void => this.follow(systemIds);
-      this.#hold = new PowerHold({ ...racks, clock, again });
+      this.#hold = new PowerHold({ ...racks, clock, checkAgain: again });
     }
-    // Before the first command: an entry without an end belongs to the previous process, which died.
+    // Recovered before the first command, so that an entry without an end must belong to the
+    // previous process.
     const isRecovered = await reachesStore(() =>
       settleMs === 0 ? this.#switchboard.recover() : this.#interrupted.find(settleMs),
     );
-    if (!this.#isOf(term)) return;
+    if (!this.#isCurrentTerm(term)) return;
     if (!isRecovered) {
-      clock.schedule(RETRY_MS, () => !this.#isOf(term) || void this.begin(life, racks, settleMs));
+      clock.schedule(RETRY_MS, () => !this.#isCurrentTerm(term) || void this.begin(life, racks, settleMs));
       return;
     }
-    this.#isBegun = true;
-    this.#key.keep();
-    await this.#inOrder(() => this.#lookAtAll(0, term));
-    if (this.#isOf(term)) this.#sweep = repeat(clock, RETRY_MS, () => void this.#sweepNow());
+    this.#hasBegun = true;
+    this.#key.storeOwnKey();
+    await this.#runInOrder(() => this.#checkAll(0, term));
+    if (this.#isCurrentTerm(term)) this.#sweepTimer = repeat(clock, RETRY_MS, () => void this.#sweepTasks());
   }
 
   /**
-   * Ends all work: another process has the duties now. Running commands may end within
-   * CLOSE_GRACE_MS, then they are stopped.
+   * Ends all work, because another process has the duties now. Running commands may end within
+   * CLOSE_GRACE_MS. Then they are stopped.
    */
   suspend(): void {
     this.#term += 1;
-    this.#isBegun = false;
-    this.#look?.cancel();
-    this.#look = undefined;
-    this.#sweep?.cancel();
+    this.#hasBegun = false;
+    this.#checkTimer?.cancel();
+    this.#checkTimer = undefined;
+    this.#sweepTimer?.cancel();
     this.#hold?.close();
     this.#hold = undefined;
     this.#interrupted.forget();
-    this.#starts.forget();
-    const former = this.#switchboard;
+    this.#interruptedStarts.forget();
+    const formerSwitchboard = this.#switchboard;
     this.#switchboard = this.#openSwitchboard();
-    this.#leaving = Promise.all([former.close(CLOSE_GRACE_MS), this.#reports.handOver()]);
+    this.#suspension = Promise.all([formerSwitchboard.close(CLOSE_GRACE_MS), this.#reports.handOver()]);
   }
 
-  #isOf(term: number): boolean {
+  #isCurrentTerm(term: number): boolean {
     return !this.#isClosed && term === this.#term;
   }
 
@@ -299,8 +307,8 @@ export class PowerSide implements PowerControl {
   }
 
   follow(systemIds: readonly string[]): void {
-    for (const systemId of systemIds) this.#touched.add(systemId);
-    if (systemIds.length > 0) this.#lookLater(0);
+    for (const systemId of systemIds) this.#machinesToCheck.add(systemId);
+    if (systemIds.length > 0) this.#scheduleCheck(0);
   }
 
   reading(systemId: string): PowerView | undefined {
@@ -312,129 +320,129 @@ export class PowerSide implements PowerControl {
   }
 
   /**
-   * Starts nothing more, lets running commands end or stops them, and records their ends; takes at
-   * most CLOSE_MS_MAX.
+   * Closes within CLOSE_MS_MAX. Starts nothing more, lets running commands end or stops them, and
+   * records their ends.
    */
   async close(): Promise<void> {
-    this.#look?.cancel();
-    this.#sweep?.cancel();
-    const ends = Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#leaving]);
+    this.#checkTimer?.cancel();
+    this.#sweepTimer?.cancel();
+    const ends = Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#suspension]);
     await within(this.#deps.clock, CLOSE_MS_MAX, ends, () => undefined);
     this.#isClosed = true;
     this.#reports.close();
     this.#interrupted.forget();
-    this.#look?.cancel();
+    this.#checkTimer?.cancel();
     this.#hold?.close();
   }
 
-  /** Checks every machine, CHECK_MAX in a turn. */
-  async #lookAtAll(afterId: number, term: number): Promise<void> {
-    const goOn = (delayMs: number, fromId: number): void => {
-      const check = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId, term));
-      this.#deps.clock.schedule(delayMs, () => !this.#isOf(term) || void check());
+  /** Checks every machine, MACHINES_PER_CHECK in a turn. */
+  async #checkAll(afterId: number, term: number): Promise<void> {
+    const continueLater = (delayMs: number, fromId: number): void => {
+      const check = (): Promise<void> => this.#runInOrder(() => this.#checkAll(fromId, term));
+      this.#deps.clock.schedule(delayMs, () => !this.#isCurrentTerm(term) || void check());
     };
-    const machines = await this.#list({}, afterId);
+    const machines = await this.#listMachines({}, afterId);
     if (machines === undefined) {
-      goOn(RETRY_MS, afterId);
+      continueLater(RETRY_MS, afterId);
       return;
     }
-    await this.#lookAtEach(machines);
+    await this.#checkEach(machines);
     const last = machines.at(-1);
-    if (last !== undefined) goOn(0, last.id);
+    if (last !== undefined) continueLater(0, last.id);
   }
 
-  /** Looks at machines one after the other, so the newer of two records of a machine takes effect last. */
-  #inOrder(check: () => Promise<void>): Promise<void> {
-    const looked = this.#looks.then(() => (this.#isClosed ? undefined : check()));
-    // The caller handles a fault; the looks after it continue.
-    this.#looks = looked.catch(() => undefined);
-    return looked;
+  /** Runs checks one after the other, so that the newer of two records of a machine takes effect last. */
+  #runInOrder(check: () => Promise<void>): Promise<void> {
+    const checkDone = this.#pendingChecks.then(() => (this.#isClosed ? undefined : check()));
+    // The caller handles a fault. Later checks continue.
+    this.#pendingChecks = checkDone.catch(() => undefined);
+    return checkDone;
   }
 
-  async #sweepNow(): Promise<void> {
-    await this.#reports.repeat();
+  async #sweepTasks(): Promise<void> {
+    await this.#reports.retryReports();
     await reachesStore(async () => {
-      const machines = await this.#deps.store.listPowerTasks(this.#sweptId, CHECK_MAX);
-      // The next sweep continues after the last machine, so that none starves behind those before it.
-      this.#sweptId = machines.length < CHECK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
+      const machines = await this.#deps.store.listPowerTasks(this.#sweptId, MACHINES_PER_CHECK);
+      // The next sweep continues after the last machine, so that every machine is reached.
+      this.#sweptId = machines.length < MACHINES_PER_CHECK ? 0 : (machines.at(-1)?.id ?? 0);
       this.follow(machines.map(({ systemId }) => systemId));
     });
   }
 
-  #lookLater(delayMs: number): void {
-    if (this.#isClosed || !this.#isBegun || this.#look !== undefined) return;
-    this.#look = this.#deps.clock.schedule(delayMs, () => {
-      this.#look = undefined;
-      void this.#inOrder(() => this.#lookNow());
+  #scheduleCheck(delayMs: number): void {
+    if (this.#isClosed || !this.#hasBegun || this.#checkTimer !== undefined) return;
+    this.#checkTimer = this.#deps.clock.schedule(delayMs, () => {
+      this.#checkTimer = undefined;
+      void this.#runInOrder(() => this.#checkChanged());
     });
   }
 
-  async #lookNow(): Promise<void> {
-    const systemIds = [...this.#touched].slice(0, CHECK_MAX);
+  async #checkChanged(): Promise<void> {
+    const systemIds = [...this.#machinesToCheck].slice(0, MACHINES_PER_CHECK);
     // Cleared before reading, so a machine that changes during the read is read again.
-    for (const systemId of systemIds) this.#touched.delete(systemId);
-    const machines = await this.#list({ systemIds }, 0);
+    for (const systemId of systemIds) this.#machinesToCheck.delete(systemId);
+    const machines = await this.#listMachines({ systemIds }, 0);
     if (machines === undefined) {
-      for (const systemId of systemIds) this.#touched.add(systemId);
-      this.#lookLater(RETRY_MS);
+      for (const systemId of systemIds) this.#machinesToCheck.add(systemId);
+      this.#scheduleCheck(RETRY_MS);
       return;
     }
-    const present = new Set(machines.map(({ systemId }) => systemId));
+    const presentMachines = new Set(machines.map(({ systemId }) => systemId));
     for (const systemId of systemIds) {
-      if (present.has(systemId)) continue;
+      if (presentMachines.has(systemId)) continue;
       this.#switchboard.watch(systemId, undefined);
-      this.#dropUnwanted(systemId, undefined);
+      this.#withdrawObsolete(systemId, undefined);
     }
-    await this.#lookAtEach(machines);
-    if (this.#touched.size > 0) this.#lookLater(0);
+    await this.#checkEach(machines);
+    if (this.#machinesToCheck.size > 0) this.#scheduleCheck(0);
   }
 
-  /** Undefined if the store cannot be read at the moment. */
-  async #list(filter: MachineFilter, afterId: number): Promise<readonly Machine[] | undefined> {
+  /** Lists machines. Undefined if the store cannot be read at the moment. */
+  async #listMachines(filter: MachineFilter, afterId: number): Promise<readonly Machine[] | undefined> {
     let machines: readonly Machine[] | undefined;
     await reachesStore(async () => {
-      machines = await this.#deps.store.listMachines(filter, afterId, CHECK_MAX);
+      machines = await this.#deps.store.listMachines(filter, afterId, MACHINES_PER_CHECK);
     });
     return machines;
   }
 
-  /** Looks at machines that were read together. */
-  async #lookAtEach(machines: readonly Machine[]): Promise<void> {
-    let read: Promise<number> | undefined;
-    // One version for all of them: it is at least that of each.
+  /** Checks machines that were read together. */
+  async #checkEach(machines: readonly Machine[]): Promise<void> {
+    let versionRead: Promise<number> | undefined;
+    // One version is read for all of them. It is at least the version of each.
     const version = (): Promise<number> => {
-      read ??= this.#deps.store.desiredVersion();
-      return read;
+      versionRead ??= this.#deps.store.desiredVersion();
+      return versionRead;
     };
-    for (const machine of machines) await this.#lookAt(machine, version);
+    for (const machine of machines) await this.#checkMachine(machine, version);
   }
 
-  async #lookAt(machine: Machine, version: () => Promise<number>): Promise<void> {
+  async #checkMachine(machine: Machine, version: () => Promise<number>): Promise<void> {
     const { systemId, powerTask: task, powerTaskId: id, powerState, status } = machine;
-    const target = this.#targetOf(machine);
+    const target = this.#findTarget(machine);
     this.#switchboard.watch(systemId, status === 'retired' ? undefined : target);
     if (target === undefined && powerState !== 'unknown') {
       await reachesStore(async () => this.#life?.powerSeen(systemId, 'unknown'));
     }
-    this.#dropUnwanted(systemId, id);
-    this.#starts.check(machine);
-    if (task !== undefined && id !== undefined && !this.#reports.owes(id))
+    this.#withdrawObsolete(systemId, id);
+    this.#interruptedStarts.check(machine);
+    if (task !== undefined && id !== undefined && !this.#reports.hasUnreportedEnd(id))
       await this.#carryOut(machine, { task, id, target, version });
   }
 
-  /** Withdraws a waiting command that the record no longer wants. */
-  #dropUnwanted(systemId: string, wanted: string | undefined): void {
-    const waiting = this.#switchboard.findCommandId(systemId);
-    if (waiting !== undefined && waiting !== wanted) this.#switchboard.withdraw(waiting);
-    this.#hold?.keepOnly(systemId, wanted);
+  /** Withdraws a waiting command that is not for the current task of the record. */
+  #withdrawObsolete(systemId: string, currentTask: string | undefined): void {
+    const waitingCommand = this.#switchboard.findCommandId(systemId);
+    if (waitingCommand !== undefined && waitingCommand !== currentTask) this.#switchboard.withdraw(waitingCommand);
+    this.#hold?.keepOnly(systemId, currentTask);
   }
 
-  async #carryOut(machine: Machine, { task, id, target, version }: Wanted): Promise<void> {
+  async #carryOut(machine: Machine, { task, id, target, version }: RequestedTask): Promise<void> {
     const { systemId } = machine;
-    if (!this.#isBegun || this.#interrupted.has(systemId)) return;
+    if (!this.#hasBegun || this.#interrupted.has(systemId)) return;
     const command = buildPowerCommand(machine, task);
     const refuse = (why: PowerDetail): Promise<void> =>
-      this.#reports.ended({ id, machine: systemId, command, outcome: outcome('refused', why) });
+      this.#reports.reportEnd({ id, machine: systemId, command, outcome: outcome('refused', why) });
     if (target === undefined) {
       await refuse(BY_HAND);
       return;
@@ -442,12 +450,12 @@ export class PowerSide implements PowerControl {
     if (command.kind !== 'off' && !(await this.#mayStart(machine, id, version))) return;
     const attempt = this.#switchboard.command(id, target, command);
     if (attempt.kind === 'refused') await refuse(attempt.why);
-    // `busy`: retried when the running command ends. `not-now`: retried by the sweep.
+    // After `busy`, the task is retried when the running command ends. After `not-now`, the sweep retries it.
   }
 
   /**
-   * False if its racks do not know its state yet, or the store cannot be read; the machine is
-   * checked again later.
+   * False if the machine's racks do not know its state yet, or the store cannot be read. The
+   * machine is then checked again later.
    */
   async #mayStart(machine: Machine, id: string, version: () => Promise<number>): Promise<boolean> {
     const hold = this.#hold;
@@ -459,7 +467,7 @@ export class PowerSide implements PowerControl {
     return mayStart;
   }
 
-  #targetOf(machine: Machine): PowerTarget | undefined {
+  #findTarget(machine: Machine): PowerTarget | undefined {
     if (machine.powerIsProposed === true || !this.switches(machine)) return undefined;
     return { machine: machine.systemId, driver: machine.powerType, values: machine.powerParameters };
   }

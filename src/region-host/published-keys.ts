@@ -4,7 +4,8 @@
 // Sources: https://launchpad.net/~NAME/+sshkeys, https://github.com/NAME.keys: one key on each
 // line, 404 if nobody has the name.
 //
-// 1. A lookup ends after LOOKUP_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKUPS_MAX are under way.
+// 1. A lookup ends after LOOKUP_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKUPS_MAX lookups
+//    run at once.
 
 import type { Readable } from 'node:stream';
 import type { Clock } from '../ground/clock.ts';
@@ -15,27 +16,27 @@ import type { FetchedKeys, FetchKeys, KeySite, KeySource } from '../region/accou
 const LOOKUPS_MAX = 4;
 const LOOKUP_MS = 20_000;
 const ANSWER_BYTES_MAX = 256 * 1024;
-const TIMES = { connectMs: 8000, answerMs: 10_000 } as const;
+const TIMEOUTS = { connectMs: 8000, answerMs: 10_000 } as const;
 
 /** The base of each site's URLs. */
 type SiteUrls = Readonly<Record<KeySite, string>>;
 const SITES: SiteUrls = { lp: 'https://launchpad.net', gh: 'https://github.com' };
 
-const keysPath = ({ site, name }: KeySource): string =>
+const buildKeysPath = ({ site, name }: KeySource): string =>
   ['', ...(site === 'lp' ? [`~${name}`, '+sshkeys'] : [`${name}.keys`])].join('/');
 
-/** @param sites tests pass their own */
-export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
+/** Creates the function that fetches keys. @param sites URLs of the sites, which tests replace */
+export function createKeyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
   let lookups = 0;
   return async (source, proxy) => {
     if (lookups >= LOOKUPS_MAX) return { kind: 'busy' };
     lookups += 1;
-    const ending = new AbortController();
-    const timer = clock.schedule(LOOKUP_MS, () => ending.abort());
+    const lookupAbort = new AbortController();
+    const timer = clock.schedule(LOOKUP_MS, () => lookupAbort.abort());
     try {
-      const url = new URL(keysPath(source), sites[source.site]);
+      const url = new URL(buildKeysPath(source), sites[source.site]);
       return (
-        (await fetchKeysOnce(url, proxy, ending.signal)) ?? {
+        (await fetchKeysOnce(url, proxy, lookupAbort.signal)) ?? {
           kind: 'fault',
           fault: { code: 'late', seconds: LOOKUP_MS / 1000 },
         }
@@ -50,10 +51,14 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
   };
 }
 
-/** @returns undefined if the signal came first */
+/** Fetches keys. @returns undefined if the signal came first */
 async function fetchKeysOnce(url: URL, proxy: string, signal: AbortSignal): Promise<FetchedKeys | undefined> {
-  const through = proxy === '' ? undefined : proxy;
-  const settings = { ...TIMES, proxy: { http: through, https: through, except: undefined }, authorities: undefined };
+  const proxyUrl = proxy === '' ? undefined : proxy;
+  const settings = {
+    ...TIMEOUTS,
+    proxy: { http: proxyUrl, https: proxyUrl, except: undefined },
+    authorities: undefined,
+  };
   const answer = await new WebClient(settings).open(url, () => ({ accept: 'text/plain' }), signal);
   if (answer === undefined) return undefined;
   try {
@@ -70,18 +75,18 @@ async function fetchKeysOnce(url: URL, proxy: string, signal: AbortSignal): Prom
   }
 }
 
-/** The body; undefined if it is too long or was cut off. */
+/** Reads the body. Undefined if it is too long or was cut off. */
 async function readKeysText(body: Readable): Promise<string | undefined> {
-  const parts: Buffer[] = [];
+  const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const part of body) {
-      if (!Buffer.isBuffer(part)) return undefined;
-      bytes += part.length;
+    for await (const chunk of body) {
+      if (!Buffer.isBuffer(chunk)) return undefined;
+      bytes += chunk.length;
       if (bytes > ANSWER_BYTES_MAX) return undefined;
-      parts.push(part);
+      chunks.push(chunk);
     }
-    return Buffer.concat(parts).toString('utf8');
+    return Buffer.concat(chunks).toString('utf8');
   } catch {
     // The connection broke, or the time is over: in both cases the answer is incomplete.
     return undefined;

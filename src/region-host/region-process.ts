@@ -1,14 +1,14 @@
 // The process of a region that runs apart from its racks: API, page and metadata, on `region.db` or
-// on PostgreSQL. It serves no network: racks on other hosts do, or a rack on this one with a state
+// on PostgreSQL. It serves no network. Racks on other hosts do, or a rack on this host with a state
 // directory of its own.
 //
 //   startRegionProcess ─ configuration ─ lock, control socket, log ─ store ─ region ─ listeners ─ ready
 //   reload             ─ configuration file ─ apply (an invalid one is refused and nothing changes)
 //   stop               ─ end requests and power commands, close the store
 //
-// 1. A failed start closes everything it opened and throws one RackError: nothing is half-started.
-// 2. The process notifies the service manager as a rack's process does, and feeds its watchdog from
-//    the event loop.
+// 1. A failed start closes everything that it opened, and throws one RackError.
+// 2. The process notifies the service manager as a rack's process does, and notifies its watchdog
+//    from the event loop.
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -43,9 +43,9 @@ import { type Outage, type RackNote, withText } from '../region/reports/notes.ts
 import { lockState } from '../store/state-lock.ts';
 import { RegionConfiguration, type RegionConfigurationDeps } from './configuration.ts';
 import { openStore } from './open-store.ts';
-import { OtherConfigurations, ownMessage } from './other-configurations.ts';
+import { buildOwnAnnouncement, OtherConfigurations } from './other-configurations.ts';
 import { type ServedRegion, serveRegion } from './served-region.ts';
-import { type RegionStatusSources, regionAnswers, regionLine, regionReadiness } from './status.ts';
+import { buildReadiness, createRegionAnswers, formatRegionLine, type RegionStatusSources } from './status.ts';
 import { StoreProbe } from './store-probe.ts';
 
 // The instruments of a region that runs apart from a rack: metrics, health and readiness, on their
@@ -57,11 +57,11 @@ interface RegionInstrumentDeps {
   readonly startedWallMs: number;
   readonly stream: EventStream;
   readonly readiness: () => Promise<Readiness>;
-  /** Which process has the duties; undefined while unknown, or if this one alone has the store. */
+  /** Which process has the duties. Undefined while unknown, or if only this process uses the store. */
   readonly dutyHolder: () => DutyHolder | undefined;
 }
 
-const regionInstruments = (deps: RegionInstrumentDeps): ProcessInstruments =>
+const createRegionInstruments = (deps: RegionInstrumentDeps): ProcessInstruments =>
   new ProcessInstruments({
     clock: deps.clock,
     stream: deps.stream,
@@ -83,10 +83,13 @@ function renderMetrics(deps: RegionInstrumentDeps, { lags, region }: Measured): 
 }
 
 const SECRET_BYTES = 24;
-const NO_STORE: Partial<Pick<RegionStore, 'availability' | 'confirmation'>> = {};
-/** How long closing may take, in milliseconds: a database that hangs must not hold the process. */
+const STORE_WITHOUT_STATE: Partial<Pick<RegionStore, 'availability' | 'confirmation'>> = {};
+/**
+ * How long closing may take, in milliseconds, because a database that hangs must not delay the end
+ * of the process.
+ */
 const CLOSE_MS_MAX = 10_000;
-const ACCEPTS = { kind: 'region.database-accepts' } as const;
+const DATABASE_ACCEPTS = { kind: 'region.database-accepts' } as const;
 /** The control socket's answer for a path that only a rack has. */
 const NO_RACK = 'this is a region without a rack: run the command on the host of a rack';
 
@@ -94,7 +97,7 @@ interface RegionProcessOptions {
   readonly configFile: string;
   readonly version: string;
   readonly clock: Clock;
-  /** How to notify the service manager; undefined to send no notifications. */
+  /** How to notify the service manager. If undefined, no notifications are sent. */
   readonly notify?: NotifyOptions | undefined;
 }
 
@@ -107,8 +110,8 @@ export async function startRegionProcess(options: RegionProcessOptions): Promise
 class RegionProcess implements Daemon {
   readonly #options: RegionProcessOptions;
   readonly #stream = new EventStream();
-  /** Functions that close what was opened, in order of opening; called in reverse. */
-  readonly #opened: (() => Promise<void> | void)[] = [];
+  /** Functions that close what was opened, in order of opening. They are called in reverse order. */
+  readonly #closers: (() => Promise<void> | void)[] = [];
   readonly #configuration: RegionConfiguration;
   readonly #deps: RegionConfigurationDeps;
   readonly #log: Log;
@@ -118,15 +121,15 @@ class RegionProcess implements Daemon {
   readonly #notices: ServiceNotices;
   readonly #status: RegionStatusSources;
   readonly #secrets: Pick<RegionConfig, 'rackSecret' | 'controlSecret'> & { readonly controlSecret: string };
-  /** Set before `#served`: the region opens before its listeners do. */
+  /** Set before `#served`, because the region opens before its listeners. */
   #region: Region | undefined;
   #served: ServedRegion | undefined;
-  #awaySince = 0;
-  #unopened: readonly UnopenedListener[] = [];
-  /** Undefined if no other process can have the store. */
-  #others: OtherConfigurations | undefined;
-  #watch: ConfigWatch | undefined;
-  #stopping: Promise<void> | undefined;
+  #unavailableSince = 0;
+  #unopenedListeners: readonly UnopenedListener[] = [];
+  /** Undefined if no other process can use the store. */
+  #otherConfigurations: OtherConfigurations | undefined;
+  #configWatch: ConfigWatch | undefined;
+  #pendingStop: Promise<void> | undefined;
 
   constructor(options: RegionProcessOptions) {
     const { clock, version, configFile } = options;
@@ -139,8 +142,8 @@ class RegionProcess implements Daemon {
     this.#levels = new LogLevels(settings, { clock, publish });
     logEvents(this.#logger, this.#stream, this.#levels);
     this.#deps = { clock, publish, apply: (next, before) => this.#apply(next, before) };
-    const draw = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
-    this.#secrets = { rackSecret: draw(), controlSecret: draw() };
+    const drawSecret = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
+    this.#secrets = { rackSecret: drawSecret(), controlSecret: drawSecret() };
     const startedWallMs = clock.wallTimeMs();
     this.#status = {
       clock,
@@ -150,18 +153,18 @@ class RegionProcess implements Daemon {
       region: () => this.#served?.region,
       dutyHolder: () => this.#served?.dutyHolder(),
       addresses: () => this.#served?.api.addresses ?? [],
-      unopened: () => this.#unopened,
-      notes: () => this.#others?.notes ?? [],
+      unopened: () => this.#unopenedListeners,
+      notes: () => this.#otherConfigurations?.notes ?? [],
       metricsProblems: () => this.#instruments.problems,
     };
     const probe = new StoreProbe(clock, async () => this.#region?.store.desiredVersion());
     const storeProblem = async () => {
-      const { availability, confirmation } = this.#region?.store ?? NO_STORE;
+      const { availability, confirmation } = this.#region?.store ?? STORE_WITHOUT_STATE;
       return availability?.problem ?? (await probe.problem()) ?? confirmation?.problem;
     };
-    const readiness = async () => regionReadiness(this.#status, await storeProblem());
+    const readiness = async () => buildReadiness(this.#status, await storeProblem());
     const { dutyHolder } = this.#status;
-    this.#instruments = regionInstruments({
+    this.#instruments = createRegionInstruments({
       clock,
       version,
       startedWallMs,
@@ -172,50 +175,50 @@ class RegionProcess implements Daemon {
     this.#notices = new ServiceNotices({
       clock,
       notify: options.notify,
-      statusLine: () => regionLine(this.#status),
-      // No journal: the watchdog is fed as long as the loop runs.
+      statusLine: () => formatRegionLine(this.#status),
+      // Without a journal, the watchdog is notified as long as the event loop runs.
       journalSilentMs: () => 0,
-      onTrouble: (note) => this.#note(note),
+      onTrouble: (note) => this.#publishNote(note),
     });
   }
 
   async start(): Promise<void> {
     const { stateDir } = this.#config;
     const lock = lockState(stateDir);
-    this.#opened.push(() => lock.release());
+    this.#closers.push(() => lock.release());
     await this.#openControl(stateDir);
     const served = await this.#serve();
-    this.#opened.push(() => this.#closeServed(served));
+    this.#closers.push(() => this.#closeServed(served));
     this.#served = served;
     await this.#instruments.configure(this.#config);
-    this.#opened.push(() => this.#instruments.close());
-    this.#watch = watchConfig(this.#configuration.path, this.#options.clock, {
+    this.#closers.push(() => this.#instruments.close());
+    this.#configWatch = watchConfig(this.#configuration.path, this.#options.clock, {
       onChange: () => void this.#notices.around(() => this.#readFile()),
-      onProblem: (note) => this.#note(note),
+      onProblem: (note) => this.#publishNote(note),
     });
-    this.#opened.push(() => this.#watch?.close());
+    this.#closers.push(() => this.#configWatch?.close());
   }
 
   async #serve(): Promise<ServedRegion> {
     return await serveRegion({
-      config: this.#regionConfig(this.#configuration.usable),
+      config: this.#buildRegionConfig(this.#configuration.usable),
       store: await openStore(this.#config, this.#config.name),
       hasRack: false,
       onDesiredState: ({ settings }) => this.#configuration.useStored(this.#deps, settings),
-      onDuties: (holder, fromHere) => this.#publish({ ...dutyEvent(holder, fromHere), at: this.#now }),
-      onProblem: (id, note) => this.#problem(id, note),
+      onDuties: (holder, fromHere) => this.#publish({ ...buildDutyEvent(holder, fromHere), at: this.#now }),
+      onProblem: (id, note) => this.#publishProblem(id, note),
       prepare: async (region) => {
         this.#region = region;
-        region.store.availability?.watch((problem) => this.#reaches(problem));
-        region.store.confirmation?.watch((problem) => this.#confirms(problem));
+        region.store.availability?.watch((problem) => this.#reportAvailability(problem));
+        region.store.confirmation?.watch((problem) => this.#reportConfirmation(problem));
         for (const part of [region.store.availability, region.store.confirmation])
-          part?.watchRefusals((ms) => this.#publish({ ...ACCEPTS, at: this.#now, refusedMs: Math.round(ms) }));
+          part?.watchRefusals((ms) => this.#publish({ ...DATABASE_ACCEPTS, at: this.#now, refusedMs: Math.round(ms) }));
         await region.racks.removeOwn();
         const state = await region.desiredState();
         this.#configuration.begin(this.#deps, state.settings);
         this.#levels.configure(this.#config.log);
-        region.configure(this.#regionConfig(this.#configuration.usable));
-        this.#compare(region);
+        region.configure(this.#buildRegionConfig(this.#configuration.usable));
+        this.#compareConfigurations(region);
       },
     });
   }
@@ -230,11 +233,11 @@ class RegionProcess implements Daemon {
         this.#publish({ kind: 'region.up', at: this.#now, addresses: addresses.join(' '), page });
       },
       (listeners) => {
-        this.#unopened = listeners;
+        this.#unopenedListeners = listeners;
       },
     );
     const hosts = [...region.listen, ...(region.tls?.listen ?? [])].map(({ host }) => parseIpv4(host));
-    if (hosts.every((host) => host !== undefined && isLoopback(host))) this.#note({ note: 'loopback-only' });
+    if (hosts.every((host) => host !== undefined && isLoopback(host))) this.#publishNote({ note: 'loopback-only' });
     const startMs = Math.round(this.#now - startedAt);
     this.#publish({ kind: 'daemon.ready', at: this.#now, name, version, startMs });
     this.#notices.ready();
@@ -244,7 +247,7 @@ class RegionProcess implements Daemon {
   reload(): void {
     void this.#notices.around(() => {
       this.#log.reopen();
-      this.#watch?.reload();
+      this.#configWatch?.reload();
       return this.#configuration.settled;
     });
   }
@@ -253,26 +256,26 @@ class RegionProcess implements Daemon {
     const startedAt = this.#now;
     this.#publish({ kind: 'daemon.stopping', at: startedAt, signal });
     this.#notices.stopping('stopping: finishing requests and closing the database');
-    this.#stopping ??= this.#closeAll(() => {
+    this.#pendingStop ??= this.#closeAll(() => {
       const milliseconds = Math.round(this.#now - startedAt);
       this.#publish({ kind: 'daemon.stopped', at: this.#now, milliseconds, cut: 0 });
     });
-    return this.#stopping;
+    return this.#pendingStop;
   }
 
   close(): Promise<void> {
-    this.#stopping ??= this.#closeAll();
-    return this.#stopping;
+    this.#pendingStop ??= this.#closeAll();
+    return this.#pendingStop;
   }
 
   async #closeAll(onClosed?: () => void): Promise<void> {
     const parts = { logger: this.#logger, notices: this.#notices, stream: this.#stream };
-    await closeAll(this.#opened, parts, onClosed);
+    await closeAll(this.#closers, parts, onClosed);
   }
 
   async #closeServed(served: ServedRegion): Promise<void> {
     await within(this.#options.clock, CLOSE_MS_MAX, served.close(), () =>
-      this.#note({ note: 'database-slow', seconds: CLOSE_MS_MAX / 1000 }),
+      this.#publishNote({ note: 'database-slow', seconds: CLOSE_MS_MAX / 1000 }),
     );
   }
 
@@ -288,10 +291,10 @@ class RegionProcess implements Daemon {
     this.#stream.publish(event);
   }
 
-  #reaches(problem: Outage | undefined): void {
+  #reportAvailability(problem: Outage | undefined): void {
     const at = this.#now;
-    const awayMs = Math.round(at - this.#awaySince);
-    if (problem !== undefined) this.#awaySince = at;
+    const awayMs = Math.round(at - this.#unavailableSince);
+    if (problem !== undefined) this.#unavailableSince = at;
     this.#publish(
       problem === undefined
         ? { kind: 'region.database-back', at, awayMs }
@@ -299,7 +302,7 @@ class RegionProcess implements Daemon {
     );
   }
 
-  #confirms(problem: Outage | undefined): void {
+  #reportConfirmation(problem: Outage | undefined): void {
     const at = this.#now;
     this.#publish(
       problem === undefined
@@ -308,17 +311,17 @@ class RegionProcess implements Daemon {
     );
   }
 
-  #note(note: RackNote): void {
+  #publishNote(note: RackNote): void {
     this.#publish({ kind: 'daemon.note', at: this.#now, ...withText(note) });
   }
 
-  #problem(id: string, note: RackNote): void {
+  #publishProblem(id: string, note: RackNote): void {
     this.#publish({ kind: 'region.problem', at: this.#now, id, ...withText(note) });
   }
 
   async #openControl(stateDir: string): Promise<void> {
     const answers = {
-      ...regionAnswers(this.#status),
+      ...createRegionAnswers(this.#status),
       ...logLevelAnswers(this.#levels),
       'POST /images': () => this.#served?.openImages(),
     };
@@ -329,15 +332,15 @@ class RegionProcess implements Daemon {
         const [listener] = this.#config.region.listen;
         return listener && { ...listener, secure: false, socketPath: join(stateDir, OPERATOR_SOCKET) };
       },
-      isServing: () => this.#watch !== undefined,
+      isServing: () => this.#configWatch !== undefined,
       unknownPath: NO_RACK,
       answers: () => answers,
     });
     await control.open();
-    this.#opened.push(() => control.close());
+    this.#closers.push(() => control.close());
   }
 
-  #regionConfig({ config, file }: UsableRegionFile): RegionConfig {
+  #buildRegionConfig({ config, file }: UsableRegionFile): RegionConfig {
     const values = withValue(file.values, 'region.store', undefined);
     const ownFile = { file: this.#configuration.path, values };
     return { ...config.region, ...this.#secrets, ownFile, counterMemory: this.#instruments.memory };
@@ -349,42 +352,42 @@ class RegionProcess implements Daemon {
   }
 
   /** Puts a configuration in force, or restores the former one. */
-  async #apply(next: UsableRegionFile, before: UsableRegionFile): Promise<void> {
-    const put = async (usable: UsableRegionFile): Promise<void> => {
+  async #apply(next: UsableRegionFile, previous: UsableRegionFile): Promise<void> {
+    const putInForce = async (usable: UsableRegionFile): Promise<void> => {
       await this.#log.moveTo(usable.config.log);
-      await this.#served?.api.configure(this.#regionConfig(usable));
-      this.#region?.configure(this.#regionConfig(usable));
+      await this.#served?.api.configure(this.#buildRegionConfig(usable));
+      this.#region?.configure(this.#buildRegionConfig(usable));
     };
     try {
-      await put(next);
+      await putInForce(next);
     } catch (error) {
-      await put(before).catch(() => undefined);
+      await putInForce(previous).catch(() => undefined);
       throw error;
     }
     this.#levels.configure(next.config.log);
     if (this.#served !== undefined) await this.#instruments.configure(next.config);
   }
 
-  /** Begins to compare this configuration with those of the region's other processes. */
-  #compare({ store: { neighbours } }: Region): void {
+  /** Begins to compare this configuration with the configurations of the region's other processes. */
+  #compareConfigurations({ store: { neighbours } }: Region): void {
     if (neighbours === undefined) return;
     const { clock, version } = this.#options;
     const others = new OtherConfigurations({
       clock,
       neighbours,
       id: newUuid(),
-      own: () => ownMessage(this.#configuration, version),
-      onFault: (note) => this.#problem('configurations', note),
+      getOwn: () => buildOwnAnnouncement(this.#configuration, version),
+      onFault: (note) => this.#publishProblem('configurations', note),
     });
-    this.#others = others;
-    this.#opened.push(() => others.close());
-    others.say();
+    this.#otherConfigurations = others;
+    this.#closers.push(() => others.close());
+    others.announce();
   }
 }
 
-function dutyEvent({ isHere, name, former }: DutyHolder, fromHere: boolean) {
+function buildDutyEvent({ isHere, name, former }: DutyHolder, wasHere: boolean) {
   if (!isHere)
-    return fromHere
+    return wasHere
       ? ({ kind: 'region.duties-lost', holder: name } as const)
       : ({ kind: 'region.duties-elsewhere', holder: name } as const);
   return {

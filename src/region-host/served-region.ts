@@ -1,5 +1,5 @@
 // A region that serves: the region on its store, its power side, and its API. The thread in a
-// rack's process and the process apart from racks open it in the same way, and differ in who
+// rack's process and the process apart from racks open it in the same way. They differ only in who
 // receives their notices.
 
 import { existsSync } from 'node:fs';
@@ -58,28 +58,27 @@ import { UploadWork } from './uploads/upload-work.ts';
 interface ServedRegionDeps {
   readonly config: RegionConfig;
   readonly store: RegionStore;
-  /** True if a rack in this process will report which state it has applied. */
+  /** True if a rack in this process will report the state that it has applied. */
   readonly hasRack: boolean;
   readonly onDesiredState: (state: DesiredState) => void;
-  /** Asks the rack of this process to scan networks; `undefined`: it has none. */
+  /** Asks the rack of this process to scan networks. Undefined if there is none. */
   readonly scan?: ((scan: NetworkScan) => Promise<ScanOutcome>) | undefined;
   readonly onProblem: (id: string, note: RackNote) => void;
   /**
-   * Called when the duties of the region's processes have another holder. `fromHere`: this process
-   * had them.
+   * Called when the holder of the region's duties has changed. `fromHere` is true if this process had them.
    */
   readonly onDuties?: ((holder: DutyHolder, fromHere: boolean) => void) | undefined;
-  /** Called before the first request is answered; may configure the region. */
+  /** Called before the first request is answered. It may configure the region. */
   readonly prepare?: ((region: Region) => Promise<void>) | undefined;
 }
 
 export interface ServedRegion {
   readonly region: Region;
   readonly api: RegionApi;
-  /** The holder of the duties, as far as known; undefined if this process alone has the store. */
+  /** The holder of the duties, as far as known. Undefined if only this process uses the store. */
   readonly dutyHolder: () => DutyHolder | undefined;
   /**
-   * Opens the socket on which commands have images changed. @throws RackError `not-found` if this
+   * Opens the socket by which commands change images. @throws RackError `not-found` if this
    * host keeps none, `socket-refused`
    */
   readonly openImages: () => Promise<EngineEndpoint>;
@@ -94,9 +93,9 @@ export interface ServedRegion {
  */
 export async function serveRegion(deps: ServedRegionDeps): Promise<ServedRegion> {
   const { store, onProblem } = deps;
-  const opened: (() => Promise<void> | void)[] = [() => store.close()];
+  const closers: (() => Promise<void> | void)[] = [() => store.close()];
   const close = async (): Promise<void> => {
-    for (const close of opened.splice(0).reverse()) await close();
+    for (const close of closers.splice(0).reverse()) await close();
   };
   store.troubles.watch((outage) => onProblem(newUuid(), outage));
   try {
@@ -113,60 +112,68 @@ export async function serveRegion(deps: ServedRegionDeps): Promise<ServedRegion>
     const power = new PowerSide({ store, clock, stateDir: deps.config.stateDir, mayStep });
     let imports: ImportControl | undefined;
     let hostImages: HostImages | undefined;
-    const images = new ImageThread();
-    const region = await openOn(deps, power, clock, duties, {
-      onImportAsked: () => imports?.look(),
+    const imageThread = new ImageThread();
+    const region = await openRegionOn(deps, power, clock, duties, {
+      onImportRequested: () => imports?.check(),
       uploadFiles: () => uploads,
       listStoredImages: () => listStoredImages(region, hostImages),
-      askOffers: (source) => askOffers(source, images, region.config()),
+      askOffers: (source) => askOffers(source, imageThread, region.config()),
     });
-    opened.push(() => region.close());
-    const unkept = (id: string) => (reason: string) => onProblem(id, { note: 'images-unkept', reason });
-    hostImages = await openHostImages(region, clock, images, unkept('host-images'));
-    const reports = hostImages;
-    const onImages = reports && (() => reports.look());
-    const serialsOf = reports && ((name: string) => reports.serialsOf(name));
-    const tree = () => storeTree(region.config());
-    const uploads = new UploadWork({ region, clock, images, tree, onImages, serialsOf, onProblem: unkept('uploads') });
-    const importing = new ImportControl({
+    closers.push(() => region.close());
+    const reportUnkept = (id: string) => (reason: string) => onProblem(id, { note: 'images-unkept', reason });
+    hostImages = await openHostImages(region, clock, imageThread, reportUnkept('host-images'));
+    const ownHostImages = hostImages;
+    const onImages = ownHostImages && (() => ownHostImages.check());
+    const listSerials = ownHostImages && ((name: string) => ownHostImages.listSerials(name));
+    const getTree = () => storeTree(region.config());
+    const uploads = new UploadWork({
       region,
       clock,
-      images,
-      place: reports?.place ?? '',
+      images: imageThread,
+      tree: getTree,
       onImages,
-      onProblem: unkept('imports'),
+      listSerials,
+      onProblem: reportUnkept('uploads'),
+    });
+    const importControl = new ImportControl({
+      region,
+      clock,
+      images: imageThread,
+      locationId: ownHostImages?.locationId ?? '',
+      onImages,
+      onProblem: reportUnkept('imports'),
       onNote: (note) => onProblem(newUuid(), note),
     });
-    imports = importing;
+    imports = importControl;
     await deps.prepare?.(region);
     const api = await startApi(region, region.config(), {
       onProblem: ({ id, note }) => onProblem(id, note),
     });
-    opened.push(
+    closers.push(
       () => api.close(),
       () => duties?.close(),
-      () => importing.close(),
+      () => importControl.close(),
       () => uploads.close(),
-      () => reports?.close(),
+      () => ownHostImages?.close(),
       () => power.close(),
     );
     const { acknowledgements } = region.racks;
-    // The rack of this process is about to say which state it has applied: wait for it from now on.
+    // The rack of this process will soon report the state that it has applied. Wait for that from now on.
     if (deps.hasRack) acknowledgements.ownApplied(0);
     const onUnacknowledged = (note: RackNote): void => onProblem(newUuid(), note);
     const beginDuties = async (): Promise<void> => {
       await power.begin(region.life, { acknowledgements, onUnacknowledged }, duties === undefined ? 0 : STEP_MS_MAX);
       // The duties may be lost again by now.
-      if (duties?.areHeld !== false) importing.begin();
+      if (duties?.areHeld !== false) importControl.begin();
     };
     if (duties === undefined) await beginDuties();
     else duties.begin();
-    uploads.look();
-    reports?.begin();
+    uploads.checkUploads();
+    ownHostImages?.begin();
     const openImages = async (): Promise<EngineEndpoint> => {
-      const held = tree();
-      if (held === undefined) throw new RackError('not-found', 'this host keeps no images');
-      return await images.open(deps.config.stateDir, held);
+      const ownTree = getTree();
+      if (ownTree === undefined) throw new RackError('not-found', 'this host keeps no images');
+      return await imageThread.open(deps.config.stateDir, ownTree);
     };
     return { region, api, dutyHolder: () => duties?.holder, openImages, close };
   } catch (error) {
@@ -194,12 +201,12 @@ function openDuties(
   return new Duties({ store: store.duties, clock: systemClock, onHolder: onDuties, ...changes });
 }
 
-async function openOn(
+async function openRegionOn(
   { config, store, onDesiredState, scan }: ServedRegionDeps,
   power: PowerSide,
   clock: Clock,
   duties: Duties | undefined,
-  images: Required<Pick<RegionOptions, 'onImportAsked' | 'uploadFiles' | 'listStoredImages' | 'askOffers'>>,
+  imageOptions: Required<Pick<RegionOptions, 'onImportRequested' | 'uploadFiles' | 'listStoredImages' | 'askOffers'>>,
 ): Promise<Region> {
   const file = config.ownRack?.file ?? config.ownFile?.file;
   const region: Region = await openRegion({
@@ -209,30 +216,30 @@ async function openOn(
     ...(duties === undefined ? {} : { isOnDuty: () => duties.areHeld }),
     power,
     rules: settingsRules(hostAddresses),
-    findImage: (wish, reported) => findImage(wish, reported, region.config().imageTree),
-    hasInstaller: (wish) => inOwnTree(region, (tree) => hasTreeInstaller(tree, wish)),
-    listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
+    findImage: (request, reported) => findImage(request, reported, region.config().imageTree),
+    hasInstaller: (request) => readOwnTree(region, (tree) => hasTreeInstaller(tree, request)),
+    listInstallers: (machine) => readOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
-    listDamagedImages: () => damagedIn(storeTree(region.config())),
+    listDamagedImages: () => listDamagedImages(storeTree(region.config())),
     fileSources: fileSourcesReader(file),
     hasSourcesFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
     freeBytes: () => readFreeBytes(storeTree(region.config())),
-    packageMirror: (source) => packageMirror(source, region.config()),
+    packageMirror: (source) => findPackageMirror(source, region.config()),
     judgeKeyring: async (keys) => await judgeKeyring(keys, systemClock.wallTimeMs()),
-    fetchKeys: lazyKeys(clock),
-    openImageStream: imageStream(config.stateDir, clock, () => region.config()),
-    ...images,
+    fetchKeys: createLazyKeyFetcher(clock),
+    openImageStream: createImageStream(config.stateDir, clock, () => region.config()),
+    ...imageOptions,
     scan,
     onDesiredState,
   });
   return region;
 }
 
-/** The tree into which this host imports images; undefined if it has none. */
+/** Returns the tree into which this host imports images. Undefined if there is none. */
 const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined => imageStore ?? imageTree;
 
-/** Has the thread of images ask a source. @throws RackError `not-found` if this host keeps no images */
+/** Queries a source in the thread of images. @throws RackError `not-found` if this host keeps no images */
 async function askOffers(source: ImageSource, thread: ImageThread, config: RegionConfig): Promise<SourceOffers> {
   const tree = storeTree(config);
   if (tree === undefined) throw new RackError('not-found', NO_STORE);
@@ -240,7 +247,7 @@ async function askOffers(source: ImageSource, thread: ImageThread, config: Regio
   return await thread.do('list-offers', tree, { source, configured: configuredMirrors(config.install), proxy });
 }
 
-/** @returns undefined if there is no tree, or it cannot be read */
+/** Reads the free space of a tree's disk. @returns undefined if there is no tree, or it cannot be read */
 async function readFreeBytes(tree: string | undefined): Promise<number | undefined> {
   if (tree === undefined) return undefined;
   try {
@@ -251,52 +258,53 @@ async function readFreeBytes(tree: string | undefined): Promise<number | undefin
   }
 }
 
-function imageStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
+function createImageStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
   const stream = new OwnImageStream({ stateDir, clock, tree: () => storeTree(config()) });
   return async () => stream;
 }
 
-function lazyKeys(clock: Clock): FetchKeys {
+function createLazyKeyFetcher(clock: Clock): FetchKeys {
   let fetcher: Promise<FetchKeys> | undefined;
   return async (source, proxy) => {
-    fetcher ??= import('./published-keys.ts').then(({ keyFetcher }) => keyFetcher(clock));
+    fetcher ??= import('./published-keys.ts').then(({ createKeyFetcher: keyFetcher }) => keyFetcher(clock));
     return await (await fetcher)(source, proxy);
   };
 }
 
-async function packageMirror(source: InstallerSource, { install }: RegionConfig): Promise<string | undefined> {
+async function findPackageMirror(source: InstallerSource, { install }: RegionConfig): Promise<string | undefined> {
   const [architecture = ''] = source.arches.keys();
   return findMirror(source, architecture, configuredMirrors(install), readHostMirrors());
 }
 
 function findImage(
-  wish: ImageRequest,
+  request: ImageRequest,
   reported: readonly RackImage[] | undefined,
   tree: string | undefined,
 ): DeployableImage | undefined {
-  if (reported !== undefined) return chooseImage(wish, reported);
-  return tree === undefined ? undefined : findStoredImage(tree, wish);
+  if (reported !== undefined) return chooseImage(request, reported);
+  return tree === undefined ? undefined : findStoredImage(tree, request);
 }
 
 /**
- * Looks into the tree of this host; undefined if other racks have trees of their own, which cannot
- * be seen from here.
+ * Reads the tree of this host. Undefined if other racks have trees of their own, which this host cannot read.
  */
-function inOwnTree<T>(region: Region, read: (tree: string) => T): T | undefined {
+function readOwnTree<T>(region: Region, read: (tree: string) => T): T | undefined {
   const tree = region.config().imageTree;
-  const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
-  return tree !== undefined && isAlone ? read(tree) : undefined;
+  const hasOnlyOwnTree = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
+  return tree !== undefined && hasOnlyOwnTree ? read(tree) : undefined;
 }
 
 /**
- * The images of the stores of all hosts of the region, and those that remote racks report; each name once.
- * @param all the images of the hosts; undefined if no other host has images
+ * Lists the images in the stores of all hosts of the region, and images that remote racks report.
+ * Each name appears once.
+ * @param hostImages the images of the hosts. Undefined if no other host has images
  */
-async function listStoredImages(region: Region, all: HostImages | undefined): Promise<readonly ListedImage[]> {
+async function listStoredImages(region: Region, hostImages: HostImages | undefined): Promise<readonly ListedImage[]> {
   const hosts = [hostname()];
   const stored =
-    (await all?.list()) ?? (await listTreeImages(storeTree(region.config()))).map((image) => ({ ...image, hosts }));
-  return onceEach([...(await reportedImages(region)), ...stored]);
+    (await hostImages?.list()) ??
+    (await listTreeImages(storeTree(region.config()))).map((image) => ({ ...image, hosts }));
+  return removeDuplicates([...(await listReportedImages(region)), ...stored]);
 }
 
 async function listTreeImages(tree: string | undefined): Promise<readonly ListedImage[]> {
@@ -305,33 +313,33 @@ async function listTreeImages(tree: string | undefined): Promise<readonly Listed
 }
 
 /**
- * The images of a tree of this host whose bytes exist, and the images that remote racks report;
- * each name once.
+ * Lists the images of a tree of this host whose bytes exist, and images that remote racks report.
+ * Each name appears once.
  */
 const listImages = async (region: Region, tree: string | undefined): Promise<readonly ListedImage[]> =>
-  onceEach([...(await reportedImages(region)), ...listBootableImages(tree)]);
+  removeDuplicates([...(await listReportedImages(region)), ...listBootableImages(tree)]);
 
 const listBootableImages = (tree: string | undefined): readonly ListedImage[] =>
   tree === undefined ? [] : readImages(tree).images.filter((image) => hasBlob(tree, image));
 
-/** The images in a tree of this host whose bytes are damaged or missing. */
-async function damagedIn(tree: string | undefined): Promise<readonly ListedImage[]> {
+/** Lists the images in a tree of this host whose bytes are damaged or missing. */
+async function listDamagedImages(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
   const images = readImages(tree).images.filter((image) => !hasBlob(tree, image));
   return [...images, ...listTreeParts(tree).filter((part) => !hasAllFiles(tree, part))];
 }
 
-async function reportedImages(region: Region): Promise<readonly ListedImage[]> {
+async function listReportedImages(region: Region): Promise<readonly ListedImage[]> {
   const remote = [...(await region.racks.images()).values()].flat();
   return remote.map(({ format, ...image }) => {
-    const { system: kernel, ...rest } = image;
+    const { system: kernel, ...imageFields } = image;
     const system = isRootFormat(format) ? { system: { ...kernel, rootName: ROOT_NAMES[format], files: [] } } : {};
-    return { ...rest, ...system, title: '', isReported: true };
+    return { ...imageFields, ...system, title: '', isReported: true };
   });
 }
 
-/** The names in MAAS's streams of the roots that racks report. */
+/** The names that the reported formats of roots have in MAAS's streams. */
 const ROOT_NAMES = { squashfs: 'squashfs', 'root.tar': 'root-tgz', 'root.gz': 'root-image.gz' } as const;
 
-const onceEach = (images: readonly ListedImage[]): readonly ListedImage[] =>
+const removeDuplicates = (images: readonly ListedImage[]): readonly ListedImage[] =>
   [...new Map(images.map((image) => [formatImageName(image), image])).values()].sort(compareImages);

@@ -1,6 +1,6 @@
-// The control socket's report on a region that runs apart from a rack, for `rackboot status`: in
-// the form of a rack's, without the parts that only a rack has. Also its line for the service
-// manager, and its readiness.
+// The control socket's report on a region that runs apart from a rack, for `rackboot status`. It
+// has the form of a rack's report, without the parts that only a rack has. Also the status line for
+// the service manager, and the readiness.
 
 import type { RegionFileConfig } from '../config/region-file.ts';
 import type { ControlAnswers } from '../control/requests.ts';
@@ -27,9 +27,9 @@ export interface RegionStatusSources {
   readonly startedWallMs: number;
   readonly clock: Clock;
   readonly configuration: RegionConfiguration;
-  /** Undefined until it is open. */
+  /** The region. Undefined until it is open. */
   readonly region: () => Region | undefined;
-  /** Which process has the duties; undefined while unknown, or if this one alone has the store. */
+  /** Which process has the duties. Undefined while unknown, or if only this process uses the store. */
   readonly dutyHolder: () => DutyHolder | undefined;
   readonly addresses: () => readonly string[];
   readonly unopened: () => readonly UnopenedListener[];
@@ -37,20 +37,20 @@ export interface RegionStatusSources {
   readonly metricsProblems: () => readonly string[];
 }
 
-/** The control socket's paths about the region, and their handlers. */
-export function regionAnswers(sources: RegionStatusSources): ControlAnswers {
-  return { '/status': () => status(sources), '/config': () => configNow(sources) };
+/** Creates the handlers of the control socket's paths about the region. */
+export function createRegionAnswers(sources: RegionStatusSources): ControlAnswers {
+  return { '/status': () => buildStatus(sources), '/config': () => readConfigNow(sources) };
 }
 
-async function status(sources: RegionStatusSources) {
+async function buildStatus(sources: RegionStatusSources) {
   const { clock, configuration, version, startedWallMs } = sources;
   const { config, refusal } = configuration;
   const region = sources.region();
   const { machines, problem } = await countMachines(region);
   const unconfirmed = region?.store.confirmation?.problem;
-  // Instants start as wall time and do not move when the clock is set.
+  // Instants begin at the wall time of the start, and do not change when the clock is set.
   const uptimeMs = clock.now() - startedWallMs;
-  const now = {
+  const statusFields = {
     name: config.name,
     version,
     pid: process.pid,
@@ -68,23 +68,23 @@ async function status(sources: RegionStatusSources) {
       eventsWaiting: 0,
       eventsDropped: 0,
       desiredVersion: region?.announcedVersion ?? 0,
-      store: storeText(config),
+      store: describeStore(config),
       duties: describeDuties(sources),
     },
-    // A region grants no leases, so none waits for the disk.
+    // A region grants no leases, so no lease waits for the disk.
     journal: { available: true },
     refused: refusedNow(refusal, clock),
     restartKeys: configuration.restartKeys,
     diskProblem:
-      refusedText(region?.store.confirmation?.refused) ??
+      describeRefusal(region?.store.confirmation?.refused) ??
       diskProblem(config.stateDir, config.store.kind === 'sqlite' ? 'region' : 'hypervisor-keys'),
     metricsProblems: sources.metricsProblems(),
     ...notesNow(sources.notes()),
   };
-  return { ...now, findings: judgeStatus(now, clock.wallTimeMs(), config.stateDir) };
+  return { ...statusFields, findings: judgeStatus(statusFields, clock.wallTimeMs(), config.stateDir) };
 }
 
-/** Counts in the store, which shows whether it answers. */
+/** Counts the machines in the store. This also shows whether the store answers. */
 async function countMachines(
   region: Region | undefined,
 ): Promise<{ readonly machines: number; readonly problem?: string }> {
@@ -96,7 +96,7 @@ async function countMachines(
   }
 }
 
-const refusedText = (refused: RefusedChange | undefined): string | undefined =>
+const describeRefusal = (refused: RefusedChange | undefined): string | undefined =>
   refused && `${noteText(refused.outage)}; changes have been refused since ${new Date(refused.sinceMs).toISOString()}`;
 
 function describeDuties({ dutyHolder }: RegionStatusSources) {
@@ -104,14 +104,15 @@ function describeDuties({ dutyHolder }: RegionStatusSources) {
   return holder && { holder: holder.name, isHere: holder.isHere };
 }
 
-const storeText = ({ store, stateDir }: RegionFileConfig): string =>
+const describeStore = ({ store, stateDir }: RegionFileConfig): string =>
   store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
 
 /**
- * The configuration for `rackboot config`, in the form of a rack's. A rack's has no store, so
- * `store` is a field of its own. `stored` includes the settings that only racks use.
+ * Returns the configuration for `rackboot config`, in the form of a rack's configuration. A rack's
+ * configuration has no store, so `store` is a separate field. `stored` includes the settings that
+ * only racks use.
  */
-function configNow({ configuration }: RegionStatusSources) {
+function readConfigNow({ configuration }: RegionStatusSources) {
   const { path, usable, stored, refusal } = configuration;
   const values = withValue(usable.file.values, 'region.store', undefined);
   const store = valueAt(usable.file.values, 'region.store');
@@ -119,7 +120,7 @@ function configNow({ configuration }: RegionStatusSources) {
 }
 
 /** `serving 10.20.0.1:5240; waiting: …; racks to accept: rack-2; racks away: rack-3`. */
-export function regionLine({ clock, region, addresses, unopened, dutyHolder }: RegionStatusSources): string {
+export function formatRegionLine({ clock, region, addresses, unopened, dutyHolder }: RegionStatusSources): string {
   const parts = [addresses().length === 0 ? 'serving nowhere' : `serving ${addresses().join(', ')}`];
   if (unopened().length > 0)
     parts.push(
@@ -130,12 +131,12 @@ export function regionLine({ clock, region, addresses, unopened, dutyHolder }: R
   const racks = region()?.racks.list() ?? [];
   const pending = racks.filter(({ state }) => state === 'pending');
   const away = racks.filter((rack) => isAway(rack, clock.wallTimeMs()));
-  for (const [what, some] of [
+  for (const [label, someRacks] of [
     ['racks to accept', pending],
     ['racks away', away],
   ] as const) {
-    const names = some.map(({ name }) => name);
-    if (names.length > 0) parts.push(`${what}: ${joinNames(names, NAMED_MAX)}`);
+    const names = someRacks.map(({ name }) => name);
+    if (names.length > 0) parts.push(`${label}: ${joinNames(names, NAMED_MAX)}`);
   }
   const holder = dutyHolder();
   if (holder !== undefined) parts.push(holder.isHere ? 'duties here' : `duties at ${holder.name}`);
@@ -143,17 +144,17 @@ export function regionLine({ clock, region, addresses, unopened, dutyHolder }: R
 }
 
 /**
- * Ready when every configured listener is open and the store answers. It needs no password, so it
- * shows no text of the database.
+ * Builds the answer to /readyz. The region is ready when every configured listener is open and the
+ * store answers. The request needs no password, so the answer shows no text of the database.
  * @param storeProblem why the store does not answer
  */
-export function regionReadiness(
+export function buildReadiness(
   { addresses, unopened }: Pick<RegionStatusSources, 'addresses' | 'unopened'>,
   storeProblem: Outage | undefined,
 ): Readiness {
-  const waiting = unopened().map(({ host, text }) => ({ what: host, reason: text }));
-  const none = { what: 'region', reason: 'still starting' };
-  const notReady = addresses().length === 0 && waiting.length === 0 ? [none] : waiting;
-  if (storeProblem !== undefined) notReady.push({ what: 'store', reason: noteText(withoutQuotes(storeProblem)) });
-  return { ready: notReady.length === 0, notReady };
+  const waitingListeners = unopened().map(({ host, text }) => ({ what: host, reason: text }));
+  const startingReason = { what: 'region', reason: 'still starting' };
+  const problems = addresses().length === 0 && waitingListeners.length === 0 ? [startingReason] : waitingListeners;
+  if (storeProblem !== undefined) problems.push({ what: 'store', reason: noteText(withoutQuotes(storeProblem)) });
+  return { ready: problems.length === 0, notReady: problems };
 }

@@ -1,12 +1,12 @@
-// Whether the region's store answers, for /readyz. However often that is requested, the store is
-// queried once a second at most.
+// Checks for /readyz whether the region's store answers. However often /readyz is requested, the
+// store is queried once a second at most.
 //
-// 1. One question is under way at a time, however many requests wait for it, so the probe holds one
+// 1. One query is under way at a time, however many requests wait for it, so the probe holds one
 //    connection of the pool at most.
-// 2. An answer to /readyz waits for the store for ANSWER_MS_MAX at most. A question that takes
-//    longer continues: the store counts as away until it ends.
-// 3. The question reads a table, which `PostgresWatch` never does: a lock or a full pool that the
-//    watch does not see counts here.
+// 2. An answer to /readyz waits for the store for ANSWER_MS_MAX at most. A query that takes longer
+//    continues, and the store counts as away until it ends.
+// 3. The query reads a table, which `PostgresWatch` never does. So the probe also detects a lock or
+//    a full pool.
 
 import { type Clock, type Instant, within } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
@@ -14,47 +14,47 @@ import { describeOutage, type Outage } from '../region/reports/notes.ts';
 
 /** How long the store may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 2000;
-/** How long an answer counts, in milliseconds. */
-const KNOWN_MS = 1000;
+/** How long an answer is remembered, in milliseconds. */
+const CACHED_MS = 1000;
 const LATE: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 
-/** Asks the store, and remembers the answer for KNOWN_MS. */
+/** Queries the store, and remembers the answer for CACHED_MS. */
 export class StoreProbe {
   readonly #clock: Clock;
-  readonly #ask: () => Promise<unknown>;
-  #question: Promise<Outage | undefined> | undefined;
-  /** The bounded wait for it. */
-  #wait: Promise<Outage | undefined> | undefined;
-  #known: { readonly problem: Outage | undefined; readonly at: Instant } | undefined;
+  readonly #query: () => Promise<unknown>;
+  #pendingQuery: Promise<Outage | undefined> | undefined;
+  /** The bounded wait for the pending query. */
+  #pendingAnswer: Promise<Outage | undefined> | undefined;
+  #cached: { readonly problem: Outage | undefined; readonly at: Instant } | undefined;
 
-  /** @param ask reads from the store; may throw RackError */
+  /** @param query reads from the store. It may throw RackError */
   constructor(clock: Clock, ask: () => Promise<unknown>) {
     this.#clock = clock;
-    this.#ask = ask;
+    this.#query = ask;
   }
 
-  /** Why the store cannot be used; undefined: it answers. */
+  /** Finds why the store cannot be used. Undefined if it answers. */
   async problem(): Promise<Outage | undefined> {
-    const cached = this.#known;
-    if (cached !== undefined && this.#clock.now() - cached.at < KNOWN_MS) return cached.problem;
-    this.#wait ??= this.#waitForAnswer().finally(() => {
-      this.#wait = undefined;
+    const cached = this.#cached;
+    if (cached !== undefined && this.#clock.now() - cached.at < CACHED_MS) return cached.problem;
+    this.#pendingAnswer ??= this.#waitForAnswer().finally(() => {
+      this.#pendingAnswer = undefined;
     });
-    return await this.#wait;
+    return await this.#pendingAnswer;
   }
 
   async #waitForAnswer(): Promise<Outage | undefined> {
-    this.#question ??= this.#askStore().finally(() => {
-      this.#question = undefined;
+    this.#pendingQuery ??= this.#queryStore().finally(() => {
+      this.#pendingQuery = undefined;
     });
-    const problem = await within(this.#clock, ANSWER_MS_MAX, this.#question, () => LATE);
-    this.#known = { problem, at: this.#clock.now() };
+    const problem = await within(this.#clock, ANSWER_MS_MAX, this.#pendingQuery, () => LATE);
+    this.#cached = { problem, at: this.#clock.now() };
     return problem;
   }
 
-  async #askStore(): Promise<Outage | undefined> {
+  async #queryStore(): Promise<Outage | undefined> {
     try {
-      await this.#ask();
+      await this.#query();
       return undefined;
     } catch (error) {
       if (!(error instanceof RackError)) throw error;

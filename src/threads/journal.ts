@@ -2,10 +2,11 @@
 //
 //   write ─▶ commit ─▶ durable ─▶ fold, when there is time (`lease-folder.ts`)
 //
-// 1. Each message is answered before the next, a write after its commit.
+// 1. Each message is answered before the next is read. A write is answered after its commit.
 // 2. A record is folded only after its `durable` was sent.
-// 3. A write that finds the disk full is tried again once the ballast is freed (`ballast.ts`).
-// 4. `DiskWork` shows the rack loop a database call: only then is the disk to blame for a slow write.
+// 3. If the disk is full, the ballast is freed (`ballast.ts`), and the write is tried again.
+// 4. `DiskWork` shows the rack loop when a database call is under way. Only then is the disk the
+//    cause of a slow write.
 
 import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -20,9 +21,9 @@ import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from '../store/l
 import { DiskWork } from '../store/leases/write-watch.ts';
 
 /**
- * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of
- * processor time at a start. Folding takes 0.5 s for adjacent addresses, 2 s for a quarter of a
- * wide range.
+ * The number of unfolded records beyond which the log is folded even under load. So many records
+ * take 90 to 160 MB, and 2 to 3 s of processor time at a start. Folding takes 0.5 s for adjacent
+ * addresses, 2 s for a quarter of a wide range.
  */
 const FOLD_BACKLOG_MAX = 1_000_000;
 
@@ -30,7 +31,7 @@ function postToRack(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): voi
   parentPort?.postMessage(message, transfer);
 }
 
-function failureReason(error: unknown): string {
+function describeFailure(error: unknown): string {
   const code = sqliteCode(error);
   return code === undefined ? errorText(error) : `${errorText(error)} (SQLite ${code})`;
 }
@@ -52,24 +53,27 @@ function openLeases(data: LeaseWorkerData): LeaseDatabase | undefined {
     const message =
       error instanceof RackError
         ? error.message
-        : `${data.path} cannot be read: ${failureReason(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
+        : `${data.path} cannot be read: ${describeFailure(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
     postToRack({ kind: 'refused', code, message });
     return undefined;
   }
 }
 
 /** How often a missing ballast is made again, in milliseconds. */
-const BALLAST_EVERY_MS = 10_000;
+const BALLAST_CHECK_MS = 10_000;
 
-/** @returns a function that runs a write, and again if freeing the ballast made room */
-function keepBallast(path: string): (write: () => void) => void {
+/**
+ * Keeps a ballast file. @returns a function that runs a write, and runs it again if freeing the
+ * ballast made room
+ */
+function maintainBallast(path: string): (write: () => void) => void {
   const ballast = new Ballast(path);
   let wasFreed = false;
   const keep = (): void => {
-    systemClock.schedule(BALLAST_EVERY_MS, keep);
-    // A disk without room is no fault.
-    const made = ballast.keep().catch(() => false);
-    void made.then((isMade) => {
+    systemClock.schedule(BALLAST_CHECK_MS, keep);
+    // A disk without room for the ballast is no fault.
+    const ballastMade = ballast.keep().catch(() => false);
+    void ballastMade.then((isMade) => {
       if (isMade && wasFreed) postToRack({ kind: 'ballast', isFreed: false });
       if (isMade) wasFreed = false;
     });
@@ -100,28 +104,28 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     },
     clock: systemClock,
     backlogMax: FOLD_BACKLOG_MAX,
-    onFailed: (error) => postToRack({ kind: 'fold-failed', reason: failureReason(error) }),
+    onFailed: (error) => postToRack({ kind: 'fold-failed', reason: describeFailure(error) }),
   });
   if (database.unfolded > 0) folder.afterWrite(0);
-  const attempt = (action: () => FromLeaseWorker): void => {
+  const postResult = (action: () => FromLeaseWorker): void => {
     try {
       postToRack(action());
     } catch (error) {
-      postToRack({ kind: 'failed', reason: failureReason(error) });
+      postToRack({ kind: 'failed', reason: describeFailure(error) });
     }
   };
   const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
-    const before = database.lastSequence;
-    // A batch comes only after the answer to the previous one.
-    folder.acknowledge(before);
+    const previousSequence = database.lastSequence;
+    // The rack sends a batch only after the answer to the previous one, so that answer has arrived.
+    folder.acknowledge(previousSequence);
     try {
       withBallast(() => work.run(() => database.write(sequence, bytes)));
     } catch (error) {
-      postToRack({ kind: 'failed', reason: failureReason(error) });
+      postToRack({ kind: 'failed', reason: describeFailure(error) });
       return;
     }
     postToRack({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);
-    folder.afterWrite(sequence - before);
+    folder.afterWrite(sequence - previousSequence);
   };
   parentPort?.on('message', (message: ToLeaseWorker) => {
     switch (message.kind) {
@@ -129,7 +133,7 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
         write(message.sequence, message.bytes);
         return;
       case 'probe':
-        attempt(() => {
+        postResult(() => {
           const startedAt = systemClock.now();
           withBallast(() => work.run(() => database.probe(message.sizeBytes)));
           return { kind: 'writable', tookMs: systemClock.now() - startedAt };
@@ -149,5 +153,5 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
 const data: LeaseWorkerData = workerData;
 const database = openLeases(data);
 if (database === undefined) parentPort?.close();
-else serve(database, new DiskWork(data.work), keepBallast(join(dirname(data.path), BALLAST_FILE)));
+else serve(database, new DiskWork(data.work), maintainBallast(join(dirname(data.path), BALLAST_FILE)));
 keepCompiledCode();

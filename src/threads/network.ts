@@ -3,9 +3,9 @@
 //
 // 1. A thread in poll can end only when it wakes: poll returns at least every POLL_MS, and at once
 //    when the eventfd is written.
-// 2. Interfaces come first: frames from a wire are reported only after the interface they belong to.
-// 3. If the interfaces cannot be followed the thread ends, and the main thread starts another;
-//    without the other sources it continues.
+// 2. An interface is reported before the frames from its wire.
+// 3. If the interfaces cannot be followed, the thread ends, and the main thread starts another. If
+//    only another source fails, the thread continues.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';
@@ -29,7 +29,7 @@ const POLLFD_BYTES = 8;
 
 const libc = loadLibc();
 
-function tellRack(message: FromNetWorker): void {
+function sendToRack(message: FromNetWorker): void {
   parentPort?.postMessage(message);
 }
 
@@ -37,8 +37,8 @@ class InterfaceListener {
   readonly netlink: NetlinkDump;
   readonly #table = new InterfaceTable();
   readonly #onChange: (interfaces: readonly HostInterface[]) => void;
-  #reported: readonly HostInterface[] | undefined;
-  /** Something was heard since the last list. */
+  #reportedInterfaces: readonly HostInterface[] | undefined;
+  /** True if a message has arrived since the last list. */
   #isStale = true;
 
   constructor(onChange: (interfaces: readonly HostInterface[]) => void) {
@@ -56,21 +56,21 @@ class InterfaceListener {
   /** Reads queued messages and reports the list if it changed. */
   work(): void {
     this.netlink.drain();
-    if (this.#isStale && !this.netlink.isDumping) this.#tell();
+    if (this.#isStale && !this.netlink.isDumping) this.#reportIfChanged();
     this.netlink.recover();
   }
 
-  #tell(): void {
+  #reportIfChanged(): void {
     this.#isStale = false;
     const interfaces = withDefaultRouters(this.#table.list());
-    if (this.#reported !== undefined && sameInterfaces(this.#reported, interfaces)) return;
-    this.#reported = interfaces;
+    if (this.#reportedInterfaces !== undefined && sameInterfaces(this.#reportedInterfaces, interfaces)) return;
+    this.#reportedInterfaces = interfaces;
     this.#onChange(interfaces);
   }
 }
 
 /** Sleeps until a descriptor is readable, or for `waitMs` milliseconds. */
-function sleepOn(pollfds: Buffer, descriptors: readonly number[], waitMs: number): void {
+function pollDescriptors(pollfds: Buffer, descriptors: readonly number[], waitMs: number): void {
   const count = Math.min(descriptors.length, DESCRIPTORS_MAX);
   for (let index = 0; index < count; index += 1) {
     pollfds.writeInt32LE(descriptors[index] ?? -1, index * POLLFD_BYTES);
@@ -82,17 +82,17 @@ function sleepOn(pollfds: Buffer, descriptors: readonly number[], waitMs: number
 }
 
 function runNetworkThread({ eventFd }: NetWorkerData): void {
-  const wire = new WireListener(libc, tellRack);
+  const wire = new WireListener(libc, sendToRack);
   const listener = new InterfaceListener((interfaces) => {
     wire.interfacesChanged(interfaces);
-    tellRack({ kind: 'interfaces', interfaces });
+    sendToRack({ kind: 'interfaces', interfaces });
   });
   const pollfds = Buffer.allocUnsafeSlow(DESCRIPTORS_MAX * POLLFD_BYTES).fill(0);
   listener.netlink.dump();
   for (;;) {
     const now = systemClock.now();
     const waitMs = Math.ceil(Math.min(POLL_MS, Math.max(0, (wire.nextAt ?? now + POLL_MS) - now)));
-    sleepOn(pollfds, [eventFd, listener.netlink.fd, ...wire.descriptors(now)], waitMs);
+    pollDescriptors(pollfds, [eventFd, listener.netlink.fd, ...wire.descriptors(now)], waitMs);
     if (takeMessages<ToNetWorker>(libc, eventFd, (message) => wire.command(message))) break;
     listener.work();
     wire.work();

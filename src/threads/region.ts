@@ -26,27 +26,30 @@ const sendToRack = (message: RegionMessage): void => port.postMessage(message);
 
 const STORE_RETRY_MS = 1000;
 /**
- * Events stored in one turn of the event loop, some 10 ms: a page that takes many turns waits for
- * as many pieces while events queue.
+ * The number of events that are stored in one turn of the event loop, which takes some 10 ms. While
+ * events queue, a page that takes many turns waits for as many such pieces.
  */
-const STORED_AT_ONCE = 64;
-/** How long the rack may take to answer a request for a scan, in milliseconds: its loop only starts it. */
+const EVENTS_PER_TURN = 64;
+/**
+ * How long the rack may take to answer a request for a scan, in milliseconds. The rack's loop only
+ * starts the scan.
+ */
 const SCAN_ANSWER_MS = 4000;
 
-let takeScanAnswer: ((outcome: ScanOutcome) => void) | undefined;
+let onScanAnswer: ((outcome: ScanOutcome) => void) | undefined;
 
 /**
- * Identifies one run of the rack; each run numbers its events separately. Undefined until a rack of
- * our uplink version has said hello.
+ * Identifies one run of the rack, because each run numbers its events separately. Undefined until a
+ * rack of our uplink version has sent `hello`.
  */
-let source: string | undefined;
-/** The rack's UUID, which never changes; undefined until it has said hello. */
-let ownUuid: string | undefined;
+let runSource: string | undefined;
+/** The rack's UUID, which never changes. Undefined until the rack has sent `hello`. */
+let rackUuid: string | undefined;
 /** Resolves when everything the rack has sent so far is stored. */
-let sent: Promise<void> = Promise.resolve();
+let pendingWork: Promise<void> = Promise.resolve();
 let isEnding = false;
 
-const keeper = new DesiredStateKeeper(systemClock, (state) =>
+const stateKeeper = new DesiredStateKeeper(systemClock, (state) =>
   writeDesiredState(config.stateDir, state, (problem) =>
     sendToRack({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } }),
   ),
@@ -57,13 +60,13 @@ async function startRegion(): Promise<void> {
     config,
     store: openRegionStore({ stateDir: config.stateDir }),
     hasRack: true,
-    onDesiredState: announce,
-    scan: askForScan,
+    onDesiredState: sendDesiredState,
+    scan: requestScan,
     onProblem: (id, note) => sendToRack({ kind: 'problem', id, note }),
   });
   const { region, api } = served;
   port?.on('message', (message: RackMessage) => receive(message, served));
-  announce(await region.desiredState());
+  sendDesiredState(await region.desiredState());
   api.watch(
     (addresses) => sendToRack({ kind: 'listening', addresses }),
     (listeners) => sendToRack({ kind: 'unopened', listeners }),
@@ -72,12 +75,12 @@ async function startRegion(): Promise<void> {
 }
 
 /**
- * Sends the state to the rack, and keeps a copy for a start without the region. Written here
- * because the rack's loop writes no files.
+ * Sends the state to the rack, and stores a copy for a start without the region. The copy is
+ * written in this thread, because the rack's loop writes no files.
  */
-function announce(state: DesiredState): void {
+function sendDesiredState(state: DesiredState): void {
   sendToRack({ kind: 'desired-state', state });
-  keeper.keep(state);
+  stateKeeper.keep(state);
 }
 
 function receive(message: RackMessage, { region, api, openImages, close }: ServedRegion): void {
@@ -92,17 +95,17 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
         end(close);
         break;
       }
-      source = `${message.rack.name}/${message.life}`;
-      carryRequests(message.rack.uuid, region);
-      runInOrder(() => greet(message.rack, region));
+      runSource = `${message.rack.name}/${message.life}`;
+      startCarryingRequests(message.rack.uuid, region);
+      runInOrder(() => registerRack(message.rack, region));
       break;
     case 'events': {
-      const from = source;
-      if (from !== undefined) runInOrder(() => storeEvents(message.events, region, from));
+      const eventSource = runSource;
+      if (eventSource !== undefined) runInOrder(() => storeEvents(message.events, region, eventSource));
       break;
     }
     case 'measured':
-      // After the description, which makes the rack known.
+      // Queued after the description, which makes the rack known.
       runInOrder(async () => region.racks.measuredOwn(message.measures));
       break;
     case 'applied':
@@ -110,7 +113,7 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
       break;
     case 'post':
     case 'outbox':
-      // Only for a rack whose region is remote; here the region itself answers.
+      // These messages are only for a remote region. Here the region itself answers machines.
       break;
     case 'open-images': {
       const answer = openImages().catch((error: unknown) => ({ problem: errorText(error) }));
@@ -118,14 +121,14 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
       break;
     }
     case 'answered':
-      region.racks.requests.answer(ownUuid ?? '', message.answer);
+      region.racks.requests.answer(rackUuid ?? '', message.answer);
       break;
     case 'scan-answer':
-      takeScanAnswer?.(message.outcome);
+      onScanAnswer?.(message.outcome);
       break;
     case 'configure':
       region.configure(message.config);
-      listenAsConfigured(message.config, api);
+      configureListeners(message.config, api);
       break;
     case 'close':
       end(close);
@@ -135,71 +138,72 @@ function receive(message: RackMessage, { region, api, openImages, close }: Serve
   }
 }
 
-/** Asks the rack of this process to scan networks; one request at a time. */
-function askForScan(scan: NetworkScan): Promise<ScanOutcome> {
-  if (takeScanAnswer !== undefined) return Promise.resolve('running');
+/** Asks the rack of this process to scan networks, one request at a time. */
+function requestScan(scan: NetworkScan): Promise<ScanOutcome> {
+  if (onScanAnswer !== undefined) return Promise.resolve('running');
   return new Promise((resolve) => {
-    const late = systemClock.schedule(SCAN_ANSWER_MS, () => takeScanAnswer?.('silent'));
-    takeScanAnswer = (outcome) => {
-      late.cancel();
-      takeScanAnswer = undefined;
+    const timeout = systemClock.schedule(SCAN_ANSWER_MS, () => onScanAnswer?.('silent'));
+    onScanAnswer = (outcome) => {
+      timeout.cancel();
+      onScanAnswer = undefined;
       resolve(outcome);
     };
     sendToRack({ kind: 'scan', scan });
   });
 }
 
-function carryRequests(uuid: string, { racks }: Region): void {
-  if (ownUuid === uuid) return;
-  ownUuid = uuid;
+function startCarryingRequests(uuid: string, { racks }: Region): void {
+  if (rackUuid === uuid) return;
+  rackUuid = uuid;
   racks.requests.carry(uuid, (request) => sendToRack({ kind: 'request', request }));
 }
 
 /** Runs the work for the rack's messages one after another, in the order of arrival. */
 function runInOrder(work: () => Promise<void>): void {
-  sent = sent.then(work);
+  pendingWork = pendingWork.then(work);
 }
 
 function end(close: () => Promise<void>): void {
   isEnding = true;
-  // The store closes after the rest of the batch in progress.
-  void sent.then(close).finally(() => {
-    keeper.close();
+  // The store is closed after the pending work, such as the rest of a batch.
+  void pendingWork.then(close).finally(() => {
+    stateKeeper.close();
     port?.close();
   });
 }
 
-/** Stores the rack's description; repeats while the store is unavailable. */
-async function greet(rack: RackDescription, region: Region): Promise<void> {
+/** Stores the rack's description. Repeats this while the store is unavailable. */
+async function registerRack(rack: RackDescription, region: Region): Promise<void> {
   if (await reachesStore(() => region.racks.putOwn(rack))) return;
-  systemClock.schedule(STORE_RETRY_MS, () => runInOrder(() => greet(rack, region)));
+  systemClock.schedule(STORE_RETRY_MS, () => runInOrder(() => registerRack(rack, region)));
 }
 
-function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
+function configureListeners(next: RegionConfig, api: RegionApi): void {
   api.configure(next).catch((error: unknown) => {
     sendToRack({ kind: 'problem', id: newUuid(), note: { note: 'listener-waits', reason: errorText(error) } });
   });
 }
 
 /**
- * Stores a batch in pieces, with a turn of the event loop for others between them, and acknowledges
- * it; repeats while the store is unavailable. The rack sends no other batch meanwhile.
+ * Stores a batch in pieces, with a turn of the event loop for other work between them, and
+ * acknowledges it. Repeats this while the store is unavailable. The rack sends no other batch
+ * meanwhile.
  */
 async function storeEvents(events: readonly UplinkEvent[], region: Region, source: string): Promise<void> {
   const last = events.at(-1);
   if (last === undefined) return;
   const isStored = await reachesStore(async () => {
-    for (let from = 0; from < events.length; from += STORED_AT_ONCE) {
+    for (let from = 0; from < events.length; from += EVENTS_PER_TURN) {
       if (from > 0) await nextTurn();
-      // What is stored already is skipped when the batch comes again.
-      await region.observe(events.slice(from, from + STORED_AT_ONCE), source);
+      // Events that are already stored are skipped when the batch is repeated.
+      await region.observe(events.slice(from, from + EVENTS_PER_TURN), source);
     }
   });
   if (isStored) sendToRack({ kind: 'stored', sequence: last.sequence });
   else systemClock.schedule(STORE_RETRY_MS, () => runInOrder(() => storeEvents(events, region, source)));
 }
 
-/** Why the region cannot start. A bug has no code. */
+/** Builds the message that says why the region cannot start. A bug has no code. */
 function buildRefusal(error: unknown): Extract<RegionMessage, { kind: 'refused' }> {
   const { code, message: reason } =
     error instanceof RackError ? error : new RackError('region-failed', errorText(error));

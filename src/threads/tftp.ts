@@ -2,9 +2,10 @@
 // epoll_wait(2) until a client's packet arrives, a deadline passes, or the server's thread writes
 // the eventfd. Source: epoll(7).
 //
-// 1. A thread in epoll_wait can end only when it wakes: it wakes at least every SLEEP_MS_MAX, and
+// 1. A thread in epoll_wait can end only when it wakes. It wakes at least every SLEEP_MS_MAX, and
 //    at once when the eventfd is written.
-// 2. All packets of one wake have its time: reading the clock for each would cost as much as parsing it.
+// 2. All packets of one wake-up get the same time, because reading the clock for each would cost as
+//    much as parsing it.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';
@@ -26,7 +27,7 @@ function runTransferThread(data: TransferThreadData): void {
   try {
     runEngine(libc, sockets, data);
   } finally {
-    // Descriptors outlive their thread.
+    // The descriptors would stay open after the thread has ended.
     sockets.close();
   }
 }
@@ -44,19 +45,20 @@ function runEngine(libc: Libc, sockets: EpollSockets, { eventFd, memory }: Trans
     report: (report) => parentPort?.postMessage(report),
     readCached: (fd, address, offset, length) => cached.read(fd, address, offset, length),
   });
-  let isCodeKept = false;
+  let hasKeptCode = false;
   for (let isStopped = false; !isStopped; ) {
     const { nextAt } = engine;
     const waitMs = nextAt === undefined ? SLEEP_MS_MAX : Math.min(SLEEP_MS_MAX, Math.max(0, Math.ceil(nextAt - now)));
     const isWoken = sockets.work(waitMs, wake);
     if (isWoken) isStopped = takeMessages<TransferCommand>(libc, eventFd, (order) => engine.obey(order));
     if (nextAt !== undefined) engine.work();
-    // With the code of whole transfers: when the first have ended.
-    if (isCodeKept || nextAt === undefined || engine.nextAt !== undefined) continue;
+    // The compiled code is kept when the first transfers have ended, so that it contains the code
+    // of whole transfers.
+    if (hasKeptCode || nextAt === undefined || engine.nextAt !== undefined) continue;
     keepCompiledCode();
-    isCodeKept = true;
+    hasKeptCode = true;
   }
 }
 
-// Without a parent, `rackboot warm` only compiles it.
+// Without a parent, `rackboot warm` only compiles this file.
 if (parentPort !== null) runTransferThread(workerData);

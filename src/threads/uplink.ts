@@ -1,5 +1,5 @@
-// The uplink thread of a rack whose region is remote: stores reports on disk and carries them over
-// HTTP. So the rack's loop touches neither the disk nor the network for them.
+// The uplink thread of a rack whose region is remote: stores reports on disk and sends them over
+// HTTP, so that the rack's loop uses neither the disk nor the network for them.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';
@@ -22,7 +22,7 @@ const port = parentPort;
 if (port === null) throw new Error('the uplink thread is started by the daemon');
 const data: UplinkThreadData = workerData;
 
-/** The tree for copies of the region's images; undefined if none are. */
+/** The tree for copies of the region's images. Undefined if none are made. */
 let copyTree: string | undefined;
 let copies: RegionCopies | undefined;
 /** The tree in which commands change images. */
@@ -34,12 +34,12 @@ function sendMessage(message: RegionMessage): void {
   port?.postMessage(message);
   if (message.kind !== 'link') return;
   isLinked = message.status.state === 'up';
-  if (isLinked) void copyImages();
+  if (isLinked) void startCopying();
 }
 
-/** Loaded when the rack is linked. */
-async function copyImages(): Promise<void> {
-  await imageThread();
+/** Starts copying images. The code is loaded when the rack is linked. */
+async function startCopying(): Promise<void> {
+  await getImageThread();
   copies ??= new RegionCopies({
     clock: systemClock,
     copy: (onProgress) => {
@@ -53,29 +53,29 @@ async function copyImages(): Promise<void> {
   copies.begin();
 }
 
-/** Loaded when images are first changed. */
-async function imageThread(): Promise<ImageThread> {
+/** Starts the thread of images. The code is loaded when images are first changed. */
+async function getImageThread(): Promise<ImageThread> {
   images ??= new ImageThread();
   return images;
 }
 
 async function openImages(id: number): Promise<void> {
-  const thread = await imageThread();
+  const thread = await getImageThread();
   const answer = await thread.open(data.stateDir, imageTree).catch((error: unknown) => ({ problem: errorText(error) }));
   sendMessage({ kind: 'images-open', id, answer });
 }
 
-/** How long to wait for messages in flight at shutdown, in milliseconds. */
+/** How long shutdown waits for messages in flight, in milliseconds. */
 const CLOSE_MS = 500;
 
 function startUplink(): void {
   const outbox = openOutboxStore({ stateDir: data.stateDir });
   const { urls, key, ca, keyFile } = data;
   const common = { key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` };
-  const onMoved = (url: string, former: string): void => {
-    // Machines' requests go where the rack is linked.
+  const onMoved = (url: string, formerUrl: string): void => {
+    // Requests of machines are forwarded to the region to which the rack is linked.
     sendMessage({ kind: 'listening', addresses: [url] });
-    link.moved(url, former);
+    link.moved(url, formerUrl);
   };
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
   const transport = new SeveralRegions({
@@ -109,7 +109,7 @@ function startUplink(): void {
       if (message.kind === 'hello') {
         imageTree = message.imageTree ?? '';
         copyTree = message.copiesImages === true ? message.imageTree : undefined;
-        if (isLinked) void copyImages();
+        if (isLinked) void startCopying();
       }
       link.receive(message);
       return;
@@ -129,7 +129,7 @@ function startUplink(): void {
 try {
   startUplink();
 } catch (error) {
-  // A full disk may recover: the daemon starts the thread again.
+  // A full disk may recover, so the daemon starts the thread again.
   if (isStoreUnavailable(error)) throw error;
   const note = { note: 'region-failed', reason: errorText(error) } as const;
   sendMessage({ kind: 'refused', note, code: error instanceof RackError ? error.code : undefined });

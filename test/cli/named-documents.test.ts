@@ -5,7 +5,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { ownDocuments } from '../../src/control/own-documents.ts';
+import { findOwnDocuments } from '../../src/control/own-documents.ts';
 import { nameDocuments, REINSTALL } from '../../src/ground/named-documents.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
@@ -25,18 +25,18 @@ const CASES: readonly (readonly [text: string, inPackage: string])[] = [
 
 test('in a package, sentences name its documents and how to install it again', () => {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-documents-'));
-  const place = ownDocuments('/', directory);
+  const place = findOwnDocuments('/', directory);
   assert.deepEqual(place, { directory: PACKAGED, isPackaged: true });
   for (const [text, inPackage] of CASES) {
     assert.equal(nameDocuments(text, place), inPackage);
-    assert.equal(nameDocuments(text, ownDocuments(ROOT)), text, 'in the directory of a checkout');
+    assert.equal(nameDocuments(text, findOwnDocuments(ROOT)), text, 'in the directory of a checkout');
   }
   mkdirSync(join(directory, 'docs'));
-  assert.deepEqual(ownDocuments(dirname(directory), directory), {
+  assert.deepEqual(findOwnDocuments(dirname(directory), directory), {
     directory: `${directory.split('/').at(-1)}/`,
     isPackaged: false,
   });
-  assert.equal(ownDocuments('/etc', directory).directory, `${directory}/`);
+  assert.equal(findOwnDocuments('/etc', directory).directory, `${directory}/`);
   rmSync(directory, { recursive: true });
 });
 

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { ownProgram } from '../../src/control/own-program.ts';
+import { findOwnProgram } from '../../src/control/own-program.ts';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { printedBy } from '../support/printed.ts';
@@ -52,7 +52,7 @@ async function succeed(...words: readonly string[]): Promise<void> {
 const plain = (said: string): string =>
   said
     .replace(/^Note: .*\n/gm, '')
-    .replaceAll(`${ownProgram()} `, 'rackboot ')
+    .replaceAll(`${findOwnProgram()} `, 'rackboot ')
     .replaceAll(` --config ${config}`, '');
 
 /** Sends a request that has no command. */

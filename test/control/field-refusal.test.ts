@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { refusalLines } from '../../src/control/field-refusal.ts';
+import { formatRefusalLines } from '../../src/control/field-refusal.ts';
 
 const CASES: readonly (readonly [string, string, string])[] = [
   ['a sentence stays', 'There is no such key.', 'There is no such key.'],
@@ -24,7 +24,7 @@ const CASES: readonly (readonly [string, string, string])[] = [
 test('a command line names its options in the place of fields, and not those that need no name', () => {
   const names = { mem: '--memory', username: '' };
   assert.equal(
-    refusalLines(
+    formatRefusalLines(
       '{"mem":["is not a number"],"username":["The user exists."],"tags":["No."],"toString":["No."]}',
       names,
     ),
@@ -33,12 +33,12 @@ test('a command line names its options in the place of fields, and not those tha
 });
 
 test('a long refusal ends with a whole line', () => {
-  const lines = refusalLines(
+  const lines = formatRefusalLines(
     JSON.stringify({ ip: Array.from({ length: 60 }, () => 'hosts[10].ip: is taken by another') }),
   );
   assert.ok(lines.length <= 1000);
   assert.ok(lines.endsWith('is taken by another'));
-  assert.equal(refusalLines('x'.repeat(2000)).length, 1000);
+  assert.equal(formatRefusalLines('x'.repeat(2000)).length, 1000);
 });
 
-for (const [name, text, expected] of CASES) test(name, () => assert.equal(refusalLines(text), expected));
+for (const [name, text, expected] of CASES) test(name, () => assert.equal(formatRefusalLines(text), expected));

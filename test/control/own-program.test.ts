@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { nextSteps } from '../../src/cli/config/init.ts';
-import { ownProgram } from '../../src/control/own-program.ts';
+import { findOwnProgram } from '../../src/control/own-program.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const MAIN = join(ROOT, 'bin', 'rackboot.js');
@@ -14,14 +14,14 @@ const MAIN = join(ROOT, 'bin', 'rackboot.js');
 test('the command names this installation as the shell finds it from the directory of the user', () => {
   const place = mkdtempSync(join(tmpdir(), 'rackboot-program-'));
   try {
-    assert.equal(ownProgram('', ROOT), 'node bin/rackboot.js');
-    assert.equal(ownProgram(place, '/'), `node ${MAIN.slice(1)}`);
-    assert.equal(ownProgram(place, place), `node ${MAIN}`);
+    assert.equal(findOwnProgram('', ROOT), 'node bin/rackboot.js');
+    assert.equal(findOwnProgram(place, '/'), `node ${MAIN.slice(1)}`);
+    assert.equal(findOwnProgram(place, place), `node ${MAIN}`);
     writeFileSync(join(place, 'rackboot'), '#!/bin/sh\n', { mode: 0o755 });
-    assert.equal(ownProgram(place, ROOT), 'node bin/rackboot.js', 'another installation');
+    assert.equal(findOwnProgram(place, ROOT), 'node bin/rackboot.js', 'another installation');
     rmSync(join(place, 'rackboot'));
     symlinkSync(MAIN, join(place, 'rackboot'));
-    assert.equal(ownProgram(place, ROOT), 'rackboot');
+    assert.equal(findOwnProgram(place, ROOT), 'rackboot');
   } finally {
     rmSync(place, { recursive: true });
   }

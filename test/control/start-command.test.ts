@@ -12,7 +12,7 @@ import {
   defaultRegionConfig,
   defaultStoreConfig,
 } from '../../src/control/default-config.ts';
-import { isUnitInstalled, startCommand, typedConfig } from '../../src/control/start-command.ts';
+import { findTypedConfig, isUnitInstalled, startCommand } from '../../src/control/start-command.ts';
 import { RACK_CONFIG } from '../../src/region/config.ts';
 
 test('the unit starts the rack of the default configuration, and only if it is installed', () => {
@@ -103,7 +103,7 @@ test('an empty RACKBOOT_CONFIG names no file', (t) => {
 });
 
 test('the configuration is the one named on the command line', () => {
-  assert.equal(typedConfig(['node', 'main.ts', 'status', '--config', '/tmp/a.yaml']), '/tmp/a.yaml');
-  assert.equal(typedConfig(['node', 'main.ts', 'status', '--config=/tmp/b.yaml', '--json']), '/tmp/b.yaml');
-  assert.equal(typedConfig(['node', 'main.ts', 'status']), process.env.RACKBOOT_CONFIG ?? RACK_CONFIG);
+  assert.equal(findTypedConfig(['node', 'main.ts', 'status', '--config', '/tmp/a.yaml']), '/tmp/a.yaml');
+  assert.equal(findTypedConfig(['node', 'main.ts', 'status', '--config=/tmp/b.yaml', '--json']), '/tmp/b.yaml');
+  assert.equal(findTypedConfig(['node', 'main.ts', 'status']), process.env.RACKBOOT_CONFIG ?? RACK_CONFIG);
 });

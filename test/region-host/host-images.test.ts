@@ -125,7 +125,7 @@ async function withHost(
         },
         condemned: async () => host.condemned,
         condemn: async () => undefined,
-        list: async () => [...others, { ...place(images.place, reported), condemned: host.condemned }],
+        list: async () => [...others, { ...place(images.locationId, reported), condemned: host.condemned }],
       },
     });
     await work(
@@ -148,7 +148,7 @@ test('a host without the duties keeps the two newest imported images of a name',
     for (const day of [1, 2, 3, 4]) addStored(tree, `2026010${day}`);
     addStored(tree, '20250101', { origin: undefined });
     addStored(tree, '20250101', { release: 'jammy' });
-    await images.look();
+    await images.check();
     assert.deepEqual(serials(), ['20250101', '20260104', '20260103', '20250101']);
     assert.equal(
       readdirSync(join(tree, 'images'), { recursive: true }).filter((name) => /img$/.test(String(name))).length,
@@ -157,7 +157,7 @@ test('a host without the duties keeps the two newest imported images of a name',
     // And again, an hour later.
     addStored(tree, '20260105');
     await region.clock.advance(HOUR_MS);
-    await images.look();
+    await images.check();
     assert.deepEqual(serials(), ['20250101', '20260105', '20260104', '20250101']);
   }));
 
@@ -165,7 +165,7 @@ test('newer images of other hosts count, but the newest of a host stays there', 
   withHost(
     async ({ images, tree, serials }) => {
       for (const day of [1, 2]) addStored(tree, `2026010${day}`);
-      await images.look();
+      await images.check();
       assert.deepEqual(serials(), ['20260102']);
     },
     [place('east:1', [elsewhere('20260104'), elsewhere('20260103')])],
@@ -195,7 +195,7 @@ for (const [title, others] of [
   test(`newer images ${title} remove none here`, () =>
     withHost(async ({ images, tree, serials }) => {
       for (const day of [1, 2]) addStored(tree, `2026010${day}`);
-      await images.look();
+      await images.check();
       assert.deepEqual(serials(), ['20260102', '20260101']);
     }, others));
 }
@@ -207,11 +207,11 @@ test('an older image stays while a machine is deployed from it, and the one that
   await withHost(
     async ({ images, tree, region, serials }) => {
       add(tree);
-      await images.look();
+      await images.check();
       assert.equal(serials().length, 4);
       uses.length = 0;
       await region.clock.advance(HOUR_MS);
-      await images.look();
+      await images.check();
       assert.deepEqual(serials(), ['20260104', '20260103']);
     },
     [],
@@ -221,7 +221,7 @@ test('an older image stays while a machine is deployed from it, and the one that
     add(tree);
     const progress = { state: 'done', source: 'site', serial: '20260101', title: '', bytes: 1 } as const;
     await region.region.store.boot.noteProgress(new Map([[NAME, progress]]), 1);
-    await images.look();
+    await images.check();
     assert.deepEqual(serials(), ['20260104', '20260103', '20260101']);
   });
 });
@@ -230,7 +230,7 @@ test('a condemned system is told from another with the same root by its kernel',
   withHost(async (host) => {
     const { images, tree, serials } = host;
     addStored(tree, '20260101', {}, 'old kernel');
-    await images.look();
+    await images.check();
     const [image] = host.reported();
     assert.ok(image?.filesSha256 !== undefined);
     const { serial, sha256, filesSha256 } = image;
@@ -243,13 +243,13 @@ test('a condemned system is told from another with the same root by its kernel',
     host.condemned = [{ resource: NAME, serial, sha256, filesSha256 }];
     addStored(tree, '20260101', {}, 'new kernel');
     assert.deepEqual((await images.list()).map(formatImageName), [`${NAME}/20260101`]);
-    await images.look();
+    await images.check();
     assert.deepEqual([serials(), host.condemned], [['20260101'], []]);
     assert.notEqual(host.reported()[0]?.filesSha256, filesSha256);
     // A process that does not know the other files condemns any system with this root.
     host.condemned = [{ resource: NAME, serial, sha256 }];
     assert.deepEqual(await images.list(), []);
-    await images.look();
+    await images.check();
     assert.deepEqual(serials(), []);
   }));
 
@@ -262,8 +262,8 @@ test('each image is listed with the hosts that have it, and its serials at all h
         ['20260101', ['east']],
         ['20260102', ['east', hostname()].sort()],
       ]);
-      await images.look();
-      assert.deepEqual([...(await images.serialsOf(NAME))].sort(), ['20250101', '20260101', '20260102', '20260102']);
+      await images.check();
+      assert.deepEqual([...(await images.listSerials(NAME))].sort(), ['20250101', '20260101', '20260102', '20260102']);
     },
     [place('east:1', [elsewhere('20260102'), elsewhere('20260101')]), place('west:2', [elsewhere('20250101')], false)],
   ));

@@ -36,7 +36,7 @@ async function withPlace(work: (file: string, open: () => Promise<string>) => Pr
         onProblem: assert.fail,
       });
       await images.close();
-      return images.place;
+      return images.locationId;
     });
   } finally {
     await remove();

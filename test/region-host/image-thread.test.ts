@@ -144,7 +144,7 @@ const ORDER = { workDir: '/', configured: {}, sources: [], images: [], bytesPerS
 test('a run that does not stop, or a removal that does not end, ends the thread after a while, and the next run can begin', async () => {
   const clock = new VirtualClock();
   const hanging = new ImageThread(HANGING, clock);
-  const isOverdue = { how: 'overdue', cause: new Error('an import did not stop within 20 s') };
+  const isOverdue = { endKind: 'overdue', cause: new Error('an import did not stop within 20 s') };
   const isOpen = (work: Promise<unknown>): Promise<boolean> =>
     Promise.race([work.catch(() => false).then(() => false), nextTurn(true)]);
   const stop = new AbortController();
@@ -155,11 +155,11 @@ test('a run that does not stop, or a removal that does not end, ends the thread 
   clock.advance(1);
   await assert.rejects(done, isOverdue);
   const next = hanging.run({ ...ORDER, tree }, {});
-  next.tell({ drop: 'ubuntu/noble' }, new Promise(() => undefined));
+  next.sendCommand({ drop: 'ubuntu/noble' }, new Promise(() => undefined));
   clock.advance(20_000);
   await assert.rejects(next.done, isOverdue);
   const last = hanging.run({ ...ORDER, tree }, {});
   clock.advance(60_000);
   assert.ok(await isOpen(last.done));
-  await Promise.all([hanging.end(), assert.rejects(last.done, { how: 'closed' })]);
+  await Promise.all([hanging.end(), assert.rejects(last.done, { endKind: 'closed' })]);
 });

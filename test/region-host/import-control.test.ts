@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { listTreeParts } from '../../src/images/run/tree-parts.ts';
-import { resourceName } from '../../src/region/images/region-source.ts';
+import { formatResourceName } from '../../src/region/images/region-source.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import { ImageThread } from '../../src/region-host/imports/image-thread.ts';
 import { ImportControl } from '../../src/region-host/imports/import-control.ts';
@@ -58,7 +58,7 @@ test('after the thread has broken, no image stays under way, and the list says w
   const control = new ImportControl({
     region: place.region,
     clock: place.clock,
-    place: '',
+    locationId: '',
     images,
     runThread: new ImageThread(BREAKING),
     onProblem: (reason) => problems.push(reason),
@@ -73,7 +73,7 @@ test('after the thread has broken, no image stays under way, and the list says w
     assert.ok(typeof source === 'object');
     await boot.addSelection(source.id, SELECTION, EVENT);
     await boot.changeRun({ askedMs: place.clock.wallTimeMs() + 10 });
-    control.look();
+    control.check();
     const stateOf = async (release: string): Promise<string | undefined> =>
       (await boot.listResources()).find(({ name }) => name.startsWith(`ubuntu/${release}/`))?.progress?.state;
     await eventually('an image is downloaded', async () => (await stateOf('noble')) === 'downloading' || undefined);
@@ -126,7 +126,7 @@ test('to resume one image after a stop leaves the others stopped, and their next
     region,
     clock,
     images,
-    place: '',
+    locationId: '',
     runThread: new ImageThread(STOPPED),
     onProblem: assert.fail,
   });
@@ -145,12 +145,12 @@ test('to resume one image after a stop leaves the others stopped, and their next
     const source = await boot.addSource(SOURCE, EVENT);
     assert.ok(typeof source === 'object');
     await boot.addSelection(source.id, SELECTION, EVENT);
-    await bootImages.askImport('bob');
+    await bootImages.requestImport('bob');
     control.begin();
     await are('focal downloading, jammy downloading, noble downloading');
     const ask = async (work: () => Promise<unknown>): Promise<void> => {
       await work();
-      control.look();
+      control.check();
     };
     await clock.pass(1000);
     await ask(() => bootImages.stopImport('bob'));
@@ -161,7 +161,7 @@ test('to resume one image after a stop leaves the others stopped, and their next
     await clock.pass(60_000);
     const jammy = (await boot.listResources()).find(({ name }) => name.includes('jammy'));
     assert.ok(jammy !== undefined);
-    await ask(() => bootImages.request(jammy, 'import', 'bob'));
+    await ask(() => bootImages.requestForImage(jammy, 'import', 'bob'));
     await are('focal cancelled, jammy done, noble cancelled');
     await isIdle();
     const [focal, , noble] = await nextTries();
@@ -172,9 +172,9 @@ test('to resume one image after a stop leaves the others stopped, and their next
     const again = await boot.addSource(SOURCE, EVENT);
     assert.ok(typeof again === 'object');
     await boot.addSelection(again.id, SELECTION, EVENT);
-    await ask(() => bootImages.askImport('bob'));
+    await ask(() => bootImages.requestImport('bob'));
     await are('focal downloading, jammy downloading, noble downloading');
-    await ask(() => bootImages.request(jammy, 'import', 'bob'));
+    await ask(() => bootImages.requestForImage(jammy, 'import', 'bob'));
     assert.deepEqual((await boot.findRun()).images, [], 'the run for all continues');
   } finally {
     await control.close();
@@ -210,7 +210,7 @@ async function withControl(work: (controlled: Controlled) => Promise<void>): Pro
     region,
     clock,
     images,
-    place: '',
+    locationId: '',
     runThread: new ImageThread(EMPTY),
     onProblem: assert.fail,
   });
@@ -221,7 +221,7 @@ async function withControl(work: (controlled: Controlled) => Promise<void>): Pro
     const run = async (): Promise<void> => {
       const askedMs = Math.max(clock.wallTimeMs(), (await store.boot.findRun()).endedMs) + 1;
       await store.boot.changeRun({ askedMs });
-      control.look();
+      control.check();
       await eventually('the run has ended', async () => (await store.boot.findRun()).endedMs >= askedMs || undefined);
     };
     control.begin();
@@ -242,10 +242,10 @@ test('each deletion that cannot be carried out is listed, next to the rest of th
       putPart(own, directory, FILES, { os: 'bootloader', title: directory, serial: '20261101' });
       writeFileSync(join(own, directory, 'mine'), 'mine');
     }
-    const parts = listTreeParts(own).map(resourceName);
+    const parts = listTreeParts(own).map(formatResourceName);
     await boot.addResources(parts, 1);
     for (const { id } of await boot.listResources()) await boot.wish(id, 'delete', EVENT);
-    control.look();
+    control.check();
     const skipped = async (): Promise<readonly string[]> =>
       (await boot.findRun()).skipped.map(({ name, reason: { code } }) => `${name} ${code}`).toSorted();
     const undeleted = parts.map((name) => `${name} not-deleted`);
@@ -254,7 +254,7 @@ test('each deletion that cannot be carried out is listed, next to the rest of th
     await run();
     assert.deepEqual(await skipped(), undeleted.toSorted());
     for (const directory of LOADERS) rmSync(join(own, directory, 'mine'));
-    control.look();
+    control.check();
     await eventually('both are deleted', async () => listTreeParts(own).length === 0 || undefined);
     await eventually('none is listed', async () => (await skipped()).length === 0 || undefined);
   }));
@@ -263,7 +263,7 @@ test('the failure of an image that is here, and that nothing selects any more, e
   withControl(async ({ place, tree: own, run }) => {
     const { boot } = place.store;
     putPart(own, 'bootloader/uefi/amd64', FILES, { os: 'bootloader', title: '', serial: '20261101' });
-    const [name = ''] = listTreeParts(own).map(resourceName);
+    const [name = ''] = listTreeParts(own).map(formatResourceName);
     const reason = { code: 'other-bytes', params: { said: 'another is here' } } as const;
     const progress = { state: 'failed', source: 'removed', title: '', bytes: 0, reason } as const;
     await boot.noteProgress(new Map([[name, progress]]), 1);
@@ -290,7 +290,9 @@ test('entries of an earlier run for sources and images that are gone are not sho
       { name: 'known', reason: { code: 'later-source', params: { first: 'removed', source: url } } },
       { name: url, reason: { code: 'unanswered', params: {} } },
     ] as const;
-    const { selectedSources, stillSkipped } = await import('../../src/region-host/imports/run-request.ts');
+    const { listSelectedSources: selectedSources, listStillSkipped: stillSkipped } = await import(
+      '../../src/region-host/imports/run-request.ts'
+    );
     const resources = [{ id: 1, name: 'known', wish: 'import', progress: undefined, changedMs: 1 }] as const;
     await run();
     await boot.changeRun({ skipped: [...kept, ...gone] });

@@ -318,7 +318,7 @@ const PLACES: readonly (readonly [
 
 for (const [what, answers, installed, taken, left] of PLACES)
   test(`of two installers of one release, which have one directory, one is imported: ${what}`, () => {
-    const { offers, skipped } = planImports(answers, new Set(), { installed });
+    const { offers, skipped } = planImports(answers, new Set(), { installedNames: installed });
     assert.deepEqual([...offers.keys()], taken);
     assert.deepEqual(
       skipped.filter(({ name }) => name.endsWith('installer')).map(({ name, reason }) => [name, reason]),
@@ -334,7 +334,7 @@ test('the list names the source that delivers an image, even if an earlier one a
     ],
   );
   const name = 'ubuntu/noble/amd64/generic/release';
-  assert.deepEqual(planImports(answers, new Set([name]), { delivered: new Map([[name, 'b']]) }).skipped, [
+  assert.deepEqual(planImports(answers, new Set([name]), { sourceByItem: new Map([[name, 'b']]) }).skipped, [
     { name, reason: { code: 'later-source', params: { first: 'a', source: 'b' } } },
     { name, reason: { code: 'earlier-source', params: { first: 'a', source: 'c' } } },
   ]);

@@ -5,13 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { postgresPlace } from '../../src/region-host/open-store.ts';
+import { readDatabaseAccess } from '../../src/region-host/open-store.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'rackboot-password-'));
 after(() => rmSync(directory, { recursive: true }));
 
 const placeWith = (passwordFile: string) =>
-  postgresPlace({ kind: 'postgresql', url: 'postgresql://db/r', passwordFile, caFile: undefined, pool: 1 });
+  readDatabaseAccess({ kind: 'postgresql', url: 'postgresql://db/r', passwordFile, caFile: undefined, pool: 1 });
 
 for (const [written, password] of [
   ['right', 'right'],

@@ -12,7 +12,7 @@ import { newUuid, systemClock } from '../../src/ground/clock.ts';
 import { NO_SETTINGS } from '../../src/machines/settings.ts';
 import { noteText, type RackNote } from '../../src/region/reports/notes.ts';
 import { RegionConfiguration } from '../../src/region-host/configuration.ts';
-import { OtherConfigurations, ownMessage } from '../../src/region-host/other-configurations.ts';
+import { buildOwnAnnouncement, OtherConfigurations } from '../../src/region-host/other-configurations.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const SAY_MS = 20_000;
@@ -59,12 +59,12 @@ function processes(...files: readonly string[]) {
       clock,
       neighbours,
       id: newUuid(),
-      own,
+      getOwn: own,
       onFault: (note) => reported.push(note),
     });
     return { one, reported };
   });
-  for (const { one } of all) one.say();
+  for (const { one } of all) one.announce();
   return { clock, all, said, texts, names, hearers };
 }
 
@@ -199,12 +199,12 @@ test('a process says the digests of its file alone: another one may not have rea
     const path = join(directory, 'rackboot.yaml');
     writeFileSync(path, `state_dir: ${directory}\nname: one\n`);
     const configuration = new RegionConfiguration(path);
-    const before = ownMessage(configuration, '1');
+    const before = buildOwnAnnouncement(configuration, '1');
     const ports = { clock: systemClock, publish: () => undefined, apply: () => Promise.resolve() };
     configuration.begin(ports, { dns: { domain: 'other' } });
     assert.equal(configuration.refusal, undefined);
     assert.equal(configuration.usable.written.dns.domain, 'other');
-    assert.deepEqual(ownMessage(configuration, '1'), before);
+    assert.deepEqual(buildOwnAnnouncement(configuration, '1'), before);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -6,14 +6,14 @@ import { PowerQueryLimits, QUERIES_OF_PERSON_MAX, QUERY_RATE } from '../../src/r
 test('one person runs ASKED_MAX queries at once until each has ended, even by failing; other people are not affected', async () => {
   const askers = new PowerQueryLimits();
   const open = Array.from({ length: QUERIES_OF_PERSON_MAX }, () => Promise.withResolvers<string>());
-  const asked = open.map(({ promise }) => askers.ask('eve', instant(0), () => promise));
+  const asked = open.map(({ promise }) => askers.tryQuery('eve', instant(0), () => promise));
   assert.ok(asked.every((question) => question !== undefined));
   const never = (): Promise<string> => assert.fail('asked');
-  assert.equal(askers.ask('eve', instant(0), never), undefined);
-  assert.equal(await askers.ask('bob', instant(0), async () => 'off'), 'off');
+  assert.equal(askers.tryQuery('eve', instant(0), never), undefined);
+  assert.equal(await askers.tryQuery('bob', instant(0), async () => 'off'), 'off');
   open[0]?.reject(new Error('gone'));
   await assert.rejects(Promise.resolve(asked[0]), /gone/);
-  assert.equal(await askers.ask('eve', instant(0), async () => 'on'), 'on');
+  assert.equal(await askers.tryQuery('eve', instant(0), async () => 'on'), 'on');
   for (const { resolve } of open) resolve('off');
   await Promise.all(asked.slice(1));
 });
@@ -23,7 +23,7 @@ test('one person starts the burst of ASK_RATE at once, and then its rate per sec
   const countAt = async (ms: number): Promise<number> => {
     let count = 0;
     for (let round = 0; round < 100; round += 1) {
-      if ((await askers.ask('eve', instant(ms), async () => 'on')) !== undefined) count += 1;
+      if ((await askers.tryQuery('eve', instant(ms), async () => 'on')) !== undefined) count += 1;
     }
     return count;
   };

@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openRegion } from '../../src/region/region.ts';
 import { HOLD_MS_MAX } from '../../src/region-host/power-hold.ts';
-import { CHECK_MAX, PowerSide } from '../../src/region-host/power-side.ts';
+import { MACHINES_PER_CHECK, PowerSide } from '../../src/region-host/power-side.ts';
 import { Controller, controllerDriver, pass } from '../power/controllers.ts';
 import { enlist, report, withRegion } from '../region/place.ts';
 import { countStatements, sumOf, takeTexts } from '../support/counted-statements.ts';
 
 /** Small and large numbers of machines; the large one is more than are checked together. */
-const [FEW, MANY] = [3, CHECK_MAX + 30];
+const [FEW, MANY] = [3, MACHINES_PER_CHECK + 30];
 /** Statements of one command: its begin and its end in the ledger, its outcome and the reading after it. */
 const COMMAND_MAX = 25;
 
@@ -61,7 +61,7 @@ test('many machines are checked with as many statements as few, and each command
   try {
     const [few, many] = [await measure(FEW), await measure(MANY)];
     assert.ok(few.held > 0);
-    assert.ok(many.held <= few.held * Math.ceil(MANY / CHECK_MAX), `${few.held} and ${many.held} statements`);
+    assert.ok(many.held <= few.held * Math.ceil(MANY / MACHINES_PER_CHECK), `${few.held} and ${many.held} statements`);
     const each = (many.switched - few.switched) / (MANY - FEW);
     assert.ok(each > 1 && each <= COMMAND_MAX, `${each} statements of each command`);
   } finally {

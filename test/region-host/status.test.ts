@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
 import type { Outage } from '../../src/region/reports/notes.ts';
 import { RegionConfiguration } from '../../src/region-host/configuration.ts';
-import { regionAnswers, regionReadiness } from '../../src/region-host/status.ts';
+import { buildReadiness, createRegionAnswers } from '../../src/region-host/status.ts';
 import { missing } from '../support/needs.ts';
 
 /** A file system that never has a free byte. */
@@ -28,7 +28,7 @@ for (const [store, effect] of [
     t.after(() => rmSync(place, { recursive: true }));
     const file = join(place, 'region.yaml');
     writeFileSync(file, `name: hall\nstate_dir: ${FULL}\nregion: { store: { ${store} } }\n`);
-    const answers = regionAnswers({
+    const answers = createRegionAnswers({
       version: '0',
       startedWallMs: 0,
       clock: systemClock,
@@ -65,7 +65,7 @@ for (const [what, outage, reason] of [
 ] as const satisfies readonly (readonly [string, Outage, string])[])
   test(`/readyz, which asks for no password, shows no text of ${what}`, () => {
     const open = { addresses: () => ['10.20.0.1:5240'], unopened: () => [] };
-    const { ready, notReady } = regionReadiness(open, outage);
+    const { ready, notReady } = buildReadiness(open, outage);
     assert.equal(ready, false);
     assert.deepEqual(notReady, [{ what: 'store', reason }]);
   });

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { Duties } from '../../src/region-host/duties.ts';
-import { postgresPlace } from '../../src/region-host/open-store.ts';
+import { readDatabaseAccess } from '../../src/region-host/open-store.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -62,7 +62,7 @@ export class RefusedRegion {
     const url = place.url.replace('user=rackboot', 'user=guarded');
     const passwordFile = join(server.directory, 'password');
     writeFileSync(passwordFile, SECRET);
-    const guarded = postgresPlace({ kind: 'postgresql', url, passwordFile, caFile: undefined, pool: place.pool });
+    const guarded = readDatabaseAccess({ kind: 'postgresql', url, passwordFile, caFile: undefined, pool: place.pool });
     const store = await openPostgresRegion(guarded);
     assert.ok(store.duties !== undefined);
     const nothing = (): void => undefined;

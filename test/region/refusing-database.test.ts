@@ -10,7 +10,7 @@ import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { RackError } from '../../src/ground/errors.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { RegionConfiguration } from '../../src/region-host/configuration.ts';
-import { regionAnswers } from '../../src/region-host/status.ts';
+import { createRegionAnswers } from '../../src/region-host/status.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { missing } from '../support/needs.ts';
@@ -116,7 +116,7 @@ describe('a running region whose database refuses', { skip: missing('linux', '/u
   test('rackboot status says since when a full disk of the database refuses changes, until one is stored', async () => {
     const { region, origin, authorization } = on.region;
     const problem = async (): Promise<string | undefined> => {
-      const answers = regionAnswers({
+      const answers = createRegionAnswers({
         version: '0',
         startedWallMs: 0,
         clock: systemClock,

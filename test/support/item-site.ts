@@ -13,7 +13,7 @@ import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
 import { EVERYTHING } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { ImportProgress } from '../../src/region/records/boot-store.ts';
-import type { OwnBug } from '../../src/region-host/imports/import-failure.ts';
+import type { ReportedBug } from '../../src/region-host/imports/import-failure.ts';
 import { ImportRun } from '../../src/region-host/imports/import-run.ts';
 import type { SkippedList } from '../../src/region-host/imports/message.ts';
 import type { SelectedSource } from '../../src/region-host/imports/plan.ts';
@@ -76,7 +76,7 @@ export class ItemSites {
   readonly #scratch: string;
   readonly #ends: (() => Promise<void> | void)[] = [];
   readonly shown = new Map<string, ImportProgress>();
-  readonly bugs: OwnBug[] = [];
+  readonly bugs: ReportedBug[] = [];
   left: SkippedList = { skipped: [], more: 0 };
 
   constructor(scratch: string) {

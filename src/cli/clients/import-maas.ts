@@ -30,7 +30,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { loadStateDir } from '../../config/config-file.ts';
 import { configuredHostNames } from '../../config/record-faults.ts';
-import { refusalLines } from '../../control/field-refusal.ts';
+import { formatRefusalLines } from '../../control/field-refusal.ts';
 import {
   formatMac,
   formatNetwork,
@@ -280,7 +280,7 @@ class SourceMaas {
 
 /** The comment that says why a node is in its state. */
 const nodeComment = (node: unknown): string => textAt(node, 'error_description') || textAt(node, 'status_message');
-const answerText = ({ body }: RegionAnswer): string => refusalLines(body.toString('utf8')).replaceAll('\n', '; ');
+const answerText = ({ body }: RegionAnswer): string => formatRefusalLines(body.toString('utf8')).replaceAll('\n', '; ');
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const objectsIn = (objects: readonly unknown[], { listProperty }: Kind): readonly unknown[] =>
   listProperty === undefined ? objects : objects.flatMap((object) => listAt(object, listProperty));

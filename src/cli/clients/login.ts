@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { refusalLines } from '../../control/field-refusal.ts';
+import { formatRefusalLines } from '../../control/field-refusal.ts';
 import { withoutUser } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
 import { parseRegionKey } from '../../uplink/region-key.ts';
@@ -170,8 +170,11 @@ async function checkKey(profile: Profile, options?: ClientOptions): Promise<stri
   if (status === 200) return whoShape.safeParse(parseAnswerJson(isApi1 ? await askUsername() : answer)).data?.username;
   const message = body.toString('utf8');
   if (status === 401 || status === 403)
-    throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(message)}`);
+    throw new RackError('bad-argument', `${url} does not accept this API key: ${formatRefusalLines(message)}`);
   const failure = toUnavailableError(url, answer);
   if (failure !== undefined) throw failure;
-  throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${refusalLines(message)}`);
+  throw new RackError(
+    'not-running',
+    `${url} answered ${status}, so it is not a region: ${formatRefusalLines(message)}`,
+  );
 }

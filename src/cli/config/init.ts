@@ -22,9 +22,9 @@ import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { wantedPorts } from '../../config/wanted-ports.ts';
-import { ownDocuments } from '../../control/own-documents.ts';
-import { ownProgram } from '../../control/own-program.ts';
-import { isUnitInstalled, unitsToEnable } from '../../control/start-command.ts';
+import { findOwnDocuments } from '../../control/own-documents.ts';
+import { findOwnProgram } from '../../control/own-program.ts';
+import { formatUnitsToEnable, isUnitInstalled } from '../../control/start-command.ts';
 import { judgePorts } from '../../doctor/host-judgement.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
@@ -96,7 +96,7 @@ export function nextSteps({
   const ownCommand = (words: string): string => `${sudo}${program} ${words}${configFlag}`;
   const start =
     hasUnit && isDefaultFile
-      ? ([`${sudo}systemctl enable --now ${unitsToEnable()}`, 'starts the service now and at each boot'] as const)
+      ? ([`${sudo}systemctl enable --now ${formatUnitsToEnable()}`, 'starts the service now and at each boot'] as const)
       : ([ownCommand('run'), `starts the rack, until Ctrl-C; as a service: ${INSTALL}`] as const);
   const steps: readonly (readonly [command: string, what: string])[] = [
     [ownCommand('images build'), `builds the files that machines load, in ${tree}`],
@@ -383,7 +383,7 @@ function writeConfig(flags: PreparedFlags, text: string): void {
   const mask = process.umask(0o022);
   try {
     mkdirSync(dirname(flags.config), { recursive: true });
-    const documentedText = nameDocuments(text, ownDocuments(dirname(flags.config)));
+    const documentedText = nameDocuments(text, findOwnDocuments(dirname(flags.config)));
     writeFileSync(flags.config, documentedText, {
       flag: flags.force || flags.rewritesOwnFile ? 'w' : 'wx',
       mode: 0o644,
@@ -478,7 +478,7 @@ function buildInitTarget({ config, stateDir, region }: InitFlags, { proposal, na
     hasNoNetwork: proposal === undefined,
     hasUnit: isUnitInstalled(),
     isRoot: process.geteuid?.() === 0,
-    program: ownProgram(),
+    program: findOwnProgram(),
   };
 }
 
@@ -493,7 +493,7 @@ function pageHost(proposal: InitAnswers['proposal']): string {
  * the service. @returns a function that asks the person, and returns true if the service then runs
  */
 function prepareServiceOffer(): () => Promise<boolean> {
-  const units = unitsToEnable();
+  const units = formatUnitsToEnable();
   const backup = units.includes('backup') ? ', with a backup each night' : '';
   // The child waits for a line. Without one, it ends with this process.
   const child = spawn('sh', ['-c', `read -r line && exec systemctl enable --now ${units}`], {

@@ -22,7 +22,7 @@ import { ownershipRemedy } from '../../files/ownership.ts';
 import { statIfVisible } from '../../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { valueAt } from '../../machines/settings.ts';
-import { postgresPlace } from '../../region-host/open-store.ts';
+import { readDatabaseAccess } from '../../region-host/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { chooseOwnerDirectory, isInside, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
@@ -95,7 +95,7 @@ export async function reset(flags: ResetFlags): Promise<number> {
     const { removals, others } = findRemains(flags, stateDir, tree);
     if (isDatabase) {
       const { emptyPostgres } = await import('../../store/copying/copy-postgres.ts');
-      await emptyPostgres(postgresPlace(store));
+      await emptyPostgres(readDatabaseAccess(store));
     }
     for (const { path, ownerDirectory } of removals) removePath(path, ownerDirectory);
     for (const name of listDirectory(stateDir).filter((file) => LOCK.test(file)))

@@ -11,7 +11,7 @@ import { systemClock } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { buildStreamSource, namesIndex } from '../../region/images/region-source.ts';
+import { buildStreamSource, isIndexUrl } from '../../region/images/region-source.ts';
 import { KEYRING_BYTES_MAX } from '../../region/records/boot-store.ts';
 import { askRegion, type Fields, printAnswer, requireChange, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
@@ -86,7 +86,7 @@ export async function readSourcesOrWarn(
 }
 
 /** The URL as `sources add` sends it. The URL of a site ends with a slash. */
-const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ? url : `${url}/`);
+const siteUrl = (url: string): string => (url.endsWith('/') || isIndexUrl(url) ? url : `${url}/`);
 
 /**
  * Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL

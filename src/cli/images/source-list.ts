@@ -10,7 +10,7 @@ import { RackError } from '../../ground/errors.ts';
 import { readHostMirrors } from '../../images/sources/apt-sources.ts';
 import { findMirror } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { namesIndex } from '../../region/images/region-source.ts';
+import { isIndexUrl } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import type { Where } from '../terminal/asking.ts';
 import { print, printJson, tableLines } from '../terminal/output.ts';
@@ -95,7 +95,7 @@ const ownMirror = (source: ImageSource | undefined): string | undefined =>
 
 /** Formats the URL, and the path of the index if it is not the usual one. */
 const formatUrl = ({ url, index }: Source): string =>
-  index === null || namesIndex(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
+  index === null || isIndexUrl(url) || /^streams\/v1\/index\.s?json$/.test(index) ? url : `${url} (index ${index})`;
 
 function keysText(source: Source, writtenSource: ImageSource | undefined): string {
   const { unsigned, keyring_filename: file, keyring_data: data } = source;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { loadStateDir } from '../../config/config-file.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
-import { refusalLines } from '../../control/field-refusal.ts';
+import { formatRefusalLines } from '../../control/field-refusal.ts';
 import { CONTROL_BODY_BYTES_MAX } from '../../control/requests.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { systemClock } from '../../ground/clock.ts';
@@ -294,7 +294,7 @@ class Upload {
   #parseAnswer({ status, body }: RegionAnswer): unknown {
     const text = body.toString('utf8');
     if (status >= 200 && status < 300) return /^\s*[[{]/.test(text) ? JSON.parse(text) : text;
-    const reason = refusalLines(text.trim()).slice(0, REASON_MAX);
+    const reason = formatRefusalLines(text.trim()).slice(0, REASON_MAX);
     if (status === 401 || status === 403) throw new RackError('permission-denied', `${this.#target.name}: ${reason}`);
     if (status === 404) throw new RackError('not-found', `${this.#target.name}: ${reason}`);
     const mayRepeat = status === 409 || status === 429 || status >= 500;

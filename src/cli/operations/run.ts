@@ -2,7 +2,7 @@
 
 import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { refusalLines } from '../../control/field-refusal.ts';
+import { formatRefusalLines } from '../../control/field-refusal.ts';
 import { RackError, type RackErrorCode } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { parseJsonAnswer } from '../clients/answer-output.ts';
@@ -81,7 +81,7 @@ function parseAnswer(answer: RegionAnswer): unknown {
     const json = parseJsonAnswer(answer);
     return json === undefined ? text : json.value;
   }
-  const refusal = refusalLines(text);
+  const refusal = formatRefusalLines(text);
   throw new RackError(CODES.get(status) ?? 'not-running', refusal === '' ? `the region answered ${status}` : refusal);
 }
 

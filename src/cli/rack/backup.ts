@@ -43,7 +43,7 @@ import { isRegionFile } from '../../config/region-file-kind.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { chooseStateDir, DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { enableCommand } from '../../control/start-command.ts';
+import { formatEnableCommand } from '../../control/start-command.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { readRegularBytes } from '../../files/regular-file.ts';
@@ -396,7 +396,7 @@ export async function restoreRack({
       lock.release();
     }
     // Perhaps the owner of the state may not read the configuration.
-    const next = enableCommand(config);
+    const next = formatEnableCommand(config);
     if (manifest.files.some(({ path }) => STATE.get(path) === REGION_DATABASE)) await cacheSettings(config);
     if (json) printJson({ file, made: manifest.made, stateDir, files: manifest.files.map(({ path }) => path) });
     else {

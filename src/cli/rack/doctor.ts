@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { configWords, startCommand } from '../../control/start-command.ts';
+import { formatConfigOption, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readPorts } from '../../doctor/host-facts.ts';
@@ -62,7 +62,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
   const isWell = await examine({
     config,
     publicName: outsideName,
-    commands: { start: startWords(file), config: configWords(file), network: networkWords(file, config) },
+    commands: { start: startWords(file), config: formatConfigOption(file), network: networkWords(file, config) },
     isRunning: running !== 'none',
     isSilent: running === 'silent',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,

@@ -15,7 +15,7 @@ import { startCommand } from '../../control/start-command.ts';
 import { statIfVisible } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { postgresPlace } from '../../region-host/open-store.ts';
+import { readDatabaseAccess } from '../../region-host/open-store.ts';
 import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../store/copying/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
@@ -238,7 +238,7 @@ function atOption<T>(option: Option | undefined, work: () => T): T {
 /** @param isStopped true to refuse a source on which a region runs */
 function sourceAt({ stateDir, store, option }: Place, isStopped: boolean): Lend<CopySource> {
   if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work, option);
-  const place = postgresPlace(store);
+  const place = readDatabaseAccess(store);
   return async (work) => {
     const { fromPostgres } = await import('../../store/copying/copy-postgres.ts');
     return await fromPostgres(place, isStopped, work);
@@ -251,7 +251,7 @@ function targetAt({ stateDir, store, option }: Place): Lend<CopyTarget> {
     const open = (): SqliteTarget => SqliteTarget.open(join(stateDir, REGION_FILE), words);
     return (work) => intoTarget(atOption(option, open), work);
   }
-  const place = postgresPlace(store);
+  const place = readDatabaseAccess(store);
   return async (work) => {
     const { toPostgres } = await import('../../store/copying/copy-postgres.ts');
     return await toPostgres(place, work);

@@ -76,7 +76,7 @@ async function findFileProblems({ config, file }: UsableRegionFile): Promise<Fil
     directory === undefined
       ? []
       : [{ path: 'state_dir', line: file.lineOf(['state_dir']), message: directory.message }];
-  const { problems, unasked } = await checkStore(config, file.lineOf);
+  const { problems, unreachableReason: unasked } = await checkStore(config, file.lineOf);
   return { problems: [...missing, ...findCertificateProblems(config), ...problems], unasked };
 }
 

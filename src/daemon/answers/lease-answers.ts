@@ -9,7 +9,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { ControlAnswers, ControlAsk } from '../../control/requests.ts';
+import type { ControlAnswers, ControlRequest } from '../../control/requests.ts';
 import { FOREIGN_TEXT_MAX, FOREIGN_WALL_MS_MAX, type ForeignLease } from '../../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
 import type { ImportRefusal } from '../../dhcp/import/lease-import.ts';
@@ -97,7 +97,7 @@ interface Listing {
   readonly facts: ReportFacts;
 }
 
-function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing | undefined {
+function openListing({ rack, clock }: Sources, { query }: ControlRequest): Listing | undefined {
   const running = rack();
   if (running === undefined) return undefined;
   const networks = running.networks;
@@ -168,7 +168,7 @@ async function* wantedLeases({ rack, filter, facts }: Listing): AsyncGenerator<r
   if (wanted.length > 0) yield wanted;
 }
 
-async function importLeases({ rack, clock }: Sources, request: ControlAsk): Promise<ImportAnswer> {
+async function importLeases({ rack, clock }: Sources, request: ControlRequest): Promise<ImportAnswer> {
   const running = rack();
   if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
   const { dryRun, leases, unread } = readBatch(await request.body());
@@ -179,17 +179,17 @@ async function importLeases({ rack, clock }: Sources, request: ControlAsk): Prom
   return { taken: taken.length, left: [...unread, ...left] };
 }
 
-async function endLease(sources: Sources, request: ControlAsk): Promise<{ readonly mac: string }> {
+async function endLease(sources: Sources, request: ControlRequest): Promise<{ readonly mac: string }> {
   const { rack, address } = addressed(sources, request);
   return { mac: formatMac((await rack.leaseCommands.end(address)).mac) };
 }
 
-async function clearAddress(sources: Sources, request: ControlAsk): Promise<{ readonly mac: string }> {
+async function clearAddress(sources: Sources, request: ControlRequest): Promise<{ readonly mac: string }> {
   const { rack, address } = addressed(sources, request);
   return { mac: formatMac((await rack.leaseCommands.clear(address)).mac) };
 }
 
-function addressed({ rack }: Sources, { query }: ControlAsk): { readonly rack: AskedRack; readonly address: Ipv4 } {
+function addressed({ rack }: Sources, { query }: ControlRequest): { readonly rack: AskedRack; readonly address: Ipv4 } {
   const address = parseIpv4(query.get('address') ?? '');
   if (address === undefined) throw new RackError('bad-argument', 'name the address');
   const running = rack();

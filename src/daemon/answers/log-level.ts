@@ -1,6 +1,6 @@
 // `rackboot log-level` over the control socket: shows the log level of each room and changes it temporarily.
 
-import type { ControlAnswers, ControlAsk } from '../../control/requests.ts';
+import type { ControlAnswers, ControlRequest } from '../../control/requests.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestName } from '../../ground/nearest-name.ts';
 import {
@@ -27,7 +27,7 @@ export function logLevelAnswers(levels: LogLevels): ControlAnswers {
   };
 }
 
-function changeLogLevels(levels: LogLevels, { query }: ControlAsk): void {
+function changeLogLevels(levels: LogLevels, { query }: ControlRequest): void {
   const room = parseLogRoom(query.get('room') ?? '');
   const level = query.get('level') ?? '';
   if (level === 'configured') {

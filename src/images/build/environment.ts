@@ -296,8 +296,8 @@ async function buildModuleEntries(kernel: KernelFiles, modules: readonly ChosenM
       await readFile(join(kernel.modules, 'modules.builtin'), 'latin1').catch(() => ''),
     ),
   ];
-  for (const { path, sourcePath: source } of modules) {
-    const packedModule = await packModule(join(kernel.modules, source));
+  for (const { path, sourcePath } of modules) {
+    const packedModule = await packModule(join(kernel.modules, sourcePath));
     entries.push({ kind: 'file', path: `${root}/${path}${packedModule.ending}`, mode: 0o644, data: packedModule.data });
   }
   return entries;

@@ -123,7 +123,7 @@ interface MirroredInstaller extends InstallerFiles {
  * @throws RackError as `importInstaller`
  */
 export async function publishInstaller(request: BuildRequest, mirrored: MirroredInstaller): Promise<Publication> {
-  const { debianRelease: base, hasPackages, facts } = mirrored;
+  const { debianRelease, hasPackages, facts } = mirrored;
   const scratch = await openScratch(request.workDir);
   try {
     const installer = await openInstaller(mirrored);
@@ -134,7 +134,7 @@ export async function publishInstaller(request: BuildRequest, mirrored: Mirrored
       return await publishBuilt(request, { files: mirrored, packages: [] }, manifest, new Uint8Array(0));
     }
     requireInstallerPrograms(request.packages);
-    const source = new PackageSource({ ...request, release: base });
+    const source = new PackageSource({ ...request, release: debianRelease });
     const { entries, packages } = await buildAdditions(installer, source, request, scratch);
     return await publishBuilt(request, { files: mirrored, packages }, manifest, encodeCpio(entries, installer.paths));
   } finally {
@@ -298,7 +298,7 @@ async function buildDriverEntries(
     () => false,
   );
   const isInside = (path: string): boolean => installer.paths.has(`${installer.modules}/${path}`);
-  const addedPaths = chosenModules.map(({ sourcePath: source }) => source).filter((path) => !isInside(path));
+  const addedPaths = chosenModules.map(({ sourcePath }) => sourcePath).filter((path) => !isInside(path));
   onProgress(`Adding ${counted(addedPaths.length, 'driver')} for Linux ${kernel.version}`);
   const index = await indexModules(kernel, [...allPaths.filter(isInside), ...addedPaths], join(scratch, 'index'));
   const drivers = addedPaths.map(async (path): Promise<CpioEntry> => {

@@ -306,9 +306,9 @@ async function serveBundle(
   const respond = async ({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
     const entry = files.get(decodeURIComponent(url.slice(1)));
     response.writeHead(entry === undefined ? 404 : 200, { 'Content-Length': entry?.bytes ?? 0 });
-    const { offset: at, bytes } = entry ?? { offset: 0, bytes: 0 };
+    const { offset, bytes } = entry ?? { offset: 0, bytes: 0 };
     for (let done = 0; done < bytes && !response.destroyed; done += PIECE_BYTES)
-      if (!response.write(await file.read(at + done, Math.min(PIECE_BYTES, bytes - done))))
+      if (!response.write(await file.read(offset + done, Math.min(PIECE_BYTES, bytes - done))))
         await Promise.race([once(response, 'drain'), once(response, 'close')]);
     response.end();
   };

@@ -148,11 +148,11 @@ export class SystemInspector {
 
   #inspect(bytes: Uint8Array): void {
     const startOffset = this.#offset;
-    for (const { head: start, ...place } of this.#partitions) {
+    for (const { head, ...place } of this.#partitions) {
       const headOffset = Math.max(0, startOffset - place.startByte);
       if (headOffset >= PARTITION_HEAD_BYTES || place.startByte >= startOffset + bytes.length) continue;
       const partitionBytes = viewBytes(bytes, Math.max(0, place.startByte - startOffset), place.endByte - startOffset);
-      start.set(viewBytes(partitionBytes, 0, PARTITION_HEAD_BYTES - headOffset), headOffset);
+      head.set(viewBytes(partitionBytes, 0, PARTITION_HEAD_BYTES - headOffset), headOffset);
     }
     const overlapBytes = Buffer.concat([this.#overlap, viewBytes(bytes, 0, OVERLAP_BYTES)]);
     this.#searchNames(overlapBytes, startOffset - this.#overlap.length);

@@ -61,7 +61,7 @@ export async function convertQcow2(
   image: ImageBytes,
   options: ConversionOptions,
 ): Promise<{ readonly pieces: AsyncIterable<DiskPiece>; readonly bytes: number }> {
-  const { spaceCheckPath: part, openUnnamedFile: unnamed, refuse, signal } = options;
+  const { spaceCheckPath, openUnnamedFile, refuse, signal } = options;
   refuseOtherFiles(await image.read(0, HEADER_BYTES), refuse);
   const sourceFile = image.safeHandle ?? (await copyToUnnamed(image, options));
   const qemuImg = (
@@ -94,14 +94,14 @@ export async function convertQcow2(
     );
   // qemu-img reads zeroes after the end of a truncated file.
   await qemuImg(['check', '-q', ...inputFormatArgs, '/dev/fd/3'], [sourceFile], INFO_BYTES_MAX).catch(refuseFailedTool);
-  const raw = await unnamed();
+  const raw = await openUnnamedFile();
   await raw.truncate(bytes);
   const words = ['convert', '-n', '--target-is-zero', ...inputFormatArgs, '-O', 'raw', '/dev/fd/3', '/dev/fd/4'];
-  await runWhileSpaceLasts(part, signal, (stop) => qemuImg(words, [sourceFile, raw], INFO_BYTES_MAX, stop)).catch(
-    refuseFailedTool,
-  );
+  await runWhileSpaceLasts(spaceCheckPath, signal, (stop) =>
+    qemuImg(words, [sourceFile, raw], INFO_BYTES_MAX, stop),
+  ).catch(refuseFailedTool);
   const map = parseJson(await qemuImg(['map', '--output=json', '-f', 'raw', '/dev/fd/3'], [raw], MAP_BYTES_MAX));
-  return { pieces: readMappedPieces(await bytesOfFile(raw, part), map), bytes };
+  return { pieces: readMappedPieces(await bytesOfFile(raw, spaceCheckPath), map), bytes };
 }
 
 function refuseOtherFiles(header: Uint8Array, refuse: ConversionOptions['refuse']): void {
@@ -115,16 +115,16 @@ function refuseOtherFiles(header: Uint8Array, refuse: ConversionOptions['refuse'
 
 async function copyToUnnamed(
   image: ImageBytes,
-  { spaceCheckPath: part, openUnnamedFile: unnamed, refuse }: ConversionOptions,
+  { spaceCheckPath, openUnnamedFile, refuse }: ConversionOptions,
 ): Promise<FileHandle> {
-  const copy = await unnamed();
+  const copy = await openUnnamedFile();
   let copiedBytes = 0;
   for await (const { bytes } of readImagePieces(image)) {
-    await appendBytes(copy, bytes, copiedBytes, part);
+    await appendBytes(copy, bytes, copiedBytes, spaceCheckPath);
     copiedBytes += bytes.length;
   }
   // The image may have changed since the first check of its header.
-  refuseOtherFiles(await (await bytesOfFile(copy, part)).read(0, HEADER_BYTES), refuse);
+  refuseOtherFiles(await (await bytesOfFile(copy, spaceCheckPath)).read(0, HEADER_BYTES), refuse);
   return copy;
 }
 

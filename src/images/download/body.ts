@@ -70,20 +70,21 @@ interface BodyOptions {
 export async function readBody(
   answer: WebAnswer,
   { clock, bandwidth, settings }: BodyDeps,
-  { offset: at, total, bytesMax, timeoutMs: wholeMs = Number.POSITIVE_INFINITY, consume: take }: BodyOptions,
+  { offset, total, bytesMax, timeoutMs = Number.POSITIVE_INFINITY, consume }: BodyOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { host } = answer.url;
   const { slowMs, bytesPerSecondMin } = settings;
   const bytesAllowed = Math.min(total ?? bytesMax, bytesMax);
   const expected =
-    total ?? (parseBodyLength(answer.headers) === undefined ? undefined : at + (parseBodyLength(answer.headers) ?? 0));
+    total ??
+    (parseBodyLength(answer.headers) === undefined ? undefined : offset + (parseBodyLength(answer.headers) ?? 0));
   const fail = (fault: AttemptFault, cause?: unknown): never => {
     throw new DownloadError(fault, cause);
   };
   const pieces = answer.body[Symbol.asyncIterator]();
   const rate = new SmoothedRate(clock.now());
-  let bytes = at;
+  let bytes = offset;
   let readMs = 0;
   let window = { ms: 0, bytes: 0 };
   try {
@@ -108,14 +109,14 @@ export async function readBody(
       window = { ms: window.ms + now - readStart, bytes: window.bytes + length };
       if (bytes + length > bytesAllowed) fail({ code: 'too-large', params: { host, bytesMax: bytesAllowed } });
       bytes += length;
-      if (readMs >= wholeMs) fail({ code: 'late', params: { host, seconds: Math.round(readMs / 1000), bytes } });
+      if (readMs >= timeoutMs) fail({ code: 'late', params: { host, seconds: Math.round(readMs / 1000), bytes } });
       if (window.ms >= slowMs) {
         const bytesPerSecond = Math.round((window.bytes * 1000) / window.ms);
         const params = { host, seconds: Math.round(window.ms / 1000), bytesPerSecond, bytesPerSecondMin };
         if (bytesPerSecond < bytesPerSecondMin) fail({ code: 'slow', params });
         window = { ms: 0, bytes: 0 };
       }
-      await take(piece, rate.add(length, now));
+      await consume(piece, rate.add(length, now));
       const waitMs = bandwidth.charge(length, now);
       if (waitMs > 0) await sleepUntil(later(clock.now(), waitMs), clock, signal);
     }

@@ -27,7 +27,7 @@ import type { DownloadRequest, DownloadState, OnState } from './request.ts';
 import { sleepUntil } from './sleep-until.ts';
 import { type SourceHealth, SourcePlan } from './source-plan.ts';
 import { freeUnusedParts } from './unheld-parts.ts';
-import { parseWebUrl, shownUrl, type WebAnswer, type WebClient } from './web-client.ts';
+import { formatPublicUrl, parseWebUrl, type WebAnswer, type WebClient } from './web-client.ts';
 
 /** The interval at which new bytes are reported. Other changes are reported at once. */
 const PROGRESS_MS = 100;
@@ -136,7 +136,7 @@ export class FileDownload {
       return false;
     }
     const { url } = step;
-    this.#reportState({ kind: 'connecting', url: shownUrl(url) });
+    this.#reportState({ kind: 'connecting', url: formatPublicUrl(url) });
     try {
       return (await this.#attempt(part, url)) && (await this.#verify(part, url));
     } catch (error) {
@@ -195,7 +195,7 @@ export class FileDownload {
     const reservation = await this.#reserve((total ?? part.bytes) - part.bytes + (isConverted ? (total ?? 0) : 0));
     let surplus = part.bytes - offset;
     const buildState = (bytesPerSecond: number): DownloadState => {
-      return { kind: 'downloading', url: shownUrl(url), bytes: part.bytes, total, bytesPerSecond };
+      return { kind: 'downloading', url: formatPublicUrl(url), bytes: part.bytes, total, bytesPerSecond };
     };
     const append = async (bytes: Uint8Array, bytesPerSecond: number): Promise<void> => {
       const skipped = Math.min(surplus, bytes.length);

@@ -175,14 +175,14 @@ class NamedImport {
    */
   async #deliver<R>(
     sources: readonly ImageSource[],
-    { query: wish, choose, isHit }: OfferChoice,
+    { query, choose, isHit }: OfferChoice,
     deliver: (chosen: Offers, delivery: AttemptIo) => Promise<R>,
   ): Promise<R> {
     const signal = this.#signal;
     const mirrors = { mirrors: readHostMirrors(), configured: this.#options.configured };
     const options = { downloads: this.#downloads, clock: systemClock, ...mirrors, tree: this.#tree };
     const questions = new SourceQuestions(sources, {
-      ask: (source, closed) => askSource(source, wish, { ...options, signal: AbortSignal.any([signal, closed]) }),
+      ask: (source, closed) => askSource(source, query, { ...options, signal: AbortSignal.any([signal, closed]) }),
       clock: systemClock,
       ...buildPatience(this.#report),
     });

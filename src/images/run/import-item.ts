@@ -99,7 +99,7 @@ async function importItem(offer: Offer, options: ImportItemOptions): Promise<Imp
       return { serial, bytes: sumBytes(files), added };
     }
     case 'installer': {
-      const { tree, workDir, downloads, signal, bundle, onState, onWaitForTurn: onTurn } = options;
+      const { tree, workDir, downloads, signal, bundle, onState, onWaitForTurn } = options;
       const progress = new FilesProgress(sumOfferBytes(offer), new Set(listDigests(offer)).size);
       const { files, serial, added } = await importOfferedInstaller(offer, {
         tree,
@@ -108,7 +108,7 @@ async function importItem(offer: Offer, options: ImportItemOptions): Promise<Imp
         downloads,
         signal,
         bundle,
-        onWaitForTurn: onTurn,
+        onWaitForTurn: onWaitForTurn,
         mayKeepPresent: true,
         onProgress: () => undefined,
         onState: (state, request) => onState?.(progress.updateState(request.name, state), request),

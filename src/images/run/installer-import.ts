@@ -141,19 +141,23 @@ interface FetchedInstaller {
 async function publishFetchedInstaller(
   offer: InstallerOffer,
   { tree, workDir, packages, onProgress, signal, bundle }: InstallerImportOptions,
-  { installerPath: place, downloadDirectory: directory, digests: fetched }: FetchedInstaller,
+  { installerPath, downloadDirectory, digests }: FetchedInstaller,
 ): Promise<Publication> {
   const { os, release, base, title, architecture: arch, source, serial } = offer;
   const [kernel, initrd, disc] = offer.files;
   if (initrd === undefined) throw new Error('an installer has a kernel and an initrd');
-  const stored = { kernel: join(directory, kernel.digest.hex), initrd: join(directory, initrd.digest.hex) };
+  const stored = {
+    kernel: join(downloadDirectory, kernel.digest.hex),
+    initrd: join(downloadDirectory, initrd.digest.hex),
+  };
   const files = { kernel: await readFile(stored.kernel), initrd: await readFile(stored.initrd), stored };
-  const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched };
+  const facts = { os, release, base, title, source, kernel_url: kernel.url, initrd_url: initrd.url, fetched: digests };
   const mayReplace = createReplacementCheck(tree, os);
   if (offer.isPrebuilt === true) {
     const isBundled = bundle === undefined ? {} : { isBundled: true };
-    const discFile = disc === undefined ? undefined : { hex: disc.digest.hex, path: join(directory, disc.digest.hex) };
-    return await publishFinished(place, files, discFile, { ...facts, serial, ...isBundled }, mayReplace);
+    const discFile =
+      disc === undefined ? undefined : { hex: disc.digest.hex, path: join(downloadDirectory, disc.digest.hex) };
+    return await publishFinished(installerPath, files, discFile, { ...facts, serial, ...isBundled }, mayReplace);
   }
   const request = { tree, arch, release, workDir, packages, onProgress, signal, mayReplace };
   return await publishInstaller(request, {

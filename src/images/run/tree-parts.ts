@@ -118,7 +118,7 @@ export const listTreeParts = (tree: string): readonly TreePart[] =>
 /** Where a boot loader, an installer or an environment is published. */
 export interface PartLocation {
   readonly kind: TreePart['kind'] | 'environment';
-  /** Of a boot loader: its type. */
+  /** The release, or the type of a boot loader. */
   readonly release: string;
   readonly architecture: string;
   /** Relative to the tree. */

@@ -67,9 +67,9 @@ export function decodeSources(text: string, decodeSelections: DecodeSelections):
       report(`sources[${index}].name`, 'racks name the copies of images of their region so: choose another name');
     names.add(name);
   }
-  const { findLine: lineOf = () => undefined } = file;
-  if (problems.length > 0) return { ok: false, problems, findLine: lineOf };
-  return { ok: true, sources, releases, selections, findLine: lineOf };
+  const { findLine = () => undefined } = file;
+  if (problems.length > 0) return { ok: false, problems, findLine: findLine };
+  return { ok: true, sources, releases, selections, findLine: findLine };
 }
 
 /** Reports a problem of the file. @param path of the key, such as `sources[0].name` */
@@ -90,19 +90,16 @@ function readFile(text: string, report: Report): WrittenFile {
   }
   const parsed = parseYaml(text, report);
   if (parsed === undefined) return {};
-  const { value, findLine: lineOf } = parsed;
+  const { value, findLine } = parsed;
   const { sources, releases, selections, ...others } = isFields(value) ? value : {};
   for (const key of Object.keys(others)) report(cleanText(key), 'is not a key of this file; remove it');
-  return { sources, releases, selections, findLine: lineOf };
+  return { sources, releases, selections, findLine: findLine };
 }
 
 /** Lists the values under `sources`. A file with releases or selections may omit them. */
-function listSources(
-  { sources, releases, selections, findLine: lineOf }: WrittenFile,
-  report: Report,
-): readonly unknown[] {
+function listSources({ sources, releases, selections, findLine }: WrittenFile, report: Report): readonly unknown[] {
   const hasOthers = releases !== undefined || selections !== undefined;
-  if (lineOf === undefined || (sources === undefined && hasOthers)) return [];
+  if (findLine === undefined || (sources === undefined && hasOthers)) return [];
   if (!Array.isArray(sources)) report('sources', 'expected a list of sources');
   else if (sources.length > SOURCES_MAX) report('sources', `expected at most ${SOURCES_MAX} sources`);
   else return sources;

@@ -88,11 +88,12 @@ async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceD
   const bytesMax = LIST_BYTES_MAX + SIGNATURE_BYTES_MAX;
   const { content, signedMs } = await documents.read({ url, signatureUrl, keys, bytesMax });
   await documents.refuseOlder(url, signedMs);
-  const { sums, unreadableLines: unread } = documents.unwrap(url, decodeChecksumList(content));
+  const { sums, unreadableLines } = documents.unwrap(url, decodeChecksumList(content));
   const file = chooseListedFile(sums, plan.file);
   const checksum = file === undefined ? undefined : findChecksum(sums, file, source.isListOfOne);
   if (file === undefined || checksum === undefined) {
-    const unreadableHint = unread.length === 0 ? '' : `; it has lines that are no checksums: ${unread.join('; ')}`;
+    const unreadableHint =
+      unreadableLines.length === 0 ? '' : `; it has lines that are no checksums: ${unreadableLines.join('; ')}`;
     throw documents.failure(
       `${url} does not name ${plan.file}: the site may have changed; correct \`file\`${unreadableHint}`,
     );

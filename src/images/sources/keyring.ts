@@ -174,10 +174,10 @@ export function findCandidate(keys: SigningKeys, id: KeyID): SigningCandidate | 
 }
 
 /** Finds an algorithm that is no longer accepted. Undefined if there is none. */
-export function findWeakness({ key, signingKey: part }: SigningCandidate, hash: number | null): string | undefined {
+export function findWeakness({ key, signingKey }: SigningCandidate, hash: number | null): string | undefined {
   const weakHash = WEAK_HASHES.get(hash ?? 0);
   if (weakHash !== undefined) return weakHash;
-  for (const { algorithm, bits } of [part.getAlgorithmInfo(), key.getAlgorithmInfo()]) {
+  for (const { algorithm, bits } of [signingKey.getAlgorithmInfo(), key.getAlgorithmInfo()]) {
     if (WEAK_KEYS.has(algorithm)) return algorithm === 'dsa' ? 'DSA' : algorithm;
     if (algorithm.startsWith('rsa') && (bits ?? 0) < RSA_BITS_MIN) return `RSA with ${counted(bits ?? 0, 'bit')}`;
   }
@@ -186,7 +186,7 @@ export function findWeakness({ key, signingKey: part }: SigningCandidate, hash: 
 
 /** Finds why a key may not sign at a given time. Undefined if it may. */
 export async function judgeKey(
-  { key, signingKey: part }: SigningCandidate,
+  { key, signingKey }: SigningCandidate,
   id: KeyID,
   now: Date,
   config: Config,
@@ -197,8 +197,8 @@ export async function judgeKey(
   );
   if (isAllowed) return undefined;
   if (await key.isRevoked(undefined, undefined, now)) return 'revoked-key';
-  if (key.getCreationTime() > now || part.getCreationTime() > now) return 'future-key';
-  const expiryTimes = [await key.getExpirationTime(), part === key ? null : await part.getExpirationTime()];
+  if (key.getCreationTime() > now || signingKey.getCreationTime() > now) return 'future-key';
+  const expiryTimes = [await key.getExpirationTime(), signingKey === key ? null : await signingKey.getExpirationTime()];
   return expiryTimes.some((end) => end !== null && end <= now) ? 'expired-key' : 'unfit-key';
 }
 

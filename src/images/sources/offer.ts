@@ -144,13 +144,13 @@ export const EVERYTHING: Selection = { os: ANY, release: ANY, arches: [ANY], sub
 export const listQueryConditions = ({
   subarchitecture,
   selections = [EVERYTHING],
-  isAccepted: isWanted,
+  isAccepted,
 }: OfferQuery): readonly ((names: OfferNames) => boolean)[] =>
   selections.map(
     (selection) => (names) =>
       matchesSelection(selection, names) &&
       (subarchitecture === undefined || hasSubarchitecture(names, subarchitecture)) &&
-      isWanted?.(names) !== false,
+      isAccepted?.(names) !== false,
   );
 
 /** The offers of a source, and the reasons why others are missing. */

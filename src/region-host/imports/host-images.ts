@@ -1,14 +1,15 @@
-// The images of this host, for the other processes of the region: reports them, and removes those
-// that a person deleted at another process.
+// Reports the images of this host to the other processes of the region, and removes images that a
+// person deleted at another process.
 //
-//   every LOOK_MS ─► remove condemned images ─► have the images changed, or was the last report REPORT_MS ago? ─► report
+//   every CHECK_MS ─► remove condemned images ─► have the images changed, or was the last report REPORT_MS ago? ─► report
 //   every SWEEP_MS ─► remove older images and unneeded bytes
 //
-// 1. Loaded only if several processes have one store.
-// 2. While the store or the directory cannot be read, nothing is lost: a later look continues, and
-//    the host no longer counts as present.
-// 3. A place is known by the host's name and an id next to its images: names may be equal, and a
-//    directory a copy of another host's.
+// 1. This file is loaded only if several processes use one store.
+// 2. While the store or the directory cannot be read, nothing is lost. A later check continues, and
+//    the host meanwhile does not count as present.
+// 3. The location of images is identified by the host's name and by an id next to the images.
+//    Either alone is not enough: two hosts may have the same name, and a directory may be a copy of
+//    another host's.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -27,7 +28,7 @@ import {
   type StoredImage,
 } from '../../images/store/image-store.ts';
 import { publishFile } from '../../images/store/publication.ts';
-import { resourceName } from '../../region/images/region-source.ts';
+import { formatResourceName } from '../../region/images/region-source.ts';
 import type { ListedImage } from '../../region/life/deployment.ts';
 import {
   type CondemnedImage,
@@ -38,31 +39,31 @@ import {
 import type { Region } from '../../region/region.ts';
 import type { ImageThread } from './image-thread.ts';
 import { NAME_MAX } from './import-control.ts';
-import { noteDeletion } from './import-events.ts';
-import { deletionReason, FailureReports } from './import-failure.ts';
-import { removal, removeNamed } from './removal.ts';
+import { recordDeletionOutcome } from './import-events.ts';
+import { buildDeletionReason, FailureReports } from './import-failure.ts';
+import { buildRemovalDeps, removeNamed } from './removal.ts';
 
 const CHECK_MS = 2000;
 /**
- * How often an unchanged list is reported, and how long a failed removal waits, in milliseconds:
- * well within PRESENT_MS.
+ * How often an unchanged list is reported, and how long a failed removal waits, in milliseconds. It
+ * is well within PRESENT_MS.
  */
 const REPORT_MS = 60_000;
 /**
- * How often older images are removed, in milliseconds: a removal keeps bytes that a machine may be
- * reading for an hour.
+ * How often older images are removed, in milliseconds. A removal keeps bytes that a machine may be
+ * reading for an hour, and the next one deletes them.
  */
 const SWEEP_MS = 3_600_000;
-/** The file with the id of a place, in the directory of its images. */
+/** The file with the id of a location, in the directory of its images. */
 const ID_FILE = '.place';
 
 interface HostImagesDeps {
   readonly region: Region;
   readonly store: HostImageStore;
   readonly clock: Clock;
-  /** The thread that changes them. */
+  /** The thread that changes the images. */
   readonly images: Pick<ImageThread, 'do'>;
-  /** The directory above the images of this host; undefined if it keeps none. */
+  /** The directory above the images of this host. Undefined if this host keeps none. */
   readonly tree: () => string | undefined;
   /** Called once for each failure of the file system, with its text. */
   readonly onProblem: (reason: string) => void;
@@ -70,23 +71,23 @@ interface HostImagesDeps {
 
 export class HostImages {
   readonly #deps: HostImagesDeps;
-  /** By which the other processes know the images of this host. */
-  readonly place: string;
+  /** The id by which the other processes know the images of this host. */
+  readonly locationId: string;
   readonly #failures: FailureReports;
   #timer: Timer | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #pendingCheck: Promise<void> = Promise.resolve();
   #isClosed = false;
   /** The state of the directory that the last report describes. */
-  #mark = '';
-  #reportAt: Instant | undefined;
-  /** When the next removal may be tried; undefined: at any time. */
-  #removeAt: Instant | undefined;
-  #sweepAt: Instant | undefined;
+  #reportedState = '';
+  #nextReport: Instant | undefined;
+  /** The time from which the next removal may be tried. Undefined if at any time. */
+  #nextRemoval: Instant | undefined;
+  #nextSweep: Instant | undefined;
 
   private constructor(deps: HostImagesDeps, place: string) {
     this.#deps = deps;
     this.#failures = new FailureReports(deps.onProblem);
-    this.place = place;
+    this.locationId = place;
   }
 
   static async open(deps: HostImagesDeps): Promise<HostImages> {
@@ -95,40 +96,41 @@ export class HostImages {
   }
 
   begin(): void {
-    void this.look().finally(() => {
+    void this.check().finally(() => {
       if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(CHECK_MS, () => this.begin());
     });
   }
 
-  /** Looks now; resolves when the images are reported, or cannot be. */
-  look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look());
-    return this.#looking;
+  /** Checks the images now. Resolves when they are reported, or cannot be reported. */
+  check(): Promise<void> {
+    this.#pendingCheck = this.#pendingCheck.then(() => this.#checkOnce());
+    return this.#pendingCheck;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    await this.#looking;
+    await this.#pendingCheck;
   }
 
   /**
-   * The images of the stores of all hosts, each with its hosts. Those of this host are its present
-   * ones. Of images with one name and different bytes, the last is the one that all processes
-   * choose.
+   * Lists the images in the stores of all hosts, each with its hosts. The images of this host are
+   * read now. Of images with the same name and different bytes, the last in the list is the one
+   * that all processes choose.
    * @throws RackError `store-unavailable`, `tree-unreadable`
    */
   async list(): Promise<readonly ListedImage[]> {
     const places = await this.#deps.store.list();
     const tree = this.#deps.tree();
-    const isCondemned = condemnedAmong(places.find(({ place }) => place === this.place)?.condemned ?? []);
-    const own = tree === undefined ? [] : listHostImages(tree).filter((image) => !isCondemned(condemnedImage(image)));
+    const isOwnCondemned = condemnedAmong(places.find(({ place }) => place === this.locationId)?.condemned ?? []);
+    const ownImages =
+      tree === undefined ? [] : listHostImages(tree).filter((image) => !isOwnCondemned(toCondemnedImage(image)));
     const byKey = new Map<string, { readonly image: HostImage; readonly hosts: Set<string> }>();
-    const others = places.filter(({ place, isPresent }) => isPresent && place !== this.place);
-    const all = [...others, { place: this.place, images: own }].toSorted((place, other) =>
+    const others = places.filter(({ place, isPresent }) => isPresent && place !== this.locationId);
+    const allLocations = [...others, { place: this.locationId, images: ownImages }].toSorted((place, other) =>
       place.place < other.place ? -1 : 1,
     );
-    for (const { place, images } of all) {
+    for (const { place, images } of allLocations) {
       const host = place.split(':', 1)[0] ?? '';
       for (const image of images) {
         const key = `${image.sha256} ${formatImageName(image)}`;
@@ -143,104 +145,106 @@ export class HostImages {
   }
 
   /**
-   * The serials of the images of a name at all hosts, even at those that are down. @throws
+   * Lists the serials of the images of a name at all hosts, even at hosts that are down. @throws
    * RackError `store-unavailable`
    */
-  async serialsOf(name: string): Promise<readonly string[]> {
+  async listSerials(name: string): Promise<readonly string[]> {
     const places = await this.#deps.store.list();
     return places.flatMap(({ images }) =>
-      images.filter((image) => resourceName(image) === name).map(({ serial }) => serial),
+      images.filter((image) => formatResourceName(image) === name).map(({ serial }) => serial),
     );
   }
 
-  async #look(): Promise<void> {
+  async #checkOnce(): Promise<void> {
     const tree = this.#deps.tree();
     if (this.#isClosed || tree === undefined) return;
     try {
       const removed = await this.#removeCondemned(tree);
       const { clock, store } = this.#deps;
-      if (this.#sweepAt === undefined || clock.now() >= this.#sweepAt) {
-        this.#sweepAt = later(clock.now(), SWEEP_MS);
-        await this.#removeOlder(tree);
+      if (this.#nextSweep === undefined || clock.now() >= this.#nextSweep) {
+        this.#nextSweep = later(clock.now(), SWEEP_MS);
+        await this.#removeOlderImages(tree);
       }
-      const mark = readTreeMark(tree);
-      const isDue = this.#reportAt === undefined || clock.now() >= this.#reportAt;
-      if (removed.length === 0 && mark === this.#mark && !isDue) return;
-      await store.report(this.place, listHostImages(tree), removed);
-      this.#mark = mark;
-      this.#reportAt = later(clock.now(), REPORT_MS);
-      this.#failures.end();
+      const treeState = readTreeState(tree);
+      const isDue = this.#nextReport === undefined || clock.now() >= this.#nextReport;
+      if (removed.length === 0 && treeState === this.#reportedState && !isDue) return;
+      await store.report(this.locationId, listHostImages(tree), removed);
+      this.#reportedState = treeState;
+      this.#nextReport = later(clock.now(), REPORT_MS);
+      this.#failures.clear();
     } catch (error) {
-      this.#failures.note(error);
+      this.#failures.report(error);
     }
   }
 
-  /** @returns the condemned images that are gone */
+  /** Removes condemned images. @returns the condemned images that no longer exist */
   async #removeCondemned(tree: string): Promise<readonly CondemnedImage[]> {
     const { region, store, clock, images } = this.#deps;
-    const condemned = await store.condemned(this.place);
-    if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
-    this.#removeAt = undefined;
-    const present = [...readImages(tree).images.map(reported), ...partsIn(tree, () => true)].map(condemnedImage);
+    const condemned = await store.condemned(this.locationId);
+    if (condemned.length === 0 || (this.#nextRemoval !== undefined && clock.now() < this.#nextRemoval)) return [];
+    this.#nextRemoval = undefined;
+    const presentImages = [...readImages(tree).images.map(toHostImage), ...listParts(tree, () => true)].map(
+      toCondemnedImage,
+    );
     const removed: CondemnedImage[] = [];
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
       const shortName = name.slice(0, NAME_MAX);
       try {
-        if (present.some(condemnedAmong([image]))) await removeNamed({ region, tree, images }, name);
+        if (presentImages.some(condemnedAmong([image]))) await removeNamed({ region, tree, images }, name);
         removed.push(image);
-        await noteDeletion(region.store, shortName, undefined);
+        await recordDeletionOutcome(region.store, shortName, undefined);
       } catch (error) {
-        this.#removeAt = later(clock.now(), REPORT_MS);
-        await noteDeletion(region.store, shortName, deletionReason(error));
+        this.#nextRemoval = later(clock.now(), REPORT_MS);
+        await recordDeletionOutcome(region.store, shortName, buildDeletionReason(error));
       }
     }
     return removed;
   }
 
   /**
-   * Removes the older imported images of this host, but for the one that a source offers: the next
-   * import would fetch it again.
+   * Removes the older imported images of this host, except one that a source offers, because the
+   * next import would fetch it again.
    */
-  async #removeOlder(tree: string): Promise<void> {
+  async #removeOlderImages(tree: string): Promise<void> {
     const { region, store, images } = this.#deps;
-    const elsewhere = async (): Promise<readonly ImageName[]> =>
+    const listElsewhere = async (): Promise<readonly ImageName[]> =>
       (await store.list())
-        .filter(({ place, isPresent }) => isPresent && place !== this.place)
+        .filter(({ place, isPresent }) => isPresent && place !== this.locationId)
         .flatMap(({ images }) => images.filter(({ origin }) => origin !== undefined));
     const resources = await region.store.boot.listResources();
-    const offered = new Set(resources.map(({ name, progress }) => `${name}/${progress?.serial ?? ''}`));
-    const options = removal({ region, tree, images });
-    await removeAllOlder(options, elsewhere, (image) => offered.has(formatImageName(image)));
+    const offeredNames = new Set(resources.map(({ name, progress }) => `${name}/${progress?.serial ?? ''}`));
+    const options = buildRemovalDeps({ region, tree, images });
+    await removeAllOlder(options, listElsewhere, (image) => offeredNames.has(formatImageName(image)));
     await options.sweep([]);
   }
 }
 
-const condemnedImage = ({ serial, sha256, filesSha256, ...image }: HostImage): CondemnedImage => ({
-  resource: resourceName(image),
+const toCondemnedImage = ({ serial, sha256, filesSha256, ...image }: HostImage): CondemnedImage => ({
+  resource: formatResourceName(image),
   serial,
   sha256,
   ...(filesSha256 === undefined ? {} : { filesSha256 }),
 });
 
-/** The images, boot loaders and installers of a tree. */
+/** Lists the images, boot loaders and installers of a tree. */
 const listHostImages = (tree: string): readonly HostImage[] => [
   ...readImages(tree)
     .images.filter((image) => hasBlob(tree, image))
-    .map(reported),
-  ...partsIn(tree, (part) => hasAllFiles(tree, part)),
+    .map(toHostImage),
+  ...listParts(tree, (part) => hasAllFiles(tree, part)),
 ];
 
-const partsIn = (tree: string, isListed: (part: TreePart) => boolean): readonly HostImage[] =>
+const listParts = (tree: string, isListed: (part: TreePart) => boolean): readonly HostImage[] =>
   listTreeParts(tree)
     .filter(isListed)
     .map(({ directory: _, files: _all, system, ...part }) => ({
       ...part,
       system: { rootName: system.rootName, files: [...system.files] },
-      ...filesDigest(system.files),
+      ...digestFiles(system.files),
     }));
 
-function reported(stored: StoredImage): HostImage {
+function toHostImage(stored: StoredImage): HostImage {
   const { origin, signs, ...image } = stored;
   const { os, release, architecture, subarchitecture, label, serial, title, bytes, diskBytes, sha256, system } = image;
   const names = { os, release, architecture, subarchitecture, label, serial };
@@ -248,28 +252,31 @@ function reported(stored: StoredImage): HostImage {
     system === undefined
       ? {}
       : { system: { subarch: system.subarch, rootName: system.rootName, files: [...system.files] } };
-  const facts = {
+  const hostImage = {
     ...names,
     title,
     bytes,
     diskBytes,
     sha256,
     ...files,
-    ...filesDigest(stored.system?.files),
+    ...digestFiles(stored.system?.files),
     ...(signs === undefined ? {} : { signs }),
   };
-  return origin === undefined ? facts : { ...facts, origin: { source: origin.source } };
+  return origin === undefined ? hostImage : { ...hostImage, origin: { source: origin.source } };
 }
 
-/** Two systems may have the same root, and start it with different kernels. */
-function filesDigest(files: readonly object[] | undefined): Pick<HostImage, 'filesSha256'> {
+/**
+ * Computes a digest of the files of a system, because two systems may have the same root and
+ * different kernels.
+ */
+function digestFiles(files: readonly object[] | undefined): Pick<HostImage, 'filesSha256'> {
   if (files === undefined) return {};
   const hash = createHash('sha256').update(JSON.stringify(files));
   return { filesSha256: hash.digest('hex') };
 }
 
-/** Changes with each image, boot loader or installer that is added or removed. */
-function readTreeMark(tree: string): string {
+/** Reads a text that changes with each image, boot loader or installer that is added or removed. */
+function readTreeState(tree: string): string {
   try {
     return `${tree} ${statSync(manifestDirectory(tree)).mtimeMs} ${formatPartsVersion(tree)}`;
   } catch {
@@ -278,24 +285,24 @@ function readTreeMark(tree: string): string {
 }
 
 /**
- * The id of a place, made at its first use. If it cannot be stored, the place has another one after
- * the next start.
+ * Returns the id of a location, which is made at its first use. If it cannot be stored, the
+ * location has another id after the next start.
  */
 async function ensureTreeId(tree: string): Promise<string> {
   const path = join(tree, 'images', ID_FILE);
-  const made = newUuid();
+  const newId = newUuid();
   try {
-    const stored = storedId(path);
+    const stored = readStoredId(path);
     if (stored !== undefined) return stored;
-    await publishFile(path, Buffer.from(`${made}\n`, 'latin1'));
+    await publishFile(path, Buffer.from(`${newId}\n`, 'latin1'));
   } catch (error) {
     assertOutside(error);
   }
-  return made;
+  return newId;
 }
 
-/** `undefined`: none is stored there. @throws the system's error */
-function storedId(path: string): string | undefined {
+/** Reads the stored id. Undefined if there is none. @throws the system's error */
+function readStoredId(path: string): string | undefined {
   try {
     const stored = readFileSync(path, 'utf8').trim();
     return UUID_PATTERN.test(stored) ? stored : undefined;

@@ -1,8 +1,8 @@
-// The thread that does the works of the image engine: started when it is first needed, and ended
-// when it rests.
+// The thread that does the works of the image engine. It is started when it is first needed, and
+// ended when it is idle.
 //
-// 1. A thread with a work that does not stop within STOP_MS, because its disk or a program hangs,
-//    is ended, and given up EXIT_MS later.
+// 1. If a work does not stop within STOP_MS, because a disk or a program hangs, its thread is
+//    terminated. If the thread does not end within EXIT_MS, it is abandoned.
 
 import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
@@ -13,7 +13,7 @@ import { threadFile } from '../../ground/thread-file.ts';
 import { type AnswerLine, buildRefusedError, type EngineEndpoint, engineSocket } from '../../images/engine/protocol.ts';
 import type { Report } from '../../images/engine/reports.ts';
 import type { WorkInput, WorkName, WorkResult } from '../../images/engine/works.ts';
-import type { FromImageThread, RunEnd, RunOrder, RunReport, Tell, ToImageThread } from './message.ts';
+import type { FromImageThread, RunCommand, RunEnd, RunOrder, RunReport, ToImageThread } from './message.ts';
 
 /**
  * The memory of the thread's JavaScript, in MB. The largest document of products has 32 MB, and
@@ -21,14 +21,14 @@ import type { FromImageThread, RunEnd, RunOrder, RunReport, Tell, ToImageThread 
  */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 };
 /**
- * How long a thread without work stays, in milliseconds: works often follow one another, and the
- * socket for commands stays open with it.
+ * How long a thread without work stays, in milliseconds. Works often follow one another, and the
+ * socket for commands stays open as long as the thread.
  */
-const REST_MS = 10_000;
+const IDLE_MS = 10_000;
 
 /** How long a work may take to stop, in milliseconds. */
 const STOP_MS = 20_000;
-/** How long a thread may take to end, in milliseconds: one that waits for a dead disk does not end. */
+/** How long a thread may take to end, in milliseconds. A thread that waits for a dead disk does not end. */
 const EXIT_MS = 5000;
 
 interface WorkOptions<Reported> {
@@ -37,21 +37,30 @@ interface WorkOptions<Reported> {
   readonly onReport?: ((report: Reported) => void) | undefined;
 }
 
-interface BegunWork<Result> {
-  /** Rejects as the work, or with a ThreadEnded. */
+interface StartedWork<Result> {
+  /** Resolves with the result. Rejects as the work, or with an {@link ImageThreadEnded}. */
   readonly done: Promise<Result>;
-  /** @param until the thread is ended if this does not settle within STOP_MS */
-  readonly tell: (tell: Tell, until?: Promise<unknown>) => void;
+  /**
+   * Sends a command to the work. @param until if this does not settle within STOP_MS, the thread is
+   * terminated
+   */
+  readonly sendCommand: (tell: RunCommand, until?: Promise<unknown>) => void;
 }
 
-/** The thread ended before the work. Its cause is the error that ended it; undefined: unknown. */
-export class ThreadEnded extends RackError {
-  /** `closed`: its owner ended it; `overdue`: a work did not stop; `broken`: it ended unexpectedly. */
-  readonly how: 'closed' | 'overdue' | 'broken';
+/**
+ * Thrown if the thread ended before the work. Its cause is the error that ended the thread.
+ * Undefined if unknown.
+ */
+export class ImageThreadEnded extends RackError {
+  /**
+   * `closed` if the owner ended the thread; `overdue` if a work did not stop; `broken` if the
+   * thread ended unexpectedly.
+   */
+  readonly endKind: 'closed' | 'overdue' | 'broken';
 
-  constructor(how: ThreadEnded['how'], why: string, cause?: unknown) {
+  constructor(how: ImageThreadEnded['endKind'], why: string, cause?: unknown) {
     super('cancelled', `the thread of images: ${why}`, { cause });
-    this.how = how;
+    this.endKind = how;
   }
 }
 
@@ -59,12 +68,12 @@ export class ImageThread {
   readonly #file: URL | undefined;
   readonly #clock: Clock;
   #worker: Worker | undefined;
-  /** True while commands have works done. */
+  /** True while works of commands are under way. */
   #isBusy = false;
   /** The works under way, by their numbers. */
   readonly #works = new Map<number, EventEmitter>();
-  #next = 1;
-  #resting: Timer | undefined;
+  #nextId = 1;
+  #idleTimer: Timer | undefined;
 
   /** @param file another thread, for tests */
   constructor(file?: URL, clock: Clock = systemClock) {
@@ -72,32 +81,33 @@ export class ImageThread {
     this.#clock = clock;
   }
 
-  /** Has a work done. @throws RackError as the work; `cancelled` if its thread ended */
+  /** Does a work in the thread. @throws RackError as the work; `cancelled` if its thread ended */
   do<N extends WorkName>(
     name: N,
     tree: string,
     input: WorkInput<N>,
     options: WorkOptions<Report> = {},
   ): Promise<WorkResult<N>> {
-    return this.#begin<WorkResult<N>, Report>((id) => ({ kind: 'work', id, name, tree, options: input }), options).done;
+    return this.#beginWork<WorkResult<N>, Report>((id) => ({ kind: 'work', id, name, tree, options: input }), options)
+      .done;
   }
 
-  run(order: RunOrder, options: WorkOptions<RunReport>): BegunWork<RunEnd> {
-    return this.#begin((id) => ({ kind: 'run', id, order }), options);
+  run(order: RunOrder, options: WorkOptions<RunReport>): StartedWork<RunEnd> {
+    return this.#beginWork((id) => ({ kind: 'run', id, order }), options);
   }
 
-  #begin<Result, Reported>(
-    messageFor: (id: number) => ToImageThread,
+  #beginWork<Result, Reported>(
+    buildMessage: (id: number) => ToImageThread,
     { signal, onReport = () => undefined }: WorkOptions<Reported>,
-  ): BegunWork<Result> {
-    const id = this.#next;
-    this.#next += 1;
+  ): StartedWork<Result> {
+    const id = this.#nextId;
+    this.#nextId += 1;
     const work = new EventEmitter().on('report', onReport);
     this.#works.set(id, work);
-    this.#tell(messageFor(id));
-    const tell: BegunWork<Result>['tell'] = (told, until) => {
-      this.#worker?.postMessage({ kind: 'tell', id, tell: told } satisfies ToImageThread);
-      if (until !== undefined) this.#expect(until);
+    this.#send(buildMessage(id));
+    const tell: StartedWork<Result>['sendCommand'] = (command, until) => {
+      this.#worker?.postMessage({ kind: 'tell', id, tell: command } satisfies ToImageThread);
+      if (until !== undefined) this.#requireEnd(until);
     };
     const done = once(work, 'done').then(([result]): Result => result);
     const stop = (): void => tell('stop', done);
@@ -105,41 +115,41 @@ export class ImageThread {
     if (signal?.aborted === true) stop();
     const end = (): void => {
       signal?.removeEventListener('abort', stop);
-      this.rest();
+      this.endWhenIdle();
     };
-    return { done: done.finally(end), tell };
+    return { done: done.finally(end), sendCommand: tell };
   }
 
-  /** Ends the thread if this does not settle soon. */
-  #expect(end: Promise<unknown>): void {
+  /** Terminates the thread if `ending` does not settle within STOP_MS. */
+  #requireEnd(ending: Promise<unknown>): void {
     const worker = this.#worker;
     if (worker === undefined) return;
-    const overdue = this.#clock.schedule(STOP_MS, () => {
+    const overdueTimer = this.#clock.schedule(STOP_MS, () => {
       if (worker !== this.#worker) return;
       const why = `an import did not stop within ${STOP_MS / 1000} s`;
-      const refuse = this.#forget(new ThreadEnded('overdue', why, new Error(why)));
-      // Until it has ended, it may write.
+      const refuse = this.#discardWorker(new ImageThreadEnded('overdue', why, new Error(why)));
+      // The works are refused only after the thread has ended, because until then it may write.
       this.#clock.schedule(EXIT_MS, refuse);
       void worker.terminate().then(refuse);
     });
-    const isOver = (): void => overdue.cancel();
-    end.then(isOver, isOver);
+    const cancelTimer = (): void => overdueTimer.cancel();
+    ending.then(cancelTimer, cancelTimer);
   }
 
   /**
-   * Opens the socket for commands, which stays open as long as the thread. @throws RackError
+   * Opens the socket for commands. It stays open as long as the thread. @throws RackError
    * `socket-refused`; `cancelled` if the thread ended
    */
   async open(stateDir: string, tree: string): Promise<EngineEndpoint> {
     const socket = engineSocket(stateDir);
-    await this.#begin((id) => ({ kind: 'open', id, path: socket }), {}).done;
+    await this.#beginWork((id) => ({ kind: 'open', id, path: socket }), {}).done;
     return { socket, tree: resolve(tree) };
   }
 
-  /** Ends the thread soon, unless something needs it. */
-  rest(): void {
-    this.#resting?.cancel();
-    this.#resting = this.#clock.schedule(REST_MS, () => {
+  /** Ends the thread after IDLE_MS, unless it has work by then. */
+  endWhenIdle(): void {
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.#clock.schedule(IDLE_MS, () => {
       if (this.#works.size === 0 && !this.#isBusy) void this.end();
     });
   }
@@ -147,11 +157,11 @@ export class ImageThread {
   /** Ends the thread at once. */
   async end(): Promise<void> {
     const worker = this.#worker;
-    this.#forget(new ThreadEnded('closed', 'it was ended'))();
+    this.#discardWorker(new ImageThreadEnded('closed', 'it was ended'))();
     await worker?.terminate();
   }
 
-  #tell(message: ToImageThread): void {
+  #send(message: ToImageThread): void {
     this.#worker ??= this.#start();
     this.#worker.postMessage(message);
   }
@@ -161,28 +171,30 @@ export class ImageThread {
     const worker = new Worker(this.#file ?? threadFile('images'), options);
     let failure: unknown;
     worker.on('message', (message: FromImageThread) => {
-      if (worker === this.#worker) this.#hear(message);
+      if (worker === this.#worker) this.#receive(message);
     });
     worker.on('error', (error) => {
       failure = error;
     });
     worker.once('exit', () => {
       if (worker !== this.#worker) return;
-      this.#forget(new ThreadEnded('broken', failure === undefined ? 'it ended' : errorText(failure), failure))();
+      this.#discardWorker(
+        new ImageThreadEnded('broken', failure === undefined ? 'it ended' : errorText(failure), failure),
+      )();
     });
     return worker;
   }
 
-  #hear(message: FromImageThread): void {
-    if ('line' in message) this.#tellOf(message.id, message.line);
+  #receive(message: FromImageThread): void {
+    if ('line' in message) this.#deliver(message.id, message.line);
     else {
       this.#isBusy = message.isBusy;
-      this.rest();
+      this.endWhenIdle();
     }
   }
 
-  /** @returns refuses the works that were under way */
-  #forget(ended: ThreadEnded): () => void {
+  /** Forgets the worker. @returns a function that refuses the works that were under way */
+  #discardWorker(ended: ImageThreadEnded): () => void {
     this.#worker = undefined;
     this.#isBusy = false;
     const works = [...this.#works.values()];
@@ -192,9 +204,10 @@ export class ImageThread {
     };
   }
 
-  #tellOf(id: number, line: AnswerLine | RunReport): void {
+  #deliver(id: number, line: AnswerLine | RunReport): void {
     const work = this.#works.get(id);
-    // At once: a thread that ends by itself may tell of both in one turn.
+    // Deleted at once, because the end of the work and the end of the thread may be reported in the
+    // same turn.
     if ('done' in line || 'refused' in line) this.#works.delete(id);
     if ('done' in line) work?.emit('done', line.done);
     else if ('refused' in line) work?.emit('error', buildRefusedError(line));

@@ -4,7 +4,7 @@ import type { AnswerLine } from '../../images/engine/protocol.ts';
 import type { WorkInput, WorkName } from '../../images/engine/works.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
-import type { OwnBug } from './import-failure.ts';
+import type { ReportedBug } from './import-failure.ts';
 import type { SelectedSource, Skipped } from './plan.ts';
 
 /** The input of one run. */
@@ -12,21 +12,21 @@ export interface RunOrder {
   readonly tree: string;
   /** The directory for packages and unpacked files of installers. */
   readonly workDir: string;
-  /** The mirrors of packages that the configuration names; others are those of this host. */
+  /** The mirrors of packages that the configuration names. For others, the mirrors of this host are used. */
   readonly configured: ConfiguredMirrors;
   readonly sources: readonly SelectedSource[];
-  /** The names of the images to import; empty: all that are selected. */
+  /** The names of the images to import. Empty for all that are selected. */
   readonly images: readonly string[];
-  /** The limit of all downloads together; undefined: no limit. */
+  /** The limit of all downloads together. Undefined for no limit. */
   readonly bytesPerSecondMax: number | undefined;
-  /** The proxy of the site; empty: none. The environment of the process takes precedence. */
+  /** The proxy of the site. Empty if there is none. The environment of the process takes precedence. */
   readonly httpProxy: string;
 }
 
-/** What a run under way is told; any other work only to stop. */
-export type Tell =
+/** A command to a run under way. Other works understand only `stop`. */
+export type RunCommand =
   | 'stop'
-  /** The sources are asked again, and what is new is imported. */
+  /** Asks the sources again, and imports new offers. */
   | { readonly again: RunOrder }
   | { readonly drop: string }
   | { readonly limit: number | undefined };
@@ -42,36 +42,39 @@ export type ToImageThread =
       readonly tree: string;
       readonly options: WorkInput<WorkName>;
     }
-  /** Begins a run: a work, too. */
+  /** Begins a run, which also counts as a work. */
   | { readonly kind: 'run'; readonly id: number; readonly order: RunOrder }
-  | { readonly kind: 'tell'; readonly id: number; readonly tell: Tell };
+  | { readonly kind: 'tell'; readonly id: number; readonly tell: RunCommand };
 
-/** The images left out of a run: at most SKIPPED_MAX of them, and the number of further ones. */
+/** The images and sources that a run skipped: at most SKIPPED_MAX of them, and the number of further ones. */
 export interface SkippedList {
   readonly skipped: readonly Skipped[];
   readonly more: number;
 }
 
-/** What a run reports. */
+/** A report of a run. */
 export type RunReport =
-  /** The changes since the last such report. */
+  /** The changes of progress since the last such report. */
   | { readonly items: ReadonlyMap<string, ImportProgress> }
-  /** Imports may still be under way, and sources may not have answered yet, which the list then names. */
+  /**
+   * The skipped images. Imports may still be under way. The list also names sources that have not
+   * answered yet.
+   */
   | { readonly left: SkippedList }
   /** An error of our own ended the import of one image, or the reading of one source. */
-  | { readonly bug: OwnBug }
+  | { readonly bug: ReportedBug }
   /** Nothing writes this image any more. */
   | { readonly dropped: string };
 
 /** The end of a run. */
 export interface RunEnd {
   readonly left: SkippedList;
-  /** How many it has taken; it had ended, or been stopped, before any further one. */
+  /** The number of orders that the run accepted. Further orders came after its end. */
   readonly orders: number;
 }
 
 export type FromImageThread =
-  /** Whether works of commands are under way. */
+  /** True while works of commands are under way. */
   | { readonly isBusy: boolean }
   /** A report of a work, or its end. */
   | { readonly id: number; readonly line: AnswerLine | RunReport };

@@ -1,16 +1,17 @@
 // Chooses the items to import: the images, boot loaders and installers that a selection of their
-// source matches. Each comes from the first source that has it and delivers it, as from MAAS's boot
-// sources.
+// source matches. Each item comes from the first source that has it and delivers it, as with MAAS's
+// boot sources.
 //
 // 1. Every selected item that is not imported, and every selection without an item, is listed with
-//    the reason. Of an unreadable source only the source is listed.
-// 2. The boot tree has one boot loader for a type and architecture: the first label that is
-//    selected and offered counts.
-// 3. It has one installer for a release and architecture. One that is there keeps its place; else
-//    the first source counts. A mirror of packages has the places of its selected releases even if
-//    it cannot be read.
-// 4. A source that has not answered yet delays only what its selections match and later sources
-//    have, for at most AWAITED_MS, and installers of the same place. Both are listed.
+//    the reason. If a source is unreadable, only the source is listed.
+// 2. The boot tree has one boot loader for a type and architecture. If several labels are selected
+//    and offered, the first one counts.
+// 3. The boot tree has one installer for a release and architecture. An existing installer keeps
+//    its directory. Otherwise the first source counts. A mirror of packages claims the directories
+//    of its selected releases even if it cannot be read.
+// 4. A source that has not answered yet delays items of later sources that its selections match,
+//    and installers for the same directory, for at most AWAITED_MS. The source and the delayed
+//    items are listed.
 
 import { getInstallerDirectory } from '../../images/run/tree-parts.ts';
 import {
@@ -28,16 +29,16 @@ import {
 } from '../../images/sources/offer.ts';
 import type { SourceQuestions } from '../../images/sources/questions.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { resourceName } from '../../region/images/region-source.ts';
+import { formatResourceName } from '../../region/images/region-source.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
-import { failureReason } from './import-failure.ts';
+import { buildFailureReason } from './import-failure.ts';
 
 /**
- * After how long a source of a run is late, in milliseconds: then images of later sources do not
- * wait for it any more.
+ * The time after which a source of a run is late, in milliseconds. Images of later sources then no
+ * longer wait for it.
  */
 export const AWAITED_MS = 180_000;
-/** The most items of one run; further ones are skipped. */
+/** The most items of one run. Further ones are skipped. */
 const IMAGES_OF_RUN_MAX = 500;
 
 /** A source and its selections. */
@@ -46,39 +47,39 @@ export interface SelectedSource {
   readonly selections: readonly Selection[];
 }
 
-/** An item or source that is left out, and why. */
+/** An item or source that a run skips, and why. */
 export interface Skipped {
-  /** Empty: the whole run. */
+  /** The name of the item or source. Empty for the whole run. */
   readonly name: string;
   readonly reason: ImportReason;
 }
 
 interface ImportPlan {
-  /** By name, such as `ubuntu/noble/amd64/generic/release`. */
+  /** The offers by the name of the item, such as `ubuntu/noble/amd64/generic/release`. */
   readonly offers: ReadonlyMap<string, Preferred<Offer>>;
   readonly skipped: readonly Skipped[];
 }
 
-const AWAITED: ImportReason = { code: 'awaited', params: { minutes: AWAITED_MS / 60_000 } };
-const UNANSWERED: ImportReason = { code: 'unanswered', params: {} };
+const AWAITED_REASON: ImportReason = { code: 'awaited', params: { minutes: AWAITED_MS / 60_000 } };
+const UNANSWERED_REASON: ImportReason = { code: 'unanswered', params: {} };
 
-const waitReason = ({ source }: SelectedSource): ImportReason => ({
+const buildWaitReason = ({ source }: SelectedSource): ImportReason => ({
   code: 'waits-for-source',
   params: { source: source.name, minutes: AWAITED_MS / 60_000 },
 });
 
 /** The state of the run and of the boot tree. */
 interface PlanFacts {
-  /** By the name of an item that is under way or done: the source that delivers it. */
-  readonly delivered?: ReadonlyMap<string, string> | undefined;
+  /** The source that delivers an item, by the name of an item that is under way or done. */
+  readonly sourceByItem?: ReadonlyMap<string, string> | undefined;
   /** The names of the installers in the boot tree. */
-  readonly installed?: readonly string[] | undefined;
-  /** The names of the only items that the run imports; empty: it imports all. */
-  readonly only?: readonly string[] | undefined;
+  readonly installedNames?: readonly string[] | undefined;
+  /** The names of the items that the run imports. Empty for all. */
+  readonly onlyNames?: readonly string[] | undefined;
 }
 
-/** Why a selection matches nothing of an answer. */
-function missingReason(answer: SourceAnswer, selection: Selection): ImportReason {
+/** Builds the reason why a selection matches nothing of an answer. */
+function buildMissingReason(answer: SourceAnswer, selection: Selection): ImportReason {
   const { os, arches, labels, subarches } = selection;
   const params = {
     source: answer.source,
@@ -92,80 +93,85 @@ function missingReason(answer: SourceAnswer, selection: Selection): ImportReason
 }
 
 /**
+ * Plans a run.
  * @param answers in the order of the sources
- * @param begun the items that are already in the run
+ * @param begunNames the items that are already in the run
  */
 export function planImports(
   answers: SourceQuestions<SelectedSource>['answers'],
-  begun: ReadonlySet<string> = new Set(),
-  { delivered = new Map(), installed = [], only = [] }: PlanFacts = {},
+  begunNames: ReadonlySet<string> = new Set(),
+  { sourceByItem: delivered = new Map(), installedNames: installed = [], onlyNames: only = [] }: PlanFacts = {},
 ): ImportPlan {
   const offers = new Map<string, Preferred<Offer>>();
   const skipped: Skipped[] = [];
   for (const [{ source }, answer] of answers) {
-    const reason = answer === 'late' ? AWAITED : answer === 'open' ? UNANSWERED : undefined;
+    const reason = answer === 'late' ? AWAITED_REASON : answer === 'open' ? UNANSWERED_REASON : undefined;
     if (reason !== undefined) skipped.push({ name: source.name, reason });
   }
-  const awaited: SelectedSource[] = [];
-  const waiting = new Set<string>();
-  /** The names of the items that get a boot loader or an installer, by its directory. */
-  const places = new Map(
-    [...begun, ...installed].flatMap((name) => listPartDirectories(name).map((place) => [place, name])),
+  const awaitedSources: SelectedSource[] = [];
+  const waitingNames = new Set<string>();
+  /** The names of the items that own the directory of a boot loader or an installer, by that directory. */
+  const ownersByDirectory = new Map(
+    [...begunNames, ...installed].flatMap((name) => listPartDirectories(name).map((place) => [place, name])),
   );
-  let free = IMAGES_OF_RUN_MAX - begun.size;
+  let freeItems = IMAGES_OF_RUN_MAX - begunNames.size;
   for (const [{ source, selections }, answer] of answers) {
-    for (const name of claimedBy(source, selections))
-      for (const place of listPartDirectories(name)) if (!places.has(place)) places.set(place, name);
-    if (answer === 'open') awaited.push({ source, selections });
+    for (const name of listClaimedNames(source, selections))
+      for (const place of listPartDirectories(name))
+        if (!ownersByDirectory.has(place)) ownersByDirectory.set(place, name);
+    if (answer === 'open') awaitedSources.push({ source, selections });
     if (answer === 'open' || answer === 'late') continue;
-    skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
+    skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: buildFailureReason(problem) })));
     for (const selection of selections) {
-      const wanted = answer.offers.filter((item) => matchesSelection(selection, item));
-      if (wanted.length === 0 && answer.isUnread !== true)
-        skipped.push({ name: `${selection.os}/${selection.release}`, reason: missingReason(answer, selection) });
-      for (const item of wanted) {
-        const name = resourceName(item);
+      const matching = answer.offers.filter((item) => matchesSelection(selection, item));
+      if (matching.length === 0 && answer.isUnread !== true)
+        skipped.push({ name: `${selection.os}/${selection.release}`, reason: buildMissingReason(answer, selection) });
+      for (const item of matching) {
+        const name = formatResourceName(item);
         const isSimilar = item.kind === 'installer' ? { os: ANY } : {};
-        const earlier = awaited.find((former) =>
-          former.selections.some((chosen) => matchesSelection({ ...chosen, ...isSimilar }, item)),
+        const earlierSource = awaitedSources.find((earlierCandidate) =>
+          earlierCandidate.selections.some((earlierSelection) =>
+            matchesSelection({ ...earlierSelection, ...isSimilar }, item),
+          ),
         );
-        if (earlier !== undefined) {
-          if (!begun.has(name) && !waiting.has(name)) skipped.push({ name, reason: waitReason(earlier) });
-          waiting.add(name);
+        if (earlierSource !== undefined) {
+          if (!begunNames.has(name) && !waitingNames.has(name))
+            skipped.push({ name, reason: buildWaitReason(earlierSource) });
+          waitingNames.add(name);
           continue;
         }
-        const before = offers.get(name);
-        const [place = ''] = item.kind === 'image' ? [] : listPartDirectories(name);
-        const holder = places.get(place) ?? name;
-        if (holder !== name) {
+        const earlierOffers = offers.get(name);
+        const [directory = ''] = item.kind === 'image' ? [] : listPartDirectories(name);
+        const owner = ownersByDirectory.get(directory) ?? name;
+        if (owner !== name) {
           const code = item.kind === 'loader' ? 'place-taken' : 'release-taken';
-          skipped.push({ name, reason: { code, params: { place, holder } } });
-        } else if (before === undefined && (begun.has(name) || free > 0)) {
+          skipped.push({ name, reason: { code, params: { place: directory, holder: owner } } });
+        } else if (earlierOffers === undefined && (begunNames.has(name) || freeItems > 0)) {
           offers.set(name, [item]);
-          if (!begun.has(name)) free -= 1;
-          if (place !== '') places.set(place, name);
-        } else if (before === undefined) {
+          if (!begunNames.has(name)) freeItems -= 1;
+          if (directory !== '') ownersByDirectory.set(directory, name);
+        } else if (earlierOffers === undefined) {
           skipped.push({ name, reason: { code: 'run-full', params: { max: IMAGES_OF_RUN_MAX } } });
-        } else if (before.every(({ source }) => source !== item.source)) {
-          offers.set(name, [...before, item]);
-          const params = { first: before[0].source, source: item.source };
+        } else if (earlierOffers.every(({ source }) => source !== item.source)) {
+          offers.set(name, [...earlierOffers, item]);
+          const params = { first: earlierOffers[0].source, source: item.source };
           const code = delivered.get(name) === params.source ? 'later-source' : 'earlier-source';
           skipped.push({ name, reason: { code, params } });
         }
       }
     }
   }
-  const isMeant = (name: string): boolean => only.length === 0 || only.includes(name);
+  const isIncluded = (name: string): boolean => only.length === 0 || only.includes(name);
   return {
-    offers: new Map([...offers].filter(([name]) => isMeant(name))),
-    // The others wait for nothing.
-    skipped: skipped.filter(({ name, reason }) => reason.code !== 'waits-for-source' || isMeant(name)),
+    offers: new Map([...offers].filter(([name]) => isIncluded(name))),
+    // Items that the run does not import wait for nothing.
+    skipped: skipped.filter(({ name, reason }) => reason.code !== 'waits-for-source' || isIncluded(name)),
   };
 }
 
 /**
- * The directory of the boot loader or the installer with this name, such as
- * `bootloader/uefi/amd64`; empty: it is an image.
+ * Lists the directory of the boot loader or the installer with this name, such as
+ * `bootloader/uefi/amd64`. Empty for an image.
  */
 function listPartDirectories(name: string): readonly string[] {
   const [os = '', release = '', architecture = '', , label] = name.split('/');
@@ -173,8 +179,8 @@ function listPartDirectories(name: string): readonly string[] {
   return label === INSTALLER ? [getInstallerDirectory({ architecture, release })] : [];
 }
 
-/** The names of the installers that a mirror of packages has by its description, if they are selected. */
-const claimedBy = (source: ImageSource, selections: readonly Selection[]): readonly string[] =>
+/** Lists the names of the selected installers that a mirror of packages has according to its description. */
+const listClaimedNames = (source: ImageSource, selections: readonly Selection[]): readonly string[] =>
   source.kind !== 'installer'
     ? []
     : source.releases
@@ -184,13 +190,13 @@ const claimedBy = (source: ImageSource, selections: readonly Selection[]): reado
           ),
         )
         .filter((names) => selections.some((selection) => matchesSelection(selection, names)))
-        .map(resourceName);
+        .map(formatResourceName);
 
 /**
- * Limits the question to the selected releases and architectures: on a site with plain files, each
- * of them costs a document.
+ * Builds the query for a source. It is limited to the selected releases and architectures, because
+ * on a site with plain files each of them costs a document.
  */
-export function buildWish({ selections }: SelectedSource): OfferQuery {
+export function buildQuery({ selections }: SelectedSource): OfferQuery {
   const releases = new Set(selections.map(({ release }) => release));
   const arches = new Set(selections.flatMap((selection) => selection.arches));
   const [release] = releases;

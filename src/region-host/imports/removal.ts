@@ -1,14 +1,14 @@
-// The images, boot loaders and installers of this host, as the region removes them.
+// Removes images, boot loaders and installers of this host for the region.
 //
-// 1. An installer stays while a machine that may load it is being deployed: its files are not kept
-//    after its removal.
+// 1. An installer is not removed while a machine that may load it is being deployed, because its
+//    files would not be kept after the removal.
 
 import { assertOutside, RackError } from '../../ground/errors.ts';
 import { KEPT_VERSIONS, type RemovalDeps, removeOlder, removeUnused } from '../../images/run/older-images.ts';
 import { listTreeParts } from '../../images/run/tree-parts.ts';
 import type { ImageUse } from '../../images/store/image-removal.ts';
 import { formatImageName, type ImageName, readImages } from '../../images/store/image-store.ts';
-import { resourceName } from '../../region/images/region-source.ts';
+import { formatResourceName } from '../../region/images/region-source.ts';
 import type { ImageUse as Use } from '../../region/records/boot-store.ts';
 import type { Region } from '../../region/region.ts';
 import type { ImageThread } from './image-thread.ts';
@@ -20,7 +20,7 @@ interface HostTree {
   readonly images: Pick<ImageThread, 'do'>;
 }
 
-export const removal = ({ region, tree, images }: HostTree): RemovalDeps => ({
+export const buildRemovalDeps = ({ region, tree, images }: HostTree): RemovalDeps => ({
   tree,
   keptVersions: region.config().importKeptVersions ?? KEPT_VERSIONS,
   use: () => readImageUse(region),
@@ -30,28 +30,28 @@ export const removal = ({ region, tree, images }: HostTree): RemovalDeps => ({
 
 /** Removes everything with the name of this resource. @throws as `removeUnused` */
 export const removeResource = (host: HostTree, name: string): Promise<void> =>
-  removeWhere(host, (image) => resourceName(image) === name);
+  removeMatching(host, (image) => formatResourceName(image) === name);
 
 /**
  * Removes the image, boot loader or installer with this full name, if there is one. @throws as
  * `removeUnused`
  */
 export const removeNamed = (host: HostTree, fullName: string): Promise<void> =>
-  removeWhere(host, (image) => formatImageName(image) === fullName);
+  removeMatching(host, (image) => formatImageName(image) === fullName);
 
-async function removeWhere(host: HostTree, isMeant: (image: ImageName) => boolean): Promise<void> {
+async function removeMatching(host: HostTree, isMatch: (image: ImageName) => boolean): Promise<void> {
   const { region, tree, images } = host;
-  await removeUnused(readImages(tree).images.filter(isMeant), removal(host));
-  for (const part of listTreeParts(tree).filter(isMeant)) {
-    const [user] = part.kind === 'installer' ? among(await deploying(region), part) : [];
-    if (user !== undefined) throw new RackError('bad-argument', `${user} is being deployed and may need it`);
+  await removeUnused(readImages(tree).images.filter(isMatch), buildRemovalDeps(host));
+  for (const part of listTreeParts(tree).filter(isMatch)) {
+    const [machineName] = part.kind === 'installer' ? listUsers(await listDeployments(region), part) : [];
+    if (machineName !== undefined)
+      throw new RackError('bad-argument', `${machineName} is being deployed and may need it`);
     await images.do('remove', tree, { parts: [part] });
   }
 }
 
 /**
- * Removes the older images of a name that was imported, and the bytes that earlier removals left
- * for machines.
+ * Removes the older images of an imported name, and the bytes that earlier removals left for machines.
  * @throws as `removeOlder`
  */
 export async function removeOlderImages(
@@ -59,17 +59,17 @@ export async function removeOlderImages(
   { image: name, serial }: { readonly image: string; readonly serial: string },
 ): Promise<void> {
   const image = readImages(host.tree).images.find(
-    (stored) => resourceName(stored) === name && stored.serial === serial,
+    (stored) => formatResourceName(stored) === name && stored.serial === serial,
   );
-  const options = removal(host);
+  const options = buildRemovalDeps(host);
   if (image !== undefined) await removeOlder(image, options);
   await options.sweep([]);
 }
 
-/** The names of the resources of a boot tree; undefined if it cannot be read. */
-export function presentNames(tree: string): ReadonlySet<string> | undefined {
+/** Lists the names of the resources of a boot tree. Undefined if it cannot be read. */
+export function listPresentNames(tree: string): ReadonlySet<string> | undefined {
   try {
-    return new Set([...readImages(tree).images, ...listTreeParts(tree)].map(resourceName));
+    return new Set([...readImages(tree).images, ...listTreeParts(tree)].map(formatResourceName));
   } catch (error) {
     assertOutside(error);
     return undefined;
@@ -77,18 +77,18 @@ export function presentNames(tree: string): ReadonlySet<string> | undefined {
 }
 
 /**
- * The region's store knows every machine that is deployed from this host's boot tree, so the use is
- * always known.
+ * Reads the use of images. The region's store knows every machine that is deployed from this host's
+ * boot tree, so the use is always known.
  */
 async function readImageUse(region: Region): Promise<ImageUse> {
-  const uses = await deploying(region);
-  return { areUsesKnown: true, findUsers: (image) => among(uses, image) };
+  const uses = await listDeployments(region);
+  return { areUsesKnown: true, findUsers: (image) => listUsers(uses, image) };
 }
 
-const deploying = async ({ store }: Region): Promise<readonly Use[]> =>
+const listDeployments = async ({ store }: Region): Promise<readonly Use[]> =>
   (await store.boot.listUses()).filter((use) => use.deploying > 0);
 
-const among = (uses: readonly Use[], { os, release, architecture }: ImageName): readonly string[] =>
+const listUsers = (uses: readonly Use[], { os, release, architecture }: ImageName): readonly string[] =>
   uses
     .filter((use) => use.os === os && use.release === release && use.architecture === architecture)
     .map(({ first }) => first);

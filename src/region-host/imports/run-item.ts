@@ -3,69 +3,69 @@
 import { listDigests, type Offer, type Preferred, sumOfferBytes } from '../../images/sources/offer.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
 
-/** How many images are imported at a time, in total and of one source. */
+/** The number of images that are imported at a time. IMPORTS_OF_SOURCE_MAX is the bound for one source. */
 export const IMPORTS_MAX = 4;
 const IMPORTS_OF_SOURCE_MAX = 2;
 
 /** An import under way. */
-export interface Running {
+export interface RunningImport {
   readonly stop: AbortController;
   /**
-   * One of IMPORTS_MAX; undefined while it waits for another process that has a file locked, for a
-   * busy server, or for its turn. `sender` is the source whose server sends the files; undefined:
-   * none does yet, or it is not one of the offers.
+   * One of the IMPORTS_MAX places. Undefined while the import waits for another process that has a
+   * file locked, for a busy server, or for its turn. `sender` is the source whose server sends the
+   * files. It is undefined if none sends yet, or the server belongs to no offer.
    */
   place: { readonly sender: string | undefined } | undefined;
 }
 
-export interface Item {
+export interface RunItem {
   readonly name: string;
-  /** Each answer of a source may change them. */
+  /** The offers. Each answer of a source may change them. */
   offers: Preferred<Offer>;
   progress: ImportProgress;
-  running: Running | undefined;
-  /** How often it has given up its place. */
-  waits: number;
-  /** True if no source delivered it, so that a further one may. */
+  running: RunningImport | undefined;
+  /** How often the import has given up its place. */
+  waitCount: number;
+  /** True if no source delivered the item, so that a further source may. */
   isUndelivered: boolean;
-  /** True if the store had it when the run began. Then it needs no place. */
+  /** True if the store had the item when the run began. It then needs no place. */
   readonly isStored: boolean;
 }
 
-/** The progress with which an import starts. */
-export function startingProgress(
+/** Builds the progress with which an import starts. */
+export function buildStartingProgress(
   offer: Offer,
   state: ImportProgress['state'],
   offers: Preferred<Offer>,
 ): ImportProgress {
   const { source, title } = offer;
-  // An installer has none before it is in the tree.
+  // An installer has no serial before it is in the tree.
   const serial = offer.kind === 'installer' ? undefined : offer.serial;
   const bytes = sumOfferBytes(offer);
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
   return { state, source, title, bytes: 0, files: listFileDigests(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
 }
 
-/** The digests of all files that the offers name. */
+/** Lists the digests of all files that the offers name. */
 const listFileDigests = (offers: Preferred<Offer>): readonly string[] => [...new Set(offers.flatMap(listDigests))];
 
 /** True if two imports may need the same file. */
-export const needSame = (offers: Preferred<Offer>, other: Preferred<Offer>): boolean =>
-  listFileDigests(offers).some((file) => listFileDigests(other).includes(file));
+export const needSameFile = (offers: Preferred<Offer>, otherOffers: Preferred<Offer>): boolean =>
+  listFileDigests(offers).some((file) => listFileDigests(otherOffers).includes(file));
 
-/** The source whose server has a URL. */
+/** Finds the source whose server has a URL. */
 export function findSender(offers: Preferred<Offer>, url: string): string | undefined {
   const origin = URL.parse(url)?.origin;
-  return offers.find(({ files: [{ url: own }] }) => URL.parse(own)?.origin === origin)?.source;
+  return offers.find(({ files: [{ url: fileUrl }] }) => URL.parse(fileUrl)?.origin === origin)?.source;
 }
 
 /**
- * True if there is a place for an import of its source. The place of another import is that of the
- * source that sends it.
+ * True if there is a place for another import from the item's source. A running import counts for
+ * the source that sends its files.
  */
-export function hasPlace({ progress }: Item, running: readonly Item[]): boolean {
-  const own = running.filter(
+export function hasPlace({ progress }: RunItem, running: readonly RunItem[]): boolean {
+  const ofSameSource = running.filter(
     (other) => (other.running?.place?.sender ?? other.progress.source) === progress.source,
   ).length;
-  return own < IMPORTS_OF_SOURCE_MAX && running.length + (own === 0 ? 0 : 1) < IMPORTS_MAX;
+  return ofSameSource < IMPORTS_OF_SOURCE_MAX && running.length + (ofSameSource === 0 ? 0 : 1) < IMPORTS_MAX;
 }

@@ -1,4 +1,5 @@
-// What is read and written when a run begins: the selected sources, the request, what earlier runs left out.
+// Reads and writes what the begin of a run needs: the selected sources, the request, and the
+// entries that earlier runs skipped.
 
 import type { FileProblem } from '../../region/images/region-source.ts';
 import type { BootResource, ImportRun } from '../../region/records/boot-store.ts';
@@ -7,20 +8,20 @@ import type { RegionStore } from '../../region/records/store.ts';
 import type { Region } from '../../region/region.ts';
 import type { SelectedSource } from './plan.ts';
 
-/** The sources of which something is selected, with their selections. */
-export async function selectedSources({ bootImages }: Region): Promise<readonly SelectedSource[]> {
+/** Lists the sources of which something is selected, with their selections. */
+export async function listSelectedSources({ bootImages }: Region): Promise<readonly SelectedSource[]> {
   const selections = await bootImages.listSelections();
   if (selections.length === 0) return [];
   return (await bootImages.listImportable()).flatMap(({ id, images }) => {
-    const own = selections.filter(({ sourceId }) => sourceId === id);
-    return own.length === 0 ? [] : [{ source: images, selections: own }];
+    const sourceSelections = selections.filter(({ sourceId }) => sourceId === id);
+    return sourceSelections.length === 0 ? [] : [{ source: images, selections: sourceSelections }];
   });
 }
 
 /**
- * Begins the run that the last request asks for, or the schedule, which asks for all images.
- * Requests until now belong to it.
- * @param isEmpty true: it ends at once @returns the names of the images to import; empty: all
+ * Begins a run for the last request, or for the schedule, which requests all images. All requests
+ * until now belong to the run.
+ * @param isEmpty true if the run ends at once @returns the names of the images to import. Empty for all
  */
 export const beginRun = (
   store: RegionStore,
@@ -28,22 +29,22 @@ export const beginRun = (
   { nowMs, dueMs, isEmpty }: { readonly nowMs: number; readonly dueMs: number; readonly isEmpty: boolean },
 ): Promise<readonly string[]> =>
   store.transact(async () => {
-    const { askedMs, endedMs, ...asked } = await store.boot.findRun();
+    const { askedMs, endedMs, ...earlierRun } = await store.boot.findRun();
     const begunMs = Math.max(nowMs, askedMs, endedMs + 1);
-    const images = dueMs <= nowMs ? [] : asked.images;
-    const end = isEmpty ? { endedMs: begunMs, skippedMore: 0 } : {};
-    // The images that this run does not import are still tried by the schedule.
-    const next = isEmpty || images.length > 0 ? {} : { nextMs: 0 };
-    await store.boot.changeRun({ begunMs, images, skipped: [...skipped], ...end, ...next });
+    const images = dueMs <= nowMs ? [] : earlierRun.images;
+    const endFields = isEmpty ? { endedMs: begunMs, skippedMore: 0 } : {};
+    // The schedule still applies to the images that this run does not import.
+    const nextFields = isEmpty || images.length > 0 ? {} : { nextMs: 0 };
+    await store.boot.changeRun({ begunMs, images, skipped: [...skipped], ...endFields, ...nextFields });
     return images;
   });
 
 /**
- * Chooses the entries of an earlier run that stay when another begins: deletions, and images and
- * sources that it still asks for.
+ * Chooses the entries of an earlier run that stay when another begins: failed deletions, and images
+ * and sources that the new run still includes.
  * @param sources of the new run
  */
-export function stillSkipped(
+export function listStillSkipped(
   skipped: ImportRun['skipped'],
   sources: readonly SelectedSource[],
   resources: readonly BootResource[],
@@ -51,7 +52,7 @@ export function stillSkipped(
   const selected = new Map(sources.map(({ source, selections }) => [source.name, selections]));
   const names = new Set(resources.map(({ name }) => name));
   return skipped.filter(({ name, reason }) => {
-    // An entry about the whole last run, such as that nothing was selected, is not true of this one.
+    // An entry about the whole last run, such as that nothing was selected, does not apply to this run.
     if (name === '' || isUncertain(reason)) return false;
     switch (reason.code) {
       case 'not-deleted':
@@ -71,6 +72,9 @@ export function stillSkipped(
   });
 }
 
-/** Why a run has no source. @param problem that of the site's file of sources; undefined: none */
-export const emptyReason = (problem: FileProblem | undefined): ImportReason =>
+/**
+ * Builds the reason why a run has no source. @param problem of the site's file of sources.
+ * Undefined if there is none
+ */
+export const buildEmptyReason = (problem: FileProblem | undefined): ImportReason =>
   problem === undefined ? { code: 'nothing-selected', params: {} } : { code: 'said', params: { said: problem.text } };

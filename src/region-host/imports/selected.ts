@@ -5,23 +5,26 @@ import { DownloadQueue } from '../../images/download/queue.ts';
 import { chooseProxy, DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
-import type { RunEnd, RunOrder, RunReport, Tell } from './message.ts';
+import type { RunCommand, RunEnd, RunOrder, RunReport } from './message.ts';
 
 /** How often progress is reported, in milliseconds. */
 const PROGRESS_MS = 500;
 
-/** How a run and the region talk. */
+/** How a run receives commands and reports to the region. */
 export interface RunIo {
   readonly signal: AbortSignal;
   readonly report: (report: RunReport) => void;
-  readonly onTell: (listener: (tell: Exclude<Tell, 'stop'>) => void) => void;
+  readonly onCommand: (listener: (tell: Exclude<RunCommand, 'stop'>) => void) => void;
 }
 
-/** Imports what is selected, until all sources have answered and no import is under way. */
-export async function importSelected(order: RunOrder, { signal, report, onTell }: RunIo): Promise<RunEnd> {
-  const proxyIn = ({ httpProxy }: RunOrder) => chooseProxy(httpProxy, process.env);
+/** Imports the selected items, until all sources have answered and no import is under way. */
+export async function importSelected(order: RunOrder, { signal, report, onCommand: onTell }: RunIo): Promise<RunEnd> {
+  const chooseRunProxy = ({ httpProxy }: RunOrder) => chooseProxy(httpProxy, process.env);
   const { bytesPerSecondMax } = order;
-  const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyIn(order) }, systemClock);
+  const downloads = new DownloadQueue(
+    { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: chooseRunProxy(order) },
+    systemClock,
+  );
   const changed = new Map<string, ImportProgress>();
   let isReporting = false;
   const reportItems = (): void => {
@@ -46,17 +49,17 @@ export async function importSelected(order: RunOrder, { signal, report, onTell }
     onBug: (bug) => report({ bug }),
   });
   signal.addEventListener('abort', () => run.stop(), { once: true });
-  onTell((tell) => {
-    if ('limit' in tell) downloads.limit(tell.limit);
-    else if ('again' in tell) {
-      downloads.useProxy(proxyIn(tell.again));
-      if (run.renew(tell.again)) orders += 1;
+  onTell((command) => {
+    if ('limit' in command) downloads.limit(command.limit);
+    else if ('again' in command) {
+      downloads.useProxy(chooseRunProxy(command.again));
+      if (run.renew(command.again)) orders += 1;
     } else {
-      // The region then knows the files of the import, and removes them.
+      // Reported first, so that the region knows the files of the import, and removes them.
       reportItems();
-      void run.remove(tell.drop).then(() => {
-        changed.delete(tell.drop);
-        report({ dropped: tell.drop });
+      void run.remove(command.drop).then(() => {
+        changed.delete(command.drop);
+        report({ dropped: command.drop });
       });
     }
   });

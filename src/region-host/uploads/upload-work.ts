@@ -1,7 +1,6 @@
-// The files of uploads on this host, and the work on them: has images made of complete uploads, and
-// removes abandoned ones.
+// The files of uploads on this host. Makes images of complete uploads, and removes abandoned uploads.
 //
-//   last piece, start, every LOOK_MS ─▶ look ─┬─ whole, and its bytes are here ─▶ finish, two at a time ─▶ image, or failed
+//   last piece, start, every CHECK_MS ─▶ check ┬─ complete, and its bytes are here ─▶ finish, two at a time ─▶ image, or failed
 //                                            ├─ unchanged for ABANDONED_MS ─▶ removed
 //                                            └─ a file without upload, or of an upload whose bytes another host has ─▶ removed
 //
@@ -9,7 +8,7 @@
 //    complete upload that a killed process left.
 // 2. An upload is removed only once its image is in the store.
 // 3. A failure of the file system is reported once, and ends neither the region nor the work on
-//    other uploads: a later look tries again.
+//    other uploads. A later check tries again.
 
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -32,23 +31,26 @@ import {
 } from '../../images/make/upload-part.ts';
 import { countExcessCharacters } from '../../images/store/image-store.ts';
 import { judgeSystemName } from '../../images/store/stored-system.ts';
-import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
+import { mayBelongToHost, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { ImageUpload } from '../../region/records/upload-store.ts';
 import type { Region } from '../../region/region.ts';
 import type { ImageThread } from '../imports/image-thread.ts';
-import { FailureReports, failureReason, threadReason } from '../imports/import-failure.ts';
+import { buildFailureReason, buildThreadReason, FailureReports } from '../imports/import-failure.ts';
 import { removeNamed } from '../imports/removal.ts';
 
 const CHECK_MS = 60_000;
-/** How long an upload may be left alone, in milliseconds; then it is removed. */
+/** An upload that is unchanged for this long is removed, in milliseconds. */
 const ABANDONED_MS = 24 * 3_600_000;
-/** How many uploads become images at the same time: a long one does not hold up the others. */
+/**
+ * How many uploads become images at the same time. There are several, so that a long one does not
+ * delay the others.
+ */
 export const FINISHED_AT_ONCE_MAX = 2;
 
-/** The outcome of an upload: its image, or why there is none; after `later`, another attempt may succeed. */
+/** The outcome of an upload: its image, or why there is none. After `later`, another attempt may succeed. */
 type UploadResult =
   | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
   | { readonly kind: 'refused' | 'later'; readonly reason: ImportReason };
@@ -56,35 +58,38 @@ type UploadResult =
 interface UploadWorkDeps {
   readonly region: Region;
   readonly clock: Clock;
-  /** The thread that makes images of them. */
+  /** The thread that makes images of uploads. */
   readonly images: Pick<ImageThread, 'do' | 'end'>;
   readonly tree: () => string | undefined;
-  /** Called when an image has been added, before its upload is removed: then the other processes know it. */
+  /**
+   * Called when an image has been added, before its upload is removed, so that the other processes
+   * already know the image.
+   */
   readonly onImages?: (() => Promise<void>) | undefined;
   /**
-   * The serials of the images of a name at all hosts of the region; undefined: this host alone has
-   * images.
+   * Lists the serials of the images of a name at all hosts of the region. Undefined if only this
+   * host has images.
    */
-  readonly serialsOf?: ((name: string) => Promise<readonly string[]>) | undefined;
+  readonly listSerials?: ((name: string) => Promise<readonly string[]>) | undefined;
   /** Called once for each failure of the file system, with its text. */
   readonly onProblem: (reason: string) => void;
 }
 
 export class UploadWork implements UploadFiles {
   readonly fileTypes: readonly string[] = FILE_TYPES;
-  readonly nameExcess = countExcessCharacters;
+  readonly countExcessCharacters = countExcessCharacters;
   readonly #deps: UploadWorkDeps;
-  /** Uploads being finished or waiting for that, by id. At most UPLOADS_MAX. */
-  readonly #finishing = new Map<number, Promise<boolean>>();
+  /** Uploads that are being finished, or wait for it, by id. At most UPLOADS_MAX. */
+  readonly #pendingFinishes = new Map<number, Promise<boolean>>();
   /** Why a complete upload has not become an image yet, by id. */
   readonly #reasons = new Map<number, ImportReason>();
   readonly #failures: FailureReports;
   /** Uploads that are becoming images, by id. */
-  readonly #running = new Map<number, { readonly name: string; readonly turn: Promise<boolean> }>();
-  readonly #stops = new Map<number, AbortController>();
+  readonly #runningFinishes = new Map<number, { readonly name: string; readonly turn: Promise<boolean> }>();
+  readonly #abortControllers = new Map<number, AbortController>();
   #timer: Timer | undefined;
-  #looking: Promise<void> | undefined;
-  #lookAgain = false;
+  #pendingCheck: Promise<void> | undefined;
+  #mustCheckAgain = false;
   #isClosed = false;
 
   constructor(deps: UploadWorkDeps) {
@@ -96,18 +101,18 @@ export class UploadWork implements UploadFiles {
     return `${hostname()}:${this.#deps.tree() ?? ''}`;
   }
 
-  reasonOf(id: number): ImportReason | undefined {
-    const isWaiting = this.#finishing.has(id) && !this.#running.has(id);
+  findPendingReason(id: number): ImportReason | undefined {
+    const isWaiting = this.#pendingFinishes.has(id) && !this.#runningFinishes.has(id);
     if (!isWaiting) return this.#reasons.get(id);
-    return { code: 'uploads-first', params: { names: [...this.#running.values()].map(({ name }) => name) } };
+    return { code: 'uploads-first', params: { names: [...this.#runningFinishes.values()].map(({ name }) => name) } };
   }
 
   async checkRoom(bytes: number): Promise<void> {
     await checkUploadSpace(this.#tree, bytes);
   }
 
-  async holds(upload: ImageUpload): Promise<boolean> {
-    if (this.#finishing.has(upload.id)) return true;
+  async hasBytes(upload: ImageUpload): Promise<boolean> {
+    if (this.#pendingFinishes.has(upload.id)) return true;
     return (await partBytes(this.#tree, upload)) >= upload.received;
   }
 
@@ -139,29 +144,29 @@ export class UploadWork implements UploadFiles {
   }
 
   finish(upload: ImageUpload): Promise<boolean> {
-    const before = this.#finishing.get(upload.id);
-    if (before !== undefined) return before;
-    const turn = this.#finishInTurn(upload).finally(() => this.#finishing.delete(upload.id));
-    this.#finishing.set(upload.id, turn);
+    const pendingFinish = this.#pendingFinishes.get(upload.id);
+    if (pendingFinish !== undefined) return pendingFinish;
+    const turn = this.#finishWhenFree(upload).finally(() => this.#pendingFinishes.delete(upload.id));
+    this.#pendingFinishes.set(upload.id, turn);
     return turn;
   }
 
-  async #finishInTurn(upload: ImageUpload): Promise<boolean> {
-    while (this.#running.size >= FINISHED_AT_ONCE_MAX)
-      await Promise.race([...this.#running.values()].map(({ turn }) => turn.catch(() => false)));
-    const turn = this.#finish(upload).finally(() => this.#running.delete(upload.id));
-    this.#running.set(upload.id, { name: upload.name, turn });
+  async #finishWhenFree(upload: ImageUpload): Promise<boolean> {
+    while (this.#runningFinishes.size >= FINISHED_AT_ONCE_MAX)
+      await Promise.race([...this.#runningFinishes.values()].map(({ turn }) => turn.catch(() => false)));
+    const turn = this.#finish(upload).finally(() => this.#runningFinishes.delete(upload.id));
+    this.#runningFinishes.set(upload.id, { name: upload.name, turn });
     return await turn;
   }
 
   /** Checks all uploads now, and then at intervals. */
-  look(): void {
+  checkUploads(): void {
     if (this.#isClosed) return;
     this.#timer?.cancel();
-    this.#lookAgain = true;
-    this.#looking ??= this.#lookUntilDone().finally(() => {
-      this.#looking = undefined;
-      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(CHECK_MS, () => this.look());
+    this.#mustCheckAgain = true;
+    this.#pendingCheck ??= this.#checkUntilDone().finally(() => {
+      this.#pendingCheck = undefined;
+      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(CHECK_MS, () => this.checkUploads());
     });
   }
 
@@ -170,52 +175,53 @@ export class UploadWork implements UploadFiles {
     this.#isClosed = true;
     this.#timer?.cancel();
     await this.#deps.images.end();
-    await this.#looking;
-    await Promise.allSettled(this.#finishing.values());
+    await this.#pendingCheck;
+    await Promise.allSettled(this.#pendingFinishes.values());
   }
 
-  /** The boot tree of this host, which must exist: without one, the region accepts no uploads. */
+  /** The boot tree of this host. It must exist, because without one the region accepts no uploads. */
   get #tree(): string {
     const tree = this.#deps.tree();
     if (tree === undefined) throw new Error('this host has no tree for uploads');
     return tree;
   }
 
-  async #lookUntilDone(): Promise<void> {
-    while (this.#lookAgain && !this.#isClosed) {
-      this.#lookAgain = false;
-      await this.#look();
+  async #checkUntilDone(): Promise<void> {
+    while (this.#mustCheckAgain && !this.#isClosed) {
+      this.#mustCheckAgain = false;
+      await this.#checkOnce();
     }
   }
 
-  async #look(): Promise<void> {
+  async #checkOnce(): Promise<void> {
     const tree = this.#deps.tree();
     if (tree === undefined) return;
     const { uploads } = this.#deps.region.store;
     try {
       const nowMs = this.#deps.clock.wallTimeMs();
-      const all = await uploads.list();
-      for (const [id, stop] of this.#stops) if (all.every((upload) => upload.id !== id)) stop.abort();
-      for (const id of this.#reasons.keys()) if (all.every((upload) => upload.id !== id)) this.#reasons.delete(id);
-      for (const upload of all) await this.#lookAt(upload, tree, nowMs);
+      const allUploads = await uploads.list();
+      for (const [id, stop] of this.#abortControllers) if (allUploads.every((upload) => upload.id !== id)) stop.abort();
+      for (const id of this.#reasons.keys())
+        if (allUploads.every((upload) => upload.id !== id)) this.#reasons.delete(id);
+      for (const upload of allUploads) await this.#checkUpload(upload, tree, nowMs);
       // Most hosts never get an upload.
       if (!existsSync(join(tree, 'images', '.uploads'))) return;
-      // The times of files are those of this host.
+      // The times of files come from the clock of this host.
       const now = systemClock.wallTimeMs();
-      const placed = async () =>
-        (await uploads.list()).map((upload) => ({ ...upload, belongsToHost: isPlacedHere(upload, this) }));
-      const problem = await sweepParts(tree, placed, now);
-      if (problem === undefined) this.#failures.end();
-      else this.#failures.note(problem);
+      const listPlacedUploads = async () =>
+        (await uploads.list()).map((upload) => ({ ...upload, belongsToHost: mayBelongToHost(upload, this) }));
+      const problem = await sweepParts(tree, listPlacedUploads, now);
+      if (problem === undefined) this.#failures.clear();
+      else this.#failures.report(problem);
     } catch (error) {
-      this.#failures.note(error);
+      this.#failures.report(error);
     }
   }
 
-  async #lookAt(upload: ImageUpload, tree: string, nowMs: number): Promise<void> {
+  async #checkUpload(upload: ImageUpload, tree: string, nowMs: number): Promise<void> {
     const { id, name, bytes, received, reason, changedMs } = upload;
-    const isWhole = reason === undefined && received === bytes && isPlacedHere(upload, this);
-    if (isWhole && (await partBytes(tree, upload)) >= bytes) {
+    const isComplete = reason === undefined && received === bytes && mayBelongToHost(upload, this);
+    if (isComplete && (await partBytes(tree, upload)) >= bytes) {
       void this.finish(upload);
       return;
     }
@@ -227,18 +233,20 @@ export class UploadWork implements UploadFiles {
     await this.#deps.region.store.uploads.remove(id, event);
   }
 
-  /** @returns true if the image is in the store, in place of the upload */
+  /** Finishes an upload. @returns true if its image is in the store, and has replaced it */
   async #finish(upload: ImageUpload): Promise<boolean> {
     const { uploads } = this.#deps.region.store;
     const { id, name } = upload;
     try {
-      const isWanted = (await uploads.list()).some((pending) => pending.id === id && pending.reason === undefined);
-      if (this.#isClosed || !isWanted) return false;
-      const result = await this.#run(upload, (await this.#deps.serialsOf?.(name)) ?? []);
+      const isStillPending = (await uploads.list()).some(
+        (pending) => pending.id === id && pending.reason === undefined,
+      );
+      if (this.#isClosed || !isStillPending) return false;
+      const result = await this.#makeImage(upload, (await this.#deps.listSerials?.(name)) ?? []);
       this.#reasons.delete(id);
       switch (result?.kind) {
         case 'added':
-          return await this.#end(upload, result);
+          return await this.#replaceByImage(upload, result);
         case 'refused': {
           const { reason } = result;
           await uploads.fail(id, reason, this.#event({ code: 'image-upload-failed', params: { image: name, reason } }));
@@ -248,34 +256,35 @@ export class UploadWork implements UploadFiles {
           this.#reasons.set(id, result.reason);
       }
     } catch (error) {
-      this.#failures.note(error);
+      this.#failures.report(error);
     }
     return false;
   }
 
   /**
    * Replaces the upload by its image. @returns false if somebody removed the upload meanwhile, at
-   * any process: a new image is then removed, too
+   * any process. A new image is then removed, too
    */
-  async #end(
+  async #replaceByImage(
     upload: ImageUpload,
     { serial, isNew }: Extract<UploadResult, { readonly kind: 'added' }>,
   ): Promise<boolean> {
     const { region, images, onImages } = this.#deps;
     const tree = this.#tree;
-    // A deletion that no longer finds the upload must find the image.
+    // The other processes must know the image before the upload is removed, so that a deletion
+    // finds one of the two.
     await onImages?.();
     const params = { image: `${upload.name}/${serial}`, step: 'added' } as const;
-    const isWanted = await region.store.uploads.remove(upload.id, this.#event({ code: 'image-upload', params }));
+    const wasStillPending = await region.store.uploads.remove(upload.id, this.#event({ code: 'image-upload', params }));
     await removePart(tree, upload);
-    if (isWanted || !isNew) return isWanted;
+    if (wasStillPending || !isNew) return wasStillPending;
     await removeNamed({ region, tree, images }, params.image);
     await onImages?.();
     return false;
   }
 
-  /** @returns undefined if the thread was ended */
-  async #run(upload: ImageUpload, serialsElsewhere: readonly string[]): Promise<UploadResult | undefined> {
+  /** Makes the image in the thread. @returns undefined if the thread was ended */
+  async #makeImage(upload: ImageUpload, serialsElsewhere: readonly string[]): Promise<UploadResult | undefined> {
     const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = upload.name.split('/');
     const { id, sha256, title, fileType } = upload;
     const order = {
@@ -288,17 +297,17 @@ export class UploadWork implements UploadFiles {
       name: { os, release, architecture, subarchitecture, label },
     };
     const stop = new AbortController();
-    this.#stops.set(id, stop);
+    this.#abortControllers.set(id, stop);
     try {
       const result = await this.#deps.images.do('finish-upload', this.#tree, order, { signal: stop.signal });
       if (stop.signal.aborted) return undefined;
       if (result.kind === 'added') return result;
-      return { kind: result.kind, reason: failureReason(new RackError(result.code, result.message)) };
+      return { kind: result.kind, reason: buildFailureReason(new RackError(result.code, result.message)) };
     } catch (error) {
-      if (!(error instanceof RackError)) return { kind: 'refused', reason: threadReason(error) };
-      return error.code === 'cancelled' ? undefined : { kind: 'later', reason: failureReason(error) };
+      if (!(error instanceof RackError)) return { kind: 'refused', reason: buildThreadReason(error) };
+      return error.code === 'cancelled' ? undefined : { kind: 'later', reason: buildFailureReason(error) };
     } finally {
-      this.#stops.delete(id);
+      this.#abortControllers.delete(id);
     }
   }
 

@@ -79,7 +79,7 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const { params } = request;
     const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;
     const path = below ?? INDEX_PATH;
-    const streamedFile = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
+    const streamedFile = typeof path === 'string' ? await region.bootImages.findStreamedFile(path) : undefined;
     const refuseMissing = () => send(reply, listener.excess(peer) ?? refuse('not-found', 'Nothing is here.'));
     if (typeof path !== 'string' || streamedFile === undefined) return refuseMissing();
     const excess = mirrors.excess(peer, region.clock.now());

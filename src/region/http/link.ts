@@ -132,7 +132,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
     pulse: { ...pulse, startedMs: startedAt },
   });
   for (const answer of answers) region.racks.requests.answer(rack.uuid, answer);
-  for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');
+  for (const copy of copies) await region.bootImages.recordDownload({ ...copy, rack: rack.uuid }, rack.name, '');
   const own = region.racks.own;
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }

@@ -22,7 +22,7 @@ import type { Fields } from '../api/call/form-body.ts';
 import { readStreamedForm } from '../api/call/form-stream.ts';
 import type { ApiCall } from '../api/call/operation.ts';
 import { CONTENT_FIELD, CREATE_PATH, PIECE_PATH } from '../api/images/boot-upload-operations.ts';
-import { PIECE_BYTES_MAX, type PiecePlace, type Uploads } from '../images/uploads.ts';
+import { PIECE_BYTES_MAX, type PieceRange, type Uploads } from '../images/uploads.ts';
 
 /**
  * The largest body, in bytes, whose rest is read before it is refused; nothing of it is kept. Any
@@ -144,7 +144,7 @@ export function getUpload({ body, headers }: FastifyRequest): Pick<ApiCall, 'fil
 }
 
 /** Parses the place of a piece (RFC 9110 §14.4). */
-function parsePiecePlace(range: string | undefined, bytes: number): PiecePlace | 'unreadable' | undefined {
+function parsePiecePlace(range: string | undefined, bytes: number): PieceRange | 'unreadable' | undefined {
   if (range === undefined) return undefined;
   const [, first, last, whole] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(range) ?? [];
   if (Number(last) - Number(first) + 1 !== bytes) return 'unreadable';

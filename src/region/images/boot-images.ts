@@ -1,7 +1,7 @@
 // The boot images of a region: the sources and selections that people chose, and their requests to
 // the importing process.
 //
-//   API, page ─► askImport, stopImport, wish ─► store ─► onImportAsked ─► the importing process (region-host/imports/) ─► progress in the store
+//   API, page ─► requestImport, stopImport, requestForImage ─► store ─► onImportRequested ─► the importing process (region-host/imports/) ─► progress in the store
 //
 // 1. Requests are stored first, so that they survive a killed process, and another process can
 //    carry them out.
@@ -29,11 +29,11 @@ import { type AskOffers, OfferedImages } from './offered-images.ts';
 import {
   type FileProblem,
   type FileSources,
+  formatResourceName,
   joinSelections,
   joinSources,
   type RegionSelection,
   type RegionSource,
-  resourceName,
 } from './region-source.ts';
 import { type UploadFiles, Uploads } from './uploads.ts';
 
@@ -45,68 +45,70 @@ export type StreamedFile =
       readonly bytes: number;
       readonly sha256: string;
       /**
-       * The bytes from `start` up to, but not including, `end`; undefined: the image was removed
-       * meanwhile.
+       * Reads the bytes from `start` up to, but not including, `end`. Undefined if the image was
+       * removed meanwhile.
        */
       read(start: number, end: number): Promise<Readable | undefined>;
     };
 
 /** The region's own image store as a signed simplestreams site. */
 export interface ImageStream {
-  /** @param path below the site @returns undefined: there is no such file */
+  /** Finds a file. @param path below the site @returns undefined if there is no such file */
   find(path: string): Promise<StreamedFile | undefined>;
 }
 
 export interface BootImagesDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
-  /** The sources of images that files name; `undefined`: none. */
+  /** Reads the sources of images that files name. Undefined if there are none. */
   readonly fileSources?: (() => Promise<FileSources>) | undefined;
   /**
-   * False if the site has no file of sources, so that it has no selections either; `undefined`: it
-   * may have one.
+   * False if the site has no file of sources, and so no selections in files. If undefined, it may have one.
    */
   readonly hasSourcesFile?: (() => boolean) | undefined;
-  /** The images that can be deployed. */
+  /** Lists the images that can be deployed. */
   readonly listImages?: ListImages | undefined;
   /**
-   * As `listImages`, with the images of a store from which no machine boots; `undefined`: there is
-   * no such store.
+   * Lists images as `listImages` does, and also those of a store from which no machine boots.
+   * Undefined if there is no such store.
    */
   readonly listStoredImages?: ListImages | undefined;
-  /** The images of this host whose bytes are damaged or missing; `undefined`: unknown. */
+  /** Lists the images of this host whose bytes are damaged or missing. Undefined if this is unknown. */
   readonly listDamagedImages?: ListImages | undefined;
-  /** Opens the own store as a site with simplestreams; `undefined`: this host serves no images. */
+  /** Opens the region's own store as a site with simplestreams. Undefined if this host serves no images. */
   readonly openImageStream?: (() => Promise<ImageStream>) | undefined;
-  /** The files of uploads on this host; `undefined`: it keeps no images. */
+  /** The files of uploads on this host. Undefined if it keeps no images. */
   readonly uploadFiles?: (() => UploadFiles) | undefined;
-  /** True if this host has a file, such as that with the keys of a source; `undefined`: that is unknown. */
+  /**
+   * True if this host has a file, such as the file with the keys of a source. Undefined if this is
+   * unknown.
+   */
   readonly hasFile?: ((path: string) => Promise<boolean>) | undefined;
   /**
-   * Finds the URL of the mirror from which this host imports the installers of a source;
-   * `undefined`: the mirror that the file of the source names.
+   * Finds the URL of the mirror from which this host imports the installers of a source. If
+   * undefined, it is the mirror that the file of the source names.
    */
   readonly packageMirror?: ((source: InstallerSource) => Promise<string | undefined>) | undefined;
-  /** Why keys of a source cannot be used; `undefined`: that is unknown. */
+  /** Finds why keys of a source cannot be used. Undefined if this is unknown. */
   readonly judgeKeyring?: ((keys: Uint8Array) => Promise<KeyringFaultCode | undefined>) | undefined;
-  /** Asks a source what it offers; `undefined`: this host asks none. */
+  /** Asks a source what it offers. Undefined if this host asks no source. */
   readonly askOffers?: AskOffers | undefined;
-  /** The free bytes of the disk of images; `undefined`: this host keeps none. */
+  /** Reads the free bytes of the disk of images. Undefined if this host keeps no images. */
   readonly freeBytes?: (() => Promise<number | undefined>) | undefined;
-  /** Called after an import was asked for, or a change of it; `undefined`: another process imports. */
-  readonly onImportAsked?: (() => void) | undefined;
+  /** Called after an import, or a change of one, was requested. Undefined if another process imports. */
+  readonly onImportRequested?: (() => void) | undefined;
 }
 
 const NO_FILE_SOURCES: FileSources = { sources: [], selections: [], problem: undefined, inForce: 'all' };
 
-/** A resource with its images, newest first; without images until its first import has ended. */
+/** A resource with its images, newest first. It has no images until its first import has ended. */
 export interface ListedResource extends BootResource {
   readonly images: readonly ListedImage[];
-  /** True if it was imported, and then removed or lost on its host. */
+  /** True if the image was imported, and then removed or lost on its host. */
   readonly isGone: boolean;
   /**
-   * The serial of the version under import while an older one is there; undefined: none is coming,
-   * or it is the first.
+   * The serial of the version that is being imported while an older one is present. Undefined if
+   * none is being imported, or it is the first version.
    */
   readonly coming?: string | undefined;
   /** The upload under way; `progress` then describes it. */
@@ -139,12 +141,12 @@ export class BootImages {
     return await this.#deps.freeBytes?.();
   }
 
-  /** Why the keys of a source cannot be used, as far as that is known; `undefined`: they can. */
+  /** Finds why the keys of a source cannot be used, as far as known. Undefined if they can be used. */
   async judgeKeyring(keys: Uint8Array): Promise<KeyringFaultCode | undefined> {
     return await this.#deps.judgeKeyring?.(keys);
   }
 
-  /** The problem of the site's file of sources; `undefined` if it has none or does not exist. */
+  /** Finds the problem of the site's file of sources. Undefined if it has none or does not exist. */
   async fileProblem(): Promise<FileProblem | undefined> {
     if (this.#deps.hasSourcesFile?.() === false) return undefined;
     const { problem, inForce } = await this.#fileSources();
@@ -152,16 +154,16 @@ export class BootImages {
   }
 
   /**
-   * The sources from which the region may import. Sources of files are left out while the site's
-   * file, which may replace them, cannot be read.
+   * Lists the sources from which the region may import. Leaves out sources of files while the
+   * site's file, which may replace them, cannot be read.
    */
   async listImportable(): Promise<readonly RegionSource[]> {
     const problem = await this.fileProblem();
     const sources = await this.listSources();
-    return problem?.inForce === 'none' ? sources.filter(({ pin }) => pin === undefined) : sources;
+    return problem?.inForce === 'none' ? sources.filter(({ definingFile: pin }) => pin === undefined) : sources;
   }
 
-  /** The sources; sources from files come first. */
+  /** Lists the sources. Sources from files come first. */
   async listSources(): Promise<readonly RegionSource[]> {
     const { store, clock } = this.#deps;
     const files = await this.#fileSources();
@@ -172,18 +174,18 @@ export class BootImages {
       await store.boot.addFileSources(missing, clock.wallTimeMs());
       rows = await store.boot.listSources();
     }
-    return await Promise.all(joinSources(rows, files).map((source) => this.#withMirror(source)));
+    return await Promise.all(joinSources(rows, files).map((source) => this.#addHostMirror(source)));
   }
 
-  /** A source of installers has the URL of the mirror that an import on this host uses. */
-  async #withMirror(source: RegionSource): Promise<RegionSource> {
+  /** Gives a source of installers the URL of the mirror that an import on this host uses. */
+  async #addHostMirror(source: RegionSource): Promise<RegionSource> {
     const { images } = source;
     const url = images.kind === 'installer' ? await this.#deps.packageMirror?.(images) : undefined;
     return url === undefined || url === source.url ? source : { ...source, url, isHostMirror: true };
   }
 
-  /** A file of the region's own site. @returns undefined if no file has this path */
-  async findStreamed(path: string): Promise<StreamedFile | undefined> {
+  /** Finds a file of the region's own site. @returns undefined if no file has this path */
+  async findStreamedFile(path: string): Promise<StreamedFile | undefined> {
     return (await this.#deps.openImageStream?.())?.find(path);
   }
 
@@ -191,7 +193,7 @@ export class BootImages {
     return (await this.listSources()).find((source) => source.id === id);
   }
 
-  /** The selections of one source or of all; selections from the site's file come first. */
+  /** Lists the selections of one source or of all. Selections from the site's file come first. */
   async listSelections(source?: RegionSource): Promise<readonly RegionSelection[]> {
     const { store, hasSourcesFile } = this.#deps;
     const rows = await store.boot.listSelections(source?.id);
@@ -202,68 +204,74 @@ export class BootImages {
   }
 
   /**
-   * The images that are stored or being imported, by name. An image whose bytes have gone has an
-   * empty list of stored images.
+   * Lists the images that are stored or being imported, by name. An image whose bytes no longer
+   * exist has an empty list of stored images.
    */
   async listResources(): Promise<readonly ListedResource[]> {
     const { store, clock, listImages, listStoredImages = listImages, listDamagedImages } = this.#deps;
-    // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
+    // The rows are read before the images. Otherwise an image that is deleted in between would look new.
     let rows = await store.boot.listResources();
     const images = new Map<string, ListedImage[]>();
     for (const image of (await listStoredImages?.()) ?? []) {
-      const name = resourceName(image);
+      const name = formatResourceName(image);
       const existing = images.get(name);
       if (existing === undefined) images.set(name, [image]);
       else existing.push(image);
     }
-    const damaged = new Map(((await listDamagedImages?.()) ?? []).map((image) => [resourceName(image), image]));
+    const damagedImages = new Map(
+      ((await listDamagedImages?.()) ?? []).map((image) => [formatResourceName(image), image]),
+    );
     const uploads = new Map((await this.uploads.list()).map((upload) => [upload.name, upload]));
     const knownNames = new Set(rows.map(({ name }) => name));
-    // A copy on a rack outlasts the deletion of its image for minutes.
-    const own = [...images].filter(([, versions]) => !versions.every(({ isCopy }) => isCopy)).map(([name]) => name);
-    const missing = [...new Set([...own, ...damaged.keys(), ...uploads.keys()])].filter(
+    // A copy on a rack may still exist for minutes after its image was deleted, so it alone is not
+    // a resource.
+    const namesBesideCopies = [...images]
+      .filter(([, versions]) => !versions.every(({ isCopy }) => isCopy))
+      .map(([name]) => name);
+    const missing = [...new Set([...namesBesideCopies, ...damagedImages.keys(), ...uploads.keys()])].filter(
       (name) => !knownNames.has(name),
     );
     if (missing.length > 0) {
       await store.boot.addResources(missing, clock.wallTimeMs());
       rows = await store.boot.listResources();
     }
-    const next = rows.some(isTriedAgain) ? await this.#nextRun() : NO_NEXT;
-    const stored = (name: string): readonly ListedImage[] =>
+    const next = rows.some(mayBeRetried) ? await this.#readNextRun() : NO_NEXT_RUN;
+    const listStored = (name: string): readonly ListedImage[] =>
       (images.get(name) ?? []).filter(({ isReported }) => isReported !== true);
     return (
       rows
         .filter(({ wish }) => wish !== 'delete')
-        .map((row) => withoutOutdatedFailure(row, stored(row.name)))
-        .map((row) => withNextTry(row, next))
-        // A rack's copy does not replace that of the region: machines of other racks do not get it.
-        .map((row) => (stored(row.name).length > 0 ? row : withDamage(row, damaged.get(row.name))))
-        .map((row) => ({ ...row, ...this.#uploaded(uploads.get(row.name)) }))
-        .map((row) => withImages(row, visibleImages(row, images.get(row.name) ?? [])))
+        .map((row) => withoutOutdatedFailure(row, listStored(row.name)))
+        .map((row) => addNextAttempt(row, next))
+        // A rack's copy does not replace damaged bytes of the region, because machines of other
+        // racks do not get it.
+        .map((row) => (listStored(row.name).length > 0 ? row : addDamage(row, damagedImages.get(row.name))))
+        .map((row) => ({ ...row, ...this.#describeUpload(uploads.get(row.name)) }))
+        .map((row) => addImages(row, listVisibleImages(row, images.get(row.name) ?? [])))
         .filter((row) => row.images.length > 0 || row.progress !== undefined)
     );
   }
 
-  async #nextRun(): Promise<NextRun> {
+  async #readNextRun(): Promise<NextRun> {
     const { nextMs } = await this.run();
-    if (nextMs === 0) return NO_NEXT;
+    if (nextMs === 0) return NO_NEXT_RUN;
     const selections = await this.listSelections();
     const sources = await this.listImportable();
     const names = new Map(sources.map(({ id, images }) => [id, images.name]));
     return { nextMs, selected: selections.map(({ sourceId, os }) => ({ source: names.get(sourceId), os })) };
   }
 
-  #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {
+  #describeUpload(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {
     return upload === undefined
       ? {}
-      : { upload, progress: describeUploadProgress(upload, this.uploads.reasonOf(upload)) };
+      : { upload, progress: describeUploadProgress(upload, this.uploads.findPendingReason(upload)) };
   }
 
   /**
    * Requests an import as soon as possible. It also resumes stopped imports.
-   * @returns why it will bring nothing; undefined: something is selected
+   * @returns why the import will bring nothing. Undefined if something is selected
    */
-  async askImport(username: string): Promise<ImportReason | undefined> {
+  async requestImport(username: string): Promise<ImportReason | undefined> {
     const { store, clock } = this.#deps;
     const isEmpty = (await this.listSelections()).length === 0;
     await store.transact(async () => {
@@ -280,13 +288,16 @@ export class BootImages {
   /** Stops the running import. The next import continues with the downloaded bytes. */
   async stopImport(username: string): Promise<void> {
     const { store, clock } = this.#deps;
-    const stopped = { stoppedMs: clock.wallTimeMs() };
-    await store.boot.changeRun(stopped, this.event(username, { code: 'import-asked', params: { isStop: true } }));
+    const change = { stoppedMs: clock.wallTimeMs() };
+    await store.boot.changeRun(change, this.event(username, { code: 'import-asked', params: { isStop: true } }));
     await this.#notify();
   }
 
-  /** `import` requests the import of this image alone. @returns false if there is no such image */
-  async request({ id, name }: BootResource, wish: ResourceWish, username: string): Promise<boolean> {
+  /**
+   * Stores a person's request for one image. `import` requests the import of only this image.
+   * @returns false if there is no such image
+   */
+  async requestForImage({ id, name }: BootResource, wish: ResourceWish, username: string): Promise<boolean> {
     const { store, clock } = this.#deps;
     const event = this.event(username, { code: 'image-wished', params: { image: name, wish } });
     const isKnown = await store.transact(async () => {
@@ -313,7 +324,7 @@ export class BootImages {
    * @param report with clean texts @param rackName for people @param username the person who
    * reported it; empty for the rack itself
    */
-  async noteDownload(report: Omit<ReportedDownload, 'atMs'>, rackName: string, username: string): Promise<void> {
+  async recordDownload(report: Omit<ReportedDownload, 'atMs'>, rackName: string, username: string): Promise<void> {
     const { store, clock } = this.#deps;
     const { file, bytes, total = 0, error } = report;
     const params = { rack: rackName, file, bytes, size: total, error };
@@ -331,29 +342,29 @@ export class BootImages {
   }
 
   #notify(): Promise<void> {
-    return this.#deps.store.afterCommit(() => this.#deps.onImportAsked?.());
+    return this.#deps.store.afterCommit(() => this.#deps.onImportRequested?.());
   }
 }
 
-const GONE: ImportReason = { code: 'gone', params: {} };
+const GONE_REASON: ImportReason = { code: 'gone', params: {} };
 /**
- * An image that the region is importing is not there yet, although racks may still have copies of
- * an earlier one that was deleted.
+ * Lists the images to show. While the region is importing an image, copies of an earlier, deleted
+ * image that racks may still have are left out.
  */
-const visibleImages = ({ progress }: BootResource, images: readonly ListedImage[]): readonly ListedImage[] =>
+const listVisibleImages = ({ progress }: BootResource, images: readonly ListedImage[]): readonly ListedImage[] =>
   progress === undefined || progress.state === 'done' || images.some(({ isReported }) => isReported !== true)
     ? images
     : images.filter(({ isCopy }) => isCopy !== true);
 
-function withImages<T extends BootResource>(row: T, images: readonly ListedImage[]): T & ListedResource {
+function addImages<T extends BootResource>(row: T, images: readonly ListedImage[]): T & ListedResource {
   const { state, serial } = row.progress ?? {};
-  const isThere = serial === undefined || images.some((image) => image.serial === serial);
-  const coming = images.length > 0 && state !== 'done' && !isThere ? serial : undefined;
+  const isPresent = serial === undefined || images.some((image) => image.serial === serial);
+  const coming = images.length > 0 && state !== 'done' && !isPresent ? serial : undefined;
   const isGone = state === 'done' && images.length === 0;
   return {
     ...row,
-    // The import's last message, such as that the version was already there, is out of date.
-    ...(isGone && row.progress !== undefined ? { progress: { ...row.progress, bytes: 0, reason: GONE } } : {}),
+    // The last message of the import, such as that the version was already present, is outdated.
+    ...(isGone && row.progress !== undefined ? { progress: { ...row.progress, bytes: 0, reason: GONE_REASON } } : {}),
     images,
     isGone,
     ...(coming === undefined ? {} : { coming }),
@@ -364,68 +375,72 @@ function withImages<T extends BootResource>(row: T, images: readonly ListedImage
  * True if the next run may import the image: its last import ended with its run, or failed for a
  * reason that may pass.
  */
-const isTriedAgain = ({ wish, progress }: BootResource): boolean =>
+const mayBeRetried = ({ wish, progress }: BootResource): boolean =>
   wish === 'import' &&
   (progress?.state === 'cancelled' ||
     (progress?.state === 'failed' && (progress.reason === undefined || !isFinal(progress.reason))));
 
 /** The next run by the schedule. */
 interface NextRun {
-  /** 0: none is scheduled, or one is under way. */
+  /** The time of the next run. 0 if none is scheduled, or one is under way. */
   readonly nextMs: number;
   /** Pairs of a source that the run asks and a system that is selected there. */
   readonly selected: readonly { readonly source: string | undefined; readonly os: string }[];
 }
 
-const NO_NEXT: NextRun = { nextMs: 0, selected: [] };
+const NO_NEXT_RUN: NextRun = { nextMs: 0, selected: [] };
 
-/** An image has no next try after its source, or the last selection of its system there, was removed. */
-function withNextTry(row: BootResource, { nextMs, selected: asked }: NextRun): BootResource {
+/**
+ * Adds the time of the next attempt. There is none if the source of the image, or the last
+ * selection of its system there, was removed.
+ */
+function addNextAttempt(row: BootResource, { nextMs, selected }: NextRun): BootResource {
   const { name, progress } = row;
-  if (progress === undefined || nextMs === 0 || !isTriedAgain(row)) return row;
-  const isAsked = asked.some(
+  if (progress === undefined || nextMs === 0 || !mayBeRetried(row)) return row;
+  const isSelected = selected.some(
     ({ source, os }) => source === progress.source && (os === '*' || name.startsWith(`${os}/`)),
   );
-  return isAsked ? { ...row, progress: { nextMs, ...progress } } : row;
+  return isSelected ? { ...row, progress: { nextMs, ...progress } } : row;
 }
 
 /**
- * Leaves out the end of an import whose version came in another way: by a command, or by a repair.
- * An import that failed because another image has its place counts as failed only while that image
- * is there: without it, the next run imports.
+ * Leaves out the failure of an import if its version was added in another way since: by a command,
+ * or by a repair. An import that failed because another image has its serial counts as failed only
+ * while that image exists. Without it, the next run imports the version.
  */
 function withoutOutdatedFailure(row: BootResource, stored: readonly ListedImage[]): BootResource {
-  const { progress, ...rest } = row;
+  const { progress, ...withoutProgress } = row;
   const hasEnded = progress?.state === 'cancelled' || progress?.state === 'failed';
   if (!hasEnded) return row;
-  const there = stored.find(({ serial }) => serial === progress.serial);
-  if (progress.reason?.code !== 'other-bytes' || progress.serial === undefined) return there === undefined ? row : rest;
-  const { reason: _untrue, ...others } = progress;
-  if (there === undefined) return { ...row, progress: { ...others, state: 'cancelled' } };
-  return isOther(there, progress) ? row : rest;
+  const sameVersion = stored.find(({ serial }) => serial === progress.serial);
+  if (progress.reason?.code !== 'other-bytes' || progress.serial === undefined)
+    return sameVersion === undefined ? row : withoutProgress;
+  const { reason: _untrue, ...otherProgress } = progress;
+  if (sameVersion === undefined) return { ...row, progress: { ...otherProgress, state: 'cancelled' } };
+  return isOtherImage(sameVersion, progress) ? row : withoutProgress;
 }
 
-/** True if a stored image is another one than the import should bring. */
-function isOther({ origin, sha256, system }: ListedImage, { source, files = [] }: ImportProgress): boolean {
+/** True if a stored image differs from the one that the import should bring. */
+function isOtherImage({ origin, sha256, system }: ListedImage, { source, files = [] }: ImportProgress): boolean {
   const digests = [sha256, ...(system?.files ?? []).map((file) => file.sha256)];
   return origin?.source !== source && !digests.every((digest) => files.includes(digest));
 }
 
 /**
- * Adds a failure to an image without whole bytes that no import is bringing: it shows why machines
- * do not get it.
+ * Adds a failure to an image with damaged or missing bytes that is not being imported. It shows why
+ * machines do not get the image.
  */
-function withDamage(row: BootResource, image: ListedImage | undefined): BootResource {
+function addDamage(row: BootResource, image: ListedImage | undefined): BootResource {
   const isComing = row.progress !== undefined && row.progress.state !== 'done';
-  return image === undefined || isComing ? row : { ...row, progress: lostProgress(image) };
+  return image === undefined || isComing ? row : { ...row, progress: buildLostProgress(image) };
 }
 
-function lostProgress({ title, serial, bytes, origin }: ListedImage): ImportProgress {
+function buildLostProgress({ title, serial, bytes, origin }: ListedImage): ImportProgress {
   const reason: ImportReason = { code: 'bytes-lost', params: {} };
   return { state: 'failed', source: origin?.source ?? '', title, serial, bytes: 0, total: bytes, reason };
 }
 
-/** The progress of an upload, in the form of an import's. */
+/** Describes the progress of an upload in the form of an import's progress. */
 function describeUploadProgress(
   { title, bytes, received, ...upload }: ImageUpload,
   reason?: ImportReason,

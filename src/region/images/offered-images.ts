@@ -1,9 +1,10 @@
-// What the sources offer, as they answered when they were asked last.
+// The last answers of the sources about what they offer.
 //
-//   find ─▶ never asked, asked too long ago, or changed ─▶ queue ─▶ ASKED_MAX at a time ─▶ answer, which stays until the next one
+//   find ─▶ never asked, asked too long ago, or changed ─▶ queue ─▶ QUERIES_MAX at a time ─▶ answer, which stays until the next one
 //
-// 1. Only a person who looks has sources asked. An old answer is shown until the new one has come.
-// 2. A source that could not be asked is asked again much sooner than one that has answered.
+// 1. Sources are asked only when a person views the offers. An old answer is shown until the new
+//    one has arrived.
+// 2. A source with a problem is asked again much sooner than one that has answered without problems.
 
 import { isDeepStrictEqual } from 'node:util';
 import { BoundedMap } from '../../ground/bounded-map.ts';
@@ -13,98 +14,102 @@ import type { SourceOffers } from '../../images/engine/asking.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import type { RegionSource } from './region-source.ts';
 
-/** Sources asked at a time: each may have documents of 32 MB. */
-const ASKED_MAX = 4;
-/** Answers that are kept. */
+/** Bound on sources that are asked at a time. Each may have documents of 32 MB. */
+const QUERIES_MAX = 4;
+/** Bound on the kept answers. */
 const ANSWERS_MAX = 256;
-const FRESH_MS = 15 * 60_000;
-const FRESH_MS_OF_PROBLEM = 60_000;
+const FRESH_ANSWER_MS = 15 * 60_000;
+const FRESH_PROBLEM_MS = 60_000;
 
 export const NO_STORE = 'this host keeps no images, so it asks no source';
 
 /** Asks a source. @throws RackError if this host cannot ask */
 export type AskOffers = (source: ImageSource) => Promise<SourceOffers>;
 
-interface Offered {
+interface SourceQuery {
   readonly source: ImageSource;
-  /** Undefined: it has not answered yet. */
+  /** The last answer. Undefined if the source has not answered yet. */
   answer: (SourceOffers & { readonly atMs: number }) | undefined;
-  isAsking: boolean;
-  /** When it was asked last, wall time in milliseconds. */
+  isPending: boolean;
+  /** When the source was last asked, as wall time in milliseconds. */
   askedMs: number;
 }
 
-export type OfferedBySource = Readonly<Omit<Offered, 'source'>>;
+export type OfferedBySource = Readonly<Omit<SourceQuery, 'source'>>;
 
 export class OfferedImages {
   readonly #clock: Clock;
-  readonly #ask: AskOffers;
-  readonly #bySource = new BoundedMap<number, Offered>(ANSWERS_MAX, 'used longest ago');
-  readonly #queue: Offered[] = [];
-  #asked = 0;
+  readonly #query: AskOffers;
+  readonly #bySource = new BoundedMap<number, SourceQuery>(ANSWERS_MAX, 'used longest ago');
+  readonly #queue: SourceQuery[] = [];
+  #runningQueries = 0;
   /** Resolves with the next answer. */
-  #next = Promise.withResolvers<void>();
+  #nextAnswer = Promise.withResolvers<void>();
 
   constructor(clock: Clock, ask: AskOffers | undefined) {
     this.#clock = clock;
-    this.#ask = ask ?? (() => Promise.reject(new RackError('not-found', NO_STORE)));
+    this.#query = ask ?? (() => Promise.reject(new RackError('not-found', NO_STORE)));
   }
 
   /**
-   * The answers of sources, which are asked if necessary.
-   * @param waitMs how long to wait for those that have never answered @param again true: all are asked again
+   * Finds the answers of sources, and asks them if necessary.
+   * @param waitMs how long to wait for sources that have never answered
+   * @param mustAskAgain true to ask all of them again
    */
   async find(
     sources: readonly RegionSource[],
-    { waitMs, again = false }: { readonly waitMs: number; readonly again?: boolean },
+    { waitMs, mustAskAgain = false }: { readonly waitMs: number; readonly mustAskAgain?: boolean },
   ): Promise<readonly OfferedBySource[]> {
-    const offers = sources.map((source) => this.#findOne(source, again));
+    const offers = sources.map((source) => this.#findOne(source, mustAskAgain));
     let isLate = false;
-    const late = Promise.withResolvers<void>();
+    const timeout = Promise.withResolvers<void>();
     const timer = this.#clock.schedule(waitMs, () => {
       isLate = true;
-      late.resolve();
+      timeout.resolve();
     });
-    while (!isLate && offers.some(({ answer, isAsking }) => isAsking && (answer === undefined || again)))
-      await Promise.race([this.#next.promise, late.promise]);
+    while (
+      !isLate &&
+      offers.some(({ answer, isPending: isAsking }) => isAsking && (answer === undefined || mustAskAgain))
+    )
+      await Promise.race([this.#nextAnswer.promise, timeout.promise]);
     timer.cancel();
     return offers;
   }
 
-  #findOne({ id, images }: RegionSource, again: boolean): Offered {
+  #findOne({ id, images }: RegionSource, mustAskAgain: boolean): SourceQuery {
     const existing = this.#bySource.get(id);
     const current = existing !== undefined && isDeepStrictEqual(existing.source, images) ? existing : undefined;
-    const offered = current ?? { source: images, answer: undefined, isAsking: false, askedMs: 0 };
-    if (current === undefined) this.#bySource.set(id, offered);
-    if (offered.isAsking || !(again || this.#isOld(offered))) return offered;
-    offered.isAsking = true;
-    offered.askedMs = this.#clock.wallTimeMs();
-    this.#queue.push(offered);
-    this.#askNext();
-    return offered;
+    const query = current ?? { source: images, answer: undefined, isPending: false, askedMs: 0 };
+    if (current === undefined) this.#bySource.set(id, query);
+    if (query.isPending || !(mustAskAgain || this.#isOutdated(query))) return query;
+    query.isPending = true;
+    query.askedMs = this.#clock.wallTimeMs();
+    this.#queue.push(query);
+    this.#startQueries();
+    return query;
   }
 
-  #isOld({ answer }: Offered): boolean {
+  #isOutdated({ answer }: SourceQuery): boolean {
     if (answer === undefined) return true;
-    const freshMs = answer.problems.length > 0 ? FRESH_MS_OF_PROBLEM : FRESH_MS;
+    const freshMs = answer.problems.length > 0 ? FRESH_PROBLEM_MS : FRESH_ANSWER_MS;
     return this.#clock.wallTimeMs() - answer.atMs > freshMs;
   }
 
-  #askNext(): void {
-    while (this.#asked < ASKED_MAX) {
-      const offered = this.#queue.shift();
-      if (offered === undefined) return;
-      this.#asked += 1;
-      void this.#ask(offered.source)
+  #startQueries(): void {
+    while (this.#runningQueries < QUERIES_MAX) {
+      const query = this.#queue.shift();
+      if (query === undefined) return;
+      this.#runningQueries += 1;
+      void this.#query(query.source)
         .catch((error: unknown): SourceOffers => ({ images: [], problems: [errorText(error)] }))
         .then((answer) => {
-          this.#asked -= 1;
-          offered.answer = { ...answer, atMs: this.#clock.wallTimeMs() };
-          offered.isAsking = false;
-          const { resolve } = this.#next;
-          this.#next = Promise.withResolvers();
+          this.#runningQueries -= 1;
+          query.answer = { ...answer, atMs: this.#clock.wallTimeMs() };
+          query.isPending = false;
+          const { resolve } = this.#nextAnswer;
+          this.#nextAnswer = Promise.withResolvers();
           resolve();
-          this.#askNext();
+          this.#startQueries();
         });
     }
   }

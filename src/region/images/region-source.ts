@@ -1,5 +1,5 @@
-// The image sources of a region and the selections among their images: those from files, which can
-// be changed only in the file, and those of the API.
+// The image sources of a region and the selections among their images. Sources and selections from
+// files can be changed only in the file. Others are changed by the API.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { isPrintable } from '../../ground/clean-text.ts';
@@ -10,8 +10,8 @@ import type { ImageName } from '../../images/store/image-store.ts';
 import { type BootSelection, type BootSource, type FilesInForce, KEYRING_BYTES_MAX } from '../records/boot-store.ts';
 import { hashFnv1a } from '../records/digest.ts';
 
-/** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
-export const resourceName = (image: Omit<ImageName, 'serial'>): string =>
+/** Formats the name of an image without its serial, such as `ubuntu/noble/amd64/generic/release`. */
+export const formatResourceName = (image: Omit<ImageName, 'serial'>): string =>
   [image.os, image.release, image.architecture, image.subarchitecture, image.label].join('/');
 
 /** A source from a file. */
@@ -22,7 +22,7 @@ export interface FileSource {
   readonly key: string;
   /** The line on which it begins, from 1; undefined: unknown. */
   readonly line?: number | undefined;
-  /** True for a file of Rackboot, which only an update changes; undefined: false. */
+  /** True for a file of Rackboot, which only an update changes. */
   readonly isShipped?: boolean | undefined;
 }
 
@@ -45,7 +45,7 @@ export const SITE_SOURCES = 'image-sources.yaml';
 export interface FileSources {
   readonly sources: readonly FileSource[];
   readonly selections: readonly FileSelection[];
-  /** Why the site's file cannot be used as a whole; `undefined` if it can, or does not exist. */
+  /** Why the site's file cannot be used. Undefined if it can be used, or does not exist. */
   readonly problem: string | undefined;
   readonly inForce: FilesInForce;
 }
@@ -61,10 +61,9 @@ export interface RegionSource extends BootSource {
   /** The source for the import. */
   readonly images: ImageSource;
   /** The file and the key that define it; `undefined` if the API may change it. */
-  readonly pin?: Omit<FileSource, 'source'> | undefined;
+  readonly definingFile?: Omit<FileSource, 'source'> | undefined;
   /**
-   * True if the URL is that of the package mirror of this host instead of the one that the file
-   * names; undefined: false.
+   * True if the URL is that of this host's package mirror, instead of the mirror that the file names.
    */
   readonly isHostMirror?: boolean | undefined;
 }
@@ -72,27 +71,30 @@ export interface RegionSource extends BootSource {
 /** A selection among the images of a source. */
 export interface RegionSelection extends BootSelection {
   /** The file and the key that define it; `undefined` if the API may change it. */
-  readonly pin?: Pick<FileSelection, 'file' | 'key' | 'line'> | undefined;
+  readonly definingFile?: Pick<FileSelection, 'file' | 'key' | 'line'> | undefined;
 }
 
-/** The selections of files have the numbers from here to twice as many: the store counts its own from 1. */
-const FILE_IDS_FROM = 2 ** 30;
+/**
+ * The first id of selections from files. The last is less than twice as high. The store numbers its
+ * own selections from 1.
+ */
+const FILE_IDS_START = 2 ** 30;
 
-const INDEX = 'streams/v1/index.sjson';
-/** The index without a signature; `.sjson` would be clear-signed. */
-const UNSIGNED_INDEX = 'streams/v1/index.json';
+const SIGNED_INDEX_PATH = 'streams/v1/index.sjson';
+/** The index without a signature. `.sjson` would be clear-signed. */
+const UNSIGNED_INDEX_PATH = 'streams/v1/index.json';
 
 /**
- * Joins the sources of files, which come first, with the rows of the store. A row whose source has
- * left its file is skipped.
+ * Joins the sources of files, which come first, with the rows of the store. A row is skipped if its
+ * source is no longer in its file.
  */
 export function joinSources(
   rows: readonly BootSource[],
   { sources }: Pick<FileSources, 'sources'>,
 ): readonly RegionSource[] {
-  const named = new Map(rows.flatMap((row) => (row.name === undefined ? [] : [[row.name, row] as const])));
-  const ofFiles = sources.flatMap(({ source, ...pin }): readonly RegionSource[] => {
-    const row = named.get(source.name);
+  const rowsByName = new Map(rows.flatMap((row) => (row.name === undefined ? [] : [[row.name, row] as const])));
+  const fileSources = sources.flatMap(({ source, ...pin }): readonly RegionSource[] => {
+    const row = rowsByName.get(source.name);
     if (row === undefined) return [];
     const { trust } = source;
     return [
@@ -101,18 +103,20 @@ export function joinSources(
         url: formatSourceUrl(source),
         keyringFilename: trust.kind === 'signed' ? (trust.keyrings[0] ?? '') : '',
         images: source,
-        pin,
+        definingFile: pin,
       },
     ];
   });
-  const own = rows.filter(({ name }) => name === undefined).map((row) => ({ ...row, images: buildStreamSource(row) }));
-  return [...ofFiles, ...own];
+  const apiSources = rows
+    .filter(({ name }) => name === undefined)
+    .map((row) => ({ ...row, images: buildStreamSource(row) }));
+  return [...fileSources, ...apiSources];
 }
 
 /**
- * Joins the selections of the site's file, which come first, with those of the store. A stored one
- * is skipped while the file has the same system and release of its source. @param sources those
- * whose selections are joined
+ * Joins the selections of the site's file, which come first, with the selections of the store. A
+ * stored selection is skipped while the file selects the same system and release of its source.
+ * @param sources the sources whose selections are joined
  */
 export function joinSelections(
   rows: readonly BootSelection[],
@@ -120,18 +124,21 @@ export function joinSelections(
   selections: readonly FileSelection[],
 ): readonly RegionSelection[] {
   const ids = new Map(sources.map(({ id, name }) => [name, id]));
-  const ofFile = selections.flatMap(({ source, selection, ...pin }): readonly RegionSelection[] => {
+  const fileSelections = selections.flatMap(({ source, selection, ...pin }): readonly RegionSelection[] => {
     const sourceId = ids.get(source);
     if (sourceId === undefined) return [];
-    const id = FILE_IDS_FROM + (hashFnv1a(`${source} ${selection.os}/${selection.release}`) % FILE_IDS_FROM);
-    return [{ ...selection, id, sourceId, pin }];
+    const id = FILE_IDS_START + (hashFnv1a(`${source} ${selection.os}/${selection.release}`) % FILE_IDS_START);
+    return [{ ...selection, id, sourceId, definingFile: pin }];
   });
-  const imageOf = ({ sourceId, os, release }: BootSelection): string => `${sourceId} ${os}/${release}`;
-  const imageNames = new Set(ofFile.map(imageOf));
-  return [...ofFile, ...rows.filter((row) => !imageNames.has(imageOf(row)))];
+  const formatSelectionKey = ({ sourceId, os, release }: BootSelection): string => `${sourceId} ${os}/${release}`;
+  const imageNames = new Set(fileSelections.map(formatSelectionKey));
+  return [...fileSelections, ...rows.filter((row) => !imageNames.has(formatSelectionKey(row)))];
 }
 
-/** The URL of a source; empty: packages come from the mirror that apt uses on the importing host. */
+/**
+ * Formats the URL of a source. Empty if packages come from the mirror that apt uses on the
+ * importing host.
+ */
 function formatSourceUrl(source: ImageSource): string {
   switch (source.kind) {
     case 'files':
@@ -149,32 +156,32 @@ function formatSourceUrl(source: ImageSource): string {
 const LOADER = 'bootloader';
 
 /**
- * True if images of this system may be among those of a source; `*` stands for all. Any stream may
- * have boot loaders.
+ * True if a source may offer images of a system. `*` stands for all systems. Any stream may have
+ * boot loaders.
  */
-export const mayHave = ({ kind, os }: ImageSource, wanted: string): boolean =>
-  [wanted, os].includes('*') || wanted === os || (wanted === LOADER && kind === 'simplestreams');
+export const mayOfferSystem = ({ kind, os }: ImageSource, system: string): boolean =>
+  [system, os].includes('*') || system === os || (system === LOADER && kind === 'simplestreams');
 
-/** The name of a source for people and in the manifests of its images. */
-export const sourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): string => name ?? url;
+/** Returns the name of a source for people, and for the manifests of its images. */
+export const getSourceTitle = ({ name, url }: Pick<RegionSource, 'name' | 'url'>): string => name ?? url;
 
-/** True for a URL that names the index of a site, as in MAAS, and not its directory. */
-export const namesIndex = (url: string): boolean => /\/[^/]+\.s?json$/.test(url);
+/** True for a URL that names the index of a site, as in MAAS, instead of its directory. */
+export const isIndexUrl = (url: string): boolean => /\/[^/]+\.s?json$/.test(url);
 
 /**
  * Divides the URL of an index into the site, to which the paths in its documents belong, and the
  * path of the index. Source: `path_from_mirror_url` of simplestreams.
  */
-function dividedUrl(url: string): readonly [site: string, index: string] {
-  const at = /\/(?:streams\/v1\/.+|[^/]+)$/.exec(url)?.index ?? url.length;
-  return [url.slice(0, at + 1), url.slice(at + 1)];
+function splitIndexUrl(url: string): readonly [site: string, index: string] {
+  const slashIndex = /\/(?:streams\/v1\/.+|[^/]+)$/.exec(url)?.index ?? url.length;
+  return [url.slice(0, slashIndex + 1), url.slice(slashIndex + 1)];
 }
 
-/** The source for a row of the API: a simplestreams site, which may have any systems. */
+/** Builds the source for a row of the API: a simplestreams site, which may have any systems. */
 export function buildStreamSource(row: Omit<BootSource, 'id' | 'name' | 'createdMs' | 'updatedMs'>): StreamSource {
   const { why, keyringFilename, keyring } = row;
-  const { index: place = why === undefined ? INDEX : UNSIGNED_INDEX } = row;
-  const [url, index] = namesIndex(row.url) ? dividedUrl(row.url) : [row.url, place];
+  const { index: indexPath = why === undefined ? SIGNED_INDEX_PATH : UNSIGNED_INDEX_PATH } = row;
+  const [url, index] = isIndexUrl(row.url) ? splitIndexUrl(row.url) : [row.url, indexPath];
   return {
     kind: 'simplestreams',
     name: row.url,
@@ -200,8 +207,8 @@ export function buildStreamSource(row: Omit<BootSource, 'id' | 'name' | 'created
 }
 
 /**
- * The URL of a site. Paths are appended to it, and everybody sees it, so it has no query or
- * fragment. @returns undefined for any other text
+ * Parses the URL of a site. It may have no query or fragment, because paths are appended to it, and
+ * everybody sees it. @returns undefined for any other text
  */
 export function parseSourceUrl(text: string): string | undefined {
   const url = URL.parse(text);
@@ -209,7 +216,7 @@ export function parseSourceUrl(text: string): string | undefined {
   return isUsable && isPrintable(text) && !/[ ?#]/.test(text) ? text : undefined;
 }
 
-/** Keys in armor or Base64; undefined: neither, or too many. */
+/** Parses keys in armor or Base64. Undefined if the text is neither, or too long. */
 export function parseKeyring(text: string): Uint8Array | undefined {
   const trimmed = text.trim();
   const isBase64 = /^[A-Za-z0-9+/\s]*={0,2}$/.test(trimmed);

@@ -4,7 +4,7 @@
 // 1. A time in the future counts as now: the database's clock was set back.
 
 import { IMAGES_MAX } from '../../images/store/image-store.ts';
-import { resourceName } from '../../region/images/region-source.ts';
+import { formatResourceName } from '../../region/images/region-source.ts';
 import {
   type CondemnedImage,
   condemnedAmong,
@@ -28,7 +28,7 @@ const readPlace = codec<PlaceImages>({
 }).read;
 
 const condemnedImage = (image: HostImage): CondemnedImage => ({
-  resource: resourceName(image),
+  resource: formatResourceName(image),
   serial: image.serial,
   sha256: image.sha256,
   ...(image.filesSha256 === undefined ? {} : { filesSha256: image.filesSha256 }),

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { ownProgram } from '../../../src/control/own-program.ts';
+import { findOwnProgram } from '../../../src/control/own-program.ts';
 import { printedBy } from '../../support/printed.ts';
 
 for (const command of ['build', 'import-installer']) {
@@ -24,7 +24,7 @@ for (const command of ['build', 'import-installer']) {
     assert.equal(code, 2);
     assert.equal(
       complaint,
-      `rackboot: "mips" is not a value of --arch, which takes ${command === 'build' ? 'amd64, arm64, armhf, i386' : 'amd64, arm64, armhf, i386, loong64'} or riscv64\nSee ${ownProgram()} images ${command} --help.\n`,
+      `rackboot: "mips" is not a value of --arch, which takes ${command === 'build' ? 'amd64, arm64, armhf, i386' : 'amd64, arm64, armhf, i386, loong64'} or riscv64\nSee ${findOwnProgram()} images ${command} --help.\n`,
     );
   });
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ControlAsk } from '../../../src/control/requests.ts';
+import type { ControlRequest } from '../../../src/control/requests.ts';
 import { isIterable } from '../../../src/control/requests.ts';
 import { type AskedRack, leaseAnswers, TURN_LEASES } from '../../../src/daemon/answers/lease-answers.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
@@ -80,7 +80,7 @@ function rackOf(looked: Turns, reported: Turns): AskedRack {
 }
 
 const clock = { now: () => NOW, wallTimeMs: () => NOW };
-const asked: ControlAsk = { query: new URLSearchParams(), body: async () => '' };
+const asked: ControlRequest = { query: new URLSearchParams(), body: async () => '' };
 /** The end of one pass and the beginning of the next may share a turn. */
 const MOST = 2 * TURN_LEASES;
 

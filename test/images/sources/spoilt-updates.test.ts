@@ -11,7 +11,7 @@ import { describeLeftOutUpdates, pickOffers, type SourceAnswer } from '../../../
 import { findMirrorKey } from '../../../src/images/sources/package-mirrors.ts';
 import { describeKeysRemedy } from '../../../src/images/sources/source-documents.ts';
 import { importText } from '../../../src/region/records/import-reason.ts';
-import { failureReason } from '../../../src/region-host/imports/import-failure.ts';
+import { buildFailureReason } from '../../../src/region-host/imports/import-failure.ts';
 import { type InstallerSuite, installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';
 import { missing } from '../../support/needs.ts';
 import { answerOf, installerSource } from '../../support/offers.ts';
@@ -124,7 +124,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
         try {
           await place.queue().fetch({ ...request, mirrorKey });
         } catch (error) {
-          return importText(failureReason(error));
+          return importText(buildFailureReason(error));
         }
         return assert.fail('there is such a file');
       };

@@ -54,7 +54,7 @@ async function withApi(
     {
       listImages: async () => images,
       ...more,
-      onImportAsked: () => {
+      onImportRequested: () => {
         asked.count += 1;
       },
       listInstallers: ({ architecture }) => (architecture === 'amd64' ? INSTALLERS : []),

@@ -494,7 +494,7 @@ test('a stored selection is hidden while a file has the same, but stays for the 
         const fileSources = fileSourcesReader(undefined);
         const other = new BootImages({ store, clock, fileSources });
         assert.deepEqual(
-          (await other.listSelections()).map(({ id, pin }) => [id, pin]),
+          (await other.listSelections()).map(({ id, definingFile: pin }) => [id, pin]),
           [
             [noble.id, undefined],
             [jammy.id, undefined],

@@ -457,7 +457,7 @@ test('an upload whose image was made while the database was away ends at the nex
     await assertStatus(put(uriOf(await create(wish(DISK))), DISK), 200);
     assert.deepEqual([images().length, (await uploads.list()).length], [1, 1]);
     uploads.remove = remove;
-    work.look();
+    work.checkUploads();
     await eventuallyWithin(
       GONE_MS_MAX,
       'the upload and its file are gone',
@@ -483,11 +483,11 @@ test('a whole upload that a killed process left is finished by the next look; on
     const [name = ''] = readdirSync(join(tree, 'images/.uploads'));
     writeFileSync(join(tree, 'images/.uploads', name), DISK);
     await store.uploads.advance(upload.id, { from: 9, to: 2 * MIB, place: upload.place, atMs: clock.wallTimeMs() });
-    work.look();
+    work.checkUploads();
     await until(() => images().length === 1);
     await create(wish(DISK, { name: 'left' }));
     clock.advance(25 * 3_600_000);
-    work.look();
+    work.checkUploads();
     await until(async () => (await store.uploads.list()).length === 0);
     assert.match(
       sentenceOf((await store.listEvents({ limit: 1 }))[0]),
@@ -510,7 +510,7 @@ test('a file of an upload whose bytes another host has becomes no image, and is 
       await store.uploads.advance(upload.id, { from: 0, to: 2 * MIB, place: 'other:/tree', atMs: upload.createdMs });
     }
     for (const name of readdirSync(parts)) utimesSync(join(parts, name), 0, 0);
-    work.look();
+    work.checkUploads();
     await until(() => readdirSync(parts).length === 1);
     assert.deepEqual([readdirSync(parts), images()], [[kept], []]);
     assert.deepEqual(
@@ -529,7 +529,7 @@ test('a leftover that cannot be removed is reported once with its path and a rem
     for (const look of ['first', 'second']) {
       writeFileSync(later, look);
       for (const path of [stuck, later]) utimesSync(path, 0, 0);
-      work.look();
+      work.checkUploads();
       await until(() => !existsSync(later) && problems.length > 0);
     }
     assert.deepEqual(problems, [`the leftover upload ${stuck} cannot be removed (EISDIR): remove this directory`]);

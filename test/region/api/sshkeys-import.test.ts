@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../../src/ground/clock.ts';
 import { parseKeySource } from '../../../src/region/accounts/key-sources.ts';
 import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts';
-import { keyFetcher } from '../../../src/region-host/published-keys.ts';
+import { createKeyFetcher } from '../../../src/region-host/published-keys.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
@@ -31,7 +31,7 @@ async function withServer(answer: RequestListener, work: (origin: string) => Pro
 
 const withSite = (answer: RequestListener, work: (api: AskedApi) => Promise<void>) =>
   withServer(answer, (origin) =>
-    withAskedApi(work, { fetchKeys: keyFetcher(systemClock, { lp: origin, gh: origin }) }),
+    withAskedApi(work, { fetchKeys: createKeyFetcher(systemClock, { lp: origin, gh: origin }) }),
   );
 
 const importFrom = ({ ask }: AskedApi, keysource: string, version = '2.0') =>
@@ -129,7 +129,7 @@ test('an answer without end, an error and a server that is away are refused with
     async (api) => {
       assert.match((await importFrom(api, 'lp:ann')).text, /could not be read: .*127\.0\.0\.1:9.*set http_proxy/);
     },
-    { fetchKeys: keyFetcher(systemClock, away) },
+    { fetchKeys: createKeyFetcher(systemClock, away) },
   );
   await withAskedApi(async (api) => {
     assert.match((await importFrom(api, 'lp:ann')).text, /does not fetch published keys/);
@@ -144,7 +144,7 @@ test('the lists are read through the proxy, and at most LOOKUPS_MAX at a time', 
       answer.end(keyOf(1));
     },
     async (proxy) => {
-      const fetch = keyFetcher(systemClock, { lp: 'http://lp.example', gh: 'http://gh.example' });
+      const fetch = createKeyFetcher(systemClock, { lp: 'http://lp.example', gh: 'http://gh.example' });
       assert.deepEqual(await fetch({ site: 'gh', name: 'quick' }, proxy), { kind: 'keys', lines: [keyOf(1)] });
       assert.deepEqual(seen, ['http://gh.example/quick.keys']);
       const four = Array.from({ length: 4 }, () => fetch({ site: 'gh', name: 'slow' }, 'http://127.0.0.1:9'));

@@ -118,7 +118,7 @@ test('a refused piece gets its answer, however many of its bytes are still on th
 test('a piece that the disk refuses halfway gets its answer', { timeout: 60_000 }, () =>
   withUpload(async (live, path) => {
     const { uploads } = live.region.bootImages;
-    uploads.take = async (_id, { content }) => {
+    uploads.receivePiece = async (_id, { content }) => {
       for await (const _first of content) break;
       return refusal('uploads-limit', 'The disk of the images cannot take the file: it is full.');
     };

@@ -40,14 +40,14 @@ test('four sources are asked at a time, and the others when one has answered', a
   clock.advance(1000);
   const answers = await found;
   assert.deepEqual(
-    answers.map(({ answer, isAsking }) => [answer?.problems, isAsking]),
+    answers.map(({ answer, isPending: isAsking }) => [answer?.problems, isAsking]),
     [[[], false], [['no route'], false], ...Array.from({ length: 4 }, () => [undefined, true])],
   );
 });
 
 test('an answer is kept for a quarter of an hour, a problem for a minute, and nothing of a source that was changed', async () => {
   const { clock, asked, open, offered } = new Askers();
-  const answered = async (source: RegionSource, answer: SourceOffers, options: { again?: boolean } = {}) => {
+  const answered = async (source: RegionSource, answer: SourceOffers, options: { mustAskAgain?: boolean } = {}) => {
     const before = asked.length;
     const found = offered.find([source], { waitMs: 1000, ...options });
     if (asked.length > before) open.at(-1)?.resolve(answer);
@@ -59,16 +59,16 @@ test('an answer is kept for a quarter of an hour, a problem for a minute, and no
   assert.equal(await answered(sourceOf(1), offers()), 0, 'it is fresh');
   clock.advance(2 * 60_000);
   const [old] = await offered.find([sourceOf(1)], { waitMs: 1000 });
-  assert.deepEqual([old?.answer?.problems, old?.isAsking], [[], true], 'the old answer is shown meanwhile');
+  assert.deepEqual([old?.answer?.problems, old?.isPending], [[], true], 'the old answer is shown meanwhile');
   open.at(-1)?.resolve(offers(['its key has expired']));
   await nextTurn();
   assert.equal(await answered(sourceOf(1), offers()), 0);
   clock.advance(61_000);
   const [failed] = await offered.find([sourceOf(1)], { waitMs: 1000 });
-  assert.deepEqual([failed?.answer?.problems, failed?.isAsking], [['its key has expired'], true]);
+  assert.deepEqual([failed?.answer?.problems, failed?.isPending], [['its key has expired'], true]);
   open.at(-1)?.resolve(offers());
   await nextTurn();
-  assert.equal(await answered(sourceOf(1), offers(), { again: true }), 1, 'a person asks again');
+  assert.equal(await answered(sourceOf(1), offers(), { mustAskAgain: true }), 1, 'a person asks again');
   assert.equal(await answered(sourceOf(1, 'https://other/'), offers()), 1, 'the source is another one now');
 });
 

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { RackError } from '../../../src/ground/errors.ts';
 import type { PieceCount, PieceResult } from '../../../src/images/make/upload-part.ts';
 import type { UploadFiles } from '../../../src/region/images/uploads.ts';
-import { noUploadText } from '../../../src/region/images/uploads.ts';
+import { describeMissingUpload } from '../../../src/region/images/uploads.ts';
 import type { ImportReason } from '../../../src/region/records/import-reason.ts';
 import { refusal } from '../../../src/region/records/refusal.ts';
 import { type ImageUpload, UPLOADS_MAX } from '../../../src/region/records/upload-store.ts';
@@ -25,20 +25,20 @@ class SaidFiles implements UploadFiles {
   finishing: Promise<boolean> = Promise.resolve(true);
   looks = 0;
   reason: ImportReason | undefined;
-  reasonOf(): ImportReason | undefined {
+  findPendingReason(): ImportReason | undefined {
     return this.reason;
   }
   async checkRoom(bytes: number): Promise<void> {
     this.rooms.push(bytes);
     if (this.full) throw new RackError('store-unwritable', 'the disk is full: free space');
   }
-  async holds(): Promise<boolean> {
+  async hasBytes(): Promise<boolean> {
     return true;
   }
   isReserved(): boolean {
     return false;
   }
-  nameExcess(): number {
+  countExcessCharacters(): number {
     return 0;
   }
 
@@ -61,7 +61,7 @@ class SaidFiles implements UploadFiles {
     this.finished.push(id);
     return await this.finishing;
   }
-  look(): void {
+  checkUploads(): void {
     this.looks += 1;
   }
 }
@@ -97,7 +97,7 @@ test('an upload begins only if the disk has room for all missing bytes of all up
   withUploads(async (place, files) => {
     const { uploads } = place.region.bootImages;
     const first = await begun(place, 'one');
-    assert.equal(await uploads.take(first.id, piece(30)), undefined);
+    assert.equal(await uploads.receivePiece(first.id, piece(30)), undefined);
     await begun(place, 'two', 50);
     await begun(place, 'one', 7);
     const [one, two, again] = [100 + 100, 70 + 100 + 50 + 50, 50 + 50 + 7 + 7];
@@ -126,7 +126,7 @@ test('a piece that is cut short, meets a full disk or a host without the bytes c
   withUploads(async (place, files) => {
     const { uploads } = place.region.bootImages;
     const { id } = await begun(place, 'one');
-    const code = async () => (await uploads.take(id, piece(10)))?.name;
+    const code = async () => (await uploads.receivePiece(id, piece(10)))?.name;
     files.written = 'short';
     assert.equal(await code(), 'bad-request');
     files.written = 'missing';
@@ -145,7 +145,7 @@ test('a piece of an upload whose bytes another host has is refused before it is 
     const { uploads } = place.region.bootImages;
     const { id } = await begun(place, 'one');
     await place.store.uploads.advance(id, { from: 0, to: 10, place: 'other:/tree', atMs: 1 });
-    assert.equal((await uploads.take(id, piece(10)))?.name, 'upload-conflict');
+    assert.equal((await uploads.receivePiece(id, piece(10)))?.name, 'upload-conflict');
     assert.equal(files.writes, 0);
     assert.equal((await uploads.list())[0]?.place, 'other:/tree');
   }));
@@ -156,9 +156,9 @@ test('a second piece is refused while the first one arrives', () =>
     const { id } = await begun(place, 'one');
     const held = Promise.withResolvers<void>();
     files.writing = held.promise;
-    const first = uploads.take(id, piece(10));
+    const first = uploads.receivePiece(id, piece(10));
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal((await uploads.take(id, piece(10)))?.name, 'upload-conflict');
+    assert.equal((await uploads.receivePiece(id, piece(10)))?.name, 'upload-conflict');
     held.resolve();
     assert.equal(await first, undefined);
     assert.equal((await uploads.list())[0]?.received, 10);
@@ -175,16 +175,19 @@ test('a piece of an upload that was deleted or replaced meanwhile is answered as
       };
       const held = Promise.withResolvers<void>();
       files.writing = held.promise;
-      const arriving = uploads.take(id, piece(10));
+      const arriving = uploads.receivePiece(id, piece(10));
       await new Promise((resolve) => setImmediate(resolve));
       await end();
       const { looks } = files;
       held.resolve();
-      assert.deepEqual(await arriving, refusal('not-found', noUploadText(id)));
+      assert.deepEqual(await arriving, refusal('not-found', describeMissingUpload(id)));
       assert.equal(files.looks, looks + 1, 'its part can go now');
       const last = await begun(place, 'one');
       files.finishing = end().then(() => false);
-      assert.deepEqual(await uploads.take(last.id, piece(100)), refusal('not-found', noUploadText(last.id)));
+      assert.deepEqual(
+        await uploads.receivePiece(last.id, piece(100)),
+        refusal('not-found', describeMissingUpload(last.id)),
+      );
       await uploads.removeNamed(name);
       files.finishing = Promise.resolve(true);
     }
@@ -199,7 +202,7 @@ test('the last piece waits 20 s for the image, whose delay has a reason then', (
     const reason = { code: 'said', params: { said: 'the disk is full: free space' } } as const;
     files.reason = reason;
     let isAnswered = false;
-    const last = uploads.take(id, piece(100)).finally(() => {
+    const last = uploads.receivePiece(id, piece(100)).finally(() => {
       isAnswered = true;
     });
     for (let turns = 0; turns < 50 && files.finished.length === 0; turns += 1)

@@ -11,7 +11,7 @@
 import { z } from 'zod';
 import { type MacAddress, parseIpv4, parseMac } from '../../../ground/address.ts';
 import type { WholeFile } from '../../../images/make/upload-part.ts';
-import type { PiecePlace, UploadPiece } from '../../images/uploads.ts';
+import type { PieceRange, UploadPiece } from '../../images/uploads.ts';
 import type { Happening } from '../../records/events.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { fieldRefusal, MACS, REQUIRED, type RefusalWord, TRUE_OR_FALSE, wordOfIssue } from '../../records/refusal.ts';
@@ -75,7 +75,7 @@ export interface ApiCall {
    * The body as a piece of an upload; `undefined`: it has none, or no announced length. `from`: its
    * place, if the client says it.
    */
-  readonly piece?: (UploadPiece & { readonly place: PiecePlace | 'unreadable' | undefined }) | undefined;
+  readonly piece?: (UploadPiece & { readonly place: PieceRange | 'unreadable' | undefined }) | undefined;
   /** The bytes of the files in a multipart body, by field. */
   readonly files?: ReadonlyMap<string, Buffer> | undefined;
   /** True once the client has left. */

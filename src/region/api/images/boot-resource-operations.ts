@@ -203,14 +203,14 @@ const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
         'image-missing',
         `The region itself has no ${name}; only racks report it. \`sudo rackboot images remove ${name}\` on their hosts removes it.`,
       );
-    const isKnown = await call.region.bootImages.request(resource, wanted, getCallerUsername(call));
+    const isKnown = await call.region.bootImages.requestForImage(resource, wanted, getCallerUsername(call));
     if (!isKnown) return refuse('not-found', `There is no image ${String(resource.id)}: boot-resources lists them.`);
     if (wanted === 'delete') return EMPTY;
     return json(resourceJson(call, resource));
   });
 
 async function startImport(call: ApiCall) {
-  const lack = await call.region.bootImages.askImport(getCallerUsername(call));
+  const lack = await call.region.bootImages.requestImport(getCallerUsername(call));
   return plainText(importStartedText('boot resources', lack));
 }
 

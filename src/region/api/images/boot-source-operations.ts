@@ -9,7 +9,7 @@
 
 import { z } from 'zod';
 import type { Selection } from '../../../images/sources/offer.ts';
-import { mayHave, type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
+import { getSourceTitle, mayOfferSystem, type RegionSelection, type RegionSource } from '../../images/region-source.ts';
 import {
   KEYRING_BYTES_MAX,
   SELECTED_ENTRY,
@@ -60,11 +60,11 @@ function sourceJson({ version }: ApiCall, source: RegionSource) {
 
 /** Our own fields, sent only on request. */
 function detailsJson(source: RegionSource) {
-  const { images, pin } = source;
+  const { images, definingFile: pin } = source;
   const { trust, title, kind } = images;
   const index = images.kind === 'simplestreams' ? images.index : null;
   return {
-    name: sourceTitle(source),
+    name: getSourceTitle(source),
     title,
     kind,
     index,
@@ -80,7 +80,7 @@ const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail) =
 });
 
 function selectionJson(call: ApiCall, selection: RegionSelection, input: Partial<Detail> = {}) {
-  const { id, sourceId, os, release, arches, subarches, labels, pin = null } = selection;
+  const { id, sourceId, os, release, arches, subarches, labels, definingFile: pin = null } = selection;
   return {
     os,
     release,
@@ -113,21 +113,23 @@ async function withSource(
   return refuse('not-found', `There is no image source ${(id ?? '').slice(0, 64)}: boot-sources lists them.`);
 }
 
-type Pin = NonNullable<RegionSource['pin']>;
+type Pin = NonNullable<RegionSource['definingFile']>;
 
 /** The place where something is written; the key is for a file whose lines are unknown. */
 const place = ({ file, key, line }: Pick<Pin, 'file' | 'key' | 'line'>) =>
   line === undefined ? `${file} as ${key}` : `${file}, line ${line}`;
 
 const bootSourceText = (source: RegionSource, pin: Pin) =>
-  `The source ${sourceTitle(source)} is read-only: it is written in ${place(pin)}. ` +
+  `The source ${getSourceTitle(source)} is read-only: it is written in ${place(pin)}. ` +
   (pin.isShipped === true
     ? 'A source of the same name in image-sources.yaml, next to the configuration, replaces it.'
     : 'Change it in this file.');
 
 const withOwnSource = (call: ApiCall, run: (source: RegionSource) => Promise<Answer>): Promise<Answer> =>
   withSource(call, call.path.id, (source) =>
-    source.pin === undefined ? run(source) : refuse('setting-read-only', bootSourceText(source, source.pin)),
+    source.definingFile === undefined
+      ? run(source)
+      : refuse('setting-read-only', bootSourceText(source, source.definingFile)),
   );
 
 const detail = z.object({
@@ -269,7 +271,7 @@ function parseSelection(input: GivenSelection, before: Selection | undefined): S
 const selectionEvent = (call: ApiCall, change: BootChange, { os, release }: Selection, source: RegionSource) =>
   call.region.bootImages.event(getCallerUsername(call), {
     code: 'boot-selection-changed',
-    params: { change, image: `${os}/${release}`, source: sourceTitle(source) },
+    params: { change, image: `${os}/${release}`, source: getSourceTitle(source) },
   });
 
 const noSelection = (call: ApiCall): Answer =>
@@ -282,7 +284,7 @@ const findSameSelection = async ({ region }: ApiCall, source: RegionSource, { os
 
 async function taken(call: ApiCall, source: RegionSource, wanted: Selection): Promise<Answer> {
   const { os, release } = wanted;
-  const { id = 0, pin } = (await findSameSelection(call, source, wanted)) ?? {};
+  const { id = 0, definingFile: pin } = (await findSameSelection(call, source, wanted)) ?? {};
   const image = `${os}/${release}`;
   if (pin !== undefined)
     return refuseField(
@@ -298,7 +300,7 @@ async function taken(call: ApiCall, source: RegionSource, wanted: Selection): Pr
 const otherSystem = (source: RegionSource): Answer =>
   refuseField(
     'os',
-    `The source ${sourceTitle(source)} has only ${source.images.os}: give ${source.images.os}, or select from another source (boot-sources lists them).`,
+    `The source ${getSourceTitle(source)} has only ${source.images.os}: give ${source.images.os}, or select from another source (boot-sources lists them).`,
   );
 
 function listSelections(call: ApiCall, input: Detail): Promise<Answer> {
@@ -312,8 +314,8 @@ function listSelections(call: ApiCall, input: Detail): Promise<Answer> {
 function addSelection(call: ApiCall, input: GivenSelection): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
     const selection = parseSelection(input, undefined);
-    if (!mayHave(source.images, selection.os)) return otherSystem(source);
-    if ((await findSameSelection(call, source, selection))?.pin !== undefined)
+    if (!mayOfferSystem(source.images, selection.os)) return otherSystem(source);
+    if ((await findSameSelection(call, source, selection))?.definingFile !== undefined)
       return await taken(call, source, selection);
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);
@@ -341,7 +343,7 @@ const withOwnSelection = (
   run: (selection: RegionSelection, source: RegionSource) => Promise<Answer>,
 ): Promise<Answer> =>
   withSelection(call, (selection, source) => {
-    const { pin, os, release } = selection;
+    const { definingFile: pin, os, release } = selection;
     if (pin === undefined) return run(selection, source);
     return refuse(
       'setting-read-only',
@@ -352,8 +354,8 @@ const withOwnSelection = (
 function changeSelection(call: ApiCall, input: GivenSelection): Promise<Answer> {
   return withOwnSelection(call, async (before, source) => {
     const selection = parseSelection(input, before);
-    if (input.os !== undefined && !mayHave(source.images, input.os)) return otherSystem(source);
-    if ((await findSameSelection(call, source, selection))?.pin !== undefined)
+    if (input.os !== undefined && !mayOfferSystem(source.images, input.os)) return otherSystem(source);
+    if ((await findSameSelection(call, source, selection))?.definingFile !== undefined)
       return await taken(call, source, selection);
     const event = selectionEvent(call, 'changed', selection, source);
     const changed = await call.region.store.boot.changeSelection(source.id, before.id, selection, event);
@@ -394,7 +396,7 @@ const offersFields = z.object({
 
 function listOffers(call: ApiCall, { again }: z.output<typeof offersFields>): Promise<Answer> {
   return withSource(call, call.path.id, async (source) => {
-    const options = { waitMs: OFFERS_WAIT_MS, again: isTrue(again) };
+    const options = { waitMs: OFFERS_WAIT_MS, mustAskAgain: isTrue(again) };
     const [offered] = await call.region.bootImages.offered.find([source], options);
     const { images = [], problems = [], atMs } = offered?.answer ?? {};
     return json({

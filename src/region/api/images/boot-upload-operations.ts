@@ -10,7 +10,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../../ground/clean-text.ts';
 import { counted } from '../../../ground/counted.ts';
-import { noUploadText, UPLOAD_EMPTY } from '../../images/uploads.ts';
+import { describeMissingUpload, UPLOAD_EMPTY } from '../../images/uploads.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
 import {
   type Answer,
@@ -111,7 +111,7 @@ function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
   const bytes = size === undefined ? file?.bytes : Number(size);
   const isSize = bytes !== undefined && bytes >= 1 && bytes <= UPLOAD_BYTES_MAX;
   const wanted = parseUploadName(fields);
-  const excess = fields.name === undefined ? 0 : uploads.nameExcess(wanted);
+  const excess = fields.name === undefined ? 0 : uploads.countExcessCharacters(wanted);
   return [
     fileTypes !== undefined && !fileTypes.includes(fileType)
       ? refuseField('filetype', `Give one of ${fileTypes.join(', ')}.`)
@@ -150,21 +150,21 @@ async function createUpload(call: ApiCall, fields: z.output<typeof uploadParamet
   const created = await bootImages.uploads.create(wanted, file);
   if ('refusal' in created) return refuseFor([created.refusal]);
   const resource = (await bootImages.listResources()).find((resource) => resource.name === name);
-  if (resource === undefined) return refuse('not-found', noUploadText(created.id));
+  if (resource === undefined) return refuse('not-found', describeMissingUpload(created.id));
   return json(wholeJson(call, resource), 201);
 }
 
 async function takePiece(call: ApiCall): Promise<Answer> {
   const { path, piece, region } = call;
   const { file: id = '' } = path;
-  if (!/^\d{1,15}$/.test(id)) return refuse('not-found', noUploadText(id.slice(0, 64)));
+  if (!/^\d{1,15}$/.test(id)) return refuse('not-found', describeMissingUpload(id.slice(0, 64)));
   if (piece === undefined) return refuse('bad-request', UPLOAD_EMPTY);
   if (piece.place === 'unreadable')
     return refuse(
       'bad-request',
       'Give Content-Range as bytes FIRST-LAST/SIZE, with the place of this piece in the file.',
     );
-  const refused = await region.bootImages.uploads.take(Number(id), piece, piece.place);
+  const refused = await region.bootImages.uploads.receivePiece(Number(id), piece, piece.place);
   return refused === undefined ? plainText('OK') : refuseFor([refused]);
 }
 

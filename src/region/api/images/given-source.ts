@@ -5,7 +5,7 @@
 
 import { cleanText, isPrintable } from '../../../ground/clean-text.ts';
 import type { BootImages } from '../../images/boot-images.ts';
-import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
+import { isIndexUrl, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
 import { type Answer, combineOrRefuse, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, isTrue } from '../call/operation.ts';
@@ -19,9 +19,9 @@ export type GivenSource = {
 function parseSourceLocation(input: GivenSource, before: WrittenBootSource | undefined) {
   const url = parseSourceUrl(input.url ?? before?.url ?? '');
   // A new URL that names its index replaces an index that was given before.
-  const previousIndex = input.url === undefined || !namesIndex(input.url) ? before?.index : undefined;
+  const previousIndex = input.url === undefined || !isIndexUrl(input.url) ? before?.index : undefined;
   const index = input.index?.trim() ?? previousIndex ?? '';
-  const isTwice = index !== '' && namesIndex(url ?? '');
+  const isTwice = index !== '' && isIndexUrl(url ?? '');
   return combineOrRefuse(
     url ??
       refuseField(

@@ -184,7 +184,7 @@ export async function removeController(call: ApiCall): Promise<Answer> {
 export async function importImages(call: ApiCall): Promise<Answer> {
   const rack = call.path.system_id === undefined ? undefined : findControllerRack(call);
   if (rack !== undefined && 'kind' in rack) return rack;
-  const lack = await call.region.bootImages.askImport(getCallerUsername(call));
+  const lack = await call.region.bootImages.requestImport(getCallerUsername(call));
   return { kind: 'text', text: importStartedText('boot images', lack), contentType: 'text/plain; charset=utf-8' };
 }
 

@@ -16,7 +16,7 @@ import { formatSize } from '../../../ground/quantity.ts';
 import type { OfferedImage } from '../../../images/engine/asking.ts';
 import type { ListedResource } from '../../images/boot-images.ts';
 import type { OfferedBySource } from '../../images/offered-images.ts';
-import { type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
+import { getSourceTitle, type RegionSelection, type RegionSource } from '../../images/region-source.ts';
 import { hiddenField, renderForm } from '../frame/forms.ts';
 import { cell, renderFullPage } from '../frame/parts.ts';
 import { codeIn, pathBelow, timeAgo } from '../frame/values.ts';
@@ -94,7 +94,7 @@ function buildOfferRows(
     return (found.answer?.images ?? []).map((image) => {
       const { os, release, architecture } = image;
       const same = own.find((selection) => selection.os === os && selection.release === release);
-      const isFixed = same !== undefined && (same.pin !== undefined || !isWholeSelection(same));
+      const isFixed = same !== undefined && (same.definingFile !== undefined || !isWholeSelection(same));
       return {
         ...image,
         source,
@@ -166,7 +166,7 @@ function whyFixed(rows: readonly Row[]): Html {
   const row = rows.find(({ fixedBy }) => fixedBy !== undefined);
   if (row?.fixedBy === undefined) return nothing;
   const { fixedBy, isTicked, source } = row;
-  const { pin } = fixedBy;
+  const { definingFile: pin } = fixedBy;
   const text =
     pin === undefined
       ? html`${words.choose.fixed(isTicked)} <a href="${pathBelow(SOURCES_PATH, String(source.id))}">${selectionText(fixedBy)}</a>`
@@ -195,7 +195,7 @@ function releaseRow(rows: readonly Row[]): Html {
   return html`
     <tr><td class="first"><div><b class="break">${os}/${release}</b>${tag}<div class="small">${title}</div>${whyFixed(rows)}</div></td>
     ${cell(columns.date, days.at(-1) ?? '', 'fact')}
-    ${cell(columns.source, html`<span class="break">${sourceTitle(source)}</span>`, 'fact')}
+    ${cell(columns.source, html`<span class="break">${getSourceTitle(source)}</span>`, 'fact')}
     ${cell(columns.architecture, html`<div class="picks">${rows.map(renderOfferTick)}</div>`, 'way')}</tr>`;
 }
 
@@ -223,7 +223,7 @@ function filterForm(
     );
   const architectures = [...new Set(all.map(({ architecture }) => architecture))].toSorted();
   const arches = [['', choose.anyArchitecture] as const, ...architectures.map((name) => [name, name] as const)];
-  const names = sources.map((source) => [String(source.id), sourceTitle(source)] as const);
+  const names = sources.map((source) => [String(source.id), getSourceTitle(source)] as const);
   const isFiltered = filter.text !== '' || filter.architecture !== '' || filter.source !== '' || filter.isAll;
   return html`
     <form class="filters" method="get" action="${path}" role="search"><input type="search" name="q" value="${queryValue(view, 'q')}"
@@ -235,9 +235,9 @@ function filterForm(
     <button class="button plain">${choose.filter}</button>${isFiltered ? html`<a href="${path}">${choose.clear}</a>` : nothing}</form>`;
 }
 
-function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: number): Html {
+function sourceLine({ source, found: { answer, isPending: isAsking } }: Offered, nowMs: number): Html {
   const { choose } = words;
-  const name = html`<a class="name break" href="${pathBelow(SOURCES_PATH, String(source.id))}">${sourceTitle(source)}</a>`;
+  const name = html`<a class="name break" href="${pathBelow(SOURCES_PATH, String(source.id))}">${getSourceTitle(source)}</a>`;
   const asking = html`<span class="pill blue">${choose.asking}</span>`;
   if (answer === undefined) return html`<div class="list-item"><div>${name} ${asking}</div></div>`;
   const why = answer.problems.map((text) => html`<div class="why">${codeIn(text)}</div>`);
@@ -247,7 +247,7 @@ function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: num
 
 /** The sources that have never answered. */
 const listUnansweredSources = (offered: readonly Offered[]) =>
-  offered.filter(({ found: { answer, isAsking } }) => answer === undefined && isAsking);
+  offered.filter(({ found: { answer, isPending: isAsking } }) => answer === undefined && isAsking);
 
 /** The sources, those with a problem first and in sight. */
 /** The sources with what they said, behind how many of them have which fate. */
@@ -460,7 +460,7 @@ export async function chooseImages(
   const wanted = fieldValue(view, 'do');
   if (wanted === 'ask') {
     const { bootImages } = view.region;
-    await bootImages.offered.find(await bootImages.listImportable(), { waitMs: WAIT_MS, again: true });
+    await bootImages.offered.find(await bootImages.listImportable(), { waitMs: WAIT_MS, mustAskAgain: true });
     return { kind: 'done', to: path, text: words.choose.askedAgain };
   }
   const changes = listSelectionChanges(view).slice(0, ROWS_MAX);

@@ -7,7 +7,7 @@ import { CPUS } from '../../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { formatSize } from '../../../ground/quantity.ts';
 import type { ListedResource } from '../../images/boot-images.ts';
-import { type FileProblem, type RegionSource, sourceTitle } from '../../images/region-source.ts';
+import { type FileProblem, getSourceTitle, type RegionSource } from '../../images/region-source.ts';
 import { type BootSelection, type ImageUse, type ImportRun, isImporting } from '../../records/boot-store.ts';
 import { type ImportReason, importText as importReasonText, isFailure } from '../../records/import-reason.ts';
 import { hiddenField, renderForm } from '../frame/forms.ts';
@@ -223,7 +223,7 @@ function selectedPart(run: ImportRun, sources: readonly RegionSource[], selectio
     const path = pathBelow(SOURCES_PATH, String(source.id));
     const title = source.images.title === '' ? nothing : html` <span class="soft">${source.images.title}</span>`;
     return [
-      html`<div class="list-item"><div><a class="name" href="${path}">${sourceTitle(source)}</a>${title}<div>${tags}${rest}</div></div></div>`,
+      html`<div class="list-item"><div><a class="name" href="${path}">${getSourceTitle(source)}</a>${title}<div>${tags}${rest}</div></div></div>`,
     ];
   });
   if (items.length === 0) return nothing;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { refuseField } from '../../api/call/answer.ts';
 import { RACK_CONFIG } from '../../config.ts';
-import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../../images/region-source.ts';
+import { getSourceTitle, type RegionSelection, type RegionSource, SITE_SOURCES } from '../../images/region-source.ts';
 import type { ImportRun } from '../../records/boot-store.ts';
 import { type ImportReason, importText as importReasonText } from '../../records/import-reason.ts';
 import { REQUIRED } from '../../records/refusal.ts';
@@ -77,7 +77,7 @@ function failurePart(run: ImportRun, source: RegionSource) {
 }
 
 async function sourceItem(view: View, source: RegionSource, run: ImportRun, selections: number) {
-  const { images, url, pin } = source;
+  const { images, url, definingFile: pin } = source;
   const title = images.title === '' ? breakable(url) : images.title;
   const address = images.title === '' ? nothing : html`<div class="break">${renderSourceUrl(source)}</div>`;
   const where =
@@ -118,7 +118,7 @@ async function submitSource(view: View) {
   const answer = await operate(view, ADD, {}, collectFormValues(view, ADD, { only: FIELDS }));
   const url = fieldValue(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find(
-    (addedSource) => addedSource.pin === undefined && addedSource.url === url,
+    (addedSource) => addedSource.definingFile === undefined && addedSource.url === url,
   );
   return buildOutcome(answer, added === undefined ? SOURCES_PATH : formatSourcePath(added), words.sources.added(url));
 }
@@ -130,7 +130,7 @@ const findSource = async (view: View) =>
 
 /** @param missing why the last import found no image for it; undefined: it found one, or has not looked */
 function selectionItem(view: View, selection: RegionSelection, missing: ImportReason | undefined) {
-  const { pin } = selection;
+  const { definingFile: pin } = selection;
   const where =
     pin === undefined ? nothing : html`<div class="small">${words.sources.pinnedSelection(pin.file, pin.line)}</div>`;
   const why = missing === undefined ? nothing : html`<div class="why">${codeIn(importReasonText(missing))}</div>`;
@@ -182,7 +182,7 @@ async function offeredPart(view: View, source: RegionSource) {
     <div class="row">${again}${choose}</div></div></div>`;
 }
 
-type Pin = NonNullable<RegionSource['pin']>;
+type Pin = NonNullable<RegionSource['definingFile']>;
 
 function getSiteFile({ region }: View) {
   const { ownRack, ownFile } = region.config();
@@ -214,7 +214,7 @@ async function aboutPart(view: View, source: RegionSource, { file, isShipped = f
 }
 
 async function ownPart(view: View, source: RegionSource) {
-  const { pin, keyring } = source;
+  const { definingFile: pin, keyring } = source;
   if (pin !== undefined) return await aboutPart(view, source, pin);
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
   const change = renderForm(view, {
@@ -236,7 +236,7 @@ async function renderSource(view: View) {
     selections.length === 0
       ? html`<div class="note soft">${words.sources.nothing}</div>`
       : selections.map((selection) => selectionItem(view, selection, findSelectionFailure(run, source, selection)));
-  const title = source.images.title === '' ? sourceTitle(source) : source.images.title;
+  const title = source.images.title === '' ? getSourceTitle(source) : source.images.title;
   return renderFullPage(view, {
     title,
     place: 'images',
@@ -271,7 +271,7 @@ async function changeSource(view: View): Promise<Outcome> {
       return buildOutcome(answer, here, words.sources.selectionAdded(`${os}/${release}`, left));
     }
     case 'ask':
-      await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS, again: true });
+      await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS, mustAskAgain: true });
       return { kind: 'done', to: here, text: words.choose.askedAgain };
     case 'unselect': {
       const selections = await view.region.bootImages.listSelections(source);

@@ -94,9 +94,9 @@ async function imagesStep({ region: { bootImages } }: Pick<View, 'region'>): Pro
   const facts = selections.slice(0, FACTS_MAX).map((selection) => ({
     text: selectionText(selection),
     where:
-      selection.pin === undefined
+      selection.definingFile === undefined
         ? ''
-        : words.sources.pinnedSelection(selection.pin.file, selection.pin.line).toString(),
+        : words.sources.pinnedSelection(selection.definingFile.file, selection.definingFile.line).toString(),
   }));
   return { name: 'images', isDone, facts };
 }
