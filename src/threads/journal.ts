@@ -31,7 +31,7 @@ function postToRack(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): voi
   parentPort?.postMessage(message, transfer);
 }
 
-function describeFailure(error: unknown): string {
+function describeError(error: unknown): string {
   const code = sqliteCode(error);
   return code === undefined ? errorText(error) : `${errorText(error)} (SQLite ${code})`;
 }
@@ -53,7 +53,7 @@ function openLeases(data: LeaseWorkerData): LeaseDatabase | undefined {
     const message =
       error instanceof RackError
         ? error.message
-        : `${data.path} cannot be read: ${describeFailure(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
+        : `${data.path} cannot be read: ${describeError(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
     postToRack({ kind: 'refused', code, message });
     return undefined;
   }
@@ -104,14 +104,14 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     },
     clock: systemClock,
     backlogMax: FOLD_BACKLOG_MAX,
-    onFailed: (error) => postToRack({ kind: 'fold-failed', reason: describeFailure(error) }),
+    onFailed: (error) => postToRack({ kind: 'fold-failed', reason: describeError(error) }),
   });
   if (database.unfolded > 0) folder.afterWrite(0);
   const postResult = (action: () => FromLeaseWorker): void => {
     try {
       postToRack(action());
     } catch (error) {
-      postToRack({ kind: 'failed', reason: describeFailure(error) });
+      postToRack({ kind: 'failed', reason: describeError(error) });
     }
   };
   const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
@@ -121,7 +121,7 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     try {
       withBallast(() => work.run(() => database.write(sequence, bytes)));
     } catch (error) {
-      postToRack({ kind: 'failed', reason: describeFailure(error) });
+      postToRack({ kind: 'failed', reason: describeError(error) });
       return;
     }
     postToRack({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);

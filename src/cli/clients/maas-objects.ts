@@ -24,7 +24,7 @@ export function valueAt(object: unknown, path: string): unknown {
   return value;
 }
 
-const isScalar = (value: unknown): value is string | number | boolean =>
+const isPlainValue = (value: unknown): value is string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
 export const listAt = (object: unknown, path: string): readonly unknown[] => {
@@ -35,7 +35,7 @@ export const listAt = (object: unknown, path: string): readonly unknown[] => {
 /** The text at a path; empty if there is none. */
 export const textAt = (object: unknown, path: string): string => {
   const value = valueAt(object, path);
-  return isScalar(value) ? String(value) : '';
+  return isPlainValue(value) ? String(value) : '';
 };
 
 /** A parameter, or several of one name. */
@@ -45,7 +45,7 @@ const LIST_SUFFIX = '[]';
 
 /** The texts at a path, of a list or of a single value. */
 const textsAt = (object: unknown, path: string): readonly string[] =>
-  [valueAt(object, path)].flat().filter(isScalar).map(String);
+  [valueAt(object, path)].flat().filter(isPlainValue).map(String);
 
 /** The parameters that have a value. @param paths the path of each parameter */
 export function parametersFrom(object: unknown, paths: Readonly<Record<string, string>>): Parameters {
@@ -385,7 +385,7 @@ const listScalars = (
 ): readonly (readonly [string, unknown])[] =>
   Object.entries(paths).flatMap(([name, path]) => {
     const value = valueAt(object, path);
-    return isScalar(value) && value !== 'Unknown' ? [[name, value] as const] : [];
+    return isPlainValue(value) && value !== 'Unknown' ? [[name, value] as const] : [];
   });
 
 /** A machine's hardware as its agent would report it, so that a Ready machine can be deployed. */
@@ -418,8 +418,8 @@ const POWER_NAMES: ReadonlySet<string> = new Set(POWER_PARAMETER_NAMES);
 /** The parameters with single values. A list becomes one text, as the drivers here expect it. */
 const flatValues = (parameters: unknown): readonly (readonly [string, string | number | boolean])[] =>
   Object.entries(isFields(parameters) ? parameters : {}).flatMap(([name, value]) => {
-    const flat = Array.isArray(value) ? value.filter(isScalar).join(' ') : value;
-    return isScalar(flat) && flat !== '' ? [[name, flat] as const] : [];
+    const flat = Array.isArray(value) ? value.filter(isPlainValue).join(' ') : value;
+    return isPlainValue(flat) && flat !== '' ? [[name, flat] as const] : [];
   });
 
 const powerParametersJson = (parameters: unknown): string =>
@@ -492,7 +492,7 @@ export const objectIdentity = (object: unknown, key: readonly string[]): string 
 
 /** The identifying properties of an object that are no text: they cannot identify it. */
 export const listUnusableKeys = (object: unknown, key: readonly string[]): readonly string[] =>
-  key.filter((path) => !isScalar(valueAt(object, path)));
+  key.filter((path) => !isPlainValue(valueAt(object, path)));
 
 /** An object's name for people. */
 export const formatObjectTitle = (object: unknown, key: readonly string[]): string =>

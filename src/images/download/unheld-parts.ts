@@ -50,7 +50,7 @@ export async function freeUnusedParts(directory: string, bytes: number, nowMs: n
     nowMs - timeMs >= UNUSED_MS && !isHeld(join(directory, digest));
   const unused: UnusedPart[] = [];
   let foundBytes = 0;
-  for (const part of (await listParts(directory)).filter(isUnused).toSorted((a, b) => a.timeMs - b.timeMs)) {
+  for (const part of (await listUnusedParts(directory)).filter(isUnused).toSorted((a, b) => a.timeMs - b.timeMs)) {
     if (foundBytes >= bytes) break;
     unused.push(part);
     foundBytes += part.bytes;
@@ -67,7 +67,7 @@ interface UnusedPart {
   readonly timeMs: number;
 }
 
-async function listParts(directory: string): Promise<readonly UnusedPart[]> {
+async function listUnusedParts(directory: string): Promise<readonly UnusedPart[]> {
   const parts: UnusedPart[] = [];
   for (const name of await readdir(directory).catch(() => [])) {
     const { digest = '', size = '', end } = KEPT_FILE_NAME.exec(name)?.groups ?? {};

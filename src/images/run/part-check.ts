@@ -205,8 +205,8 @@ export function listKnownParts(tree: string): TreeContent {
     onProblem: (problem: string): void => void problems.push(problem),
     onOther: (path: string): void => void others.push(path),
   };
-  const locations = listPartLocations(tree, (_, directory) => listNames(listing, directory)).filter(
-    ({ directory }) => listNames(listing, directory, 'all').length > 0,
+  const locations = listPartLocations(tree, (_, directory) => listFileNames(listing, directory)).filter(
+    ({ directory }) => listFileNames(listing, directory, 'all').length > 0,
   );
   if (locations.length > PARTS_MAX)
     problems.push(`${tree} has ${locations.length} boot loaders and installers, and only ${PARTS_MAX} are checked.`);
@@ -243,7 +243,7 @@ interface ListingOptions {
  * Lists the names in a directory. Empty for a link. @param which with `directories`, links are also
  * listed, because they may lead to one
  */
-function listNames(
+function listFileNames(
   { tree, onProblem, onOther }: ListingOptions,
   directory: string,
   which: 'directories' | 'all' = 'directories',
