@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../../src/ground/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../../src/ground/address.ts';
 import { reconcile } from '../../../src/region/networks/reconcile.ts';
 import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
+  HOSTS_MAX,
   type NetworkRecords,
   NO_RECORDS,
   RANGES_MAX,
@@ -100,6 +101,22 @@ const FULL: readonly (readonly [title: string, put: Partial<NetworkRecords>, mor
       })),
     },
     (ask) => ask('POST', '2.0/ipaddresses/?op=reserve', { ip: '10.200.0.1' }),
+  ],
+  [
+    'hosts',
+    {
+      ...PARENTS,
+      hosts: many(HOSTS_MAX, (id) => ({
+        id,
+        subnetId: 3,
+        serviceId: undefined,
+        position: id,
+        address: ipv4(0x0a000000 + id),
+        entry: { mac: formatMac(mac(0x525400000000 + id)), ip: formatIpv4(ipv4(0x0a000000 + id)) },
+        comment: '',
+      })),
+    },
+    (ask) => ask('POST', '2.0/reservedips/', { ip: '10.200.0.1', mac_address: '52:54:00:77:00:01' }),
   ],
   [
     'static routes',
