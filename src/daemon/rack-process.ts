@@ -34,7 +34,7 @@ import { Timeline } from '../observe/timeline.ts';
 import type { RegionConfig } from '../region/config.ts';
 import { SERVERS_NAMED_MAX } from '../region/records/heartbeat-bounds.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
-import type { ServerSearch, TaskAnswer } from '../region/records/rack-request.ts';
+import type { RackTask, ServerSearch, TaskAnswer } from '../region/records/rack-request.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type RackNote, withText } from '../region/reports/notes.ts';
 import type { WorkerLeaseJournal } from '../store/leases/lease-journal.ts';
@@ -163,10 +163,7 @@ class RackProcess implements Daemon {
       knownHosts: describeKnownHosts(() => this.#rack),
       apply: (state) => this.#apply(state),
       scan: (scan) => this.#rack?.neighbourhood?.scan(scan) ?? 'unheard',
-      doTask: async (task) =>
-        task.kind === 'search'
-          ? await this.#searchServers(task)
-          : ((await this.#rack?.leaseCommands.change(task)) ?? { outcome: 'unwritten' }),
+      doTask: (task) => this.#doTask(task),
       onFatal: (error) => {
         if (this.#stopping === undefined) void this.close().then(() => options.onFatal(error));
       },
@@ -426,6 +423,24 @@ class RackProcess implements Daemon {
       this.#opened.push(() => names.close());
     }
     await this.#serverNames.look();
+  }
+
+  async #doTask(task: RackTask): Promise<TaskAnswer> {
+    switch (task.kind) {
+      case 'search':
+        return await this.#searchServers(task);
+      case 'wake': {
+        const interfaces = this.#rack?.neighbourhood?.wake(task) ?? [];
+        return interfaces.length === 0 ? { outcome: 'absent' } : { outcome: 'done', interfaces: [...interfaces] };
+      }
+      case 'hear': {
+        const isHeard = await this.#rack?.neighbourhood?.hears(task);
+        return isHeard === undefined ? { outcome: 'absent' } : { outcome: 'done', isHeard };
+      }
+      case 'end':
+      case 'clear':
+        return (await this.#rack?.leaseCommands.change(task)) ?? { outcome: 'unwritten' };
+    }
   }
 
   async #searchServers({ interface: wanted }: ServerSearch): Promise<TaskAnswer> {

@@ -2,6 +2,7 @@
 //
 //   on       (netboot) ─ on ─ seen on
 //   cycle    hard off ─ seen off ─ (netboot) ─ on ─ seen on
+//            (a driver that cannot switch off starts the machine unless it is seen on)
 //   off      soft: only requested        hard, or a refused soft off: off ─ seen off
 //   query    reads the state
 //
@@ -13,7 +14,7 @@
 //    to a machine that is off.
 
 import type { Clock } from '../ground/clock.ts';
-import type { PowerDetail } from './detail.ts';
+import type { PowerDetail, PowerDetailParams } from './detail.ts';
 import type { OffManner, PowerPort } from './driver.ts';
 import { outcome, type PowerOutcome } from './outcome.ts';
 
@@ -50,7 +51,9 @@ export async function performCommand(port: PowerPort, command: PowerCommand, dep
     case 'query':
       return port.query(signal);
     case 'off': {
-      const softOff = await stepIfPermitted(deps, () => port.off(command.manner, signal));
+      const { off } = port;
+      if (off === undefined) return requirePerson(command.manner === 'soft' ? 'soft-off' : 'off');
+      const softOff = await stepIfPermitted(deps, () => off(command.manner, signal));
       return command.manner === 'soft' && softOff.kind !== 'refused'
         ? softOff
         : verifyState(port, softOff, 'off', deps);
@@ -58,16 +61,19 @@ export async function performCommand(port: PowerPort, command: PowerCommand, dep
     case 'on':
       return startMachine(port, command.netboot, deps);
     case 'cycle': {
-      const offOutcome = await verifyState(
-        port,
-        await stepIfPermitted(deps, () => port.off('hard', signal)),
-        'off',
-        deps,
-      );
+      const { off } = port;
+      if (off === undefined)
+        return (await port.query(signal)).state === 'on'
+          ? requirePerson('restart')
+          : startMachine(port, command.netboot, deps);
+      const offOutcome = await verifyState(port, await stepIfPermitted(deps, () => off('hard', signal)), 'off', deps);
       return offOutcome.kind === 'done' ? startMachine(port, command.netboot, deps) : offOutcome;
     }
   }
 }
+
+const requirePerson = (act: PowerDetailParams['person-must']['act']): PowerOutcome =>
+  outcome('unknown', { code: 'person-must', params: { act } });
 
 /** Runs `act` only if this process may still switch the machine. */
 async function stepIfPermitted(deps: CommandDeps, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {

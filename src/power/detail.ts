@@ -59,7 +59,13 @@ export interface PowerDetailParams {
   'boots-otherwise': { readonly guest: string };
   /** No driver switches the machine. */
   'by-hand': NoParams;
-  'person-must': { readonly act: 'on' | 'off' | 'soft-off' | 'query' };
+  'person-must': { readonly act: 'on' | 'off' | 'soft-off' | 'restart' | 'query' };
+
+  'wake-sent': { readonly by: readonly { readonly rack: string; readonly interfaces: readonly string[] }[] };
+  'no-rack-wakes': NoParams;
+  'no-rack-hears': NoParams;
+  'answers-arp': NoParams;
+  silent: NoParams;
 
   /** Another process has the duties now. */
   'not-ours': NoParams;

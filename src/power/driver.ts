@@ -6,6 +6,7 @@
 // 3. It never throws for external failures: these are outcomes.
 
 import type { z } from 'zod';
+import type { MacAddress } from '../ground/address.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { PowerOutcome } from './outcome.ts';
 import {
@@ -30,9 +31,9 @@ export interface PowerPort {
   on(signal: AbortSignal): Promise<PowerOutcome>;
   /**
    * Switches the machine off. The outcome is `done` even if the machine is already off. For a soft
-   * off, it is `done` once the operating system was asked.
+   * off, it is `done` once the operating system was asked. Undefined if the driver cannot.
    */
-  off(manner: OffManner, signal: AbortSignal): Promise<PowerOutcome>;
+  readonly off?: (manner: OffManner, signal: AbortSignal) => Promise<PowerOutcome>;
   query(signal: AbortSignal): Promise<PowerOutcome>;
   /** Makes the network the next boot device. Undefined if the driver cannot. */
   readonly netboot?: (signal: AbortSignal) => Promise<PowerOutcome>;
@@ -45,17 +46,38 @@ export interface PowerDeps {
    * `store-unwritable`
    */
   readonly sshIdentity: () => Promise<SshIdentity>;
+  /** Undefined if this process has no racks. */
+  readonly racks?: PowerRacks | undefined;
+}
+
+/** What racks do for drivers, in the networks that they serve. */
+export interface PowerRacks {
+  /**
+   * Sends a magic packet where the machine is at home.
+   * @param password in hexadecimal digits
+   * @returns who sent it, at most WAKERS_MAX; empty if no rack can send there
+   */
+  wake(machine: string, mac: MacAddress, password: string | undefined): Promise<readonly Waker[]>;
+  /** Whether the machine answers by ARP now; undefined if no rack can ask it. */
+  hears(machine: string, mac: MacAddress): Promise<boolean | undefined>;
+}
+
+export interface Waker {
+  readonly rack: string;
+  readonly interfaces: readonly string[];
 }
 
 type OpenedPort =
   | { readonly kind: 'open'; readonly port: PowerPort }
   | { readonly kind: 'bad-parameters'; readonly problems: readonly ParameterProblem[] };
 
+/** What Rackboot can do to a machine's power; a person does the rest. */
+export type Switching = 'nothing' | 'on' | 'on-and-off';
+
 export interface PowerDriver {
   /** The `power_type` in the API. */
   readonly name: string;
-  /** True if a person switches the machine, so its state is never known. */
-  readonly byHand: boolean;
+  readonly switches: Switching;
   readonly parameters: readonly PowerParameter[];
   /** @param machine its system id */
   open(machine: string, values: PowerValues, deps: PowerDeps): OpenedPort;
@@ -70,7 +92,7 @@ export interface ConnectOptions<Schema extends z.ZodObject> {
   readonly deps: PowerDeps;
 }
 
-interface DriverDefinition<Schema extends z.ZodObject> extends Pick<PowerDriver, 'name' | 'byHand'> {
+interface DriverDefinition<Schema extends z.ZodObject> extends Pick<PowerDriver, 'name' | 'switches'> {
   readonly parameters: Schema;
   connect(call: ConnectOptions<Schema>): PowerPort;
 }
@@ -78,13 +100,13 @@ interface DriverDefinition<Schema extends z.ZodObject> extends Pick<PowerDriver,
 /** Defines a driver whose `connect` is called with valid parameters only. */
 export function defineDriver<Schema extends z.ZodObject>({
   name,
-  byHand,
+  switches,
   parameters: schema,
   connect,
 }: DriverDefinition<Schema>): PowerDriver {
   return {
     name,
-    byHand,
+    switches,
     parameters: listParameters(schema),
     open(machine, values, deps) {
       const checked = checkParameters(name, schema, values);

@@ -10,19 +10,22 @@
 // - a row of REPORTED_FIELDS in `region/records/power-parameters.ts`, if a machine may propose it
 //   for its own BMC;
 // - what it opens or runs, in docs/hostile-hosts.md.
-//
-// There is no driver for Wake-on-LAN: it only switches on, without confirmation. A driver must be
-// able to query and to switch off. A machine without a BMC is switched by hand (`manual`), or by a
-// power socket with an API (`webhook`).
 
 import { POWER_DRIVER_NAMES, type PowerDriverName } from '../machines/power-drivers.ts';
 import type { PowerDriver } from './driver.ts';
 import { ipmi } from './ipmi.ts';
 import { manual } from './manual.ts';
 import { virsh } from './virsh.ts';
+import { wakeOnLan } from './wakeonlan.ts';
 import { webhook } from './webhook.ts';
 
-const DRIVERS: Readonly<Record<PowerDriverName, PowerDriver>> = { manual, ipmi, virsh, webhook };
+const DRIVERS: Readonly<Record<PowerDriverName, PowerDriver>> = {
+  manual,
+  wakeonlan: wakeOnLan,
+  ipmi,
+  virsh,
+  webhook,
+};
 
 /** Every driver, in display order. */
 export const POWER_DRIVERS: readonly PowerDriver[] = POWER_DRIVER_NAMES.map((name) => DRIVERS[name]);

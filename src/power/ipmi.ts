@@ -67,7 +67,7 @@ type CipherSuite = z.infer<typeof IPMI_FIELDS.cipher_suite_id>;
 export type IpmiParameter = keyof Settings;
 
 /** The driver `ipmi`. */
-export const ipmi = defineDriver({ name: 'ipmi', byHand: false, parameters: schema, connect: openIpmi });
+export const ipmi = defineDriver({ name: 'ipmi', switches: 'on-and-off', parameters: schema, connect: openIpmi });
 
 function openIpmi({ settings, secrets, deps: { clock } }: ConnectOptions<typeof schema>): PowerPort {
   const runCommand = async (

@@ -11,7 +11,7 @@ const requirePerson = (act: PowerDetailParams['person-must']['act']) => async ()
 /** The driver `manual`. */
 export const manual = defineDriver({
   name: 'manual',
-  byHand: true,
+  switches: 'nothing',
   parameters: z.strictObject({}),
   connect: ({ machine }) => ({
     controller: `manual ${machine}`,

@@ -165,7 +165,8 @@ export class PowerSwitchboard {
     if (waitingId !== undefined) this.withdraw(waitingId);
     this.#targets.delete(machine);
     this.#readings.forget(machine);
-    if (target === undefined || findDriver(target.driver)?.byHand !== false) return;
+    const { switches = 'nothing' } = findDriver(target?.driver ?? '') ?? {};
+    if (target === undefined || switches === 'nothing') return;
     this.#targets.set(machine, target);
     this.#readings.watch(machine, clock.now(), this.#randomFraction());
     this.#startDueTasks();

@@ -44,7 +44,7 @@ export type VirshParameter = keyof z.infer<typeof schema>;
 /** The driver `virsh`. */
 export const virsh = defineDriver({
   name: 'virsh',
-  byHand: false,
+  switches: 'on-and-off',
   parameters: schema,
   connect: ({ settings, deps }) => openVirsh(settings, deps),
 });

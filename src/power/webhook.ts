@@ -75,7 +75,12 @@ type Settings = z.infer<typeof schema>;
 export type WebhookParameter = keyof Settings;
 
 /** The driver `webhook`. */
-export const webhook = defineDriver({ name: 'webhook', byHand: false, parameters: schema, connect: openWebhook });
+export const webhook = defineDriver({
+  name: 'webhook',
+  switches: 'on-and-off',
+  parameters: schema,
+  connect: openWebhook,
+});
 
 function openWebhook({ machine, settings, secrets, deps: { clock } }: ConnectOptions<typeof schema>): PowerPort {
   const headers = buildHeaders(machine, settings);

@@ -17,7 +17,7 @@
 import { type Clock, repeat, type Timer, within } from '../ground/clock.ts';
 import { reachesStore } from '../ground/errors.ts';
 import type { PowerDetail } from '../power/detail.ts';
-import type { PowerDriver } from '../power/driver.ts';
+import type { PowerDriver, PowerRacks, Switching } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
 import { outcome } from '../power/outcome.ts';
 import { hasSshKey, openSshIdentity, type SshIdentity } from '../power/ssh-identity.ts';
@@ -145,6 +145,8 @@ interface PowerSideDeps {
   readonly stateDir: string;
   /** True while this process may switch machines. If undefined, it always may. */
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
+  /** Undefined if no rack serves a driver. */
+  readonly racks?: PowerRacks | undefined;
   /** By default, all drivers. */
   readonly drivers?: readonly PowerDriver[] | undefined;
 }
@@ -228,6 +230,7 @@ export class PowerSide implements PowerControl {
       findDriver: (name) => this.#drivers.get(name),
       ledger: store.power,
       sshIdentity: () => this.#key.identity(),
+      racks: this.#deps.racks,
       onEnd: async (ended) => {
         if (isCurrent()) await this.#reports.reportEnd(ended);
       },
@@ -297,8 +300,8 @@ export class PowerSide implements PowerControl {
     return !this.#isClosed && term === this.#term;
   }
 
-  switches({ powerType }: Machine): boolean {
-    return this.#drivers.get(powerType)?.byHand === false;
+  switches({ powerType, powerIsProposed }: Machine): Switching {
+    return powerIsProposed === true ? 'nothing' : (this.#drivers.get(powerType)?.switches ?? 'nothing');
   }
 
   problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[] {
@@ -468,7 +471,7 @@ export class PowerSide implements PowerControl {
   }
 
   #findTarget(machine: Machine): PowerTarget | undefined {
-    if (machine.powerIsProposed === true || !this.switches(machine)) return undefined;
+    if (this.switches(machine) === 'nothing') return undefined;
     return { machine: machine.systemId, driver: machine.powerType, values: machine.powerParameters };
   }
 }

@@ -52,6 +52,7 @@ import { OwnImageStream } from './image-stream.ts';
 import { HostImages } from './imports/host-images.ts';
 import { ImageThread } from './imports/image-thread.ts';
 import { ImportControl } from './imports/import-control.ts';
+import { AskedRacks } from './power-racks.ts';
 import { PowerSide } from './power-side.ts';
 import { UploadWork } from './uploads/upload-work.ts';
 
@@ -109,7 +110,13 @@ export async function serveRegion(deps: ServedRegionDeps): Promise<ServedRegion>
     await duties?.readTime();
     const clock = duties?.clock ?? systemClock;
     const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
-    const power = new PowerSide({ store, clock, stateDir: deps.config.stateDir, mayStep });
+    const power = new PowerSide({
+      store,
+      clock,
+      stateDir: deps.config.stateDir,
+      mayStep,
+      racks: new AskedRacks({ store, racks: () => region.racks }),
+    });
     let imports: ImportControl | undefined;
     let hostImages: HostImages | undefined;
     const imageThread = new ImageThread();

@@ -1,12 +1,12 @@
 // Parses a remote region's answers. A missing field, or one of another type, invalidates the whole
 // answer. Texts for people are cleaned.
 
-import { parseIpv4 } from '../ground/address.ts';
+import { parseIpv4, parseMac } from '../ground/address.ts';
 import { cleanText } from '../ground/clean-text.ts';
 import { type Fields, isFields } from '../ground/fields.ts';
 import { readBoundedJson } from '../ground/json-excess.ts';
 import type { RefusedEntry } from '../region/records/rack.ts';
-import type { RackRequest } from '../region/records/rack-request.ts';
+import { HEARD_ADDRESSES_MAX, type RackRequest, type RackTask } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { LinkAnswer } from './link-transport.ts';
 
@@ -53,12 +53,32 @@ export function parseChange(data: string): number | undefined {
 
 /** Parses a request to the rack in a message of the stream; undefined if it is invalid. */
 export function parseRackRequest(data: string): RackRequest | undefined {
-  const { id, kind, address: text, interface: interfaceName } = parse(data) ?? {};
-  if (typeof id !== 'string') return undefined;
-  if (kind === 'search' && typeof interfaceName === 'string') return { id, task: { kind, interface: interfaceName } };
-  const address = typeof text === 'string' ? parseIpv4(text) : undefined;
-  if ((kind !== 'end' && kind !== 'clear') || address === undefined) return undefined;
-  return { id, task: { kind, address } };
+  const { id, ...fields } = parse(data) ?? {};
+  const task = parseRackTask(fields);
+  return typeof id !== 'string' || task === undefined ? undefined : { id, task };
+}
+
+function parseRackTask({ kind, ...fields }: Fields): RackTask | undefined {
+  const address = parseIpv4(String(fields.address));
+  const mac = parseMac(String(fields.mac));
+  switch (kind) {
+    case 'search':
+      return typeof fields.interface === 'string' ? { kind, interface: fields.interface } : undefined;
+    case 'end':
+    case 'clear':
+      return address && { kind, address };
+    case 'wake': {
+      const { password } = fields;
+      const hasPassword = typeof password === 'string' && /^([0-9a-f]{8}|[0-9a-f]{12})$/i.test(password);
+      return mac && { kind, mac, password: hasPassword ? password : undefined, near: address };
+    }
+    case 'hear': {
+      const addresses = Array.isArray(fields.addresses) ? fields.addresses.slice(0, HEARD_ADDRESSES_MAX) : [];
+      return mac && { kind, mac, addresses: addresses.flatMap((text) => parseIpv4(String(text)) ?? []) };
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** The text of an answer for people: its field `text`, or its first line. */

@@ -59,6 +59,7 @@ cluster_interfaces:
       listener = next;
     },
     canProbe: () => false,
+    wake: () => undefined,
     findUser: async () => undefined,
     advertise: (solicitation) => advertised.push(solicitation),
     booting: () => undefined,

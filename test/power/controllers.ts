@@ -92,7 +92,7 @@ export function controllerDriver(
 ): PowerDriver {
   return {
     name: 'memory',
-    byHand: false,
+    switches: 'on-and-off',
     parameters: [],
     open(_machine, values) {
       const controller = controllers.get(String(values.power_address));

@@ -21,7 +21,7 @@ const WEBHOOK: PowerValues = {
 test('each driver is found by its name, a person switches with one of them only, and nothing else is a driver', () => {
   for (const driver of POWER_DRIVERS) assert.equal(findDriver(driver.name), driver);
   assert.deepEqual(
-    POWER_DRIVERS.filter(({ byHand }) => byHand).map(({ name }) => name),
+    POWER_DRIVERS.filter(({ switches }) => switches === 'nothing').map(({ name }) => name),
     ['manual'],
   );
   assert.equal(findDriver('ether_wake'), undefined);

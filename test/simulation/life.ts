@@ -250,7 +250,7 @@ class SimulatedSite {
   #power(): PowerControl {
     return {
       drivers: [],
-      switches: () => true,
+      switches: () => 'on-and-off',
       problemsOf: () => [],
       reading: () => undefined,
       ask: async () => ({ state: 'unknown', atMs: undefined, ageSeconds: undefined }),

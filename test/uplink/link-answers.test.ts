@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../src/ground/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { HEARD_ADDRESSES_MAX, type RackTask, rackTaskJson } from '../../src/region/records/rack-request.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
 import {
   parseAnswerText,
@@ -49,6 +50,29 @@ test('a request to a rack is read whole, or not at all', () => {
   assert.equal(parseRackRequest(JSON.stringify({ ...search, interface: 1 })), undefined);
   for (const wrong of [{ id: 1 }, { kind: 'import' }, { address: '10.20.0' }, { address: undefined }])
     assert.equal(parseRackRequest(JSON.stringify({ ...good, ...wrong })), undefined, JSON.stringify(wrong));
+});
+
+test('a request to wake or hear a host arrives as it was sent, and no longer than its bounds', () => {
+  const [host, near] = [mac(0x525400770001), ipv4(0x0a14_0001)];
+  const tasks: readonly RackTask[] = [
+    { kind: 'wake', mac: host, password: '0102030405ff', near },
+    { kind: 'wake', mac: host, password: undefined, near: undefined },
+    { kind: 'hear', mac: host, addresses: [near] },
+  ];
+  const sent = (task: RackTask): object => ({ id: 'a', ...rackTaskJson(task) });
+  for (const task of tasks) assert.deepEqual(parseRackRequest(JSON.stringify(sent(task))), { id: 'a', task });
+  const addresses = Array.from({ length: 100 }, (_, index) => ipv4(near + index));
+  const parsed = parseRackRequest(JSON.stringify(sent({ kind: 'hear', mac: host, addresses })));
+  assert.equal(parsed?.task.kind === 'hear' ? parsed.task.addresses.length : 0, HEARD_ADDRESSES_MAX);
+  for (const wrong of [{ mac: '52:54' }, { mac: undefined }, { mac: 7 }])
+    assert.equal(
+      parseRackRequest(JSON.stringify({ ...sent({ kind: 'hear', mac: host, addresses }), ...wrong })),
+      undefined,
+    );
+  for (const password of ['01:02', 'x'.repeat(12), '01'.repeat(5000)]) {
+    const request = parseRackRequest(JSON.stringify({ id: 'a', kind: 'wake', mac: '52:54:00:77:00:01', password }));
+    assert.deepEqual(request?.task, { kind: 'wake', mac: host, password: undefined, near: undefined });
+  }
 });
 
 test('an answer that would exhaust the parser is not parsed', (context) => {

@@ -30,7 +30,9 @@ import type { Solicitation } from '../../net/watch/net-message.ts';
 import { RouterAnswers } from '../../net/watch/router-answers.ts';
 import { BOOTING_STRANGERS_RATE } from '../../net/watch/solicitation-gate.ts';
 import type { Wire } from '../../net/watch/wire.ts';
+import { WAKE_INTERFACES_MAX } from '../../region/records/heartbeat-bounds.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
+import { HEARD_ADDRESSES_MAX, type HostProbe, type HostWake } from '../../region/records/rack-request.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { OwnAddresses } from './own-addresses.ts';
@@ -160,6 +162,39 @@ export class Neighbourhood {
     };
     this.#stepScan(this.#scan);
     return 'started';
+  }
+
+  /** Sends a magic packet where the host should be. @returns the names of the interfaces; empty: none can send */
+  wake({ mac, password, near }: HostWake): readonly string[] {
+    const listening = this.#listening();
+    const nearby = listening.filter(({ network }) => near !== undefined && networkContains(network, near));
+    const chosen = nearby.length > 0 ? nearby : listening;
+    const sources = new Map(chosen.map(({ interfaceName, ip }) => [interfaceName, ip]));
+    const bytes = password === undefined ? undefined : Buffer.from(password, 'hex');
+    const names = [...sources.keys()].slice(0, WAKE_INTERFACES_MAX);
+    for (const interfaceName of names)
+      this.#deps.wire.wake({ interfaceName, mac, password: bytes, source: sources.get(interfaceName) });
+    return names;
+  }
+
+  /** True if the host answers by ARP for one of the addresses; undefined if none can be asked. */
+  async hears({ mac, addresses }: HostProbe): Promise<boolean | undefined> {
+    const questions = addresses.slice(0, HEARD_ADDRESSES_MAX).flatMap((address) => {
+      const served = this.#listening().find(({ network }) => networkContains(network, address));
+      return served === undefined ? [] : [this.#deps.wire.findUser(address, served.interfaceName)];
+    });
+    const users = (await Promise.allSettled(questions)).filter((answer) => answer.status === 'fulfilled');
+    return users.length === 0 ? undefined : users.some(({ value }) => value === mac);
+  }
+
+  /** The networks in which this rack can send and hear. */
+  #listening(): readonly (ClusterInterface & { readonly interfaceName: string })[] {
+    return this.#clusterInterfaces.flatMap((served) => {
+      const { interfaceName } = served;
+      return interfaceName !== undefined && this.#deps.wire.canProbe(interfaceName)
+        ? [{ ...served, interfaceName }]
+        : [];
+    });
   }
 
   endScan(): void {

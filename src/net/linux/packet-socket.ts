@@ -30,6 +30,7 @@ import {
   SOCKADDR_LL_BYTES,
 } from './wire-structs.ts';
 
+export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
@@ -124,9 +125,9 @@ export class PacketSocket {
     }
   }
 
-  /** @returns the system's code if refused */
-  send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress): string | undefined {
-    const address = linkAddress(this.#protocol, interfaceIndex, to);
+  /** @param protocol the frame's EtherType @returns the system's code if refused */
+  send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress, protocol = this.#protocol): string | undefined {
+    const address = linkAddress(protocol, interfaceIndex, to);
     const sent = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
     return sent < 0 ? errorName(this.#libc.errno()) : undefined;
   }

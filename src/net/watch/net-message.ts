@@ -15,8 +15,18 @@ export type ToNetWorker =
   | { readonly kind: 'serve'; readonly names: readonly string[] }
   | { readonly kind: 'probe'; readonly id: number; readonly address: Ipv4; readonly interfaceName: string }
   | ({ readonly kind: 'advertise' } & Solicitation)
+  | ({ readonly kind: 'wake' } & WakeRequest)
   /** A machine boots: its solicitations come first. */
   | { readonly kind: 'booting'; readonly mac: MacAddress; readonly owner: Owner };
+
+export interface WakeRequest {
+  readonly interfaceName: string;
+  readonly mac: MacAddress;
+  /** Of SecureOn, 4 or 6 bytes; undefined: none. */
+  readonly password: Uint8Array | undefined;
+  /** The rack's address on the interface, from which the datagram comes; undefined: none. */
+  readonly source: Ipv4 | undefined;
+}
 
 export interface Solicitation {
   readonly interfaceName: string;

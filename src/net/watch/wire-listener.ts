@@ -1,5 +1,6 @@
 // The net worker's sockets on the wires: they receive ARP, the kernel's neighbour changes and
-// router discovery (`router-listener.ts`), and send ARP probes. Sources: packet(7), RFC 5227.
+// router discovery (`router-listener.ts`), and send ARP probes and magic packets. Sources: packet(7),
+// RFC 5227.
 //
 // 1. No input from strangers throws, and no flood keeps the thread busy (`frame-socket.ts`).
 // 2. Only served interfaces that are up and have a hardware address take part; they are looked up
@@ -11,27 +12,27 @@
 // 5. Frames of this host's other interfaces are ignored: on a shared wire, Linux answers on each of
 //    them for the addresses of all.
 
-import { isHostMac, type MacAddress } from '../../ground/address.ts';
+import { ANY, BROADCAST_MAC, isHostMac, LIMITED_BROADCAST, type MacAddress } from '../../ground/address.ts';
 import { type Instant, systemClock } from '../../ground/clock.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { FrameSocket } from '../linux/frame-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NetlinkDump } from '../linux/netlink-dump.ts';
 import { ACCEPT } from '../linux/packet-filter.ts';
-import { ETHERTYPE_ARP, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
 import { NO_PROBES, probeFilter } from '../linux/probe-filter.ts';
 import { NETLINK_NEIGHBOUR_GROUP, type NetlinkMessage, RTM_GETNEIGH } from '../netlink.ts';
+import { FRAME_HEADER_BYTES, writeFrame } from '../raw-frame.ts';
 import { decodeArp, encodeArpProbe, isHostAddress } from './arp.ts';
 import { ArpProbes, type ProbeQuestion, type ProbeVerdict } from './arp-probes.ts';
+import { ETHERTYPE_WAKE, encodeMagicPacket, WAKE_PORT } from './magic-packet.ts';
 import { type Sighting, SightingFilter } from './neighbours.ts';
-import type { FromNetWorker, ToNetWorker } from './net-message.ts';
+import type { FromNetWorker, ToNetWorker, WakeRequest } from './net-message.ts';
 import { RouterListener } from './router-listener.ts';
 import type { ServedInterface } from './served-interface.ts';
 
 /** The most sightings in one message to the main thread. */
 const SIGHTINGS_MAX = 1024;
-
-const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
 
 export class WireListener {
   readonly #tell: (message: FromNetWorker) => void;
@@ -84,6 +85,7 @@ export class WireListener {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#routers.advertise(message);
     else if (message.kind === 'booting') this.#routers.noteBooting(message);
+    else if (message.kind === 'wake') this.#wake(message);
     else this.#probe(message.id, message);
   }
 
@@ -183,9 +185,22 @@ export class WireListener {
     this.#sightings = [];
   }
 
+  /** Sends the magic packet as a frame of its own, and as a datagram for cards that look only there. */
+  #wake({ interfaceName, mac, password, source = ANY }: WakeRequest): void {
+    const index = this.#interfaces.values().find(({ name }) => name === interfaceName)?.index;
+    const { socket } = this.#arp;
+    if (index === undefined || socket === undefined) return;
+    const packet = encodeMagicPacket(mac, password);
+    const datagram = new Uint8Array(FRAME_HEADER_BYTES + packet.length);
+    const ports = { sourcePort: WAKE_PORT, destinationPort: WAKE_PORT };
+    writeFrame(datagram, { source, destination: LIMITED_BROADCAST, ...ports, identification: 0 }, packet);
+    socket.send(packet, index, BROADCAST_MAC, ETHERTYPE_WAKE);
+    socket.send(datagram, index, BROADCAST_MAC, ETHERTYPE_IPV4);
+  }
+
   #probe(id: number, { address, interfaceName }: Extract<ToNetWorker, { kind: 'probe' }>): void {
     const served = this.#interfaces.values().find(({ name }) => name === interfaceName);
-    const question = { id, address, interfaceIndex: served?.index ?? 0, own: served?.mac ?? BROADCAST };
+    const question = { id, address, interfaceIndex: served?.index ?? 0, own: served?.mac ?? BROADCAST_MAC };
     const isHeard = served !== undefined && this.#answers.socket !== undefined;
     const started = isHeard && this.#probes.start(question, systemClock.now());
     this.#isFilterOld ||= started;
@@ -214,7 +229,7 @@ export class WireListener {
     const { id, own, address, interfaceIndex } = question;
     const { socket } = this.#arp;
     // A failed socket sends nothing, and hears no answer.
-    if (socket !== undefined && socket.send(encodeArpProbe(own, address), interfaceIndex, BROADCAST) === undefined)
+    if (socket !== undefined && socket.send(encodeArpProbe(own, address), interfaceIndex, BROADCAST_MAC) === undefined)
       return;
     this.#probes.cancel(question);
     this.#isFilterOld = true;

@@ -16,7 +16,7 @@ import type { HostNote } from '../host-note.ts';
 import type { Owner } from '../shares/kept-apart.ts';
 import { PROBES_MAX } from './arp-probes.ts';
 import type { Sighting } from './neighbours.ts';
-import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
+import type { FromNetWorker, Solicitation, ToNetWorker, WakeRequest } from './net-message.ts';
 
 /** The longest a probe may take, in milliseconds: a probe's own duration plus the delay of a busy thread. */
 const ANSWER_MS_MAX = 2000;
@@ -43,6 +43,8 @@ export interface Wire {
    * @throws RackError `native-unavailable` if the wire cannot be probed
    */
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined>;
+  /** Sends a magic packet. The interface must be one that can be probed. */
+  wake(request: WakeRequest): void;
   /** Tells a machine that there is no IPv6 router. */
   advertise(solicitation: Solicitation): void;
   /** Notes a booting host: its solicitations are reported whatever else is on the wire. */
@@ -168,6 +170,10 @@ export class ThreadWire implements Wire {
     this.#waiting.set(id, { resolve, reject, address, interfaceName, answer, timer: undefined });
     if (this.#phase === 'awake') this.#ask(id);
     return answer;
+  }
+
+  wake(request: WakeRequest): void {
+    this.#tell?.({ kind: 'wake', ...request });
   }
 
   advertise(solicitation: Solicitation): void {

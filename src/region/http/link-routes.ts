@@ -5,12 +5,12 @@
 //    has abandoned.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { formatIpv4 } from '../../ground/address.ts';
 import { jsonFaultText } from '../../ground/json-excess.ts';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
+import { rackTaskJson } from '../records/rack-request.ts';
 import { parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
 import { EventAnswer } from './event-stream.ts';
@@ -132,9 +132,8 @@ class ChangeStreams {
       region.subscribe(notify),
       region.racks.subscribe(notify),
       region.racks.requests.carry(uuid, ({ id, task }) => {
-        const data = task.kind === 'search' ? task : { ...task, address: formatIpv4(task.address) };
         // One that is not sent counts as unanswered.
-        if (answer.isReady) answer.send({ event: 'request', data: { id, ...data } });
+        if (answer.isReady) answer.send({ event: 'request', data: { id, ...rackTaskJson(task) } });
       }),
     ];
     const own = this.#streams.get(uuid) ?? [];

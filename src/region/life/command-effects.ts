@@ -3,6 +3,7 @@
 // 1. Every step of a command's path is in the table of states (`lifecycle.ts`).
 // 2. A command changes only records. `PowerControl` then switches the machine as they say.
 
+import type { Switching } from '../../power/driver.ts';
 import { chosenDisk } from '../layout/deployable-storage.ts';
 import type { Remark } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -47,13 +48,14 @@ export function decideCommand(
     const fields = { status: machine.status, ...(remark === undefined ? {} : { statusReason: remark }) };
     return { kind: 'change', fields, events: [audit] };
   }
-  const path = chooseStatusPath(machine, command, options.switches, atMs);
+  const switchesOff = options.switches === 'on-and-off';
+  const path = chooseStatusPath(machine, command, switchesOff, atMs);
   const last = path.at(-1) ?? machine.status;
   const change = enterStatuses(machine, path, {
     atMs,
     clock: options.clock,
     username: by.username,
-    reason: remark ?? remarkOn(machine, command, options.switches),
+    reason: remark ?? remarkOn(machine, command, switchesOff),
     work: buildWork(command, last, options, machine),
   });
   const named = command.agentName === undefined ? {} : { agentName: command.agentName };
@@ -62,12 +64,12 @@ export function decideCommand(
   // A pending power-off stays unless the command needs another power task.
   const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);
   const endsWork = command.name === 'abort' && last !== 'exiting-rescue-mode';
-  const ended = endsWork && options.switches ? 'off' : undefined;
+  const ended = endsWork && switchesOff ? 'off' : undefined;
   const powerTask = leaves ? undefined : (ended ?? choosePowerTask(machine, last, options.switches));
   const isStillEnding = machine.powerTask === 'off' && OFF.has(last);
   const isKept = powerTask === undefined && (isStillEnding || lastingTask(machine) !== undefined);
   const power = isKept ? {} : { powerTask };
-  const soon = leaves && options.switches ? { statusDeadlineMs: atMs + RESCUE_LEAVES_MS_MAX } : {};
+  const soon = leaves && switchesOff ? { statusDeadlineMs: atMs + RESCUE_LEAVES_MS_MAX } : {};
   return {
     ...change,
     fields: { ...change.fields, ...begun, ...buildSystemFields(command), ...power, ...soon },
@@ -103,7 +105,7 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
 function chooseStatusPath(
   machine: Machine,
   command: MachineCommand,
-  switches: boolean,
+  switchesOff: boolean,
   atMs: number,
 ): readonly MachineStatus[] {
   const { status } = machine;
@@ -111,7 +113,7 @@ function chooseStatusPath(
   if (target === undefined) return [];
   // Wait only if a driver can switch the machine or it still reports.
   const leaveRescue = (): readonly MachineStatus[] =>
-    switches || isRescueHeard(machine, atMs)
+    switchesOff || isRescueHeard(machine, atMs)
       ? ['exiting-rescue-mode']
       : ['exiting-rescue-mode', restingStatus(machine)];
   switch (command.name) {
@@ -123,7 +125,7 @@ function chooseStatusPath(
       if (status === 'missing' && command.erase === undefined) return ['ready'];
       if (command.erase !== undefined) return ['disk-erasing'];
       // Nothing is running, or no driver can switch it off.
-      return switches && status !== 'allocated' && status !== 'reserved' ? ['releasing'] : ['releasing', 'ready'];
+      return switchesOff && status !== 'allocated' && status !== 'reserved' ? ['releasing'] : ['releasing', 'ready'];
     case 'exit-rescue':
       return leaveRescue();
     case 'abort':
@@ -161,7 +163,7 @@ function buildWork(
   const { deployment, erase, scripts } = command;
   return {
     // A machine leaving its rescue is already running.
-    waitsForBoot: !switches && to !== 'exiting-rescue-mode',
+    waitsForBoot: switches === 'nothing' && to !== 'exiting-rescue-mode',
     ...(command.name === 'rescue' ? { askedBy: by.username } : {}),
     ...(deployment === undefined
       ? {}
@@ -189,17 +191,18 @@ const OFF: ReadonlySet<MachineStatus> = new Set([
   'failed-disk-erasing',
 ]);
 
-function choosePowerTask(machine: Machine, to: MachineStatus, switches: boolean): PowerTask | undefined {
-  if (!switches) return undefined;
+function choosePowerTask(machine: Machine, to: MachineStatus, switches: Switching): PowerTask | undefined {
+  if (switches === 'nothing') return undefined;
   if (statusRow(to).failed !== undefined && to !== 'releasing' && to !== 'exiting-rescue-mode') return 'cycle';
+  if (switches === 'on') return undefined;
   if (to === 'exiting-rescue-mode') return machine.restingStatus === 'deployed' ? 'cycle' : 'off';
   // A machine from Ready or New is already off.
   return OFF.has(to) && machine.status !== 'ready' && machine.status !== 'new' ? 'off' : undefined;
 }
 
-function remarkOn(machine: Machine, { name, erase }: MachineCommand, switches: boolean): Remark | undefined {
+function remarkOn(machine: Machine, { name, erase }: MachineCommand, switchesOff: boolean): Remark | undefined {
   const isRunning = machine.status === 'deployed' || machine.status === 'rescue-mode';
-  if (switches || !isRunning) return undefined;
+  if (switchesOff || !isRunning) return undefined;
   if (name === 'release' && erase === undefined) return { code: 'may-be-running', params: {} };
   return undefined;
 }

@@ -5,6 +5,7 @@
 // 2. A Broken machine may be marked as broken again, as in MAAS: only the reason changes, if one is given.
 
 import type { Clock } from '../../ground/clock.ts';
+import type { Switching } from '../../power/driver.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
 import { COMMAND_NAMES, COMMANDS, type CommandName, commandWord } from '../records/machine-commands.ts';
@@ -52,8 +53,7 @@ export interface CommandOptions {
   readonly atMs: number;
   readonly clock: Clock;
   readonly by: Actor;
-  /** True if Rackboot can switch the machine's power. */
-  readonly switches: boolean;
+  readonly switches: Switching;
 }
 
 export type CommandRefusal = RefusalWord;

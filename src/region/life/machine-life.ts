@@ -15,6 +15,7 @@
 
 import type { Ipv4 } from '../../ground/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
+import type { Switching } from '../../power/driver.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import { makeAcquiredBridges } from '../layout/acquired-bridges.ts';
 import type { NetworkView } from '../networks/network-view.ts';
@@ -220,8 +221,8 @@ export class MachineLife {
     // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may
     // use them at once.
     const isAccepted = machine.status === 'new' && by.username !== '';
-    const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
-    return decideCommand(machine, command, { atMs, clock: this.#deps.clock, by, switches });
+    const accepted = isAccepted ? { ...machine, ...acceptedPower(machine) } : machine;
+    return decideCommand(machine, command, { atMs, clock: this.#deps.clock, by, switches: this.#switches(accepted) });
   }
 
   /** Allocates the first of these that is available; undefined: none. */
@@ -255,7 +256,7 @@ export class MachineLife {
   /** The caller has verified that the machine sent it. */
   async signal(systemId: string, signal: Signal): Promise<MachineChangeOutcome<never>> {
     return await this.#change<never>(systemId, (machine, atMs) =>
-      decideSignal(machine, signal, atMs, this.#deps.clock, this.#switches(machine)),
+      decideSignal(machine, signal, atMs, this.#deps.clock, this.#switchesOff(machine)),
     );
   }
 
@@ -279,9 +280,9 @@ export class MachineLife {
   /** Returns before the machine is switched. */
   async switchPower(systemId: string, task: PowerTask, by: Actor): Promise<MachineChangeOutcome<CommandRefusal>> {
     return await this.#change(systemId, (machine, atMs) =>
-      this.#switches(machine)
+      this.#switchesOff(machine) || (task === 'on' && this.#switches(machine) === 'on')
         ? decidePower(machine, task, by, atMs)
-        : { kind: 'refuse', refusal: refuseByHand(machine) },
+        : { kind: 'refuse', refusal: refuseByHand(machine, this.#switches(machine)) },
     );
   }
 
@@ -326,9 +327,9 @@ export class MachineLife {
     if (row.failed === undefined || (machine.statusDeadlineMs ?? Infinity) >= atMs) {
       return { kind: 'change', fields: {}, events: [] };
     }
-    const waiting = this.#switches(machine) ? awaitPower(machine, atMs) : undefined;
+    const waiting = this.#switchesOff(machine) ? awaitPower(machine, atMs) : undefined;
     if (waiting !== undefined) return waiting;
-    const leaving = this.#switches(machine) ? switchSilentRescue(machine, atMs) : undefined;
+    const leaving = this.#switchesOff(machine) ? switchSilentRescue(machine, atMs) : undefined;
     if (leaving !== undefined) return leaving;
     const isWritten = status === 'deploying' && !machine.netboot;
     const isRestarted = (machine.work?.attempts ?? 0) > 0;
@@ -345,7 +346,7 @@ export class MachineLife {
     // If Rackboot itself interrupted the work, the machine has not failed an attempt.
     const isCounted = !isInterrupted(machine);
     const isSpent = isCounted && (work?.attempts ?? 0) >= (retries() ?? RETRIES);
-    if (!isUnwritten || work === undefined || isSpent || !this.#switches(machine)) {
+    if (!isUnwritten || work === undefined || isSpent || !this.#switchesOff(machine)) {
       return failStatus(machine, failed, { atMs, clock, username: '', why });
     }
     const restart = { code: 'work-restarted', params: { why } } as const;
@@ -365,8 +366,12 @@ export class MachineLife {
     };
   }
 
-  #switches(machine: Machine): boolean {
-    return machine.powerIsProposed !== true && this.#deps.power?.switches(machine) === true;
+  #switches(machine: Machine): Switching {
+    return this.#deps.power?.switches(machine) ?? 'nothing';
+  }
+
+  #switchesOff(machine: Machine): boolean {
+    return this.#switches(machine) === 'on-and-off';
   }
 
   async #change<R = CommandRefusal>(
@@ -389,11 +394,16 @@ export class MachineLife {
   }
 }
 
-function refuseByHand({ hostname, powerType, powerIsProposed }: Machine): CommandRefusal {
+function refuseByHand({ hostname, powerType, powerIsProposed }: Machine, switches: Switching): CommandRefusal {
   if (powerIsProposed === true)
     return refusal(
       'power-by-hand',
       `${hostname} proposed its power settings itself, and they are not accepted yet: accept the machine, or set its power.`,
+    );
+  if (switches === 'on')
+    return refusal(
+      'power-by-hand',
+      `The driver ${powerType} only switches ${hostname} on: shut it down there, or press its button.`,
     );
   const driver = ['', 'manual'].includes(powerType) ? undefined : powerType;
   return refusal(

@@ -16,7 +16,7 @@
 
 import type { Clock } from '../../ground/clock.ts';
 import type { PowerDetail } from '../../power/detail.ts';
-import type { PowerDriver } from '../../power/driver.ts';
+import type { PowerDriver, Switching } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import type { MachineChange } from '../records/decisions.ts';
@@ -45,11 +45,12 @@ export interface PowerView {
   readonly said?: string | undefined;
 }
 
-export type PowerDriverTable = Pick<PowerDriver, 'name' | 'byHand' | 'parameters'>;
+export type PowerDriverTable = Pick<PowerDriver, 'name' | 'switches' | 'parameters'>;
 
 export interface PowerControl {
   readonly drivers: readonly PowerDriverTable[];
-  switches(machine: Machine): boolean;
+  /** `nothing` while a machine's proposed power settings are not accepted. */
+  switches(machine: Machine): Switching;
   /** Why these parameters cannot work, without secrets; empty if they can. */
   problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[];
   /** Call when these may have a new task or new parameters, or were removed. Checks them after this turn. */

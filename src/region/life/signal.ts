@@ -65,9 +65,15 @@ const LEFT = 'left';
 const INSTALLED = 'installed';
 
 /** @param switches whether Rackboot can switch its power */
-export function decideSignal(machine: Machine, signal: Signal, atMs: number, clock: Clock, switches: boolean): Change {
+export function decideSignal(
+  machine: Machine,
+  signal: Signal,
+  atMs: number,
+  clock: Clock,
+  switchesOff: boolean,
+): Change {
   const progress = buildProgressChange(machine, signal, atMs);
-  const path = chooseSignalPath(machine, signal, switches);
+  const path = chooseSignalPath(machine, signal, switchesOff);
   if (path.length === 0) return progress;
   const params = pickSignalParams(signal);
   const remark: Remark = isSilent(params) ? { code: 'failed-without-reason', params: {} } : { code: 'signal', params };
@@ -78,7 +84,7 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   const change = enterStatuses(machine, path, { atMs, clock, username: '', reason, work });
   const isDone = last === 'ready' || last === 'releasing' || (machine.status === 'testing' && signal.status === 'OK');
   const power =
-    switches && isDone
+    switchesOff && isDone
       ? { powerTask: 'off' as const }
       : lastingTask(machine) === undefined
         ? { powerTask: undefined }
@@ -169,7 +175,7 @@ function pickWorkProgress({ stage, doneBytes, totalBytes, hostKey }: Signal, bef
 }
 
 /** Empty: its state stays the same. */
-function chooseSignalPath(machine: Machine, signal: Signal, switches: boolean): readonly MachineStatus[] {
+function chooseSignalPath(machine: Machine, signal: Signal, switchesOff: boolean): readonly MachineStatus[] {
   const { status } = machine;
   if (status === 'rescue-mode') return [];
   const { failed } = statusRow(status);
@@ -186,7 +192,7 @@ function chooseSignalPath(machine: Machine, signal: Signal, switches: boolean): 
       // Until the pending power cycle is done, the former owner's system still runs and could send
       // this signal.
       if (machine.powerTask === 'cycle') return [];
-      return switches ? ['releasing'] : ['releasing', 'ready'];
+      return switchesOff ? ['releasing'] : ['releasing', 'ready'];
     case 'releasing':
       return ['ready'];
     case 'entering-rescue-mode':

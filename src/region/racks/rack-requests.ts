@@ -1,4 +1,5 @@
-// Has racks change leases, or search for other DHCP servers, and waits for their answers.
+// Has racks change leases, search for other DHCP servers, and wake or hear hosts, and waits for their
+// answers.
 //
 //   operation ─ ask ─► carrier of the rack ─┬─ message to the rack of this process ──┐
 //                                           └─ its stream of changes, if it is remote ┴─► rack ─ message, or heartbeat ─► answer
@@ -22,9 +23,8 @@ const OPEN_MAX = 256;
 type Carrier = (request: RackRequest) => void;
 
 /** The rack cannot be reached from here, or did not answer in time. */
-interface Silence {
+interface Silence extends Pick<TaskAnswer, 'servers' | 'interfaces' | 'isHeard'> {
   readonly outcome: 'silent';
-  readonly servers?: undefined;
 }
 
 const SILENCE: Silence = { outcome: 'silent' };

@@ -25,5 +25,7 @@ export const FINDING_LENGTH_MAX = 1000;
 export const THREADS_MAX = 32;
 /** Answers of one heartbeat; a rack that has more forgets the oldest. */
 export const RACK_ANSWERS_MAX = 64;
+/** Interfaces on which a rack sends one magic packet. */
+export const WAKE_INTERFACES_MAX = 32;
 /** Servers that an answer names. */
 export const SERVERS_NAMED_MAX = 8;

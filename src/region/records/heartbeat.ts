@@ -27,6 +27,7 @@ import {
   SERVERS_NAMED_MAX,
   SETTINGS_REFUSED_LENGTH_MAX,
   THREADS_MAX,
+  WAKE_INTERFACES_MAX,
 } from './heartbeat-bounds.ts';
 
 /** The last moment that a date can name, wall time in milliseconds. */
@@ -274,11 +275,15 @@ export const heartbeat = z.object({
         id: shownText(64),
         /**
          * `done`: the change is on disk, or the search is over; `absent`: the rack has no such
-         * lease, or cannot ask on such an interface; `unwritten`: it cannot write leases now.
+         * lease, or can neither ask nor send there; `unwritten`: it cannot write leases now.
          */
         outcome: z.enum(['done', 'absent', 'unwritten']),
         /** The addresses of the servers that a search found. */
         servers: z.array(z.ipv4()).max(SERVERS_NAMED_MAX).optional(),
+        /** Whether the host answered by ARP. */
+        isHeard: z.boolean().optional(),
+        /** The interfaces on which a magic packet was sent. */
+        interfaces: z.array(shownText(15)).max(WAKE_INTERFACES_MAX).optional(),
       }),
     )
     .max(RACK_ANSWERS_MAX)

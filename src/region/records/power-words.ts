@@ -1,13 +1,14 @@
 // The power drivers, their parameters and what came of an action or a query, in words.
 
 import { cleanText } from '../../ground/clean-text.ts';
-import { counted } from '../../ground/counted.ts';
+import { counted, joinNames } from '../../ground/counted.ts';
 import { type Writers, write } from '../../ground/event.ts';
 import type { PowerDriverName } from '../../machines/power-drivers.ts';
 import type { Complaint, PowerDetail, PowerDetailParams } from '../../power/detail.ts';
 import type { IpmiParameter } from '../../power/ipmi.ts';
 import type { ParameterProblem } from '../../power/parameters.ts';
 import type { VirshParameter } from '../../power/virsh.ts';
+import type { WakeOnLanParameter } from '../../power/wakeonlan.ts';
 import type { WebhookParameter } from '../../power/webhook.ts';
 
 export interface ParameterWords {
@@ -22,6 +23,20 @@ interface DriverWords<Name extends string> {
 }
 
 const MANUAL: DriverWords<never> = { label: 'Manual', parameters: {} };
+
+const WAKE_ON_LAN: DriverWords<WakeOnLanParameter> = {
+  label: 'Wake-on-LAN',
+  parameters: {
+    mac_address: {
+      label: 'Hardware address of the card that wakes',
+      expects: 'six pairs of hexadecimal digits',
+    },
+    power_pass: {
+      label: 'Password (SecureOn)',
+      expects: 'six or four pairs of hexadecimal digits, as the card has it',
+    },
+  },
+};
 
 const IPMI: DriverWords<IpmiParameter> = {
   label: 'IPMI',
@@ -91,6 +106,7 @@ const WEBHOOK: DriverWords<WebhookParameter> = {
 
 const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
   manual: MANUAL,
+  wakeonlan: WAKE_ON_LAN,
   ipmi: IPMI,
   virsh: VIRSH,
   webhook: WEBHOOK,
@@ -144,8 +160,12 @@ const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = 
   on: 'switch it on',
   off: 'switch it off',
   'soft-off': 'shut it down',
+  restart: 'restart it, because it is running',
   query: 'check whether it is on',
 };
+
+/** Racks that an outcome names. */
+const WAKERS_NAMED_MAX = 4;
 
 const formatDetail = (detail = ''): string => (detail === '' ? '' : `: ${detail}`);
 /** The controller's address, for those who get it. */
@@ -181,6 +201,16 @@ const DETAILS: Writers<PowerDetailParams> = {
   'boots-otherwise': ({ guest }) =>
     `${guest || 'it'} does not boot from the network first, and Rackboot does not change its boot order: run virsh edit ${guest || 'NAME'}, and put <boot dev='network'/> first`,
   'by-hand': () => 'it is switched by hand',
+  'wake-sent': ({ by }) =>
+    `${joinNames(
+      by.map(({ rack, interfaces }) => `${rack} (${interfaces.join(', ')})`),
+      WAKERS_NAMED_MAX,
+    )} sent a magic packet, which has no answer; if the machine stays off, allow Wake-on-LAN in its firmware, switch off ErP, deep sleep and fast start, and check mac_address and the cable`,
+  'no-rack-wakes': () =>
+    'no rack that serves its network could send a magic packet: rackboot racks list shows which are connected',
+  'no-rack-hears': () => 'no rack knows an address of it to ask',
+  'answers-arp': () => 'it answers by ARP',
+  silent: () => 'it does not answer by ARP: it is off, starts, or has another address',
   'person-must': ({ act }) => `a person must ${ACTS[act]}: Rackboot does not switch this machine`,
 
   'not-ours': () => 'another process of the region may switch this machine now, so the next step was not started',

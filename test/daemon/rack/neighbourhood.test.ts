@@ -4,7 +4,7 @@ import type { ClusterInterface } from '../../../src/config/rack-config.ts';
 import { Neighbourhood, REPORT_RATE, SCANNED_MAX } from '../../../src/daemon/rack/neighbourhood.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkWithPrefix } from '../../../src/ground/address.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
-import type { Solicitation } from '../../../src/net/watch/net-message.ts';
+import type { Solicitation, WakeRequest } from '../../../src/net/watch/net-message.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -29,6 +29,7 @@ function start(findUser: Wire['findUser'] = async () => undefined) {
   const heard: Ipv4[] = [];
   const sent: Solicitation[] = [];
   const served: (readonly string[])[] = [];
+  const woken: WakeRequest[] = [];
   const boots: (readonly [MacAddress, string])[] = [];
   let listener: WireListener | undefined;
   const wire: Wire = {
@@ -38,6 +39,7 @@ function start(findUser: Wire['findUser'] = async () => undefined) {
     },
     canProbe: (name) => name === 'eth1',
     findUser,
+    wake: (request) => woken.push(request),
     advertise: (solicitation) => sent.push(solicitation),
     booting: (booting, owner) => boots.push([booting, owner.rank]),
   };
@@ -47,7 +49,7 @@ function start(findUser: Wire['findUser'] = async () => undefined) {
   const see = (host: MacAddress, isHeard = true): void =>
     listener?.onSightings([{ interfaceName: 'eth1', address: ADDRESS, mac: host, heard: isHeard }]);
   const said = (): readonly string[] => events.splice(0).map((event) => `${event.kind}: ${eventText(event)}`);
-  return { clock, around, heard, sent, served, boots, see, said, wire: () => listener ?? assert.fail() };
+  return { clock, around, woken, heard, sent, served, boots, see, said, wire: () => listener ?? assert.fail() };
 }
 
 test('it listens once on each interface of the configuration', () => {
@@ -210,4 +212,37 @@ test('a scan outlives questions that the wire cannot take, and ends with the rac
   rig.around.endScan();
   await rig.clock.pass(2000);
   assert.deepEqual([rig.asked.length, rig.said()], [1, []]);
+});
+
+test('a magic packet goes to the network of the host, or to all if none is its own', () => {
+  const rig = start();
+  const far = networkWithPrefix(ipv4(0x0a150000), 24);
+  rig.around.configure([lab(), lab({ name: 'off', interfaceName: 'eth9', network: far, ip: ipv4(0x0a150001) })]);
+  const wake = { kind: 'wake', mac: FIRST, password: '0a000001' } as const;
+  for (const near of [ADDRESS, undefined, ipv4(0x0a150007), ipv4(0x0a160001)])
+    assert.deepEqual(rig.around.wake({ ...wake, near }), ['eth1'], 'the other interface cannot send');
+  const password = Buffer.from('0a000001', 'hex');
+  assert.deepEqual(rig.woken[0], { interfaceName: 'eth1', mac: FIRST, password, source: ipv4(0x0a140001) });
+  rig.around.configure([lab({ interfaceName: 'eth9' })]);
+  assert.deepEqual(rig.around.wake({ ...wake, near: ADDRESS }), []);
+  assert.equal(rig.woken.length, 4);
+});
+
+test('a host is heard if it answers for one of its addresses itself', async () => {
+  const users = new Map<number, MacAddress>([
+    [ADDRESS, FIRST],
+    [ADDRESS + 1, SECOND],
+  ]);
+  const { around } = start(async (address) => users.get(address));
+  const hears = (...addresses: readonly number[]) =>
+    around.hears({ kind: 'hear', mac: FIRST, addresses: addresses.map(ipv4) });
+  assert.equal(await hears(ADDRESS + 2, ADDRESS), true);
+  assert.equal(await hears(ADDRESS + 1), false, 'another host has it');
+  assert.equal(await hears(ADDRESS + 2), false);
+  assert.equal(await hears(0x0b000001), undefined, 'no network of this rack');
+  const { RackError } = await import('../../../src/ground/errors.ts');
+  const deaf = start(async () => {
+    throw new RackError('native-unavailable', 'no place');
+  });
+  assert.equal(await deaf.around.hears({ kind: 'hear', mac: FIRST, addresses: [ADDRESS] }), undefined);
 });

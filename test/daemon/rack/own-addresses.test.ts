@@ -27,6 +27,7 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
       listener = next;
     },
     canProbe: (name) => name === 'eth1',
+    wake: () => undefined,
     findUser: async (address, name) => {
       asked.push(`${name} ${address}`);
       return answer();

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Switching } from '../../../src/power/driver.ts';
 import { decideCommand } from '../../../src/region/life/command-effects.ts';
 import { commandsFrom } from '../../../src/region/life/commands.ts';
 import { checkTransition } from '../../../src/region/life/transition.ts';
@@ -14,7 +15,12 @@ import { enlist, report, withRegion } from '../place.ts';
 import { bareMachine } from './bare-machine.ts';
 
 const ADMIN = { username: 'admin', isAdmin: true, comment: '' };
-const terms = (switches = true, by = ADMIN) => ({ atMs: 5, clock: new VirtualClock(), by, switches });
+const terms = (switches: Switching = 'on-and-off', by = ADMIN) => ({
+  atMs: 5,
+  clock: new VirtualClock(),
+  by,
+  switches,
+});
 
 /** For each command, the states in which it is possible, each with the final state of a machine that only people switch. */
 const EXPECTED: Readonly<Record<CommandName, string>> = {
@@ -73,7 +79,7 @@ for (const name of COMMAND_NAMES) {
     const expected = endsOf(name);
     for (const { status } of STATUSES) {
       const machine = machineIn(status);
-      const decision = decideCommand(machine, { name }, terms(false));
+      const decision = decideCommand(machine, { name }, terms('nothing'));
       const end = expected.get(status);
       if (decision.kind === 'refuse') {
         assert.equal(end, undefined, `${status}: ${decision.refusal.text}`);
@@ -86,13 +92,13 @@ for (const name of COMMAND_NAMES) {
       assert.equal(decision.events[0]?.type, 'NODE');
       assert.equal(decision.events[0]?.username, 'admin');
       assert.equal(decision.fields.powerTask, undefined);
-      for (const switches of [false, true]) assertSteps(machine, name, switches);
+      for (const switches of ['nothing', 'on', 'on-and-off'] as const) assertSteps(machine, name, switches);
     }
   });
 }
 
 /** Each step of a path is in the table of states; the log names them all. */
-function assertSteps(machine: Machine, name: CommandName, switches: boolean): void {
+function assertSteps(machine: Machine, name: CommandName, switches: Switching): void {
   const decision = decideCommand(machine, { name }, terms(switches));
   assert.equal(decision.kind, 'change');
   if (decision.kind !== 'change') return;
@@ -110,7 +116,7 @@ test('an owner may command their machines, a user free machines, an administrato
   const bob = { username: 'bob', isAdmin: false, comment: '' };
   const eve = { username: 'eve', isAdmin: false, comment: '' };
   const decide = (status: MachineStatus, name: CommandName, by: typeof bob, owner?: string): string => {
-    const decision = decideCommand({ ...machineIn(status), owner }, { name }, terms(true, by));
+    const decision = decideCommand({ ...machineIn(status), owner }, { name }, terms('on-and-off', by));
     return decision.kind === 'refuse' ? decision.refusal.name : 'done';
   };
   assert.equal(decide('ready', 'allocate', eve), 'done');

@@ -6,9 +6,9 @@ import type { PowerTask } from '../../../src/region/records/power-task.ts';
 import { spoken } from '../../support/sentences.ts';
 
 /** A power control that switches nothing. */
-export const heldPower = (switches: PowerControl['switches'] = () => true): PowerControl => ({
+export const heldPower = (switches: (machine: Machine) => boolean = () => true): PowerControl => ({
   drivers: [],
-  switches,
+  switches: (machine) => (switches(machine) ? 'on-and-off' : 'nothing'),
   problemsOf: () => [],
   follow: () => undefined,
   reading: () => undefined,

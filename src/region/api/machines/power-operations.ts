@@ -93,7 +93,7 @@ const unknownBecause = (detail: PowerDetail): PowerView => ({
 
 async function queryState(call: ApiCall, machine: Machine): Promise<Answer> {
   const { region } = call;
-  if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
+  if (region.power === undefined || region.power.switches(machine) === 'nothing') {
     return json(viewJson(unknownBecause({ code: 'by-hand', params: {} })));
   }
   if (machine.powerTask !== undefined) {

@@ -85,7 +85,7 @@ async function renderDriver(view: View) {
           to: `${back}power/`,
           body: [
             hiddenField('power_type', driver.name),
-            driver.byHand ? html`<p class="hint">${words.power.byHand}</p>` : nothing,
+            driver.switches === 'nothing' ? html`<p class="hint">${words.power.byHand}</p>` : nothing,
             ...driver.parameters.map((parameter) => parameterField(edited, machine, driver, parameter)),
           ],
           submit: words.forms.save,

@@ -244,7 +244,7 @@ export const MANY_OPERATIONS: readonly WantedOperation[] = [...MACHINE_ACTIONS, 
 );
 
 export const isSwitched = ({ power }: Region, machine: Machine): boolean =>
-  machine.powerIsProposed !== true && power?.switches(machine) === true;
+  power !== undefined && power.switches(machine) !== 'nothing';
 
 /** The page of a machine; that of a device is shown there, too. */
 export const machinePath = (machine: string): string => pathBelow('/MAAS/machines/', machine);

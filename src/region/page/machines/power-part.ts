@@ -58,9 +58,12 @@ function renderPowerButtons(view: View, machine: Machine) {
   if (!isSwitched(view.region, machine))
     return mayEdit === nothing ? nothing : html`<div class="card-foot">${mayEdit}</div>`;
   const mayBeSwitched = maySwitch(machine, viewer);
+  const switches = view.region.power?.switches(machine);
   // During a task, other tasks are refused and the driver cannot be queried.
   const offered = POWER_BUTTONS.filter(
-    (task) => machine.powerTask === undefined && (task === 'query' || mayBeSwitched),
+    (task) =>
+      machine.powerTask === undefined &&
+      (task === 'query' || (mayBeSwitched && (task === 'on' || switches === 'on-and-off'))),
   );
   if (offered.length === 0 && mayEdit === nothing) return nothing;
   const buttons = offered.map((task) => {

@@ -21,7 +21,7 @@ const STRANGERS = ['nobody', 'outsider', 'machine', 'other-machine', 'alice'] as
 const POWER: Partial<RegionOptions> = {
   power: {
     drivers: [],
-    switches: () => true,
+    switches: () => 'on-and-off',
     problemsOf: () => [],
     follow: () => undefined,
     reading: () => undefined,

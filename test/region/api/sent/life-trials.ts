@@ -216,7 +216,7 @@ async function switchable(site: AskedApi): Promise<Given> {
 const POWER: Trial['options'] = {
   power: {
     drivers: [],
-    switches: () => true,
+    switches: () => 'on-and-off',
     problemsOf: () => [],
     follow: () => undefined,
     reading: () => undefined,

@@ -120,7 +120,7 @@ const SKIPPED = { power_type: 'ipmi', power_parameters_skip_check: 'true' };
 const strict: Trial['options'] = {
   power: {
     drivers: [],
-    switches: () => false,
+    switches: () => 'nothing',
     problemsOf: () => [fieldRefusal('give a power_type with the parameters')],
     follow: () => undefined,
     reading: () => undefined,
