@@ -154,7 +154,13 @@ const VALUES: readonly PowerValues[string][] = [
   '-oProxy',
   'a'.repeat(1024),
 ];
-const VALID: Readonly<Record<string, PowerValues>> = { manual: {}, ipmi: IPMI, virsh: VIRSH, webhook: WEBHOOK };
+const VALID: Readonly<Record<string, PowerValues>> = {
+  manual: {},
+  wakeonlan: { mac_address: '52:54:00:00:00:01' },
+  ipmi: IPMI,
+  virsh: VIRSH,
+  webhook: WEBHOOK,
+};
 
 test('a machine may propose the values of a field that its driver accepts, and for an address numbers only', () => {
   const proposable: string[] = [];
@@ -176,6 +182,7 @@ test('a machine may propose the values of a field that its driver accepts, and f
     }
   }
   assert.deepEqual(proposable, [
+    'wakeonlan mac_address',
     'ipmi power_address',
     'ipmi power_user',
     'ipmi power_pass',

@@ -136,6 +136,13 @@ export class PoweredMachine {
     return `${this.console()}\n==== before ====\n${this.#lines('consoles').join('\n')}`;
   }
 
+  /** Switches it as by a button of its own, of which the BMC is not asked. */
+  press(power: 'on' | 'off'): void {
+    const words = ['netns', 'exec', this.#namespace.name, this.#place('chassis'), 'front', 'set', 'power'];
+    // QEMU outlives the script, and would keep its streams open.
+    execFileSync('ip', [...words, power === 'on' ? '1' : '0'], { stdio: 'ignore' });
+  }
+
   /** Resets it as by the button on its front, of which the BMC is not asked. */
   reset(): void {
     execFileSync('nc', ['-q', '1', '-U', this.#place('monitor')], {

@@ -7,7 +7,8 @@
 #
 # It posts application/x-www-form-urlencoded to URL/api/2.0/machines/:
 #   architecture=amd64 subarchitecture=generic power_type= mac_addresses=BOOT_MAC,OTHER_MAC,… hardware_facts=JSON
-# and, if its BMC has an address: power_type=ipmi power_parameters=JSON. When it enlists, they have the name and password of a user that the
+# and, if its BMC has an address: power_type=ipmi power_parameters=JSON; without a BMC, power_type=wakeonlan if its card can wake it.
+# When it enlists, those of a BMC have the name and password of a user that the
 # agent makes on the BMC, unless the kernel line has rackboot_bmc_user=no.
 #
 # The JSON, version 1. Text is printable ASCII of at most 128 characters, '' when unknown; MAC addresses and the UUID are in lower case.
@@ -39,6 +40,7 @@ proc=${RACKBOOT_PROC:-/proc}
 dmi=$sys/class/dmi/id
 work=${RACKBOOT_TMP:-/tmp}
 bmc=${RACKBOOT_BMC:-/lib/rackboot/bmc}
+wake=${RACKBOOT_WAKE:-/lib/rackboot/wake}
 
 REPORT_SECONDS_MAX=1800
 REQUEST_SECONDS_MAX=60
@@ -46,6 +48,7 @@ PAUSE_SECONDS_MAX=30
 SHOW_SECONDS=60
 RESTART_SECONDS=5
 BMC_SECONDS_MAX=60
+WAKE_SECONDS_MAX=10
 BMC_USER=maas
 NICS_MAX=64
 DISKS_MAX=256
@@ -184,11 +187,12 @@ memory_mib() {
   echo "$number"
 }
 
-# Sets $nics (JSON) and $macs (comma list, boot interface first).
+# Sets $nics (JSON), $macs (comma list, boot interface first), and $boot_nic, its name.
 collect_nics() {
   nics=
   others=
   first=
+  boot_nic=
   count=0
   for nic in "$sys"/class/net/*; do
     [ -e "$nic/device" ] && [ ! -e "$nic/device/physfn" ] && [ ! -e "$nic/wireless" ] && [ ! -e "$nic/phy80211" ] || continue
@@ -218,7 +222,7 @@ collect_nics() {
     nics="$nics${nics:+,}$json"
     # Quirk: the interface between a host and its BMC has the same address in every machine of a series.
     case $driver in cdc_ether | cdc_ncm | cdc_subset | rndis_host) [ "$mac" = "$boot_mac" ] || continue ;; esac
-    if [ "$mac" = "$boot_mac" ]; then first=$mac; else others="$others${others:+,}$mac"; fi
+    if [ "$mac" = "$boot_mac" ]; then first=$mac boot_nic=${nic##*/}; else others="$others${others:+,}$mac"; fi
   done
   macs="$first${first:+${others:+,}}$others"
 }
@@ -371,7 +375,7 @@ collect_facts() {
   facts="$facts,\"kernel\":$kernel,\"uptime\":${uptime:-0}$smbios}"
 }
 
-# ---- BMC ----
+# ---- power ----
 
 # Status 0 if firmware or kernel show a BMC: SMBIOS as type 38, ACPI as IPI0001, a device tree as ipmi-…, PCI as class 0C07.
 has_bmc() {
@@ -389,10 +393,24 @@ bmc_value() {
   found=$(sed -n "s/^$1=//p" "$work/bmc" | head -n 1 | tr -cd '\040-\176' | cut -c1-128)
 }
 
-# Sets $power_type and $power_parameters. The search is abandoned if it takes too long.
-collect_bmc() {
+# Sets $power_type and $power_parameters: the machine's BMC, or else its network card, if that can wake it.
+collect_power() {
   power_type=
   power_parameters=
+  collect_bmc
+  [ -z "$power_type" ] || return 0
+  [ -f "$wake" ] && [ -n "$boot_nic" ] || return 0
+  case $(bounded $WAKE_SECONDS_MAX sh "$wake" "$work" "$boot_nic" 2>>"$work/wake.log" </dev/null) in
+    *wakes=yes*)
+      say "The network card $boot_nic wakes this machine by Wake-on-LAN."
+      power_type=wakeonlan
+      quote "$first"; power_parameters="{\"mac_address\":$text}"
+      ;;
+  esac
+}
+
+# The search is abandoned if it takes too long.
+collect_bmc() {
   [ -f "$bmc" ] && has_bmc || return 0
   user=$BMC_USER
   [ "$purpose" = enlist ] && [ "$(argument rackboot_bmc_user)" != no ] || user=
@@ -582,7 +600,7 @@ purpose=${purpose:-enlist}
 case $url in http://* | https://*) ;; *) fail "the kernel line has no rackboot_url" ;; esac
 [ -n "$macs" ] || fail "this machine has no network interface with a driver"
 do_job
-collect_bmc
+collect_power
 say "Reporting $macs to $url"
 report
 if is_wanted; then

@@ -256,11 +256,11 @@ check_inventory() {
     echo "$*"
     exit 1
   }
-  collect_bmc
+  collect_power
   report
   echo "$(counted "$cpus" processor), $(memory_mib) MiB of memory"
   list_disks | while read -r bytes name; do echo "disk $name: $bytes bytes"; done
-  [ -z "$power_type" ] || echo "BMC at $address"
+  case $power_type in ipmi) echo "BMC at $address" ;; wakeonlan) echo "Wake-on-LAN by $boot_nic" ;; esac
 }
 
 check_disks() {

@@ -204,7 +204,7 @@ reread_partitions() {
 # ---- jobs ----
 
 report_facts() {
-  collect_bmc
+  collect_power
   say "Reporting $macs to $url"
   report
 }

@@ -23,7 +23,6 @@ import type { BuildReports } from './build-reports.ts';
 import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
-import { buildIpmiToolEntries, hasIpmiTool, listIpmiToolPackages } from './ipmi-tool.ts';
 import type { ModuleInfo } from './kernel-module.ts';
 import {
   findFirstExisting,
@@ -40,6 +39,7 @@ import {
   MODULES_NEEDING_FIRMWARE,
 } from './module-choice.ts';
 import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
+import { buildPowerToolEntries, listPowerToolPackages, missingPowerTools } from './power-tools.ts';
 import { listToolPackages, makeToolArchive, type ToolArchive } from './tool-archive.ts';
 
 /**
@@ -83,7 +83,7 @@ export interface EnvironmentRequest extends BuildReports {
   readonly release: string;
   /**
    * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware;
-   * `freeipmi-tools` for finding a BMC; `zstd`, `fdisk` and `e2fsprogs` for deploying;
+   * `freeipmi-tools` and `ethtool` for finding the power driver; `zstd`, `fdisk` and `e2fsprogs` for deploying;
    * `dropbear-bin` for logins; and their libraries. Undefined: apt fetches them.
    */
   readonly packages?: readonly string[] | undefined;
@@ -128,15 +128,15 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
     const kernel = await findKernel(unpacked);
     const firmware = await findFirmware(unpacked);
     const modules = await chooseKernelModules(kernel, firmware);
-    const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
-    if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
+    for (const name of missingPowerTools(packages.map(({ name }) => name)))
+      request.onProgress(`Omitting a way to find the power driver: the package ${name} is missing`);
     request.onProgress(`Packing ${counted(modules.length, 'driver')} for Linux ${kernel.version}`);
     const tools = await makeTools(request, packages, unpacked, environmentPath);
     const archive = encodeCpio([
       ...(await buildSystemEntries(unpacked)),
       ...(await buildModuleEntries(kernel, modules)),
       ...(await buildFirmwareEntries(firmware, modules)),
-      ...(withIpmi ? await buildIpmiToolEntries(unpacked) : []),
+      ...(await buildPowerToolEntries(unpacked)),
       ...tools.map(({ entry }) => entry),
     ]);
     const images = [
@@ -229,7 +229,7 @@ async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage
     kernel,
     'busybox-static',
     ...new Set([
-      ...(await listIpmiToolPackages(apt)),
+      ...(await listPowerToolPackages(apt)),
       ...(await listToolPackages(apt, [...DEPLOY_PACKAGES, ...listPackages(OPTIONAL_PROGRAMS), LOGIN_PACKAGE])),
     ]),
   ]);

@@ -26,10 +26,10 @@ import { type CpioEntry, CpioPathReader, encodeCpio } from './cpio.ts';
 import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
 import { type BuildRequest, checkNames, type EnvironmentRequest, type Publication } from './environment.ts';
 import { publishInstallerFiles } from './installer-files.ts';
-import { buildIpmiToolEntries, hasIpmiTool, listIpmiToolPackages } from './ipmi-tool.ts';
 import { findKernel, type KernelFiles, listModules, readModuleInfo } from './kernel-package.ts';
 import { INSTALLER_DIRECTORIES, INSTALLER_NAMES } from './module-choice.ts';
 import { chooseModules } from './module-set.ts';
+import { buildPowerToolEntries, hasPowerTool, listPowerToolPackages, missingPowerTools } from './power-tools.ts';
 import { runProgram } from './program.ts';
 
 /** Bound on an expanded initrd; Debian 12's has 137 MB. */
@@ -161,7 +161,7 @@ async function buildAdditions(
   const entries = [
     ...(await buildDriverEntries(installer, kernel, { scratch, onProgress: request.onProgress })),
     { kind: 'file', path: WATCHDOG_PATH, mode: 0o755, data: await readFile(WATCHDOG) } as const,
-    ...(tools.length > 0 ? await buildIpmiToolEntries(join(scratch, 'added')) : []),
+    ...(tools.length > 0 ? await buildPowerToolEntries(join(scratch, 'added')) : []),
   ];
   return { entries, packages: [kernelPackage, ...tools] };
 }
@@ -197,16 +197,17 @@ class PackageSource {
     return match;
   }
 
-  /** Finds the packages for the search for a BMC. Empty if the given packages lack them. */
+  /** Finds the packages that find a machine's power driver. Empty if the given packages lack them. */
   async findTools(): Promise<DebianPackage[]> {
     const givenPackages = await this.#givenPackages;
     if (givenPackages === undefined) {
       const apt = await this.#open();
-      return apt.download(await listIpmiToolPackages(apt));
+      return apt.download(await listPowerToolPackages(apt));
     }
-    if (hasIpmiTool(givenPackages.map(({ name }) => name)))
-      return givenPackages.filter(({ name }) => !/^(linux-image|debian-installer)-/.test(name));
-    this.#request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
+    const names = givenPackages.map(({ name }) => name);
+    for (const name of missingPowerTools(names))
+      this.#request.onProgress(`Omitting a way to find the power driver: the package ${name} is missing`);
+    if (hasPowerTool(names)) return givenPackages.filter(({ name }) => !/^(linux-image|debian-installer)-/.test(name));
     return [];
   }
 

@@ -162,8 +162,9 @@ function buildWork(
   if (row.failed === undefined) return undefined;
   const { deployment, erase, scripts } = command;
   return {
-    // A machine leaving its rescue is already running.
-    waitsForBoot: switches === 'nothing' && to !== 'exiting-rescue-mode',
+    // One that may stay off is waited for, until it starts or a person presses its button. A machine leaving
+    // its rescue is already running.
+    waitsForBoot: switches !== 'on-and-off' && to !== 'exiting-rescue-mode',
     ...(command.name === 'rescue' ? { askedBy: by.username } : {}),
     ...(deployment === undefined
       ? {}

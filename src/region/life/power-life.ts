@@ -5,6 +5,7 @@
 //   unknown      continues until the machine is seen off or the state times out; work that       continues
 //                has not begun fails after DOUBTED_MS_MAX without a sign of life
 //   otherwise    failed, with the outcome's detail                                               continues
+//   not done, and the driver only switches on: work waits for the first boot, with the outcome as its reason
 //
 //   interrupted by us ── seen off ──▶ `on` is ordered, and the state's time limit starts again
 //                     ── not seen off, no sign of life ──▶ as `unknown`, but a restart is not counted
@@ -193,6 +194,9 @@ function choosePowerEnd(
 }
 
 function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, options: PowerOptions): Change {
+  // It is waited for without a limit, and a person learns what to look at.
+  if (machine.work?.waitsForBoot === true && kind !== 'done')
+    return { kind: 'change', fields: { statusReason: end }, events: [] };
   const change = { ...options, username: '' };
   const row = statusRow(machine.status);
   if (kind === 'done') return task === taskOfState(machine) ? continueState(machine, change) : endInterruption(machine);

@@ -7,7 +7,7 @@
 //    URL, run a program of the sender's choice, or look up a name.
 
 import { z } from 'zod';
-import { parseIpv4 } from '../../ground/address.ts';
+import { parseIpv4, parseMac } from '../../ground/address.ts';
 import { IPMI_FIELDS } from '../../machines/ipmi-fields.ts';
 import { parseJson } from './text-json.ts';
 
@@ -82,6 +82,8 @@ const buildFieldCheck =
 /** The drivers that a machine may propose for itself. */
 const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, FieldCheck>>>> = {
   manual: {},
+  // A wrong address wakes another machine at most.
+  wakeonlan: { mac_address: (value) => parseMac(String(value)) !== undefined },
   ipmi: {
     power_address: isAddress,
     ...Object.fromEntries(Object.entries(IPMI_FIELDS).map(([name, field]) => [name, buildFieldCheck(field)])),

@@ -160,7 +160,7 @@ const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = 
   on: 'switch it on',
   off: 'switch it off',
   'soft-off': 'shut it down',
-  restart: 'restart it, because it is running',
+  restart: 'restart it: it is running, and its driver only switches on',
   query: 'check whether it is on',
 };
 
@@ -205,13 +205,14 @@ const DETAILS: Writers<PowerDetailParams> = {
     `${joinNames(
       by.map(({ rack, interfaces }) => `${rack} (${interfaces.join(', ')})`),
       WAKERS_NAMED_MAX,
-    )} sent a magic packet, which has no answer; if the machine stays off, allow Wake-on-LAN in its firmware, switch off ErP, deep sleep and fast start, and check mac_address and the cable`,
+    )} sent a magic packet, which has no answer; if the machine stays off, press its button, allow Wake-on-LAN in its firmware, switch off ErP, deep sleep and fast start, and check mac_address and the cable`,
   'no-rack-wakes': () =>
     'no rack that serves its network could send a magic packet: rackboot racks list shows which are connected',
   'no-rack-hears': () => 'no rack knows an address of it to ask',
   'answers-arp': () => 'it answers by ARP',
   silent: () => 'it does not answer by ARP: it is off, starts, or has another address',
-  'person-must': ({ act }) => `a person must ${ACTS[act]}: Rackboot does not switch this machine`,
+  'person-must': ({ act }) =>
+    `a person must ${ACTS[act]}${act === 'restart' ? '' : ': Rackboot does not switch this machine'}`,
 
   'not-ours': () => 'another process of the region may switch this machine now, so the next step was not started',
   'no-network-boot': ({ started, why }) =>

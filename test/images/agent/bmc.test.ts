@@ -58,7 +58,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
     writeFileSync(join(directory, 'packed', 'ipmi-raw.gz'), gzipSync(tool));
     const [program = '', ...args] = shell;
     const output = execFileSync(program, [...args, SEARCH, directory, ...(user === '' ? [] : [user])], {
-      env: { PATH: process.env.PATH, RACKBOOT_IPMI: join(directory, 'packed') },
+      env: { PATH: process.env.PATH, RACKBOOT_POWER_TOOLS: join(directory, 'packed') },
       encoding: 'utf8',
     });
     const lines = output
@@ -197,7 +197,7 @@ describe('the search for a BMC', { skip: missing('busybox') }, () => {
     writeFileSync(join(directory, 'search'), found);
     const functions = readFileSync(AGENT, 'utf8').split(/^umask 077$/m, 1)[0] ?? '';
     const clock = 'now=1000\nuptime_seconds() { echo $now; }\nsleep() { now=$((now + $1)); busybox usleep 2000; }\n';
-    const rest = `say() { echo "say $*"; }\nargument() { :; }\npurpose=enlist\n${more}\ncollect_bmc\n`;
+    const rest = `say() { echo "say $*"; }\nargument() { :; }\npurpose=enlist\n${more}\ncollect_power\n`;
     const body = `${functions}\n${clock}BMC_SECONDS_MAX=\${PATIENCE:-3000}\n${rest}echo "type=$power_type $power_parameters"`;
     const [program = '', ...args] = shell;
     const { stdout, stderr, status } = spawnSync(program, [...args, '-c', body], {

@@ -118,13 +118,13 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
     const paths = [...entries.keys()].filter((path) => path.startsWith('lib/rackboot/'));
     assert.deepEqual(paths, [
       'lib/rackboot/bmc',
-      'lib/rackboot/ipmi',
-      'lib/rackboot/ipmi/ipmi-raw.gz',
-      'lib/rackboot/ipmi/ld.so.gz',
-      'lib/rackboot/ipmi/liba.so.1.gz',
-      'lib/rackboot/ipmi/libc.so.6.gz',
+      'lib/rackboot/power',
+      'lib/rackboot/power/ipmi-raw.gz',
+      'lib/rackboot/power/ld.so.gz',
+      'lib/rackboot/power/liba.so.1.gz',
+      'lib/rackboot/power/libc.so.6.gz',
     ]);
-    assert.equal(gunzipSync(entries.get('lib/rackboot/ipmi/ld.so.gz')?.data ?? '').toString(), 'linker');
+    assert.equal(gunzipSync(entries.get('lib/rackboot/power/ld.so.gz')?.data ?? '').toString(), 'linker');
     const without = await run('no-tools', [installer, kernel]);
     assert.ok(!added(without.read('initrd.gz')).has('lib/rackboot/bmc'));
     assert.ok(without.said.some((line) => /the package freeipmi-tools is missing/.test(line)));
