@@ -57,6 +57,7 @@ describe('a machine that only Wake-on-LAN switches on', { skip: SKIP }, () => {
 
   async function deploy(): Promise<void> {
     const { fqdn } = (await life.machine()) ?? assert.fail();
+    const before = wakes;
     const said = await life.rackboot('machines', 'deploy', hostname, `${image.os}/${image.release}`);
     const address = /\b10\.77\.0\.\d\d\b/.exec(said)?.[0] ?? assert.fail(said);
     const deployed: DeployedMachine = {
@@ -67,7 +68,10 @@ describe('a machine that only Wake-on-LAN switches on', { skip: SKIP }, () => {
       owner,
       stepMs: STEP_MS_MAX,
     };
-    // Not the system of an earlier deployment.
+    // Its console then begins anew: it shows no system of an earlier deployment.
+    await life.patiently('it is woken', HEARD_MS_MAX, () =>
+      Promise.resolve(wakes > before && life.power.isOn ? true : undefined),
+    );
     await life.patiently('it boots its own disk', STEP_MS_MAX, () =>
       Promise.resolve(life.power.console().includes(BOOT_TEXT) ? true : undefined),
     );

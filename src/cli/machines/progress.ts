@@ -36,6 +36,8 @@ const SILENT_SECONDS = 60;
 
 /** The names of states of which people want to know the reason. */
 const PROBLEM = /^(?:Failed|Broken|Missing)/;
+/** Reasons of a machine's state that tell a person what to look at while it waits. */
+const DOUBTED_CODES: readonly unknown[] = ['power-uncertain', 'power-failed'];
 
 /**
  * A machine's state, whether it is locked, and the step of its work with the percentage done and
@@ -45,7 +47,8 @@ const PROBLEM = /^(?:Failed|Broken|Missing)/;
 export function progressText(machine: z.infer<typeof progressShape>, charactersMax = Number.POSITIVE_INFINITY): string {
   const { work_text: step, work_percent: percent, work_age: age, locked } = machine;
   const status = statusText(locked ? { ...machine, status_name: `${machine.status_name} (locked)` } : machine);
-  const workText = step === '' && PROBLEM.test(machine.status_name) ? machine.status_message : step;
+  const isProblem = PROBLEM.test(machine.status_name) || DOUBTED_CODES.includes(machine.status_message_code);
+  const workText = step === '' && isProblem ? machine.status_message : step;
   if (workText === '') return status;
   const short = workText.length > charactersMax ? `${workText.slice(0, charactersMax - 1).trimEnd()}…` : workText;
   const showsAge = age !== null && (percent === null || age >= SILENT_SECONDS);

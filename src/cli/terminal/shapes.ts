@@ -92,6 +92,8 @@ export const machineShape = z.looseObject({
   status_name: z.string(),
   /** The reason of its state. */
   status_message: z.string().default(''),
+  /** The code of the reason; older regions do not send it. */
+  status_message_code: z.string().optional(),
   /** The present step of its work. */
   work_text: z.string().default(''),
   work_percent: z.number().nullable().default(null),
@@ -134,6 +136,7 @@ export const machinesShape = z.array(machineShape);
 export const progressShape = machineShape.pick({
   status_name: true,
   status_message: true,
+  status_message_code: true,
   locked: true,
   work_text: true,
   work_percent: true,
