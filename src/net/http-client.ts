@@ -58,6 +58,7 @@ export interface HttpRequest
     | 'ca'
     | 'allowPartialTrustChain'
     | 'rejectUnauthorized'
+    | 'createConnection'
   > {
   readonly url: URL;
   /** A path for the URL's, unchanged. */

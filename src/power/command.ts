@@ -46,6 +46,12 @@ interface CommandDeps {
 
 /** Never throws. */
 export async function performCommand(port: PowerPort, command: PowerCommand, deps: CommandDeps): Promise<PowerOutcome> {
+  const result = await performSteps(port, command, deps);
+  await port.close?.(deps.signal);
+  return result;
+}
+
+async function performSteps(port: PowerPort, command: PowerCommand, deps: CommandDeps): Promise<PowerOutcome> {
   const { signal } = deps;
   switch (command.kind) {
     case 'query':

@@ -29,7 +29,13 @@ export type Complaint =
   | 'host-key-changed'
   | 'key-not-accepted'
   | 'may-not-manage'
-  | 'no-such-guest';
+  | 'no-such-guest'
+  // redfish
+  | 'no-redfish'
+  | 'several-systems'
+  | 'no-such-system'
+  | 'no-reset-type'
+  | 'no-boot-target';
 
 export interface PowerDetailParams {
   acknowledged: QuotedOutput;
@@ -50,6 +56,8 @@ export interface PowerDetailParams {
   'web-late': { readonly host: string; readonly seconds: number };
   'web-failed': QuotedOutput & { readonly host: string };
   'certificate-untrusted': QuotedOutput & { readonly host: string };
+  /** Fingerprints: of the pinned certificate, and of the one that the server has. */
+  'certificate-changed': { readonly host: string; readonly expected: string; readonly now: string };
   cancelled: NoParams;
   'expression-matches': { readonly state: 'on' | 'off' };
   /** @param characters how many were searched; 0 if the answer is empty */

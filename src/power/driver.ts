@@ -37,6 +37,8 @@ export interface PowerPort {
   query(signal: AbortSignal): Promise<PowerOutcome>;
   /** Makes the network the next boot device. Undefined if the driver cannot. */
   readonly netboot?: (signal: AbortSignal) => Promise<PowerOutcome>;
+  /** Ends what the port has open at the controller, after a command. Never rejects. */
+  readonly close?: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface PowerDeps {
@@ -46,6 +48,11 @@ export interface PowerDeps {
    * `store-unwritable`
    */
   readonly sshIdentity: () => Promise<SshIdentity>;
+  /**
+   * Keeps the certificate of a machine's controller as its `power_certificate`, unless it has one.
+   * @param fingerprint of SHA-256, 64 hexadecimal digits. Undefined: nothing is kept
+   */
+  readonly keepCertificate?: ((machine: string, fingerprint: string) => Promise<void>) | undefined;
   /** Undefined if this process has no racks. */
   readonly racks?: PowerRacks | undefined;
 }

@@ -15,6 +15,7 @@ import { POWER_DRIVER_NAMES, type PowerDriverName } from '../machines/power-driv
 import type { PowerDriver } from './driver.ts';
 import { ipmi } from './ipmi.ts';
 import { manual } from './manual.ts';
+import { redfish } from './redfish.ts';
 import { virsh } from './virsh.ts';
 import { wakeOnLan } from './wakeonlan.ts';
 import { webhook } from './webhook.ts';
@@ -23,6 +24,7 @@ const DRIVERS: Readonly<Record<PowerDriverName, PowerDriver>> = {
   manual,
   wakeonlan: wakeOnLan,
   ipmi,
+  redfish,
   virsh,
   webhook,
 };

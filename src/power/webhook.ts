@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { type ConnectOptions, defineDriver, type PowerPort } from './driver.ts';
 import { cleanWords, outcome, type PowerOutcome, type PowerOutcomeKind, withSaid } from './outcome.ts';
 import { secret } from './parameters.ts';
-import { type HttpAnswer, type HttpAttempt, requestOnce, type WebFault } from './web-request.ts';
+import { type CertificateTrust, type HttpAnswer, type HttpAttempt, requestOnce, type WebFault } from './web-request.ts';
 
 const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
@@ -29,6 +29,11 @@ const SEARCHED_CHARACTERS_MAX = 4096;
  * search takes some 0.15 s.
  */
 const INSTRUCTIONS_MAX = 600;
+/**
+ * The most bytes stored of an answer: enough for the searched characters at four bytes each. A
+ * server can reach this bound.
+ */
+const BODY_BYTES_MAX = 16 * 1024;
 /** How many characters of an answer are shown to administrators. */
 const SHOWN_CHARACTERS_MAX = 160;
 
@@ -84,13 +89,22 @@ export const webhook = defineDriver({
 
 function openWebhook({ machine, settings, secrets, deps: { clock } }: ConnectOptions<typeof schema>): PowerPort {
   const headers = buildHeaders(machine, settings);
-  const checkCertificate = settings.power_verify_ssl === 'y';
+  const trust: CertificateTrust = { kind: settings.power_verify_ssl === 'y' ? 'known' : 'any' };
   const sendRequest = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {
     let url = new URL(target);
     const deadline = clock.now() + REQUEST_MS_MAX;
     for (let hop = 0; ; hop += 1) {
       const timeMs = Math.max(1, deadline - clock.now());
-      const attempt = await requestOnce({ clock, method, url, headers, checkCertificate, timeMs, signal });
+      const attempt = await requestOnce({
+        clock,
+        method,
+        url,
+        headers,
+        trust,
+        timeMs,
+        bytesMax: BODY_BYTES_MAX,
+        signal,
+      });
       const next = attempt.kind === 'answer' ? nextUrl(attempt, method, url) : undefined;
       if (next === undefined || hop >= REDIRECTS_MAX) return attempt;
       url = next;

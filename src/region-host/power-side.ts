@@ -231,6 +231,7 @@ export class PowerSide implements PowerControl {
       ledger: store.power,
       sshIdentity: () => this.#key.identity(),
       racks: this.#deps.racks,
+      keepCertificate: (systemId, fingerprint) => this.#keepCertificate(systemId, fingerprint),
       onEnd: async (ended) => {
         if (isCurrent()) await this.#reports.reportEnd(ended);
       },
@@ -294,6 +295,25 @@ export class PowerSide implements PowerControl {
     const formerSwitchboard = this.#switchboard;
     this.#switchboard = this.#openSwitchboard();
     this.#suspension = Promise.all([formerSwitchboard.close(CLOSE_GRACE_MS), this.#reports.handOver()]);
+  }
+
+  /** The first certificate of a controller, which is pinned from then on. */
+  async #keepCertificate(systemId: string, fingerprint: string): Promise<void> {
+    const { store, clock } = this.#deps;
+    const atMs = clock.wallTimeMs();
+    const event = { type: 'NODE', code: 'certificate-kept', params: { fingerprint }, atMs, username: '' } as const;
+    await reachesStore(() =>
+      store.changeMachine<never>(systemId, atMs, ({ powerParameters }) =>
+        powerParameters.power_certificate === undefined
+          ? {
+              kind: 'change',
+              fields: { powerParameters: { ...powerParameters, power_certificate: fingerprint } },
+              events: [event],
+            }
+          : { kind: 'change', fields: {}, events: [] },
+      ),
+    );
+    this.follow([systemId]);
   }
 
   #isCurrentTerm(term: number): boolean {

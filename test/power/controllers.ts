@@ -45,7 +45,7 @@ export class Controller {
     };
   }
 
-  #port(): Required<PowerPort> {
+  #port(): Required<Omit<PowerPort, 'close'>> {
     return {
       controller: this.name,
       on: (signal) => this.#ask('on', signal, this.behaviour, () => this.#become('on')),

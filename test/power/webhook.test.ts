@@ -10,6 +10,8 @@ const answer = (status: number, body = '', location?: string): HttpAttempt => ({
   status,
   body,
   location,
+  fields: {},
+  fingerprint: undefined,
 });
 
 const fault = (code: 'web-failed' | 'certificate-untrusted'): WebFault => ({ code, params: { host: 'x', said: 'y' } });

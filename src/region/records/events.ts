@@ -453,6 +453,9 @@ const OWN_EVENTS = {
     `${SWITCH_FAILED[task]}${formatAfterColon(powerText(detail))}`,
   'power-query-failed': ({ detail }: OfPower) =>
     `the power controller gave no valid answer${formatAfterColon(powerText(detail))}`,
+  /** @param fingerprint of SHA-256 */
+  'certificate-kept': ({ fingerprint }: { fingerprint: string }) =>
+    `the certificate of its power controller is kept, and no other is accepted: ${fingerprint}`,
   'power-seen': ({ state }: { state: 'on' | 'off' }) => `turned ${state}, but not by Rackboot`,
   'owner-data-changed': ({ keys }: { keys: readonly string[] }) => `owner data changed: ${joinTexts(keys)}`,
   /** @param fields without `differs` what was sent, otherwise what was laid out: `network`, `disks` */

@@ -33,6 +33,8 @@ export const POWER_PARAMETER_NAMES = [
   'mac_address',
   'workaround_flags',
   'power_id',
+  'node_id',
+  'power_certificate',
   'power_on_uri',
   'power_off_uri',
   'power_query_uri',

@@ -7,6 +7,7 @@ import type { PowerDriverName } from '../../machines/power-drivers.ts';
 import type { Complaint, PowerDetail, PowerDetailParams } from '../../power/detail.ts';
 import type { IpmiParameter } from '../../power/ipmi.ts';
 import type { ParameterProblem } from '../../power/parameters.ts';
+import type { RedfishParameter } from '../../power/redfish.ts';
 import type { VirshParameter } from '../../power/virsh.ts';
 import type { WakeOnLanParameter } from '../../power/wakeonlan.ts';
 import type { WebhookParameter } from '../../power/webhook.ts';
@@ -65,6 +66,24 @@ const IPMI: DriverWords<IpmiParameter> = {
   },
 };
 
+const REDFISH: DriverWords<RedfishParameter> = {
+  label: 'Redfish',
+  parameters: {
+    power_address: {
+      label: 'Address of the BMC',
+      expects: 'an address or a name, with a port if it is not 443, or a URL: 10.0.0.5, bmc-7:8443, https://[fd00::5]',
+    },
+    power_user: { label: 'User', expects: 'at most 128 printable ASCII characters' },
+    power_pass: { label: 'Password', expects: 'at most 256 printable ASCII characters' },
+    node_id: { label: 'System, if the BMC has several', expects: 'its Id, or the path of its resource' },
+    power_certificate: {
+      label: 'Certificate of the BMC',
+      expects:
+        'the SHA-256 fingerprint that it must have, known (of an authority that the host trusts), or any; empty: the first one is kept',
+    },
+  },
+};
+
 const VIRSH: DriverWords<VirshParameter> = {
   label: 'Virsh (virtual machines)',
   parameters: {
@@ -108,6 +127,7 @@ const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
   manual: MANUAL,
   wakeonlan: WAKE_ON_LAN,
   ipmi: IPMI,
+  redfish: REDFISH,
   virsh: VIRSH,
   webhook: WEBHOOK,
 };
@@ -155,6 +175,11 @@ const COMPLAINTS: Readonly<Record<Complaint, string>> = {
     'the host accepts neither our key nor a password: add the line from `rackboot power key` to its authorized_keys, or correct power_pass',
   'may-not-manage': 'the user may not manage virtual machines there: on Debian it must be in the group libvirt',
   'no-such-guest': 'the host has no such virtual machine',
+  'no-redfish': 'it answers, but not as a service of Redfish: enable Redfish in the BMC, or correct power_address',
+  'several-systems': 'it has several systems: set node_id to one of them',
+  'no-such-system': 'it has no system with this node_id',
+  'no-reset-type': 'it offers no way to do that',
+  'no-boot-target': 'it offers no boot from the network',
 };
 const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = {
   on: 'switch it on',
@@ -189,6 +214,8 @@ const DETAILS: Writers<PowerDetailParams> = {
   'web-failed': ({ host, said }) => `${theHost(host)} cannot be asked${formatDetail(said)}`,
   'certificate-untrusted': ({ host, said }) =>
     `the certificate of ${theHost(host)} is not trusted${said === '' ? '' : ` (${said})`}: install one from a known authority, or set power_verify_ssl to n`,
+  'certificate-changed': ({ host, expected, now }) =>
+    `the certificate of ${theHost(host)} has changed, so no password was sent: it was ${expected}, and is ${now}. If you expect that, set power_certificate to the new one`,
   cancelled: () => 'it was cancelled',
   'expression-matches': ({ state }) => `power_${state}_regex matches the answer`,
   'no-expression-matches': ({ characters }) => {

@@ -40,6 +40,8 @@ export const powerFields = {
   power_parameters_mac_address: single('mac_address'),
   power_parameters_workaround_flags: single('workaround_flags'),
   power_parameters_power_id: single('power_id'),
+  power_parameters_node_id: single('node_id'),
+  power_parameters_power_certificate: single('power_certificate'),
   power_parameters_power_on_uri: single('power_on_uri'),
   power_parameters_power_off_uri: single('power_off_uri'),
   power_parameters_power_query_uri: single('power_query_uri'),

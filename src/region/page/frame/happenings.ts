@@ -187,6 +187,8 @@ export const HAPPENINGS_JA: HappeningWords = {
   'power-failed': ({ task, detail }) => `${SWITCHED_JA[task]}に失敗しました${formatAfterColon(powerText(detail))}`,
   'power-query-failed': ({ detail }) =>
     `電源コントローラーから有効な応答がありません${formatAfterColon(powerText(detail))}`,
+  'certificate-kept': ({ fingerprint }) =>
+    `電源コントローラーの証明書を記録しました。以後、ほかの証明書は受け付けません: ${fingerprint}`,
   'power-seen': ({ state }) => `Rackbootによらずに電源が${state === 'on' ? '入りました' : '切れました'}`,
   'machine-deleted': ({ status, ...machine }) =>
     `${formatMachineName(machine)}を削除しました${status === undefined ? '' : ` (状態: ${words.values.state(status)})`}`,
@@ -422,6 +424,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'power-uncertain': ({ task, detail }) => `可能已${SWITCHED_ZH[task]}${formatAfterColon(powerText(detail))}`,
   'power-failed': ({ task, detail }) => `${SWITCHED_ZH[task]}失敗${formatAfterColon(powerText(detail))}`,
   'power-query-failed': ({ detail }) => `電源控制器沒有有效的回應${formatAfterColon(powerText(detail))}`,
+  'certificate-kept': ({ fingerprint }) => `已記錄電源控制器的憑證，此後不接受其他憑證：${fingerprint}`,
   'power-seen': ({ state }) => `電源已${state === 'on' ? '開啟' : '關閉'}，但不是由 Rackboot 切換`,
   'machine-deleted': ({ status, ...machine }) =>
     `已刪除 ${formatMachineName(machine)}${status === undefined ? '' : ` (狀態：${words.values.state(status)})`}`,
