@@ -27,7 +27,7 @@ export async function openAssetFile(
   if (asset.kind === 'missing') return { kind: 'missing', reason: asset.reason };
   if (asset.kind === 'rendered') return { kind: 'missing', reason: 'not-in-tree' };
   if (isOwnPath(path.split('/'))) return { kind: 'missing', reason: 'own-file' };
-  const alike = files.alike?.(path) ?? [];
+  const alike = files.findAlike?.(path) ?? [];
   if (alike.includes(path)) return { kind: 'missing', reason: 'not-readable' };
   const [single, ...others] = alike;
   if (single === undefined) return { kind: 'missing', reason: 'not-in-tree' };

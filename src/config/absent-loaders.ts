@@ -13,7 +13,7 @@ export const isBuiltInLoader = (file: string): boolean =>
   FIRMWARE_ARCHITECTURES.some(({ loader }) => loader === basename(file));
 
 /** A warning for each absent loader. Each begins with the key `boot.loaders`. */
-export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'loaders'>): readonly string[] {
+export function findAbsentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'loaders'>): readonly string[] {
   return [...loaders].flatMap(([key, file]) => {
     if (!/^\d+$/.test(key) || file.includes('://') || !isAbsent(join(tree, file))) return [];
     const architecture = findArchitecture(Number(key));

@@ -1,7 +1,7 @@
 // Finds settings with which machines would not boot from this host's present boot tree: a release
-// that is missing, an installer that was never imported. A tree without any image is not judged, as
-// the settings may come before the images. Loaders are not judged either, as an entry of
-// `boot.loaders` may be the beginning of file names.
+// that is missing, or an installer that was never imported. A tree without any image is not judged,
+// because the settings may come before the images. Loaders are not judged either, because an entry
+// of `boot.loaders` may be the beginning of file names.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,26 +46,30 @@ export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly 
   const { tree, commissioningRelease: release, enlistWith } = after;
   if (
     before !== undefined &&
-    isSameWanted(enlisting(before), enlisting(after)) &&
+    isSameWanted(buildWantedEnlistment(before), buildWantedEnlistment(after)) &&
     before.commissioningRelease === release
   )
     return [];
   const hasFile = (path: string): boolean => isFile(join(tree, path));
-  const own = findImages(tree, hasFile);
-  if (own.length === 0) return [];
-  const images = [...own, ...(typeof enlistWith === 'object' ? findImportedImages(tree, enlistWith, hasFile) : [])];
+  const ownImages = findImages(tree, hasFile);
+  if (ownImages.length === 0) return [];
+  const images = [
+    ...ownImages,
+    ...(typeof enlistWith === 'object' ? findImportedImages(tree, enlistWith, hasFile) : []),
+  ];
   const stops: BootStop[] = [];
-  const judge = (key: string, wanted: WantedImage, former: WantedImage | undefined): void => {
-    const isThere = images.some((image) => isSameWanted(image, wanted));
-    const losing = losingArchitectures(images, wanted, former);
-    if (isThere && losing.length === 0) return;
-    const message = isThere
-      ? losing.map((architecture) => losingText(architecture, wanted, tree, images)).join('. ')
-      : `${missingText(wanted, images)}. First: ${commandFor(wanted)}`;
+  const judge = (key: string, wanted: WantedImage, formerImage: WantedImage | undefined): void => {
+    const isPresent = images.some((image) => isSameWanted(image, wanted));
+    const losing = findLosingArchitectures(images, wanted, formerImage);
+    if (isPresent && losing.length === 0) return;
+    const message = isPresent
+      ? losing.map((architecture) => describeLosing(architecture, wanted, tree, images)).join('. ')
+      : `${describeMissing(wanted, images)}. First: ${composeCommand(wanted)}`;
     stops.push({ key, message });
   };
   judge('boot.release', { kind: 'commissioning', release }, before && buildWantedEnvironment(before));
-  if (enlistWith !== 'environment') judge('boot.enlist_with', enlisting(after), before && enlisting(before));
+  if (enlistWith !== 'environment')
+    judge('boot.enlist_with', buildWantedEnlistment(after), before && buildWantedEnlistment(before));
   return stops;
 }
 
@@ -75,7 +79,7 @@ const buildWantedEnvironment = ({ commissioningRelease: release }: JudgedBoot): 
 });
 
 /** The images with which new machines enlist. */
-function enlisting(boot: JudgedBoot): WantedImage {
+function buildWantedEnlistment(boot: JudgedBoot): WantedImage {
   const { commissioningRelease: release, enlistWith } = boot;
   if (enlistWith === 'environment') return buildWantedEnvironment(boot);
   if (enlistWith === 'installer') return { kind: 'install', release };
@@ -86,31 +90,38 @@ const isSameWanted = (a: WantedImage, b: WantedImage): boolean => a.kind === b.k
 
 /**
  * The architectures that can boot with the former setting but not with the wanted one. Without a
- * former one, those that have only other images of the wanted kind.
+ * former setting: those that have only other images of the wanted kind.
  */
-function losingArchitectures(
+function findLosingArchitectures(
   images: readonly FoundImage[],
   wanted: WantedImage,
-  former: WantedImage | undefined,
+  formerImage: WantedImage | undefined,
 ): readonly string[] {
-  const architecturesOf = (isOne: (image: FoundImage) => boolean): ReadonlySet<string> =>
-    new Set(images.filter(isOne).map(({ architecture }) => architecture));
-  const having = architecturesOf((image) => isSameWanted(image, wanted));
-  const judged = architecturesOf((image) =>
-    former === undefined ? image.kind === wanted.kind && image.kind !== 'imported' : isSameWanted(image, former),
+  const listArchitectures = (isMatch: (image: FoundImage) => boolean): ReadonlySet<string> =>
+    new Set(images.filter(isMatch).map(({ architecture }) => architecture));
+  const architecturesWithImage = listArchitectures((image) => isSameWanted(image, wanted));
+  const judgedArchitectures = listArchitectures((image) =>
+    formerImage === undefined
+      ? image.kind === wanted.kind && image.kind !== 'imported'
+      : isSameWanted(image, formerImage),
   );
-  return [...judged].filter((name) => !having.has(name)).toSorted();
+  return [...judgedArchitectures].filter((name) => !architecturesWithImage.has(name)).toSorted();
 }
 
-function losingText(architecture: string, wanted: WantedImage, tree: string, images: readonly FoundImage[]): string {
-  const own = images.filter((image) => image.architecture === architecture);
-  const text = missingText(wanted, own, architecture);
-  const command = `First: ${commandFor(wanted, architecture)}`;
+function describeLosing(
+  architecture: string,
+  wanted: WantedImage,
+  tree: string,
+  images: readonly FoundImage[],
+): string {
+  const ownImages = images.filter((image) => image.architecture === architecture);
+  const text = describeMissing(wanted, ownImages, architecture);
+  const command = `First: ${composeCommand(wanted, architecture)}`;
   return `${text}. ${command}; or, if you have no such machines, remove ${join(tree, architecture)}`;
 }
 
-/** The command that gets the images. @param architecture undefined: this host's */
-function commandFor({ kind, release }: WantedImage, architecture?: string): string {
+/** The command that gets the images. @param architecture `undefined` for this host's */
+function composeCommand({ kind, release }: WantedImage, architecture?: string): string {
   const arch = architecture === undefined ? '' : ` --arch ${architecture}`;
   switch (kind) {
     case 'commissioning':
@@ -125,23 +136,28 @@ function commandFor({ kind, release }: WantedImage, architecture?: string): stri
 }
 
 /** The kinds of images in words. */
-const WHAT: Readonly<Record<ImageKind, string>> = {
+const KIND_TEXTS: Readonly<Record<ImageKind, string>> = {
   commissioning: 'environment of',
   install: 'installer of',
   imported: 'imported system',
 };
 
-function missingText({ kind, release }: WantedImage, images: readonly FoundImage[], architecture?: string): string {
-  const [whose, of] = architecture === undefined ? ['', ''] : [`${architecture} `, ` for ${architecture}`];
-  const end =
+function describeMissing({ kind, release }: WantedImage, images: readonly FoundImage[], architecture?: string): string {
+  const [architecturePrefix, architectureSuffix] =
+    architecture === undefined ? ['', ''] : [`${architecture} `, ` for ${architecture}`];
+  const consequence =
     kind === 'commissioning'
-      ? `no ${whose}machine could be commissioned or deployed`
-      : `no new ${whose}machine would enlist`;
-  const there = [...new Set(images.filter((image) => image.kind === kind).map((one) => one.release))].toSorted();
-  const what = WHAT[kind];
-  const other =
-    there.length === 0 ? `no other ${what.replace(/ of$/, '')}${of}` : `the ${what} ${there.join(', ')}${of}`;
-  return `the boot tree has no ${what} ${release}${of}, so ${end}; the tree has ${other}`;
+      ? `no ${architecturePrefix}machine could be commissioned or deployed`
+      : `no new ${architecturePrefix}machine would enlist`;
+  const presentReleases = [
+    ...new Set(images.filter((image) => image.kind === kind).map((image) => image.release)),
+  ].toSorted();
+  const kindText = KIND_TEXTS[kind];
+  const alternatives =
+    presentReleases.length === 0
+      ? `no other ${kindText.replace(/ of$/, '')}${architectureSuffix}`
+      : `the ${kindText} ${presentReleases.join(', ')}${architectureSuffix}`;
+  return `the boot tree has no ${kindText} ${release}${architectureSuffix}, so ${consequence}; the tree has ${alternatives}`;
 }
 
 /** The images of a tree, as `findImage` recognises them. */
@@ -158,7 +174,10 @@ function findImages(tree: string, hasFile: (path: string) => boolean): readonly 
   );
 }
 
-/** The imported systems with the operating system of the wanted one, including it if the tree has it. */
+/**
+ * The imported systems with the operating system of the wanted system, which is included if the
+ * tree has it.
+ */
 function findImportedImages(
   tree: string,
   wanted: ImportedName,
@@ -169,8 +188,8 @@ function findImportedImages(
     listBootDirectory(join(tree, os, architecture)).flatMap((subarchitecture) =>
       listBootDirectory(join(tree, os, architecture, subarchitecture)).flatMap((release): readonly FoundImage[] => {
         const name: ImportedName = release === wanted.release ? wanted : { os, release, label: undefined };
-        const isThere = findImported(name, { architecture, subarchitecture }, hasFile) !== undefined;
-        return isThere ? [{ architecture, release: formatImportedName(name), kind: 'imported' }] : [];
+        const isPresent = findImported(name, { architecture, subarchitecture }, hasFile) !== undefined;
+        return isPresent ? [{ architecture, release: formatImportedName(name), kind: 'imported' }] : [];
       }),
     ),
   );

@@ -2,7 +2,7 @@
 // classes of a network.
 //
 //   dhcp.classes ┐
-//   cluster_interfaces[…].classes ├─ resolveClasses (one list) ─→ entries ─ networkClasses ─→ the classes of a network
+//   cluster_interfaces[…].classes ├─ resolveClasses (one list) ─→ entries ─ mergeClasses ─→ the classes of a network
 //
 // 1. A class without effect, or with effects that exclude each other, is refused as a mistake.
 // 2. Every option of a class counts as conditional, so it may replace a boot field.
@@ -16,7 +16,7 @@ import type { Seconds } from '../ground/clock.ts';
 import { counted } from '../ground/counted.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
 import { LEASE_SECONDS_MAX, LEASE_SECONDS_MIN } from './lease-times.ts';
-import { type AddressesOf, hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
+import { type AddressesOf, buildHostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';
 import { duration, loaders, plainName } from './written-values.ts';
 
 /**
@@ -57,12 +57,12 @@ export function resolveClasses(
   report: Report,
   addressesOf: AddressesOf,
 ): readonly ResolvedClass[] {
-  const named = new Map<string, number>();
+  const indexByName = new Map<string, number>();
   return written.map((item, index) => {
     const at = `[${index}]`;
-    const other = named.get(item.name);
-    if (other === undefined) named.set(item.name, index);
-    else report(`${at}.name`, `"${item.name}" is also the name of [${other}]`);
+    const firstIndex = indexByName.get(item.name);
+    if (firstIndex === undefined) indexByName.set(item.name, index);
+    else report(`${at}.name`, `"${item.name}" is also the name of [${firstIndex}]`);
     checkEffects(item, at, report);
     const reportOption: Report = (key, message) => report(`${at}.options${key}`, message);
     const options = resolveOptions(item.options ?? [], level, reportOption, addressesOf);
@@ -80,24 +80,28 @@ export function resolveClasses(
 /** Matches every client of a class. */
 const ALWAYS: ClientCondition = {};
 
-function checkEffects(one: z.output<typeof writtenClass>, at: string, report: Report): void {
+function checkEffects(one: z.output<typeof writtenClass>, key: string, report: Report): void {
   const { lease_time: leaseTime, deny } = one;
-  const gives = (['options', 'loaders', 'lease_time'] as const).filter((key) => one[key] !== undefined);
-  if (gives.length === 0 && deny === undefined) report(at, 'changes nothing: add options, loaders, lease_time or deny');
-  if (deny === true && gives[0] !== undefined)
-    report(`${at}.${gives[0]}`, 'has no effect because the class has deny: true; remove one of them');
+  const effects = (['options', 'loaders', 'lease_time'] as const).filter((key) => one[key] !== undefined);
+  if (effects.length === 0 && deny === undefined)
+    report(key, 'changes nothing: add options, loaders, lease_time or deny');
+  if (deny === true && effects[0] !== undefined)
+    report(`${key}.${effects[0]}`, 'has no effect because the class has deny: true; remove one of them');
   if (leaseTime !== undefined && (leaseTime < LEASE_SECONDS_MIN || leaseTime > LEASE_SECONDS_MAX))
-    report(`${at}.lease_time`, `${counted(leaseTime, 'second')} is outside ${LEASE_SECONDS_MIN} seconds to one year`);
+    report(`${key}.lease_time`, `${counted(leaseTime, 'second')} is outside ${LEASE_SECONDS_MIN} seconds to one year`);
 }
 
-/** The classes of a network with this router, its own before the general ones; undefined: none. */
-export function networkClasses(
-  own: readonly ResolvedClass[],
-  general: readonly ResolvedClass[],
+/**
+ * The classes of a network with this router, its own before the general ones; `undefined` if there
+ * are none.
+ */
+export function mergeClasses(
+  networkClasses: readonly ResolvedClass[],
+  generalClasses: readonly ResolvedClass[],
   router: Ipv4 | undefined,
 ): readonly DhcpClass[] | undefined {
-  const classes = [...own, ...general].map(
-    ({ options, ...one }): DhcpClass => ({ ...one, options: hostOptions(options, router) }),
+  const classes = [...networkClasses, ...generalClasses].map(
+    ({ options, ...dhcpClass }): DhcpClass => ({ ...dhcpClass, options: buildHostOptions(options, router) }),
   );
   return classes.length === 0 ? undefined : classes;
 }

@@ -8,7 +8,7 @@ import { macPrefix, textual } from './written-values.ts';
 const ALTERNATIVES_MAX = 64;
 
 /** One value or a list of them. A problem carries the place of the value that causes it. */
-const oneOrMore = <T extends z.ZodType>(item: T) =>
+const oneOrMoreOf = <T extends z.ZodType>(item: T) =>
   z.unknown().transform((value, context): readonly z.output<T>[] => {
     const isList = Array.isArray(value);
     const list: readonly unknown[] = isList ? value : [value];
@@ -39,9 +39,9 @@ const hostnameMatch = textual(
     const name = text.toLowerCase();
     const match = /^(\*?)([a-z0-9-]{1,63})(\*?)$/.exec(name);
     if (match === null) return name === '*' ? { text: '', isPrefix: true } : undefined;
-    const [, before, label = '', behind] = match;
-    const pattern = { text: label, isPrefix: behind === '*' };
-    return before === '*' ? { ...pattern, isSuffix: true } : pattern;
+    const [, leadingStar, label = '', trailingStar] = match;
+    const pattern = { text: label, isPrefix: trailingStar === '*' };
+    return leadingStar === '*' ? { ...pattern, isSuffix: true } : pattern;
   },
 );
 
@@ -54,11 +54,11 @@ const CONDITION_EXPECTED =
 /** A condition, as written. */
 export const clientCondition = z.strictObject(
   {
-    hostname: oneOrMore(hostnameMatch).optional(),
-    mac: oneOrMore(macPrefix).optional(),
+    hostname: oneOrMoreOf(hostnameMatch).optional(),
+    mac: oneOrMoreOf(macPrefix).optional(),
     vendor_class: textMatch.optional(),
     user_class: textMatch.optional(),
-    architecture: oneOrMore(architecture).optional(),
+    architecture: oneOrMoreOf(architecture).optional(),
     circuit_id: textMatch.optional(),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? CONDITION_EXPECTED : undefined) },
@@ -78,12 +78,12 @@ export function resolveCondition(
     vendorClass: vendor_class,
     userClass: user_class,
     architectures,
-    circuitId: circuit_id === undefined ? undefined : bytesMatch(circuit_id),
+    circuitId: circuit_id === undefined ? undefined : decodeBytesMatch(circuit_id),
   };
 }
 
 /** A circuit id may be binary: `0x0004001a` stands for four bytes. */
-function bytesMatch(match: TextMatch): TextMatch {
+function decodeBytesMatch(match: TextMatch): TextMatch {
   const digits = /^0x((?:[0-9a-f]{2})+)$/i.exec(match.text)?.[1];
   return digits === undefined ? match : { ...match, text: Buffer.from(digits, 'hex').toString('latin1') };
 }

@@ -4,8 +4,8 @@
 //    network of two addresses (RFC 3021 §2.1), which has no broadcast address but 255.255.255.255
 //    (§2.2).
 // 2. The dynamic and the static range are disjoint and contain neither the rack nor the router.
-// 3. A managed one (1 or 2) has a range or reservations and, unless relayed, an interface with an
-//    address. Without a dynamic range only known clients get an address.
+// 3. A managed network (1 or 2) has a range or reservations and, unless relayed, an interface with
+//    an address. Without a dynamic range only known clients get an address.
 // 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
 
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
@@ -23,7 +23,7 @@ import {
   rangesOverlap,
 } from '../ground/address.ts';
 import type { NetworkParameters } from './dhcp-parameters.ts';
-import { type AddressesOf, serverAddresses } from './option-list.ts';
+import { type AddressesOf, resolveServers } from './option-list.ts';
 import type { WrittenClusterInterface } from './written.ts';
 
 type Report = (key: string, message: string) => void;
@@ -37,14 +37,14 @@ export interface ResolvedInterface {
 
 const RANGE_KEYS = ['ip_range_low', 'ip_range_high', 'static_ip_range_low', 'static_ip_range_high'] as const;
 
-/** Checks one cluster interface alone; undefined: it has no usable network. */
+/** Checks one cluster interface alone; `undefined` if it has no usable network. */
 export function resolveInterface(written: WrittenClusterInterface, report: Report): ResolvedInterface | undefined {
   checkInterface(written, report);
   const network = resolveNetwork(written, report);
   if (network === undefined) return undefined;
-  const last = broadcastAddress(network);
-  const broadcast = findNetworkEdge(network, last) === undefined ? LIMITED_BROADCAST : last;
-  const inside = (key: string, address: Ipv4 | undefined, who: 'machine' | 'client'): void => {
+  const lastAddress = broadcastAddress(network);
+  const broadcast = findNetworkEdge(network, lastAddress) === undefined ? LIMITED_BROADCAST : lastAddress;
+  const checkInside = (key: string, address: Ipv4 | undefined, hostKind: 'machine' | 'client'): void => {
     if (address === undefined) return;
     if (!networkContains(network, address)) {
       const remedy = key === 'ip' ? '; to move the network, set network or subnet_mask with it' : '';
@@ -53,22 +53,29 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
     }
     const edge = findNetworkEdge(network, address);
     if (edge === undefined) return;
-    report(key, `${formatIpv4(address)} is the ${edge} address of ${formatNetwork(network)}, which no ${who} can have`);
+    report(
+      key,
+      `${formatIpv4(address)} is the ${edge} address of ${formatNetwork(network)}, which no ${hostKind} can have`,
+    );
   };
-  inside('ip', written.ip, 'machine');
-  inside('router_ip', written.router_ip, 'machine');
-  if (written.broadcast_ip !== undefined && written.broadcast_ip !== broadcast && written.broadcast_ip !== last) {
-    const right = `the broadcast address of ${formatNetwork(network)} is ${formatIpv4(broadcast)}`;
+  checkInside('ip', written.ip, 'machine');
+  checkInside('router_ip', written.router_ip, 'machine');
+  if (
+    written.broadcast_ip !== undefined &&
+    written.broadcast_ip !== broadcast &&
+    written.broadcast_ip !== lastAddress
+  ) {
+    const expectedText = `the broadcast address of ${formatNetwork(network)} is ${formatIpv4(broadcast)}`;
     report(
       'broadcast_ip',
-      `${formatIpv4(written.broadcast_ip)} is another address: ${right}; give that, or leave the key out`,
+      `${formatIpv4(written.broadcast_ip)} is another address: ${expectedText}; give that, or leave the key out`,
     );
   }
   for (const key of RANGE_KEYS) {
-    inside(key, written[key], 'client');
+    checkInside(key, written[key], 'client');
   }
   const dynamic = resolveRange(written, 'ip_range', report);
-  const fixed = resolveRange(written, 'static_ip_range', report);
+  const staticRange = resolveRange(written, 'static_ip_range', report);
   if (written.mode === 'proxy') checkProxy(written, report);
   else if (
     written.management > 0 &&
@@ -77,11 +84,11 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   ) {
     report('ip_range_low', 'a managed interface needs a dynamic range, ip_range_low and ip_range_high, or hosts');
   }
-  if (dynamic !== undefined && fixed !== undefined && rangesOverlap(dynamic, fixed)) {
+  if (dynamic !== undefined && staticRange !== undefined && rangesOverlap(dynamic, staticRange)) {
     report('static_ip_range_low', 'the static range and the dynamic range share addresses; make them disjoint');
   }
   checkHosts(written, network, report);
-  return { network, broadcast, dynamic, static: fixed };
+  return { network, broadcast, dynamic, static: staticRange };
 }
 
 /** The subnet that DHCP serves on a cluster interface. */
@@ -107,7 +114,7 @@ export function toSubnet(
     domain: written.domain ?? defaults.domain,
     namesClients: written.management === 2,
     dnsServers: written.dns_servers ?? defaults.dnsServers,
-    ntpServers: serverAddresses(written.ntp_servers, defaults.addressesOf),
+    ntpServers: resolveServers(written.ntp_servers, defaults.addressesOf),
     ...parameters.times,
     options: parameters.options,
     classes: parameters.classes,
@@ -166,11 +173,11 @@ function checkProxy(written: WrittenClusterInterface, report: Report): void {
 }
 
 function resolveNetwork(written: WrittenClusterInterface, report: Report): Ipv4Network | undefined {
-  const fromMask =
+  const maskNetwork =
     written.subnet_mask === undefined || written.ip === undefined
       ? undefined
       : networkWithPrefix(written.ip, written.subnet_mask);
-  const network = written.network ?? fromMask;
+  const network = written.network ?? maskNetwork;
   if (network === undefined) {
     if (!written.relayed) report('network', 'missing: add `network`, or `subnet_mask` next to `ip`');
     return undefined;
@@ -210,40 +217,47 @@ function resolveRange(
 }
 
 function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, report: Report): void {
-  const first = new Map<string, string>();
-  const once = (at: string, key: string, what: string): void => {
-    const other = first.get(what);
-    if (other === undefined) first.set(what, `${at}.${key}`);
-    else report(`${at}.${key}`, `${what} is also in ${other}; in a network each client and each address has one entry`);
+  const firstUses = new Map<string, string>();
+  const reportRepeat = (entryKey: string, key: string, description: string): void => {
+    const firstUse = firstUses.get(description);
+    if (firstUse === undefined) firstUses.set(description, `${entryKey}.${key}`);
+    else
+      report(
+        `${entryKey}.${key}`,
+        `${description} is also in ${firstUse}; in a network each client and each address has one entry`,
+      );
   };
   written.hosts.forEach((host, index) => {
-    const at = `hosts[${index}]`;
+    const entryKey = `hosts[${index}]`;
     if (!networkContains(network, host.ip))
-      report(`${at}.ip`, `${formatIpv4(host.ip)} is not inside ${formatNetwork(network)}`);
-    if (host.ip === written.ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the rack's own address`);
-    if (host.ip === written.router_ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the router's address`);
+      report(`${entryKey}.ip`, `${formatIpv4(host.ip)} is not inside ${formatNetwork(network)}`);
+    if (host.ip === written.ip) report(`${entryKey}.ip`, `${formatIpv4(host.ip)} is the rack's own address`);
+    if (host.ip === written.router_ip) report(`${entryKey}.ip`, `${formatIpv4(host.ip)} is the router's address`);
     if (findNetworkEdge(network, host.ip) !== undefined)
-      report(`${at}.ip`, `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no client can have`);
-    once(at, 'ip', formatIpv4(host.ip));
-    for (const [key, what] of reservedFor(host)) once(at, key, what);
+      report(
+        `${entryKey}.ip`,
+        `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no client can have`,
+      );
+    reportRepeat(entryKey, 'ip', formatIpv4(host.ip));
+    for (const [key, description] of describeReservedKeys(host)) reportRepeat(entryKey, key, description);
   });
 }
 
 /** The clients or places that a host entry names: for each key, its words in messages. */
-function reservedFor(host: WrittenClusterInterface['hosts'][number]): readonly (readonly [string, string])[] {
+function describeReservedKeys(host: WrittenClusterInterface['hosts'][number]): readonly (readonly [string, string])[] {
   const { mac, client_id, duid, circuit_id, remote_id } = host;
-  const words: (readonly [string, string])[] = [];
-  if (mac !== undefined) words.push(['mac', `the hardware address ${formatMac(mac)}`]);
-  if (client_id !== undefined) words.push(['client_id', `the client identifier ${bytesText(client_id)}`]);
-  if (duid !== undefined) words.push(['duid', `the DUID ${bytesText(duid)}`]);
-  const circuit = circuit_id === undefined ? '' : `the circuit id ${bytesText(circuit_id)}`;
-  const remote = remote_id === undefined ? '' : `the remote id ${bytesText(remote_id)}`;
-  const both = circuit !== '' && remote !== '';
-  if (circuit !== '') words.push(['circuit_id', both ? `${circuit} with ${remote}` : circuit]);
-  else if (remote !== '') words.push(['remote_id', remote]);
-  return words;
+  const descriptions: (readonly [string, string])[] = [];
+  if (mac !== undefined) descriptions.push(['mac', `the hardware address ${formatMac(mac)}`]);
+  if (client_id !== undefined) descriptions.push(['client_id', `the client identifier ${formatBytesText(client_id)}`]);
+  if (duid !== undefined) descriptions.push(['duid', `the DUID ${formatBytesText(duid)}`]);
+  const circuit = circuit_id === undefined ? '' : `the circuit id ${formatBytesText(circuit_id)}`;
+  const remote = remote_id === undefined ? '' : `the remote id ${formatBytesText(remote_id)}`;
+  const hasBoth = circuit !== '' && remote !== '';
+  if (circuit !== '') descriptions.push(['circuit_id', hasBoth ? `${circuit} with ${remote}` : circuit]);
+  else if (remote !== '') descriptions.push(['remote_id', remote]);
+  return descriptions;
 }
 
 /** Bytes, one per character of `text`, in a form that the file accepts. */
-const bytesText = (text: string): string =>
+const formatBytesText = (text: string): string =>
   /^[\x21-\x7e]+$/.test(text) ? text : `0x${Buffer.from(text, 'latin1').toString('hex')}`;

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { fileFault } from '../files/read-fault.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
-import { lineOfValue, parseYamlDocument } from '../ground/yaml-parser.ts';
+import { findValueLine, parseYamlDocument } from '../ground/yaml-parser.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
@@ -14,7 +14,7 @@ import { chooseStateDir } from './state-dir.ts';
 export interface ConfigFile {
   readonly values: Settings;
   /** The line of a value, or of the nearest existing one above it; from 1. */
-  readonly lineOf: (path: ProblemPath) => number | undefined;
+  readonly findLine: (path: ProblemPath) => number | undefined;
 }
 
 type ReadConfigFile =
@@ -28,35 +28,35 @@ export function readConfigFile(text: string): ReadConfigFile {
     .slice(0, PROBLEMS_MAX)
     .map(({ line, message }): ConfigProblem => ({ path: '', line, message: `not valid YAML: ${message}` }));
   if (problems.length > 0) return { ok: false, problems };
-  const lineOf = (path: ProblemPath): number | undefined => lineOfValue({ document, lines }, path);
+  const findLine = (path: ProblemPath): number | undefined => findValueLine({ document, lines }, path);
   const refuse = (message: string): ReadConfigFile => ({
     ok: false,
     problems: [{ path: '', line: undefined, message }],
   });
   try {
     const parsed = parseSettings(document.toJS({ maxAliasCount: 100 }) ?? {});
-    return parsed.ok ? { ok: true, file: { values: parsed.settings, lineOf } } : refuse(parsed.problem);
+    return parsed.ok ? { ok: true, file: { values: parsed.settings, findLine } } : refuse(parsed.problem);
   } catch (error) {
     return refuse(`not usable YAML: ${errorText(error)}`);
   }
 }
 
-/** Files whose problem this process has told. */
-const told = new Set<string>();
+/** Files whose problem this process has already reported. */
+const reportedFiles = new Set<string>();
 
 /**
  * The state directory of a configuration file, where its daemon also answers. The file may be
- * invalid: a running daemon keeps the last valid one. If it is not even YAML, standard error says
- * so.
- * @param isTold true: the caller says so
+ * invalid: a running daemon keeps the last valid configuration. A file that is not even YAML is
+ * reported on standard error.
+ * @param isReported true if the caller reports the problem
  * @throws RackError `config-unreadable`
  */
-export function loadStateDir(path: string, isTold = false): { readonly stateDir: string } {
+export function loadStateDir(path: string, isReported = false): { readonly stateDir: string } {
   const text = readConfigText(path);
   const read = readConfigFile(text);
   if (read.ok) return { stateDir: chooseStateDir(read.file.values) };
-  if (!isTold && !told.has(path)) {
-    told.add(path);
+  if (!isReported && !reportedFiles.has(path)) {
+    reportedFiles.add(path);
     const problems = formatProblems(path, read.problems);
     console.error(`rackboot: ${problems}\nThis file is refused. A running Rackboot keeps its former configuration.`);
   }
@@ -67,9 +67,9 @@ export function loadStateDir(path: string, isTold = false): { readonly stateDir:
  * The remedy for a missing file: `init` makes a configuration only for a rack, not for a region
  * apart from its racks.
  */
-const missingRemedy = (owner: 'rack' | 'region'): string => {
-  const first = owner === 'region' ? 'docs/outgrowing.md shows one for a region' : '`sudo rackboot init` makes one';
-  return `${first}; --config or RACKBOOT_CONFIG names another`;
+const composeMissingRemedy = (owner: 'rack' | 'region'): string => {
+  const ownerText = owner === 'region' ? 'docs/outgrowing.md shows one for a region' : '`sudo rackboot init` makes one';
+  return `${ownerText}; --config or RACKBOOT_CONFIG names another`;
 };
 
 /** True for the file of an ended lab, which RACKBOOT_CONFIG still names in this shell. */
@@ -89,7 +89,7 @@ export function readConfigText(
   } catch (error) {
     const text =
       osErrorCode(error) === 'ENOENT'
-        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : missingRemedy(owner)}`
+        ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : composeMissingRemedy(owner)}`
         : `cannot read the configuration: ${fileFault(path, error).message}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }
@@ -99,8 +99,8 @@ export function readConfigText(
 export function formatProblems(file: string, problems: readonly ConfigProblem[]): string {
   return problems
     .map(({ path, line, owner, message }) => {
-      const place = owner === 'store' ? "the region's store" : `${file}${line === undefined ? '' : `:${line}`}`;
-      return `${place}: ${path === '' ? '' : `${path}: `}${message}`;
+      const location = owner === 'store' ? "the region's store" : `${file}${line === undefined ? '' : `:${line}`}`;
+      return `${location}: ${path === '' ? '' : `${path}: `}${message}`;
     })
     .join('\n');
 }

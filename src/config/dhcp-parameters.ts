@@ -6,9 +6,9 @@
 
 import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import type { ConfiguredOption, OptionTable } from '../dhcp/networks/configured-options.ts';
-import { networkClasses, type ResolvedClass, resolveClasses } from './class-list.ts';
+import { mergeClasses, type ResolvedClass, resolveClasses } from './class-list.ts';
 import { type LeaseTimes, resolveLeaseTimes, type WrittenLeaseTimes } from './lease-times.ts';
-import { type AddressesOf, hostOptions, networkOptions, resolveOptions } from './option-list.ts';
+import { type AddressesOf, buildHostOptions, buildNetworkOptions, resolveOptions } from './option-list.ts';
 import type { WrittenClusterInterface, WrittenConfig } from './written.ts';
 
 type Report = (key: string, message: string) => void;
@@ -42,9 +42,9 @@ export function resolveGeneralParameters(
   addressesOf: AddressesOf,
 ): GeneralParameters {
   resolveLeaseTimes(dhcp, {}, report);
-  const [ofOption, ofClass] = makeReporters(report);
-  const options = resolveOptions(dhcp.options, 'global', ofOption, addressesOf);
-  const classes = resolveClasses(dhcp.classes, 'global', ofClass, addressesOf);
+  const [reportOption, reportClass] = makeReporters(report);
+  const options = resolveOptions(dhcp.options, 'global', reportOption, addressesOf);
+  const classes = resolveClasses(dhcp.classes, 'global', reportClass, addressesOf);
   return { times: dhcp, options, classes };
 }
 
@@ -55,21 +55,21 @@ export function resolveNetworkParameters(
   report: Report,
   addressesOf: AddressesOf,
 ): NetworkParameters {
-  const [ofOption, ofClass] = makeReporters(report);
-  const own = resolveOptions(written.options, 'network', ofOption, addressesOf);
-  const classes = resolveClasses(written.classes, 'network', ofClass, addressesOf);
+  const [reportOption, reportClass] = makeReporters(report);
+  const ownOptions = resolveOptions(written.options, 'network', reportOption, addressesOf);
+  const classes = resolveClasses(written.classes, 'network', reportClass, addressesOf);
   const tables = new Map<number, OptionTable>();
   for (const [index, host] of written.hosts.entries()) {
     if (host.options === undefined) continue;
     const at = `hosts[${index}].options`;
     const entries = resolveOptions(host.options, 'host', (key, message) => report(`${at}${key}`, message), addressesOf);
-    const table = hostOptions(entries, written.router_ip);
+    const table = buildHostOptions(entries, written.router_ip);
     if (table !== undefined) tables.set(index, table);
   }
   return {
     times: resolveLeaseTimes(written, general.times, report),
-    options: networkOptions(own, general.options, written),
-    classes: networkClasses(classes, general.classes, written.router_ip),
+    options: buildNetworkOptions(ownOptions, general.options, written),
+    classes: mergeClasses(classes, general.classes, written.router_ip),
     hostOptions: tables,
   };
 }

@@ -21,7 +21,7 @@ import {
   valueAt,
 } from '../machines/settings.ts';
 import { findKeyRule, isSecretKey } from './keys.ts';
-import { leafKeys } from './merge.ts';
+import { listLeafKeys } from './merge.ts';
 import type { RackConfig } from './rack-config.ts';
 import type { UsableConfig } from './resolve-file.ts';
 import type { WrittenConfig } from './written.ts';
@@ -49,23 +49,23 @@ interface KeyChange {
 
 /** The keys in which two configurations differ, in the order of the schema. */
 export function compareConfigs(before: ComparedConfig, after: ComparedConfig): readonly KeyChange[] {
-  const old = flatten(before);
-  const next = flatten(after);
+  const beforeLeaves = flatten(before);
+  const afterLeaves = flatten(after);
   const changes: KeyChange[] = [];
-  const [oldNames, nextNames] = [listInterfaceNames(before), listInterfaceNames(after)];
-  for (const key of new Set([...old.keys(), ...next.keys()])) {
+  const [namesBefore, namesAfter] = [listInterfaceNames(before), listInterfaceNames(after)];
+  for (const key of new Set([...beforeLeaves.keys(), ...afterLeaves.keys()])) {
     // An added or removed network is one change, not one for each of its fields.
-    if (concernsInterfaces(key, oldNames) !== concernsInterfaces(key, nextNames)) continue;
-    const [was, is] = [old.get(key), next.get(key)];
-    if (was?.used === is?.used) continue;
+    if (concernsInterfaces(key, namesBefore) !== concernsInterfaces(key, namesAfter)) continue;
+    const [leafBefore, leafAfter] = [beforeLeaves.get(key), afterLeaves.get(key)];
+    if (leafBefore?.usedJson === leafAfter?.usedJson) continue;
     const restart = findKeyRule(key)?.restart;
-    const change = { key, before: was?.shown ?? '(none)', after: is?.shown ?? '(none)' };
+    const change = { key, before: leafBefore?.shown ?? '(none)', after: leafAfter?.shown ?? '(none)' };
     changes.push(restart === undefined ? change : { ...change, restart });
   }
-  for (const name of new Set([...oldNames, ...nextNames])) {
-    const [was, is] = [showInterface(before, name), showInterface(after, name)];
-    if (oldNames.has(name) !== nextNames.has(name))
-      changes.push({ key: `${INTERFACES_KEY}.${name}`, before: was, after: is });
+  for (const name of new Set([...namesBefore, ...namesAfter])) {
+    const [shownBefore, shownAfter] = [showInterface(before, name), showInterface(after, name)];
+    if (namesBefore.has(name) !== namesAfter.has(name))
+      changes.push({ key: `${INTERFACES_KEY}.${name}`, before: shownBefore, after: shownAfter });
   }
   return changes;
 }
@@ -83,7 +83,7 @@ function showInterface({ merged }: ComparedConfig, name: string): string {
   const entry = listInterfaces(merged).find((candidate) => interfaceName(candidate) === name);
   if (entry === undefined || !isSettings(entry)) return '(none)';
   const fields = Object.entries(entry).filter(([field]) => field !== 'name');
-  return cut(fields.map(([field, value]) => `${field} ${showValue(field, value)}`).join(', '));
+  return truncate(fields.map(([field, value]) => `${field} ${showValue(field, value)}`).join(', '));
 }
 
 /** `key: old → new`, with the reason if the change waits for a restart. */
@@ -96,17 +96,19 @@ export function listValues(config: ComparedConfig): ReadonlyMap<string, string> 
 }
 
 /**
- * Every key of a configuration with a short digest of its value as used, by which a difference can
- * be seen and no value.
+ * Every key of a configuration with a short digest of its value as used. A digest shows that a
+ * value differs, but not the value.
  */
 export function digestValues(config: ComparedConfig): ReadonlyMap<string, string> {
-  return new Map([...flatten(config)].map(([key, { used }]) => [key, hash('sha256', used).slice(0, DIGEST_LENGTH)]));
+  return new Map(
+    [...flatten(config)].map(([key, { usedJson }]) => [key, hash('sha256', usedJson).slice(0, DIGEST_LENGTH)]),
+  );
 }
 
 /** A value for people, on one line. */
 export function showValue(key: string, value: SettingValue): string {
   if (isSecretKey(key)) return '(secret)';
-  return cut(withoutUsers(formatValue(key, value)));
+  return truncate(withoutUsers(formatValue(key, value)));
 }
 
 function formatValue(key: string, value: SettingValue): string {
@@ -123,10 +125,10 @@ function formatValue(key: string, value: SettingValue): string {
   return value === '' ? '""' : String(value);
 }
 
-const cut = (text: string): string => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text);
+const truncate = (text: string): string => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text);
 
 interface Leaf {
-  readonly used: string;
+  readonly usedJson: string;
   readonly shown: string;
 }
 
@@ -136,11 +138,11 @@ function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf>
   const add = (key: string, used: unknown, raw: SettingValue | undefined): void => {
     if (used === undefined && raw === undefined) return;
     leaves.set(key, {
-      used: JSON.stringify(used) ?? '',
+      usedJson: JSON.stringify(used) ?? '',
       shown: raw === undefined ? showDefault(used) : showValue(key, raw),
     });
   };
-  for (const key of leafKeys(written)) {
+  for (const key of listLeafKeys(written)) {
     if (key === INTERFACES_KEY) addInterfaces(written.cluster_interfaces ?? [], merged, add);
     else add(key, valueIn(written, key.split('.')), valueAt(merged, key));
   }
@@ -152,9 +154,9 @@ function addInterfaces(
   merged: Settings,
   add: (key: string, used: unknown, raw: SettingValue | undefined) => void,
 ): void {
-  const raws = listInterfaces(merged);
+  const rawInterfaces = listInterfaces(merged);
   used.forEach((entry, index) => {
-    const raw = raws[index] ?? null;
+    const raw = rawInterfaces[index] ?? null;
     const prefix = `${INTERFACES_KEY}.${interfaceName(raw) || entry.name}`;
     for (const [field, value] of Object.entries(entry)) {
       if (field !== 'name') add(`${prefix}.${field}`, value, isSettings(raw) ? raw[field] : undefined);
@@ -189,21 +191,21 @@ interface ChangeEffects {
 
 /** The effects of replacing `before` by `after` while these leases run. */
 export function computeEffects(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
-  const [old, next] = [listListeners(before), listListeners(after)];
+  const [listenersBefore, listenersAfter] = [listListeners(before), listListeners(after)];
   return {
     listeners: [
-      ...[...next].filter((name) => !old.has(name)).map((name) => `opens ${name}`),
-      ...[...old].filter((name) => !next.has(name)).map((name) => `closes ${name}`),
+      ...[...listenersAfter].filter((name) => !listenersBefore.has(name)).map((name) => `opens ${name}`),
+      ...[...listenersBefore].filter((name) => !listenersAfter.has(name)).map((name) => `closes ${name}`),
     ],
-    stranded: leases.filter(strander(before, after)),
+    stranded: leases.filter(makeStrandedTest(before, after)),
   };
 }
 
 /** Returns a test that is true for a lease that replacing `before` by `after` strands. */
-export function strander(before: RackConfig, after: RackConfig): (lease: RunningLease) => boolean {
+export function makeStrandedTest(before: RackConfig, after: RackConfig): (lease: RunningLease) => boolean {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return () => false;
-  const [givenBefore, givenAfter] = [makeGiverTest(before), makeGiverTest(after)];
-  return (lease) => givenBefore(lease) && !givenAfter(lease);
+  const [isGivenBefore, isGivenAfter] = [makeGiverTest(before), makeGiverTest(after)];
+  return (lease) => isGivenBefore(lease) && !isGivenAfter(lease);
 }
 
 /**
@@ -219,11 +221,11 @@ function makeGiverTest({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   return ({ address, mac }) => {
     const reservation = reservations.get(address);
     if (reservation !== undefined) {
-      const { mac: reserved, clientId, duid, circuitId, remoteId } = reservation;
+      const { mac: reservedMac, clientId, duid, circuitId, remoteId } = reservation;
       // A reservation by one of these keys may be for this machine: a `RunningLease` has neither
       // identifier nor place to compare.
       const mayMatch = [clientId, duid, circuitId, remoteId].some((key) => key !== undefined);
-      return mayMatch || (reserved !== undefined && formatMac(reserved) === mac);
+      return mayMatch || (reservedMac !== undefined && formatMac(reservedMac) === mac);
     }
     return dhcp.subnets.some(({ dynamic }) => dynamic !== undefined && rangeContains(dynamic, address));
   };

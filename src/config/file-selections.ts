@@ -8,14 +8,14 @@ import type { AddedSelection, ImageSource, SourceProblem } from '../images/sourc
 import { listSchema, name, patternSchema } from '../images/sources/written-source.ts';
 import { SELECTED_ENTRY, SELECTED_NAME, SELECTIONS_MAX } from '../region/records/boot-store.ts';
 
-const ALL = '*';
+const WILDCARD = '*';
 
 const selectedName = patternSchema('"*", or a name such as noble, in quotes if it is a number', SELECTED_NAME).default(
-  ALL,
+  WILDCARD,
 );
 const entries = listSchema(patternSchema('"*", or a name such as amd64', SELECTED_ENTRY))
-  .transform((list) => (list.includes(ALL) ? [ALL] : list))
-  .default([ALL]);
+  .transform((list) => (list.includes(WILDCARD) ? [WILDCARD] : list))
+  .default([WILDCARD]);
 const selection = z.strictObject(
   {
     source: name,
@@ -43,18 +43,18 @@ export function decodeSelections(value: unknown, report: Report): readonly Added
     for (const issue of parsed.error.issues) reportIssue(issue, 'selections', report, KEYS);
     return [];
   }
-  const first = new Map<string, number>();
+  const firstIndexes = new Map<string, number>();
   for (const [index, { source, os, release }] of parsed.data.entries()) {
     const image = `${os}/${release} of ${source}`;
-    const other = first.get(image);
-    if (other === undefined) first.set(image, index);
-    else report(`selections[${index}]`, `selections[${other}] has ${image}, too: make one of them`);
+    const firstIndex = firstIndexes.get(image);
+    if (firstIndex === undefined) firstIndexes.set(image, index);
+    else report(`selections[${index}]`, `selections[${firstIndex}] has ${image}, too: make one of them`);
   }
   return parsed.data;
 }
 
 /** The problems of selections whose source does not exist. */
-export const lostSelections = (
+export const findLostSelections = (
   sources: readonly ImageSource[],
   selections: readonly AddedSelection[],
 ): readonly SourceProblem[] => {

@@ -8,7 +8,7 @@ import { formatIpv4, formatNetwork, isLoopback, networksOverlap, networkWithPref
 import { RackError } from '../ground/errors.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { readHostInterfaces } from '../net/present-interfaces.ts';
-import { problemAt } from './file-problems.ts';
+import { locateProblem } from './file-problems.ts';
 import { mergeSettings } from './merge.ts';
 import type { ClusterInterface, ConfigProblem, RackConfig } from './rack-config.ts';
 import type { UsableConfig } from './resolve-file.ts';
@@ -20,14 +20,14 @@ export interface HostAddresses {
 }
 
 /** The addresses of this host, for `findOverlaps`. */
-export function hostAddresses(): readonly HostAddresses[] {
+export function readHostAddresses(): readonly HostAddresses[] {
   return readHostInterfaces();
 }
 
-type PlacedNetwork = Pick<ClusterInterface, 'interfaceName' | 'network'>;
+type InterfaceNetwork = Pick<ClusterInterface, 'interfaceName' | 'network'>;
 
-/** The remedy for a network of the host; undefined: it does not conflict with the cluster interface. */
-function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): string | undefined {
+/** The remedy for a network of the host; `undefined` if it does not conflict with the cluster interface. */
+function composeOverlapRemedy(entry: InterfaceNetwork, name: string, network: Ipv4Network): string | undefined {
   if (!networksOverlap(network, entry.network)) return undefined;
   if (name !== entry.interfaceName) return `choose another network, or name ${name} as the interface`;
   // All of 127.0.0.0/8 is one network, and a lab on loopback uses a part of it.
@@ -36,27 +36,27 @@ function remedyFor(entry: PlacedNetwork, name: string, network: Ipv4Network): st
 }
 
 /**
- * Networks of this host that overlap a cluster interface's, by the place of that among all. The
- * named interface may have exactly that network. Host routes (/32) do not count.
+ * Networks of this host that overlap a cluster interface's network, with the index of the cluster
+ * interface. The named interface may have exactly that network. Host routes (/32) do not count.
  */
 export function findOverlaps(
-  config: { readonly clusterInterfaces: readonly PlacedNetwork[] },
+  config: { readonly clusterInterfaces: readonly InterfaceNetwork[] },
   host: readonly HostAddresses[],
 ): { readonly index: number; readonly message: string }[] {
   const problems: { readonly index: number; readonly message: string }[] = [];
   config.clusterInterfaces.forEach((entry, index) => {
     const isAbsent = entry.interfaceName !== undefined && host.every(({ name }) => name !== entry.interfaceName);
-    for (const other of host) {
-      for (const { address, prefix } of other.addresses) {
+    for (const hostInterface of host) {
+      for (const { address, prefix } of hostInterface.addresses) {
         const network = networkWithPrefix(address, prefix);
-        const remedy = remedyFor(entry, other.name, network);
+        const remedy = composeOverlapRemedy(entry, hostInterface.name, network);
         if (prefix === 32 || remedy === undefined) continue;
         if (isAbsent && formatNetwork(network) === formatNetwork(entry.network)) continue;
         problems.push({
           index,
           message:
             `${formatNetwork(entry.network)} overlaps ${formatNetwork(network)}, in which this host has ${formatIpv4(address)} ` +
-            `on ${other.name}; ${remedy}`,
+            `on ${hostInterface.name}; ${remedy}`,
         });
       }
     }
@@ -72,7 +72,7 @@ export function findHostOverlaps(
   const overlaps = findOverlaps(config, host);
   if (overlaps.length === 0) return [];
   const merge = mergeSettings(file.values, stored);
-  return overlaps.map(({ index, message }) => problemAt([INTERFACES_KEY, index, 'network'], message, merge, file));
+  return overlaps.map(({ index, message }) => locateProblem([INTERFACES_KEY, index, 'network'], message, merge, file));
 }
 
 /** The problems that the files of region.tls and boot.http.tls have now. */

@@ -16,18 +16,18 @@ import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { decodeSources, type FindLine } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { type FileSource, type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
-import { decodeSelections, lostSelections } from './file-selections.ts';
+import { decodeSelections, findLostSelections } from './file-selections.ts';
 import type { ConfigProblem } from './rack-config.ts';
 
-const SHIPPED = fileURLToPath(new URL(`../../config/${SITE_SOURCES}`, import.meta.url));
+const SHIPPED_FILE = fileURLToPath(new URL(`../../config/${SITE_SOURCES}`, import.meta.url));
 
 /** True for the file of sources that Rackboot ships. */
-export const isShippedFile = (path: string): boolean => path === SHIPPED;
+export const isShippedFile = (path: string): boolean => path === SHIPPED_FILE;
 
 /** The options with which a command names the site's file. */
 interface SourceFlags {
   readonly config: string;
-  /** Undefined: next to the configuration, if it is there. */
+  /** `undefined` for the file next to the configuration, if it exists. */
   readonly sources?: string | undefined;
 }
 
@@ -38,8 +38,8 @@ interface SourceFlags {
 export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
   readFileSources(flags).sources.map(({ source }) => source);
 
-/** The site's file of sources; undefined: it does not exist. @param config the configuration file */
-export function siteSourcesFile(config: string): string | undefined {
+/** The site's file of sources; `undefined` if it does not exist. @param config the configuration file */
+export function findSiteSourcesFile(config: string): string | undefined {
   const path = join(dirname(config), SITE_SOURCES);
   return existsSync(path) ? path : undefined;
 }
@@ -49,7 +49,7 @@ export function siteSourcesFile(config: string): string | undefined {
  * @param config the configuration file
  */
 export function findSourcesProblem(config: string): string | undefined {
-  if (siteSourcesFile(config) === undefined) return undefined;
+  if (findSiteSourcesFile(config) === undefined) return undefined;
   try {
     return readFileSources({ config }).problem;
   } catch (error) {
@@ -59,75 +59,80 @@ export function findSourcesProblem(config: string): string | undefined {
 }
 
 /** The problem of the site's file, as one of the configuration next to it. */
-export function sourcesProblems(config: string): readonly ConfigProblem[] {
+export function findSourcesProblems(config: string): readonly ConfigProblem[] {
   const message = findSourcesProblem(config);
   return message === undefined ? [] : [{ path: SITE_SOURCES, line: undefined, message }];
 }
 
-/** @returns `problem`: that of the selections, which are left out then */
+/** @returns `problem`: the problem of the selections, which are then left out */
 function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 'sources' | 'selections' | 'problem'> {
-  const { sources: shipped } = decode(SHIPPED, readFileSync(SHIPPED, 'utf8'));
+  const { sources: shippedSources } = decode(SHIPPED_FILE, readFileSync(SHIPPED_FILE, 'utf8'));
   // People read the path in another directory than that of this process.
   const path = sources ?? resolve(dirname(config), SITE_SOURCES);
-  const text = path === SHIPPED ? undefined : readSourceFile(path, sources === undefined);
-  if (text === undefined) return { sources: shipped, selections: [], problem: undefined };
-  const { sources: own, releases, selections, lineOf, problems } = decode(path, text);
-  const names = new Set(own.map(({ source }) => source.name));
-  const all = [...own, ...shipped.filter(({ source }) => !names.has(source.name))];
-  const images = all.map(({ source }) => source);
-  const lost = lostReleases(images, releases);
-  const unfit = [...problems, ...lostSelections(images, selections)];
-  if (lost.length > 0) throw unusable(path, [...lost, ...unfit], lineOf);
-  const read = { sources: addReleases(all, releases) };
-  if (unfit.length > 0) return { ...read, selections: [], problem: unusable(path, unfit, lineOf).message };
+  const text = path === SHIPPED_FILE ? undefined : readSourceFile(path, sources === undefined);
+  if (text === undefined) return { sources: shippedSources, selections: [], problem: undefined };
+  const { sources: siteSources, releases, selections, findLine, problems } = decode(path, text);
+  const names = new Set(siteSources.map(({ source }) => source.name));
+  const allSources = [...siteSources, ...shippedSources.filter(({ source }) => !names.has(source.name))];
+  const imageSources = allSources.map(({ source }) => source);
+  const lost = findLostReleases(imageSources, releases);
+  const otherProblems = [...problems, ...findLostSelections(imageSources, selections)];
+  if (lost.length > 0) throw unusableFileError(path, [...lost, ...otherProblems], findLine);
+  const merged = { sources: addReleases(allSources, releases) };
+  if (otherProblems.length > 0)
+    return { ...merged, selections: [], problem: unusableFileError(path, otherProblems, findLine).message };
   return {
-    ...read,
+    ...merged,
     selections: selections.map(({ source, ...selection }, index) => {
       const key = `selections[${index}]`;
-      return { source, selection, file: path, key, line: lineOf(key) };
+      return { source, selection, file: path, key, line: findLine(key) };
     }),
     problem: undefined,
   };
 }
 
 /** The problem of the first release that names no source of installers. */
-function lostReleases(sources: readonly ImageSource[], releases: readonly AddedRelease[]): readonly SourceProblem[] {
+function findLostReleases(
+  sources: readonly ImageSource[],
+  releases: readonly AddedRelease[],
+): readonly SourceProblem[] {
   const installers = sources.flatMap(({ kind, name }) => (kind === 'installer' ? [name] : []));
-  const lost = releases.find(({ source }) => !installers.includes(source));
-  if (lost === undefined) return [];
-  const message = `${lost.source} is not a source of installers; there are ${installers.join(', ')}`;
-  return [{ path: `releases.${lost.name}.source`, message }];
+  const lostRelease = releases.find(({ source }) => !installers.includes(source));
+  if (lostRelease === undefined) return [];
+  const message = `${lostRelease.source} is not a source of installers; there are ${installers.join(', ')}`;
+  return [{ path: `releases.${lostRelease.name}.source`, message }];
 }
 
 function addReleases(sources: readonly FileSource[], releases: readonly AddedRelease[]): readonly FileSource[] {
-  return sources.map((listed) => {
-    const { source } = listed;
-    if (source.kind !== 'installer') return listed;
-    const added = releases.filter((release) => release.source === source.name);
-    const others = source.releases.filter(({ name }) => added.every((release) => release.name !== name));
-    return { ...listed, source: { ...source, releases: [...added, ...others] } };
+  return sources.map((entry) => {
+    const { source } = entry;
+    if (source.kind !== 'installer') return entry;
+    const addedReleases = releases.filter((release) => release.source === source.name);
+    const otherReleases = source.releases.filter(({ name }) => addedReleases.every((release) => release.name !== name));
+    return { ...entry, source: { ...source, releases: [...addedReleases, ...otherReleases] } };
   });
 }
 
 /**
- * Reads the sources and selections for a region, again whenever the site's file has changed. If
- * that cannot be used, returns its last good version and the problem, or else the shipped sources,
- * from which nothing is imported then.
- * @param config the configuration file; undefined: there is none
+ * Returns a function that reads the sources and selections for a region, again whenever the site's
+ * file has changed. If the file cannot be used, the function returns its last good version and the
+ * problem. Without a good version it returns the shipped sources, from which nothing is then
+ * imported.
+ * @param config the configuration file; `undefined` if there is none
  */
-export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {
-  let cached: { readonly mark: string; readonly sources: FileSources } | undefined;
-  let good: FileSources | undefined;
+export function openFileSources(config: string | undefined): () => Promise<FileSources> {
+  let cached: { readonly fingerprint: string; readonly sources: FileSources } | undefined;
+  let lastGood: FileSources | undefined;
   return async () => {
-    const mark = readFileMark(config);
-    if (cached?.mark === mark) return cached.sources;
+    const fingerprint = readFingerprint(config);
+    if (cached?.fingerprint === fingerprint) return cached.sources;
     try {
-      cached = { mark, sources: readOrExplain(config, good) };
-      if (cached.sources.problem === undefined) good = cached.sources;
+      cached = { fingerprint, sources: readOrExplain(config, lastGood) };
+      if (cached.sources.problem === undefined) lastGood = cached.sources;
       return cached.sources;
     } catch (error) {
-      // It cannot be read at the moment, such as when the process has no file descriptor left: the
-      // next call tries again.
+      // The file cannot be read at the moment, such as when the process has no file descriptor
+      // left. The next call tries again.
       const problem = errorText(error);
       if (cached !== undefined)
         return {
@@ -141,26 +146,26 @@ export function fileSourcesReader(config: string | undefined): () => Promise<Fil
 }
 
 /**
- * @throws if a file cannot be read @param good what is in force as long as the file cannot be used;
- * undefined: nothing
+ * @throws if a file cannot be read
+ * @param lastGood what stays in force while the file cannot be used; `undefined` if nothing does
  */
-function readOrExplain(config: string | undefined, good: FileSources | undefined): FileSources {
+function readOrExplain(config: string | undefined, lastGood: FileSources | undefined): FileSources {
   try {
-    const read = readFileSources({ config: config ?? SHIPPED });
-    if (read.problem === undefined) return { ...read, inForce: 'all' };
-    return good === undefined
-      ? { ...read, inForce: 'sources' }
-      : { ...read, selections: good.selections, inForce: 'last' };
+    const sources = readFileSources({ config: config ?? SHIPPED_FILE });
+    if (sources.problem === undefined) return { ...sources, inForce: 'all' };
+    return lastGood === undefined
+      ? { ...sources, inForce: 'sources' }
+      : { ...sources, selections: lastGood.selections, inForce: 'last' };
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'config-invalid')) throw error;
     const problem = error.message;
-    if (good !== undefined) return { ...good, inForce: 'last', problem };
-    return { ...readFileSources({ config: SHIPPED }), inForce: 'none', problem };
+    if (lastGood !== undefined) return { ...lastGood, inForce: 'last', problem };
+    return { ...readFileSources({ config: SHIPPED_FILE }), inForce: 'none', problem };
   }
 }
 
 /** Differs after each change of the site's file. */
-function readFileMark(config: string | undefined): string {
+function readFingerprint(config: string | undefined): string {
   if (config === undefined) return '';
   try {
     const { ino, size, mtimeMs } = statSync(join(dirname(config), SITE_SOURCES));
@@ -183,16 +188,16 @@ interface DecodedFile {
   readonly sources: readonly FileSource[];
   readonly releases: readonly AddedRelease[];
   readonly selections: readonly AddedSelection[];
-  readonly lineOf: FindLine;
-  /** Those of the selections, which are left out then. */
+  readonly findLine: FindLine;
+  /** The problems of the selections, which are then left out. */
   readonly problems: readonly SourceProblem[];
 }
 
 function decode(path: string, text: string): DecodedFile {
-  const whole = decodeSources(text, decodeSelections);
-  const problems = whole.ok ? [] : whole.problems;
-  const decoded = whole.ok ? whole : decodeSources(text, () => []);
-  if (!decoded.ok) throw unusable(path, problems, whole.findLine);
+  const full = decodeSources(text, decodeSelections);
+  const problems = full.ok ? [] : full.problems;
+  const decoded = full.ok ? full : decodeSources(text, () => []);
+  if (!decoded.ok) throw unusableFileError(path, problems, full.findLine);
   const { sources, releases, selections, findLine } = decoded;
   return {
     sources: sources.map((source, index) => {
@@ -201,16 +206,16 @@ function decode(path: string, text: string): DecodedFile {
     }),
     releases,
     selections,
-    lineOf: findLine,
+    findLine,
     problems,
   };
 }
 
 /** Lists the problems, one a line, each with the line of the file: the numbers in its path count from 0. */
-function unusable(path: string, problems: readonly SourceProblem[], lineOf: FindLine): RackError {
-  const lines = problems.map(({ path: place, message }) => {
-    const line = place === '' ? undefined : lineOf(place);
-    return `  ${line === undefined ? '' : `line ${line}: `}${place === '' ? '' : `${place}: `}${message}`;
+function unusableFileError(path: string, problems: readonly SourceProblem[], findLine: FindLine): RackError {
+  const lines = problems.map(({ path: key, message }) => {
+    const line = key === '' ? undefined : findLine(key);
+    return `  ${line === undefined ? '' : `line ${line}: `}${key === '' ? '' : `${key}: `}${message}`;
   });
   return new RackError('config-invalid', `${path} cannot be used:\n${lines.join('\n')}`);
 }

@@ -6,17 +6,17 @@
 // 2. Keys that decide where this process is found (paths, sockets, names) belong to the file: a
 //    change in the store must never make a rack unreachable.
 
-import { keysAt } from './sibling-keys.ts';
+import { listKeysAt } from './sibling-keys.ts';
 import { writtenConfigSchema } from './written.ts';
 
 interface KeyRule {
   /** Only the rack's file, or either the file or the region's store. */
   readonly owner: 'file' | 'either';
-  /** Why a change waits for the next start; undefined: it applies on reload. */
+  /** Why a change waits for the next start; `undefined` if it applies on reload. */
   readonly restart?: string | undefined;
 }
 
-/** The keys of the file, and why a change waits for the next start; undefined: it applies on reload. */
+/** The keys of the file, and why a change waits for the next start; `undefined` if it applies on reload. */
 const FILE_KEYS: ReadonlyMap<string, string | undefined> = new Map([
   ['state_dir', 'the lock, the databases and the control socket are in it'],
   ['region.mode', 'it decides which thread serves the region'],
@@ -53,13 +53,13 @@ const FILE_KEYS: ReadonlyMap<string, string | undefined> = new Map([
  * Every key and section of the file, except those inside lists and mappings with names of the
  * operator's choice.
  */
-export const KEYS: readonly string[] = keysBelow('');
+export const KEYS: readonly string[] = listKeysBelow('');
 
-function keysBelow(section: string): readonly string[] {
+function listKeysBelow(section: string): readonly string[] {
   const path = section === '' ? [] : section.split('.');
-  return keysAt(writtenConfigSchema, path).flatMap((name) => {
+  return listKeysAt(writtenConfigSchema, path).flatMap((name) => {
     const key = section === '' ? name : `${section}.${name}`;
-    return [key, ...keysBelow(key)];
+    return [key, ...listKeysBelow(key)];
   });
 }
 
@@ -71,7 +71,7 @@ const KEY_RULES: ReadonlyMap<string, KeyRule> = new Map(
   ]),
 );
 
-/** The rule of a key: its own, or that of the nearest key above it; undefined: the key is unknown. */
+/** The rule of a key: its own, or that of the nearest key above it; `undefined` if the key is unknown. */
 export function findKeyRule(key: string): KeyRule | undefined {
   for (let end = key.length; end > 0; end = key.lastIndexOf('.', end - 1)) {
     const rule = KEY_RULES.get(key.slice(0, end));
@@ -82,13 +82,15 @@ export function findKeyRule(key: string): KeyRule | undefined {
 
 /** True if a key of the schema is below this one. */
 export function hasRuleBelow(key: string): boolean {
-  return KEYS.some((other) => other.startsWith(`${key}.`));
+  return KEYS.some((candidate) => candidate.startsWith(`${key}.`));
 }
 
 /** True if every key below this one belongs to the file. */
 export function isSectionOfFile(key: string): boolean {
-  const below = KEYS.flatMap((other) => (other.startsWith(`${key}.`) ? (KEY_RULES.get(other) ?? []) : []));
-  return below.length > 0 && below.every(({ owner }) => owner === 'file');
+  const rulesBelow = KEYS.flatMap((candidate) =>
+    candidate.startsWith(`${key}.`) ? (KEY_RULES.get(candidate) ?? []) : [],
+  );
+  return rulesBelow.length > 0 && rulesBelow.every(({ owner }) => owner === 'file');
 }
 
 /** The keys that the store may own, including `cluster_interfaces`. */

@@ -34,7 +34,7 @@ export const LEASE_SECONDS_MIN = 30;
 const PXE_LEASE_SECONDS_MIN = 10;
 export const LEASE_SECONDS_MAX = 31_536_000;
 
-const KEYS = {
+const KEY_MINIMUMS = {
   lease_time: LEASE_SECONDS_MIN,
   pxe_lease_time: PXE_LEASE_SECONDS_MIN,
   deployed_lease_time: LEASE_SECONDS_MIN,
@@ -43,48 +43,49 @@ const KEYS = {
   t1: 1,
   t2: 1,
 } as const;
-type Key = keyof typeof KEYS;
-const isKey = (name: string): name is Key => Object.hasOwn(KEYS, name);
-const KEY_NAMES: readonly Key[] = Object.keys(KEYS).filter(isKey);
+type Key = keyof typeof KEY_MINIMUMS;
+const isKey = (name: string): name is Key => Object.hasOwn(KEY_MINIMUMS, name);
+const KEY_NAMES: readonly Key[] = Object.keys(KEY_MINIMUMS).filter(isKey);
 
 /**
  * The lease times of a cluster interface.
  *
- * @param own its own values
+ * @param written its own values
  * @param general the values of `dhcp`
  * @param report called with the key and the message of each problem that `own` causes
  */
 export function resolveLeaseTimes(
-  own: WrittenLeaseTimes,
+  written: WrittenLeaseTimes,
   general: WrittenLeaseTimes,
   report: (key: string, message: string) => void,
 ): LeaseTimes {
   for (const key of KEY_NAMES) {
-    const value = own[key];
-    if (value !== undefined && (value < KEYS[key] || value > LEASE_SECONDS_MAX))
-      report(key, `${counted(value, 'second')} is outside ${counted(KEYS[key], 'second')} to one year`);
+    const value = written[key];
+    if (value !== undefined && (value < KEY_MINIMUMS[key] || value > LEASE_SECONDS_MAX))
+      report(key, `${counted(value, 'second')} is outside ${counted(KEY_MINIMUMS[key], 'second')} to one year`);
   }
   const generalLease = general.lease_time ?? LEASE_SECONDS;
-  const leaseTime = own.lease_time ?? generalLease;
-  const leaseTimeMin = own.lease_time_min ?? general.lease_time_min;
-  const leaseTimeMax = own.lease_time_max ?? general.lease_time_max;
-  const renewalTime = own.t1 ?? inProportion(general.t1, leaseTime, generalLease);
-  const rebindingTime = own.t2 ?? inProportion(general.t2, leaseTime, generalLease);
-  const complain = (keys: readonly Key[], message: string): void => {
-    const at = keys.find((key) => own[key] !== undefined);
-    if (at !== undefined) report(at, message);
+  const leaseTime = written.lease_time ?? generalLease;
+  const leaseTimeMin = written.lease_time_min ?? general.lease_time_min;
+  const leaseTimeMax = written.lease_time_max ?? general.lease_time_max;
+  const renewalTime = written.t1 ?? scaleTime(general.t1, leaseTime, generalLease);
+  const rebindingTime = written.t2 ?? scaleTime(general.t2, leaseTime, generalLease);
+  const reportProblem = (keys: readonly Key[], message: string): void => {
+    const key = keys.find((key) => written[key] !== undefined);
+    if (key !== undefined) report(key, message);
   };
   if (leaseTimeMin !== undefined && leaseTimeMin > leaseTime)
-    complain(['lease_time_min', 'lease_time'], `lease_time_min ${leaseTimeMin} is above lease_time ${leaseTime}`);
+    reportProblem(['lease_time_min', 'lease_time'], `lease_time_min ${leaseTimeMin} is above lease_time ${leaseTime}`);
   if (leaseTimeMax !== undefined && leaseTimeMax < leaseTime)
-    complain(['lease_time_max', 'lease_time'], `lease_time_max ${leaseTimeMax} is below lease_time ${leaseTime}`);
+    reportProblem(['lease_time_max', 'lease_time'], `lease_time_max ${leaseTimeMax} is below lease_time ${leaseTime}`);
   const [t1, t2] = [renewalTime ?? leaseTime / 2, rebindingTime ?? (leaseTime * 7) / 8];
-  if (t1 >= t2) complain(['t1', 't2', 'lease_time'], `t1 ${t1} must be before t2 ${t2}, both in seconds`);
-  if (t2 >= leaseTime) complain(['t2', 'lease_time'], `t2 ${t2} must be before the end of lease_time ${leaseTime}`);
+  if (t1 >= t2) reportProblem(['t1', 't2', 'lease_time'], `t1 ${t1} must be before t2 ${t2}, both in seconds`);
+  if (t2 >= leaseTime)
+    reportProblem(['t2', 'lease_time'], `t2 ${t2} must be before the end of lease_time ${leaseTime}`);
   return {
     leaseTime,
-    pxeLeaseTime: own.pxe_lease_time ?? general.pxe_lease_time,
-    deployedLeaseTime: own.deployed_lease_time ?? general.deployed_lease_time,
+    pxeLeaseTime: written.pxe_lease_time ?? general.pxe_lease_time,
+    deployedLeaseTime: written.deployed_lease_time ?? general.deployed_lease_time,
     leaseTimeMin,
     leaseTimeMax,
     renewalTime,
@@ -92,5 +93,5 @@ export function resolveLeaseTimes(
   };
 }
 
-const inProportion = (time: Seconds | undefined, lease: Seconds, ofLease: Seconds): Seconds | undefined =>
-  time === undefined ? undefined : seconds(Math.floor((time * lease) / ofLease));
+const scaleTime = (time: Seconds | undefined, lease: Seconds, generalLease: Seconds): Seconds | undefined =>
+  time === undefined ? undefined : seconds(Math.floor((time * lease) / generalLease));

@@ -19,18 +19,18 @@ export function parseConfig(text: string, stored: Settings = NO_SETTINGS): Parse
  * @param stored returns the store's values as cached in a state directory
  * @throws RackError `config-unreadable`, `config-invalid` if the file alone cannot be served either
  */
-export function loadFitting(
+export function loadWithFallback(
   path: string,
   stored: (stateDir: string) => Settings | undefined,
-): { readonly usable: UsableConfig; readonly wanted: Settings; readonly refused: string | undefined } {
+): { readonly usable: UsableConfig; readonly storedSettings: Settings; readonly refused: string | undefined } {
   const read = readConfigFile(readConfigText(path));
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  const wanted = settingsWithoutCredentials(stored(chooseStateDir(read.file.values)) ?? NO_SETTINGS);
-  const merged = resolveFile(read.file, wanted);
-  if (merged.ok) return { usable: merged, wanted, refused: undefined };
-  const alone = resolveFile(read.file, NO_SETTINGS);
-  if (!alone.ok) throw new RackError('config-invalid', formatProblems(path, alone.problems));
-  return { usable: alone, wanted, refused: formatProblems(path, merged.problems) };
+  const storedSettings = settingsWithoutCredentials(stored(chooseStateDir(read.file.values)) ?? NO_SETTINGS);
+  const mergedFile = resolveFile(read.file, storedSettings);
+  if (mergedFile.ok) return { usable: mergedFile, storedSettings, refused: undefined };
+  const fileOnly = resolveFile(read.file, NO_SETTINGS);
+  if (!fileOnly.ok) throw new RackError('config-invalid', formatProblems(path, fileOnly.problems));
+  return { usable: fileOnly, storedSettings, refused: formatProblems(path, mergedFile.problems) };
 }
 
 /** True if the configuration file has a remote region; the rest of the file may be invalid. */

@@ -21,9 +21,9 @@ import { findKeyRule, hasRuleBelow, STORE_KEYS } from './keys.ts';
 export interface MergedSettings {
   readonly merged: Settings;
   /** Keys that come from the store; a cluster interface by its name. */
-  readonly fromStore: ReadonlySet<string>;
+  readonly storeKeys: ReadonlySet<string>;
   /** The number of the file's cluster interfaces; the store's follow. */
-  readonly fileInterfaces: number;
+  readonly fileInterfaceCount: number;
   /** Keys in the store that it may not own. */
   readonly notOwnable: readonly string[];
 }
@@ -31,28 +31,29 @@ export interface MergedSettings {
 /** Adds the store's values for keys that the file does not set. */
 export function mergeSettings(file: Settings, stored: Settings): MergedSettings {
   let merged = file;
-  const fromStore = new Set<string>();
+  const storeKeys = new Set<string>();
   for (const key of STORE_KEYS) {
     const value = key === INTERFACES_KEY ? undefined : valueAt(stored, key);
     if (value === undefined || isWritten(file, key)) continue;
     merged = withValue(merged, key, value);
-    fromStore.add(key);
+    storeKeys.add(key);
   }
-  const own = listInterfaces(file);
-  const added = isWritten(file, INTERFACES_KEY) && !Array.isArray(file[INTERFACES_KEY]) ? [] : listInterfaces(stored);
-  const names = new Set(own.map(interfaceName));
-  const further = added.filter((entry) => !names.has(interfaceName(entry)));
-  if (further.length > 0) merged = { ...merged, [INTERFACES_KEY]: [...own, ...further] };
-  for (const entry of further) fromStore.add(`${INTERFACES_KEY}.${interfaceName(entry)}`);
-  const notOwnable = leafKeys(stored).filter((key) => findKeyRule(key)?.owner !== 'either');
-  return { merged, fromStore, fileInterfaces: own.length, notOwnable };
+  const fileEntries = listInterfaces(file);
+  const storedEntries =
+    isWritten(file, INTERFACES_KEY) && !Array.isArray(file[INTERFACES_KEY]) ? [] : listInterfaces(stored);
+  const names = new Set(fileEntries.map(interfaceName));
+  const addedEntries = storedEntries.filter((entry) => !names.has(interfaceName(entry)));
+  if (addedEntries.length > 0) merged = { ...merged, [INTERFACES_KEY]: [...fileEntries, ...addedEntries] };
+  for (const entry of addedEntries) storeKeys.add(`${INTERFACES_KEY}.${interfaceName(entry)}`);
+  const notOwnable = listLeafKeys(stored).filter((key) => findKeyRule(key)?.owner !== 'either');
+  return { merged, storeKeys, fileInterfaceCount: fileEntries.length, notOwnable };
 }
 
 /**
  * The file's keys that the store could own if the file did not set them: `dns.upstream`,
  * `cluster_interfaces.lab`.
  */
-export function pinnedKeys(file: Settings): readonly string[] {
+export function listPinnedKeys(file: Settings): readonly string[] {
   const keys = STORE_KEYS.filter((key) => key !== INTERFACES_KEY && isWritten(file, key));
   return [...keys, ...listInterfaces(file).map((entry) => `${INTERFACES_KEY}.${interfaceName(entry)}`)];
 }
@@ -75,9 +76,9 @@ export function isWritten(file: Settings, key: string): boolean {
  * The keys that hold values. A key with a rule holds a value, unless a key below it has its own
  * rule: `tftp` is the file's, but `tftp.allow` is not.
  */
-export function leafKeys(fields: Fields, prefix = ''): readonly string[] {
+export function listLeafKeys(fields: Fields, prefix = ''): readonly string[] {
   return Object.entries(fields).flatMap(([name, value]) => {
     const key = prefix === '' ? name : `${prefix}.${name}`;
-    return isFields(value) && (findKeyRule(key) === undefined || hasRuleBelow(key)) ? leafKeys(value, key) : [key];
+    return isFields(value) && (findKeyRule(key) === undefined || hasRuleBelow(key)) ? listLeafKeys(value, key) : [key];
   });
 }

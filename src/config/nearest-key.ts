@@ -5,26 +5,26 @@ import { nearestName } from '../ground/nearest-name.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { CONFIG_NAMES } from '../region/api/site/maas-config-names.ts';
 import { KEYS } from './keys.ts';
-import { keysAt } from './sibling-keys.ts';
+import { listKeysAt } from './sibling-keys.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
 /** Keys by their last part, and by MAAS's name. Of several keys with the same last part, the first counts. */
-const BY_NAME: ReadonlyMap<string, string> = new Map([
+const KEYS_BY_NAME: ReadonlyMap<string, string> = new Map([
   ...KEYS.toReversed().map((key) => [key.slice(key.lastIndexOf('.') + 1), key] as const),
   ...Object.entries(CONFIG_NAMES).map(([name, { key }]) => [name, key] as const),
 ]);
 
-/** The key that was probably meant; undefined: `key` exists, or no key is similar. */
-export function nearestKey(key: string): string | undefined {
-  if (key.startsWith(`${INTERFACES_KEY}.`)) return nearestField(key);
+/** The key that was probably meant; `undefined` if `key` exists, or no key is similar. */
+export function findNearestKey(key: string): string | undefined {
+  if (key.startsWith(`${INTERFACES_KEY}.`)) return findNearestField(key);
   const parts = key.split('.');
   // Inside a list or a mapping with names of the operator's choice, every name is a key.
-  const [last = '', siblings] = [parts.at(-1), keysAt(writtenConfigSchema, parts.slice(0, -1))];
-  if (siblings.includes(last) || (siblings.length === 0 && KEYS.includes(parts.slice(0, -1).join('.'))))
+  const [lastPart = '', siblings] = [parts.at(-1), listKeysAt(writtenConfigSchema, parts.slice(0, -1))];
+  if (siblings.includes(lastPart) || (siblings.length === 0 && KEYS.includes(parts.slice(0, -1).join('.'))))
     return undefined;
-  const whole = nearestName(key, KEYS);
-  if (whole !== undefined) return whole;
-  return parts.length > 1 ? undefined : BY_NAME.get(nearestName(last, [...BY_NAME.keys()]) ?? '');
+  const nearest = nearestName(key, KEYS);
+  if (nearest !== undefined) return nearest;
+  return parts.length > 1 ? undefined : KEYS_BY_NAME.get(nearestName(lastPart, [...KEYS_BY_NAME.keys()]) ?? '');
 }
 
 /**
@@ -32,7 +32,7 @@ export function nearestKey(key: string): string | undefined {
  * `cluster_interfaces.lab.ruoter_ip`. A shorter path ends in an interface's name, which may look
  * like a misspelt field.
  */
-function nearestField(key: string): string | undefined {
+function findNearestField(key: string): string | undefined {
   const dot = key.lastIndexOf('.');
   const field = key.slice(dot + 1);
   if (dot === INTERFACES_KEY.length || clusterInterfaceFields.includes(field)) return undefined;

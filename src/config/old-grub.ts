@@ -9,14 +9,14 @@ import { join } from 'node:path';
 import { archFlag, type Cpu } from '../boot/architectures.ts';
 
 /**
- * Quirk: an earlier one stops at its prompt after HTTP boot, and in a network with `mode: proxy`
+ * Quirk: an earlier GRUB stops at its prompt after HTTP boot, and in a network with `mode: proxy`
  * (`images/build/loaders.ts` LOADER_RELEASE).
  */
 const GRUB_MIN = [2, 12] as const;
 const SBAT_LINE = /\ngrub,\d+,[^,\n]{1,64},grub,(\d{1,3})\.(\d{1,3})/;
 
 /**
- * The name and version of an old GRUB, `grubx64.efi is GRUB 2.06`; undefined: it is new enough,
+ * The name and version of an old GRUB, `grubx64.efi is GRUB 2.06`; `undefined` if it is new enough,
  * names no version, or cannot be read.
  */
 export function findOldGrub(tree: string, name: string): string | undefined {
@@ -32,7 +32,7 @@ function readGrubVersion(path: string): readonly [number, number] | undefined {
     const [, major, minor] = SBAT_LINE.exec(readFileSync(path, 'latin1')) ?? [];
     return major === undefined ? undefined : [Number(major), Number(minor)];
   } catch {
-    // Whether a loader is there and can be read is another check's.
+    // Another check reports a loader that is missing or cannot be read.
     return undefined;
   }
 }
@@ -41,8 +41,8 @@ const isOlder = ([major, minor]: readonly [number, number]): boolean =>
   major < GRUB_MIN[0] || (major === GRUB_MIN[0] && minor < GRUB_MIN[1]);
 
 /**
- * The command that replaces it, unless a person put it there. @param configWords of the command,
- * with a leading space
+ * The command that replaces the old GRUB, unless a person put it there.
+ * @param configWords the options of the command, with a leading space
  */
-export const newGrubCommand = (cpu: Cpu, configWords = ''): string =>
+export const composeGrubCommand = (cpu: Cpu, configWords = ''): string =>
   `sudo rackboot loaders install${archFlag(cpu)}${configWords}`;

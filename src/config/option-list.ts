@@ -2,7 +2,7 @@
 // bytes by code. The table of all options is `dhcp/wire/option-table.ts`.
 //
 //   dhcp.options ┐
-//   cluster_interfaces[…].options ├─ resolveOptions (one list) ─→ entries ─ networkOptions ─→ the table of a network
+//   cluster_interfaces[…].options ├─ resolveOptions (one list) ─→ entries ─ buildNetworkOptions ─→ the table of a network
 //   cluster_interfaces[…].hosts[…].options ┘
 //
 // 1. An option that cannot be sent is refused, with its place and a pointer to the documentation.
@@ -36,18 +36,18 @@ import { OPTION } from '../dhcp/wire/options.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../ground/address.ts';
 import { cleanText } from '../ground/clean-text.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
-import { faultText, OWN_WORDS } from './fault-words.ts';
+import { describeIssue, OWN_MESSAGES } from './fault-words.ts';
 import { parseServer } from './written-values.ts';
 
 const OPTIONS_MAX = 256;
-const LIST = 'docs/reference/dhcp-options.md lists names and types';
+const DOCUMENTATION = 'docs/reference/dhcp-options.md lists names and types';
 
 const CODE_PROBLEM = { error: 'expected the code of an option, 1 to 254' };
 
 /** One list of options, as written. */
 export const optionList = z
   .array(z.unknown(), {
-    error: `expected a list of options such as [{ name: ntp-servers, value: [10.20.0.1] }]; ${LIST}`,
+    error: `expected a list of options such as [{ name: ntp-servers, value: [10.20.0.1] }]; ${DOCUMENTATION}`,
   })
   .max(OPTIONS_MAX);
 
@@ -60,7 +60,7 @@ const optionEntry = z.strictObject(
     force: z.boolean().default(false),
     when: clientCondition.optional(),
   },
-  { error: `expected an option such as { name: ntp-servers, value: [10.20.0.1] }; ${LIST}` },
+  { error: `expected an option such as { name: ntp-servers, value: [10.20.0.1] }; ${DOCUMENTATION}` },
 );
 type WrittenOption = z.output<typeof optionEntry>;
 
@@ -81,18 +81,18 @@ export const SERVER_NAMES_MAX = 64;
 const NAMED_ADDRESSES_MAX = 16;
 
 /** The addresses of servers, some of which are named. */
-export function serverAddresses(servers: readonly (Ipv4 | string)[], addressesOf: AddressesOf): readonly Ipv4[] {
+export function resolveServers(servers: readonly (Ipv4 | string)[], addressesOf: AddressesOf): readonly Ipv4[] {
   if (servers.every((server) => typeof server !== 'string')) return servers;
-  const all = servers.flatMap((server) => (typeof server === 'string' ? addressesOf(server) : [server]));
-  return [...new Set(all)].slice(0, NAMED_ADDRESSES_MAX);
+  const addresses = servers.flatMap((server) => (typeof server === 'string' ? addressesOf(server) : [server]));
+  return [...new Set(addresses)].slice(0, NAMED_ADDRESSES_MAX);
 }
 
 /** A value to encode, or its fault. */
 type ServersRead = { readonly value: unknown } | { readonly fault: ValueProblem };
 
 /**
- * The value of an option with addresses in place of the names of NTP servers; `undefined`: none is
- * known. Other values stay.
+ * The value of an option with addresses in place of the names of NTP servers; `undefined` if none
+ * is known. Other values stay.
  */
 function readServers(
   { code, type }: { readonly code: number; readonly type: OptionType },
@@ -103,15 +103,15 @@ function readServers(
   const texts = list.filter((entry) => typeof entry === 'string');
   if (code !== OPTION.ntpServers || type !== 'ip-list' || texts.length < list.length) return { value };
   const servers = texts.map((text) => parseServer(text.trim()));
-  const unfit = servers.indexOf(undefined);
-  if (unfit >= 0) {
-    const written = JSON.stringify(cleanText(texts[unfit] ?? '', 80));
-    const message = `expected an IPv4 address, or the name of a server such as ntp.example.net; found ${written}`;
-    return { fault: { at: Array.isArray(value) ? `[${unfit}]` : '', message } };
+  const invalidIndex = servers.indexOf(undefined);
+  if (invalidIndex >= 0) {
+    const shownText = JSON.stringify(cleanText(texts[invalidIndex] ?? '', 80));
+    const message = `expected an IPv4 address, or the name of a server such as ntp.example.net; found ${shownText}`;
+    return { fault: { at: Array.isArray(value) ? `[${invalidIndex}]` : '', message } };
   }
-  const named = servers.filter((server) => server !== undefined);
-  if (named.every((server) => typeof server !== 'string')) return { value };
-  const addresses = serverAddresses(named, addressesOf);
+  const parsedServers = servers.filter((server) => server !== undefined);
+  if (parsedServers.every((server) => typeof server !== 'string')) return { value };
+  const addresses = resolveServers(parsedServers, addressesOf);
   return { value: addresses.length === 0 ? undefined : addresses.map(formatIpv4) };
 }
 
@@ -123,25 +123,25 @@ export function resolveOptions(
   addressesOf: AddressesOf,
 ): readonly ConfiguredOption[] {
   const entries: ConfiguredOption[] = [];
-  const settled = new Map<number, number>();
+  const unconditionalIndexes = new Map<number, number>();
   written.forEach((entry, index) => {
     const at = `[${index}]`;
     const option = parseEntry(entry, at, report);
     if (option === undefined) return;
-    const row = identify(option, (key, message) => report(`${at}.${key}`, message));
+    const row = identifyOption(option, (key, message) => report(`${at}.${key}`, message));
     if (row === undefined) return;
     const { code, type } = row;
     const named = findNamedOption(code);
     if (level === 'global' && NETWORK_CODES.has(code))
       report(at, `option ${code} differs from network to network; move it to the cluster interface`);
-    const decided = settled.get(code);
-    if (decided !== undefined) report(at, `is never used: [${decided}] gives option ${code} to every client`);
-    else if (option.when === undefined) settled.set(code, index);
-    const read = readServers(row, option.value, addressesOf);
-    if ('fault' in read) report(`${at}.value${read.fault.at}`, read.fault.message);
-    if ('fault' in read) return;
-    if (read.value === undefined && option.value !== undefined) return;
-    const encoded = encodeOptionValue(type, read.value);
+    const winnerIndex = unconditionalIndexes.get(code);
+    if (winnerIndex !== undefined) report(at, `is never used: [${winnerIndex}] gives option ${code} to every client`);
+    else if (option.when === undefined) unconditionalIndexes.set(code, index);
+    const servers = readServers(row, option.value, addressesOf);
+    if ('fault' in servers) report(`${at}.value${servers.fault.at}`, servers.fault.message);
+    if ('fault' in servers) return;
+    if (servers.value === undefined && option.value !== undefined) return;
+    const encoded = encodeOptionValue(type, servers.value);
     const problem = encoded.ok
       ? named && judgeOptionValue(named, type, encoded.bytes)
       : judgeUnwritable(named?.type === type ? named : undefined, encoded.problem);
@@ -159,23 +159,24 @@ export function resolveOptions(
 }
 
 /** Parses one entry alone, so that its problems do not hide those of other entries. */
-function parseEntry(entry: unknown, at: string, report: ReportOption): WrittenOption | undefined {
-  const parsed = optionEntry.safeParse(entry, OWN_WORDS);
+function parseEntry(entry: unknown, entryKey: string, report: ReportOption): WrittenOption | undefined {
+  const parsed = optionEntry.safeParse(entry, OWN_MESSAGES);
   if (parsed.success) return parsed.data;
   for (const issue of parsed.error.issues) {
     const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
     if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys) report(`${at}${path}.${key}`, 'unknown key; see config/rackboot.yaml for all keys');
-    else report(`${at}${path}`, faultText(issue));
+      for (const key of issue.keys)
+        report(`${entryKey}${path}.${key}`, 'unknown key; see config/rackboot.yaml for all keys');
+    else report(`${entryKey}${path}`, describeIssue(issue));
   }
   return undefined;
 }
 
 /**
- * The code of the option that an entry means, and the type of its value; undefined: a problem was
- * reported.
+ * The code of the option that an entry means, and the type of its value; `undefined` if a problem
+ * was reported.
  */
-function identify(
+function identifyOption(
   { code: number, name, type }: WrittenOption,
   report: ReportOption,
 ): { readonly code: number; readonly type: OptionType } | undefined {
@@ -183,14 +184,14 @@ function identify(
     report(key, message);
     return undefined;
   };
-  if (number === undefined && name === undefined) return refuse('name', `missing: add code or name; ${LIST}`);
+  if (number === undefined && name === undefined) return refuse('name', `missing: add code or name; ${DOCUMENTATION}`);
   const named = name === undefined ? undefined : findOptionByName(name);
   if (name !== undefined && named === undefined) {
-    const refused = refusedNameText(name);
-    if (refused !== undefined) return refuse('name', refused);
+    const refusalText = refusedNameText(name);
+    if (refusalText !== undefined) return refuse('name', refusalText);
     const suggestion = suggestOptionName(name);
     const hint = suggestion === undefined ? '' : `did you mean ${suggestion}? `;
-    return refuse('name', `"${name}" is not a known option: ${hint}${LIST}; any other option needs its code`);
+    return refuse('name', `"${name}" is not a known option: ${hint}${DOCUMENTATION}; any other option needs its code`);
   }
   const code = number ?? named?.code ?? 0;
   if (named !== undefined && named.code !== code)
@@ -213,16 +214,16 @@ function identify(
  * True if an option of type `usual` may be written with the type `written`. The vendor defines the
  * contents of option 43.
  */
-const isWrittenAs = (usual: OptionType, written: OptionType, code: number): boolean =>
-  written === usual ||
-  written === 'hex' ||
+const isWrittenAs = (usualType: OptionType, writtenType: OptionType, code: number): boolean =>
+  writtenType === usualType ||
+  writtenType === 'hex' ||
   code === OPTION.vendorSpecific ||
-  (usual === 'ip-list' && written === 'ip') ||
-  (usual === 'domain-list' && written === 'domain');
+  (usualType === 'ip-list' && writtenType === 'ip') ||
+  (usualType === 'domain-list' && writtenType === 'domain');
 
-/** Completes the encoded values of the options for which their type's encoding is not enough. */
+/** Completes an encoded value where the encoding of its type is not enough. */
 function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Array {
-  if (code === OPTION.ipxe && type === 'suboptions') return withoutProxyWait(bytes);
+  if (code === OPTION.ipxe && type === 'suboptions') return skipProxyWait(bytes);
   return code === OPTION.domainSearch && type === 'domain-list' ? compressNames(bytes) : bytes;
 }
 
@@ -230,7 +231,7 @@ function finishValue(code: number, type: OptionType, bytes: Uint8Array): Uint8Ar
 const IPXE_NO_PROXY = 176;
 
 /** Adds the sub-option that skips the wait for a proxy server, unless iPXE's options already set it. */
-function withoutProxyWait(bytes: Uint8Array): Uint8Array {
+function skipProxyWait(bytes: Uint8Array): Uint8Array {
   for (let offset = 0; offset < bytes.length; offset += 2 + (bytes[offset + 1] ?? 0)) {
     if (bytes[offset] === IPXE_NO_PROXY) return bytes;
   }
@@ -246,27 +247,33 @@ interface NetworkKeys {
 }
 
 /** The table of a network: its own entries, then the global ones for which it has no key. */
-export function networkOptions(
-  own: readonly ConfiguredOption[],
-  general: readonly ConfiguredOption[],
+export function buildNetworkOptions(
+  ownEntries: readonly ConfiguredOption[],
+  generalEntries: readonly ConfiguredOption[],
   keys: NetworkKeys,
 ): OptionTable | undefined {
-  const keyed = new Set<number>();
-  if (keys.router_ip !== undefined) keyed.add(OPTION.router);
-  if (keys.dns_servers !== undefined) keyed.add(OPTION.domainNameServer);
-  if (keys.ntp_servers.length > 0) keyed.add(OPTION.ntpServers);
-  if (keys.domain !== undefined) keyed.add(OPTION.domainName);
-  return hostOptions([...own, ...general.filter(({ code }) => !keyed.has(code))], keys.router_ip);
+  const keyedCodes = new Set<number>();
+  if (keys.router_ip !== undefined) keyedCodes.add(OPTION.router);
+  if (keys.dns_servers !== undefined) keyedCodes.add(OPTION.domainNameServer);
+  if (keys.ntp_servers.length > 0) keyedCodes.add(OPTION.ntpServers);
+  if (keys.domain !== undefined) keyedCodes.add(OPTION.domainName);
+  return buildHostOptions(
+    [...ownEntries, ...generalEntries.filter(({ code }) => !keyedCodes.has(code))],
+    keys.router_ip,
+  );
 }
 
 /** The table of these entries in a network with this router. */
-export function hostOptions(entries: readonly ConfiguredOption[], router: Ipv4 | undefined): OptionTable | undefined {
-  return buildOptionTable(entries.map((entry) => withDefaultRoute(entry, router)));
+export function buildHostOptions(
+  entries: readonly ConfiguredOption[],
+  router: Ipv4 | undefined,
+): OptionTable | undefined {
+  return buildOptionTable(entries.map((entry) => addDefaultRoute(entry, router)));
 }
 
-function withDefaultRoute(entry: ConfiguredOption, router: Ipv4 | undefined): ConfiguredOption {
+function addDefaultRoute(entry: ConfiguredOption, router: Ipv4 | undefined): ConfiguredOption {
   const isRoutes = entry.code === OPTION.classlessRoutes || entry.code === OPTION.classlessRoutesMicrosoft;
   if (!isRoutes || router === undefined || hasDefaultRoute(entry.value)) return entry;
-  const rest = routeBytes([{ network: { address: ANY, prefix: 0 }, router }]);
-  return { ...entry, value: Uint8Array.of(...entry.value, ...rest) };
+  const defaultRoute = routeBytes([{ network: { address: ANY, prefix: 0 }, router }]);
+  return { ...entry, value: Uint8Array.of(...entry.value, ...defaultRoute) };
 }

@@ -19,22 +19,22 @@ export type ValueOwner =
   | { readonly kind: 'default' };
 
 /** The owner of a key, in the notation of `listValues`. */
-export function ownerOfValue(config: Pick<UsableConfig, 'file' | 'merged'>, key: string): ValueOwner {
+export function findValueOwner(config: Pick<UsableConfig, 'file' | 'merged'>, key: string): ValueOwner {
   const { file, merged } = config;
   if (!key.startsWith(`${INTERFACES_KEY}.`)) {
-    if (isWritten(file.values, key)) return { kind: 'file', line: file.lineOf(key.split('.')) };
+    if (isWritten(file.values, key)) return { kind: 'file', line: file.findLine(key.split('.')) };
     return valueAt(merged, key) === undefined ? { kind: 'default' } : { kind: 'store' };
   }
   const dot = key.lastIndexOf('.');
   const [name, field] = [key.slice(INTERFACES_KEY.length + 1, dot), key.slice(dot + 1)];
-  const has = (entry: SettingValue | undefined): boolean =>
+  const hasField = (entry: SettingValue | undefined): boolean =>
     isSettings(entry ?? null) && Object.hasOwn(Object(entry), field);
   const index = listInterfaces(file.values).findIndex((entry) => interfaceName(entry) === name);
   if (index >= 0) {
-    const isThere = has(listInterfaces(file.values)[index]);
-    return isThere ? { kind: 'file', line: file.lineOf([INTERFACES_KEY, index, field]) } : { kind: 'default' };
+    const isInFile = hasField(listInterfaces(file.values)[index]);
+    return isInFile ? { kind: 'file', line: file.findLine([INTERFACES_KEY, index, field]) } : { kind: 'default' };
   }
-  return has(listInterfaces(merged).find((entry) => interfaceName(entry) === name))
+  return hasField(listInterfaces(merged).find((entry) => interfaceName(entry) === name))
     ? { kind: 'store' }
     : { kind: 'default' };
 }

@@ -95,15 +95,15 @@ export const profileList = z
   .array(profile)
   .max(PROFILES_MAX)
   .superRefine((profiles, context) => {
-    const earlier = new Set<string>();
+    const earlierNames = new Set<string>();
     for (const [index, { name }] of profiles.entries()) {
-      if (earlier.has(name))
+      if (earlierNames.has(name))
         context.issues.push({
           code: 'custom',
           message: `"${name}" is the name of another profile, too`,
           path: [index, 'name'],
           input: name,
         });
-      earlier.add(name);
+      earlierNames.add(name);
     }
   });

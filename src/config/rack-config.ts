@@ -5,7 +5,7 @@ import type { DhcpConfig } from '../dhcp/networks/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
 import type { Ipv4, Ipv4Network } from '../ground/address.ts';
 import type { HttpConfig } from '../http/config.ts';
-import type { LogLevelSettings, LogPlace } from '../observe/log-levels.ts';
+import type { LogDestination, LogLevelSettings } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
@@ -17,7 +17,7 @@ export const PROBLEMS_MAX = 100;
 /** One network of this rack, whether or not the rack manages it. */
 export interface ClusterInterface {
   readonly name: string;
-  /** Undefined: reached only through relay agents. */
+  /** `undefined` if the network is reached only through relay agents. */
   readonly interfaceName: string | undefined;
   readonly management: 0 | 1 | 2;
   /** The rack's own address there; undefined for a relayed network. */
@@ -25,7 +25,7 @@ export interface ClusterInterface {
   readonly network: Ipv4Network;
   /** True: another DHCP server gives the addresses there; undefined: no. */
   readonly proxy?: boolean | undefined;
-  /** As written, with DHCP or without; undefined: nothing is. */
+  /** As written, with or without DHCP; `undefined` if none is written. */
   readonly router?: Ipv4 | undefined;
   readonly domain?: string | undefined;
   readonly dnsServers?: readonly Ipv4[] | undefined;
@@ -50,7 +50,7 @@ export interface RackConfig {
   readonly preseeds: PreseedConfig;
   /** Where metrics and health are served; empty: nowhere. */
   readonly metrics: { readonly listen: readonly { readonly address: Ipv4; readonly port: number }[] };
-  readonly log: LogLevelSettings & LogPlace;
+  readonly log: LogLevelSettings & LogDestination;
   /** The names of servers whose addresses the configuration needs. */
   readonly serverNames: readonly string[];
 }

@@ -1,5 +1,6 @@
-// What a rack with this configuration would make of `dns.records`, said by the rack's own names
-// (`dns/names.ts`). Machines and the addresses that users reserved are unknown here.
+// The faults that a rack with this configuration would report for `dns.records`, found with the
+// rack's own names (`dns/names.ts`). Machines and the addresses that users reserved are unknown
+// here.
 
 import { isDelegated, isEndless } from '../dns/answer.ts';
 import type { NamedAddress } from '../dns/configured-records.ts';
@@ -19,10 +20,12 @@ export const isNamedHere = (address: Ipv4, { clusterInterfaces }: Pick<RackConfi
   clusterInterfaces.some(({ management, network }) => management === 2 && networkContains(network, address));
 
 /** The names of the reservations in the configuration. */
-export const configuredHostNames = (config: Pick<RackConfig, 'clusterInterfaces' | 'dhcp'>): readonly NamedAddress[] =>
+export const listConfiguredHostNames = (
+  config: Pick<RackConfig, 'clusterInterfaces' | 'dhcp'>,
+): readonly NamedAddress[] =>
   config.dhcp.subnets.flatMap(({ reservations, domain }) =>
-    reservations.flatMap(({ hostname, address, domain: own }) =>
-      hostname === undefined || own !== undefined || !isNamedHere(address, config)
+    reservations.flatMap(({ hostname, address, domain: ownDomain }) =>
+      hostname === undefined || ownDomain !== undefined || !isNamedHere(address, config)
         ? []
         : [{ fqdn: `${hostname}.${domain}`, address }],
     ),
@@ -36,26 +39,29 @@ interface RecordFault {
 }
 
 interface RecordFaults {
-  /** The rack would leave these records out. */
-  readonly left: readonly RecordFault[];
-  /** These records would take the name of a host or of the rack. */
-  readonly taking: readonly RecordFault[];
-  /** These are never answered, because their names are delegated. */
-  readonly delegated: readonly Omit<RecordFault, 'reason'>[];
+  /** Records that the rack would leave out. */
+  readonly omittedRecords: readonly RecordFault[];
+  /** Records that would take the name of a host or of the rack. */
+  readonly takingRecords: readonly RecordFault[];
+  /** Records that are never answered, because their names are delegated. */
+  readonly delegatedRecords: readonly Omit<RecordFault, 'reason'>[];
   /** Reservations that do not get their name, because the rack has it. */
-  readonly nameless: readonly string[];
+  readonly namelessReservations: readonly string[];
   /**
-   * These aliases lead in a circle unless a machine has the name where they lead: a wildcard that
+   * Aliases that lead in a circle unless a machine has the name of their target: a wildcard that
    * covers its own target.
    */
-  readonly circling: readonly Omit<RecordFault, 'reason'>[];
+  readonly circlingRecords: readonly Omit<RecordFault, 'reason'>[];
 }
 
 /**
- * The names of new reservations that the rack or a record has, or whose record they would end: each
- * with its owner. Machines are unknown here.
+ * The names of new reservations that the rack or a record already has, or whose record they would
+ * end, each with the name's owner. Machines are unknown here.
  */
-export function findNameOwners(config: NamedConfig, wanted: readonly NamedAddress[]): ReadonlyMap<string, string> {
+export function findNameOwners(
+  config: NamedConfig,
+  reservations: readonly NamedAddress[],
+): ReadonlyMap<string, string> {
   const { selfName, domains, selfAddresses, records } = config.dns;
   const owners = new Map<string, string>();
   const report = ({ name = '', kind, winner, winnerAddress, type }: NameReport): void => {
@@ -65,9 +71,9 @@ export function findNameOwners(config: NamedConfig, wanted: readonly NamedAddres
   const names = new Names({ serial: 1, report });
   names.setRack(selfName, domains, selfAddresses);
   names.setRecords(records);
-  // What was reported until now concerns no reservation.
+  // Reports until now concern no reservation.
   owners.clear();
-  names.setReservations(wanted);
+  names.setReservations(reservations);
   return owners;
 }
 
@@ -83,14 +89,14 @@ export function findRecordFaults(config: NamedConfig): RecordFaults {
   const reports: NameReport[] = [];
   const names = new Names({ serial: 1, report: (report) => reports.push(report) });
   names.setRack(selfName, domains, selfAddresses);
-  names.setReservations(configuredHostNames(config));
-  const before = reports.length;
+  names.setReservations(listConfiguredHostNames(config));
+  const countBefore = reports.length;
   names.setRecords(records);
-  const faults = reports.slice(before).map((report) => {
+  const faults = reports.slice(countBefore).map((report) => {
     const isSame = ({ name, type }: (typeof records)[number]): boolean =>
       name === report.name && (report.type === undefined || type === report.type);
-    const exact = records.findIndex((record) => isSame(record) && record.data === report.data);
-    const index = exact === -1 ? records.findIndex(isSame) : exact;
+    const exactIndex = records.findIndex((record) => isSame(record) && record.data === report.data);
+    const index = exactIndex === -1 ? records.findIndex(isSame) : exactIndex;
     return { index, kind: report.kind, reason: report.reason ?? '', message: formatReport(report) };
   });
   const facts = { names, zones: new Zones(config.dns), localZones: new LocalZones(config.dns.forwardZones) };
@@ -100,20 +106,20 @@ export function findRecordFaults(config: NamedConfig): RecordFaults {
     return { index, message: `The ${type} of ${name} is never answered: its name is delegated by an NS record` };
   });
   const circling = records.flatMap(({ name, type, data }, index) => {
-    const probed = parseName(name)?.replace(/^\*(?=\.)/, ANY_LABEL);
-    const isLeft = type !== 'CNAME' || probed === undefined || faults.some((fault) => fault.index === index);
-    if (isLeft || !isEndless(probed, facts)) return [];
+    const probedName = parseName(name)?.replace(/^\*(?=\.)/, ANY_LABEL);
+    const isSkipped = type !== 'CNAME' || probedName === undefined || faults.some((fault) => fault.index === index);
+    if (isSkipped || !isEndless(probedName, facts)) return [];
     const message = `The CNAME of ${name} leads to ${data}, which only leads on in a circle: no answer (SERVFAIL) unless a host is called ${data}`;
     return { index, message };
   });
   return {
-    circling,
-    delegated,
-    nameless: reports
-      .slice(0, before)
+    circlingRecords: circling,
+    delegatedRecords: delegated,
+    namelessReservations: reports
+      .slice(0, countBefore)
       .filter(({ kind }) => kind === 'dns.name-conflict')
       .map(formatReport),
-    left: faults.filter(({ kind }) => kind === 'dns.record-invalid'),
-    taking: faults.filter(({ kind }) => kind === 'dns.name-conflict'),
+    omittedRecords: faults.filter(({ kind }) => kind === 'dns.record-invalid'),
+    takingRecords: faults.filter(({ kind }) => kind === 'dns.name-conflict'),
   };
 }

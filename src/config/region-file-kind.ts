@@ -9,22 +9,22 @@ import { REGION_CONFIG } from './region-config-place.ts';
  * True for the file of a region apart from its racks: it names a store, or it is REGION_CONFIG and
  * has no key of a rack. False for a file that cannot be read.
  */
-export const isRegionFile = (path: string): boolean => namesStore(path, () => true);
+export const isRegionFile = (path: string): boolean => hasStoreName(path, () => true);
 
 /** Like `isRegionFile`, but false for a rack's file that names a store by mistake. */
-export const isOnlyOfRegion = (path: string): boolean => namesStore(path, (values) => !hasRackKey(values));
+export const isRegionOnlyFile = (path: string): boolean => hasStoreName(path, (values) => !hasRackKey(values));
 
 /** Every rack has these keys, in its file or in its store; a region apart from its racks has none of them. */
 const RACK_KEYS = ['cluster_interfaces', 'region.mode'];
 const hasRackKey = (values: Settings): boolean => RACK_KEYS.some((key) => valueAt(values, key) !== undefined);
 
-function namesStore(path: string, isRight: (values: Settings) => boolean): boolean {
+function hasStoreName(path: string, isAccepted: (values: Settings) => boolean): boolean {
   try {
     const read = readConfigFile(readConfigText(path));
     if (!read.ok) return false;
     const { values } = read.file;
     if (path === REGION_CONFIG && !hasRackKey(values)) return true;
-    return valueAt(values, 'region.store') !== undefined && isRight(values);
+    return valueAt(values, 'region.store') !== undefined && isAccepted(values);
   } catch {
     // The reader that needs the file reports why.
     return false;

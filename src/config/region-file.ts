@@ -15,10 +15,10 @@ import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from 
 import { STORE_KEYS } from './keys.ts';
 import type { RackConfig } from './rack-config.ts';
 import { resolveListeners } from './region-place.ts';
-import { type RegionStorePlace, resolveStore, storeSchema } from './region-store.ts';
+import { type RegionStoreConfig, resolveStore, storeSchema } from './region-store.ts';
 import { type ProblemPath, type ReportProblem, resolveProcess } from './resolve.ts';
 import { type ParsedFile, resolveForm, type UsableFile } from './resolve-file.ts';
-import { keysAt } from './sibling-keys.ts';
+import { listKeysAt } from './sibling-keys.ts';
 import { writtenConfigSchema } from './written.ts';
 
 const { shape } = writtenConfigSchema;
@@ -55,13 +55,13 @@ const regionFileSchema = writtenConfigSchema
   });
 
 /** A schema for checking the other values of a file without a state directory. */
-const salvagedSchema = regionFileSchema.extend({ state_dir: absolutePath.default('/') });
+const salvageSchema = regionFileSchema.extend({ state_dir: absolutePath.default('/') });
 
 type WrittenRegionFile = z.output<typeof regionFileSchema>;
 
 /** The configuration of a region's process, as used. */
 export interface RegionFileConfig extends Pick<RackConfig, 'name' | 'stateDir' | 'metrics' | 'log' | 'region'> {
-  readonly store: RegionStorePlace;
+  readonly store: RegionStoreConfig;
 }
 
 /** The configuration of a region's process, in all its forms. */
@@ -75,27 +75,28 @@ const ONLY_OF_RACKS: ReadonlyMap<string, string> = new Map([
   ['region.ca_file', 'belongs in the file of a rack, which verifies this region with it: move it there'],
 ]);
 
-/** The remedy for a key that only a rack's file has; undefined: a rack's file does not have it either. */
-function ofRacks(path: ProblemPath, key: string): string | undefined {
+/** The remedy for a key that only a rack's file has; `undefined` if a rack's file does not have it either. */
+function findRackRemedy(path: ProblemPath, key: string): string | undefined {
   const reason = ONLY_OF_RACKS.get([...path, key].join('.'));
   if (reason !== undefined) return reason;
-  return keysAt(writtenConfigSchema, path).includes(key)
+  return listKeysAt(writtenConfigSchema, path).includes(key)
     ? 'belongs in the file of a rack, not in that of a region apart from it: move it there'
     : undefined;
 }
 
 /** The stored values of the keys that a region's file has, too. */
-export function storedForRegion(stored: Settings): Settings {
-  let own = NO_SETTINGS;
+export function selectRegionSettings(stored: Settings): Settings {
+  let selected = NO_SETTINGS;
   for (const key of STORE_KEYS) {
     const value = valueAt(stored, key);
-    const [last = '', path] = [key.split('.').at(-1), key.split('.').slice(0, -1)];
-    if (value !== undefined && keysAt(regionFileSchema, path).includes(last)) own = withValue(own, key, value);
+    const [lastPart = '', path] = [key.split('.').at(-1), key.split('.').slice(0, -1)];
+    if (value !== undefined && listKeysAt(regionFileSchema, path).includes(lastPart))
+      selected = withValue(selected, key, value);
   }
-  return own;
+  return selected;
 }
 
-/** Checks a region's file and the store together. @param stored as `storedForRegion` returns it */
+/** Checks a region's file and the store together. @param stored as `selectRegionSettings` returns it */
 export const resolveRegionFile = (
   file: ConfigFile,
   stored: Settings,
@@ -103,9 +104,9 @@ export const resolveRegionFile = (
   resolveForm(
     {
       schema: regionFileSchema,
-      salvaged: salvagedSchema,
+      salvageSchema,
       example: 'config/region.yaml',
-      elsewhere: ofRacks,
+      findElsewhereRemedy: findRackRemedy,
       resolve: resolveWritten,
     },
     file,

@@ -34,13 +34,13 @@ interface RegionEndpoint {
   readonly socketPath?: string | undefined;
 }
 
-interface RegionPlace {
+interface ResolvedRegion {
   readonly uplink: UplinkConfig;
   /** Where an embedded region listens; empty for a remote one. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
-  /** Where it listens over TLS; undefined: nowhere. */
+  /** Where the region listens over TLS; `undefined` if nowhere. */
   readonly tls: RegionTls | undefined;
-  /** Where machines' requests are forwarded; undefined: the configuration is unusable. */
+  /** Where machines' requests are forwarded; `undefined` if the configuration is unusable. */
   readonly endpoint: RegionEndpoint | undefined;
 }
 
@@ -50,71 +50,71 @@ interface Listener {
 }
 
 /** Where to send requests for a region at this URL. */
-export const regionEndpoint = ({ host, port, secure }: RegionUrl): RegionEndpoint => ({
+export const toRegionEndpoint = ({ host, port, secure }: RegionUrl): RegionEndpoint => ({
   host,
   secure,
   port: port ?? (secure ? HTTPS_PORT : HTTP_PORT),
 });
 
 /**
- * Resolves `region`. @param own the rack's addresses @param report called with each contradiction,
+ * Resolves `region`. @param ownAddresses the rack's addresses @param report called with each contradiction,
  * at a key below `region`
  */
-export function resolveRegionPlace(
+export function resolveRegion(
   written: WrittenConfig,
-  own: readonly Ipv4[],
+  ownAddresses: readonly Ipv4[],
   report: (key: string, message: string) => void,
-): RegionPlace {
+): ResolvedRegion {
   const { region } = written;
   if (region.mode === 'remote') return resolveRemote(written, report);
   for (const key of ['url', 'api_key_file', 'ca_file'] as const)
     if (region[key] !== undefined)
       report(key, 'applies only to a remote region: set region.mode to remote, or remove it');
-  const listeners = resolveListeners(region, [LOOPBACK, ...own], report);
-  const [first] = listeners.listen;
+  const listeners = resolveListeners(region, [LOOPBACK, ...ownAddresses], report);
+  const [firstListener] = listeners.listen;
   const socketPath = join(written.state_dir, RACK_SOCKET);
-  return { uplink: { mode: 'embedded' }, ...listeners, endpoint: first && { ...first, socketPath } };
+  return { uplink: { mode: 'embedded' }, ...listeners, endpoint: firstListener && { ...firstListener, socketPath } };
 }
 
 /**
- * Resolves `region.listen` and `region.tls`.
- * @param own the addresses at which it listens by default; over TLS it listens by default where it
- * listens without, at REGION_TLS_PORT
+ * Resolves `region.listen` and `region.tls`. By default, TLS listens at the same addresses as
+ * without TLS, at REGION_TLS_PORT.
+ * @param ownAddresses the default addresses
  */
 export function resolveListeners(
   { listen, tls }: Pick<WrittenConfig['region'], 'listen' | 'tls'>,
-  own: readonly Ipv4[],
+  ownAddresses: readonly Ipv4[],
   report: (key: string, message: string) => void,
-): Pick<RegionPlace, 'listen' | 'tls'> {
-  const plain = listen ?? listenersAt(own, REGION_PORT);
-  if (plain.length === 0) report('listen', 'is empty: the region needs an address, such as 127.0.0.1:5240');
-  const addresses = plain.map(({ address }) => address);
-  const secure = tls?.listen ?? listenersAt(addresses, REGION_TLS_PORT);
-  if (tls !== undefined) checkSecure('region', secure, plain, report);
-  return { listen: plain.map(toHost), tls: tls && { ...tls, listen: secure.map(toHost) } };
+): Pick<ResolvedRegion, 'listen' | 'tls'> {
+  const plainListeners = listen ?? makeListeners(ownAddresses, REGION_PORT);
+  if (plainListeners.length === 0) report('listen', 'is empty: the region needs an address, such as 127.0.0.1:5240');
+  const addresses = plainListeners.map(({ address }) => address);
+  const secureListeners = tls?.listen ?? makeListeners(addresses, REGION_TLS_PORT);
+  if (tls !== undefined) checkSecureListeners('region', secureListeners, plainListeners, report);
+  return { listen: plainListeners.map(toHost), tls: tls && { ...tls, listen: secureListeners.map(toHost) } };
 }
 
-/** One at each of these addresses. */
-export const listenersAt = (addresses: readonly Ipv4[], port: number): readonly Listener[] =>
+/** Makes a listener at each of these addresses. */
+export const makeListeners = (addresses: readonly Ipv4[], port: number): readonly Listener[] =>
   [...new Set(addresses)].map((address) => ({ address, port }));
 
 const toHost = ({ address, port }: Listener) => ({ host: formatIpv4(address), port });
 
-/** Reports each listener of a section's `tls` that is one of those without TLS, too. */
-export function checkSecure(
+/** Reports each listener with TLS that is also a listener without TLS. */
+export function checkSecureListeners(
   section: string,
-  secure: readonly Listener[],
-  plain: readonly Listener[],
+  secureListeners: readonly Listener[],
+  plainListeners: readonly Listener[],
   report: (key: string, message: string) => void,
 ): void {
-  for (const { address, port } of secure) {
-    if (!plain.some((listener) => listener.address === address && listener.port === port)) continue;
-    const place = `${formatIpv4(address)}:${port}`;
-    report('tls', `listens at ${place}, as ${section}.listen does: give one of them another port`);
+  for (const { address, port } of secureListeners) {
+    if (!plainListeners.some((listener) => listener.address === address && listener.port === port)) continue;
+    const location = `${formatIpv4(address)}:${port}`;
+    report('tls', `listens at ${location}, as ${section}.listen does: give one of them another port`);
   }
 }
 
-function resolveRemote(written: WrittenConfig, report: (key: string, message: string) => void): RegionPlace {
+function resolveRemote(written: WrittenConfig, report: (key: string, message: string) => void): ResolvedRegion {
   const { region, state_dir: stateDir } = written;
   if (region.listen !== undefined)
     report(
@@ -129,8 +129,8 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
     );
   const keyFile = region.api_key_file ?? join(stateDir, KEY_FILE);
   const urls = [region.url ?? []].flat().flatMap((text) => parseRegionUrl(text) ?? []);
-  const [first] = urls;
-  if (first === undefined) {
+  const [firstUrl] = urls;
+  if (firstUrl === undefined) {
     report('url', "missing: region.mode is remote; add the region's URL, such as http://region:5240/MAAS");
     return {
       uplink: { mode: 'remote', urls: [], keyFile, caFile: region.ca_file },
@@ -145,6 +145,6 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
     uplink: { mode: 'remote', urls: urls.map(({ text }) => text), keyFile, caFile: region.ca_file },
     listen: [],
     tls: undefined,
-    endpoint: regionEndpoint(first),
+    endpoint: toRegionEndpoint(firstUrl),
   };
 }

@@ -6,39 +6,39 @@ import { withoutUser } from '../ground/clean-text.ts';
 import { RackError } from '../ground/errors.ts';
 import { type Settings, valueAt } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
-import { faultText, OWN_WORDS } from './fault-words.ts';
+import { describeIssue, OWN_MESSAGES } from './fault-words.ts';
 import { REGION_CONFIG } from './region-config-place.ts';
 import { chooseStateDir } from './state-dir.ts';
 
 const POOL_MAX = 100;
-const POOL = 10;
+const POOL_DEFAULT = 10;
 /** The options a URL may have. `host` may name the directory of a Unix-domain socket. */
 const URL_OPTIONS: readonly string[] = ['host', 'port', 'user', 'sslmode'];
 const EXAMPLE = 'postgresql://rackboot@db.example:5432/rackboot';
 
 /** A database on a PostgreSQL server. */
-export interface PostgresStorePlace {
+export interface PostgresStoreConfig {
   readonly kind: 'postgresql';
   /** Without a password. */
   readonly url: string;
-  /** The file whose first line is the password; undefined: none is sent. */
+  /** The file whose first line is the password; `undefined` if none is sent. */
   readonly passwordFile: string | undefined;
   /**
-   * PEM certificates that verify the database's certificate; undefined: the system's. A database on
-   * this host needs no TLS.
+   * PEM certificates that verify the database's certificate; `undefined` for the system's. A
+   * database on this host needs no TLS.
    */
   readonly caFile: string | undefined;
   readonly pool: number;
 }
 
 /** A resolved `region.store`; `sqlite`: region.db in the state directory. */
-export type RegionStorePlace = { readonly kind: 'sqlite' } | PostgresStorePlace;
+export type RegionStoreConfig = { readonly kind: 'sqlite' } | PostgresStoreConfig;
 
 /**
- * Why a text is not the URL of a database, with the remedy; undefined: it is one. Never quotes the
- * text, which may hold a password.
+ * Why a text is not the URL of a database, with the remedy; `undefined` if it is one. Never quotes
+ * the text, which may hold a password.
  */
-function urlProblem(text: string): string | undefined {
+function findUrlProblem(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || !['postgresql:', 'postgres:'].includes(url.protocol))
     return `is not the URL of a PostgreSQL database: write it as ${EXAMPLE}`;
@@ -48,9 +48,9 @@ function urlProblem(text: string): string | undefined {
   const unknown = [...url.searchParams.keys()].filter((name) => !URL_OPTIONS.includes(name));
   if (unknown.length > 0 || url.hash !== '')
     return `has other options than ${URL_OPTIONS.join(', ')}: remove them; set ca_file and pool as keys next to url`;
-  // Our driver uses the last of several, other programs the first.
-  const twice = URL_OPTIONS.find((name) => url.searchParams.getAll(name).length > 1);
-  if (twice !== undefined) return `has the option ${twice} more than once: keep one`;
+  // Of a repeated option, our driver uses the last, and other programs use the first.
+  const repeatedOption = URL_OPTIONS.find((name) => url.searchParams.getAll(name).length > 1);
+  if (repeatedOption !== undefined) return `has the option ${repeatedOption} more than once: keep one`;
   if (!['disable', 'verify-full', null].includes(url.searchParams.get('sslmode')))
     return 'has an sslmode other than disable (no TLS) and verify-full (the default)';
   if (isSocketUrl(text) && url.searchParams.get('sslmode') === 'verify-full')
@@ -64,7 +64,7 @@ function urlProblem(text: string): string | undefined {
 
 /**
  * True if the driver connects to a Unix-domain socket, whose directory the URL names. The option
- * `host` counts before the other place for it.
+ * `host` overrides the URL's host.
  */
 export function isSocketUrl(text: string): boolean {
   const url = URL.parse(text);
@@ -94,7 +94,7 @@ export const storeSchema = z.strictObject({
   url: z
     .string({ error: `is not a text: write the URL of the database, ${EXAMPLE}` })
     .superRefine((text, context) => {
-      const message = urlProblem(text);
+      const message = findUrlProblem(text);
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     })
     .optional(),
@@ -110,14 +110,14 @@ export const storeSchema = z.strictObject({
 type WrittenStore = z.output<typeof storeSchema>;
 
 /** Resolves `region.store`. @param report called with each contradiction, at a key below it */
-export function resolveStore(written: WrittenStore, report: (key: string, message: string) => void): RegionStorePlace {
+export function resolveStore(written: WrittenStore, report: (key: string, message: string) => void): RegionStoreConfig {
   if (written.kind === 'sqlite') {
     for (const key of ['url', 'password_file', 'ca_file', 'pool'] as const)
       if (written[key] !== undefined)
         report(key, 'applies only to PostgreSQL: set region.store.kind to postgresql, or remove it');
     return { kind: 'sqlite' };
   }
-  const { url, password_file: passwordFile, ca_file: caFile, pool = POOL } = written;
+  const { url, password_file: passwordFile, ca_file: caFile, pool = POOL_DEFAULT } = written;
   if (url === undefined) report('url', `missing: region.store.kind is postgresql; add the URL, such as ${EXAMPLE}`);
   if (caFile !== undefined && isSocketUrl(url ?? '') && !/[?&]sslmode=disable\b/.test(url ?? ''))
     report(
@@ -128,48 +128,49 @@ export function resolveStore(written: WrittenStore, report: (key: string, messag
 }
 
 /** A state directory and the store of its region. */
-export interface StorePlace {
+export interface StoreLocation {
   readonly stateDir: string;
-  readonly store: RegionStorePlace;
+  readonly store: RegionStoreConfig;
 }
 
 /**
- * The place of the region's data, from the configuration file of a rack or of a region; the rest
- * may be invalid.
+ * Where the region's data is, from the configuration file of a rack or of a region; the rest of the
+ * file may be invalid.
  * @throws RackError `config-unreadable`, `config-invalid`; `bad-argument` for a rack with a remote
  * region: a region.db there would be an old one
  */
-export function loadStorePlace(path: string): StorePlace {
+export function loadStoreLocation(path: string): StoreLocation {
   const read = readConfigFile(readConfigText(path));
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  const { values, lineOf } = read.file;
-  if (valueAt(values, 'region.mode') === 'remote') throw new RackError('bad-argument', elsewhereText(values));
+  const { values, findLine } = read.file;
+  if (valueAt(values, 'region.mode') === 'remote') throw new RackError('bad-argument', describeElsewhere(values));
   const stateDir = chooseStateDir(values);
   const written = valueAt(values, 'region.store');
   if (written === undefined) return { stateDir, store: { kind: 'sqlite' } };
   const refuse = (key: string, message: string): RackError => {
-    const problem = { path: key, line: lineOf(key.split('.')), message };
+    const problem = { path: key, line: findLine(key.split('.')), message };
     return new RackError('config-invalid', formatProblems(path, [problem]));
   };
   const store = parseStore(written, (problem, key) => refuse(key, problem));
   return { stateDir, store };
 }
 
-function elsewhereText(values: Settings): string {
+function describeElsewhere(values: Settings): string {
   const urls = [valueAt(values, 'region.url') ?? []].flat().filter((url) => typeof url === 'string');
-  const where = urls.length === 0 ? 'elsewhere' : `at ${urls.map(withoutUser).join(', ')}`;
+  const location = urls.length === 0 ? 'elsewhere' : `at ${urls.map(withoutUser).join(', ')}`;
   return (
-    `the region of this rack is ${where}: run the command on the region's host. If the region runs there without a rack, ` +
+    `the region of this rack is ${location}: run the command on the region's host. If the region runs there without a rack, ` +
     `add --config ${REGION_CONFIG}`
   );
 }
 
 /**
- * Resolves a written `region.store`. @param refuse makes the error for a problem at a key @throws
- * that error
+ * Resolves a written `region.store`.
+ * @param refuse makes the error for a problem at a key
+ * @throws the error that `refuse` makes
  */
-export function parseStore(written: unknown, refuse: (problem: string, key: string) => Error): RegionStorePlace {
-  const parsed = storeSchema.safeParse(written, OWN_WORDS);
+export function parseStore(written: unknown, refuse: (problem: string, key: string) => Error): RegionStoreConfig {
+  const parsed = storeSchema.safeParse(written, OWN_MESSAGES);
   if (parsed.success) {
     return resolveStore(parsed.data, (key, problem) => {
       throw refuse(problem, `region.store.${key}`);
@@ -177,5 +178,5 @@ export function parseStore(written: unknown, refuse: (problem: string, key: stri
   }
   const [issue] = parsed.error.issues;
   const key = ['region', 'store', ...(issue?.path ?? [])].map(String).join('.');
-  throw refuse(issue === undefined ? 'is not usable' : faultText(issue), key);
+  throw refuse(issue === undefined ? 'is not usable' : describeIssue(issue), key);
 }

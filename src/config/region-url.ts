@@ -6,7 +6,7 @@ export interface RegionUrl {
   readonly text: string;
   readonly secure: boolean;
   readonly host: string;
-  /** Undefined: the scheme's default. */
+  /** `undefined` for the scheme's default. */
   readonly port: number | undefined;
 }
 

@@ -5,8 +5,8 @@
 import type { z } from 'zod';
 import type { Settings } from '../machines/settings.ts';
 import type { ConfigFile } from './config-file.ts';
-import { OWN_WORDS } from './fault-words.ts';
-import { type FileKind, inFileOrder, problemAt, reportIssues } from './file-problems.ts';
+import { OWN_MESSAGES } from './fault-words.ts';
+import { type FileKind, locateProblem, reportIssues, sortProblems } from './file-problems.ts';
 import { type MergedSettings, mergeSettings } from './merge.ts';
 import type { AddressesOf } from './option-list.ts';
 import { type ConfigProblem, PROBLEMS_MAX, type RackConfig } from './rack-config.ts';
@@ -33,40 +33,40 @@ export type ParsedFile<Config, Written> =
 export type UsableConfig = UsableFile<RackConfig, WrittenConfig>;
 export type ParsedConfig = ParsedFile<RackConfig, WrittenConfig>;
 
-interface Form<Config, Written> extends FileKind {
+interface FileForm<Config, Written> extends FileKind {
   readonly schema: z.ZodType<Written>;
   /** Checks the other values of a file whose values are not all valid. */
-  readonly salvaged: z.ZodType<Written>;
+  readonly salvageSchema: z.ZodType<Written>;
   readonly resolve: (written: Written, report: ReportProblem, merge: MergedSettings) => Config;
 }
 
 /** Checks a file of this form and the store together. */
 export function resolveForm<Config, Written>(
-  form: Form<Config, Written>,
+  form: FileForm<Config, Written>,
   file: ConfigFile,
   stored: Settings,
 ): ParsedFile<Config, Written> {
   const merge = mergeSettings(file.values, stored);
   const problems: ConfigProblem[] = [];
   const report: ReportProblem = (path, message) => {
-    if (problems.length < PROBLEMS_MAX) problems.push(problemAt(path, message, merge, file));
+    if (problems.length < PROBLEMS_MAX) problems.push(locateProblem(path, message, merge, file));
   };
   for (const key of merge.notOwnable.slice(0, PROBLEMS_MAX)) {
     problems.push({ path: key, line: undefined, owner: 'store', message: 'only the configuration file may own this' });
   }
   const { merged } = merge;
-  const written = form.schema.safeParse(merged, OWN_WORDS);
+  const written = form.schema.safeParse(merged, OWN_MESSAGES);
   if (!written.success) {
     reportIssues(form, written.error, report);
-    const rest = salvage(form.salvaged, structuredClone(merged));
-    if (rest !== undefined)
-      form.resolve(rest.written, (path, message) => rest.isTouched(path) || report(path, message), merge);
-    return { ok: false, problems: inFileOrder(problems) };
+    const salvaged = salvage(form.salvageSchema, structuredClone(merged));
+    if (salvaged !== undefined)
+      form.resolve(salvaged.written, (path, message) => salvaged.isTouched(path) || report(path, message), merge);
+    return { ok: false, problems: sortProblems(problems) };
   }
   const config = form.resolve(written.data, report, merge);
   return problems.length === 0
     ? { ok: true, config, written: written.data, merged, file, stored }
-    : { ok: false, problems: inFileOrder(problems) };
+    : { ok: false, problems: sortProblems(problems) };
 }
 
 const STORE_OF_REGION =
@@ -74,17 +74,19 @@ const STORE_OF_REGION =
   'region of a rack keeps its data in region.db: remove it, or see docs/outgrowing.md';
 
 /**
- * Checks a rack's file and the store together. @param addressesOf what is known of the servers that
- * they name; undefined: nothing
+ * Checks a rack's file and the store together.
+ * @param addressesOf the known addresses of the servers that they name; `undefined` if nothing is
+ * known
  */
 export const resolveFile = (file: ConfigFile, stored: Settings, addressesOf?: AddressesOf): ParsedConfig =>
   resolveForm(
     {
       schema: writtenConfigSchema,
-      salvaged: writtenConfigSchema,
+      salvageSchema: writtenConfigSchema,
       example: 'config/rackboot.yaml',
-      elsewhere: (path, key) => ([...path, key].join('.') === 'region.store' ? STORE_OF_REGION : undefined),
-      resolve: (written, report, { fileInterfaces }) => resolveConfig(written, report, fileInterfaces, addressesOf),
+      findElsewhereRemedy: (path, key) => ([...path, key].join('.') === 'region.store' ? STORE_OF_REGION : undefined),
+      resolve: (written, report, { fileInterfaceCount }) =>
+        resolveConfig(written, report, fileInterfaceCount, addressesOf),
     },
     file,
     stored,

@@ -21,9 +21,9 @@ import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-in
 import { type NetworkParameters, resolveGeneralParameters, resolveNetworkParameters } from './dhcp-parameters.ts';
 import { type AddressesOf, SERVER_NAMES_MAX } from './option-list.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
-import { checkSecure, listenersAt, resolveRegionPlace } from './region-place.ts';
-import { resolveSharedNetworks, type SharedNetworkOf } from './shared-networks.ts';
-import { effectiveProxy, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
+import { checkSecureListeners, makeListeners, resolveRegion } from './region-place.ts';
+import { type FindSharedNetwork, resolveSharedNetworks } from './shared-networks.ts';
+import { chooseProxy, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
 import { isHostLabel } from './written-values.ts';
 
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
@@ -45,9 +45,10 @@ interface Managed {
 }
 
 /**
- * Resolves a written configuration and reports every problem. The result is usable only if there is none.
+ * Resolves a written configuration and reports every problem. The result is usable only if there is
+ * none.
  * @param fileInterfaces the number of the file's cluster interfaces; the store's follow
- * @param knownAddresses of the servers that the configuration names
+ * @param knownAddresses the known addresses of the servers that the configuration names
  */
 export function resolveConfig(
   written: WrittenConfig,
@@ -55,26 +56,26 @@ export function resolveConfig(
   fileInterfaces = written.cluster_interfaces.length,
   knownAddresses: AddressesOf = () => [],
 ): RackConfig {
-  const { addressesOf, serverNames } = askedNames(knownAddresses, report);
+  const { addressesOf, serverNames } = trackServerNames(knownAddresses, report);
   const managed = resolveInterfaces(written, report, fileInterfaces, addressesOf);
-  const own = unique(managed.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])));
-  const served = managed.filter(({ written: entry }) => entry.management > 0);
-  const sharedNetworkOf = resolveSharedNetworks(managed, ({ index }, key, message) =>
+  const ownAddresses = unique(managed.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])));
+  const servedEntries = managed.filter(({ written: entry }) => entry.management > 0);
+  const findSharedNetwork = resolveSharedNetworks(managed, ({ index }, key, message) =>
     report(['cluster_interfaces', index, key], message),
   );
   const boot = written.boot;
-  const http = boot.http.listen ?? defaultListeners(written, own);
-  const https = secureListeners(boot.http.tls, http, report);
-  const place = resolveRegionPlace(written, own, (key, message) => report(['region', key], message));
-  const unquotable = refuseKernelParams(boot.kernel_params);
-  if (unquotable !== undefined) report(['boot', 'kernel_params'], kernelParamsText(unquotable));
-  const dns = resolveDns(written, managed, own);
+  const http = boot.http.listen ?? makeDefaultListeners(written, ownAddresses);
+  const https = resolveSecureListeners(boot.http.tls, http, report);
+  const resolvedRegion = resolveRegion(written, ownAddresses, (key, message) => report(['region', key], message));
+  const kernelParamsRefusal = refuseKernelParams(boot.kernel_params);
+  if (kernelParamsRefusal !== undefined) report(['boot', 'kernel_params'], kernelParamsText(kernelParamsRefusal));
+  const dns = resolveDns(written, managed, ownAddresses);
   checkRecords(dns, report);
   checkUpstreams(dns, report);
   return {
     ...resolveProcess(written, METRICS_PORT, {
-      listen: place.listen,
-      tls: place.tls,
+      listen: resolvedRegion.listen,
+      tls: resolvedRegion.tls,
       // All configured networks, even with management 0: machines that boot there with another DHCP
       // server get the loader and the script from this rack, and should enlist.
       managedNetworks: managed.map(({ resolved }) => resolved.network),
@@ -82,18 +83,20 @@ export function resolveConfig(
     }),
     clusterInterfaces: managed.map(toClusterInterface),
     dhcp: {
-      subnets: served.map((entry) => resolveSubnet(entry, written, { dns, addressesOf }, sharedNetworkOf, report)),
+      subnets: servedEntries.map((entry) =>
+        resolveSubnet(entry, written, { dns, addressesOf }, findSharedNetwork, report),
+      ),
       newClientsPerSecond: written.dhcp.new_clients_per_second,
       serverPort: written.dhcp.server_port,
       clientPort: written.dhcp.client_port,
       foreignProbe: written.dhcp.foreign_probe === 0 ? undefined : written.dhcp.foreign_probe,
       proxyPort: written.dhcp.proxy_port,
     },
-    tftp: resolveTftp(written, managed, own),
+    tftp: resolveTftp(written, managed, ownAddresses),
     dns,
     boot: resolveBoot(written, http, https),
-    http: { listen: [...http, ...https], tls: boot.http.tls, region: place.endpoint },
-    uplink: place.uplink,
+    http: { listen: [...http, ...https], tls: boot.http.tls, region: resolvedRegion.endpoint },
+    uplink: resolvedRegion.uplink,
     preseeds: resolvePreseeds(written),
     serverNames: [...serverNames],
   };
@@ -103,36 +106,36 @@ export function resolveConfig(
  * The listeners for boot files and `/MAAS/` if none are configured: at BOOT_HTTP_PORT, and at
  * HTTP_PORT where it is free, unless the region's listeners are at named addresses.
  */
-function defaultListeners({ region }: WrittenConfig, own: readonly Ipv4[]): RackConfig['boot']['http'] {
-  const listen = own.map((address) => ({ address, port: BOOT_HTTP_PORT }));
+function makeDefaultListeners({ region }: WrittenConfig, ownAddresses: readonly Ipv4[]): RackConfig['boot']['http'] {
+  const listen = ownAddresses.map((address) => ({ address, port: BOOT_HTTP_PORT }));
   if (region.listen?.every(({ address }) => address !== ANY) === true) return listen;
-  const everywhere = region.mode === 'embedded' ? unique([LOOPBACK, ...own]) : own;
-  return [...listen, ...everywhere.map((address) => ({ address, port: HTTP_PORT, optional: true }))];
+  const addresses = region.mode === 'embedded' ? unique([LOOPBACK, ...ownAddresses]) : ownAddresses;
+  return [...listen, ...addresses.map((address) => ({ address, port: HTTP_PORT, optional: true }))];
 }
 
 /** The listeners of `boot.http.tls`; by default at the addresses of those without TLS, at HTTPS_PORT. */
-function secureListeners(
+function resolveSecureListeners(
   tls: WrittenConfig['boot']['http']['tls'],
-  plain: RackConfig['boot']['http'],
+  plainListeners: RackConfig['boot']['http'],
   report: ReportProblem,
 ): RackConfig['boot']['http'] {
   if (tls === undefined) return [];
-  const addresses = plain.map(({ address }) => address).filter((address) => !isLoopback(address));
-  const listen = tls.listen ?? listenersAt(addresses, HTTPS_PORT);
-  checkSecure('boot.http', listen, plain, (key, message) => report(['boot', 'http', key], message));
-  return listen.map((place) => ({ ...place, secure: true }));
+  const addresses = plainListeners.map(({ address }) => address).filter((address) => !isLoopback(address));
+  const listen = tls.listen ?? makeListeners(addresses, HTTPS_PORT);
+  checkSecureListeners('boot.http', listen, plainListeners, (key, message) => report(['boot', 'http', key], message));
+  return listen.map((listener) => ({ ...listener, secure: true }));
 }
 
 /**
- * Notes the names of servers that are asked for. The set is whole when everything that names a
- * server is resolved.
+ * Collects the names of servers that are looked up. The set is complete once everything that names
+ * a server is resolved.
  */
-function askedNames(knownAddresses: AddressesOf, report: ReportProblem) {
+function trackServerNames(knownAddresses: AddressesOf, report: ReportProblem) {
   const serverNames = new Set<string>();
   const addressesOf: AddressesOf = (name) => {
     if (serverNames.add(name).size === SERVER_NAMES_MAX + 1) {
-      const where = 'the networks and hosts included';
-      report(['dhcp', 'options'], `names more than ${SERVER_NAMES_MAX} NTP servers, ${where}: give some by address`);
+      const scope = 'the networks and hosts included';
+      report(['dhcp', 'options'], `names more than ${SERVER_NAMES_MAX} NTP servers, ${scope}: give some by address`);
     }
     return knownAddresses(name);
   };
@@ -162,9 +165,9 @@ function resolveBoot(
   };
 }
 
-function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): TftpConfig {
+function resolveTftp({ tftp }: WrittenConfig, managed: readonly Managed[], ownAddresses: readonly Ipv4[]): TftpConfig {
   return {
-    listen: tftp.listen ?? own,
+    listen: tftp.listen ?? ownAddresses,
     listenPort: tftp.listen_port,
     // All networks, even with management 0, relayed or in proxy mode: their machines load files
     // from this rack.
@@ -182,21 +185,21 @@ function resolveInterfaces(
   const reportDhcp = (key: string, message: string): void => report(['dhcp', ...splitKeys(key)], message);
   const general = resolveGeneralParameters(written.dhcp, reportDhcp, addressesOf);
   written.cluster_interfaces.forEach((entry, index) => {
-    const reportHere = (key: string, message: string): void =>
+    const reportEntry = (key: string, message: string): void =>
       report(['cluster_interfaces', index, ...splitKeys(key)], message);
-    const resolved = resolveInterface(entry, reportHere);
-    const parameters = resolveNetworkParameters(entry, general, reportHere, addressesOf);
-    for (const other of managed) {
-      if (other.written.name === entry.name) {
+    const resolved = resolveInterface(entry, reportEntry);
+    const parameters = resolveNetworkParameters(entry, general, reportEntry, addressesOf);
+    for (const earlierEntry of managed) {
+      if (earlierEntry.written.name === entry.name) {
         report(
           ['cluster_interfaces', index, 'name'],
-          `"${entry.name}" is also the name of cluster_interfaces[${other.index}]`,
+          `"${entry.name}" is also the name of cluster_interfaces[${earlierEntry.index}]`,
         );
       }
-      if (resolved !== undefined && networksOverlap(resolved.network, other.resolved.network)) {
+      if (resolved !== undefined && networksOverlap(resolved.network, earlierEntry.resolved.network)) {
         report(
           ['cluster_interfaces', index, 'network'],
-          `${formatNetwork(resolved.network)} overlaps ${overlapText({ written: entry, resolved, parameters, index }, other, fileInterfaces)}`,
+          `${formatNetwork(resolved.network)} overlaps ${describeOverlap({ written: entry, resolved, parameters, index }, earlierEntry, fileInterfaces)}`,
         );
       }
     }
@@ -209,15 +212,15 @@ function resolveInterfaces(
  * Names the other network and the remedy. If the file and the store have the same network under two
  * names, one name must go.
  */
-function overlapText(entry: Managed, other: Managed, fileInterfaces: number): string {
+function describeOverlap(entry: Managed, other: Managed, fileInterfaces: number): string {
   const { name } = other.written;
-  const place = other.index < fileInterfaces ? `cluster_interfaces[${other.index}]` : `cluster_interfaces.${name}`;
-  const what = `${formatNetwork(other.resolved.network)} of "${name}" (${place})`;
+  const location = other.index < fileInterfaces ? `cluster_interfaces[${other.index}]` : `cluster_interfaces.${name}`;
+  const overlap = `${formatNetwork(other.resolved.network)} of "${name}" (${location})`;
   const isSame = formatNetwork(entry.resolved.network) === formatNetwork(other.resolved.network);
   if (!isSame || other.index >= fileInterfaces || entry.index < fileInterfaces)
-    return `${what}; addresses would belong to both`;
-  const stored = entry.written.name;
-  return `${what}; name it ${stored} in the file, too, or run \`rackboot config unset cluster_interfaces.${stored}\``;
+    return `${overlap}; addresses would belong to both`;
+  const storedName = entry.written.name;
+  return `${overlap}; name it ${storedName} in the file, too, or run \`rackboot config unset cluster_interfaces.${storedName}\``;
 }
 
 function toClusterInterface({ written, resolved }: Managed): ClusterInterface {
@@ -240,13 +243,13 @@ function resolveSubnet(
   entry: Managed,
   written: WrittenConfig,
   { dns, addressesOf }: { readonly dns: DnsConfig; readonly addressesOf: AddressesOf },
-  sharedNetworkOf: SharedNetworkOf,
+  findSharedNetwork: FindSharedNetwork,
   report: ReportProblem,
 ): DhcpSubnet {
-  const ownDns =
+  const hasOwnDns =
     entry.written.management === 2 && entry.written.ip !== undefined && dns.listen.includes(entry.written.ip);
   // DHCP carries no port, so a rack whose DNS listens on a port other than 53 cannot be offered.
-  const usable = ownDns && dns.listenPort === 53 && entry.written.ip !== undefined ? [entry.written.ip] : [];
+  const ownServers = hasOwnDns && dns.listenPort === 53 && entry.written.ip !== undefined ? [entry.written.ip] : [];
   const upstream = written.dns.upstream.filter(({ port }) => port === 53).map(({ address }) => address);
   const isConfigured =
     entry.written.dns_servers !== undefined || entry.parameters.options?.byCode.has(OPTION.domainNameServer) === true;
@@ -256,39 +259,43 @@ function resolveSubnet(
       'missing: a relayed network has no address of this rack to offer, and dns.upstream is empty',
     );
   }
-  const defaults = { domain: written.dns.domain, dnsServers: usable.length > 0 ? usable : upstream, addressesOf };
+  const defaults = {
+    domain: written.dns.domain,
+    dnsServers: ownServers.length > 0 ? ownServers : upstream,
+    addressesOf,
+  };
   return {
     ...toSubnet(entry.written, entry.resolved, defaults, entry.parameters),
-    shared: sharedNetworkOf(entry.written),
+    shared: findSharedNetwork(entry.written),
   };
 }
 
-function resolveDns(written: WrittenConfig, managed: readonly Managed[], own: readonly Ipv4[]): DnsConfig {
-  const named = managed.filter(({ written: entry }) => entry.management === 2);
+function resolveDns(written: WrittenConfig, managed: readonly Managed[], ownAddresses: readonly Ipv4[]): DnsConfig {
+  const namedEntries = managed.filter(({ written: entry }) => entry.management === 2);
   const domains = unique([
     written.dns.domain,
-    ...named.flatMap(({ written: entry }) => (entry.domain === undefined ? [] : [entry.domain])),
+    ...namedEntries.flatMap(({ written: entry }) => (entry.domain === undefined ? [] : [entry.domain])),
     ...written.dns.domains,
   ]);
   const listen =
     written.dns.listen ??
     unique([
-      ...named.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])),
-      ...(named.length > 0 ? [LOOPBACK] : []),
+      ...namedEntries.flatMap(({ written: entry }) => (entry.ip === undefined ? [] : [entry.ip])),
+      ...(namedEntries.length > 0 ? [LOOPBACK] : []),
     ]);
   return {
     listen,
     listenPort: written.dns.listen_port,
     domains,
-    reverseNetworks: named.map(({ resolved }) => resolved.network),
-    generated: named.flatMap(({ written: entry, resolved }) =>
+    reverseNetworks: namedEntries.map(({ resolved }) => resolved.network),
+    generated: namedEntries.flatMap(({ written: entry, resolved }) =>
       resolved.dynamic === undefined ? [] : [{ range: resolved.dynamic, domain: entry.domain ?? written.dns.domain }],
     ),
     upstream: written.dns.upstream,
     forwardZones: Object.entries(written.dns.forward_zones).map(([zone, upstream]) => ({ domain: zone, upstream })),
     records: written.dns.records,
     clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...written.dns.allow_recursion],
-    selfAddresses: own,
+    selfAddresses: ownAddresses,
     selfName: written.name ?? defaultName(),
   };
 }
@@ -349,7 +356,7 @@ function splitKeys(key: string): (string | number)[] {
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
-/** What the file of a region apart from its racks says, too. */
+/** The part of a written configuration that the file of a region apart from its racks has, too. */
 interface WrittenProcess
   extends Pick<
     WrittenConfig,
@@ -361,7 +368,7 @@ interface WrittenProcess
   readonly enlistment: Pick<WrittenConfig['enlistment'], 'name'>;
 }
 
-/** The part of a configuration that a rack's file and that of a region apart have alike. */
+/** Resolves the part that a rack's file and the file of a region apart have in common. */
 export const resolveProcess = (
   written: WrittenProcess,
   metricsPort: number,
@@ -383,12 +390,12 @@ export const resolveProcess = (
     nameFrom: written.enlistment.name,
     install: {
       preseeds: resolvePreseeds(written),
-      httpProxy: effectiveProxy(written),
+      httpProxy: chooseProxy(written),
       kernelParams: written.boot.kernel_params,
     },
   },
   metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: metricsPort }] },
-  log: { ...written.log, levels: roomLevels(written) },
+  log: { ...written.log, levels: mapRoomLevels(written) },
 });
 
 function resolvePreseeds({ preseeds }: Pick<WrittenConfig, 'preseeds'>): PreseedConfig {
@@ -400,7 +407,7 @@ function resolvePreseeds({ preseeds }: Pick<WrittenConfig, 'preseeds'>): Preseed
   return { directory: preseeds.directory, mirrors: { debian, ubuntu, ubuntuPorts } };
 }
 
-function roomLevels(written: Pick<WrittenConfig, 'log'>): RackConfig['log']['levels'] {
+function mapRoomLevels(written: Pick<WrittenConfig, 'log'>): RackConfig['log']['levels'] {
   const { levels } = written.log;
   return new Map(
     LOG_ROOMS.flatMap((room) => {

@@ -16,7 +16,7 @@ import type { ConfigProblem } from './rack-config.ts';
 import type { ParsedFile, UsableFile } from './resolve-file.ts';
 
 /** The most changed keys that are listed; the rest are counted. */
-export const REPORTED_MAX = 50;
+export const REPORTED_CHANGES_MAX = 50;
 
 type Source = 'file' | 'store';
 
@@ -31,7 +31,7 @@ export interface RunningConfigDeps<Usable> {
 export interface Refusal {
   readonly source: Source;
   /** The first of the consecutive refusals. */
-  readonly since: Instant;
+  readonly firstRefusedAt: Instant;
   /** One problem per line. */
   readonly problems: string;
 }
@@ -44,25 +44,25 @@ export abstract class RunningConfig<
   readonly path: string;
   protected current: UsableFile<Config, Written>;
   /** The latest settings of the store that concern this process, whether or not they could be used. */
-  protected wanted: Settings;
+  protected storedSettings: Settings;
   /** Whose file it is, for the remedy of one that cannot be read. */
   readonly #owner: 'rack' | 'region';
   /** The written keys whose running values stay until a restart. */
-  readonly #held: readonly string[];
-  #changing: Promise<void> = Promise.resolve();
+  readonly #heldKeys: readonly string[];
+  #lastChange: Promise<void> = Promise.resolve();
   #refusal: Refusal | undefined;
   #restartKeys: readonly string[] = [];
 
   protected constructor(
     path: string,
-    [owner, held]: readonly ['rack' | 'region', readonly string[]],
-    [usable, wanted]: readonly [UsableFile<Config, Written>, Settings],
+    [owner, heldKeys]: readonly ['rack' | 'region', readonly string[]],
+    [usable, storedSettings]: readonly [UsableFile<Config, Written>, Settings],
   ) {
     this.path = path;
     this.#owner = owner;
-    this.#held = held;
+    this.#heldKeys = heldKeys;
     this.current = usable;
-    this.wanted = wanted;
+    this.storedSettings = storedSettings;
   }
 
   protected abstract resolve(file: ConfigFile, stored: Settings): ParsedFile<Config, Written>;
@@ -71,7 +71,7 @@ export abstract class RunningConfig<
   protected abstract check(next: UsableFile<Config, Written>, source: Source, ports: Ports): readonly ConfigProblem[];
 
   /** Called when `current` has replaced `before`. */
-  protected abstract inForce(before: UsableFile<Config, Written>, source: Source, ports: Ports): Promise<void>;
+  protected abstract onApplied(before: UsableFile<Config, Written>, source: Source, ports: Ports): Promise<void>;
 
   get config(): Config {
     return this.current.config;
@@ -93,100 +93,103 @@ export abstract class RunningConfig<
   }
 
   /** Resolves when every change requested so far is in force or refused. */
-  get settled(): Promise<void> {
-    return this.#changing;
+  get whenSettled(): Promise<void> {
+    return this.#lastChange;
   }
 
   readFile(ports: Ports): void {
-    this.#enqueue(ports, 'file', () => {
+    this.#enqueueChange(ports, 'file', () => {
       const read = readConfigFile(readConfigText(this.path, this.#owner));
       if (read.ok) return read.file;
-      throw this.#invalid(read.problems);
+      throw this.#invalidError(read.problems);
     });
   }
 
   /** Applies settings of the store; does nothing if they are unchanged. */
-  protected want(ports: Ports, wanted: Settings): void {
-    if (isDeepStrictEqual(wanted, this.wanted)) return;
-    this.wanted = wanted;
-    this.#enqueue(ports, 'store', () => this.current.file);
+  protected applySettings(ports: Ports, storedSettings: Settings): void {
+    if (isDeepStrictEqual(storedSettings, this.storedSettings)) return;
+    this.storedSettings = storedSettings;
+    this.#enqueueChange(ports, 'store', () => this.current.file);
   }
 
   /** Does further work on the configuration in force, in turn. Rejects as the work does. */
-  protected inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#changing.then(work);
-    this.#changing = done.catch(() => undefined);
-    return done;
+  protected enqueue(work: () => Promise<void>): Promise<void> {
+    const result = this.#lastChange.then(work);
+    this.#lastChange = result.catch(() => undefined);
+    return result;
   }
 
   protected refuse({ clock, publish }: Ports, source: Source, problems: string): void {
     const at = clock.now();
-    this.#refusal = { source, since: this.#refusal?.since ?? at, problems };
+    this.#refusal = { source, firstRefusedAt: this.#refusal?.firstRefusedAt ?? at, problems };
     publish({ kind: 'config.refused', at, file: this.path, source, problems });
   }
 
-  #enqueue(ports: Ports, source: Source, read: () => ConfigFile): void {
-    void this.inTurn(async () => {
+  #enqueueChange(ports: Ports, source: Source, read: () => ConfigFile): void {
+    void this.enqueue(async () => {
       try {
-        await this.#offer(ports, source, read());
+        await this.#applyChange(ports, source, read());
       } catch (error) {
         this.refuse(ports, source, errorText(error));
       }
     });
   }
 
-  async #offer(ports: Ports, source: Source, file: ConfigFile): Promise<void> {
+  async #applyChange(ports: Ports, source: Source, file: ConfigFile): Promise<void> {
     const { clock, publish } = ports;
     const before = this.current;
-    const parsed = this.#resolved(file, this.wanted);
+    const parsed = this.#resolveOrThrow(file, this.storedSettings);
     const problems = this.check(parsed, source, ports);
-    if (problems.length > 0) throw this.#invalid(problems);
+    if (problems.length > 0) throw this.#invalidError(problems);
     const keys = compareConfigs(before, parsed)
       .map(({ key }) => key)
-      .filter((key) => this.#holderOf(key) !== undefined);
-    const usable = keys.length === 0 ? parsed : this.#holdBack(parsed, keys);
+      .filter((key) => this.#findHeldKey(key) !== undefined);
+    const usable = keys.length === 0 ? parsed : this.#keepRunningValues(parsed, keys);
     if (keys.length > 0) publish({ kind: 'config.needs-restart', at: clock.now(), keys: keys.join(' ') });
     await ports.apply(usable, before);
     this.current = usable;
     this.#refusal = undefined;
     // The store's settings are merged with the file that is in force, which has the running values.
     this.#restartKeys = source === 'file' ? keys : [...new Set([...this.#restartKeys, ...keys])];
-    await this.inForce(before, source, ports);
+    await this.onApplied(before, source, ports);
     const changes = compareConfigs(before, usable);
     const at = clock.now();
-    for (const { key, before: was, after } of changes.slice(0, REPORTED_MAX))
-      publish({ kind: 'config.changed', at, key, before: was, after, source });
+    for (const { key, before: valueBefore, after } of changes.slice(0, REPORTED_CHANGES_MAX))
+      publish({ kind: 'config.changed', at, key, before: valueBefore, after, source });
     publish({ kind: 'config.applied', at, file: this.path, source, changes: changes.length });
   }
 
   /**
-   * The new configuration with the running values of the keys that wait. @throws RackError
-   * `config-invalid` if they do not fit together
+   * The new configuration with the running values of the keys that wait for a restart.
+   * @throws RackError `config-invalid` if the new and the running values do not fit together
    */
-  #holdBack(next: UsableFile<Config, Written>, keys: readonly string[]): UsableFile<Config, Written> {
+  #keepRunningValues(next: UsableFile<Config, Written>, keys: readonly string[]): UsableFile<Config, Written> {
     let { values } = next.file;
-    for (const key of new Set(keys.flatMap((changed) => this.#holderOf(changed) ?? [])))
+    for (const key of new Set(keys.flatMap((changedKey) => this.#findHeldKey(changedKey) ?? [])))
       values = withValue(values, key, valueAt(this.current.file.values, key));
-    return this.#resolved({ ...next.file, values }, next.stored, keys);
+    return this.#resolveOrThrow({ ...next.file, values }, next.stored, keys);
   }
 
-  #holderOf(key: string): string | undefined {
-    return this.#held.find((held) => key === held || key.startsWith(`${held}.`));
+  #findHeldKey(key: string): string | undefined {
+    return this.#heldKeys.find((heldKey) => key === heldKey || key.startsWith(`${heldKey}.`));
   }
 
-  /** @param kept the keys with running values @throws RackError `config-invalid` */
-  #resolved(file: ConfigFile, stored: Settings, kept: readonly string[] = []): UsableFile<Config, Written> {
+  /**
+   * @param heldKeys the keys with running values
+   * @throws RackError `config-invalid`
+   */
+  #resolveOrThrow(file: ConfigFile, stored: Settings, heldKeys: readonly string[] = []): UsableFile<Config, Written> {
     const parsed = this.resolve(file, stored);
     if (parsed.ok) return parsed;
-    if (kept.length === 0) throw this.#invalid(parsed.problems);
+    if (heldKeys.length === 0) throw this.#invalidError(parsed.problems);
     const problems = parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw new RackError(
       'config-invalid',
-      `with the running values of ${kept.join(', ')}, which need a restart: ${problems}`,
+      `with the running values of ${heldKeys.join(', ')}, which need a restart: ${problems}`,
     );
   }
 
-  #invalid(problems: readonly ConfigProblem[]): RackError {
+  #invalidError(problems: readonly ConfigProblem[]): RackError {
     return new RackError('config-invalid', formatProblems(this.path, problems));
   }
 }

@@ -26,12 +26,13 @@ export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salv
     if (parsed.success) {
       return {
         written: parsed.data,
-        isTouched: (path) => removed.some((other) => startsWith(path, other) || startsWith(other, path)),
+        isTouched: (path) =>
+          removed.some((removedPath) => startsWith(path, removedPath) || startsWith(removedPath, path)),
       };
     }
     for (const issue of parsed.error.issues) {
-      const at = issue.path.filter((part) => typeof part !== 'symbol');
-      const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...at, key]) : [at];
+      const issuePath = issue.path.filter((part) => typeof part !== 'symbol');
+      const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issuePath, key]) : [issuePath];
       for (const path of paths) removeValue(raw, path, removed);
     }
   }

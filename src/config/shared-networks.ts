@@ -10,26 +10,26 @@
 
 import type { WrittenClusterInterface } from './written.ts';
 
-interface PlacedInterface {
+interface IndexedInterface {
   readonly written: WrittenClusterInterface;
   readonly index: number;
 }
 
-type Report = (entry: PlacedInterface, key: string, message: string) => void;
+type Report = (entry: IndexedInterface, key: string, message: string) => void;
 
 /**
- * The name of the shared network that a network is on; undefined: neither the network nor its
+ * The name of the shared network that a network is on; `undefined` if neither the network nor its
  * interface has one.
  */
-export type SharedNetworkOf = (written: WrittenClusterInterface) => string | undefined;
+export type FindSharedNetwork = (written: WrittenClusterInterface) => string | undefined;
 
 /**
  * Finds the shared networks of the written networks. A network without DHCP (management 0) belongs
  * to no shared network.
  */
-export function resolveSharedNetworks(entries: readonly PlacedInterface[], report: Report): SharedNetworkOf {
+export function resolveSharedNetworks(entries: readonly IndexedInterface[], report: Report): FindSharedNetwork {
   const served = entries.filter(({ written }) => written.management > 0);
-  const byInterface = new Map<string, PlacedInterface>();
+  const byInterface = new Map<string, IndexedInterface>();
   for (const entry of served) {
     const { interface: name, shared } = entry.written;
     if (name === undefined || shared === undefined) continue;
@@ -39,46 +39,46 @@ export function resolveSharedNetworks(entries: readonly PlacedInterface[], repor
       report(
         entry,
         'shared',
-        `"${shared}" contradicts "${other.written.shared}" of ${entryName(other)}, which is also on ${name}; one interface is one shared network`,
+        `"${shared}" contradicts "${other.written.shared}" of ${formatEntryName(other)}, which is also on ${name}; one interface is one shared network`,
       );
     }
   }
-  const sharedNetworkOf: SharedNetworkOf = ({ interface: name, shared }) =>
+  const findSharedNetwork: FindSharedNetwork = ({ interface: name, shared }) =>
     shared ?? (name === undefined ? undefined : byInterface.get(name)?.written.shared);
-  served.forEach((entry, at) => {
-    for (const other of served.slice(0, at)) checkPair(entry, other, sharedNetworkOf, report);
+  served.forEach((entry, index) => {
+    for (const other of served.slice(0, index)) checkPair(entry, other, findSharedNetwork, report);
   });
-  return sharedNetworkOf;
+  return findSharedNetwork;
 }
 
 /** Reports contradictions between two networks of one shared network. */
 function checkPair(
-  entry: PlacedInterface,
-  other: PlacedInterface,
-  sharedNetworkOf: SharedNetworkOf,
+  entry: IndexedInterface,
+  other: IndexedInterface,
+  findSharedNetwork: FindSharedNetwork,
   report: Report,
 ): void {
-  const [one, two] = [entry.written, other.written];
-  const shared = sharedNetworkOf(one);
-  const sharesInterface = one.interface !== undefined && one.interface === two.interface;
-  const sharesName = shared !== undefined && shared === sharedNetworkOf(two);
+  const [written, otherWritten] = [entry.written, other.written];
+  const shared = findSharedNetwork(written);
+  const sharesInterface = written.interface !== undefined && written.interface === otherWritten.interface;
+  const sharesName = shared !== undefined && shared === findSharedNetwork(otherWritten);
   if (!sharesInterface && !sharesName) return;
-  if (one.mode !== two.mode) {
-    const where = sharesInterface ? `is also on ${one.interface}` : `also shares "${shared}"`;
+  if (written.mode !== otherWritten.mode) {
+    const reason = sharesInterface ? `is also on ${written.interface}` : `also shares "${shared}"`;
     report(
       entry,
       'mode',
-      `${one.mode} contradicts ${two.mode} of ${entryName(other)}, which ${where}; on one shared network addresses come from this rack or from another server`,
+      `${written.mode} contradicts ${otherWritten.mode} of ${formatEntryName(other)}, which ${reason}; on one shared network addresses come from this rack or from another server`,
     );
   }
-  if (!sharesInterface && one.interface !== undefined && two.interface !== undefined) {
+  if (!sharesInterface && written.interface !== undefined && otherWritten.interface !== undefined) {
     report(
       entry,
-      one.shared === undefined ? 'interface' : 'shared',
-      `"${shared}" is the shared network of ${two.interface} according to ${entryName(other)}, but ${one.interface} is another; ` +
+      written.shared === undefined ? 'interface' : 'shared',
+      `"${shared}" is the shared network of ${otherWritten.interface} according to ${formatEntryName(other)}, but ${written.interface} is another; ` +
         'networks that share a name must be on one interface or behind relays',
     );
   }
 }
 
-const entryName = ({ index }: PlacedInterface): string => `cluster_interfaces[${index}]`;
+const formatEntryName = ({ index }: IndexedInterface): string => `cluster_interfaces[${index}]`;

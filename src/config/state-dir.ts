@@ -10,6 +10,6 @@ export const DEFAULT_STATE_DIR = '/var/lib/rackboot';
 export const REGION_STATE_DIR = '/var/lib/rackboot-region';
 
 /** The state directory that a file's values name; the default one if they name no valid one. */
-export function chooseStateDir({ state_dir: named }: Settings): string {
-  return typeof named === 'string' && named.startsWith('/') ? named : DEFAULT_STATE_DIR;
+export function chooseStateDir({ state_dir: writtenDir }: Settings): string {
+  return typeof writtenDir === 'string' && writtenDir.startsWith('/') ? writtenDir : DEFAULT_STATE_DIR;
 }

@@ -13,8 +13,8 @@ export type ConfigWithPorts = Pick<RackConfig, 'metrics' | 'region'> &
   Partial<Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'dhcp' | 'tftp' | 'dns' | 'http'>>;
 
 /** The ports that a configuration wants, also those that the rack can do without. */
-export const wantedPorts = (config: ConfigWithPorts): readonly WantedPort[] => [
-  ...dhcpPorts(config),
+export const listWantedPorts = (config: ConfigWithPorts): readonly WantedPort[] => [
+  ...listDhcpPorts(config),
   ...(config.tftp?.listen ?? []).map(
     (address): WantedPort => ({ protocol: 'UDP', address, port: config.tftp?.listenPort ?? 0, setting: 'tftp.listen' }),
   ),
@@ -32,14 +32,14 @@ export const wantedPorts = (config: ConfigWithPorts): readonly WantedPort[] => [
       isOptional: optional,
     }),
   ),
-  ...regionPorts(config),
+  ...listRegionPorts(config),
 ];
 
 /**
  * The ports of the region and of the metrics. Without their addresses these are not opened, while
  * the others wait for them.
  */
-export const regionPorts = ({ metrics, region, uplink }: ConfigWithPorts): readonly WantedPort[] => [
+export const listRegionPorts = ({ metrics, region, uplink }: ConfigWithPorts): readonly WantedPort[] => [
   ...metrics.listen.map(
     ({ address, port }): WantedPort => ({ protocol: 'TCP', address, port, setting: 'metrics.listen' }),
   ),
@@ -48,8 +48,8 @@ export const regionPorts = ({ metrics, region, uplink }: ConfigWithPorts): reado
     : [...listPorts(region.listen, 'region.listen'), ...listPorts(region.tls?.listen ?? [], 'region.tls.listen')]),
 ];
 
-const listPorts = (places: RackConfig['region']['listen'], setting: string): readonly WantedPort[] =>
-  places.flatMap(({ host, port }): readonly WantedPort[] => {
+const listPorts = (listeners: RackConfig['region']['listen'], setting: string): readonly WantedPort[] =>
+  listeners.flatMap(({ host, port }): readonly WantedPort[] => {
     const address = parseIpv4(host);
     return address === undefined ? [] : [{ protocol: 'TCP', address, port, setting }];
   });
@@ -58,7 +58,7 @@ const listPorts = (places: RackConfig['region']['listen'], setting: string): rea
  * The ports of DHCP; for networks behind relay agents, which are on no device, those of the
  * addresses.
  */
-function dhcpPorts({ dhcp }: ConfigWithPorts): readonly WantedPort[] {
+function listDhcpPorts({ dhcp }: ConfigWithPorts): readonly WantedPort[] {
   const sockets = dhcp === undefined ? [] : planSockets(dhcp, undefined);
   return sockets
     .filter(

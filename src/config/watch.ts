@@ -31,11 +31,11 @@ interface ConfigListener {
 export function watchConfig(path: string, clock: Clock, { onChange, onProblem }: ConfigListener): ConfigWatch {
   const file = resolve(path);
   let timer: Timer | undefined;
-  let identity = identify(file);
+  let identity = readFileIdentity(file);
   const reload = (): void => {
     timer?.cancel();
     timer = undefined;
-    identity = identify(file);
+    identity = readFileIdentity(file);
     onChange();
   };
   const settle = (): void => {
@@ -43,7 +43,7 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
     timer = clock.schedule(SETTLE_MS, reload);
   };
   const pollTimer = repeat(clock, POLL_MS, () => {
-    if (timer === undefined && identify(file) !== identity) settle();
+    if (timer === undefined && readFileIdentity(file) !== identity) settle();
   });
   const watcher = watch(dirname(file), {
     ignoreInitial: true,
@@ -65,7 +65,7 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
 }
 
 /** Identifies a state of the file; empty if it does not exist. */
-function identify(file: string): string {
+function readFileIdentity(file: string): string {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = statSync(file);
     return [dev, ino, size, mtimeMs, ctimeMs].join();

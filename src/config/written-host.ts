@@ -16,23 +16,23 @@ const DUID_BYTES_MIN = 3;
 const DUID_BYTES_MAX = 130;
 
 const OCTETS = /^[0-9a-f]{2}(:[0-9a-f]{2})+$/i;
-const PREFIXED = /^0x((?:[0-9a-f]{2})+)$/i;
+const HEX_BYTES = /^0x((?:[0-9a-f]{2})+)$/i;
 
-/** Bytes as text, one character per byte; undefined: too few or too many. */
-function latin1(bytes: Buffer, low: number, high: number): string | undefined {
+/** Bytes as text, one character per byte; `undefined` if there are too few or too many. */
+function toLatin1(bytes: Buffer, low: number, high: number): string | undefined {
   return bytes.length < low || bytes.length > high ? undefined : bytes.toString('latin1');
 }
 
 /** Option 61. Text that looks like hexadecimal bytes is read as bytes. */
 const clientId = textual('a client identifier: bytes such as ff:00:12:34, or a text, at most 255 bytes', (text) => {
   const bytes = OCTETS.test(text) ? Buffer.from(text.replaceAll(':', ''), 'hex') : Buffer.from(text, 'utf8');
-  return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
+  return toLatin1(bytes, 1, IDENTIFIER_BYTES_MAX);
 });
 
 /** The DUID at the end of option 61 (RFC 4361). */
 const duid = textual('a DUID: 3 to 130 bytes such as 00:03:00:01:52:54:00:12:34:56', (text) => {
-  const digits = OCTETS.test(text) ? text.replaceAll(':', '') : PREFIXED.exec(text)?.[1];
-  return digits === undefined ? undefined : latin1(Buffer.from(digits, 'hex'), DUID_BYTES_MIN, DUID_BYTES_MAX);
+  const digits = OCTETS.test(text) ? text.replaceAll(':', '') : HEX_BYTES.exec(text)?.[1];
+  return digits === undefined ? undefined : toLatin1(Buffer.from(digits, 'hex'), DUID_BYTES_MIN, DUID_BYTES_MAX);
 });
 
 /**
@@ -43,10 +43,10 @@ const relayIdentifier = (what: string) =>
   textual(
     `${what} as sent by the relay: a text, or bytes in quotes such as "0x0004001a", at most 255 bytes`,
     (text) => {
-      const digits = PREFIXED.exec(text)?.[1];
+      const digits = HEX_BYTES.exec(text)?.[1];
       if (digits === undefined && /^0x/i.test(text)) return undefined;
       const bytes = digits === undefined ? Buffer.from(text, 'utf8') : Buffer.from(digits, 'hex');
-      return latin1(bytes, 1, IDENTIFIER_BYTES_MAX);
+      return toLatin1(bytes, 1, IDENTIFIER_BYTES_MAX);
     },
   );
 
@@ -62,12 +62,12 @@ export const host = z
     options: optionList.optional(),
   })
   .superRefine((entry, context) => {
-    const namesClient = entry.mac !== undefined || entry.client_id !== undefined || entry.duid !== undefined;
-    const namesPlace = entry.circuit_id !== undefined || entry.remote_id !== undefined;
+    const hasClient = entry.mac !== undefined || entry.client_id !== undefined || entry.duid !== undefined;
+    const hasPlace = entry.circuit_id !== undefined || entry.remote_id !== undefined;
     const refuse = (message: string): void => context.addIssue({ code: 'custom', message });
-    if (!namesClient && !namesPlace)
+    if (!hasClient && !hasPlace)
       refuse('names no client and no place: add mac, client_id or duid, or circuit_id or remote_id');
-    if (namesClient && namesPlace)
+    if (hasClient && hasPlace)
       refuse(
         'names both a client (mac, client_id, duid) and a place (circuit_id, remote_id); split it into two entries',
       );

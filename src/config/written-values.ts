@@ -5,7 +5,7 @@ import type { Ipv4, Ipv4Network, MacAddress } from '../ground/address.ts';
 import { maskToPrefix, parseIpv4, parseMac, parseNetwork } from '../ground/address.ts';
 import type { Seconds } from '../ground/clock.ts';
 import { hasUrlCredentials } from '../machines/settings.ts';
-import { foundShown } from './fault-words.ts';
+import { shortenFound } from './fault-words.ts';
 
 /** A string that `parse` accepts. The problem of any other string says what was `expected`. */
 export function textual<T>(expected: string, parse: (text: string) => T | undefined) {
@@ -14,7 +14,7 @@ export function textual<T>(expected: string, parse: (text: string) => T | undefi
     if (value !== undefined) return value;
     context.issues.push({
       code: 'custom',
-      message: `expected ${expected}, found "${foundShown(text, expected)}"`,
+      message: `expected ${expected}, found "${shortenFound(text, expected)}"`,
       input: text,
     });
     return z.NEVER;
@@ -22,7 +22,7 @@ export function textual<T>(expected: string, parse: (text: string) => T | undefi
 }
 
 /** A mapping whose keys people choose. Refuses the key `__proto__`, which zod would silently skip. */
-export function named<T extends z.ZodType>(mapping: T) {
+export function mappingOf<T extends z.ZodType>(mapping: T) {
   return z.preprocess((value, context) => {
     if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
       const message = 'no key may have this name; remove it';
@@ -56,15 +56,18 @@ const DOMAIN_LENGTH_MAX = 200;
 /** True for one lower-case DNS label that may name a host (RFC 1123 §2.1). */
 export const isHostLabel = (text: string): boolean => LABEL.test(text);
 
-/** A domain name in lower case, without the final dot; undefined: the text is not a name of host labels. */
+/**
+ * A domain name in lower case, without the final dot; `undefined` if the text is not a name of host
+ * labels.
+ */
 function parseDomain(text: string): string | undefined {
   const name = text.toLowerCase().replace(/\.$/, '');
   return name.length <= DOMAIN_LENGTH_MAX && name.split('.').every(isHostLabel) ? name : undefined;
 }
 
 /**
- * A server by its address, or by its name in lower case; undefined: neither. A name does not end in
- * a number (RFC 1123 §2.1).
+ * A server by its address, or by its name in lower case; `undefined` if the text is neither. A name
+ * does not end in a number (RFC 1123 §2.1).
  */
 export function parseServer(text: string): Ipv4 | string | undefined {
   const name = parseDomain(text);
@@ -118,8 +121,8 @@ export const endpoint = textual('an address and port such as 10.20.0.1:5248', (t
 
 /** `address` or `address:port`. */
 const upstream = (text: string): { address: Ipv4; port: number } | undefined => {
-  const [addressText = '', portText = '53', ...more] = text.split(':');
-  if (more.length > 0) return undefined;
+  const [addressText = '', portText = '53', ...extraParts] = text.split(':');
+  if (extraParts.length > 0) return undefined;
   const address = parseIpv4(addressText);
   const number = Number(portText);
   return address === undefined || !/^\d{1,5}$/.test(portText) || number < 1 || number > 65_535
@@ -128,11 +131,11 @@ const upstream = (text: string): { address: Ipv4; port: number } | undefined => 
 };
 export const upstreamEntry = textual('an upstream server such as 192.0.2.53 or 192.0.2.53:5353', upstream);
 export const upstreamList = textual('upstream servers separated by spaces, each an address or address:port', (text) => {
-  const words = text
+  const entries = text
     .split(/[\s,]+/)
     .filter((word) => word !== '')
     .map(upstream);
-  return words.every((entry) => entry !== undefined) ? words : undefined;
+  return entries.every((entry) => entry !== undefined) ? entries : undefined;
 });
 
 /** An http or https URL that everybody may see: machines, their users, events and logs show it. */
@@ -144,7 +147,7 @@ export const webUrl = (expected: string) =>
   });
 
 /**
- * The first bytes of a hardware address, or all of it; `*` is none of them, with which every
+ * The first bytes of a hardware address, or all of it. `*` stands for no bytes, with which every
  * address begins.
  */
 export const macPrefix = textual(
@@ -167,7 +170,7 @@ const isLoaderKey = (key: string): boolean =>
   key === 'ipxe' || (/^(0|[1-9]\d{0,4})$/.test(key) && Number(key) <= 0xffff);
 
 /** Loaders by number of option 93, or `ipxe`. */
-export const loaders = named(
+export const loaders = mappingOf(
   z.record(
     z.string().refine(isLoaderKey, { error: 'expected a number of option 93, 0 to 65535, or ipxe' }),
     z

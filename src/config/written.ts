@@ -13,7 +13,7 @@
 // - its way from here to that room: `resolve.ts`; for a key of a cluster interface `toSubnet` of
 //   `cluster-interface.ts`; for lease times, options and classes of DHCP `dhcp-parameters.ts`;
 // - if it gives clients a DHCP option: that option in `dhcp/networks/network-options.ts`, and the
-//   key in `networkOptions` of `option-list.ts`;
+//   key in `buildNetworkOptions` of `option-list.ts`;
 // - if a region apart from its racks has it: config/region.yaml.
 
 import { z } from 'zod';
@@ -40,8 +40,8 @@ import {
   ipv4,
   loaders,
   macPrefix,
+  mappingOf,
   mask,
-  named,
   network,
   plainName,
   port,
@@ -198,7 +198,7 @@ const dns = z.strictObject({
         'only `no` is accepted: Rackboot has no DNSSEC validator. For validated answers name an upstream that validates',
     })
     .default('no'),
-  forward_zones: named(
+  forward_zones: mappingOf(
     z.record(
       domain,
       z.union([z.array(upstreamEntry).min(1).max(16), upstreamList], {
@@ -341,7 +341,7 @@ const deployment = z.strictObject({
 });
 
 /** The URL of the proxy in force; empty: none. */
-export const effectiveProxy = (
+export const chooseProxy = (
   written: Pick<z.output<typeof writtenConfigSchema>, 'http_proxy' | 'enable_http_proxy'>,
 ): string => (written.enable_http_proxy ? (written.http_proxy ?? '') : '');
 
@@ -350,7 +350,7 @@ const metrics = z.strictObject({ listen: z.array(endpoint).max(16).optional() })
 const logLevel = z.enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` });
 const log = z.strictObject({
   level: logLevel.default('info'),
-  levels: named(
+  levels: mappingOf(
     z.partialRecord(z.enum(LOG_ROOMS, { error: `expected one of ${LOG_ROOMS.join(', ')}` }), logLevel),
   ).default({}),
   file: z.string().startsWith('/').optional(),

@@ -15,7 +15,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { formatProblems } from '../config/config-file.ts';
 import { findHostOverlaps } from '../config/host-check.ts';
-import { pinnedKeys } from '../config/merge.ts';
+import { listPinnedKeys } from '../config/merge.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { UsableConfig } from '../config/resolve-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
@@ -244,7 +244,7 @@ class RackProcess implements Daemon {
         publish: attributeEvents(table, this.#hostEvents.before(publish)),
         passing: this.#region.passing(),
         onForeignChange: () => this.#region.uplink?.introduce(),
-        onImported: (leases) => this.#region.uplink?.tell(leases),
+        onImported: (leases) => this.#region.uplink?.reportLeases(leases),
         onEndsReported: ends.note,
       },
       config,
@@ -274,7 +274,7 @@ class RackProcess implements Daemon {
       onChange: () =>
         void this.#notices.around(() => {
           this.#configuration.readFile(this.#configurationPorts);
-          return this.#configuration.settled;
+          return this.#configuration.whenSettled;
         }),
       onProblem: this.#note,
     });
@@ -323,7 +323,7 @@ class RackProcess implements Daemon {
     void this.#notices.around(() => {
       this.#reopenLog();
       this.#watch?.reload();
-      return this.#configuration.settled;
+      return this.#configuration.whenSettled;
     });
   }
 
@@ -456,7 +456,7 @@ class RackProcess implements Daemon {
   #describe(uuid: string): RackDescription {
     const { usable, settingsRefused } = this.#configuration;
     const foreign = this.#rack?.dhcp.foreignServers();
-    const pinned = pinnedKeys(usable.file.values);
+    const pinned = listPinnedKeys(usable.file.values);
     const { version } = this.#options;
     return describeRack(this.#config, uuid, version, pinned, settingsRefused, foreign, this.#host);
   }
@@ -479,7 +479,7 @@ class RackProcess implements Daemon {
     this.#rack?.setDesiredState(state);
     this.#configuration.useStored(this.#configurationPorts, settings);
     this.#publish({ kind: 'region.desired-state', at: this.#options.clock.now(), version, machines: machines.length });
-    return this.#configuration.settled;
+    return this.#configuration.whenSettled;
   }
 
   async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {

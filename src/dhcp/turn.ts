@@ -6,7 +6,7 @@
 import type { Ipv4 } from '../ground/address.ts';
 import type { Instant } from '../ground/clock.ts';
 import { Counters } from '../ground/counters.ts';
-import { isOfProbe } from '../ground/own-probes.ts';
+import { isProbeEvent } from '../ground/own-probes.ts';
 import { EventSampler } from '../ground/rate-limit.ts';
 import type { WireFault } from '../net/byte-reader.ts';
 import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
@@ -66,7 +66,7 @@ export class Turn {
     const stranded = this.#deps.transmit(listReplies(outcomes));
     if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
     for (const { event, isRepeat } of outcomes) {
-      if (!isOfProbe(event)) this.#events.add(event.kind);
+      if (!isProbeEvent(event)) this.#events.add(event.kind);
       // A NAK is both an answer and a refusal.
       if (event.kind === 'dhcp.nak' && event.reason !== undefined && isRefusal(event.reason)) {
         this.#refusals.add(event.reason);

@@ -15,7 +15,7 @@
 
 import type { Ipv4 } from '../ground/address.ts';
 import type { Instant } from '../ground/clock.ts';
-import type { Waiting } from '../ground/deadline-queue.ts';
+import type { QueuedItem } from '../ground/deadline-queue.ts';
 import { FairShares, type Place } from '../net/shares/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import { labelEnd } from './name.ts';
@@ -50,7 +50,7 @@ export interface WaitingQuery<W> {
   place: Place<WaitingQuery<W>> | undefined;
 }
 
-export interface Flight<W> extends Waiting {
+export interface Flight<W> extends QueuedItem {
   readonly kind: 'flight';
   readonly key: string;
   readonly question: CacheQuestion;
@@ -71,7 +71,7 @@ export interface Flight<W> extends Waiting {
   asksAt: Instant | undefined;
 }
 
-export interface Exchange<W> extends Waiting {
+export interface Exchange<W> extends QueuedItem {
   readonly kind: 'exchange';
   readonly key: number;
   readonly upstream: Upstream;

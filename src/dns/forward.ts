@@ -178,7 +178,7 @@ export class Forwarder<W> {
   #newFlight(question: CacheQuestion, client: Ipv4, now: Instant): Flight<W> {
     return {
       kind: 'flight',
-      place: -1,
+      heapIndex: -1,
       key: questionKey(question),
       question,
       suffix: domainSuffix(question.name),
@@ -249,7 +249,7 @@ export class Forwarder<W> {
   #send(flight: Flight<W>, upstream: Upstream, now: Instant, edns = upstream.edns): void {
     const key = this.#freeKey();
     if (key === undefined) return;
-    const common = { kind: 'exchange', place: -1, stream: undefined } as const;
+    const common = { kind: 'exchange', heapIndex: -1, stream: undefined } as const;
     const exchange: Exchange<W> = { ...common, key, upstream, flight, edns, sentAt: now };
     this.#exchanges.set(key, exchange);
     flight.exchanges.add(exchange);

@@ -1,7 +1,7 @@
 // Warns about a GRUB in the tree that machines load but that has no network after HTTP boot.
 
 import { formatEfiSuffix } from '../boot/architectures.ts';
-import { findOldGrub, newGrubCommand } from '../config/old-grub.ts';
+import { composeGrubCommand, findOldGrub } from '../config/old-grub.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { ReportFinding } from './finding.ts';
 import { readImages } from './tree-check.ts';
@@ -11,7 +11,7 @@ export function examineGrub(config: Pick<RackConfig, 'boot'>, configWords: strin
   for (const cpu of readImages(config).cpus) {
     const oldGrub = findOldGrub(config.boot.tree, `grub${formatEfiSuffix(cpu)}.efi`);
     if (oldGrub === undefined) continue;
-    const command = newGrubCommand(cpu, configWords);
+    const command = composeGrubCommand(cpu, configWords);
     const consequence = 'which stops at its prompt after HTTP boot and in a network with mode: proxy';
     report(
       `loaders ${cpu}`,

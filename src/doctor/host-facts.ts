@@ -6,7 +6,7 @@
 
 import { accessSync, constants, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
-import { type ConfigWithPorts, regionPorts, wantedPorts } from '../config/wanted-ports.ts';
+import { type ConfigWithPorts, listRegionPorts, listWantedPorts } from '../config/wanted-ports.ts';
 import { statIfVisible } from '../files/seen-stats.ts';
 import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import { readHostText } from '../net/kernel-text.ts';
@@ -80,7 +80,7 @@ export function readHostFacts(config: RackConfig, running: RunningFacts | undefi
   const actor = readActor(running);
   return {
     actor,
-    ports: wantedPorts(config),
+    ports: listWantedPorts(config),
     interfaces: config.clusterInterfaces.flatMap(({ interfaceName }) =>
       interfaceName === undefined ? [] : [readInterface(interfaceName)],
     ),
@@ -122,8 +122,8 @@ export function readPorts(config: ConfigWithPorts, running: Pick<RunningFacts, '
     address !== ANY && !isLoopback(address) && !hostAddresses.has(address) && !rackAddresses.has(address);
   const allowedHolder = { pid: running?.pid, isHidden: running !== undefined };
   return {
-    absent: regionPorts(config).filter(isAbsent),
-    portHolders: findPortConflicts(wantedPorts(config), allowedHolder),
+    absent: listRegionPorts(config).filter(isAbsent),
+    portHolders: findPortConflicts(listWantedPorts(config), allowedHolder),
   };
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Cpu } from '../boot/architectures.ts';
 import type { BootConfig } from '../boot/config.ts';
 import { findMissingFile } from '../boot/profile-step.ts';
-import { cpusWithImage, describeBootImage, judgeBootFiles } from '../config/boot-files.ts';
+import { describeBootImage, findMissingFiles, listCpusWithImage } from '../config/boot-files.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { isOwnershipError } from '../files/ownership.ts';
 import { joinNames } from '../ground/counted.ts';
@@ -41,7 +41,7 @@ interface TreeImages {
   /** The architectures with an environment in the tree. */
   readonly cpus: readonly Cpu[];
   /** Why no new machine can boot. */
-  readonly lack: ReturnType<typeof judgeBootFiles>;
+  readonly lack: ReturnType<typeof findMissingFiles>;
   /** False if this user may not read the tree. */
   readonly mayRead: boolean;
 }
@@ -54,7 +54,7 @@ export function readImages(config: Pick<RackConfig, 'boot'>, flags = ''): TreeIm
     mayRead &&= isPresent !== undefined;
     return isPresent ?? false;
   };
-  return { cpus: cpusWithImage(config, hasFile), lack: judgeBootFiles(config, hasFile, flags), mayRead };
+  return { cpus: listCpusWithImage(config, hasFile), lack: findMissingFiles(config, hasFile, flags), mayRead };
 }
 
 /** @returns `undefined` if this user may not read it */

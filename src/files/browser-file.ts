@@ -29,17 +29,17 @@ export interface BrowserFile {
  * @throws RackError `tree-unreadable` when it is not part of this installation
  */
 export function readBrowserFile(directory: string, stem: string, kind: keyof typeof MEDIA_TYPES): BrowserFile {
-  const typed = join(directory, `${stem}.ts`);
-  const isTyped = kind === 'js' && existsSync(typed);
-  const source = readInstalled(isTyped ? typed : join(directory, `${stem}.${kind}`));
+  const typeScriptPath = join(directory, `${stem}.ts`);
+  const isTypeScript = kind === 'js' && existsSync(typeScriptPath);
+  const source = readInstalled(isTypeScript ? typeScriptPath : join(directory, `${stem}.${kind}`));
   const digest = createHash('sha256').update(source).digest('hex').slice(0, NAME_DIGITS);
-  let stripped: string | undefined;
+  let strippedText: string | undefined;
   return {
     name: `${stem}-${digest}.${kind}`,
     mediaType: MEDIA_TYPES[kind],
     text: () => {
-      stripped ??= isTyped ? stripTypeScriptTypes(source) : source;
-      return stripped;
+      strippedText ??= isTypeScript ? stripTypeScriptTypes(source) : source;
+      return strippedText;
     },
   };
 }

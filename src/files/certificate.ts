@@ -11,7 +11,7 @@ import type { Server as HttpsServer } from 'node:https';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { fileFault } from './read-fault.ts';
 
-/** Reported this long before its end, in milliseconds. */
+/** A certificate is reported this long before its end, in milliseconds. */
 const EXPIRING_MS = 14 * 86_400_000;
 const READABLE_BY_ALL = 0o004;
 
@@ -22,8 +22,8 @@ export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
   /** Validity, wall time in milliseconds. */
-  readonly fromMs: number;
-  readonly untilMs: number;
+  readonly validFromMs: number;
+  readonly validUntilMs: number;
   readonly isRsa: boolean;
   /** Every user of this host can read the key's file. */
   readonly isKeyOpen: boolean;
@@ -67,8 +67,8 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
   return {
     cert,
     key,
-    fromMs: Date.parse(certificate.validFrom),
-    untilMs: Date.parse(certificate.validTo),
+    validFromMs: Date.parse(certificate.validFrom),
+    validUntilMs: Date.parse(certificate.validTo),
     isRsa: privateKey.asymmetricKeyType === 'rsa',
     isKeyOpen: (statSync(files.key).mode & READABLE_BY_ALL) !== 0,
   };
@@ -107,10 +107,10 @@ export function readAuthorities(path: string): string {
     try {
       new X509Certificate(pem);
     } catch (cause) {
-      const which = blocks.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${blocks.length}`;
+      const certificateName = blocks.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${blocks.length}`;
       throw new RackError(
         'config-invalid',
-        `${which} in ${path} is damaged (${errorText(cause)}): copy the authority's file again`,
+        `${certificateName} in ${path} is damaged (${errorText(cause)}): copy the authority's file again`,
         { cause },
       );
     }
@@ -162,9 +162,10 @@ export function certificateProblem(
   { cert: file, key }: CertificateFiles,
   nowMs: number,
 ): CertificateProblem | undefined {
-  const until = new Date(pair.untilMs).toISOString();
-  if (nowMs >= pair.untilMs) return { note: 'certificate-expired', file, until };
-  if (nowMs < pair.fromMs) return { note: 'certificate-early', file, from: new Date(pair.fromMs).toISOString() };
-  if (pair.untilMs - nowMs < EXPIRING_MS) return { note: 'certificate-expiring', file, until };
+  const until = new Date(pair.validUntilMs).toISOString();
+  if (nowMs >= pair.validUntilMs) return { note: 'certificate-expired', file, until };
+  if (nowMs < pair.validFromMs)
+    return { note: 'certificate-early', file, from: new Date(pair.validFromMs).toISOString() };
+  if (pair.validUntilMs - nowMs < EXPIRING_MS) return { note: 'certificate-expiring', file, until };
   return pair.isKeyOpen ? { note: 'key-readable', file: key } : undefined;
 }

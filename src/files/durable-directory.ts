@@ -10,7 +10,12 @@ import { osErrorCode } from '../ground/errors.ts';
  */
 export function makeDirectories(path: string, mode: number): void {
   const missing: string[] = [];
-  for (let at = resolve(path); !existsSync(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
+  for (
+    let ancestor = resolve(path);
+    !existsSync(ancestor) && ancestor !== dirname(ancestor);
+    ancestor = dirname(ancestor)
+  )
+    missing.push(ancestor);
   // Create them one by one: Node's recursive mkdir never returns under a path such as /proc, where
   // a directory neither exists nor can be created.
   for (const directory of missing.reverse()) {

@@ -8,7 +8,7 @@ import { errorName, loadLibc } from '../net/linux/libc.ts';
 const AT_FDCWD = -100;
 const RENAME_EXCHANGE = 2;
 /** The errors of a system or a file system that lacks the call. */
-const LACKS: ReadonlySet<string> = new Set(['EINVAL', 'ENOSYS', 'EOPNOTSUPP']);
+const UNSUPPORTED_CODES: ReadonlySet<string> = new Set(['EINVAL', 'ENOSYS', 'EOPNOTSUPP']);
 
 /**
  * Exchanges two entries, of whatever kinds. At each moment both names lead to one of them.
@@ -20,6 +20,6 @@ export function exchangePaths(first: string, second: string): 'exchanged' | 'abs
   if (libc.renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) === 0) return 'exchanged';
   const code = errorName(libc.errno());
   if (code === 'ENOENT') return 'absent';
-  if (LACKS.has(code)) return 'unable';
+  if (UNSUPPORTED_CODES.has(code)) return 'unable';
   throw Object.assign(new Error(`${code}: exchange of ${first} and ${second}`), { code });
 }

@@ -19,11 +19,11 @@ export interface FileSource {
 
 /** @throws RackError `tree-unreadable` */
 export function checkUnchanged({ fd, path, sizeBytes, modifiedMs }: FileSource): void {
-  const now = fstatSync(fd);
-  if (now.size !== sizeBytes || now.mtimeMs !== modifiedMs) throw overwritten(path);
+  const currentStats = fstatSync(fd);
+  if (currentStats.size !== sizeBytes || currentStats.mtimeMs !== modifiedMs) throw overwrittenError(path);
 }
 
-export const overwritten = (path: string): RackError =>
+export const overwrittenError = (path: string): RackError =>
   new RackError(
     'tree-unreadable',
     `${path} was overwritten while it was being sent: write a new file and rename it into place`,

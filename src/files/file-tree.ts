@@ -33,7 +33,7 @@ export const PATH_CHARACTERS_MAX = 1024;
  * (FILES_KEPT_MAX).
  */
 export const FILES_OPEN_MAX = 8192;
-/** How long a path leads to the file that it led to when the disk was last asked, in milliseconds. */
+/** How long a resolved path is trusted before the disk is asked again, in milliseconds. */
 const SEEN_MS_MAX = 1000;
 /** Beyond this many open files, unread ones are closed, the one unread longest first. No client notices. */
 export const FILES_KEPT_MAX = 256;
@@ -46,7 +46,7 @@ const PATHS_KNOWN_MAX = 1024;
 export const LOOKUPS_WAITING_MAX: number = FILES_OPEN_MAX;
 
 /** Errors that mean that there is no such readable file. */
-const ABSENT: ReadonlySet<string> = new Set([
+const ABSENT_CODES: ReadonlySet<string> = new Set([
   'ENOENT',
   'ENOTDIR',
   'ELOOP',
@@ -59,14 +59,14 @@ const ABSENT: ReadonlySet<string> = new Set([
 
 export interface TreeRoot {
   /** Its path with every link resolved. */
-  readonly real: string;
+  readonly realPath: string;
   /** Differs for another path or directory. */
   readonly identity: string;
 }
 
 /**
- * Files outside the tree that whoever started the process serves in it, by their path in the tree:
- * the real path of each, or the descriptor of one that only root may open.
+ * Files outside the tree that are served as part of it, by their path in the tree: the real path of
+ * each, or the descriptor of a file that only root may open.
  */
 export type GivenFiles = ReadonlyMap<string, string | number>;
 
@@ -81,14 +81,14 @@ const createReadHandle = (fd: number): ReadHandle => ({
 });
 
 interface SeenPath {
-  readonly real: string;
-  readonly at: Instant;
+  readonly realPath: string;
+  readonly resolvedAt: Instant;
 }
 
 interface Lookup {
   /** Each gets its reader when the look-up ends. */
-  waiting: number;
-  readonly found: Promise<SharedFile | undefined>;
+  waitingCount: number;
+  readonly result: Promise<SharedFile | undefined>;
 }
 
 /** Undefined if the tree cannot hold such a path. */
@@ -100,25 +100,28 @@ export function splitPath(path: string): readonly string[] | undefined {
 
 export class BootTree implements FileTree {
   readonly directory: string;
-  /** The directory with every link resolved: by `refresh`, and again if a path seems to lead outside. */
+  /**
+   * The directory with every link resolved, as of the last `refresh` or the last path that seemed
+   * to lead outside.
+   */
   #root: string;
   readonly #slices: SliceCache;
   readonly #lookups = new Map<string, Lookup>();
-  #waiting = 0;
+  #waitingCount = 0;
   /** By real path, least recently opened first. */
   readonly #files = new Map<string, SharedFile>();
-  readonly #seen = new BoundedMap<string, SeenPath>(PATHS_KNOWN_MAX, 'used longest ago');
+  readonly #resolvedPaths = new BoundedMap<string, SeenPath>(PATHS_KNOWN_MAX, 'used longest ago');
   /** Files that were replaced on disk and still have readers. */
   #formerFiles = 0;
   #index = new TreeIndex();
   #scannedRoot: TreeRoot | undefined;
   #refreshing: Promise<void> | undefined;
 
-  readonly #given: GivenFiles;
+  readonly #givenFiles: GivenFiles;
 
-  private constructor(directory: string, cacheBytesMax: number, builtIn: GivenFiles) {
+  private constructor(directory: string, cacheBytesMax: number, givenFiles: GivenFiles) {
     this.directory = directory;
-    this.#given = builtIn;
+    this.#givenFiles = givenFiles;
     this.#root = directory;
     this.#slices = new SliceCache(cacheBytesMax);
   }
@@ -134,27 +137,27 @@ export class BootTree implements FileTree {
     return tree;
   }
 
-  /** Without an index before `refresh`. */
+  /** A tree that has no index before `refresh`. */
   static unread(
     directory: string,
     cacheBytesMax: number = SLICE_CACHE_BYTES_MAX,
-    builtIn: GivenFiles = new Map(),
+    givenFiles: GivenFiles = new Map(),
   ): BootTree {
-    return new BootTree(directory, cacheBytesMax, builtIn);
+    return new BootTree(directory, cacheBytesMax, givenFiles);
   }
 
   async open(path: string): Promise<OpenedFile | undefined> {
     if (splitPath(path) === undefined) return undefined;
-    if (this.#waiting >= LOOKUPS_WAITING_MAX) {
+    if (this.#waitingCount >= LOOKUPS_WAITING_MAX) {
       throw new RackError(
         'tree-unreadable',
         `${LOOKUPS_WAITING_MAX} callers already wait for files of ${this.directory}: its file system may not answer`,
       );
     }
     const pending = this.#lookups.get(path) ?? this.#startLookup(path);
-    pending.waiting += 1;
-    this.#waiting += 1;
-    const file = await pending.found;
+    pending.waitingCount += 1;
+    this.#waitingCount += 1;
+    const file = await pending.result;
     return file?.reader();
   }
 
@@ -179,17 +182,17 @@ export class BootTree implements FileTree {
 
   /** As current as the last `refresh`. */
   hasFile(path: string): boolean {
-    return this.#given.has(path) || this.#index.hasFile(path);
+    return this.#givenFiles.has(path) || this.#index.hasFile(path);
   }
 
   /** As current as the last `refresh`. */
-  alike(path: string): readonly string[] {
+  findAlike(path: string): readonly string[] {
     return this.#index.findIgnoringCase(path);
   }
 
   /** A file's path without links to directories; undefined if the index has no such file. */
-  realOf(path: string): string | undefined {
-    return this.#given.has(path) ? path : this.#index.findRealPath(path);
+  findRealPath(path: string): string | undefined {
+    return this.#givenFiles.has(path) ? path : this.#index.findRealPath(path);
   }
 
   /**
@@ -212,7 +215,7 @@ export class BootTree implements FileTree {
    * @returns true if there were any
    */
   releaseSlices(): boolean {
-    const released = [...this.#files.values()].filter((file) => file.idle && this.#slices.release(file));
+    const released = [...this.#files.values()].filter((file) => file.isIdle && this.#slices.release(file));
     return released.length > 0;
   }
 
@@ -227,14 +230,14 @@ export class BootTree implements FileTree {
 
   async #walk(): Promise<void> {
     const root = await resolveRoot(this.directory);
-    this.#index = await walkTree(root.real);
-    this.#seen.clear();
-    this.#root = root.real;
+    this.#index = await walkTree(root.realPath);
+    this.#resolvedPaths.clear();
+    this.#root = root.realPath;
     this.#scannedRoot = root;
   }
 
   #startLookup(path: string): Lookup {
-    const lookup: Lookup = { waiting: 0, found: this.#find(path) };
+    const lookup: Lookup = { waitingCount: 0, result: this.#find(path) };
     this.#lookups.set(path, lookup);
     return lookup;
   }
@@ -245,12 +248,12 @@ export class BootTree implements FileTree {
     try {
       file = await this.#openContained(path);
     } catch (error) {
-      if (!ABSENT.has(osErrorCode(error) ?? '')) throw error;
+      if (!ABSENT_CODES.has(osErrorCode(error) ?? '')) throw error;
     } finally {
-      const waiting = this.#lookups.get(path)?.waiting ?? 0;
+      const waitingCount = this.#lookups.get(path)?.waitingCount ?? 0;
       this.#lookups.delete(path);
-      this.#waiting -= waiting;
-      file?.reserve(waiting);
+      this.#waitingCount -= waitingCount;
+      file?.reserve(waitingCount);
       file?.unreserve();
     }
     return file;
@@ -258,39 +261,39 @@ export class BootTree implements FileTree {
 
   /** The file with one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
-    const builtInContent = this.#given.get(path);
-    if (builtInContent !== undefined) {
-      const real = typeof builtInContent === 'number' ? `/proc/self/fd/${builtInContent}` : builtInContent;
-      return this.#reuse(real, await stat(real)) ?? (await this.#openReal(real, builtInContent));
+    const givenSource = this.#givenFiles.get(path);
+    if (givenSource !== undefined) {
+      const real = typeof givenSource === 'number' ? `/proc/self/fd/${givenSource}` : givenSource;
+      return this.#reuse(real, await stat(real)) ?? (await this.#openReal(real, givenSource));
     }
-    const before = this.#seen.get(path);
-    const at = systemClock.now();
-    if (before !== undefined) {
-      const isRecent = at - before.at < SEEN_MS_MAX;
+    const resolvedBefore = this.#resolvedPaths.get(path);
+    const now = systemClock.now();
+    if (resolvedBefore !== undefined) {
+      const isRecent = now - resolvedBefore.resolvedAt < SEEN_MS_MAX;
       // An unchanged file is known to lie inside: one system call instead of two.
-      const seen = isRecent ? undefined : await stat(`${this.directory}${sep}${path}`);
-      const same = this.#reuse(before.real, seen);
-      if (same !== undefined) {
-        if (!isRecent) this.#seen.set(path, { real: before.real, at });
-        return same;
+      const stats = isRecent ? undefined : await stat(`${this.directory}${sep}${path}`);
+      const reusedFile = this.#reuse(resolvedBefore.realPath, stats);
+      if (reusedFile !== undefined) {
+        if (!isRecent) this.#resolvedPaths.set(path, { realPath: resolvedBefore.realPath, resolvedAt: now });
+        return reusedFile;
       }
     }
     const real = await this.#resolve(path);
     if (real === undefined) return undefined;
-    const seen = await stat(real);
-    if (!seen.isFile()) return undefined;
-    const file = this.#reuse(real, seen) ?? (await this.#openReal(real));
-    if (file !== undefined) this.#seen.set(path, { real, at });
+    const stats = await stat(real);
+    if (!stats.isFile()) return undefined;
+    const file = this.#reuse(real, stats) ?? (await this.#openReal(real));
+    if (file !== undefined) this.#resolvedPaths.set(path, { realPath: real, resolvedAt: now });
     return file;
   }
 
   /**
-   * The open file with one reservation, if the file matches `seen`; undefined: the disk was asked
-   * recently.
+   * The open file with one reservation, if it matches `stats`.
+   * @param stats `undefined` if the disk was asked recently
    */
-  #reuse(real: string, seen: Stats | undefined): SharedFile | undefined {
+  #reuse(real: string, stats: Stats | undefined): SharedFile | undefined {
     const cached = this.#files.get(real);
-    if (cached?.isSame(seen) !== true) return undefined;
+    if (cached?.isSame(stats) !== true) return undefined;
     this.#files.delete(real);
     this.#files.set(real, cached);
     cached.reserve(1);
@@ -307,7 +310,7 @@ export class BootTree implements FileTree {
         await handle.close();
         return undefined;
       }
-      const file = this.#keep(real, handle, opened);
+      const file = this.#register(real, handle, opened);
       file.reserve(1);
       return file;
     } catch (error) {
@@ -320,7 +323,7 @@ export class BootTree implements FileTree {
   async #resolve(path: string): Promise<string | undefined> {
     const real = await realpath(`${this.directory}${sep}${path}`);
     // The tree's directory may be a link that was switched.
-    if (!real.startsWith(this.#root + sep)) this.#root = (await resolveRoot(this.directory)).real;
+    if (!real.startsWith(this.#root + sep)) this.#root = (await resolveRoot(this.directory)).realPath;
     return this.#isServed(real) ? real : undefined;
   }
 
@@ -333,14 +336,14 @@ export class BootTree implements FileTree {
     return this.#isServed(await readlink(`/proc/self/fd/${handle.fd}`));
   }
 
-  #keep(real: string, handle: ReadHandle, seen: Stats): SharedFile {
-    const raced = this.#files.get(real);
-    if (raced?.isSame(seen)) {
+  #register(real: string, handle: ReadHandle, stats: Stats): SharedFile {
+    const existing = this.#files.get(real);
+    if (existing?.isSame(stats)) {
       // Two names of one file were looked up at once.
       void handle.close().catch(() => undefined);
-      return raced;
+      return existing;
     }
-    if (raced !== undefined) this.#forget(real, raced);
+    if (existing !== undefined) this.#forget(real, existing);
     this.#closeIdle();
     if (this.#files.size + this.#formerFiles >= FILES_OPEN_MAX) {
       throw new RackError(
@@ -348,14 +351,14 @@ export class BootTree implements FileTree {
         `${FILES_OPEN_MAX} different files of ${this.directory} are in use: ${real} must wait`,
       );
     }
-    const file = new SharedFile(handle, real, seen, this.#slices);
+    const file = new SharedFile(handle, real, stats, this.#slices);
     this.#files.set(real, file);
     return file;
   }
 
   #forget(real: string, file: SharedFile): void {
     this.#files.delete(real);
-    if (file.idle) {
+    if (file.isIdle) {
       file.retire();
       return;
     }
@@ -368,7 +371,7 @@ export class BootTree implements FileTree {
   #closeIdle(): void {
     for (const [real, file] of this.#files) {
       if (this.#files.size + this.#formerFiles < FILES_KEPT_MAX) return;
-      if (file.idle) this.#forget(real, file);
+      if (file.isIdle) this.#forget(real, file);
     }
   }
 }
@@ -391,8 +394,8 @@ async function resolveRoot(directory: string): Promise<TreeRoot> {
 /** Undefined if it is not a directory. Throws the system's error. */
 async function findRoot(directory: string): Promise<TreeRoot | undefined> {
   const real = await realpath(directory);
-  const seen = await stat(real, { bigint: true });
+  const stats = await stat(real, { bigint: true });
   // With the birth time, because inode numbers are reused.
-  const identity = `${seen.dev}:${seen.ino}:${seen.birthtimeNs} ${real}`;
-  return seen.isDirectory() ? { real, identity } : undefined;
+  const identity = `${stats.dev}:${stats.ino}:${stats.birthtimeNs} ${real}`;
+  return stats.isDirectory() ? { realPath: real, identity } : undefined;
 }

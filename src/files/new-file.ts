@@ -17,18 +17,19 @@ export function writeNewFile(path: string, text: string, mode = 0o600): void {
 }
 
 /**
- * Does not block the thread; a reader finds the whole old or new content. `fresh` is the name
- * meanwhile, for one writer at a time; `content` is called when it exists. Rejects with the
- * system's error.
+ * Replaces a file without blocking the thread; a reader finds the whole old or new content. Rejects
+ * with the system's error.
+ * @param temporaryPath where the new file is written, by one writer at a time
+ * @param content called once the new file exists
  */
 export async function replaceFile(
   path: string,
-  fresh: string,
+  temporaryPath: string,
   content: () => string | Iterable<Uint8Array>,
   mode = 0o600,
 ): Promise<void> {
-  await rm(fresh, { force: true });
-  const file = await open(fresh, 'wx', 0o600);
+  await rm(temporaryPath, { force: true });
+  const file = await open(temporaryPath, 'wx', 0o600);
   try {
     await file.writeFile(content());
     // The umask may have taken bits of the mode.
@@ -37,5 +38,5 @@ export async function replaceFile(
   } finally {
     await file.close();
   }
-  await rename(fresh, path);
+  await rename(temporaryPath, path);
 }

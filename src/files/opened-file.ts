@@ -19,7 +19,7 @@ export interface OpenedFile {
    * The view may be shared: do not write to it. It is valid until `close`.
    */
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
-  /** @param isDoubtful it could not be read: the disk is asked for it again at the next opening */
+  /** @param isDoubtful a read failed, so the next opening asks the disk again */
   close(isDoubtful?: boolean): void;
 }
 
@@ -33,7 +33,7 @@ export interface FileTree {
   open(path: string): Promise<OpenedFile | undefined>;
   /**
    * The paths of its files that are this one, or differ from it in upper and lower case only;
-   * undefined: it has no index.
+   * `undefined` if the tree has no index.
    */
-  alike?(path: string): readonly string[];
+  findAlike?(path: string): readonly string[];
 }

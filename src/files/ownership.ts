@@ -48,7 +48,7 @@ export const findOwnGroup = (uid: number, gid: number): number => findGroup(uid)
  * True if a person runs this process, who can use sudo: neither a service nor a command that gave
  * up root.
  */
-export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
+export const isRunByPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
 
 export interface OwnershipFacts {
   /** Undefined if unreadable. */
@@ -56,7 +56,7 @@ export interface OwnershipFacts {
   /** The owner of the whole directory; undefined if it is missing or cannot be read. */
   readonly directoryOwner: number | undefined;
   readonly ownUid: number;
-  readonly nameOf: (uid: number) => string;
+  readonly readName: (uid: number) => string;
 }
 
 /** @param directory whose owner the remedy changes: the state directory or the boot tree */
@@ -65,7 +65,7 @@ export function ownershipRemedy(path: string, directory: string): string {
     owner: findPathOwner(path),
     directoryOwner: statIfVisible(directory)?.uid,
     ownUid: process.geteuid?.() ?? 0,
-    nameOf: readUserName,
+    readName: readUserName,
   });
 }
 
@@ -86,17 +86,17 @@ export function readerRemedy(directory: string): string {
 export function describeRemedy(
   path: string,
   directory: string,
-  { owner, directoryOwner, ownUid, nameOf }: OwnershipFacts,
+  { owner, directoryOwner, ownUid, readName }: OwnershipFacts,
 ): string {
-  const whose = owner === undefined || owner === ownUid ? '' : `it belongs to ${nameOf(owner)}; `;
+  const ownerText = owner === undefined || owner === ownUid ? '' : `it belongs to ${readName(owner)}; `;
   if (ownUid === 0)
-    return `${whose}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
+    return `${ownerText}root may do this unless the file system forbids it: findmnt -T ${directory}; lsattr -d ${path}`;
   // For a user who is neither root nor the service's user, the owner need not change.
   if (directoryOwner !== undefined && directoryOwner !== ownUid && directoryOwner !== 0)
-    return `${whose}run this as ${nameOf(directoryOwner)} or with sudo`;
+    return `${ownerText}run this as ${readName(directoryOwner)} or with sudo`;
   if (owner === ownUid && directoryOwner === ownUid) return `its mode forbids it: sudo chmod -R u+rwX ${directory}`;
-  const orRoot = directoryOwner === 0 && owner === 0 && ownUid >= PERSON_UID_MIN ? 'run this with sudo, or ' : '';
-  return `${whose}${orRoot}give it to the user that runs Rackboot: sudo chown -R ${nameOf(ownUid)}: ${directory}`;
+  const sudoText = directoryOwner === 0 && owner === 0 && ownUid >= PERSON_UID_MIN ? 'run this with sudo, or ' : '';
+  return `${ownerText}${sudoText}give it to the user that runs Rackboot: sudo chown -R ${readName(ownUid)}: ${directory}`;
 }
 
 /** The owner of a path, or of its nearest readable parent. */
@@ -124,12 +124,12 @@ export function findGroup(uid: number): number | undefined {
   return gid === undefined || !/^\d+$/.test(gid) ? undefined : Number(gid);
 }
 
-function findPasswdEntry(isMeant: (fields: readonly string[]) => boolean): readonly string[] | undefined {
+function findPasswdEntry(isMatch: (fields: readonly string[]) => boolean): readonly string[] | undefined {
   try {
     return readFileSync(PASSWD, 'utf8')
       .split('\n')
       .map((line) => line.split(':'))
-      .find(isMeant);
+      .find(isMatch);
   } catch {
     return undefined;
   }

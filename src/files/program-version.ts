@@ -43,6 +43,6 @@ function readGitCommit(git: string): string | undefined {
   const head = read('HEAD');
   const branch = /^ref: (refs\/\S+)$/.exec(head ?? '')?.[1];
   if (branch === undefined) return head;
-  const packed = read('packed-refs')?.split('\n') ?? [];
-  return read(branch) ?? packed.find((line) => line.endsWith(` ${branch}`))?.split(' ', 1)[0];
+  const packedRefs = read('packed-refs')?.split('\n') ?? [];
+  return read(branch) ?? packedRefs.find((line) => line.endsWith(` ${branch}`))?.split(' ', 1)[0];
 }

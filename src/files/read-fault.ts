@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError, type RackErrorCode } from '../ground/errors.ts';
 import { nearestName } from '../ground/nearest-name.ts';
-import { isOfPerson, ownUserName, readUserName } from './ownership.ts';
+import { isRunByPerson, ownUserName, readUserName } from './ownership.ts';
 import { statIfVisible } from './seen-stats.ts';
 
 /** Names of a directory that are compared with a mistyped one. */
@@ -59,17 +59,18 @@ function absentText(path: string): string {
   const absent = `there is no file ${path}`;
   // The shell replaces ~ only where a word begins with it.
   if (/^~(?:\/|$)/.test(path)) return `${absent}: the shell did not replace ~; write the whole path`;
-  const where = resolve(path);
-  const directory = dirname(where);
+  const absolutePath = resolve(path);
+  const directory = dirname(absolutePath);
   const names = listNames(directory);
   if (names === undefined) return `${absent}: the directory ${directory} does not exist; correct the path`;
-  const name = basename(where);
+  const name = basename(absolutePath);
   // A link is listed although the file that it names is missing.
-  if (names.includes(name)) return `${absent}: ${where} is a link to a file that is missing; name the file itself`;
-  const near = nearestName(name, names);
-  const hint = near === undefined ? '' : `did you mean ${join(dirname(path), near)}? `;
-  const place = path.startsWith('/') ? '' : ` in ${process.cwd()}`;
-  return `${absent}${place}; ${hint}\`ls ${directory}\` lists the files there`;
+  if (names.includes(name))
+    return `${absent}: ${absolutePath} is a link to a file that is missing; name the file itself`;
+  const nearest = nearestName(name, names);
+  const hint = nearest === undefined ? '' : `did you mean ${join(dirname(path), nearest)}? `;
+  const locationText = path.startsWith('/') ? '' : ` in ${process.cwd()}`;
+  return `${absent}${locationText}; ${hint}\`ls ${directory}\` lists the files there`;
 }
 
 /** The names in a directory; empty if it may not be listed, undefined if it does not exist. */
@@ -83,15 +84,15 @@ function listNames(directory: string): readonly string[] | undefined {
 
 function deniedText(path: string): string {
   const owner = statIfVisible(path)?.uid;
-  const own = process.geteuid?.() ?? 0;
-  const whose = owner === undefined || owner === own ? '' : `: it belongs to ${readUserName(owner)}`;
+  const ownUid = process.geteuid?.() ?? 0;
+  const ownerText = owner === undefined || owner === ownUid ? '' : `: it belongs to ${readUserName(owner)}`;
   const remedy =
-    own === 0
+    ownUid === 0
       ? `the file system forbids it, see findmnt -T ${path}`
-      : isOfPerson()
+      : isRunByPerson()
         ? `run this with sudo, or name a file that ${ownUserName()} may read`
         : owner === undefined
           ? `copy it into a directory of that user, or let ${ownUserName()} enter the directories above it: mode 755, or 750 and a group of that user`
           : `let ${ownUserName()} read it: mode 644, or for a secret 640 and a group of that user`;
-  return `${ownUserName()} may not read ${path}${whose}; ${remedy}`;
+  return `${ownUserName()} may not read ${path}${ownerText}; ${remedy}`;
 }

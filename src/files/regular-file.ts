@@ -17,9 +17,9 @@ export class UnfitFile extends Error {}
 export function readRegularBytes(path: string, bytesMax: number): Buffer {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
-    const facts = fstatSync(descriptor);
-    if (!facts.isFile()) throw new UnfitFile('it is not a file');
-    if (facts.size > bytesMax) throw new UnfitFile(`it is longer than ${bytesMax} bytes`);
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) throw new UnfitFile('it is not a file');
+    if (stats.size > bytesMax) throw new UnfitFile(`it is longer than ${bytesMax} bytes`);
     return readFileSync(descriptor);
   } finally {
     closeSync(descriptor);

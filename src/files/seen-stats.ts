@@ -11,7 +11,7 @@ export function statIfVisible(path: string): Stats | undefined {
   }
 }
 
-/** True if these are of the same file, and nothing changed it in between. */
+/** True if both are of the same file, unchanged in between. */
 export const isSameState = (before: Stats, after: Stats): boolean =>
   before.dev === after.dev &&
   before.ino === after.ino &&
@@ -20,7 +20,7 @@ export const isSameState = (before: Stats, after: Stats): boolean =>
   before.ctimeMs === after.ctimeMs;
 
 /** Like `statIfVisible`, but of a link itself. */
-export function seenEntry(path: string): Stats | undefined {
+export function statLinkIfVisible(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch {
@@ -32,11 +32,11 @@ export function seenEntry(path: string): Stats | undefined {
 export const statsIdentity = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 
-/** The identity of what a path names, which may be a link; undefined as for `seenEntry`. */
-export function seenIdentity(path: string): string | undefined {
+/** The identity of what a path names, which may be a link; `undefined` if nothing visible is there. */
+export function readPathIdentity(path: string): string | undefined {
   try {
-    const facts = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return facts === undefined ? undefined : statsIdentity(facts);
+    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats === undefined ? undefined : statsIdentity(stats);
   } catch {
     return undefined;
   }

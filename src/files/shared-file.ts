@@ -7,7 +7,7 @@
 //    replaced by renaming is not affected.
 
 import type { Stats } from 'node:fs';
-import { type FileSource, overwritten } from './file-source.ts';
+import { type FileSource, overwrittenError } from './file-source.ts';
 import type { OpenedFile } from './opened-file.ts';
 import { SLICE_BYTES, type SliceCache, type SliceSource } from './slice-cache.ts';
 
@@ -29,65 +29,65 @@ export class SharedFile implements SliceSource {
   readonly etag: string;
   readonly #handle: ReadHandle;
   readonly #path: string;
-  readonly #seen: Stats;
+  readonly #openedStats: Stats;
   readonly #cache: SliceCache;
-  #reserved = 0;
-  #readers = 0;
-  #retired = false;
+  #reservationCount = 0;
+  #readerCount = 0;
+  #isRetired = false;
   #isDoubtful = false;
-  #closed = false;
+  #isClosed = false;
   #onClosed: (() => void) | undefined;
 
-  constructor(handle: ReadHandle, path: string, seen: Stats, cache: SliceCache) {
+  constructor(handle: ReadHandle, path: string, openedStats: Stats, cache: SliceCache) {
     lastId += 1;
     this.id = lastId;
     this.#handle = handle;
     this.#path = path;
-    this.#seen = seen;
+    this.#openedStats = openedStats;
     this.#cache = cache;
-    this.sizeBytes = seen.size;
-    this.modifiedMs = Math.floor(seen.mtimeMs);
-    this.etag = `"${seen.size.toString(16)}-${Math.floor(seen.mtimeMs * 1000).toString(16)}"`;
+    this.sizeBytes = openedStats.size;
+    this.modifiedMs = Math.floor(openedStats.mtimeMs);
+    this.etag = `"${openedStats.size.toString(16)}-${Math.floor(openedStats.mtimeMs * 1000).toString(16)}"`;
   }
 
   /** True if it has no readers and no reservations. */
-  get idle(): boolean {
-    return this.#readers === 0 && this.#reserved === 0;
+  get isIdle(): boolean {
+    return this.#readerCount === 0 && this.#reservationCount === 0;
   }
 
-  /** True if `stats` describe the file that is open here; undefined: if no reader doubts it. */
+  /** True if `stats` describe the open file. Without `stats`: true if no reader doubts the file. */
   isSame(stats: Stats | undefined): boolean {
-    const seen = this.#seen;
+    const openedStats = this.#openedStats;
     if (stats === undefined) return !this.#isDoubtful;
     return (
-      stats.ino === seen.ino &&
-      stats.dev === seen.dev &&
-      stats.size === seen.size &&
-      stats.mtimeMs === seen.mtimeMs &&
-      !this.#retired
+      stats.ino === openedStats.ino &&
+      stats.dev === openedStats.dev &&
+      stats.size === openedStats.size &&
+      stats.mtimeMs === openedStats.mtimeMs &&
+      !this.#isRetired
     );
   }
 
   /** Keeps the file open for `count` future readers. */
   reserve(count: number): void {
-    this.#reserved += count;
+    this.#reservationCount += count;
   }
 
   /** Returns an unused reservation. */
   unreserve(): void {
-    this.#reserved -= 1;
+    this.#reservationCount -= 1;
     this.#closeIfDone();
   }
 
   reader(): OpenedFile {
-    this.#reserved -= 1;
-    this.#readers += 1;
-    let open = true;
+    this.#reservationCount -= 1;
+    this.#readerCount += 1;
+    let isOpen = true;
     const source: FileSource = {
       fd: this.#handle.fd,
       path: this.#path,
       sizeBytes: this.sizeBytes,
-      modifiedMs: this.#seen.mtimeMs,
+      modifiedMs: this.#openedStats.mtimeMs,
     };
     return {
       source,
@@ -95,14 +95,14 @@ export class SharedFile implements SliceSource {
       modifiedMs: this.modifiedMs,
       etag: this.etag,
       read: (offset, length) => {
-        if (!open) throw new Error(`${this.#path} was read after it was closed`);
+        if (!isOpen) throw new Error(`${this.#path} was read after it was closed`);
         return this.#read(offset, length);
       },
       close: (isDoubtful = false) => {
-        if (!open) return;
-        open = false;
+        if (!isOpen) return;
+        isOpen = false;
         this.#isDoubtful ||= isDoubtful;
-        this.#readers -= 1;
+        this.#readerCount -= 1;
         this.#closeIfDone();
       },
     };
@@ -110,7 +110,7 @@ export class SharedFile implements SliceSource {
 
   /** Closes the file once it has no readers, then calls `onClosed`. */
   retire(onClosed?: () => void): void {
-    this.#retired = true;
+    this.#isRetired = true;
     this.#onClosed = onClosed;
     this.#closeIfDone();
   }
@@ -124,10 +124,14 @@ export class SharedFile implements SliceSource {
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
-    const now = await this.#handle.stat();
-    if (filled < length || now.size !== this.#seen.size || now.mtimeMs !== this.#seen.mtimeMs) {
+    const currentStats = await this.#handle.stat();
+    if (
+      filled < length ||
+      currentStats.size !== this.#openedStats.size ||
+      currentStats.mtimeMs !== this.#openedStats.mtimeMs
+    ) {
       this.#isDoubtful = true;
-      throw overwritten(this.#path);
+      throw overwrittenError(this.#path);
     }
     return slice;
   }
@@ -135,24 +139,27 @@ export class SharedFile implements SliceSource {
   #read(offset: number, length: number): Uint8Array | Promise<Uint8Array> {
     const end = Math.min(offset + length, this.sizeBytes);
     if (end <= offset) return EMPTY;
-    const first = Math.floor(offset / SLICE_BYTES);
-    const last = Math.floor((end - 1) / SLICE_BYTES);
-    if (end - last * SLICE_BYTES >= SLICE_BYTES / 2) this.#cache.readAhead(this, last + 1);
+    const firstIndex = Math.floor(offset / SLICE_BYTES);
+    const lastIndex = Math.floor((end - 1) / SLICE_BYTES);
+    if (end - lastIndex * SLICE_BYTES >= SLICE_BYTES / 2) this.#cache.readAhead(this, lastIndex + 1);
     const cut = (slice: Uint8Array, index: number): Uint8Array =>
       slice.subarray(Math.max(0, offset - index * SLICE_BYTES), end - index * SLICE_BYTES);
-    if (first === last) {
-      const slice = this.#cache.get(this, first);
-      return slice instanceof Uint8Array ? cut(slice, first) : slice.then((bytes) => cut(bytes, first));
+    if (firstIndex === lastIndex) {
+      const slice = this.#cache.get(this, firstIndex);
+      return slice instanceof Uint8Array ? cut(slice, firstIndex) : slice.then((bytes) => cut(bytes, firstIndex));
     }
-    const slices = Array.from({ length: last - first + 1 }, (_, at) => this.#cache.get(this, first + at));
-    const held = slices.filter((slice) => slice instanceof Uint8Array);
-    const join = (all: readonly Uint8Array[]) => Buffer.concat(all.map((slice, at) => cut(slice, first + at)));
-    return held.length === slices.length ? join(held) : Promise.all(slices).then(join);
+    const slices = Array.from({ length: lastIndex - firstIndex + 1 }, (_, at) =>
+      this.#cache.get(this, firstIndex + at),
+    );
+    const cachedSlices = slices.filter((slice) => slice instanceof Uint8Array);
+    const join = (loadedSlices: readonly Uint8Array[]) =>
+      Buffer.concat(loadedSlices.map((slice, at) => cut(slice, firstIndex + at)));
+    return cachedSlices.length === slices.length ? join(cachedSlices) : Promise.all(slices).then(join);
   }
 
   #closeIfDone(): void {
-    if (!this.#retired || !this.idle || this.#closed) return;
-    this.#closed = true;
+    if (!this.#isRetired || !this.isIdle || this.#isClosed) return;
+    this.#isClosed = true;
     this.#cache.forget(this);
     // Closing waits for running reads. Its errors do not matter for a file that was only read.
     void this.#handle.close().catch(() => undefined);

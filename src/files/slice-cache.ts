@@ -36,9 +36,9 @@ interface Load {
   readonly source: SliceSource;
   readonly offset: number;
   readonly length: number;
-  readers: number;
+  readerCount: number;
   /** The file was closed meanwhile: the slice goes to its waiting readers, not into the cache. */
-  forgotten: boolean;
+  isForgotten: boolean;
   readonly promise: Promise<Uint8Array>;
   readonly resolve: (slice: Uint8Array) => void;
   readonly reject: (error: unknown) => void;
@@ -52,12 +52,12 @@ export class SliceCache {
   /** Least recently used first. */
   readonly #slices = new Map<number, Uint8Array>();
   readonly #loads = new Map<number, Load>();
-  readonly #waiting: Load[] = [];
-  #inFlight = 0;
-  #readers = 0;
-  #bytes = 0;
-  #read = 0;
-  #hits = 0;
+  readonly #waitingLoads: Load[] = [];
+  #readsInFlight = 0;
+  #waitingReaderCount = 0;
+  #cachedBytes = 0;
+  #slicesRead = 0;
+  #sliceHits = 0;
 
   /** @param bytesMax in bytes */
   constructor(bytesMax: number) {
@@ -67,17 +67,20 @@ export class SliceCache {
   /** Synchronous if the slice is held. */
   get(source: SliceSource, index: number): Uint8Array | Promise<Uint8Array> {
     const key = sliceKey(source, index);
-    const held = this.#slices.get(key);
-    if (held === undefined) return this.#await(source, index);
-    this.#hits += 1;
+    const slice = this.#slices.get(key);
+    if (slice === undefined) return this.#await(source, index);
+    this.#sliceHits += 1;
     this.#slices.delete(key);
-    this.#slices.set(key, held);
-    return held;
+    this.#slices.set(key, slice);
+    return slice;
   }
 
-  /** Does nothing if it is being read, or a reader waits for another read. */
+  /**
+   * Reads a slice before a reader needs it. Does nothing if the slice is already being read, or the
+   * disk is busy.
+   */
   readAhead(source: SliceSource, index: number): void {
-    if (index * SLICE_BYTES >= source.sizeBytes || this.#inFlight >= READS_IN_FLIGHT_MAX / 2) return;
+    if (index * SLICE_BYTES >= source.sizeBytes || this.#readsInFlight >= READS_IN_FLIGHT_MAX / 2) return;
     const key = sliceKey(source, index);
     if (this.#slices.has(key) || this.#loads.has(key)) return;
     // The reader will meet the failure again and report it.
@@ -88,7 +91,7 @@ export class SliceCache {
     this.#drop(source);
     for (const [key, load] of this.#loads) {
       if (load.source !== source) continue;
-      load.forgotten = true;
+      load.isForgotten = true;
       this.#loads.delete(key);
     }
   }
@@ -100,34 +103,34 @@ export class SliceCache {
    * @returns true if it held any
    */
   release(source: SliceSource): boolean {
-    const before = this.#bytes;
+    const bytesBefore = this.#cachedBytes;
     for (const slice of this.#drop(source)) if (slice.buffer instanceof ArrayBuffer) slice.buffer.transfer(0);
-    return this.#bytes < before;
+    return this.#cachedBytes < bytesBefore;
   }
 
   /** Bytes held or being read now; slices read from disk and found in memory since start. */
   counters(): { readonly cachedBytes: number; readonly slicesRead: number; readonly sliceHits: number } {
-    return { cachedBytes: this.#bytes, slicesRead: this.#read, sliceHits: this.#hits };
+    return { cachedBytes: this.#cachedBytes, slicesRead: this.#slicesRead, sliceHits: this.#sliceHits };
   }
 
   #drop(source: SliceSource): readonly Uint8Array[] {
-    const first = sliceKey(source, 0);
-    const held = [...this.#slices].filter(([key]) => key >= first && key < first + SLICES_PER_FILE_MAX);
-    for (const [key, slice] of held) {
+    const firstKey = sliceKey(source, 0);
+    const sliceEntries = [...this.#slices].filter(([key]) => key >= firstKey && key < firstKey + SLICES_PER_FILE_MAX);
+    for (const [key, slice] of sliceEntries) {
       this.#slices.delete(key);
-      this.#bytes -= slice.length;
+      this.#cachedBytes -= slice.length;
     }
-    return held.map(([, slice]) => slice);
+    return sliceEntries.map(([, slice]) => slice);
   }
 
   #await(source: SliceSource, index: number): Promise<Uint8Array> {
-    if (this.#readers >= READERS_WAITING_MAX)
+    if (this.#waitingReaderCount >= READERS_WAITING_MAX)
       return Promise.reject(new Error(`${READERS_WAITING_MAX} readers already wait for slices of files`));
     const load = this.#load(source, index);
     // A refused slice has no waiting readers.
     if (this.#loads.get(load.key) === load) {
-      load.readers += 1;
-      this.#readers += 1;
+      load.readerCount += 1;
+      this.#waitingReaderCount += 1;
     }
     return load.promise;
   }
@@ -142,28 +145,28 @@ export class SliceCache {
       source,
       offset,
       length: Math.min(SLICE_BYTES, source.sizeBytes - offset),
-      readers: 0,
-      forgotten: false,
+      readerCount: 0,
+      isForgotten: false,
       ...Promise.withResolvers<Uint8Array>(),
     };
-    if (this.#waiting.length >= READS_WAITING_MAX) {
+    if (this.#waitingLoads.length >= READS_WAITING_MAX) {
       load.reject(new Error(`${READS_WAITING_MAX} slices of files already wait to be read`));
       return load;
     }
     this.#loads.set(key, load);
-    this.#waiting.push(load);
+    this.#waitingLoads.push(load);
     this.#startReads();
     return load;
   }
 
   #startReads(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (this.#inFlight >= READS_IN_FLIGHT_MAX) return;
+    for (let next = this.#waitingLoads[0]; next !== undefined; next = this.#waitingLoads[0]) {
+      if (this.#readsInFlight >= READS_IN_FLIGHT_MAX) return;
       this.#evict(next.length);
-      if (this.#bytes + next.length > this.#bytesMax && this.#inFlight > 0) return;
-      this.#waiting.shift();
-      this.#inFlight += 1;
-      this.#bytes += next.length;
+      if (this.#cachedBytes + next.length > this.#bytesMax && this.#readsInFlight > 0) return;
+      this.#waitingLoads.shift();
+      this.#readsInFlight += 1;
+      this.#cachedBytes += next.length;
       void this.#perform(next);
     }
   }
@@ -171,30 +174,31 @@ export class SliceCache {
   async #perform(load: Load): Promise<void> {
     try {
       const slice = await load.source.readSlice(load.offset, load.length);
-      this.#read += 1;
-      this.#ended(load, slice);
+      this.#slicesRead += 1;
+      this.#finishLoad(load, slice);
       load.resolve(slice);
     } catch (error) {
-      this.#ended(load, undefined);
+      this.#finishLoad(load, undefined);
       load.reject(error);
     }
     this.#startReads();
   }
 
-  #ended(load: Load, slice: Uint8Array | undefined): void {
-    this.#inFlight -= 1;
-    this.#readers -= load.readers;
-    if (!load.forgotten) this.#loads.delete(load.key);
-    if (slice !== undefined && !load.forgotten && this.#bytes <= this.#bytesMax) this.#slices.set(load.key, slice);
-    else this.#bytes -= load.length;
+  #finishLoad(load: Load, slice: Uint8Array | undefined): void {
+    this.#readsInFlight -= 1;
+    this.#waitingReaderCount -= load.readerCount;
+    if (!load.isForgotten) this.#loads.delete(load.key);
+    if (slice !== undefined && !load.isForgotten && this.#cachedBytes <= this.#bytesMax)
+      this.#slices.set(load.key, slice);
+    else this.#cachedBytes -= load.length;
   }
 
   /** Drops those unused for longest, until `length` more bytes fit. */
   #evict(length: number): void {
     for (const [key, slice] of this.#slices) {
-      if (this.#bytes + length <= this.#bytesMax) return;
+      if (this.#cachedBytes + length <= this.#bytesMax) return;
       this.#slices.delete(key);
-      this.#bytes -= slice.length;
+      this.#cachedBytes -= slice.length;
     }
   }
 }

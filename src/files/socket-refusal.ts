@@ -3,15 +3,16 @@
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { ownershipRemedy } from './ownership.ts';
 
-const ELSEWHERE = 'or set state_dir to another one';
-const freeSpaceText = (): string => `make room there, ${ELSEWHERE} on another file system`;
-const giveAway = (path: string, stateDir: string): string => `${ownershipRemedy(path, stateDir)}; ${ELSEWHERE}`;
+const STATE_DIR_REMEDY = 'or set state_dir to another one';
+const freeSpaceText = (): string => `make room there, ${STATE_DIR_REMEDY} on another file system`;
+const describeOwnerRemedy = (path: string, stateDir: string): string =>
+  `${ownershipRemedy(path, stateDir)}; ${STATE_DIR_REMEDY}`;
 
 /** The remedy when the system refuses to create the socket's file, by error code. */
 const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => string> = new Map([
-  ['EACCES', giveAway],
-  ['EPERM', giveAway],
-  ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${ELSEWHERE}`],
+  ['EACCES', describeOwnerRemedy],
+  ['EPERM', describeOwnerRemedy],
+  ['EROFS', () => `the file system is read-only: mount it writable (mount -o remount,rw), ${STATE_DIR_REMEDY}`],
   ['ENOSPC', freeSpaceText],
   ['EDQUOT', freeSpaceText],
 ]);
@@ -27,8 +28,8 @@ const PATH_CODES: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'EINVAL']);
 export function socketRefusal(socket: string, cause: unknown, path: string, stateDir: string): RackError {
   if (cause instanceof RackError) return cause;
   const code = osErrorCode(cause) ?? '';
-  const ofDisk = SOCKET_REMEDIES.get(code)?.(path, stateDir);
-  const remedy = ofDisk ?? (PATH_CODES.has(code) ? PATH_REMEDY : undefined);
+  const diskRemedy = SOCKET_REMEDIES.get(code)?.(path, stateDir);
+  const remedy = diskRemedy ?? (PATH_CODES.has(code) ? PATH_REMEDY : undefined);
   const text = `${socket} ${path} cannot be created: ${[code || errorText(cause), remedy ?? []].flat().join('; ')}`;
-  return new RackError(ofDisk === undefined ? 'socket-refused' : 'store-unwritable', text, { cause });
+  return new RackError(diskRemedy === undefined ? 'socket-refused' : 'store-unwritable', text, { cause });
 }

@@ -30,7 +30,7 @@ type FoundFile =
   | { readonly ok: true; readonly path: string; readonly text: string }
   | { readonly ok: false; readonly path: string; readonly fault: FileFault };
 
-interface Remembered {
+interface CachedFile {
   readonly stamp: string;
   readonly found: FoundFile;
 }
@@ -40,7 +40,7 @@ const isFileName = (name: string): boolean => /^[^./\0][^/\0]{0,254}$/.test(name
 /** The text files of one directory. */
 export class TextDirectory {
   readonly path: string;
-  readonly #files = new BoundedMap<string, Remembered>(FILES_MAX, 'used longest ago');
+  readonly #files = new BoundedMap<string, CachedFile>(FILES_MAX, 'used longest ago');
 
   /** @param path absolute; the directory need not exist */
   constructor(path: string) {

@@ -30,7 +30,7 @@ const ENTRIES_AT_A_TIME = 256;
 
 interface Directory {
   /** Its path with every link resolved. */
-  readonly real: string;
+  readonly realPath: string;
   readonly depth: number;
   readonly files: Set<string>;
   readonly directories: Map<string, Directory>;
@@ -64,17 +64,17 @@ export class TreeIndex {
     if (root === undefined) return undefined;
     const names = path.split('/');
     if (names.length > TREE_DEPTH_MAX + 1) return undefined;
-    let at = root;
-    const chain = [at];
+    let directory = root;
+    const chain = [directory];
     for (let depth = 0; depth < names.length - 1; depth += 1) {
-      const next = at.directories.get(names[depth] ?? '');
+      const next = directory.directories.get(names[depth] ?? '');
       if (next === undefined || chain.includes(next)) return undefined;
-      at = next;
-      chain.push(at);
+      directory = next;
+      chain.push(directory);
     }
     const name = names.at(-1) ?? '';
-    if (name === '') return at.real.slice(root.real.length + 1);
-    return at.files.has(name) ? `${at.real}${sep}${name}`.slice(root.real.length + 1) : undefined;
+    if (name === '') return directory.realPath.slice(root.realPath.length + 1);
+    return directory.files.has(name) ? `${directory.realPath}${sep}${name}`.slice(root.realPath.length + 1) : undefined;
   }
 
   /**
@@ -84,25 +84,27 @@ export class TreeIndex {
   findIgnoringCase(path: string): readonly string[] {
     const names = path.split('/');
     if (this.#root === undefined || names.length > TREE_DEPTH_MAX + 1) return [];
-    let places: readonly Candidate[] = [{ at: this.#root, path: '' }];
+    let candidates: readonly Candidate[] = [{ directory: this.#root, path: '' }];
     for (const name of names.slice(0, -1)) {
-      const next = places.flatMap(({ at, path: above }) =>
-        this.#spelt(at, name).flatMap((spelt): readonly (readonly [Directory, Candidate])[] => {
-          const directory = at.directories.get(spelt);
-          return directory === undefined ? [] : [[directory, { at: directory, path: `${above}${spelt}/` }]];
+      const next = candidates.flatMap(({ directory, path: parentPath }) =>
+        this.#findSpellings(directory, name).flatMap((spelling): readonly (readonly [Directory, Candidate])[] => {
+          const child = directory.directories.get(spelling);
+          return child === undefined ? [] : [[child, { directory: child, path: `${parentPath}${spelling}/` }]];
         }),
       );
-      // A directory that a link reaches, too, counts once.
-      places = [...new Map(next.toReversed()).values()].toReversed().slice(0, ALIKE_MAX);
+      // A directory that is also reached by a link counts once.
+      candidates = [...new Map(next.toReversed()).values()].toReversed().slice(0, ALIKE_MAX);
     }
-    return places
-      .flatMap(({ at, path: above }) =>
-        this.#spelt(at, names.at(-1) ?? '').flatMap((spelt) => (at.files.has(spelt) ? [above + spelt] : [])),
+    return candidates
+      .flatMap(({ directory, path: parentPath }) =>
+        this.#findSpellings(directory, names.at(-1) ?? '').flatMap((spelling) =>
+          directory.files.has(spelling) ? [parentPath + spelling] : [],
+        ),
       )
       .slice(0, ALIKE_MAX);
   }
 
-  #spelt(directory: Directory, name: string): readonly string[] {
+  #findSpellings(directory: Directory, name: string): readonly string[] {
     let spellings = this.#spellings.get(directory);
     if (spellings === undefined) {
       spellings = Map.groupBy([...directory.files, ...directory.directories.keys()], fold);
@@ -113,7 +115,7 @@ export class TreeIndex {
 }
 
 interface Candidate {
-  readonly at: Directory;
+  readonly directory: Directory;
   /** With a slash at its end; empty: the root. */
   readonly path: string;
 }
@@ -127,26 +129,26 @@ const fold = (name: string): string => name.toLowerCase();
  */
 export async function walkTree(root: string): Promise<TreeIndex> {
   const directories = new Map<string, Directory>();
-  const first = await addDirectory(directories, root, 0).catch((cause: unknown) => {
+  const rootDirectory = await addDirectory(directories, root, 0).catch((cause: unknown) => {
     throw unreadableTreeError(root, cause);
   });
   let entries = 0;
   let depth = 0;
   // By depth, so that each directory has its shortest path; newly found ones are appended.
   for (const directory of directories.values()) {
-    const before = entries;
-    depth = Math.max(depth, directory.real.slice(root.length).split(sep).length - 1);
+    const entriesBefore = entries;
+    depth = Math.max(depth, directory.realPath.slice(root.length).split(sep).length - 1);
     for await (const entry of readDirectoryEntries(directory)) {
       entries += 1;
-      if (entries > TREE_ENTRIES_MAX) throw tooLargeTreeError(root, directory, entries - before);
-      if (!entry.name.startsWith('.')) await enter(root, directories, directory, entry);
+      if (entries > TREE_ENTRIES_MAX) throw tooLargeTreeError(root, directory, entries - entriesBefore);
+      if (!entry.name.startsWith('.')) await addEntry(root, directories, directory, entry);
     }
   }
-  return new TreeIndex(first, entries, depth);
+  return new TreeIndex(rootDirectory, entries, depth);
 }
 
 /** A file, or a directory to read later. */
-async function enter(
+async function addEntry(
   root: string,
   directories: Map<string, Directory>,
   parent: Directory,
@@ -157,7 +159,7 @@ async function enter(
   const isLink = entry.isSymbolicLink();
   if (!isLink && !entry.isDirectory()) return;
   try {
-    const path = parent.real + sep + name;
+    const path = parent.realPath + sep + name;
     const real = isLink ? await realpath(path) : path;
     if (!real.startsWith(root + sep) || isOwnPath(real.slice(root.length + 1).split(sep))) return;
     if (isLink && (await stat(real)).isFile()) parent.files.add(name);
@@ -168,22 +170,25 @@ async function enter(
   }
 }
 
-/** Reuses a known one. Throws the system's error, or an Error if it is not a directory. */
+/**
+ * Adds a directory, or returns the known one. Throws the system's error, or an Error if it is not a
+ * directory.
+ */
 async function addDirectory(directories: Map<string, Directory>, real: string, depth: number): Promise<Directory> {
-  const seen = await stat(real, { bigint: true });
-  if (!seen.isDirectory()) throw new Error(`${real} is not a directory`);
-  const key = `${seen.dev}:${seen.ino}`;
-  const directory = directories.get(key) ?? { real, depth, files: new Set(), directories: new Map() };
+  const stats = await stat(real, { bigint: true });
+  if (!stats.isDirectory()) throw new Error(`${real} is not a directory`);
+  const key = `${stats.dev}:${stats.ino}`;
+  const directory = directories.get(key) ?? { realPath: real, depth, files: new Set(), directories: new Map() };
   directories.set(key, directory);
   return directory;
 }
 
 /** One by one, so that a directory of millions never fills the memory. */
-async function* readDirectoryEntries({ real, depth }: Directory): AsyncGenerator<Dirent> {
+async function* readDirectoryEntries({ realPath, depth }: Directory): AsyncGenerator<Dirent> {
   try {
-    for await (const entry of await opendir(real, { bufferSize: ENTRIES_AT_A_TIME })) yield entry;
+    for await (const entry of await opendir(realPath, { bufferSize: ENTRIES_AT_A_TIME })) yield entry;
   } catch (cause) {
-    if (depth === 0) throw unreadableTreeError(real, cause);
+    if (depth === 0) throw unreadableTreeError(realPath, cause);
   }
 }
 
@@ -193,10 +198,10 @@ function unreadableTreeError(root: string, cause: unknown): RackError {
   return new RackError('tree-unreadable', text, { cause });
 }
 
-function tooLargeTreeError(root: string, { real }: Directory, entries: number): RackError {
+function tooLargeTreeError(root: string, { realPath }: Directory, entries: number): RackError {
   return new RackError(
     'tree-unreadable',
-    `boot.tree ${root} holds more than ${TREE_ENTRIES_MAX} files, directories and links (${entries} or more of them in ${real}): ` +
+    `boot.tree ${root} holds more than ${TREE_ENTRIES_MAX} files, directories and links (${entries} or more of them in ${realPath}): ` +
       'move out what no machine loads, or let boot.tree name the directory that holds boot files only',
   );
 }

@@ -61,23 +61,23 @@ export function formatIpv4(address: Ipv4): string {
  * A hardware address with colons, with hyphens, in three groups with dots as switches print it, or
  * bare.
  */
-const WRITTEN_MAC =
+const MAC_TEXT =
   /^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}|[0-9a-f]{12})$/i;
 
 /** Six octets separated by `:` or `-` (one kind), or twelve digits; undefined for others. */
 export function parseMac(text: string): MacAddress | undefined {
-  if (!WRITTEN_MAC.test(text)) return undefined;
+  if (!MAC_TEXT.test(text)) return undefined;
   return Number.parseInt(text.replace(/[:.-]/g, ''), 16) as MacAddress;
 }
 
 const OCTETS: readonly string[] = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
-const octet = (value: number, shift: number): string => OCTETS[(value >>> shift) & 255] ?? '';
+const formatOctet = (value: number, shift: number): string => OCTETS[(value >>> shift) & 255] ?? '';
 
 export function formatMac(address: MacAddress, separator: ':' | '-' | '' = ':'): string {
   const high = Math.floor(address / 0x1_0000_0000);
   const low = address >>> 0;
-  const vendor = octet(high, 8) + separator + octet(high, 0) + separator + octet(low, 24);
-  return vendor + separator + octet(low, 16) + separator + octet(low, 8) + separator + octet(low, 0);
+  const vendor = formatOctet(high, 8) + separator + formatOctet(high, 0) + separator + formatOctet(low, 24);
+  return vendor + separator + formatOctet(low, 16) + separator + formatOctet(low, 8) + separator + formatOctet(low, 0);
 }
 
 /** True for the hardware address of one host: no group bit, not zero. */
@@ -93,10 +93,10 @@ export function macFromBytes(bytes: BorrowedBytes, offset = 0): MacAddress {
 
 export function macToBytes(address: MacAddress): Uint8Array {
   const bytes = new Uint8Array(6);
-  let rest: number = address;
+  let remainder: number = address;
   for (let index = 5; index >= 0; index -= 1) {
-    bytes[index] = rest % 256;
-    rest = Math.floor(rest / 256);
+    bytes[index] = remainder % 256;
+    remainder = Math.floor(remainder / 256);
   }
   return bytes;
 }
@@ -163,8 +163,8 @@ export const isHostless = (network: Ipv4Network): boolean =>
   HOSTLESS.some((hostless) => networksOverlap(hostless, network));
 
 /**
- * Which unusable address of the network this is; undefined: a host may have it. Both addresses of a
- * /31 are hosts' (RFC 3021 §2.1).
+ * Which unusable address of the network this is; `undefined` if a host may have it. In a /31 both
+ * addresses are usable (RFC 3021 §2.1).
  */
 export function findNetworkEdge(network: Ipv4Network, address: Ipv4): 'first' | 'last' | undefined {
   if (network.prefix >= 31) return undefined;

@@ -30,10 +30,10 @@ export interface BorrowedBytes {
 /** A view as borrowed as its bytes. Big-endian unless `littleEndian`. */
 export interface BorrowedView {
   readonly byteLength: number;
-  getUint8(at: number): number;
-  getUint16(at: number, littleEndian?: boolean): number;
-  getUint32(at: number, littleEndian?: boolean): number;
-  getInt32(at: number, littleEndian?: boolean): number;
+  getUint8(offset: number): number;
+  getUint16(offset: number, littleEndian?: boolean): number;
+  getUint32(offset: number, littleEndian?: boolean): number;
+  getInt32(offset: number, littleEndian?: boolean): number;
   readonly [lent]?: never;
 }
 
@@ -42,7 +42,7 @@ export const RECLAIMED_BYTE = 0xdb;
 
 /** Node's test runner sets this variable for its processes and their children. */
 export const OVERWRITE_SWITCH = 'NODE_TEST_CONTEXT';
-const OVERWRITES = process.env[OVERWRITE_SWITCH] !== undefined;
+const IS_OVERWRITING = process.env[OVERWRITE_SWITCH] !== undefined;
 
 export function copyBytes(bytes: BorrowedBytes, start = 0, end = bytes.length): Uint8Array {
   const copy = new Uint8Array(Math.max(0, Math.min(end, bytes.length) - start));
@@ -51,20 +51,20 @@ export function copyBytes(bytes: BorrowedBytes, start = 0, end = bytes.length): 
 }
 
 export function joinBytes(parts: readonly BorrowedBytes[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0));
-  let at = 0;
+  const joined = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0));
+  let offset = 0;
   for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+    joined.set(part, offset);
+    offset += part.length;
   }
-  return whole;
+  return joined;
 }
 
 /** A view of the bytes from `start` to `end`, which keeps all of their memory alive. */
 export function viewBytes(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
-  const from = Math.min(start, bytes.length);
-  const to = Math.max(from, Math.min(end, bytes.length));
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from);
+  const clampedStart = Math.min(start, bytes.length);
+  const clampedEnd = Math.max(clampedStart, Math.min(end, bytes.length));
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + clampedStart, clampedEnd - clampedStart);
 }
 
 export const borrowedPart = (bytes: BorrowedBytes, start: number, end: number): BorrowedBytes =>
@@ -81,11 +81,10 @@ export function borrowedText(bytes: BorrowedBytes, encoding: 'latin1' | 'utf8', 
   return Buffer.from(buffer, byteOffset + start, end - start).toString(encoding);
 }
 
-/** Where the next zero byte is; -1: there is none. */
-export const borrowedIndexOfZero = (bytes: BorrowedBytes, start: number): number =>
-  (bytes as Uint8Array).indexOf(0, start);
+/** The offset of the next zero byte; -1 if there is none. */
+export const findZeroByte = (bytes: BorrowedBytes, start: number): number => (bytes as Uint8Array).indexOf(0, start);
 
 /** Takes lent bytes back: under test it overwrites them. */
 export function reclaim(bytes: BorrowedBytes): void {
-  if (OVERWRITES) (bytes as Uint8Array).fill(RECLAIMED_BYTE);
+  if (IS_OVERWRITING) (bytes as Uint8Array).fill(RECLAIMED_BYTE);
 }

@@ -20,7 +20,7 @@
  * - `set longest ago`: `get` changes nothing.
  * - `used longest ago`: `get` counts as well as `set` (least recently used).
  */
-export type FirstToGo = 'set longest ago' | 'used longest ago';
+export type EvictionOrder = 'set longest ago' | 'used longest ago';
 
 interface Entry<Key, Value> {
   readonly key: Key;
@@ -43,9 +43,9 @@ export class BoundedMap<Key, Value> {
    * @param onForgotten called with the value of each entry that is forgotten, after it has gone;
    * not for `delete` and `clear`
    */
-  constructor(max: number, firstToGo: FirstToGo, onForgotten?: (value: Value) => void) {
+  constructor(max: number, evictionOrder: EvictionOrder, onForgotten?: (value: Value) => void) {
     this.#max = max;
-    this.#getRenews = firstToGo === 'used longest ago';
+    this.#getRenews = evictionOrder === 'used longest ago';
     this.#onForgotten = onForgotten;
   }
 
@@ -53,7 +53,7 @@ export class BoundedMap<Key, Value> {
     return this.#byKey.size;
   }
 
-  /** The value to be forgotten next; reading it does not renew it. undefined: the map is empty. */
+  /** The value to be forgotten next; reading it does not renew it. `undefined` if the map is empty. */
   get oldest(): Value | undefined {
     return this.#oldest?.value;
   }
@@ -62,7 +62,7 @@ export class BoundedMap<Key, Value> {
     return this.#byKey.has(key);
   }
 
-  /** The value of a key; undefined: it has none. */
+  /** The value of a key; `undefined` if it has none. */
   get(key: Key): Value | undefined {
     const entry = this.#byKey.get(key);
     if (entry === undefined) return undefined;
@@ -72,21 +72,21 @@ export class BoundedMap<Key, Value> {
 
   /** Sets a value as the newest. */
   set(key: Key, value: Value): void {
-    const present = this.#byKey.get(key);
-    if (present === undefined) {
+    const existing = this.#byKey.get(key);
+    if (existing === undefined) {
       this.#add(key, value);
       return;
     }
-    present.value = value;
-    this.#renew(present);
+    existing.value = value;
+    this.#renew(existing);
   }
 
   /** The value of a key as `get` finds it, or else the one that `make` returns, which is set. */
   getOrMake(key: Key, make: () => Value): Value {
-    const present = this.#byKey.get(key);
-    if (present === undefined) return this.#add(key, make());
-    if (this.#getRenews) this.#renew(present);
-    return present.value;
+    const existing = this.#byKey.get(key);
+    if (existing === undefined) return this.#add(key, make());
+    if (this.#getRenews) this.#renew(existing);
+    return existing.value;
   }
 
   delete(key: Key): void {
@@ -146,10 +146,10 @@ export class BoundedMap<Key, Value> {
   }
 
   #append(entry: Entry<Key, Value>): void {
-    const before = this.#newest;
-    entry.older = before;
-    if (before === undefined) this.#oldest = entry;
-    else before.newer = entry;
+    const previous = this.#newest;
+    entry.older = previous;
+    if (previous === undefined) this.#oldest = entry;
+    else previous.newer = entry;
     this.#newest = entry;
   }
 

@@ -21,7 +21,7 @@ export const seconds = (s: number): Seconds => s as Seconds;
 /** `at` moved by `ms` milliseconds (negative: earlier). */
 export const later = (at: Instant, ms: number): Instant => (at + ms) as Instant;
 
-/** Cancelling one that has fired does nothing. */
+/** Cancelling a timer that has fired does nothing. */
 export interface Timer {
   cancel(): void;
 }
@@ -40,20 +40,20 @@ export interface Clock {
 /** Loaded with the first use: some threads never draw, and start 6 ms of processor time sooner. */
 const cryptography = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto');
 
-/** The global one is looked up again for each reading. */
+/** A local copy, because the global is looked up again at each reading. */
 const monotonic = performance;
 
 /** What to add to `performance.now()`, which counts from the start of each thread. */
 function readingOffsetMs(): number {
   const { getEnvironmentData, setEnvironmentData } = process.getBuiltinModule('node:worker_threads');
   const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
-  const offsetMs = Number(getEnvironmentData(WALL_LESS_MONOTONIC) ?? Date.now() - monotonicMs);
-  // Threads inherit it.
-  setEnvironmentData(WALL_LESS_MONOTONIC, offsetMs);
+  const offsetMs = Number(getEnvironmentData(CLOCK_OFFSET_KEY) ?? Date.now() - monotonicMs);
+  // Threads inherit this value.
+  setEnvironmentData(CLOCK_OFFSET_KEY, offsetMs);
   return offsetMs + monotonicMs - monotonic.now();
 }
 
-const WALL_LESS_MONOTONIC = 'rackboot-clock';
+const CLOCK_OFFSET_KEY = 'rackboot-clock';
 const offsetMs = readingOffsetMs();
 
 export const systemClock: Clock = {
@@ -68,11 +68,11 @@ export const systemClock: Clock = {
 };
 
 /** Settles as `work` does, or after `ms` milliseconds as `late` does. `work` itself goes on. */
-export async function within<T, L>(clock: Clock, ms: number, work: Promise<T>, late: () => L): Promise<T | L> {
-  const over = Promise.withResolvers<void>();
-  const timer = clock.schedule(ms, over.resolve);
+export async function within<T, L>(clock: Clock, ms: number, work: Promise<T>, onTimeout: () => L): Promise<T | L> {
+  const deadline = Promise.withResolvers<void>();
+  const timer = clock.schedule(ms, deadline.resolve);
   try {
-    return await Promise.race([work, over.promise.then(late)]);
+    return await Promise.race([work, deadline.promise.then(onTimeout)]);
   } finally {
     timer.cancel();
   }
@@ -88,19 +88,19 @@ export const pause = (clock: Clock, ms: number): Promise<void> =>
  * @param firstMs before the first time
  */
 export function repeat(clock: Clock, ms: number, work: () => unknown, firstMs = ms): Timer {
-  let isOver = false;
-  const again = (): void => {
-    if (!isOver) timer = clock.schedule(ms, run);
+  let isCancelled = false;
+  const scheduleNext = (): void => {
+    if (!isCancelled) timer = clock.schedule(ms, run);
   };
   const run = (): void => {
-    const done = work();
-    if (done instanceof Promise) void done.finally(again);
-    else again();
+    const result = work();
+    if (result instanceof Promise) void result.finally(scheduleNext);
+    else scheduleNext();
   };
   let timer = clock.schedule(firstMs, run);
   return {
     cancel() {
-      isOver = true;
+      isCancelled = true;
       timer.cancel();
     },
   };

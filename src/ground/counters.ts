@@ -4,15 +4,15 @@
 // 1. One thread counts; others read through the same shared memory. The 64-bit values are aligned,
 //    so each is read whole.
 
-const BYTES_EACH = Float64Array.BYTES_PER_ELEMENT;
+const BYTES_PER_COUNTER = Float64Array.BYTES_PER_ELEMENT;
 
 /** Memory for counters that one thread increments and another reads. */
 export const sharedCounterMemory = (names: readonly string[]): SharedArrayBuffer =>
-  new SharedArrayBuffer(names.length * BYTES_EACH);
+  new SharedArrayBuffer(names.length * BYTES_PER_COUNTER);
 
 /** A counter for each of the names. */
 export class Counters<Name extends string> {
-  readonly #places: ReadonlyMap<Name, number>;
+  readonly #indexes: ReadonlyMap<Name, number>;
   readonly #values: Float64Array;
 
   /**
@@ -20,18 +20,18 @@ export class Counters<Name extends string> {
    * the counters
    */
   constructor(names: readonly Name[], memory?: SharedArrayBuffer) {
-    this.#places = new Map(names.map((name, index) => [name, index]));
+    this.#indexes = new Map(names.map((name, index) => [name, index]));
     this.#values = memory === undefined ? new Float64Array(names.length) : new Float64Array(memory, 0, names.length);
   }
 
   add(name: Name, count = 1): void {
-    const place = this.#places.get(name) ?? 0;
-    this.#values[place] = (this.#values[place] ?? 0) + count;
+    const index = this.#indexes.get(name) ?? 0;
+    this.#values[index] = (this.#values[index] ?? 0) + count;
   }
 
   /** The present values, by name. */
   read(): Readonly<Record<Name, number>> {
-    const entries = Array.from(this.#places, ([name, place]) => [name, this.#values[place] ?? 0] as const);
+    const entries = Array.from(this.#indexes, ([name, index]) => [name, this.#values[index] ?? 0] as const);
     // Every name of the closed list has its entry, which `Object.fromEntries` cannot express.
     return Object.fromEntries(entries) as Record<Name, number>;
   }
@@ -63,9 +63,9 @@ export class Durations {
   /** Counts one duration of `ms` milliseconds. */
   add(ms: number): void {
     const seconds = ms / 1000;
-    let place = 0;
-    while (place < this.#bounds.length && seconds > (this.#bounds[place] ?? 0)) place += 1;
-    this.#counts[place] = (this.#counts[place] ?? 0) + 1;
+    let index = 0;
+    while (index < this.#bounds.length && seconds > (this.#bounds[index] ?? 0)) index += 1;
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
     this.#count += 1;
     this.#sumMs += ms;
   }

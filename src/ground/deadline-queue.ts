@@ -11,18 +11,18 @@ import type { Clock, Instant, Timer } from './clock.ts';
 const ALARM_MS_MAX = 86_400_000;
 
 /** Only the queue writes `place`. */
-export interface Waiting {
+export interface QueuedItem {
   /** Its index; -1 outside the heap. */
-  place: number;
+  heapIndex: number;
 }
 
 interface Entry<T> {
-  at: Instant;
+  dueAt: Instant;
   readonly item: T;
 }
 
 /** Items by deadline. */
-export class DeadlineQueue<T extends Waiting> {
+export class DeadlineQueue<T extends QueuedItem> {
   readonly #heap: Entry<T>[] = [];
 
   get size(): number {
@@ -31,100 +31,100 @@ export class DeadlineQueue<T extends Waiting> {
 
   /** Undefined when the queue is empty. */
   get nextAt(): Instant | undefined {
-    return this.#heap[0]?.at;
+    return this.#heap[0]?.dueAt;
   }
 
-  get first(): T | undefined {
+  get firstItem(): T | undefined {
     return this.#heap[0]?.item;
   }
 
   /** The earliest members in order; the cost depends on `count` alone. */
   earliest(count: number): readonly T[] {
-    const taken: T[] = [];
+    const items: T[] = [];
     // Indexes whose parents were all taken: one of them is next.
-    const open = this.#heap.length === 0 ? [] : [0];
-    while (taken.length < count) {
+    const candidates = this.#heap.length === 0 ? [] : [0];
+    while (items.length < count) {
       let next: number | undefined;
-      for (const place of open) if (next === undefined || this.#dueAt(place) < this.#dueAt(next)) next = place;
+      for (const index of candidates) if (next === undefined || this.#dueAt(index) < this.#dueAt(next)) next = index;
       const entry = next === undefined ? undefined : this.#heap[next];
       if (next === undefined || entry === undefined) break;
-      taken.push(entry.item);
-      open.splice(open.indexOf(next), 1);
-      for (const child of [2 * next + 1, 2 * next + 2]) if (child < this.#heap.length) open.push(child);
+      items.push(entry.item);
+      candidates.splice(candidates.indexOf(next), 1);
+      for (const child of [2 * next + 1, 2 * next + 2]) if (child < this.#heap.length) candidates.push(child);
     }
-    return taken;
+    return items;
   }
 
   /** Undefined removes the item. */
   set(item: T, at: Instant | undefined): void {
-    const entry = item.place < 0 ? undefined : this.#heap[item.place];
+    const entry = item.heapIndex < 0 ? undefined : this.#heap[item.heapIndex];
     if (at === undefined) {
-      if (entry !== undefined) this.#remove(item.place);
+      if (entry !== undefined) this.#remove(item.heapIndex);
       return;
     }
     if (entry === undefined) {
-      item.place = this.#heap.length;
-      this.#heap.push({ at, item });
+      item.heapIndex = this.#heap.length;
+      this.#heap.push({ dueAt: at, item });
     } else {
-      entry.at = at;
+      entry.dueAt = at;
     }
-    this.#settle(item.place);
+    this.#settle(item.heapIndex);
   }
 
   /** Removes the item returned; undefined when none is due. */
   takeDue(now: Instant): T | undefined {
-    const first = this.#heap[0];
-    if (first === undefined || first.at > now) return undefined;
+    const firstEntry = this.#heap[0];
+    if (firstEntry === undefined || firstEntry.dueAt > now) return undefined;
     this.#remove(0);
-    return first.item;
+    return firstEntry.item;
   }
 
-  #dueAt(place: number): number {
-    return this.#heap[place]?.at ?? Number.POSITIVE_INFINITY;
+  #dueAt(index: number): number {
+    return this.#heap[index]?.dueAt ?? Number.POSITIVE_INFINITY;
   }
 
-  #remove(place: number): void {
-    const removed = this.#heap[place];
+  #remove(index: number): void {
+    const removed = this.#heap[index];
     const last = this.#heap.pop();
     if (removed === undefined || last === undefined) return;
-    removed.item.place = -1;
+    removed.item.heapIndex = -1;
     if (removed === last) return;
-    this.#put(last, place);
-    this.#settle(place);
+    this.#put(last, index);
+    this.#settle(index);
   }
 
   /** Moves the entry up or down to where it belongs. */
-  #settle(place: number): void {
-    let at = place;
-    const entry = this.#heap[at];
+  #settle(startIndex: number): void {
+    let index = startIndex;
+    const entry = this.#heap[index];
     if (entry === undefined) return;
-    for (let parent = (at - 1) >> 1; at > 0; at = parent, parent = (at - 1) >> 1) {
-      const above = this.#heap[parent];
-      if (above === undefined || above.at <= entry.at) break;
-      this.#put(above, at);
+    for (let parent = (index - 1) >> 1; index > 0; index = parent, parent = (index - 1) >> 1) {
+      const parentEntry = this.#heap[parent];
+      if (parentEntry === undefined || parentEntry.dueAt <= entry.dueAt) break;
+      this.#put(parentEntry, index);
     }
     for (;;) {
-      const left = this.#heap[2 * at + 1];
-      const right = this.#heap[2 * at + 2];
-      const child = right !== undefined && left !== undefined && right.at < left.at ? right : left;
-      if (child === undefined || child.at >= entry.at) break;
-      const below = child === left ? 2 * at + 1 : 2 * at + 2;
-      this.#put(child, at);
-      at = below;
+      const left = this.#heap[2 * index + 1];
+      const right = this.#heap[2 * index + 2];
+      const child = right !== undefined && left !== undefined && right.dueAt < left.dueAt ? right : left;
+      if (child === undefined || child.dueAt >= entry.dueAt) break;
+      const childIndex = child === left ? 2 * index + 1 : 2 * index + 2;
+      this.#put(child, index);
+      index = childIndex;
     }
-    this.#put(entry, at);
+    this.#put(entry, index);
   }
 
-  #put(entry: Entry<T>, place: number): void {
-    this.#heap[place] = entry;
-    entry.item.place = place;
+  #put(entry: Entry<T>, index: number): void {
+    this.#heap[index] = entry;
+    entry.item.heapIndex = index;
   }
 }
 
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
-  #set: { readonly at: Instant; readonly timer: Timer } | undefined;
+  #pending: { readonly at: Instant; readonly timer: Timer } | undefined;
 
   constructor(clock: Clock, ring: () => void) {
     this.#clock = clock;
@@ -136,19 +136,19 @@ export class Alarm {
    * the timer costs more.
    */
   expect(at: Instant | undefined): void {
-    if (at === undefined || (this.#set !== undefined && this.#set.at <= at)) return;
+    if (at === undefined || (this.#pending !== undefined && this.#pending.at <= at)) return;
     this.cancel();
     const delayMs = Math.min(Math.max(0, at - this.#clock.now()), ALARM_MS_MAX);
     const timer = this.#clock.schedule(delayMs, () => {
-      this.#set = undefined;
+      this.#pending = undefined;
       this.#ring();
     });
-    this.#set = { at, timer };
+    this.#pending = { at, timer };
   }
 
   /** Stays silent until the next `expect`. */
   cancel(): void {
-    this.#set?.timer.cancel();
-    this.#set = undefined;
+    this.#pending?.timer.cancel();
+    this.#pending = undefined;
   }
 }

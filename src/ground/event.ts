@@ -53,7 +53,7 @@ export type Coded<Params, Code extends keyof Params = keyof Params> = {
   readonly [C in Code]: { readonly code: C; readonly params: Params[C] };
 }[Code];
 
-/** What only another version knows is shown as it is. */
+/** A code that only another version knows is shown as it is. */
 export const write = <Params, Code extends keyof Params>(
   writers: Writers<Params>,
   { code, params }: { readonly code: Code; readonly params: Params[Code] },
@@ -81,8 +81,8 @@ export interface EventKind<F extends Forms = Forms, L extends Forms = Forms> {
   /** Further fields, for the log only. */
   readonly logged?: L | undefined;
   /**
-   * What happened and why; begins with a capital letter unless with a name, without a full stop.
-   * That of a refusal ends with its remedy.
+   * What happened and why, without a full stop. It begins with a capital letter or a name. The text
+   * of a refusal ends with its remedy.
    */
   readonly text: (params: CommonParams & ParamsOf<F>) => string;
   /** A paragraph: what happened, what follows from it, what to do. */
@@ -94,8 +94,8 @@ export const defineEvent = <const F extends Forms, const L extends Forms = Reado
 ): EventKind<F, L> => kind;
 
 /**
- * The kinds of a room whose events have one shape: each names those of its fields that its sentence
- * needs.
+ * Defines the kinds of a room whose events share one set of fields. Each kind lists the fields that
+ * its sentence needs.
  */
 export const eventsWith =
   <const F extends Forms>(forms: F) =>

@@ -19,7 +19,7 @@ export const OWED_EVERY_MS = 60_000;
 /** How many keys are remembered; beyond this, the key reported longest ago is forgotten. */
 export const FAIR_KEYS_MAX = 65_536;
 
-interface Fair {
+interface KeyState {
   readonly limit: RateLimit;
   /** `undefined` if nothing was reported yet. */
   reportedAt: Instant | undefined;
@@ -37,13 +37,13 @@ interface FairRates {
 /** Samples events by key, so that no key takes what another is owed. */
 export class FairSampler {
   readonly #together: RateLimit;
-  readonly #make: () => Fair;
+  readonly #makeState: () => KeyState;
   /** Ordered by when each was last reported. */
-  readonly #keys = new BoundedMap<number, Fair>(FAIR_KEYS_MAX, 'set longest ago');
+  readonly #keys = new BoundedMap<number, KeyState>(FAIR_KEYS_MAX, 'set longest ago');
 
   constructor({ ofKey, together }: FairRates = { ofKey: MACHINE_RATE, together: TOGETHER_RATE }) {
     this.#together = new RateLimit(together);
-    this.#make = () => ({ limit: new RateLimit(ofKey), reportedAt: undefined, withheld: 0 });
+    this.#makeState = () => ({ limit: new RateLimit(ofKey), reportedAt: undefined, withheld: 0 });
   }
 
   /**
@@ -52,7 +52,7 @@ export class FairSampler {
    * @param count how many occurrences the event itself represents
    */
   take(key: number, now: Instant, count = 1): Sample | undefined {
-    const state = this.#keys.getOrMake(key, this.#make);
+    const state = this.#keys.getOrMake(key, this.#makeState);
     const { reportedAt } = state;
     // A clock that went back must not delay a key's events.
     const isOwed = reportedAt === undefined || now < reportedAt || now - reportedAt >= OWED_EVERY_MS;

@@ -6,7 +6,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The value at a path of own keys; undefined: there is none. */
+/** The value at a path of own keys; `undefined` if there is none. */
 export const valueIn = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>(
     (part, key) =>
@@ -14,7 +14,7 @@ export const valueIn = (value: unknown, path: readonly PropertyKey[]): unknown =
     value,
   );
 
-/** The value of a JSON text; undefined: it is not JSON. */
+/** The value of a JSON text; `undefined` if it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -21,7 +21,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+const escapeMarkup = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
 class Markup {
   // Private, so no other type is assignable to this one.
@@ -47,43 +47,43 @@ export type Part = string | number | Html | readonly Html[];
 export const nothing: Html = new Markup('');
 
 /** Makes markup unescaped; test/tidy.test.ts lists every use with its reason. */
-const trusted = (text: string): Html => (text === '' ? nothing : new Markup(text));
+const makeTrusted = (text: string): Html => (text === '' ? nothing : new Markup(text));
 
 /** Escapes, but keeps control characters, for a form that sends a value back. */
-export const verbatim = (text: string): Html => trusted(escaped(text));
+export const verbatim = (text: string): Html => makeTrusted(escapeMarkup(text));
 
 /**
- * A line end with its indentation becomes a space between words, and nothing next to a tag or a
- * part, or at an end.
+ * Renders a template. A line end with its indentation becomes a space between words; next to a tag
+ * or a part, or at an end, it is removed.
  */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  const { texts, places } = getTemplate(strings);
+  const { texts, contexts } = getTemplate(strings);
   let text = texts[0] ?? '';
   parts.forEach((part, index) => {
-    text += renderPart(part, places[index] ?? 'tag') + (texts[index + 1] ?? '');
+    text += renderPart(part, contexts[index] ?? 'tag') + (texts[index + 1] ?? '');
   });
-  return trusted(text);
+  return makeTrusted(text);
 }
 
-/** The place of a part: between tags, between the attributes of a tag, or in the quotes of an attribute. */
-type Place = 'text' | 'tag' | '"' | "'";
+/** The context of a part: between tags, between the attributes of a tag, or in the quotes of an attribute. */
+type PartContext = 'text' | 'tag' | '"' | "'";
 
-function renderPart(part: Part, place: Place): string {
+function renderPart(part: Part, context: PartContext): string {
   if (typeof part === 'number') return String(part);
   if (typeof part === 'string') {
-    if (place === 'tag') throw new Error(`text between the attributes of a tag, or without quotes: ${part}`);
-    return escaped(cleanLines(part));
+    if (context === 'tag') throw new Error(`text between the attributes of a tag, or without quotes: ${part}`);
+    return escapeMarkup(cleanLines(part));
   }
-  if (!(part instanceof Markup)) return part.map((element) => renderPart(element, place)).join('');
+  if (!(part instanceof Markup)) return part.map((element) => renderPart(element, context)).join('');
   const text = part.toString();
   // In an attribute, markup is shown as text, and its quotes must not end the attribute. Escaped
   // text contains neither tags nor quotes.
-  return place === '"' || place === "'" ? text.replace(/[<>"']/g, escaped) : text;
+  return context === '"' || context === "'" ? text.replace(/[<>"']/g, escapeMarkup) : text;
 }
 
 interface Template {
   readonly texts: readonly string[];
-  readonly places: readonly Place[];
+  readonly contexts: readonly PartContext[];
 }
 
 /** Each template literal in the code has one such array. */
@@ -96,24 +96,24 @@ function getTemplate(strings: TemplateStringsArray): Template {
     throw new Error('html is the tag of a template, not a function');
   }
   const texts = strings.map((text) => text.replace(/(?<=^|>)\n *|\n *(?=<|$)/g, '').replace(/\n */g, ' '));
-  const places: Place[] = [];
-  let place: Place = 'text';
+  const contexts: PartContext[] = [];
+  let context: PartContext = 'text';
   for (const text of texts) {
-    place = placeAfter(text, place);
-    places.push(place);
+    context = contextAfter(text, context);
+    contexts.push(context);
   }
-  const template = { texts, places };
+  const template = { texts, contexts };
   templates.set(strings, template);
   return template;
 }
 
-function placeAfter(text: string, before: Place): Place {
-  let place = before;
+function contextAfter(text: string, initialContext: PartContext): PartContext {
+  let context = initialContext;
   for (const character of text) {
-    if (place === 'text') place = character === '<' ? 'tag' : 'text';
-    else if (place !== 'tag') place = character === place ? 'tag' : place;
-    else if (character === '>') place = 'text';
-    else if (character === '"' || character === "'") place = character;
+    if (context === 'text') context = character === '<' ? 'tag' : 'text';
+    else if (context !== 'tag') context = character === context ? 'tag' : context;
+    else if (character === '>') context = 'text';
+    else if (character === '"' || character === "'") context = character;
   }
-  return place;
+  return context;
 }

@@ -56,7 +56,7 @@ export function findJsonExcess(text: string, bounds: JsonBounds): JsonExcess | u
   let values = 0;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
-    if (code === QUOTE) index = endOfString(text, index);
+    if (code === QUOTE) index = findStringEnd(text, index);
     else if (code === BRACKET_CLOSED || code === BRACE_CLOSED) depth = Math.max(0, depth - 1);
     else if (code === BRACKET || code === BRACE || code === COMMA) {
       if (code !== COMMA) {
@@ -74,8 +74,8 @@ export function findJsonExcess(text: string, bounds: JsonBounds): JsonExcess | u
   return undefined;
 }
 
-/** The place of the quote that ends a string. */
-function endOfString(text: string, start: number): number {
+/** The index of the quote that ends a string. */
+function findStringEnd(text: string, start: number): number {
   let index = start + 1;
   while (index < text.length && text.charCodeAt(index) !== QUOTE) index += text.charCodeAt(index) === BACKSLASH ? 2 : 1;
   return index;

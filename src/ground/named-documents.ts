@@ -11,9 +11,9 @@ const REINSTALL_PACKAGE = '`sudo apt install --reinstall rackboot`';
 const DOCUMENT = /(?<![\w./@~-])(?:docs\/[a-z0-9-]+\.md|config\/(?:rackboot|region)\.yaml(?!:))/g;
 
 export interface DocumentsPlace {
-  /** Before `docs/` and `config/`, with its slash; empty: the user's directory has them. */
+  /** What to put before `docs/` and `config/`, with its slash; empty if the working directory has them. */
   readonly directory: string;
-  /** True: what runs is of a package of the distribution. */
+  /** True if a package of the distribution is running. */
   readonly isPackaged: boolean;
 }
 

@@ -12,15 +12,15 @@ const ABBREVIATION_CHARACTERS_MIN = 3;
 export function nearestName(text: string, names: readonly string[]): string | undefined {
   const wanted = text.slice(0, COMPARED_CHARACTERS_MAX);
   const longer = names.filter((name) => wanted.length > 2 && name.includes(wanted));
-  const begun = longer.filter((name) => name.startsWith(wanted)).toSorted((a, b) => a.length - b.length)[0];
-  if (begun !== undefined) return begun;
+  const withPrefix = longer.filter((name) => name.startsWith(wanted)).toSorted((a, b) => a.length - b.length)[0];
+  if (withPrefix !== undefined) return withPrefix;
   const ranked = names
     .map((name) => ({ name, edits: editsBetween(wanted, name) }))
     .toSorted((a, b) => a.edits - b.edits);
   const [nearest] = ranked;
   if (nearest === undefined) return undefined;
   if (nearest.edits <= Math.min(SUGGESTION_EDITS_MAX, wanted.length / 3)) return nearest.name;
-  return longer[0] ?? abbreviated(wanted, names);
+  return longer[0] ?? findAbbreviated(wanted, names);
 }
 
 /** The question whether the nearest name was meant, to put before a remedy; empty if no name is near. */
@@ -33,14 +33,14 @@ export function nearestHint(text: string, names: readonly string[]): string {
  * The shortest name with the same first letter that has the other letters in this order: `pwr` for
  * `power`.
  */
-function abbreviated(text: string, names: readonly string[]): string | undefined {
+function findAbbreviated(text: string, names: readonly string[]): string | undefined {
   if (text.length < ABBREVIATION_CHARACTERS_MIN) return undefined;
-  const holds = (name: string): boolean => {
-    let at = 0;
-    for (const character of name) if (character === text[at]) at += 1;
-    return name[0] === text[0] && at === text.length;
+  const isAbbreviated = (name: string): boolean => {
+    let matchedCount = 0;
+    for (const character of name) if (character === text[matchedCount]) matchedCount += 1;
+    return name[0] === text[0] && matchedCount === text.length;
   };
-  return names.filter(holds).toSorted((a, b) => a.length - b.length)[0];
+  return names.filter(isAbbreviated).toSorted((a, b) => a.length - b.length)[0];
 }
 
 /**
@@ -48,18 +48,18 @@ function abbreviated(text: string, names: readonly string[]): string | undefined
  * `a` into `b`.
  */
 function editsBetween(a: string, b: string): number {
-  let beforeLast: readonly number[] = [];
-  let before = Array.from({ length: b.length + 1 }, (_, index) => index);
+  let rowBeforePrevious: readonly number[] = [];
+  let previousRow = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let row = 1; row <= a.length; row += 1) {
-    const current = [row];
+    const currentRow = [row];
     for (let column = 1; column <= b.length; column += 1) {
-      const change = (before[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const change = (previousRow[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
       const isSwap = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      const swap = isSwap ? (beforeLast[column - 2] ?? 0) + 1 : change;
-      current.push(Math.min(change, swap, (before[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+      const swap = isSwap ? (rowBeforePrevious[column - 2] ?? 0) + 1 : change;
+      currentRow.push(Math.min(change, swap, (previousRow[column] ?? 0) + 1, (currentRow[column - 1] ?? 0) + 1));
     }
-    beforeLast = before;
-    before = current;
+    rowBeforePrevious = previousRow;
+    previousRow = currentRow;
   }
-  return before[b.length] ?? 0;
+  return previousRow[b.length] ?? 0;
 }

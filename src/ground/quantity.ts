@@ -21,20 +21,20 @@ export const formatSize = (bytes: number): string => formatBytes(bytes).replace(
 
 /** Formats a duration, rounded to seconds: `3 h 12 min`. */
 export function formatDuration(ms: number): string {
-  const total = Math.max(0, Math.round(ms / 1000));
-  if (total < 60) return `${total} s`;
-  const minutes = Math.floor(total / 60);
-  if (minutes < 60) return `${minutes} min ${total % 60} s`;
+  const totalSeconds = Math.max(0, Math.round(ms / 1000));
+  if (totalSeconds < 60) return `${totalSeconds} s`;
+  const minutes = Math.floor(totalSeconds / 60);
+  if (minutes < 60) return `${minutes} min ${totalSeconds % 60} s`;
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
 /** Formats a duration, precise to milliseconds if it is short: `3 ms`, `2.4 s`, `10 min`. */
 export function formatSpan(ms: number): string {
-  const whole = Math.max(0, Math.round(ms));
-  if (whole < 1000) return `${whole} ms`;
-  const tenths = Math.round(whole / 100);
-  return tenths < 600 ? `${tenths / 10} s` : formatDuration(whole).replace(/ 0 (?:s|min|h)$/, '');
+  const wholeMs = Math.max(0, Math.round(ms));
+  if (wholeMs < 1000) return `${wholeMs} ms`;
+  const tenths = Math.round(wholeMs / 100);
+  return tenths < 600 ? `${tenths / 10} s` : formatDuration(wholeMs).replace(/ 0 (?:s|min|h)$/, '');
 }
 
 /**
@@ -75,9 +75,9 @@ const UTC_MOMENT = /\b\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z| \d\d:\d\d UT
 export function formatLocalTime(wallMs: number, fraction = ''): string {
   const offsetMinutes = -new Date(wallMs).getTimezoneOffset();
   const local = new Date(wallMs + offsetMinutes * 60_000).toISOString().slice(0, 19).replace('T', ' ');
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const size = Math.abs(offsetMinutes);
-  const offset = `${offsetMinutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+  const twoDigits = (value: number): string => String(value).padStart(2, '0');
+  const absoluteMinutes = Math.abs(offsetMinutes);
+  const offset = `${offsetMinutes < 0 ? '-' : '+'}${twoDigits(Math.floor(absoluteMinutes / 60))}:${twoDigits(absoluteMinutes % 60)}`;
   return `${local}${fraction === '' ? '' : `.${fraction}`}${offset}`;
 }
 

@@ -57,20 +57,20 @@ export class RateLimit {
  */
 export class RateLimits<Key> {
   readonly #limits: BoundedMap<Key, RateLimit>;
-  readonly #make: () => RateLimit;
+  readonly #makeLimit: () => RateLimit;
 
   constructor(rate: Rate, keysMax: number) {
     this.#limits = new BoundedMap(keysMax, 'set longest ago');
-    this.#make = () => new RateLimit(rate);
+    this.#makeLimit = () => new RateLimit(rate);
   }
 
   /** The bucket of a key. */
-  of(key: Key): RateLimit {
-    return this.#limits.getOrMake(key, this.#make);
+  getBucket(key: Key): RateLimit {
+    return this.#limits.getOrMake(key, this.#makeLimit);
   }
 
   allows(key: Key, now: Instant): boolean {
-    return this.of(key).allows(now);
+    return this.getBucket(key).allows(now);
   }
 
   /** Like `allows`, but takes nothing, and remembers no key. */
@@ -93,29 +93,29 @@ export interface Sample {
 
 const ITSELF: Sample = {};
 
-interface Sampled {
+interface KeyState {
   readonly limit: RateLimit;
   withheld: number;
 }
 
 /** Passes some events of each key and counts the rest. */
 export class EventSampler<Key = string> {
-  readonly #keys: BoundedMap<Key, Sampled>;
-  readonly #make: () => Sampled;
+  readonly #keys: BoundedMap<Key, KeyState>;
+  readonly #makeState: () => KeyState;
 
   /** @param keysMax beyond it the oldest key is forgotten with its count; a closed union needs no bound */
   constructor(rate = EVENT_RATE, keysMax = Number.POSITIVE_INFINITY) {
     this.#keys = new BoundedMap(keysMax, 'set longest ago');
-    this.#make = () => ({ limit: new RateLimit(rate), withheld: 0 });
+    this.#makeState = () => ({ limit: new RateLimit(rate), withheld: 0 });
   }
 
   /**
-   * Undefined: withhold the event.
+   * `undefined` if the event is withheld.
    *
    * @param count how many occurrences the event itself represents
    */
   take(key: Key, now: Instant, count = 1): Sample | undefined {
-    const state = this.#keys.getOrMake(key, this.#make);
+    const state = this.#keys.getOrMake(key, this.#makeState);
     if (!state.limit.allows(now)) {
       state.withheld += count;
       return undefined;

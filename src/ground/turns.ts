@@ -5,21 +5,21 @@
 //
 //   ask ─┬─ there is room ─▶ work ─┬─ nothing is left ─▶ forgotten, until it asks again
 //        └─ none ─▶ #fresh ─┐      └─ there is more ─▶ #backlog ─┐
-//                           └──────── #nextTurn, #takeNext ◀─────┘
+//                           └──────── #runTurn, #takeNext ◀──────┘
 //
 // 1. Between two turns every other socket is read. So a datagram waits at most for `turnWork` of
 //    arriving requests and `turnWork` of waiting workers, each exceeded by at most one piece.
-// 2. After at most `shareWork` the next worker follows. One that asks once does not wait for those
-//    that have more.
+// 2. After at most `shareWork` the next worker follows. A worker that asks once does not wait for
+//    workers with more work.
 // 3. While datagrams arrive from others, all workers together take at most `timeShare` of the
-//    process's time. A process that never sleeps is made to wait for its processor.
+//    process's time. The kernel makes a process that never sleeps wait for its processor.
 
 import type { Clock, Instant } from './clock.ts';
 
 /** The pause when the time share is used up, in milliseconds. */
 const REST_MS = 1;
 /** How long others count as active after their last datagram, in milliseconds. */
-export const OTHERS_MS = 1000;
+export const OTHERS_ACTIVE_MS = 1000;
 
 export interface TurnBounds {
   /** In one turn of the loop, by all workers. */
@@ -35,40 +35,43 @@ export interface TurnBounds {
 export interface Worker {
   readonly hasWork: boolean;
   /** Works until `most` is reached or exceeded. @returns the work done */
-  work(most: number): number;
+  work(workMax: number): number;
 }
 
 export class Turns {
   readonly #clock: Clock;
   readonly #bounds: TurnBounds;
-  readonly #datagrams: () => number | undefined;
+  readonly #countDatagrams: () => number | undefined;
   /** Workers that have not run yet. */
   readonly #fresh = new Set<Worker>();
   /** Workers that ran and have more work. */
   readonly #backlog = new Set<Worker>();
   #isBacklogNext = false;
-  #left: number;
+  #remainingWork: number;
   /**
-   * Working time before the next rest, in milliseconds, as of `#at`; below 0 if the last work took
-   * longer.
+   * Working time before the next rest, in milliseconds, as of `#refilledAt`; below 0 if the last
+   * work took longer.
    */
-  #leftMs: number;
-  #at: Instant;
+  #remainingMs: number;
+  #refilledAt: Instant;
   /** The datagram count at the last check, and when it last changed. */
-  #heard: number | undefined;
-  #heardAt: Instant;
+  #datagramCount: number | undefined;
+  #datagramAt: Instant;
   #isWorking = false;
-  #isNextDue = false;
+  #isTurnScheduled = false;
 
-  /** @param datagrams received by this process; undefined if unknown: others then always count as active */
-  constructor(clock: Clock, bounds: TurnBounds, datagrams: () => number | undefined) {
+  /**
+   * @param countDatagrams those received by this process; `undefined` if unknown: others then
+   * always count as active
+   */
+  constructor(clock: Clock, bounds: TurnBounds, countDatagrams: () => number | undefined) {
     this.#clock = clock;
     this.#bounds = bounds;
-    this.#left = bounds.turnWork;
-    this.#leftMs = bounds.stretchMs;
-    this.#datagrams = datagrams;
-    this.#at = clock.now();
-    this.#heardAt = this.#at;
+    this.#remainingWork = bounds.turnWork;
+    this.#remainingMs = bounds.stretchMs;
+    this.#countDatagrams = countDatagrams;
+    this.#refilledAt = clock.now();
+    this.#datagramAt = this.#refilledAt;
   }
 
   /** Runs the worker now or in a later turn. While another worker works it always waits. */
@@ -78,7 +81,8 @@ export class Turns {
     else this.#fresh.add(worker);
     // Until half the work is done, questions schedule no turn: it would cost each of them a poll of
     // every socket.
-    if (this.#left < this.#bounds.turnWork / 2 || this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
+    if (this.#remainingWork < this.#bounds.turnWork / 2 || this.#fresh.size + this.#backlog.size > 0)
+      this.#scheduleTurn();
   }
 
   /** Gives a worker no more turns. */
@@ -89,53 +93,53 @@ export class Turns {
 
   /** Charges for work that continued after `Worker.work` returned. */
   spend(ms: number): void {
-    this.#leftMs -= ms;
+    this.#remainingMs -= ms;
   }
 
   #hasRoom(): boolean {
     const now = this.#clock.now();
     const { stretchMs, timeShare } = this.#bounds;
-    this.#leftMs = Math.min(stretchMs, this.#leftMs + (now - this.#at) * timeShare);
-    this.#at = now;
-    return this.#left > 0 && this.#leftMs > 0;
+    this.#remainingMs = Math.min(stretchMs, this.#remainingMs + (now - this.#refilledAt) * timeShare);
+    this.#refilledAt = now;
+    return this.#remainingWork > 0 && this.#remainingMs > 0;
   }
 
   #areOthersActive(now: Instant): boolean {
-    const heard = this.#datagrams();
-    if (heard === undefined || heard !== this.#heard) this.#heardAt = now;
-    this.#heard = heard;
-    return now - this.#heardAt < OTHERS_MS;
+    const datagramCount = this.#countDatagrams();
+    if (datagramCount === undefined || datagramCount !== this.#datagramCount) this.#datagramAt = now;
+    this.#datagramCount = datagramCount;
+    return now - this.#datagramAt < OTHERS_ACTIVE_MS;
   }
 
   /** Must follow a `#hasRoom`, which read the clock. */
   #run(worker: Worker): void {
     this.#isWorking = true;
-    this.#left -= worker.work(Math.min(this.#left, this.#bounds.shareWork));
+    this.#remainingWork -= worker.work(Math.min(this.#remainingWork, this.#bounds.shareWork));
     this.#isWorking = false;
     const now = this.#clock.now();
-    this.#leftMs -= now - this.#at;
-    if (this.#leftMs <= 0 && !this.#areOthersActive(now)) this.#leftMs = this.#bounds.stretchMs;
+    this.#remainingMs -= now - this.#refilledAt;
+    if (this.#remainingMs <= 0 && !this.#areOthersActive(now)) this.#remainingMs = this.#bounds.stretchMs;
     if (worker.hasWork) this.#backlog.add(worker);
   }
 
-  #expectNext(): void {
-    if (this.#isNextDue) return;
-    this.#isNextDue = true;
-    const next = (): void => this.#nextTurn();
-    if (this.#leftMs > 0) setImmediate(next);
-    else this.#clock.schedule(REST_MS, next);
+  #scheduleTurn(): void {
+    if (this.#isTurnScheduled) return;
+    this.#isTurnScheduled = true;
+    const runTurn = (): void => this.#runTurn();
+    if (this.#remainingMs > 0) setImmediate(runTurn);
+    else this.#clock.schedule(REST_MS, runTurn);
   }
 
-  #nextTurn(): void {
-    this.#isNextDue = false;
-    this.#left = this.#bounds.turnWork;
+  #runTurn(): void {
+    this.#isTurnScheduled = false;
+    this.#remainingWork = this.#bounds.turnWork;
     while (this.#hasRoom()) {
       const worker = this.#takeNext();
       if (worker === undefined) break;
       this.#run(worker);
     }
-    this.#left = this.#bounds.turnWork;
-    if (this.#fresh.size + this.#backlog.size > 0) this.#expectNext();
+    this.#remainingWork = this.#bounds.turnWork;
+    if (this.#fresh.size + this.#backlog.size > 0) this.#scheduleTurn();
   }
 
   /** Alternates between fresh and backlog, so that neither starves the other. */

@@ -2,13 +2,7 @@
 // fault, and later reads return zero or empty. So decoders need no branches, and malformed
 // datagrams are the cheap case.
 
-import {
-  type BorrowedBytes,
-  borrowedIndexOfZero,
-  borrowedPart,
-  borrowedText,
-  copyBytes,
-} from '../ground/borrowed-bytes.ts';
+import { type BorrowedBytes, borrowedPart, borrowedText, copyBytes, findZeroByte } from '../ground/borrowed-bytes.ts';
 
 /** Why bytes could not be understood. */
 export type WireFaultCode = 'truncated' | 'bad-length' | 'bad-value' | 'loop' | 'too-long';
@@ -117,7 +111,7 @@ export class ByteReader {
   /** Text up to a zero byte, which is consumed; a missing zero byte is a fault. */
   zeroTerminated(field: string): string {
     if (this.#fault !== undefined) return '';
-    const at = borrowedIndexOfZero(this.bytes, this.#offset);
+    const at = findZeroByte(this.bytes, this.#offset);
     if (at === -1 || at >= this.#end) {
       this.fail('truncated', field);
       return '';

@@ -10,10 +10,10 @@ import { type Ipv4, ipv4, type MacAddress, macFromBytes } from '../ground/addres
 import {
   type BorrowedBytes,
   type BorrowedView,
-  borrowedIndexOfZero,
   borrowedPart,
   borrowedText,
   borrowedView,
+  findZeroByte,
 } from '../ground/borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from './byte-reader.ts';
 
@@ -261,6 +261,6 @@ function decodeAttributes({ bytes, view }: NetlinkPart, start: number): Decoded<
 const padded = (length: number): number => (length + 3) & ~3;
 
 function zeroTerminated(bytes: BorrowedBytes): string {
-  const end = borrowedIndexOfZero(bytes, 0);
+  const end = findZeroByte(bytes, 0);
   return borrowedText(bytes, 'latin1', 0, end === -1 ? bytes.length : end);
 }

@@ -33,7 +33,7 @@ export const WAKE_MS = 5;
 /** How long no consumer is woken after a full slice, in milliseconds. */
 const PAUSE_MS = 1;
 /** Turns of the event loop; ample for all consumers to take a full ring. */
-const REST_TURNS_MAX = 1024;
+const DRAIN_TURNS_MAX = 1024;
 
 interface EventBatch {
   readonly events: readonly RackEvent[];
@@ -59,8 +59,8 @@ export interface EventStreamCounters {
 interface Consumer {
   readonly name: EventConsumer;
   readonly onWake: (() => void) | undefined;
-  /** The number of the next event it takes. */
-  at: number;
+  /** The position of the next event that it takes. */
+  position: number;
   /** The stream's count of dropped events when this consumer last drained. */
   droppedBefore: number;
 }
@@ -68,37 +68,38 @@ interface Consumer {
 /** The ring. A consumer's `onWake`, if given, is called at most once per turn. */
 export class EventStream {
   readonly #ring: (RackEvent | undefined)[] = new Array<RackEvent | undefined>(EVENT_STREAM_MAX).fill(undefined);
-  readonly #consumers: Consumer[] = [];
+  readonly #wokenConsumers: Consumer[] = [];
   /** All consumers, including those without `onWake`. */
-  readonly #all: Consumer[] = [];
+  readonly #consumers: Consumer[] = [];
   /** Every event before this number was taken by all consumers and released. */
-  #cleared = 0;
+  #clearedUntil = 0;
   readonly #missed = new Map<EventConsumer, number>();
-  #next = 0;
-  #dropped = 0;
+  #endPosition = 0;
+  #droppedCount = 0;
   /** The position of the most advanced consumer. */
-  #furthest = 0;
+  #furthestPosition = 0;
   readonly #clock: Pick<Clock, 'schedule'>;
-  #waking = false;
-  #pausing: Timer | undefined;
+  #isWakeScheduled = false;
+  #wakeTimer: Timer | undefined;
   /** The process is ending, so consumers are woken without pauses. */
-  #hurried = false;
+  #isEnding = false;
   /** The index of the next consumer to wake. */
-  #turn = 0;
+  #wakeIndex = 0;
 
   constructor(clock: Pick<Clock, 'schedule'> = systemClock) {
     this.#clock = clock;
   }
 
   readonly publish = (event: RackEvent): void => {
-    const isBehind = this.#consumers.length > 0 && this.#next - this.#furthest >= BYSTANDERS_WAITING_MAX;
+    const isBehind =
+      this.#wokenConsumers.length > 0 && this.#endPosition - this.#furthestPosition >= BYSTANDERS_WAITING_MAX;
     if (isBehind && isOfBystander(event)) {
-      this.#dropped += 1;
+      this.#droppedCount += 1;
       return;
     }
-    this.#ring[this.#next % EVENT_STREAM_MAX] = event;
-    this.#next += 1;
-    if (!this.#waking) this.#wakeSoon(this.#consumers.length, WAKE_MS);
+    this.#ring[this.#endPosition % EVENT_STREAM_MAX] = event;
+    this.#endPosition += 1;
+    if (!this.#isWakeScheduled) this.#scheduleWake(this.#wokenConsumers.length, WAKE_MS);
   };
 
   /**
@@ -107,94 +108,94 @@ export class EventStream {
    * EVENTS_PER_TURN_MAX at most.
    */
   subscribe(onWake?: () => void, name: EventConsumer = 'other'): EventCursor {
-    const consumer: Consumer = { name, onWake, at: this.#next, droppedBefore: this.#dropped };
-    this.#all.push(consumer);
+    const consumer: Consumer = { name, onWake, position: this.#endPosition, droppedBefore: this.#droppedCount };
+    this.#consumers.push(consumer);
     if (onWake !== undefined) {
-      this.#consumers.push(consumer);
-      this.#furthest = this.#next;
+      this.#wokenConsumers.push(consumer);
+      this.#furthestPosition = this.#endPosition;
     }
     if (!this.#missed.has(name)) this.#missed.set(name, 0);
     return { drain: (limit = EVENT_STREAM_MAX) => this.#drain(consumer, limit) };
   }
 
   counters(): EventStreamCounters {
-    return { published: this.#next + this.#dropped, missed: new Map(this.#missed) };
+    return { published: this.#endPosition + this.#droppedCount, missed: new Map(this.#missed) };
   }
 
-  /** Resolves when the consumers have taken all events, after REST_TURNS_MAX turns at the latest. */
-  async rest(): Promise<void> {
-    this.#hurried = true;
-    if (this.#pausing !== undefined) {
-      this.#pausing.cancel();
-      this.#pausing = undefined;
-      this.#waking = false;
-      this.#wakeSoon(this.#consumers.length);
+  /** Resolves when the consumers have taken all events, after DRAIN_TURNS_MAX turns at the latest. */
+  async waitUntilDrained(): Promise<void> {
+    this.#isEnding = true;
+    if (this.#wakeTimer !== undefined) {
+      this.#wakeTimer.cancel();
+      this.#wakeTimer = undefined;
+      this.#isWakeScheduled = false;
+      this.#scheduleWake(this.#wokenConsumers.length);
     }
-    for (let turns = 0; this.#waking && turns < REST_TURNS_MAX; turns += 1) {
+    for (let turns = 0; this.#isWakeScheduled && turns < DRAIN_TURNS_MAX; turns += 1) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
   /**
-   * @param left how many consumers may take nothing in a row before waking stops
+   * @param #attemptsLeft how many consumers may take nothing in a row before waking stops
    * @param delayMs undefined for the next turn
    */
-  #wakeSoon(left: number, delayMs?: number): void {
-    if (this.#waking || left === 0) return;
-    this.#waking = true;
+  #scheduleWake(attemptsLeft: number, delayMs?: number): void {
+    if (this.#isWakeScheduled || attemptsLeft === 0) return;
+    this.#isWakeScheduled = true;
     const wake = (): void => {
-      this.#pausing = undefined;
-      this.#wakeOne(left);
+      this.#wakeTimer = undefined;
+      this.#wakeOne(attemptsLeft);
     };
-    if (delayMs !== undefined && !this.#hurried) this.#pausing = this.#clock.schedule(delayMs, wake);
+    if (delayMs !== undefined && !this.#isEnding) this.#wakeTimer = this.#clock.schedule(delayMs, wake);
     else setImmediate(wake);
   }
 
   /** Wakes the next consumer that is behind, and schedules the others for later turns. */
-  #wakeOne(left: number): void {
-    for (let passed = 0; passed < this.#consumers.length; passed += 1) {
-      const consumer = this.#consumers[this.#turn % this.#consumers.length];
-      this.#turn += 1;
-      if (consumer === undefined || consumer.at >= this.#next) continue;
-      const before = Math.max(consumer.at, this.#next - EVENT_STREAM_MAX);
+  #wakeOne(attemptsLeft: number): void {
+    for (let skippedCount = 0; skippedCount < this.#wokenConsumers.length; skippedCount += 1) {
+      const consumer = this.#wokenConsumers[this.#wakeIndex % this.#wokenConsumers.length];
+      this.#wakeIndex += 1;
+      if (consumer === undefined || consumer.position >= this.#endPosition) continue;
+      const positionBefore = Math.max(consumer.position, this.#endPosition - EVENT_STREAM_MAX);
       // Events that it publishes itself wait like all others.
       consumer.onWake?.();
-      this.#waking = false;
-      const taken = consumer.at - before;
+      this.#isWakeScheduled = false;
+      const takenCount = consumer.position - positionBefore;
       // A consumer that took nothing waits for the next event; the others still get their turn.
-      this.#wakeSoon(
-        taken > 0 ? this.#consumers.length : left - 1,
-        taken >= EVENTS_PER_TURN_MAX ? PAUSE_MS : undefined,
+      this.#scheduleWake(
+        takenCount > 0 ? this.#wokenConsumers.length : attemptsLeft - 1,
+        takenCount >= EVENTS_PER_TURN_MAX ? PAUSE_MS : undefined,
       );
       return;
     }
-    this.#waking = false;
+    this.#isWakeScheduled = false;
   }
 
   #drain(consumer: Consumer, limit: number): EventBatch {
-    const from = Math.max(consumer.at, this.#next - EVENT_STREAM_MAX);
-    const missed = from - consumer.at + this.#dropped - consumer.droppedBefore;
+    const start = Math.max(consumer.position, this.#endPosition - EVENT_STREAM_MAX);
+    const missed = start - consumer.position + this.#droppedCount - consumer.droppedBefore;
     if (missed > 0) this.#missed.set(consumer.name, (this.#missed.get(consumer.name) ?? 0) + missed);
-    const to = Math.min(this.#next, from + limit);
+    const end = Math.min(this.#endPosition, start + limit);
     const events: RackEvent[] = [];
-    for (let index = from; index < to; index += 1) {
+    for (let index = start; index < end; index += 1) {
       const event = this.#ring[index % EVENT_STREAM_MAX];
       if (event !== undefined) events.push(event);
     }
-    consumer.at = to;
-    consumer.droppedBefore = this.#dropped;
-    this.#clear();
-    if (consumer.onWake !== undefined) this.#furthest = Math.max(this.#furthest, to);
+    consumer.position = end;
+    consumer.droppedBefore = this.#droppedCount;
+    this.#releaseTaken();
+    if (consumer.onWake !== undefined) this.#furthestPosition = Math.max(this.#furthestPosition, end);
     return { events, missed };
   }
 
   /** Releases the events that every consumer has taken. */
-  #clear(): void {
-    let taken = this.#next;
-    for (const { at } of this.#all) taken = Math.min(taken, at);
+  #releaseTaken(): void {
+    let takenByAll = this.#endPosition;
+    for (const { position } of this.#consumers) takenByAll = Math.min(takenByAll, position);
     // Older slots already hold newer events.
-    const from = Math.max(this.#cleared, this.#next - EVENT_STREAM_MAX);
-    for (let index = from; index < taken; index += 1) this.#ring[index % EVENT_STREAM_MAX] = undefined;
-    this.#cleared = Math.max(from, taken);
+    const start = Math.max(this.#clearedUntil, this.#endPosition - EVENT_STREAM_MAX);
+    for (let index = start; index < takenByAll; index += 1) this.#ring[index % EVENT_STREAM_MAX] = undefined;
+    this.#clearedUntil = Math.max(start, takenByAll);
   }
 }

@@ -32,11 +32,11 @@ const cleanField = (name: string, value: string): string =>
   name === 'problems' ? cleanLines(value) : cleanText(value, EVENT_CHARACTERS_MAX);
 
 /** The event's text in the log and the timeline is longer than in the region. */
-const LOGGED = { each: EVENT_CHARACTERS_MAX, all: 2 * EVENT_CHARACTERS_MAX };
+const LOG_TEXT_BOUNDS = { each: EVENT_CHARACTERS_MAX, all: 2 * EVENT_CHARACTERS_MAX };
 
 /** One sentence without a full stop: what happened, with the facts that a person needs to act on it. */
 export function eventText(event: RackEvent): string {
-  const reported = reportedEvent(event.kind, event, formatEventAddresses(event), LOGGED);
+  const reported = reportedEvent(event.kind, event, formatEventAddresses(event), LOG_TEXT_BOUNDS);
   const text = reported === undefined ? event.kind : reportedSentence(reported);
   return cleanText(text.replaceAll('\n', '; '), EVENT_CHARACTERS_MAX);
 }

@@ -27,53 +27,53 @@ export class Exposition {
 
   /** Adds a number that only grows; `name` ends in `_total`. */
   counter(name: string, help: string, samples: number | undefined | readonly Sample[]): void {
-    this.#family(name, 'counter', help, samples);
+    this.#addFamily(name, 'counter', help, samples);
   }
 
   gauge(name: string, help: string, samples: number | undefined | readonly Sample[]): void {
-    this.#family(name, 'gauge', help, samples);
+    this.#addFamily(name, 'gauge', help, samples);
   }
 
   /** Adds a histogram of durations in seconds; `name` ends in `_seconds`. */
   histogram(name: string, help: string, { bounds, counts, count, sumSeconds }: DurationCounts): void {
-    this.#head(name, 'histogram', help);
+    this.#addHead(name, 'histogram', help);
     let sum = 0;
-    bounds.forEach((bound, place) => {
-      sum += counts[place] ?? 0;
-      this.#sample(`${name}_bucket`, { le: String(bound) }, sum);
+    bounds.forEach((bound, index) => {
+      sum += counts[index] ?? 0;
+      this.#addSample(`${name}_bucket`, { le: String(bound) }, sum);
     });
-    this.#sample(`${name}_bucket`, { le: '+Inf' }, count);
-    this.#sample(`${name}_sum`, undefined, sumSeconds);
-    this.#sample(`${name}_count`, undefined, count);
+    this.#addSample(`${name}_bucket`, { le: '+Inf' }, count);
+    this.#addSample(`${name}_sum`, undefined, sumSeconds);
+    this.#addSample(`${name}_count`, undefined, count);
   }
 
   text(): string {
     return `${this.#lines.join('\n')}\n`;
   }
 
-  #family(name: string, type: string, help: string, samples: number | undefined | readonly Sample[]): void {
+  #addFamily(name: string, type: string, help: string, samples: number | undefined | readonly Sample[]): void {
     const list = typeof samples === 'object' ? samples : [{ value: samples }];
     const presentSamples = list.filter(({ value }) => value !== undefined);
     if (presentSamples.length === 0) return;
-    this.#head(name, type, help);
-    for (const { labels, value } of presentSamples) this.#sample(name, labels, value ?? 0);
+    this.#addHead(name, type, help);
+    for (const { labels, value } of presentSamples) this.#addSample(name, labels, value ?? 0);
   }
 
-  #head(name: string, type: string, help: string): void {
+  #addHead(name: string, type: string, help: string): void {
     if (this.#names.has(name)) throw new Error(`the metric ${name} was added twice`);
     this.#names.add(name);
     this.#lines.push(`# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`);
     this.#lines.push(`# TYPE ${name} ${type}`);
   }
 
-  #sample(name: string, labels: Labels | undefined, value: number): void {
+  #addSample(name: string, labels: Labels | undefined, value: number): void {
     const pairs = Object.entries(labels ?? {}).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
     this.#lines.push(`${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${formatNumber(value)}`);
   }
 }
 
 /** One sample per entry, under one label. */
-export function labelled(label: string, values: Readonly<Record<string, number | undefined>>): readonly Sample[] {
+export function labelSamples(label: string, values: Readonly<Record<string, number | undefined>>): readonly Sample[] {
   return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }));
 }
 

@@ -41,7 +41,7 @@ const LOOP_MS_MAX = 600_000;
 const LOSS_SHARE_MIN = 0.1;
 const LOSS_BLOCKS_MIN = 50;
 /** Boots with an address of another server, after an offer of boot files alone, that load nothing. */
-const IGNORED_MAX = 2;
+const IGNORED_BOOTS_MAX = 2;
 /** Transfers without any acknowledged block that give a hint. */
 const UNACKNOWLEDGED_MAX = 2;
 
@@ -55,44 +55,41 @@ const isNeededFile = (file: string): boolean =>
 /** Watches the steps of one machine. */
 export class BootWatch {
   /** The hints of this boot; undefined if there are none, as in nearly every boot. */
-  #given: Set<HintName> | undefined;
-  #steps = 0;
+  #givenHints: Set<HintName> | undefined;
+  #stepCount = 0;
   /** Consecutive offers that were not taken, the last one at `#offeredAt`. */
-  #offers = 0;
+  #offerCount = 0;
   #offeredAt = 0;
-  #unacknowledged = 0;
-  /**
-   * In proxy mode: boots that took an address and loaded nothing until they asked again, one after
-   * the other.
-   */
-  #ignored = 0;
+  #unacknowledgedCount = 0;
+  /** In proxy mode: consecutive boots that took an address and loaded nothing before they asked again. */
+  #ignoredBoots = 0;
   /** This boot was offered a file in proxy mode and took its address from the other server. */
   #hasAddressOnly = false;
-  #offered: string | undefined;
-  #loads = 0;
+  #offeredFile: string | undefined;
+  #loadCount = 0;
   #firstLoadAt = 0;
-  /** The last file that was loaded, if that was by HTTP. */
-  #byHttp: string | undefined;
+  /** The last file that was loaded, if HTTP was used for it. */
+  #lastHttpFile: string | undefined;
 
-  /** Starts a new boot. The count of loader loads continues, because a loop spans several boots. */
+  /** Starts a new boot. The count of loads continues, because a loop spans several boots. */
   begin(): void {
-    this.#given = undefined;
-    this.#steps = 0;
-    this.#offers = 0;
-    this.#unacknowledged = 0;
-    this.#byHttp = undefined;
+    this.#givenHints = undefined;
+    this.#stepCount = 0;
+    this.#offerCount = 0;
+    this.#unacknowledgedCount = 0;
+    this.#lastHttpFile = undefined;
   }
 
   /** Takes an event. @returns hints that were not yet given in this boot */
   observe(event: RackEvent): readonly Hint[] {
     const hints = isDhcpEvent(event) ? this.#observeDhcp(event) : this.#observeFiles(event);
-    this.#steps += 1;
+    this.#stepCount += 1;
     if (hints.length === 0) return hints;
-    const givenHints = this.#given ?? new Set();
-    this.#given = givenHints;
-    const fresh = hints.filter(({ hint }) => !givenHints.has(hint));
-    for (const { hint } of fresh) givenHints.add(hint);
-    return fresh;
+    const givenHints = this.#givenHints ?? new Set();
+    this.#givenHints = givenHints;
+    const newHints = hints.filter(({ hint }) => !givenHints.has(hint));
+    for (const { hint } of newHints) givenHints.add(hint);
+    return newHints;
   }
 
   #observeDhcp(event: DhcpEvent): readonly Hint[] {
@@ -100,14 +97,14 @@ export class BootWatch {
       case 'dhcp.offer':
         return this.#observeOffer(event);
       case 'dhcp.elsewhere':
-        this.#hasAddressOnly = this.#offers > 0 && event.client !== undefined && this.#offered !== undefined;
-        this.#offers = 0;
+        this.#hasAddressOnly = this.#offerCount > 0 && event.client !== undefined && this.#offeredFile !== undefined;
+        this.#offerCount = 0;
         return [];
       case 'dhcp.ack':
-        this.#offers = 0;
+        this.#offerCount = 0;
         return [];
       case 'dhcp.boot-server':
-        this.#heedsOffers();
+        this.#clearIgnored();
         return [];
       case 'dhcp.refused':
         return event.reason === 'other-server-chosen' ? [{ hint: 'other-server' }] : [];
@@ -118,35 +115,36 @@ export class BootWatch {
 
   #observeOffer({ at, client, file, architecture, waitedSeconds, proxied }: DhcpEvent): readonly Hint[] {
     const hints: Hint[] = [];
-    const waited = waitedSeconds ?? 0;
-    if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) hints.push({ hint: 'asked-before-heard', seconds: waited });
-    this.#offered = file;
-    if (this.#hasAddressOnly) this.#ignored += 1;
+    const waitedSecondsOrZero = waitedSeconds ?? 0;
+    if (this.#stepCount === 0 && waitedSecondsOrZero >= SILENCE_SECONDS_MIN)
+      hints.push({ hint: 'asked-before-heard', seconds: waitedSecondsOrZero });
+    this.#offeredFile = file;
+    if (this.#hasAddressOnly) this.#ignoredBoots += 1;
     this.#hasAddressOnly = false;
-    if (this.#ignored >= IGNORED_MAX) hints.push({ hint: 'proxy-offer-ignored', times: this.#ignored });
-    const isCopy = this.#offers > 0 && Math.abs(at - this.#offeredAt) < COPIES_MS;
-    if (!isCopy && this.#offers >= OFFERS_UNTAKEN_MAX)
-      hints.push({ hint: 'offer-not-taken', proxied, times: this.#offers });
+    if (this.#ignoredBoots >= IGNORED_BOOTS_MAX) hints.push({ hint: 'proxy-offer-ignored', times: this.#ignoredBoots });
+    const isCopy = this.#offerCount > 0 && Math.abs(at - this.#offeredAt) < COPIES_MS;
+    if (!isCopy && this.#offerCount >= OFFERS_UNTAKEN_MAX)
+      hints.push({ hint: 'offer-not-taken', proxied, times: this.#offerCount });
     if (!isCopy) {
-      this.#offers += 1;
+      this.#offerCount += 1;
       this.#offeredAt = at;
     }
-    // U-Boot needs none.
+    // U-Boot needs no file.
     if (client !== undefined && client !== 'u-boot' && file === undefined)
       hints.push({ hint: 'no-loader', client, architecture: architecture ?? 0 });
     return hints;
   }
 
   #observeFiles(event: RackEvent): readonly Hint[] {
-    if (isTftpEvent(event) || isHttpEvent(event)) this.#heedsOffers();
+    if (isTftpEvent(event) || isHttpEvent(event)) this.#clearIgnored();
     if (isTftpEvent(event)) {
       switch (event.kind) {
         case 'tftp.sent':
-          return [...this.#loadedByTftp(event), ...this.#findLoss(event)];
+          return [...this.#observeTftpLoad(event), ...this.#findLoss(event)];
         case 'tftp.missing':
-          return this.#missing(event.file);
+          return this.#observeMissing(event.file);
         case 'tftp.timed-out':
-          return this.#timedOut(event);
+          return this.#observeTimeout(event);
         default:
           return [];
       }
@@ -155,12 +153,12 @@ export class BootWatch {
     switch (event.kind) {
       case 'http.file-sent':
       case 'http.rendered':
-        this.#byHttp = event.file?.replace(/^\/+/, '');
-        return this.#loaded(event.file, event.purpose, event.at);
+        this.#lastHttpFile = event.file?.replace(/^\/+/, '');
+        return this.#observeLoad(event.file, event.purpose, event.at);
       case 'http.missing':
-        return this.#missing(event.file);
+        return this.#observeMissing(event.file);
       case 'http.tls-failed':
-        return this.#offered?.startsWith('https:') === true ? [{ hint: 'tls-failed', reason: event.reason }] : [];
+        return this.#offeredFile?.startsWith('https:') === true ? [{ hint: 'tls-failed', reason: event.reason }] : [];
       case 'http.posted':
         if (!isRefusedReport(event)) return [];
         return [{ hint: 'report-refused', status: event.status, reason: event.reason, said: event.said }];
@@ -169,56 +167,56 @@ export class BootWatch {
     }
   }
 
-  #loaded(file: string | undefined, purpose: string | undefined, at: number): readonly Hint[] {
-    this.#offers = 0;
+  #observeLoad(file: string | undefined, purpose: string | undefined, at: number): readonly Hint[] {
+    this.#offerCount = 0;
     if (purpose !== undefined) {
       if (purpose === 'chain') return [];
-      this.#loads = 0;
+      this.#loadCount = 0;
       return PURPOSE_PROBLEMS[purpose] === undefined ? [] : [{ hint: 'cannot-start', purpose }];
     }
     if (file === undefined) return [];
-    if (isKernelFile(file)) this.#loads = 0;
-    if (this.#offered === undefined || baseName(file) !== baseName(this.#offered)) return [];
-    if (this.#loads === 0 || at - this.#firstLoadAt > LOOP_MS_MAX) {
-      this.#loads = 0;
+    if (isKernelFile(file)) this.#loadCount = 0;
+    if (this.#offeredFile === undefined || baseName(file) !== baseName(this.#offeredFile)) return [];
+    if (this.#loadCount === 0 || at - this.#firstLoadAt > LOOP_MS_MAX) {
+      this.#loadCount = 0;
       this.#firstLoadAt = at;
     }
-    this.#loads += 1;
-    if (this.#loads < LOADS_MAX) return [];
-    return [{ hint: 'loader-loop', file: baseName(file), times: this.#loads }];
+    this.#loadCount += 1;
+    if (this.#loadCount < LOADS_MAX) return [];
+    return [{ hint: 'loader-loop', file: baseName(file), times: this.#loadCount }];
   }
 
   /** GRUB loads a kernel by TFTP, too, if it could not start what it has loaded by HTTP (boot/grub.ts). */
-  #loadedByTftp({ file, purpose, at }: TftpEvent): readonly Hint[] {
-    const isAgain = file !== undefined && file.replace(/^\/+/, '') === this.#byHttp;
-    this.#byHttp = undefined;
-    const hints = this.#loaded(file, purpose, at);
+  #observeTftpLoad({ file, purpose, at }: TftpEvent): readonly Hint[] {
+    const isAgain = file !== undefined && file.replace(/^\/+/, '') === this.#lastHttpFile;
+    this.#lastHttpFile = undefined;
+    const hints = this.#observeLoad(file, purpose, at);
     return isAgain && purpose === undefined ? [...hints, { hint: 'kernel-refused', file }] : hints;
   }
 
-  #heedsOffers(): void {
+  #clearIgnored(): void {
     this.#hasAddressOnly = false;
-    this.#ignored = 0;
+    this.#ignoredBoots = 0;
   }
 
-  #missing(file: string | undefined): readonly Hint[] {
+  #observeMissing(file: string | undefined): readonly Hint[] {
     if (file === undefined) return [];
-    const isOffered = this.#offered !== undefined && baseName(file) === baseName(this.#offered);
+    const isOffered = this.#offeredFile !== undefined && baseName(file) === baseName(this.#offeredFile);
     if (!isOffered && !isNeededFile(file)) return [];
     return [{ hint: 'file-missing', file }];
   }
 
-  #timedOut({ file, bytes, blockBytes }: TftpEvent): readonly Hint[] {
+  #observeTimeout({ file, bytes, blockBytes }: TftpEvent): readonly Hint[] {
     if ((bytes ?? 0) > 0) return [{ hint: 'transfer-stalled', file }];
-    this.#unacknowledged += 1;
-    if (this.#unacknowledged < UNACKNOWLEDGED_MAX) return [];
-    return [{ hint: 'transfer-unheard', times: this.#unacknowledged, blockBytes }];
+    this.#unacknowledgedCount += 1;
+    if (this.#unacknowledgedCount < UNACKNOWLEDGED_MAX) return [];
+    return [{ hint: 'transfer-unheard', times: this.#unacknowledgedCount, blockBytes }];
   }
 
   #findLoss({ bytes, blockBytes, repeatedBlocks, file }: TftpEvent): readonly Hint[] {
     const blocks = Math.ceil((bytes ?? 0) / (blockBytes ?? 512));
-    const repeated = repeatedBlocks ?? 0;
-    if (blocks < LOSS_BLOCKS_MIN || repeated < blocks * LOSS_SHARE_MIN) return [];
-    return [{ hint: 'packets-lost', file, times: repeated, blocks }];
+    const repeatedCount = repeatedBlocks ?? 0;
+    if (blocks < LOSS_BLOCKS_MIN || repeatedCount < blocks * LOSS_SHARE_MIN) return [];
+    return [{ hint: 'packets-lost', file, times: repeatedCount, blocks }];
   }
 }

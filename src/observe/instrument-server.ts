@@ -66,7 +66,10 @@ export interface Readiness {
 interface InstrumentServerDeps {
   readonly clock: Clock;
   readonly metrics: () => Promise<string>;
-  /** Judged for each request to /readyz; if that takes time, it must be bounded, and shared by requests. */
+  /**
+   * Called for each request to /readyz. If it takes time, it must be bounded, and shared by
+   * concurrent requests.
+   */
   readonly readiness: () => Readiness | Promise<Readiness>;
   readonly onListening: (endpoint: InstrumentEndpoint) => void;
   /** A port could not be opened; it is retried after `retryMs`. */
@@ -76,9 +79,9 @@ interface InstrumentServerDeps {
 interface Listener {
   readonly endpoint: InstrumentEndpoint;
   server: Server | undefined;
-  retry: Timer | undefined;
+  retryTimer: Timer | undefined;
   reason: string | undefined;
-  closed: boolean;
+  isClosed: boolean;
 }
 
 /** Serves the instruments. */
@@ -86,10 +89,10 @@ export class InstrumentServer {
   readonly #deps: InstrumentServerDeps;
   readonly #listeners = new Map<string, Listener>();
   readonly #connections: ConnectionShares;
-  readonly #scrapes = new RateLimit(SCRAPE_RATE);
-  readonly #rates = new RateLimits<string>(ADDRESS_RATE, ADDRESSES_MAX);
-  #scrape: Promise<Buffer> | undefined;
-  #scraped: Buffer | undefined;
+  readonly #scrapeLimit = new RateLimit(SCRAPE_RATE);
+  readonly #addressLimits = new RateLimits<string>(ADDRESS_RATE, ADDRESSES_MAX);
+  #pendingScrape: Promise<Buffer> | undefined;
+  #lastScrape: Buffer | undefined;
 
   constructor(deps: InstrumentServerDeps) {
     this.#deps = deps;
@@ -99,8 +102,10 @@ export class InstrumentServer {
   /** `address:port` of every open listener; the actual port if 0 was configured. */
   get listening(): readonly string[] {
     return [...this.#listeners.values()].flatMap(({ server, endpoint }) => {
-      const bound = server?.address();
-      return typeof bound === 'object' && bound !== null ? [`${formatIpv4(endpoint.address)}:${bound.port}`] : [];
+      const boundAddress = server?.address();
+      return typeof boundAddress === 'object' && boundAddress !== null
+        ? [`${formatIpv4(endpoint.address)}:${boundAddress.port}`]
+        : [];
     });
   }
 
@@ -114,16 +119,24 @@ export class InstrumentServer {
 
   /** Listens on these addresses; resolves when each was tried once. Never rejects. */
   async configure(listen: readonly InstrumentEndpoint[]): Promise<void> {
-    const wanted = new Map(listen.map((endpoint) => [`${formatIpv4(endpoint.address)}:${endpoint.port}`, endpoint]));
+    const wantedEndpoints = new Map(
+      listen.map((endpoint) => [`${formatIpv4(endpoint.address)}:${endpoint.port}`, endpoint]),
+    );
     for (const [key, listener] of this.#listeners) {
-      if (wanted.has(key)) continue;
+      if (wantedEndpoints.has(key)) continue;
       this.#listeners.delete(key);
-      this.#shut(listener);
+      this.#closeListener(listener);
     }
     const opening: Promise<void>[] = [];
-    for (const [key, endpoint] of wanted) {
+    for (const [key, endpoint] of wantedEndpoints) {
       if (this.#listeners.has(key)) continue;
-      const listener: Listener = { endpoint, server: undefined, retry: undefined, reason: undefined, closed: false };
+      const listener: Listener = {
+        endpoint,
+        server: undefined,
+        retryTimer: undefined,
+        reason: undefined,
+        isClosed: false,
+      };
       this.#listeners.set(key, listener);
       opening.push(this.#open(listener));
     }
@@ -131,7 +144,7 @@ export class InstrumentServer {
   }
 
   close(): void {
-    for (const listener of this.#listeners.values()) this.#shut(listener);
+    for (const listener of this.#listeners.values()) this.#closeListener(listener);
     this.#listeners.clear();
   }
 
@@ -155,12 +168,12 @@ export class InstrumentServer {
         resolve(undefined),
       );
     });
-    if (listener.closed) {
+    if (listener.isClosed) {
       server.close();
       return;
     }
     if (failure !== undefined) {
-      this.#tryLater(listener, osErrorCode(failure) ?? errorText(failure));
+      this.#retryLater(listener, osErrorCode(failure) ?? errorText(failure));
       return;
     }
     // A failed accept (too many open files) does not affect the next connection.
@@ -170,17 +183,17 @@ export class InstrumentServer {
     this.#deps.onListening(endpoint);
   }
 
-  #tryLater(listener: Listener, reason: string): void {
+  #retryLater(listener: Listener, reason: string): void {
     // Report each reason once, not at each attempt.
     if (listener.reason !== reason) this.#deps.onFailed(listener.endpoint, reason, LISTEN_RETRY_MS);
     listener.reason = reason;
-    listener.retry = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(listener));
+    listener.retryTimer = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(listener));
   }
 
-  #shut(listener: Listener): void {
-    const { server, retry } = listener;
-    listener.closed = true;
-    retry?.cancel();
+  #closeListener(listener: Listener): void {
+    const { server, retryTimer } = listener;
+    listener.isClosed = true;
+    retryTimer?.cancel();
     if (server === undefined) return;
     server.close();
     this.#connections.endResting(server);
@@ -190,7 +203,7 @@ export class InstrumentServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const { clock } = this.#deps;
-      if (!this.#rates.allows(request.socket.remoteAddress ?? '', clock.now())) {
+      if (!this.#addressLimits.allows(request.socket.remoteAddress ?? '', clock.now())) {
         await pause(clock, LATE_MS);
         response.setHeader('Retry-After', '1');
         sendText(request, response, 429, 'text/plain; charset=utf-8', 'too many requests from this address\n');
@@ -229,19 +242,19 @@ export class InstrumentServer {
 
   /** A fresh scrape, or the last one while the rate is used up. */
   #scrapeOnce(): Promise<Buffer> {
-    if (this.#scrape !== undefined) return this.#scrape;
-    if (!this.#scrapes.allows(this.#deps.clock.now()) && this.#scraped !== undefined)
-      return Promise.resolve(this.#scraped);
-    this.#scrape = this.#renderScrape().finally(() => {
-      this.#scrape = undefined;
+    if (this.#pendingScrape !== undefined) return this.#pendingScrape;
+    if (!this.#scrapeLimit.allows(this.#deps.clock.now()) && this.#lastScrape !== undefined)
+      return Promise.resolve(this.#lastScrape);
+    this.#pendingScrape = this.#renderScrape().finally(() => {
+      this.#pendingScrape = undefined;
     });
-    return this.#scrape;
+    return this.#pendingScrape;
   }
 
   async #renderScrape(): Promise<Buffer> {
-    this.#scraped = undefined;
-    this.#scraped = Buffer.from(await this.#deps.metrics(), 'utf8');
-    return this.#scraped;
+    this.#lastScrape = undefined;
+    this.#lastScrape = Buffer.from(await this.#deps.metrics(), 'utf8');
+    return this.#lastScrape;
   }
 }
 

@@ -40,8 +40,8 @@ export const isLogLevel = (name: string): name is EventLevel => LOG_LEVELS.some(
 /** How lines are written. `auto`: `lines` on a terminal and in the journal, `json` elsewhere. */
 export const LOG_FORMATS = ['auto', 'json', 'lines'] as const;
 
-/** The place of the log, and how it is written. */
-export interface LogPlace {
+/** Where the log is written, and in which format. */
+export interface LogDestination {
   /** `undefined` for standard output. */
   readonly file?: string | undefined;
   readonly format: (typeof LOG_FORMATS)[number];
@@ -57,7 +57,7 @@ export interface LogLevelSettings {
 
 interface TemporaryLevel {
   readonly level: EventLevel;
-  readonly until: Instant;
+  readonly expiresAt: Instant;
   readonly timer: Timer;
 }
 
@@ -75,14 +75,14 @@ export class LogLevels {
   readonly #publish: Publish;
   #settings: LogLevelSettings;
   /** Temporary changes by room; an empty room stands for all. */
-  readonly #temporary = new Map<LogRoom | '', TemporaryLevel>();
+  readonly #temporaryLevels = new Map<LogRoom | '', TemporaryLevel>();
   /** The lowest shown rank of each kind, cached. */
   readonly #ranks = new Map<string, number>();
 
-  constructor(settings: LogLevelSettings, ports: { readonly clock: Clock; readonly publish: Publish }) {
+  constructor(settings: LogLevelSettings, deps: { readonly clock: Clock; readonly publish: Publish }) {
     this.#settings = settings;
-    this.#clock = ports.clock;
-    this.#publish = ports.publish;
+    this.#clock = deps.clock;
+    this.#publish = deps.publish;
   }
 
   /** Replaces the configured levels; temporary changes stay. */
@@ -107,37 +107,38 @@ export class LogLevels {
 
   /** Changes the level of a room (empty: of all rooms) for `seconds`, 1 to LOG_WHILE_SECONDS_MAX. */
   setFor(room: LogRoom | '', level: EventLevel, seconds: number): void {
-    this.#temporary.get(room)?.timer.cancel();
+    this.#temporaryLevels.get(room)?.timer.cancel();
     const timer = this.#clock.schedule(seconds * 1000, () => this.restore(room));
-    this.#temporary.set(room, { level, until: later(this.#clock.now(), seconds * 1000), timer });
+    this.#temporaryLevels.set(room, { level, expiresAt: later(this.#clock.now(), seconds * 1000), timer });
     this.#ranks.clear();
     this.#report({ kind: 'log.level-changed', at: this.#clock.now(), room, logLevel: level, seconds });
   }
 
   restore(room: LogRoom | ''): void {
-    const changed = this.#temporary.get(room);
-    if (changed === undefined) return;
-    changed.timer.cancel();
-    this.#temporary.delete(room);
+    const temporaryLevel = this.#temporaryLevels.get(room);
+    if (temporaryLevel === undefined) return;
+    temporaryLevel.timer.cancel();
+    this.#temporaryLevels.delete(room);
     this.#ranks.clear();
     this.#report({ kind: 'log.level-restored', at: this.#clock.now(), room });
   }
 
   /** The level of all rooms, then of each room. */
-  states(): readonly LogLevelState[] {
+  listStates(): readonly LogLevelState[] {
     const now = this.#clock.now();
     return (['', ...LOG_ROOMS] as const).map((room) => {
-      const changed = this.#temporary.get(room) ?? this.#temporary.get('');
-      const secondsLeft = changed === undefined ? undefined : Math.max(0, Math.ceil((changed.until - now) / 1000));
+      const temporaryLevel = this.#temporaryLevels.get(room) ?? this.#temporaryLevels.get('');
+      const secondsLeft =
+        temporaryLevel === undefined ? undefined : Math.max(0, Math.ceil((temporaryLevel.expiresAt - now) / 1000));
       return { room, level: this.#getLevel(room), secondsLeft };
     });
   }
 
   #getLevel(room: LogRoom | ''): EventLevel {
-    const changed = this.#temporary.get(room) ?? this.#temporary.get('');
-    if (changed !== undefined) return changed.level;
-    const own = room === '' ? undefined : this.#settings.levels.get(room);
-    return own ?? this.#settings.level;
+    const temporaryLevel = this.#temporaryLevels.get(room) ?? this.#temporaryLevels.get('');
+    if (temporaryLevel !== undefined) return temporaryLevel.level;
+    const roomLevel = room === '' ? undefined : this.#settings.levels.get(room);
+    return roomLevel ?? this.#settings.level;
   }
 
   #report(event: DaemonEvent): void {

@@ -21,8 +21,8 @@ import { osErrorCode } from '../ground/errors.ts';
 
 /** The most bytes that wait for a reader or a disk, including the write in progress. */
 const WAITING_BYTES_MAX = 1024 * 1024;
-/** After a loss, lines are accepted again once no more than this waits. */
-const TAKING_AGAIN_BYTES_MAX = WAITING_BYTES_MAX / 2;
+/** After a loss, lines are accepted again once at most this many bytes wait. */
+const RESUME_BYTES_MAX = WAITING_BYTES_MAX / 2;
 /** How soon a reader that takes nothing is retried, in milliseconds. */
 const FULL_RETRY_MS = 50;
 /** How soon a file that cannot be written is retried, in milliseconds. */
@@ -55,15 +55,15 @@ export class LogWriter {
   readonly #clock: Clock = systemClock;
   #descriptor: number;
   #lines: string[] = [];
-  #writing: Uint8Array = new Uint8Array(0);
+  #pendingWrite: Uint8Array = new Uint8Array(0);
   #waitingBytes = 0;
-  #busy = false;
-  #resting = false;
-  #failing = false;
-  #reopening = false;
+  #isBusy = false;
+  #isPausing = false;
+  #isFailing = false;
+  #isReopenDue = false;
   /** An opened descriptor that will replace the one in use. */
   #successor: number | undefined;
-  #missed = 0;
+  #missedCount = 0;
 
   /** @param file undefined for standard output. @throws the system's error when it cannot be opened */
   constructor(file: string | undefined, trouble: LogTrouble) {
@@ -74,21 +74,21 @@ export class LogWriter {
 
   write(text: string): void {
     const bytes = Buffer.byteLength(text);
-    if (this.#missed > 0 || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
-      this.#missed += 1;
+    if (this.#missedCount > 0 || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
+      this.#missedCount += 1;
       this.#reportGap();
       return;
     }
     this.#lines.push(text);
     this.#waitingBytes += bytes;
-    this.#next();
+    this.#writeNext();
   }
 
   /** Reopens the file by its name; does nothing for standard output. */
   reopen(): void {
     if (this.#file === undefined) return;
-    this.#reopening = true;
-    this.#next();
+    this.#isReopenDue = true;
+    this.#writeNext();
   }
 
   /**
@@ -101,8 +101,8 @@ export class LogWriter {
     if (this.#successor !== undefined) close(this.#successor, () => undefined);
     this.#file = file;
     this.#successor = successor;
-    this.#reopening = false;
-    this.#next();
+    this.#isReopenDue = false;
+    this.#writeNext();
   }
 
   /** Calls `done` when everything is written, when writing fails, or after FLUSH_MS_MAX. */
@@ -111,89 +111,89 @@ export class LogWriter {
   }
 
   async #drain(): Promise<void> {
-    const end = this.#clock.now() + FLUSH_MS_MAX;
-    const isLeft = (): boolean => this.#waitingBytes > 0 || this.#busy;
-    while (isLeft() && !this.#failing && this.#clock.now() < end) await sleep(FLUSH_POLL_MS);
-    if (isLeft() && !this.#failing) this.#trouble.onUnwritten(this.#waitingBytes);
+    const deadline = this.#clock.now() + FLUSH_MS_MAX;
+    const isWaiting = (): boolean => this.#waitingBytes > 0 || this.#isBusy;
+    while (isWaiting() && !this.#isFailing && this.#clock.now() < deadline) await sleep(FLUSH_POLL_MS);
+    if (isWaiting() && !this.#isFailing) this.#trouble.onUnwritten(this.#waitingBytes);
   }
 
-  #next(): void {
-    if (this.#busy || this.#resting) return;
+  #writeNext(): void {
+    if (this.#isBusy || this.#isPausing) return;
     this.#takeSuccessor();
-    if (this.#reopening && this.#file !== undefined) {
-      this.#openAgain(this.#file);
+    if (this.#isReopenDue && this.#file !== undefined) {
+      this.#reopenFile(this.#file);
       return;
     }
-    if (this.#writing.length === 0) {
+    if (this.#pendingWrite.length === 0) {
       if (this.#lines.length === 0) return;
-      this.#writing = Buffer.from(this.#lines.join(''));
+      this.#pendingWrite = Buffer.from(this.#lines.join(''));
       this.#lines = [];
     }
-    this.#busy = true;
-    write(this.#descriptor, this.#writing, (error, written) => {
-      this.#busy = false;
-      if (error !== null) this.#failed(error);
-      else if (written === 0) this.#rest(FULL_RETRY_MS);
-      else this.#wrote(written);
+    this.#isBusy = true;
+    write(this.#descriptor, this.#pendingWrite, (error, written) => {
+      this.#isBusy = false;
+      if (error !== null) this.#handleFailure(error);
+      else if (written === 0) this.#pause(FULL_RETRY_MS);
+      else this.#handleWritten(written);
     });
   }
 
-  #wrote(bytes: number): void {
-    this.#writing = viewBytes(this.#writing, bytes);
+  #handleWritten(bytes: number): void {
+    this.#pendingWrite = viewBytes(this.#pendingWrite, bytes);
     this.#waitingBytes -= bytes;
-    if (this.#writing.length === 0) this.#failing = false;
+    if (this.#pendingWrite.length === 0) this.#isFailing = false;
     this.#reportGap();
-    this.#next();
+    this.#writeNext();
   }
 
-  #failed(error: Error): void {
+  #handleFailure(error: Error): void {
     if (osErrorCode(error) === 'EAGAIN') {
-      this.#rest(FULL_RETRY_MS);
+      this.#pause(FULL_RETRY_MS);
       return;
     }
-    this.#rest(FAILED_RETRY_MS);
-    if (this.#failing) return;
-    this.#failing = true;
+    this.#pause(FAILED_RETRY_MS);
+    if (this.#isFailing) return;
+    this.#isFailing = true;
     this.#trouble.onFailure(error);
   }
 
-  #rest(ms: number): void {
-    this.#resting = true;
+  #pause(ms: number): void {
+    this.#isPausing = true;
     this.#clock.schedule(ms, () => {
-      this.#resting = false;
-      this.#next();
+      this.#isPausing = false;
+      this.#writeNext();
     });
   }
 
   #reportGap(): void {
-    if (this.#missed === 0 || this.#waitingBytes > TAKING_AGAIN_BYTES_MAX) return;
-    const missed = this.#missed;
-    this.#missed = 0;
+    if (this.#missedCount === 0 || this.#waitingBytes > RESUME_BYTES_MAX) return;
+    const missed = this.#missedCount;
+    this.#missedCount = 0;
     this.#trouble.onGap(missed);
   }
 
   #takeSuccessor(): void {
     if (this.#successor === undefined) return;
-    const former = this.#descriptor;
+    const formerDescriptor = this.#descriptor;
     this.#descriptor = this.#successor;
     this.#successor = undefined;
     // Standard output belongs to the process, so it stays open.
-    if (former !== STANDARD_OUTPUT) close(former, () => undefined);
+    if (formerDescriptor !== STANDARD_OUTPUT) close(formerDescriptor, () => undefined);
   }
 
   /** The next write uses the new descriptor, whatever the system does with the old one. */
-  #openAgain(file: string): void {
-    this.#reopening = false;
-    this.#busy = true;
+  #reopenFile(file: string): void {
+    this.#isReopenDue = false;
+    this.#isBusy = true;
     open(file, FILE_FLAGS, FILE_MODE, (error, descriptor) => {
-      this.#busy = false;
+      this.#isBusy = false;
       if (error !== null) {
-        this.#failed(error);
+        this.#handleFailure(error);
         return;
       }
       close(this.#descriptor, () => undefined);
       this.#descriptor = descriptor;
-      this.#next();
+      this.#writeNext();
     });
   }
 }

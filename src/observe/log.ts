@@ -1,5 +1,6 @@
-// The log: one line per event, with its kind as `event`. Lines for people on a terminal and in the
-// journal, which there have priorities, JSON elsewhere; `log.format` chooses one for all.
+// The log: one line per event, with its kind as `event`. On a terminal and in the journal, lines
+// are for people, and in the journal they have priorities. Elsewhere they are JSON. `log.format`
+// chooses one format for all.
 
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
@@ -9,14 +10,14 @@ import { cleanJson, cleanLines, cleanText } from '../ground/clean-text.ts';
 import { counted } from '../ground/counted.ts';
 import { errorText, RackError } from '../ground/errors.ts';
 import type { EventLevel } from '../ground/event.ts';
-import { isOfProbe } from '../ground/own-probes.ts';
+import { isProbeEvent } from '../ground/own-probes.ts';
 import { formatLocalTime } from '../ground/quantity.ts';
 import { type Rate, RateLimit } from '../ground/rate-limit.ts';
 import { EVENT_KINDS } from '../region/reports/reported.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { eventFields } from './event-text.ts';
-import { errorLines, isJournal, withPriority } from './journal.ts';
-import type { LogLevels, LogPlace } from './log-levels.ts';
+import { addPriority, formatErrorLines, isJournal } from './journal.ts';
+import type { LogDestination, LogLevels } from './log-levels.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
 
 const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'error'>> = {
@@ -26,14 +27,14 @@ const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'erro
   error: 'error',
 };
 
-const LEVELS: ReadonlyMap<string, EventLevel> = new Map([
+const LEVELS_BY_NUMBER: ReadonlyMap<string, EventLevel> = new Map([
   ['20', 'debug'],
   ['30', 'info'],
   ['40', 'warning'],
   ['50', 'error'],
 ]);
 
-interface LogSettings extends LogPlace {
+interface LogSettings extends LogDestination {
   readonly level: EventLevel;
 }
 
@@ -47,7 +48,7 @@ export interface Log {
    * Writes to another place from now on.
    * @throws RackError `store-unwritable`; the former place stays in use
    */
-  moveTo(place: LogPlace): Promise<void>;
+  moveTo(destination: LogDestination): Promise<void>;
 }
 
 /** Opens the log. @throws RackError `store-unwritable` when the log file cannot be opened */
@@ -55,11 +56,12 @@ export function openLog(settings: LogSettings): Log {
   let name = settings.file ?? 'standard output';
   const writer = openWriter(settings.file, {
     onFailure: (error) =>
-      complain(`the log ${name} cannot be written: ${errorText(error)}; logging resumes as soon as it can be`),
+      printError(`the log ${name} cannot be written: ${errorText(error)}; logging resumes as soon as it can be`),
     onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines could not be written and are lost'),
-    onUnwritten: (bytes) => complain(`the log ${name} is blocked; its last lines (${counted(bytes, 'byte')}) are lost`),
+    onUnwritten: (bytes) =>
+      printError(`the log ${name} is blocked; its last lines (${counted(bytes, 'byte')}) are lost`),
   });
-  let format = formatFor(settings);
+  let format = chooseFormat(settings);
   const lines = {
     write: (line: string) => writer.write(format(line)),
     flush: (done: () => void) => writer.flush(done),
@@ -69,33 +71,34 @@ export function openLog(settings: LogSettings): Log {
   return {
     logger,
     reopen: () => writer.reopen(),
-    async moveTo(place) {
-      const { file } = place;
+    async moveTo(destination) {
+      const { file } = destination;
       await writer.moveTo(file).catch((error: unknown) => {
-        throw unwritable(file, error);
+        throw unwritableError(file, error);
       });
       name = file ?? 'standard output';
-      format = formatFor(place);
+      format = chooseFormat(destination);
     },
   };
 }
 
-function formatFor({ file, format }: LogPlace): (line: string) => string {
+function chooseFormat({ file, format }: LogDestination): (line: string) => string {
   const isStandard = file === undefined;
   if (isStandard && isJournal(1)) {
-    const text = format === 'json' ? cleanJson : plainLine;
-    return (line) => withPriority(text(line), parseLineLevel(line));
+    const text = format === 'json' ? cleanJson : formatPlainLine;
+    return (line) => addPriority(text(line), parseLineLevel(line));
   }
   const isTerminal = isStandard && isatty(1);
   if (format === 'json' || (format === 'auto' && !isTerminal)) return cleanJson;
-  return isTerminal ? openTerminalFormat() : datedLine;
+  return isTerminal ? openTerminalFormat() : formatDatedLine;
 }
 
-const complain = (text: string): void => console.error(errorLines(`rackboot: ${text}`));
+const printError = (text: string): void => console.error(formatErrorLines(`rackboot: ${text}`));
 
-const parseLineLevel = (line: string): EventLevel => LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info';
+const parseLineLevel = (line: string): EventLevel =>
+  LEVELS_BY_NUMBER.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info';
 
-const unwritable = (file: string | undefined, error: unknown): RackError =>
+const unwritableError = (file: string | undefined, error: unknown): RackError =>
   new RackError(
     'store-unwritable',
     `the log ${file} cannot be written: ${errorText(error)}; make it writable for the user that runs Rackboot, or set log.file to another path`,
@@ -106,38 +109,38 @@ function openWriter(file: string | undefined, trouble: LogTrouble): LogWriter {
   try {
     return new LogWriter(file, trouble);
   } catch (error) {
-    throw unwritable(file, error);
+    throw unwritableError(file, error);
   }
 }
 
 /** Event name, message and fields: the journal itself shows the time and keeps the level. */
-const plainLine = (line: string): string => `${readLine(line)?.text ?? cleanText(line)}\n`;
+const formatPlainLine = (line: string): string => `${readLine(line)?.text ?? cleanText(line)}\n`;
 
-/** The same after local time and level, for a file or a pipe. */
-function datedLine(line: string): string {
-  const read = readLine(line);
-  if (read === undefined) return plainLine(line);
-  const atMs = Date.parse(read.time);
+/** Like `formatPlainLine`, after local time and level, for a file or a pipe. */
+function formatDatedLine(line: string): string {
+  const parsedLine = readLine(line);
+  if (parsedLine === undefined) return formatPlainLine(line);
+  const atMs = Date.parse(parsedLine.time);
   const time = formatLocalTime(atMs, String(atMs % 1000).padStart(3, '0'));
-  return `${time}  ${parseLineLevel(line).toUpperCase().padEnd(LEVEL_CHARACTERS)}  ${read.text}\n`;
+  return `${time}  ${parseLineLevel(line).toUpperCase().padEnd(LEVEL_CHARACTERS)}  ${parsedLine.text}\n`;
 }
 
 const LEVEL_CHARACTERS = 'WARNING'.length;
 
 /**
- * A JSON line for people; undefined: it has another shape, and is shown as plain text, because no
- * log line may end the process.
+ * A JSON line for people; `undefined` if it has another shape. It is then shown as plain text,
+ * because no log line may end the process.
  */
 function readLine(line: string): { readonly level: number; readonly time: string; readonly text: string } | undefined {
   const parsed = lineShape.safeParse(JSON.parse(line));
   if (!parsed.success) return undefined;
   const { level, time, event, msg, ...fields } = parsed.data;
-  const words = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`);
-  return { level, time, text: cleanLines(`${event === undefined ? '' : `${event}: `}${msg}${words.join('')}`) };
+  const fieldTexts = Object.entries(fields).map(([name, value]) => ` ${name}=${formatField(value)}`);
+  return { level, time, text: cleanLines(`${event === undefined ? '' : `${event}: `}${msg}${fieldTexts.join('')}`) };
 }
 
-/** One word, or JSON, whose quotes keep what a host sends apart from the line's own words. */
-const fieldText = (value: unknown): string =>
+/** A bare word, or JSON. Its quotes separate what a host sends from the line's own text. */
+const formatField = (value: unknown): string =>
   typeof value === 'string' && /^[^\s"'=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);
 
 /**
@@ -149,9 +152,11 @@ export function openTerminalFormat(): (line: string) => string {
   const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   const pretty = prettyFactory({ colorize: process.env.NO_COLOR === undefined, translateTime: 'SYS:HH:MM:ss.l' });
   return (line) => {
-    const read = readLine(line);
+    const parsedLine = readLine(line);
     // All fields are in the message: pino-pretty would move fields such as hostname, and show them unescaped.
-    return read === undefined ? plainLine(line) : pretty({ level: read.level, time: read.time, msg: read.text });
+    return parsedLine === undefined
+      ? formatPlainLine(line)
+      : pretty({ level: parsedLine.level, time: parsedLine.time, msg: parsedLine.text });
   };
 }
 
@@ -162,11 +167,11 @@ const lineShape = z.looseObject({
   msg: z.string().default(''),
 });
 
-const OWN_FIELDS = ['level', 'time', 'event', 'msg'];
+const LINE_FIELDS = ['level', 'time', 'event', 'msg'];
 
 /** Prefixes a field of an event with `event_` if it would replace a field of every log line. */
-function withoutOwn(fields: Record<string, unknown>): Record<string, unknown> {
-  for (const name of OWN_FIELDS) {
+function prefixLineFields(fields: Record<string, unknown>): Record<string, unknown> {
+  for (const name of LINE_FIELDS) {
     if (!(name in fields)) continue;
     fields[`event_${name}`] = fields[name];
     delete fields[name];
@@ -175,8 +180,8 @@ function withoutOwn(fields: Record<string, unknown>): Record<string, unknown> {
 }
 
 /**
- * Lines that hosts on the wire cause, altogether: each reason has a rate of its own, but reasons
- * and senders are many. The burst takes in a hall that is powered on at once; a flood leaves some
+ * Lines that hosts on the wire cause, altogether: each reason has a rate of its own, but there are
+ * many reasons and senders. The burst covers a hall that is powered on at once. A flood leaves some
  * 120 MB a day.
  */
 export const WIRE_RATE: Rate = { perSecond: 5, burst: 20_000 };
@@ -189,29 +194,32 @@ const WIRE_ROOMS: ReadonlySet<string> = new Set(['boot', 'dhcp', 'dns', 'http', 
 export function logEvents(log: Logger, stream: EventStream, levels: LogLevels): void {
   // `levels` decides per kind what is shown.
   log.level = PINO_LEVELS.debug;
-  const wire = new RateLimit(WIRE_RATE);
-  let leftOut = 0;
-  let toldAt = Number.NEGATIVE_INFINITY;
+  const wireLimit = new RateLimit(WIRE_RATE);
+  let leftOutCount = 0;
+  let reportedAt = Number.NEGATIVE_INFINITY;
   const cursor = stream.subscribe(() => {
     const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
     if (missed > 0) log.warn({ event: 'log.gap', missed }, 'events were published faster than the log could take them');
     for (const event of events) {
       const kind = EVENT_KINDS.get(event.kind);
-      const level = isOfProbe(event) ? 'debug' : (kind?.level ?? 'info');
+      const level = isProbeEvent(event) ? 'debug' : (kind?.level ?? 'info');
       if (!levels.shows(event.kind, level)) continue;
       const room = event.kind.slice(0, event.kind.indexOf('.'));
-      if (level !== 'error' && WIRE_ROOMS.has(room) && !wire.allows(event.at)) {
-        leftOut += 1;
-        if (event.at - toldAt < LEFT_OUT_EVERY_MS) continue;
-        toldAt = event.at;
+      if (level !== 'error' && WIRE_ROOMS.has(room) && !wireLimit.allows(event.at)) {
+        leftOutCount += 1;
+        if (event.at - reportedAt < LEFT_OUT_EVERY_MS) continue;
+        reportedAt = event.at;
         log.warn(
-          { event: 'log.limited', missed: leftOut },
+          { event: 'log.limited', missed: leftOutCount },
           'hosts cause more lines than the log takes; some are left out',
         );
-        leftOut = 0;
+        leftOutCount = 0;
         continue;
       }
-      log[PINO_LEVELS[level]]({ event: event.kind, ...withoutOwn(eventFields(event)) }, kind?.message ?? event.kind);
+      log[PINO_LEVELS[level]](
+        { event: event.kind, ...prefixLineFields(eventFields(event)) },
+        kind?.message ?? event.kind,
+      );
     }
   }, 'log');
 }

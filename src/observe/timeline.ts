@@ -1,7 +1,7 @@
 // The timeline: the steps of each machine, grouped by boot. It keeps the events themselves;
 // sentences are made on demand.
 //
-//   stream ─ drain ─ take ─┬─ isOfBoot (the first), startsBoot (each further)? ─ next boot
+//   stream ─ drain ─ take ─┬─ isBootAction (the first), startsBoot (each further)? ─ next boot
 //                          ├─ repeated: counted on the last step
 //                          ├─ append ─ followers
 //                          └─ BootWatch.observe ─ hint: appended as a step, and published for the log and the region
@@ -21,7 +21,7 @@ import type { MacAddress } from '../ground/address.ts';
 import { BoundedMap } from '../ground/bounded-map.ts';
 import { type Instant, later } from '../ground/clock.ts';
 import type { Publish, RackEvent } from '../ground/event.ts';
-import { isOfProbe } from '../ground/own-probes.ts';
+import { isProbeEvent } from '../ground/own-probes.ts';
 import { type Rate, RateLimit } from '../ground/rate-limit.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { hintText } from '../region/reports/hints.ts';
@@ -56,7 +56,7 @@ export interface TimelineStep {
 /** Called for each step as it happens, and again when it repeats. */
 type Follower = (mac: MacAddress, step: TimelineStep) => void;
 
-interface Story {
+interface MachineRecord {
   readonly mac: MacAddress;
   readonly watch: BootWatch;
   steps: TimelineStep[];
@@ -66,32 +66,32 @@ interface Story {
   /** When the machine itself last did something: silence is measured from here. */
   heardAt: Instant;
   /** DHCP answered the machine in this boot. */
-  answered: boolean;
+  isAnswered: boolean;
   /** Firmware, not only iPXE or a running system, asked in this boot. */
-  firmware: boolean;
+  hasFirmware: boolean;
   /** A file was loaded in this boot. */
-  loaded: boolean;
+  hasLoaded: boolean;
   /** A kernel was loaded in this boot. */
-  kernel: boolean;
+  hasKernel: boolean;
 }
 
-const OTHER_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
+const NON_MACHINE_KINDS = /^(?:dns|log|config|region|daemon|interface)\.|^boot\.hint$|^net\.router-/;
 /**
  * Kinds of a machine's own actions: no other kind, such as a sighting or a change in the region,
  * starts a boot or ends a silence.
  */
-const OWN_ACTION =
+const OWN_ACTION_KINDS =
   /^dhcp\.(?:offer|ack|elsewhere|boot-server|nak|release|decline|inform|refused)$|^(?:tftp|http)\.(?!stalled$|timed-out$|gave-way$)/;
-const ANSWERS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
+const ANSWER_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>(['dhcp.offer', 'dhcp.ack', 'dhcp.elsewhere']);
 
 /** True for an action of the machine itself, as far as the rack can tell. */
-export const isOwnAction = ({ kind }: RackEvent): boolean => OWN_ACTION.test(kind);
+export const isOwnAction = ({ kind }: RackEvent): boolean => OWN_ACTION_KINDS.test(kind);
 
 /**
  * True for what a machine only does while it boots: it asks as a boot client, or loads a file. A
  * running system renews its lease, and its programs ask the region.
  */
-function isOfBoot(event: RackEvent): boolean {
+function isBootAction(event: RackEvent): boolean {
   if (!isOwnAction(event)) return false;
   if (isDhcpEvent(event)) return event.client !== undefined;
   return event.kind !== 'http.posted' && event.kind !== 'http.forwarded';
@@ -104,15 +104,15 @@ export class Timeline {
    * Machines that only asked for an address, and machines that loaded something; each with the
    * longest silent first.
    */
-  readonly #addressClients = this.#stories();
-  readonly #loaders = this.#stories();
+  readonly #addressClients = this.#createRecords();
+  readonly #loaders = this.#createRecords();
   readonly #followers = new Set<Follower>();
-  /** Whether a kind is about machines; cached for the kinds seen so far. */
-  readonly #kinds = new Map<string, boolean>();
-  readonly #newHosts = new RateLimit(NEW_HOST_RATE);
-  #number = 0;
-  #steps = 0;
-  #missed = 0;
+  /** Whether a kind is about machines, cached for the kinds seen so far. */
+  readonly #concernsByKind = new Map<string, boolean>();
+  readonly #newHostLimit = new RateLimit(NEW_HOST_RATE);
+  #lastNumber = 0;
+  #stepCount = 0;
+  #missedCount = 0;
 
   constructor(publish: Publish) {
     this.#publish = publish;
@@ -121,13 +121,13 @@ export class Timeline {
   read(stream: EventStream): void {
     const cursor = stream.subscribe(() => {
       const { events, missed } = cursor.drain(EVENTS_PER_TURN_MAX);
-      this.#missed += missed;
+      this.#missedCount += missed;
       for (const event of events) this.take(event);
     }, 'timeline');
   }
 
   get missed(): number {
-    return this.#missed;
+    return this.#missedCount;
   }
   get machines(): number {
     return this.#addressClients.size + this.#loaders.size;
@@ -135,7 +135,7 @@ export class Timeline {
 
   /** The steps of a machine, the oldest first; undefined if it was not seen, or was dropped. */
   find(mac: MacAddress): readonly TimelineStep[] | undefined {
-    return this.#findStory(mac)?.steps;
+    return this.#findRecord(mac)?.steps;
   }
 
   /** The machines with their last steps, the most recent first, at most `limit`. */
@@ -160,53 +160,53 @@ export class Timeline {
   }
 
   take(event: RackEvent): void {
-    if (event.mac === undefined || !this.#concernsMachines(event.kind) || isOfProbe(event)) return;
-    const existing = this.#findStory(event.mac);
-    if (existing === undefined && isOfBystander(event) && !this.#newHosts.allows(event.at)) {
-      this.#missed += 1;
+    if (event.mac === undefined || !this.#concernsMachines(event.kind) || isProbeEvent(event)) return;
+    const existing = this.#findRecord(event.mac);
+    if (existing === undefined && isOfBystander(event) && !this.#newHostLimit.allows(event.at)) {
+      this.#missedCount += 1;
       return;
     }
-    const story = existing ?? this.#begin(event.mac, event.at);
-    if (story.boot === 0 ? isOfBoot(event) : startsBoot(story, event)) {
-      story.boot += 1;
-      story.answered = false;
-      story.firmware = false;
-      story.loaded = false;
-      story.kernel = false;
-      story.watch.begin();
+    const record = existing ?? this.#createRecord(event.mac, event.at);
+    if (record.boot === 0 ? isBootAction(event) : startsBoot(record, event)) {
+      record.boot += 1;
+      record.isAnswered = false;
+      record.hasFirmware = false;
+      record.hasLoaded = false;
+      record.hasKernel = false;
+      record.watch.begin();
     }
-    this.#note(story, event);
-    this.#append(story, event);
+    this.#updateRecord(record, event);
+    this.#append(record, event);
     const { at, mac, address } = event;
-    for (const observedHint of story.watch.observe(event)) {
+    for (const observedHint of record.watch.observe(event)) {
       const hint: DaemonEvent = { ...observedHint, text: hintText(observedHint), kind: 'boot.hint', at, mac, address };
-      this.#append(story, hint);
+      this.#append(record, hint);
       this.#publish(hint);
     }
-    this.#keepBounds();
+    this.#enforceBounds();
   }
 
   /** Kinds are a closed set, so the cache is bounded. */
   #concernsMachines(kind: string): boolean {
-    let concerns = this.#kinds.get(kind);
+    let concerns = this.#concernsByKind.get(kind);
     if (concerns === undefined) {
-      concerns = !OTHER_KINDS.test(kind);
-      this.#kinds.set(kind, concerns);
+      concerns = !NON_MACHINE_KINDS.test(kind);
+      this.#concernsByKind.set(kind, concerns);
     }
     return concerns;
   }
 
-  #stories(): BoundedMap<MacAddress, Story> {
+  #createRecords(): BoundedMap<MacAddress, MachineRecord> {
     return new BoundedMap(MACHINES_MAX, 'set longest ago', ({ steps }) => {
-      this.#steps -= steps.length;
+      this.#stepCount -= steps.length;
     });
   }
 
-  #findStory(mac: MacAddress): Story | undefined {
+  #findRecord(mac: MacAddress): MachineRecord | undefined {
     return this.#loaders.get(mac) ?? this.#addressClients.get(mac);
   }
 
-  #begin(mac: MacAddress, at: Instant): Story {
+  #createRecord(mac: MacAddress, at: Instant): MachineRecord {
     const watch = new BootWatch();
     return {
       mac,
@@ -215,56 +215,56 @@ export class Timeline {
       boot: 0,
       lastAt: at,
       heardAt: at,
-      answered: false,
-      firmware: false,
-      loaded: false,
-      kernel: false,
+      isAnswered: false,
+      hasFirmware: false,
+      hasLoaded: false,
+      hasKernel: false,
     };
   }
 
-  #note(story: Story, event: RackEvent): void {
-    story.lastAt = event.at;
-    if (isOwnAction(event)) story.heardAt = event.at;
-    if (ANSWERS.has(event.kind)) story.answered = true;
-    if (isDhcpEvent(event) && event.kind === 'dhcp.offer' && isFirmware(event.client)) story.firmware = true;
+  #updateRecord(record: MachineRecord, event: RackEvent): void {
+    record.lastAt = event.at;
+    if (isOwnAction(event)) record.heardAt = event.at;
+    if (ANSWER_KINDS.has(event.kind)) record.isAnswered = true;
+    if (isDhcpEvent(event) && event.kind === 'dhcp.offer' && isFirmware(event.client)) record.hasFirmware = true;
     const file = findSentFile(event);
     if (file !== undefined) {
-      story.loaded = true;
-      if (isKernelFile(file)) story.kernel = true;
+      record.hasLoaded = true;
+      if (isKernelFile(file)) record.hasKernel = true;
     }
-    if (this.#loaders.has(story.mac) || story.loaded) {
-      this.#addressClients.delete(story.mac);
-      this.#loaders.set(story.mac, story);
-    } else this.#addressClients.set(story.mac, story);
+    if (this.#loaders.has(record.mac) || record.hasLoaded) {
+      this.#addressClients.delete(record.mac);
+      this.#loaders.set(record.mac, record);
+    } else this.#addressClients.set(record.mac, record);
   }
 
-  #append(story: Story, event: RackEvent): void {
-    const last = story.steps.at(-1);
-    if (last !== undefined && last.boot === story.boot && isSameStep(last.event, event)) {
-      const again = { ...last, times: last.times + 1, lastAt: event.at };
-      story.steps[story.steps.length - 1] = again;
-      this.#notify(story.mac, again);
+  #append(record: MachineRecord, event: RackEvent): void {
+    const lastStep = record.steps.at(-1);
+    if (lastStep !== undefined && lastStep.boot === record.boot && isSameStep(lastStep.event, event)) {
+      const repeatedStep = { ...lastStep, times: lastStep.times + 1, lastAt: event.at };
+      record.steps[record.steps.length - 1] = repeatedStep;
+      this.#notify(record.mac, repeatedStep);
       return;
     }
-    this.#number += 1;
-    const step = { number: this.#number, boot: story.boot, event, times: 1, lastAt: event.at };
-    story.steps.push(step);
-    this.#steps += 1;
-    if (story.steps.length > STEPS_PER_MACHINE_MAX) {
+    this.#lastNumber += 1;
+    const step = { number: this.#lastNumber, boot: record.boot, event, times: 1, lastAt: event.at };
+    record.steps.push(step);
+    this.#stepCount += 1;
+    if (record.steps.length > STEPS_PER_MACHINE_MAX) {
       // Drop an eighth at once, so that a machine at the bound does not copy its list at each step.
-      const cut = STEPS_PER_MACHINE_MAX / 8;
-      story.steps = story.steps.slice(cut);
-      this.#steps -= cut;
+      const dropCount = STEPS_PER_MACHINE_MAX / 8;
+      record.steps = record.steps.slice(dropCount);
+      this.#stepCount -= dropCount;
     }
-    this.#notify(story.mac, step);
+    this.#notify(record.mac, step);
   }
 
   #notify(mac: MacAddress, step: TimelineStep): void {
     for (const follower of this.#followers) follower(mac, step);
   }
 
-  #keepBounds(): void {
-    while (this.machines > MACHINES_MAX || this.#steps > STEPS_MAX) {
+  #enforceBounds(): void {
+    while (this.machines > MACHINES_MAX || this.#stepCount > STEPS_MAX) {
       if (!this.#addressClients.forgetOldest() && !this.#loaders.forgetOldest()) return;
     }
   }
@@ -282,20 +282,20 @@ function findSentFile(event: RackEvent): string | undefined {
  * loaded or after a long silence. An iPXE that firmware loaded, and the system that runs at the
  * end, belong to the boot that loaded them.
  */
-function startsBoot(story: Story, event: RackEvent): boolean {
+function startsBoot(record: MachineRecord, event: RackEvent): boolean {
   if (!isDhcpEvent(event) || event.kind !== 'dhcp.offer' || event.client === undefined) return false;
-  if (!story.answered && !story.loaded) return false;
-  if (later(story.heardAt, QUIET_MS) < event.at) return true;
-  if (event.client === 'ipxe' && story.firmware) return story.kernel;
-  return story.loaded || (isFirmware(event.client) && !story.firmware);
+  if (!record.isAnswered && !record.hasLoaded) return false;
+  if (later(record.heardAt, QUIET_MS) < event.at) return true;
+  if (event.client === 'ipxe' && record.hasFirmware) return record.hasKernel;
+  return record.hasLoaded || (isFirmware(event.client) && !record.hasFirmware);
 }
 
 /** Fields that may differ between repetitions of the same event. */
-const VARYING = new Set(['at', 'milliseconds', 'count', 'waitedSeconds', 'port', 'leaseSeconds', 'omitted']);
+const VARYING_FIELDS = new Set(['at', 'milliseconds', 'count', 'waitedSeconds', 'port', 'leaseSeconds', 'omitted']);
 
 function isSameStep(a: RackEvent, b: RackEvent): boolean {
   if (a.kind !== b.kind || a.address !== b.address) return false;
   for (const name of Object.keys(a))
-    if (!VARYING.has(name) && Reflect.get(a, name) !== Reflect.get(b, name)) return false;
+    if (!VARYING_FIELDS.has(name) && Reflect.get(a, name) !== Reflect.get(b, name)) return false;
   return true;
 }

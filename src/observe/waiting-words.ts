@@ -3,12 +3,12 @@
 import { formatSpan } from '../ground/quantity.ts';
 import type { ExpectedStep, PlainStep, Waiting } from './waiting.ts';
 
-const SCREEN = 'check its screen';
+const CHECK_SCREEN = 'check its screen';
 
-/** A step in words, and the possible meaning of a long silence; undefined: the silence means nothing. */
+/** A step as a text, and the possible meaning of a long silence; `undefined` if the silence means nothing. */
 type StepWords = readonly [step: string, silence?: string];
 
-const PLAIN: Readonly<Record<PlainStep, StepWords>> = {
+const PLAIN_TEXTS: Readonly<Record<PlainStep, StepWords>> = {
   'first-message': ['its first message: it has not been seen since the rack started'],
   reported: ['nothing more from this rack: it has reported to the region'],
   'address-elsewhere': [
@@ -25,14 +25,14 @@ const PLAIN: Readonly<Record<PlainStep, StepWords>> = {
   'ask-again': ['it to ask again'],
   'next-boot': ['its next boot'],
   'next-step': ['its next step'],
-  'loader-again': ['its loader to identify itself and ask again', SCREEN],
+  'loader-again': ['its loader to identify itself and ask again', CHECK_SCREEN],
   'own-disk': ['nothing: it boots its own disk'],
   deployed: ['nothing from this rack: it is Deployed'],
   'power-off': ['nothing: it powers off'],
-  configuration: ['its loader to ask for a configuration', SCREEN],
-  kernel: ['it to load its kernel', `${SCREEN}: it did not request the kernel`],
+  configuration: ['its loader to ask for a configuration', CHECK_SCREEN],
+  kernel: ['it to load its kernel', `${CHECK_SCREEN}: it did not request the kernel`],
   remedy: ['a remedy: it shows the reason on its screen, restarts and asks again'],
-  initrd: ['it to load its initrd', SCREEN],
+  initrd: ['it to load its initrd', CHECK_SCREEN],
   'kernel-start': [
     'its kernel to start, ask for an address and report',
     'check its console: a kernel without a driver for this network card is silent on the network',
@@ -41,27 +41,27 @@ const PLAIN: Readonly<Record<PlainStep, StepWords>> = {
 
 /** Describes the expected next step and, after a long silence, the possible meaning of the silence. */
 export function describeWaiting({ expected, quietMs, isLong, hasLeaseEnded }: Waiting): string {
-  const [step, silence] = stepWords(expected);
+  const [step, silence] = describeStep(expected);
   if (quietMs === undefined) return step;
-  const line = `${step}; last seen ${formatSpan(quietMs)} ago${hasLeaseEnded ? ', and its lease has ended' : ''}`;
-  return isLong && silence !== undefined ? `${line}: ${silence}` : line;
+  const sentence = `${step}; last seen ${formatSpan(quietMs)} ago${hasLeaseEnded ? ', and its lease has ended' : ''}`;
+  return isLong && silence !== undefined ? `${sentence}: ${silence}` : sentence;
 }
 
-function stepWords(expected: ExpectedStep): StepWords {
+function describeStep(expected: ExpectedStep): StepWords {
   switch (expected.code) {
     case 'work':
-      return [`its work to go on: it is ${expected.statusName}`, SCREEN];
+      return [`its work to go on: it is ${expected.statusName}`, CHECK_SCREEN];
     case 'work-over':
       return [`nothing: it is ${expected.statusName}, and its work is over; if it is still on, switch it off`];
     case 'report-again':
       return [`it to report again: the region refused its report with ${expected.status}`];
     case 'stalled-file':
-      return [`it to continue loading ${expected.file ?? 'its file'}, which has stalled`, SCREEN];
+      return [`it to continue loading ${expected.file ?? 'its file'}, which has stalled`, CHECK_SCREEN];
     case 'file-again':
-      return [`it to request ${expected.file ?? 'its file'} again, or to restart`, SCREEN];
+      return [`it to request ${expected.file ?? 'its file'} again, or to restart`, CHECK_SCREEN];
     case 'boot-file':
-      return [`it to load ${expected.file ?? 'its boot file'}`, `${SCREEN}: it did not request the file`];
+      return [`it to load ${expected.file ?? 'its boot file'}`, `${CHECK_SCREEN}: it did not request the file`];
     default:
-      return PLAIN[expected.code];
+      return PLAIN_TEXTS[expected.code];
   }
 }

@@ -1,5 +1,5 @@
-// Finds what the rack expects next of a machine, from its last steps. From the result
-// `waiting-words.ts` makes the last line of a trace.
+// Finds what the rack expects next of a machine, from its last steps. `waiting-words.ts` makes the
+// last line of a trace from the result.
 //
 // 1. The length of a silence is part of the result, and whether it is long for the expected step.
 // 2. The end of a lease, a finding of the rack about an address, and a change in the region are not
@@ -56,7 +56,7 @@ export type ExpectedStep =
 /** The expectation of a machine. */
 export interface Waiting {
   readonly expected: ExpectedStep;
-  /** How long the machine has been silent, in milliseconds; undefined: it was never seen. */
+  /** How long the machine has been silent, in milliseconds; `undefined` if it was never seen. */
   readonly quietMs: number | undefined;
   readonly isLong: boolean;
   /** True if its lease has ended since its last step. */
@@ -64,7 +64,7 @@ export interface Waiting {
 }
 
 /** The states of a machine whose work is done, or was ended by a release or by `abort`. */
-const RELEASED: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
+const RELEASED_STATUSES: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocated']);
 
 /**
  * Finds the machine's expected next step.
@@ -75,88 +75,90 @@ export function findWaiting(
   now: Instant,
   machine?: Pick<RackMachine, 'statusName' | 'purpose' | 'bootToken'>,
 ): Waiting {
-  const last =
-    steps.findLast(({ event }) => saysWhatIsNext(event) && !isEnd(event)) ??
-    steps.findLast(({ event }) => saysWhatIsNext(event));
-  if (last === undefined)
+  const lastStep =
+    steps.findLast(({ event }) => isStep(event) && !isLeaseEnd(event)) ?? steps.findLast(({ event }) => isStep(event));
+  if (lastStep === undefined)
     return { expected: { code: 'first-message' }, quietMs: undefined, isLong: false, hasLeaseEnded: false };
-  const after = expectedAfter(last, steps);
-  const isReleased = machine?.purpose === 'poweroff' && RELEASED.has(machine.statusName) && isCutOff(last.event);
-  const isDeployed = machine?.statusName === 'Deployed' && machine.bootToken === undefined && isCutOff(last.event);
-  const isAtWork = machine?.bootToken !== undefined && (OF_A_SYSTEM.has(after.code) || isImage(last.event));
+  const expectedNext = expectAfter(lastStep, steps);
+  const isReleased =
+    machine?.purpose === 'poweroff' && RELEASED_STATUSES.has(machine.statusName) && isCutOff(lastStep.event);
+  const isDeployed = machine?.statusName === 'Deployed' && machine.bootToken === undefined && isCutOff(lastStep.event);
+  const isAtWork = machine?.bootToken !== undefined && (SYSTEM_STEPS.has(expectedNext.code) || isImage(lastStep.event));
   const expected: ExpectedStep = isReleased
     ? { code: 'work-over', statusName: machine.statusName }
     : isDeployed
       ? { code: 'deployed' }
       : isAtWork
         ? { code: 'work', statusName: machine.statusName }
-        : after;
-  const latest = steps.findLast(({ event }) => isOwnAction(event)) ?? last;
-  const quietMs = now - latest.lastAt;
+        : expectedNext;
+  const latestAction = steps.findLast(({ event }) => isOwnAction(event)) ?? lastStep;
+  const quietMs = now - latestAction.lastAt;
   return {
     expected,
     quietMs,
     isLong: quietMs >= (expected.code === 'kernel-start' ? KERNEL_SILENCE_MS : SILENCE_MS),
-    hasLeaseEnded: !isEnd(last.event) && hasEnded(steps, latest),
+    hasLeaseEnded: !isLeaseEnd(lastStep.event) && hasLeaseEndedSince(steps, latestAction),
   };
 }
 
 /** The expectations of a machine that has booted: if the region has work for it, its environment runs. */
-const OF_A_SYSTEM: ReadonlySet<ExpectedStep['code']> = new Set(['reported', 'own-system', 'not-booting']);
+const SYSTEM_STEPS: ReadonlySet<ExpectedStep['code']> = new Set(['reported', 'own-system', 'not-booting']);
 
 const isImage = (event: RackEvent): boolean =>
   isHttpEvent(event) && event.file?.startsWith('images/') === true && FILE_SENT_KINDS.has(event.kind);
 
-/** True for an event that looks like a failure of the machine, but that the end of its work also causes. */
-const isCutOff = (event: RackEvent): boolean => endedEarly(event) || (isHttpEvent(event) && isRefusedReport(event));
+/** True for an event that looks like a failure of the machine, but may also come from the end of its work. */
+const isCutOff = (event: RackEvent): boolean => hasEndedEarly(event) || (isHttpEvent(event) && isRefusedReport(event));
 
-const endedEarly = (event: RackEvent): boolean =>
+const hasEndedEarly = (event: RackEvent): boolean =>
   (isTftpEvent(event) || isHttpEvent(event)) && event.file !== undefined && !FILE_SENT_KINDS.has(event.kind);
 
-const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
+const isStep = ({ kind }: RackEvent): boolean =>
   !/^boot\.|probed$|missing$|^http\.(?:forwarded|tls-failed)$|^dhcp\.inform$|^dhcp\.(?:still-used|conflict|declined-back|cleared)$|^(?:net|machine)\./.test(
     kind,
   );
 
 /** True for the rack's events at the end of a lease, which are not steps of the machine. */
-const isEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';
+const isLeaseEnd = ({ kind }: RackEvent): boolean => kind === 'dhcp.expired' || kind === 'dhcp.ended';
 
-function hasEnded(steps: readonly TimelineStep[], latest: TimelineStep): boolean {
-  const end = steps.findLast(({ event }) => isEnd(event));
-  return end !== undefined && end.lastAt >= latest.lastAt && end !== latest;
+function hasLeaseEndedSince(steps: readonly TimelineStep[], latestAction: TimelineStep): boolean {
+  const end = steps.findLast(({ event }) => isLeaseEnd(event));
+  return end !== undefined && end.lastAt >= latestAction.lastAt && end !== latestAction;
 }
 
-function expectedAfter(step: TimelineStep, steps: readonly TimelineStep[]): ExpectedStep {
+function expectAfter(step: TimelineStep, steps: readonly TimelineStep[]): ExpectedStep {
   const { event } = step;
-  if (isDhcpEvent(event)) return expectedAfterDhcp(event.kind, step, steps);
+  if (isDhcpEvent(event)) return expectAfterDhcp(event.kind, step, steps);
   if (isTftpEvent(event) || isHttpEvent(event)) {
     if (isHttpEvent(event) && isRefusedReport(event)) return { code: 'report-again', status: event.status };
     if (event.kind === 'http.posted') return { code: 'reported' };
     if (event.kind === 'http.stalled') return { code: 'stalled-file', file: event.file };
-    if (endedEarly(event)) return { code: 'file-again', file: event.file };
-    const configuration = lastConfiguration(step, steps);
-    const told = configuration?.purpose;
+    if (hasEndedEarly(event)) return { code: 'file-again', file: event.file };
+    const configuration = findLastConfiguration(step, steps);
+    const purpose = configuration?.purpose;
     // Nobody knows what the system of a profile does.
-    if (told?.startsWith('profile:') === true) return { code: 'own-system' };
-    if (event.purpose !== undefined) return expectedAfterPurpose(event.purpose);
+    if (purpose?.startsWith('profile:') === true) return { code: 'own-system' };
+    if (event.purpose !== undefined) return expectAfterPurpose(event.purpose);
     // A person may have chosen something in the menu; without a choice, a machine in use loads only
     // the loader's modules.
-    if (configuration?.menuSeconds !== undefined && (told === 'local' || told === 'poweroff'))
-      return isLoaderModule(event.file) ? expectedAfterPurpose(told) : { code: 'own-system' };
-    const isLoader = told === undefined || told === 'chain';
-    if (event.file !== undefined && (isLoader || isKernelFile(event.file))) return expectedAfterFile(event.file);
+    if (configuration?.menuSeconds !== undefined && (purpose === 'local' || purpose === 'poweroff'))
+      return isLoaderModule(event.file) ? expectAfterPurpose(purpose) : { code: 'own-system' };
+    const isLoader = purpose === undefined || purpose === 'chain';
+    if (event.file !== undefined && (isLoader || isKernelFile(event.file))) return expectAfterFile(event.file);
   }
   return { code: 'next-step' };
 }
 
-function expectedAfterDhcp(kind: string, step: TimelineStep, steps: readonly TimelineStep[]): ExpectedStep {
-  const boots = steps.some(({ boot, event }) => boot === step.boot && isDhcpEvent(event) && event.client !== undefined);
-  const withoutClient: ExpectedStep = { code: boots ? 'own-system' : 'not-booting' };
+function expectAfterDhcp(kind: string, step: TimelineStep, steps: readonly TimelineStep[]): ExpectedStep {
+  const isBooting = steps.some(
+    ({ boot, event }) => boot === step.boot && isDhcpEvent(event) && event.client !== undefined,
+  );
+  const withoutClient: ExpectedStep = { code: isBooting ? 'own-system' : 'not-booting' };
   switch (kind) {
     case 'dhcp.offer':
       return { code: isDhcpEvent(step.event) && step.event.proxied === true ? 'address-elsewhere' : 'take-offer' };
     case 'dhcp.elsewhere':
-      return boots && isDhcpEvent(step.event) && step.event.client !== undefined
+      return isBooting && isDhcpEvent(step.event) && step.event.client !== undefined
         ? { code: 'boot-file', file: undefined }
         : withoutClient;
     case 'dhcp.ack':
@@ -178,7 +180,7 @@ function expectedAfterDhcp(kind: string, step: TimelineStep, steps: readonly Tim
   }
 }
 
-function expectedAfterPurpose(purpose: string): ExpectedStep {
+function expectAfterPurpose(purpose: string): ExpectedStep {
   switch (purpose) {
     case 'chain':
       return { code: 'loader-again' };
@@ -195,20 +197,20 @@ function expectedAfterPurpose(purpose: string): ExpectedStep {
   }
 }
 
-/** The last configuration of a step's boot; undefined: it got none. */
-export function lastConfiguration(
+/** The last configuration of a step's boot; `undefined` if it got none. */
+export function findLastConfiguration(
   { boot }: TimelineStep,
   steps: readonly TimelineStep[],
 ): HttpEvent | TftpEvent | undefined {
-  const told = steps.flatMap(({ boot: of, event }) =>
-    of === boot && (isTftpEvent(event) || isHttpEvent(event)) && event.purpose !== undefined ? [event] : [],
+  const configurations = steps.flatMap(({ boot: stepBoot, event }) =>
+    stepBoot === boot && (isTftpEvent(event) || isHttpEvent(event)) && event.purpose !== undefined ? [event] : [],
   );
-  return told.at(-1);
+  return configurations.at(-1);
 }
 
 const isLoaderModule = (file = ''): boolean => /\.(?:c32|e32|e64|mod|lst)$/i.test(file);
 
-function expectedAfterFile(file: string): ExpectedStep {
+function expectAfterFile(file: string): ExpectedStep {
   if (/(?:^|\/)linux$/.test(file)) return { code: 'initrd' };
   if (isKernelFile(file)) return { code: 'kernel-start' };
   return { code: 'configuration' };

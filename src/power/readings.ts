@@ -8,7 +8,7 @@
 // 3. If later queries fail, the last state is kept with its true age.
 
 import { type Instant, later } from '../ground/clock.ts';
-import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
+import { DeadlineQueue, type QueuedItem } from '../ground/deadline-queue.ts';
 import type { PowerOutcome, PowerState } from './outcome.ts';
 
 /** The shortest interval between queries of one machine, in milliseconds. */
@@ -28,7 +28,7 @@ export interface PowerReading {
   readonly failure: PowerOutcome | undefined;
 }
 
-interface WatchedMachine extends Waiting {
+interface WatchedMachine extends QueuedItem {
   readonly machine: string;
   reading: PowerReading;
   failures: number;
@@ -52,7 +52,7 @@ export class PowerReadings {
   /** @param chance random, 0 to 1 */
   watch(machine: string, now: Instant, chance: number): void {
     if (this.#watched.has(machine)) return;
-    const watched: WatchedMachine = { machine, reading: NO_READING, failures: 0, place: -1 };
+    const watched: WatchedMachine = { machine, reading: NO_READING, failures: 0, heapIndex: -1 };
     this.#watched.set(machine, watched);
     this.#dueQueries.set(watched, later(now, chance * this.#intervalMs));
   }

@@ -7,7 +7,7 @@ import {
   loadRegionFile,
   type RegionFileConfig,
   resolveRegionFile,
-  storedForRegion,
+  selectRegionSettings,
   type UsableRegionFile,
 } from '../config/region-file.ts';
 import { RunningConfig, type RunningConfigDeps } from '../config/running-config.ts';
@@ -42,20 +42,20 @@ export class RegionConfiguration extends RunningConfig<
    */
   begin(deps: RegionConfigurationDeps, settings: Settings = NO_SETTINGS): void {
     this.#stored = settings;
-    this.wanted = storedForRegion(settings);
-    const parsed = resolveRegionFile(this.current.file, this.wanted);
+    this.storedSettings = selectRegionSettings(settings);
+    const parsed = resolveRegionFile(this.current.file, this.storedSettings);
     if (parsed.ok) this.current = parsed;
     else this.refuse(deps, 'store', formatProblems(this.path, parsed.problems));
   }
 
   useStored(deps: RegionConfigurationDeps, settings: Settings = NO_SETTINGS): void {
     this.#stored = settings;
-    this.want(deps, storedForRegion(settings));
+    this.applySettings(deps, selectRegionSettings(settings));
   }
 
   protected check(): [] {
     return [];
   }
 
-  protected async inForce(): Promise<void> {}
+  protected async onApplied(): Promise<void> {}
 }

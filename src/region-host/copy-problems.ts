@@ -9,7 +9,7 @@ import { checkNotInterrupted } from '../store/region/interrupted-copy.ts';
 import { REGION_FILE } from '../store/region/region-schema.ts';
 
 /** Finds the problem that a region in SQLite has now with an interrupted copy into its state directory. */
-export function findCopyProblems(stateDir: string, findLine: ConfigFile['lineOf']): readonly ConfigProblem[] {
+export function findCopyProblems(stateDir: string, findLine: ConfigFile['findLine']): readonly ConfigProblem[] {
   try {
     checkNotInterrupted(join(stateDir, REGION_FILE));
     return [];

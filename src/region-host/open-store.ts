@@ -2,7 +2,7 @@
 
 import type { ConfigFile } from '../config/config-file.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
-import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
+import type { PostgresStoreConfig, StoreLocation } from '../config/region-store.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import { RackError, unreachable } from '../ground/errors.ts';
 import type { RegionStore } from '../region/records/store.ts';
@@ -17,7 +17,7 @@ import { findCopyProblems } from './copy-problems.ts';
  * if a command opens the store
  * @throws RackError `store-…`, `config-invalid` for a file that cannot be read
  */
-export async function openStore({ stateDir, store }: StorePlace, name?: string): Promise<RegionStore> {
+export async function openStore({ stateDir, store }: StoreLocation, name?: string): Promise<RegionStore> {
   switch (store.kind) {
     case 'sqlite':
       return name === undefined ? openCommandRegion(stateDir) : openRegionStore({ stateDir });
@@ -32,14 +32,14 @@ export async function openStore({ stateDir, store }: StorePlace, name?: string):
 }
 
 /** False if opening the store would create it. */
-export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
+export const hasStore = ({ stateDir, store }: StoreLocation): boolean =>
   store.kind !== 'sqlite' || hasRegionStore(stateDir);
 
 /**
  * Reads the password file and the CA file of a database. Each new connection reads them again, so
  * that a new password or authority needs no restart. @throws RackError `config-invalid`
  */
-export function readDatabaseAccess({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
+export function readDatabaseAccess({ url, pool, passwordFile, caFile }: PostgresStoreConfig): PostgresPlace {
   if (passwordFile !== undefined) readStoreFile('password_file', passwordFile);
   const password = passwordFile === undefined ? undefined : () => readStorePassword(passwordFile);
   return { url, pool, password, ca: caFile === undefined ? undefined : watchAuthority(caFile) };
@@ -73,7 +73,10 @@ interface StoreCheck {
  * with an interrupted copy into the store. A database that cannot be reached from this host is no
  * problem of the configuration file.
  */
-export async function checkStore({ stateDir, store }: StorePlace, findLine: ConfigFile['lineOf']): Promise<StoreCheck> {
+export async function checkStore(
+  { stateDir, store }: StoreLocation,
+  findLine: ConfigFile['findLine'],
+): Promise<StoreCheck> {
   if (store.kind === 'sqlite') return { problems: findCopyProblems(stateDir, findLine) };
   const problems = findFileProblems(store, findLine);
   if (problems.length > 0) return { problems };
@@ -90,7 +93,7 @@ export async function checkStore({ stateDir, store }: StorePlace, findLine: Conf
   }
 }
 
-function findFileProblems(store: PostgresStorePlace, findLine: ConfigFile['lineOf']): readonly ConfigProblem[] {
+function findFileProblems(store: PostgresStoreConfig, findLine: ConfigFile['findLine']): readonly ConfigProblem[] {
   const files = [
     ['password_file', store.passwordFile],
     ['ca_file', store.caFile],

@@ -248,7 +248,7 @@ class RegionProcess implements Daemon {
     void this.#notices.around(() => {
       this.#log.reopen();
       this.#configWatch?.reload();
-      return this.#configuration.settled;
+      return this.#configuration.whenSettled;
     });
   }
 
@@ -348,7 +348,7 @@ class RegionProcess implements Daemon {
 
   #readFile(): Promise<void> {
     this.#configuration.readFile(this.#deps);
-    return this.#configuration.settled;
+    return this.#configuration.whenSettled;
   }
 
   /** Puts a configuration in force, or restores the former one. */

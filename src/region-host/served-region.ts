@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { hostAddresses } from '../config/host-check.ts';
-import { fileSourcesReader } from '../config/image-sources.ts';
-import { settingsRules } from '../config/settings-rules.ts';
+import { readHostAddresses } from '../config/host-check.ts';
+import { openFileSources } from '../config/image-sources.ts';
+import { makeSettingsRules } from '../config/settings-rules.ts';
 import { type Clock, newUuid, systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
 import { chooseProxy } from '../images/download/settings.ts';
@@ -222,13 +222,13 @@ async function openRegionOn(
     clock,
     ...(duties === undefined ? {} : { isOnDuty: () => duties.areHeld }),
     power,
-    rules: settingsRules(hostAddresses),
+    rules: makeSettingsRules(readHostAddresses),
     findImage: (request, reported) => findImage(request, reported, region.config().imageTree),
     hasInstaller: (request) => readOwnTree(region, (tree) => hasTreeInstaller(tree, request)),
     listInstallers: (machine) => readOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
     listDamagedImages: () => listDamagedImages(storeTree(region.config())),
-    fileSources: fileSourcesReader(file),
+    fileSources: openFileSources(file),
     hasSourcesFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
     freeBytes: () => readFreeBytes(storeTree(region.config())),

@@ -5,7 +5,7 @@
 //    zeros and half an option may follow, an option may come twice. Encoding is exact.
 // 3. Decoded values are copies.
 
-import { type BorrowedBytes, borrowedIndexOfZero, viewBytes } from '../ground/borrowed-bytes.ts';
+import { type BorrowedBytes, findZeroByte, viewBytes } from '../ground/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty, type WireFault } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 
@@ -134,7 +134,7 @@ function readOptions(reader: ByteReader): readonly TftpOption[] {
 /** Text up to a zero byte or the end; consumes the zero byte. */
 function textUpToZero(reader: ByteReader): string {
   if (reader.fault !== undefined) return '';
-  const zero = borrowedIndexOfZero(reader.bytes, reader.offset);
+  const zero = findZeroByte(reader.bytes, reader.offset);
   if (zero !== -1) return reader.zeroTerminated('text');
   return reader.latin1(reader.remaining, 'text');
 }

@@ -6,7 +6,7 @@
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { cleanText } from '../ground/clean-text.ts';
 import type { Instant } from '../ground/clock.ts';
-import type { Waiting } from '../ground/deadline-queue.ts';
+import type { QueuedItem } from '../ground/deadline-queue.ts';
 import type { Content } from './content.ts';
 import { FILE_CHARACTERS_MAX, type TftpEvent, type TftpEventKind } from './events.ts';
 import type { Listener } from './listener.ts';
@@ -23,8 +23,8 @@ interface SessionOrigin {
 }
 
 /** The state of one request. */
-export class Session implements Waiting, Seated<Session> {
-  place = -1;
+export class Session implements QueuedItem, Seated<Session> {
+  heapIndex = -1;
   seat: Seat<Session> | undefined;
   readonly origin: SessionOrigin;
   readonly startedAt: Instant;

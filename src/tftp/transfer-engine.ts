@@ -22,7 +22,7 @@ import { checkUnchanged, type FileSource } from '../files/file-source.ts';
 import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
 import { borrowedPart } from '../ground/borrowed-bytes.ts';
 import type { Clock, Instant } from '../ground/clock.ts';
-import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
+import { DeadlineQueue, type QueuedItem } from '../ground/deadline-queue.ts';
 import { errorText, unreachable } from '../ground/errors.ts';
 import type { PeerRequest, PeerSocket, PeerSockets, SendMemory } from '../net/datagrams/peer-sockets.ts';
 import { type NegotiatedOptions, WINDOW_BYTES_MAX } from './negotiated-options.ts';
@@ -143,8 +143,8 @@ interface Awaited {
 }
 
 /** One transfer. */
-class RunningTransfer implements Waiting {
-  place = -1;
+class RunningTransfer implements QueuedItem {
+  heapIndex = -1;
   readonly slot: number;
   readonly transfer: Transfer;
   readonly content: FileSource | Uint8Array;

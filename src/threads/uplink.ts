@@ -75,14 +75,14 @@ function startUplink(): void {
   const onMoved = (url: string, formerUrl: string): void => {
     // Requests of machines are forwarded to the region to which the rack is linked.
     sendMessage({ kind: 'listening', addresses: [url] });
-    link.moved(url, formerUrl);
+    link.reportMove(url, formerUrl);
   };
   const regions = urls.map((url) => openHttpTransport({ ...common, url }));
   const transport = new SeveralRegions({
     regions,
     clock: systemClock,
     onMoved,
-    onChanged: () => link.addressesChanged(),
+    onChanged: () => link.reportAddresses(),
     onForeign: (note) => sendMessage({ kind: 'problem', id: 'region-url', note }),
   });
   const saveProblem = (problem: CacheProblem): void =>

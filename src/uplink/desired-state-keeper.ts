@@ -19,8 +19,8 @@ const PAUSE_MS_MAX = 5000;
 export class DesiredStateKeeper {
   readonly #clock: Clock;
   readonly #write: (state: DesiredState) => void;
-  #pause: Timer | undefined;
-  #waiting: DesiredState | undefined;
+  #pauseTimer: Timer | undefined;
+  #pendingState: DesiredState | undefined;
 
   constructor(clock: Clock, write: (state: DesiredState) => void) {
     this.#clock = clock;
@@ -28,26 +28,26 @@ export class DesiredStateKeeper {
   }
 
   keep(state: DesiredState): void {
-    if (this.#pause === undefined) this.#writeNow(state);
-    else this.#waiting = state;
+    if (this.#pauseTimer === undefined) this.#writeNow(state);
+    else this.#pendingState = state;
   }
 
   close(): void {
-    this.#pause?.cancel();
-    this.#pause = undefined;
-    if (this.#waiting !== undefined) this.#write(this.#waiting);
-    this.#waiting = undefined;
+    this.#pauseTimer?.cancel();
+    this.#pauseTimer = undefined;
+    if (this.#pendingState !== undefined) this.#write(this.#pendingState);
+    this.#pendingState = undefined;
   }
 
   #writeNow(state: DesiredState): void {
-    const from = this.#clock.now();
+    const startedAt = this.#clock.now();
     this.#write(state);
-    const pauseMs = Math.min((this.#clock.now() - from) * PAUSE_FACTOR, PAUSE_MS_MAX);
-    this.#pause = this.#clock.schedule(pauseMs, () => {
-      this.#pause = undefined;
-      const waiting = this.#waiting;
-      this.#waiting = undefined;
-      if (waiting !== undefined) this.#writeNow(waiting);
+    const pauseMs = Math.min((this.#clock.now() - startedAt) * PAUSE_FACTOR, PAUSE_MS_MAX);
+    this.#pauseTimer = this.#clock.schedule(pauseMs, () => {
+      this.#pauseTimer = undefined;
+      const pendingState = this.#pendingState;
+      this.#pendingState = undefined;
+      if (pendingState !== undefined) this.#writeNow(pendingState);
     });
   }
 }

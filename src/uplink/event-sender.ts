@@ -22,7 +22,7 @@ const ANSWER_BYTES_MAX = 1024 * 1024;
 /** How often an empty outbox is checked, in milliseconds, although new entries are announced. */
 const IDLE_MS = 30_000;
 /** Statuses that repeating the batch cannot change. */
-const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+const UNREADABLE_STATUSES: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 interface EventSenderDeps {
   readonly clock: Clock;
@@ -35,7 +35,7 @@ interface EventSenderDeps {
   /** Called when the region knows sequences that this outbox has not assigned yet. */
   readonly onRenumbered: () => void;
   /** Called with the reason why the outbox cannot be read or written; undefined if it can. */
-  readonly onStore: (problem: string | undefined) => void;
+  readonly onStoreProblem: (problem: string | undefined) => void;
 }
 
 export class EventSender {
@@ -48,14 +48,14 @@ export class EventSender {
 
   /** Sends one batch. Rejects only on our own bugs. */
   async run(): Promise<RunOutcome> {
-    const { outbox, onStore } = this.#options;
+    const { outbox, onStoreProblem } = this.#options;
     try {
       const entries = outbox.take(this.#batchMax, BATCH_BYTES_MAX);
-      onStore(undefined);
+      onStoreProblem(undefined);
       return entries.length === 0 ? { kind: 'rest', ms: IDLE_MS } : await this.#send(entries, outbox.missed);
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
-      onStore(errorText(error));
+      onStoreProblem(errorText(error));
       return { kind: 'failed' };
     }
   }
@@ -71,18 +71,18 @@ export class EventSender {
       body: { contentType: 'application/json', text: JSON.stringify({ source, missed, entries }) },
     });
     if (answer === undefined) return { kind: 'failed' };
-    if (answer.status === 200) return this.#stored(entries, missed, answer);
-    if (!UNREADABLE.has(answer.status)) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
-    return this.#unreadable(entries, answer);
+    if (answer.status === 200) return this.#handleStored(entries, missed, answer);
+    if (!UNREADABLE_STATUSES.has(answer.status)) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
+    return this.#handleUnreadable(entries, answer);
   }
 
-  #stored(entries: readonly OutboxEntry[], missed: number, answer: LinkAnswer): RunOutcome {
+  #handleStored(entries: readonly OutboxEntry[], missed: number, answer: LinkAnswer): RunOutcome {
     const { outbox } = this.#options;
     const parsed = parseEventsAnswer(answer.body);
-    const first = entries[0]?.sequence ?? 0;
-    const last = entries.at(-1)?.sequence ?? 0;
-    if (parsed === undefined || parsed.stored < first) return { kind: 'failed' };
-    if (parsed.stored > last) {
+    const firstSequence = entries[0]?.sequence ?? 0;
+    const lastSequence = entries.at(-1)?.sequence ?? 0;
+    if (parsed === undefined || parsed.stored < firstSequence) return { kind: 'failed' };
+    if (parsed.stored > lastSequence) {
       outbox.renumber();
       this.#options.onRenumbered();
       // Fail, so that the pauses grow: a server that claims this of every outbox is not our region,
@@ -98,7 +98,7 @@ export class EventSender {
     return { kind: 'again' };
   }
 
-  #unreadable(entries: readonly OutboxEntry[], answer: LinkAnswer): RunOutcome {
+  #handleUnreadable(entries: readonly OutboxEntry[], answer: LinkAnswer): RunOutcome {
     const [single] = entries;
     if (entries.length > 1) this.#batchMax = Math.ceil(entries.length / 2);
     else if (single !== undefined) this.#bury(single, `${answer.status}: ${parseAnswerText(answer.body)}`);

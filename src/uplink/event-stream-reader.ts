@@ -14,7 +14,7 @@ export interface StreamEvent {
 }
 
 export class EventStreamReader {
-  #rest = '';
+  #incompleteLine = '';
   #id: string | undefined;
   #event = '';
   #data: string[] = [];
@@ -26,21 +26,21 @@ export class EventStreamReader {
    * the stream must be closed.
    */
   read(piece: string): readonly StreamEvent[] | undefined {
-    const text = this.#rest + piece;
+    const text = this.#incompleteLine + piece;
     // A carriage return at the end may be the first half of a CRLF.
     const lines = text.split(/\r\n|\n|\r(?!$)/);
-    this.#rest = lines.pop() ?? '';
+    this.#incompleteLine = lines.pop() ?? '';
     const events: StreamEvent[] = [];
     for (const line of lines) {
       if (line.length > LINE_CHARACTERS_MAX) return undefined;
-      const event = this.#take(line);
+      const event = this.#readLine(line);
       if (event !== undefined) events.push(event);
       if (this.#characters > LINE_CHARACTERS_MAX) return undefined;
     }
-    return this.#rest.length > LINE_CHARACTERS_MAX ? undefined : events;
+    return this.#incompleteLine.length > LINE_CHARACTERS_MAX ? undefined : events;
   }
 
-  #take(line: string): StreamEvent | undefined {
+  #readLine(line: string): StreamEvent | undefined {
     if (line === '') {
       const id = this.#id === undefined ? {} : { id: this.#id };
       const event =

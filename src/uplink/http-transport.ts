@@ -5,8 +5,8 @@
 // 1. Every request ends (`net/http-client.ts`): with its whole answer, after ANSWER_MS_MAX, or at
 //    an answer larger than its bound.
 // 2. A certificate must match the name in region.url, and region.ca_file if it is set.
-// 3. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy.
-//    Only a proxy's own statuses are accepted of these (`isForeign`).
+// 3. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Of
+//    such answers, only a proxy's own statuses are accepted (`isForeign`).
 
 import type { Agent, IncomingMessage } from 'node:http';
 import type { Clock } from '../ground/clock.ts';
@@ -26,7 +26,7 @@ import {
   RETRYABLE_STATUSES,
   type RegionAddress,
 } from './link-transport.ts';
-import { authorizationHeader, type RegionKey } from './region-key.ts';
+import { composeAuthorization, type RegionKey } from './region-key.ts';
 
 /**
  * How long an exchange may take, in milliseconds: enough for a machine's post on a slow line, or
@@ -41,21 +41,21 @@ export const SOCKETS_MAX = 6;
 const PING_PATH = '/api/version/';
 
 /** Ends the requests of an address that answers no ping. */
-class Abandoned extends Error {
+class AbandonedError extends Error {
   readonly code = 'hanging';
 }
 
-/** Ends a request that something else than a region answers. */
+/** Ends a request that something other than a region answers. */
 class ForeignAnswer extends Error {
   readonly code = 'foreign';
   readonly status: number;
-  /** It redirects to; empty: nowhere. */
-  readonly where: string;
+  /** Where it redirects to; empty if it does not. */
+  readonly location: string;
 
   constructor({ statusCode: status = 0, headers }: IncomingMessage) {
     super(`answered ${status}`);
     this.status = status;
-    this.where = isRedirection(status) ? parseAnswerText(headers.location ?? '') : '';
+    this.location = isRedirection(status) ? parseAnswerText(headers.location ?? '') : '';
   }
 }
 
@@ -80,7 +80,7 @@ class HttpTransport implements RegionAddress {
   readonly #agent: Agent;
   /** Pings do not wait for the connections of requests. */
   readonly #pingAgent: Agent;
-  #abandoned = new AbortController();
+  #abandonController = new AbortController();
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
@@ -89,8 +89,8 @@ class HttpTransport implements RegionAddress {
     // Load TLS only for a link that needs it.
     const { Agent } =
       this.#url.protocol === 'https:' ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
-    const trust = options.ca === undefined ? {} : { ca: options.ca };
-    const settings = { ...trust, keepAlive: true, maxFreeSockets: 2, scheduling: 'lifo' } as const;
+    const trustOptions = options.ca === undefined ? {} : { ca: options.ca };
+    const settings = { ...trustOptions, keepAlive: true, maxFreeSockets: 2, scheduling: 'lifo' } as const;
     this.#agent = new Agent({ ...settings, maxSockets: SOCKETS_MAX });
     this.#pingAgent = new Agent({ ...settings, maxSockets: 1 });
   }
@@ -115,13 +115,13 @@ class HttpTransport implements RegionAddress {
   }
 
   follow(path: string, listener: LinkListener): { close(): void } {
-    const closing = new AbortController();
-    const { signal } = closing;
+    const closeController = new AbortController();
+    const { signal } = closeController;
     const end = (status: number | undefined): void => {
       if (!signal.aborted) listener.onEnd(status);
     };
     void this.#follow(path, listener, signal).then(end);
-    return { close: () => closing.abort() };
+    return { close: () => closeController.abort() };
   }
 
   /** @returns the status of an answer that is not a stream */
@@ -168,8 +168,8 @@ class HttpTransport implements RegionAddress {
   }
 
   abandon(): void {
-    this.#abandoned.abort(new Abandoned());
-    this.#abandoned = new AbortController();
+    this.#abandonController.abort(new AbandonedError());
+    this.#abandonController = new AbortController();
   }
 
   close(): void {
@@ -180,22 +180,22 @@ class HttpTransport implements RegionAddress {
   /** The answer of a region, or of a proxy before it. @throws ForeignAnswer, and as `openHttp` */
   async #open(
     { method, path, authorized, body, ifNoneMatch, takesChanges = false }: LinkRequest,
-    { signals = [], ...how }: Pick<HttpRequest, 'agent' | 'signals' | 'within'>,
+    { signals = [], ...requestOptions }: Pick<HttpRequest, 'agent' | 'signals' | 'within'>,
   ): Promise<IncomingMessage> {
     const { userAgent, key, clock } = this.#options;
     const [nonce = 0] = new Uint32Array(Uint8Array.from(clock.randomBytes(4)).buffer);
     const answer = await openHttp({
-      ...how,
+      ...requestOptions,
       url: this.#url,
       method,
       path: `${this.#url.pathname.replace(/\/+$/, '')}${path}`,
       body: body?.text,
       silenceMs: SILENCE_MS_MAX,
-      signals: [...signals, this.#abandoned.signal],
+      signals: [...signals, this.#abandonController.signal],
       headers: {
         'User-Agent': userAgent,
         Accept: 'application/json, text/event-stream',
-        ...(authorized ? { Authorization: authorizationHeader(key, clock.wallTimeMs(), nonce) } : {}),
+        ...(authorized ? { Authorization: composeAuthorization(key, clock.wallTimeMs(), nonce) } : {}),
         ...(ifNoneMatch === undefined ? {} : { 'If-None-Match': ifNoneMatch }),
         ...(takesChanges ? { 'A-IM': STATE_CHANGES_IM } : {}),
         ...(body === undefined ? {} : { 'Content-Type': body.contentType }),
@@ -213,13 +213,13 @@ class HttpTransport implements RegionAddress {
   #composeFailure(error: unknown): LinkFailure {
     const { url } = this.#options;
     if (error instanceof ForeignAnswer) {
-      const { status, where } = error;
-      return new LinkFailure({ note: 'link-foreign', url, status, where, more: 0 }, { cause: error });
+      const { status, location } = error;
+      return new LinkFailure({ note: 'link-foreign', url, status, where: location, more: 0 }, { cause: error });
     }
     const failure = (fault: LinkFault, message: string, max: number): LinkFailure =>
       new LinkFailure({ note: 'link-unanswered', url, fault, said: message, max, more: 0 }, { cause: error });
     if (error instanceof HttpFailure) return failure(error.code, '', error.max);
-    if (error instanceof Abandoned) return failure(error.code, '', 0);
+    if (error instanceof AbandonedError) return failure(error.code, '', 0);
     return failure(isTlsError(error) ? 'untrusted' : 'failed', parseAnswerText(errorText(error)), 0);
   }
 }

@@ -12,14 +12,14 @@ import type { LinkAnswer } from './link-transport.ts';
 
 /** The characters shown of a region's version and of its sentences. */
 const VERSION_CHARACTERS_MAX = 64;
-const SAID_CHARACTERS_MAX = 300;
+const MESSAGE_CHARACTERS_MAX = 300;
 
 /** An answer to a batch of 256 entries refuses each with 3 values. */
 const ANSWER_BOUNDS = { depthMax: 12, valuesMax: 8192 } as const;
 
 const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
-function parse(text: string): Fields | undefined {
+function parseFields(text: string): Fields | undefined {
   const json = readBoundedJson(text, ANSWER_BOUNDS);
   return json.kind === 'value' && isFields(json.value) ? json.value : undefined;
 }
@@ -28,7 +28,7 @@ function parse(text: string): Fields | undefined {
 export function parseEventsAnswer(
   text: string,
 ): { readonly stored: number; readonly refused: readonly RefusedEntry[] } | undefined {
-  const fields = parse(text);
+  const fields = parseFields(text);
   if (fields === undefined || !isSequence(fields.stored)) return undefined;
   const refused: RefusedEntry[] = [];
   for (const entry of Array.isArray(fields.refused) ? fields.refused : []) {
@@ -40,20 +40,20 @@ export function parseEventsAnswer(
 
 /** Parses the answer to a heartbeat; undefined if it is invalid. */
 export function parseHeartbeatAnswer(text: string): { readonly version: string; readonly uplink: number } | undefined {
-  const fields = parse(text);
+  const fields = parseFields(text);
   if (fields === undefined || typeof fields.version !== 'string' || !isSequence(fields.uplink)) return undefined;
   return { version: cleanText(fields.version, VERSION_CHARACTERS_MAX), uplink: fields.uplink };
 }
 
 /** Parses the version in a message of the stream; undefined if there is none. */
 export function parseChange(data: string): number | undefined {
-  const version = parse(data)?.version;
+  const version = parseFields(data)?.version;
   return isSequence(version) ? version : undefined;
 }
 
 /** Parses a request to the rack in a message of the stream; undefined if it is invalid. */
 export function parseRackRequest(data: string): RackRequest | undefined {
-  const { id, ...fields } = parse(data) ?? {};
+  const { id, ...fields } = parseFields(data) ?? {};
   const task = parseRackTask(fields);
   return typeof id !== 'string' || task === undefined ? undefined : { id, task };
 }
@@ -83,16 +83,19 @@ function parseRackTask({ kind, ...fields }: Fields): RackTask | undefined {
 
 /** The text of an answer for people: its field `text`, or its first line. */
 export function parseAnswerText(body: string): string {
-  const parsedText = parse(body)?.text;
+  const parsedText = parseFields(body)?.text;
   const text = typeof parsedText === 'string' ? parsedText : (body.trim().split('\n', 1)[0] ?? '');
-  return cleanText(text, SAID_CHARACTERS_MAX);
+  return cleanText(text, MESSAGE_CHARACTERS_MAX);
 }
 
 /** True for a redirection; 304 is not one, but an answer about the state. */
 export const isRedirection = (status: number): boolean => status >= 300 && status < 400 && status !== 304;
 
 /** The note of a redirection: the rack's key goes only to region.url, so an operator must change that. */
-export const redirection = (url: string, { status, location }: Pick<LinkAnswer, 'status' | 'location'>): RackNote => ({
+export const composeRedirectionNote = (
+  url: string,
+  { status, location }: Pick<LinkAnswer, 'status' | 'location'>,
+): RackNote => ({
   note: 'link-redirected',
   url,
   status,
@@ -103,7 +106,7 @@ export const redirection = (url: string, { status, location }: Pick<LinkAnswer, 
  * The state and the note in an answer that does not register the rack; undefined if the answer is
  * about something else.
  */
-export function registrationRefusal(
+export function findRegistrationRefusal(
   { status, body }: LinkAnswer,
   { name: rack, keyFile: file }: { readonly name: string; readonly keyFile: string },
 ): { readonly state: 'pending' | 'rejected' | 'incompatible'; readonly note: RackNote } | undefined {

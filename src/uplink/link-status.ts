@@ -32,9 +32,9 @@ export interface LinkStatus {
   readonly since: number;
   readonly text: string;
   /**
-   * Since when no address has served a request, wall time in milliseconds, and why not that in use;
-   * undefined: one does. The link itself is `away` later: a single refusal may be one of a busy
-   * region.
+   * When the last address stopped serving requests, wall time in milliseconds, and why the address
+   * in use does not; `undefined` if an address serves requests. The link itself becomes `away`
+   * later, because a single refusal may come from a busy region.
    */
   readonly unserved?: { readonly sinceMs: number; readonly text: string } | undefined;
   /** When the region last answered, wall time in milliseconds; undefined if it has not since the start. */

@@ -1,7 +1,7 @@
 // Stores the rack's events and posts in the durable outbox, and acknowledges them.
 //
-// 1. While the disk fails, storing the same batch is tried again; meanwhile the rack sends no
-//    other. A post is refused at once, because its machine will try again.
+// 1. While the disk fails, storing the same batch is retried, and the rack sends no other batch. A
+//    post is refused at once, because its machine will try again.
 // 2. Entries dropped at the bounds are reported as a number, at a limited rate.
 
 import { parseIpv4 } from '../ground/address.ts';
@@ -27,7 +27,7 @@ export class OutboxKeeper {
   readonly #options: OutboxKeeperOptions;
   #retry: Timer | undefined;
   #problem = '';
-  #closed = false;
+  #isClosed = false;
 
   constructor(options: OutboxKeeperOptions) {
     this.#options = options;
@@ -39,7 +39,7 @@ export class OutboxKeeper {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#retry?.cancel();
   }
 
@@ -47,14 +47,14 @@ export class OutboxKeeper {
   store(life: string, message: Extract<RackMessage, { kind: 'events' }>): void {
     const { outbox, send, clock, onAdded } = this.#options;
     const last = message.events.at(-1);
-    if (last === undefined || this.#closed) return;
+    if (last === undefined || this.#isClosed) return;
     try {
       const { dropped } = outbox.addReports(life, message.events, message.missed);
-      this.storeIs(undefined);
-      if (dropped > 0) this.#full(dropped);
+      this.setStoreProblem(undefined);
+      if (dropped > 0) this.#reportDropped(dropped);
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
-      this.storeIs(errorText(error));
+      this.setStoreProblem(errorText(error));
       this.#retry = clock.schedule(STORE_RETRY_MS, () => this.store(life, message));
       return;
     }
@@ -63,7 +63,7 @@ export class OutboxKeeper {
   }
 
   /** @returns why the post was not stored; undefined if it is on disk */
-  keep(post: QueuedPost): NotKept | undefined {
+  storePost(post: QueuedPost): NotKept | undefined {
     const { notice, onAdded } = this.#options;
     const address = parseIpv4(post.peer);
     const refusal = this.#add(post);
@@ -83,12 +83,12 @@ export class OutboxKeeper {
   #add(post: QueuedPost): NotKept | undefined {
     try {
       const { dropped, refused } = this.#options.outbox.addPost(post);
-      this.storeIs(undefined);
-      if (dropped > 0) this.#full(dropped);
+      this.setStoreProblem(undefined);
+      if (dropped > 0) this.#reportDropped(dropped);
       return refused ? 'outbox-full' : undefined;
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
-      this.storeIs(errorText(error));
+      this.setStoreProblem(errorText(error));
       return 'outbox-failed';
     }
   }
@@ -111,24 +111,24 @@ export class OutboxKeeper {
       refusal,
       waiting: outbox.length,
       dropped: outbox.dropped,
-      deadLetters: outbox.listDeadLetters().map(toListed),
+      deadLetters: outbox.listDeadLetters().map(toListedLetter),
     };
   }
 
-  storeIs(problem: string | undefined): void {
-    const before = this.#problem;
+  setStoreProblem(problem: string | undefined): void {
+    const previousProblem = this.#problem;
     this.#problem = problem ?? '';
     const { notice, outbox } = this.#options;
-    if (problem !== undefined && before === '') notice({ kind: 'outbox.unavailable', reason: problem });
-    if (problem === undefined && before !== '') notice({ kind: 'outbox.available', waiting: outbox.length });
+    if (problem !== undefined && previousProblem === '') notice({ kind: 'outbox.unavailable', reason: problem });
+    if (problem === undefined && previousProblem !== '') notice({ kind: 'outbox.available', waiting: outbox.length });
   }
 
-  #full(dropped: number): void {
+  #reportDropped(dropped: number): void {
     this.#options.notice({ kind: 'outbox.full', dropped, waiting: this.#options.outbox.length });
   }
 }
 
-function toListed({ item, ...letter }: DeadLetter): ListedLetter {
+function toListedLetter({ item, ...letter }: DeadLetter): ListedLetter {
   if (item.kind === 'report') return { ...letter, item };
   const { at, peer, bootMac, body } = item.post;
   const bytes = Buffer.byteLength(body, 'base64');

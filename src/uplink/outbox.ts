@@ -18,82 +18,82 @@ export const OUTBOX_BATCH_MAX = 256;
  */
 export const OVERRUN_MAX = 1024;
 
-type Unnumbered = Omit<UplinkEvent, 'sequence'>;
+type UnnumberedEvent = Omit<UplinkEvent, 'sequence'>;
 
 export class Outbox {
-  #waiting: Unnumbered[] = [];
-  #sent: readonly UplinkEvent[] = [];
-  #acknowledged = 0;
-  #dropped = 0;
-  #droppedReported = 0;
+  #waitingEvents: UnnumberedEvent[] = [];
+  #sentEvents: readonly UplinkEvent[] = [];
+  #acknowledgedSequence = 0;
+  #droppedCount = 0;
+  #reportedDropCount = 0;
   /** The dropped events that the batch in flight reports. */
-  #missed = 0;
+  #missedCount = 0;
 
   get length(): number {
     this.#trim();
-    return this.#waiting.length + this.#sent.length;
+    return this.#waitingEvents.length + this.#sentEvents.length;
   }
   /** True if enough events wait for a full batch. */
   get hasFullBatch(): boolean {
-    return this.#waiting.length >= OUTBOX_BATCH_MAX;
+    return this.#waitingEvents.length >= OUTBOX_BATCH_MAX;
   }
   get dropped(): number {
     this.#trim();
-    return this.#dropped;
+    return this.#droppedCount;
   }
   /** Dropped events that the other side does not know of yet. */
-  get unreported(): number {
-    return this.dropped - this.#droppedReported;
+  get unreportedCount(): number {
+    return this.dropped - this.#reportedDropCount;
   }
 
-  add(event: Unnumbered): void {
-    this.#waiting.push(event);
-    if (this.#waiting.length >= OUTBOX_EVENTS_MAX + OVERRUN_MAX) this.#trim();
+  add(event: UnnumberedEvent): void {
+    this.#waitingEvents.push(event);
+    if (this.#waitingEvents.length >= OUTBOX_EVENTS_MAX + OVERRUN_MAX) this.#trim();
   }
 
   /** Counts events that were lost before they reached the outbox. */
   addDropped(count: number): void {
-    this.#dropped += count;
+    this.#droppedCount += count;
   }
 
   /** Takes the next batch; undefined while one is in flight or none waits. */
   take(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
-    if (this.#sent.length > 0 || this.#waiting.length === 0) return undefined;
+    if (this.#sentEvents.length > 0 || this.#waitingEvents.length === 0) return undefined;
     this.#trim();
-    this.#missed = this.unreported;
-    this.#sent = this.#waiting
+    this.#missedCount = this.unreportedCount;
+    this.#sentEvents = this.#waitingEvents
       .splice(0, OUTBOX_BATCH_MAX)
-      .map((event, index) => ({ ...event, sequence: this.#acknowledged + 1 + index }));
-    return this.#batch();
+      .map((event, index) => ({ ...event, sequence: this.#acknowledgedSequence + 1 + index }));
+    return this.#composeBatch();
   }
 
   /** The batch in flight, to send again to a region that came back; undefined if there is none. */
-  unacknowledged(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
-    return this.#sent.length === 0 ? undefined : this.#batch();
+  findUnacknowledged(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
+    return this.#sentEvents.length === 0 ? undefined : this.#composeBatch();
   }
 
   /** Call when the region has stored everything up to `sequence`. */
   acknowledge(sequence: number): void {
-    const last = this.#sent.at(-1)?.sequence;
-    if (last === undefined || sequence <= this.#acknowledged) return;
-    this.#acknowledged = Math.min(sequence, last);
-    this.#sent = this.#sent.filter((event) => event.sequence > this.#acknowledged);
-    if (this.#sent.length === 0) this.#droppedReported += this.#missed;
+    const lastSequence = this.#sentEvents.at(-1)?.sequence;
+    if (lastSequence === undefined || sequence <= this.#acknowledgedSequence) return;
+    this.#acknowledgedSequence = Math.min(sequence, lastSequence);
+    this.#sentEvents = this.#sentEvents.filter((event) => event.sequence > this.#acknowledgedSequence);
+    if (this.#sentEvents.length === 0) this.#reportedDropCount += this.#missedCount;
   }
 
   #trim(): void {
-    let excess = this.#waiting.length - OUTBOX_EVENTS_MAX;
+    let excess = this.#waitingEvents.length - OUTBOX_EVENTS_MAX;
     if (excess <= 0) return;
-    this.#dropped += excess;
-    this.#waiting = this.#waiting.filter(({ level }) => {
+    this.#droppedCount += excess;
+    this.#waitingEvents = this.#waitingEvents.filter(({ level }) => {
       if (excess === 0 || level === 'warning' || level === 'error') return true;
       excess -= 1;
       return false;
     });
-    this.#waiting.splice(0, excess);
+    this.#waitingEvents.splice(0, excess);
   }
 
-  #batch(): { readonly events: readonly UplinkEvent[]; readonly missed: number } {
-    return { events: this.#sent, missed: this.#missed };
+  #composeBatch(): { readonly events: readonly UplinkEvent[]; readonly missed: number } {
+    return { events: this.#sentEvents, missed: this.#missedCount };
   }
 }

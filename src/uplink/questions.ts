@@ -17,62 +17,66 @@ type QuestionOutcome<Value> =
 export class Questions<Value> {
   readonly #clock: Clock;
   readonly #answerMsMax: number;
-  readonly #usedMs: () => number;
-  readonly #open = new Map<number, { readonly resolve: (outcome: QuestionOutcome<Value>) => void; late: Timer }>();
+  readonly #readUsedMs: () => number;
+  readonly #openQuestions = new Map<
+    number,
+    { readonly resolve: (outcome: QuestionOutcome<Value>) => void; timeout: Timer }
+  >();
   /** Questions whose callers no longer wait. */
-  readonly #abandoned = new Set<number>();
-  #next = 1;
+  readonly #abandonedIds = new Set<number>();
+  #nextId = 1;
 
   /**
    * @param answerMsMax a question is abandoned after this time without an answer, in milliseconds
-   * @param usedMs the processor time that the thread has used, in milliseconds: while it changes, a
+   * @param readUsedMs the processor time that the thread has used, in milliseconds: while it changes, a
    * question waits on. Default: it never does
    */
-  constructor(clock: Clock, answerMsMax: number, usedMs: () => number = () => 0) {
+  constructor(clock: Clock, answerMsMax: number, readUsedMs: () => number = () => 0) {
     this.#clock = clock;
     this.#answerMsMax = answerMsMax;
-    this.#usedMs = usedMs;
+    this.#readUsedMs = readUsedMs;
   }
 
   ask(send: (id: number) => void): Promise<QuestionOutcome<Value>> {
-    if (this.#open.size + this.#abandoned.size >= QUESTIONS_MAX) return Promise.resolve({ kind: 'too-many-waiting' });
-    const id = this.#next;
-    this.#next += 1;
+    if (this.#openQuestions.size + this.#abandonedIds.size >= QUESTIONS_MAX)
+      return Promise.resolve({ kind: 'too-many-waiting' });
+    const id = this.#nextId;
+    this.#nextId += 1;
     return new Promise((resolve) => {
-      const wait = (): Timer => {
-        const before = this.#usedMs();
+      const startTimeout = (): Timer => {
+        const usedBeforeMs = this.#readUsedMs();
         return this.#clock.schedule(this.#answerMsMax, () => {
-          const open = this.#open.get(id);
-          if (open !== undefined && this.#usedMs() !== before) {
-            open.late = wait();
+          const question = this.#openQuestions.get(id);
+          if (question !== undefined && this.#readUsedMs() !== usedBeforeMs) {
+            question.timeout = startTimeout();
             return;
           }
-          this.#open.delete(id);
-          this.#abandoned.add(id);
+          this.#openQuestions.delete(id);
+          this.#abandonedIds.add(id);
           resolve({ kind: 'no-answer' });
         });
       };
-      this.#open.set(id, { resolve, late: wait() });
+      this.#openQuestions.set(id, { resolve, timeout: startTimeout() });
       send(id);
     });
   }
 
   answer(id: number, value: Value): void {
-    this.#abandoned.delete(id);
-    const open = this.#open.get(id);
-    if (open === undefined) return;
-    this.#open.delete(id);
-    open.late.cancel();
-    open.resolve({ kind: 'answered', value });
+    this.#abandonedIds.delete(id);
+    const question = this.#openQuestions.get(id);
+    if (question === undefined) return;
+    this.#openQuestions.delete(id);
+    question.timeout.cancel();
+    question.resolve({ kind: 'answered', value });
   }
 
   /** Call when the thread has ended: no open question will be answered. */
   forget(): void {
-    this.#abandoned.clear();
-    for (const { resolve, late } of this.#open.values()) {
-      late.cancel();
+    this.#abandonedIds.clear();
+    for (const { resolve, timeout } of this.#openQuestions.values()) {
+      timeout.cancel();
       resolve({ kind: 'no-answer' });
     }
-    this.#open.clear();
+    this.#openQuestions.clear();
   }
 }

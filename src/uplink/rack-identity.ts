@@ -55,10 +55,10 @@ function parseIdentity(text: string, path: string): string {
  * @throws RackError `store-unwritable`; `store-unavailable` if the disk is full
  */
 export function writePrivateFile(path: string, text: string): void {
-  const part = `${path}.part`;
+  const partPath = `${path}.part`;
   try {
-    writeNewFile(part, text);
-    renameSync(part, path);
+    writeNewFile(partPath, text);
+    renameSync(partPath, path);
     const directory = openSync(dirname(path), 'r');
     fsyncSync(directory);
     closeSync(directory);

@@ -4,7 +4,7 @@
 // state.
 //
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting
-//   (start)                 (#receive)   (#ended)              (start)
+//   (start)                 (#receive)   (#handleExit)             (start)
 
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { formatIpv4, formatMac } from '../ground/address.ts';
@@ -34,20 +34,18 @@ import { OUTBOX_BATCH_MAX, Outbox } from './outbox.ts';
 import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
 import { type KnownHosts, StrangerEvents } from './stranger-events.ts';
-import { UntoldLeases } from './untold-leases.ts';
-
-// The fields of an event as the rack reports them, from which the region composes the sentence.
+import { UnreportedLeases } from './unreported-leases.ts';
 
 /**
- * The fields of the event, but for addresses, which the report carries itself; undefined if the
- * region could not read the fields, so that the rack's sentence is sent.
+ * The fields of the event without the addresses, which the report carries itself; `undefined` if
+ * the region could not read the fields and needs the rack's sentence.
  */
-export const reportParams = (event: RackEvent): RackFields | undefined =>
+export const selectReportParams = (event: RackEvent): RackFields | undefined =>
   reportedEvent(event.kind, event, undefined)?.params;
 
 /** True for a change of settings that came from the region, whose own event says who made it. */
 const isFromRegion = (event: RackEvent): boolean =>
-  (event.kind === 'config.changed' || event.kind === 'config.applied') && reportParams(event)?.source === 'store';
+  (event.kind === 'config.changed' || event.kind === 'config.applied') && selectReportParams(event)?.source === 'store';
 
 /**
  * Events within this time share one message, in milliseconds: each message is a transaction of the
@@ -73,7 +71,7 @@ const ANSWER_MS_MAX = 4000;
  */
 const OPEN_IMAGES_MS_MAX = 60_000;
 /** While so many events wait, leases that the region may not know are held back. */
-export const WAITING_TO_TELL_MAX = 1024;
+export const EVENTS_WAITING_MAX = 1024;
 
 /** The part of node:worker_threads' `Worker` that the rack needs. */
 export interface UplinkThread {
@@ -93,12 +91,12 @@ export interface RackUplinkOptions {
    * The processor time used by the thread that opens the socket of the images, in milliseconds.
    * Default: unknown.
    */
-  readonly usedMs?: (() => number) | undefined;
+  readonly readUsedMs?: (() => number) | undefined;
   readonly rack: () => RackDescription;
-  /** What it measures of itself; `undefined`: it does not run yet. */
+  /** What the rack measures of itself; `undefined` if it does not run yet. */
   readonly measure?: (() => RackMeasures | undefined) | undefined;
   readonly imageTree: () => string;
-  /** Whether it copies the region's images there. Default: no. */
+  /** True if the rack copies the region's images into that directory. Default: no. */
   readonly copiesImages?: (() => boolean) | undefined;
   /** Identifies this life of the rack's process. */
   readonly life: string;
@@ -107,7 +105,7 @@ export interface RackUplinkOptions {
   readonly knownHosts: KnownHosts;
   readonly publish: Publish;
   /** The desired state applied from the cache, and when it was cached. */
-  readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
+  readonly cachedState: { readonly version: number; readonly sinceMs: number | undefined };
   /**
    * Applies a desired state. The machines are in force when it returns, the settings when the
    * promise resolves; the rack's description says why settings are not. Never rejects.
@@ -132,7 +130,7 @@ export class RackUplink {
   readonly #options: RackUplinkOptions;
   readonly #outbox = new Outbox();
   readonly #strangers: StrangerEvents;
-  readonly #untold: UntoldLeases;
+  readonly #unreportedLeases: UnreportedLeases;
   readonly #cursor;
   readonly #posts: Questions<NotKept | undefined>;
   readonly #commands: Questions<OutboxAnswer>;
@@ -144,33 +142,33 @@ export class RackUplink {
   #unopened: UplinkStatus['unopened'] = [];
   #problem: RackNote | undefined;
   /** True once this thread's region has sent a state. */
-  #isMet = false;
+  #hasReceivedState = false;
   #desiredVersion: number;
   #desiredSince: number | undefined;
   #failures = 0;
   #startedAt = 0;
   #sentAt = Number.NEGATIVE_INFINITY;
-  #gathering: Timer | undefined;
-  #restart: Timer | undefined;
-  #measuring: Timer | undefined;
-  #closing = false;
+  #gatherTimer: Timer | undefined;
+  #restartTimer: Timer | undefined;
+  #measureTimer: Timer | undefined;
+  #isClosing = false;
 
   constructor(options: RackUplinkOptions) {
     this.#options = options;
     this.#strangers = new StrangerEvents(options.knownHosts);
-    this.#untold = new UntoldLeases(options.knownHosts);
-    this.#desiredVersion = options.cached.version;
-    this.#desiredSince = options.cached.sinceMs;
+    this.#unreportedLeases = new UnreportedLeases(options.knownHosts);
+    this.#desiredVersion = options.cachedState.version;
+    this.#desiredSince = options.cachedState.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
     this.#commands = new Questions(options.clock, ANSWER_MS_MAX);
-    this.#images = new Questions(options.clock, OPEN_IMAGES_MS_MAX, options.usedMs);
+    this.#images = new Questions(options.clock, OPEN_IMAGES_MS_MAX, options.readUsedMs);
     this.#cursor = options.stream.subscribe(() => this.#collect(EVENTS_PER_TURN_MAX), 'uplink');
   }
 
   start(): void {
     this.#state = 'starting';
     this.#link = undefined;
-    this.#isMet = false;
+    this.#hasReceivedState = false;
     this.#startedAt = this.#options.clock.now();
     const worker = this.#options.startThread();
     this.#worker = worker;
@@ -183,10 +181,10 @@ export class RackUplink {
     worker.on('error', (error) => {
       reason = { note: 'region-failed', reason: errorText(error) };
     });
-    worker.on('exit', () => this.#ended(worker, reason));
+    worker.on('exit', () => this.#handleExit(worker, reason));
     this.introduce();
     this.#measure();
-    const pending = this.#outbox.unacknowledged();
+    const pending = this.#outbox.findUnacknowledged();
     if (pending !== undefined) this.#post({ kind: 'events', ...pending });
   }
 
@@ -200,7 +198,7 @@ export class RackUplink {
 
   status(): UplinkStatus {
     const { mode } = this.#options;
-    const link = mode === 'remote' ? shownLink(this.#link) : undefined;
+    const link = mode === 'remote' ? toDisplayedLink(this.#link) : undefined;
     return {
       mode,
       state: this.#state === 'up' && mode === 'remote' ? (link?.state ?? 'registering') : this.#state,
@@ -208,8 +206,8 @@ export class RackUplink {
       unopened: this.#unopened,
       desiredVersion: this.#desiredVersion,
       desiredSince: this.#desiredSince,
-      eventsWaiting: this.#waiting,
-      eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreported,
+      eventsWaiting: this.#waitingCount,
+      eventsDropped: link === undefined ? this.#outbox.dropped : link.dropped + this.#outbox.unreportedCount,
       eventsWithheld: this.#strangers.withheld,
       problem: this.#problem && noteText(this.#problem),
       link,
@@ -228,8 +226,8 @@ export class RackUplink {
     if (measure === undefined) return;
     const measures = measure();
     if (measures !== undefined) this.#post({ kind: 'measured', measures });
-    this.#measuring?.cancel();
-    this.#measuring = clock.schedule(MEASURE_MS, () => this.#measure());
+    this.#measureTimer?.cancel();
+    this.#measureTimer = clock.schedule(MEASURE_MS, () => this.#measure());
   }
 
   /**
@@ -261,50 +259,50 @@ export class RackUplink {
     this.#post({ kind: 'configure', config });
   }
 
-  /** Sends those of these leases that are outside the dynamic ranges, which the region may not know. */
-  tell(leases: readonly Lease[]): void {
-    this.#untold.add(leases, this.#options.clock.now());
-    this.#tellSome();
+  /** Sends the leases outside the dynamic ranges, which the region may not know. */
+  reportLeases(leases: readonly Lease[]): void {
+    this.#unreportedLeases.add(leases, this.#options.clock.now());
+    this.#reportSomeLeases();
   }
 
-  /** Sends some of the waiting leases, unless events wait that these could displace. */
-  #tellSome(): void {
-    const isRoom = !this.#closing && this.#waiting < WAITING_TO_TELL_MAX;
-    if (isRoom) this.#put(this.#untold.take(OUTBOX_BATCH_MAX, this.#options.clock.now()));
+  /** Sends some of the waiting leases, unless so many events wait that the leases could displace them. */
+  #reportSomeLeases(): void {
+    const hasRoom = !this.#isClosing && this.#waitingCount < EVENTS_WAITING_MAX;
+    if (hasRoom) this.#enqueue(this.#unreportedLeases.take(OUTBOX_BATCH_MAX, this.#options.clock.now()));
     this.#sendSoon();
   }
 
   /** Events that the region has not stored. */
-  get #waiting(): number {
+  get #waitingCount(): number {
     return this.#outbox.length + (this.#link?.waiting ?? 0);
   }
 
   /** Hands over waiting events, and ends the thread within `graceMs`. */
   async close(graceMs: number): Promise<void> {
-    this.#closing = true;
-    this.#untold.close();
-    this.#restart?.cancel();
-    this.#measuring?.cancel();
-    this.#gathering?.cancel();
+    this.#isClosing = true;
+    this.#unreportedLeases.close();
+    this.#restartTimer?.cancel();
+    this.#measureTimer?.cancel();
+    this.#gatherTimer?.cancel();
     const worker = this.#worker;
     if (worker === undefined) return;
     const { clock } = this.#options;
-    const end = later(clock.now(), graceMs);
-    await this.#handOver(end);
+    const deadline = later(clock.now(), graceMs);
+    await this.#handOver(deadline);
     if (this.#worker === undefined) return;
     await new Promise<void>((resolve) => {
       worker.once('exit', () => resolve());
       this.#post({ kind: 'close' });
-      clock.schedule(Math.max(0, end - clock.now()), () => void worker.terminate().then(() => resolve()));
+      clock.schedule(Math.max(0, deadline - clock.now()), () => void worker.terminate().then(() => resolve()));
     });
   }
 
   /** Sends all waiting events, and waits until the thread has stored them. */
-  async #handOver(end: Instant): Promise<void> {
+  async #handOver(deadline: Instant): Promise<void> {
     const { clock } = this.#options;
     this.#collect();
     this.#send();
-    while (this.#worker !== undefined && this.#outbox.length > 0 && clock.now() < end) {
+    while (this.#worker !== undefined && this.#outbox.length > 0 && clock.now() < deadline) {
       await pause(clock, HAND_OVER_CHECK_MS);
     }
   }
@@ -312,11 +310,11 @@ export class RackUplink {
   #collect(limit?: number): void {
     const { events, missed } = this.#cursor.drain(limit);
     if (missed > 0) this.#outbox.addDropped(missed);
-    this.#put(events.flatMap((event) => this.#strangers.take(event) ?? []));
+    this.#enqueue(events.flatMap((event) => this.#strangers.take(event) ?? []));
     this.#sendSoon();
   }
 
-  #put(events: readonly RackEvent[]): void {
+  #enqueue(events: readonly RackEvent[]): void {
     // Use the current wall time: the clock may have been set since the start.
     const wallOffsetMs = this.#options.clock.wallTimeMs() - this.#options.clock.now();
     for (const event of events) {
@@ -329,7 +327,7 @@ export class RackUplink {
         mac: event.mac === undefined ? undefined : formatMac(event.mac),
         address: event.address === undefined ? undefined : formatIpv4(event.address),
         text: eventText(event),
-        params: reportParams(event),
+        params: selectReportParams(event),
       });
     }
   }
@@ -342,12 +340,12 @@ export class RackUplink {
     const { clock } = this.#options;
     const waitMs = this.#sentAt + GATHER_MS - clock.now();
     if (waitMs <= 0 || this.#outbox.hasFullBatch) this.#send();
-    else this.#gathering ??= clock.schedule(waitMs, () => this.#send());
+    else this.#gatherTimer ??= clock.schedule(waitMs, () => this.#send());
   }
 
   #send(): void {
-    this.#gathering?.cancel();
-    this.#gathering = undefined;
+    this.#gatherTimer?.cancel();
+    this.#gatherTimer = undefined;
     if (this.#state === 'waiting') return;
     const batch = this.#outbox.take();
     if (batch === undefined) return;
@@ -366,7 +364,7 @@ export class RackUplink {
         break;
       case 'stored':
         this.#outbox.acknowledge(message.sequence);
-        this.#tellSome();
+        this.#reportSomeLeases();
         break;
       case 'listening':
         this.#state = 'up';
@@ -391,7 +389,7 @@ export class RackUplink {
         break;
       case 'link':
         this.#link = message.status;
-        this.#tellSome();
+        this.#reportSomeLeases();
         break;
       case 'notice':
         this.#options.publish({ ...message.event, at: this.#options.clock.now() });
@@ -416,30 +414,31 @@ export class RackUplink {
   }
 
   #apply({ state, isAnew = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {
-    const isNew = isAnew || !this.#isMet || state.version < this.#desiredVersion;
-    this.#isMet = true;
-    const newMacs = this.#strangers.newcomers(state);
-    const done = this.#options.onDesiredState(state);
-    this.#put(this.#strangers.leaseEvents(newMacs));
+    const isNew = isAnew || !this.#hasReceivedState || state.version < this.#desiredVersion;
+    this.#hasReceivedState = true;
+    const newMacs = this.#strangers.findNewInterfaces(state);
+    const applied = this.#options.onDesiredState(state);
+    this.#enqueue(this.#strangers.composeLeaseEvents(newMacs));
     this.#sendSoon();
     this.#desiredVersion = state.version;
     this.#desiredSince = this.#options.clock.wallTimeMs();
-    void done.then(() => {
+    void applied.then(() => {
       this.#post({ kind: 'applied', version: state.version });
       // With its settings the dynamic ranges are in force. A region that restarted, or
       // another region, may know none of the leases: all are sent.
-      if (isNew) void this.#untold.addAll(() => this.#options.clock.now()).then(() => this.#tellSome());
+      if (isNew)
+        void this.#unreportedLeases.addAll(() => this.#options.clock.now()).then(() => this.#reportSomeLeases());
     });
   }
 
-  #ended(worker: UplinkThread, reason: RackNote): void {
+  #handleExit(worker: UplinkThread, reason: RackNote): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
-    this.#measuring?.cancel();
+    this.#measureTimer?.cancel();
     this.#posts.forget();
     this.#commands.forget();
     this.#images.forget();
-    if (this.#closing) return;
+    if (this.#isClosing) return;
     this.#addresses = [];
     this.#unopened = [];
     const { clock } = this.#options;
@@ -449,12 +448,12 @@ export class RackUplink {
     this.#state = 'waiting';
     this.#problem = reason;
     this.#options.onTrouble(reason, retryMs);
-    this.#restart = clock.schedule(retryMs, () => this.start());
+    this.#restartTimer = clock.schedule(retryMs, () => this.start());
   }
 }
 
 /** The link as people see it: away as soon as no address serves a request. */
-function shownLink(link: LinkStatus | undefined): LinkStatus | undefined {
+function toDisplayedLink(link: LinkStatus | undefined): LinkStatus | undefined {
   if (link?.state !== 'up' || link.unserved === undefined) return link;
   const { sinceMs, text } = link.unserved;
   return { ...link, state: 'away', since: sinceMs, text };

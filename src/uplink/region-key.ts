@@ -13,10 +13,10 @@ import type { Clock } from '../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
-const DRAWN = 'rack';
+const DRAWN_CONSUMER = 'rack';
 const TOKEN_BYTES = 12;
 const SECRET_BYTES = 24;
-const KEY = /^([\w.~-]{1,200}):([\w.~-]{1,200}):([\w.~-]{1,200})$/;
+const KEY_PATTERN = /^([\w.~-]{1,200}):([\w.~-]{1,200}):([\w.~-]{1,200})$/;
 
 export interface RegionKey {
   readonly consumer: string;
@@ -53,9 +53,9 @@ export function readRegionKey(path: string, clock: Clock): RegionKey {
 
 /** A key of three parts; undefined for any other text. */
 export function parseRegionKey(text: string): RegionKey | undefined {
-  const [, consumer, token, secret] = KEY.exec(text) ?? [];
+  const [, consumer, token, secret] = KEY_PATTERN.exec(text) ?? [];
   if (consumer === undefined || token === undefined || secret === undefined) return undefined;
-  return { consumer, token, secret, isDrawn: consumer === DRAWN };
+  return { consumer, token, secret, isDrawn: consumer === DRAWN_CONSUMER };
 }
 
 /** @throws RackError `config-invalid` if others may read it; system errors */
@@ -73,15 +73,15 @@ function drawKey(path: string, clock: Clock): RegionKey {
     Buffer.from(clock.randomBytes(count)).toString('hex'),
   );
   if (token === undefined || secret === undefined) throw new Error('unreachable');
-  writePrivateFile(path, `${DRAWN}:${token}:${secret}\n`);
-  return { consumer: DRAWN, token, secret, isDrawn: true };
+  writePrivateFile(path, `${DRAWN_CONSUMER}:${token}:${secret}\n`);
+  return { consumer: DRAWN_CONSUMER, token, secret, isDrawn: true };
 }
 
 /** The SHA-256 of the secret in hexadecimal, which the region stores for a drawn key. */
-export const digestOfSecret = (key: RegionKey): string => createHash('sha256').update(key.secret).digest('hex');
+export const digestSecret = (key: RegionKey): string => createHash('sha256').update(key.secret).digest('hex');
 
 /** The `Authorization` header of a request sent at the wall time `wallMs`. @param nonce any number */
-export function authorizationHeader(key: RegionKey, wallMs: number, nonce: number): string {
+export function composeAuthorization(key: RegionKey, wallMs: number, nonce: number): string {
   const fields = {
     oauth_version: '1.0',
     oauth_signature_method: 'PLAINTEXT',

@@ -25,18 +25,18 @@ import type { RackNote } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import { EventSender } from './event-sender.ts';
 import {
+  composeRedirectionNote,
+  findRegistrationRefusal,
   isRedirection,
   parseAnswerText,
   parseHeartbeatAnswer,
-  redirection,
-  registrationRefusal,
 } from './link-answers.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import { type LinkAnswer, LinkFailure, type LinkRequest, type LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
 import { OutboxKeeper } from './outbox-keeper.ts';
 import type { OutboxStore } from './outbox-store.ts';
-import { digestOfSecret, type RegionKey } from './region-key.ts';
+import { digestSecret, type RegionKey } from './region-key.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
@@ -53,29 +53,31 @@ const COPIES_MAX = 16;
 class ReportedCopies {
   readonly #list: () => readonly CopyProgress[];
   /** The last reported state of each, as JSON. */
-  readonly #known = new Map<string, string>();
+  readonly #reportedStates = new Map<string, string>();
 
   constructor(list: () => readonly CopyProgress[]) {
     this.#list = list;
   }
 
   /** The copies to report with the next heartbeat; undefined if there is nothing to report. */
-  next(): readonly CopyProgress[] | undefined {
-    const all = this.#list();
-    const files = new Set(all.map(({ file }) => file));
-    for (const file of this.#known.keys()) if (!files.has(file)) this.#known.delete(file);
-    const changed = all.filter((copy) => this.#known.get(copy.file) !== JSON.stringify(copy)).slice(0, COPIES_MAX);
+  nextReport(): readonly CopyProgress[] | undefined {
+    const copies = this.#list();
+    const files = new Set(copies.map(({ file }) => file));
+    for (const file of this.#reportedStates.keys()) if (!files.has(file)) this.#reportedStates.delete(file);
+    const changed = copies
+      .filter((copy) => this.#reportedStates.get(copy.file) !== JSON.stringify(copy))
+      .slice(0, COPIES_MAX);
     return changed.length === 0 ? undefined : changed;
   }
 
   /** Call when the region has received a report. */
   acknowledge(copies: readonly CopyProgress[]): void {
-    for (const copy of copies) this.#known.set(copy.file, JSON.stringify(copy));
+    for (const copy of copies) this.#reportedStates.set(copy.file, JSON.stringify(copy));
   }
 
   /** Call when the region may have lost the reports. */
   forget(): void {
-    this.#known.clear();
+    this.#reportedStates.clear();
   }
 }
 
@@ -89,18 +91,18 @@ const REGISTRATION_LENGTH_MAX = 16_384;
  * The interfaces as JSON, without reservations; if that is too long, only their names, networks and
  * management.
  */
-export function registrationText(interfaces: readonly RackInterface[]): string {
-  const whole = JSON.stringify(interfaces.map((interfaceReport) => ({ ...interfaceReport, reservations: undefined })));
-  if (whole.length <= REGISTRATION_LENGTH_MAX) return whole;
+export function composeRegistrationText(interfaces: readonly RackInterface[]): string {
+  const text = JSON.stringify(interfaces.map((interfaceReport) => ({ ...interfaceReport, reservations: undefined })));
+  if (text.length <= REGISTRATION_LENGTH_MAX) return text;
   return JSON.stringify(interfaces.map(({ name, network, management }) => ({ name, network, management })));
 }
 
 /** A rack's description as form fields. */
-const registrationFields = ({ uuid, name, version, interfaces }: RackDescription) => ({
+const composeRegistrationFields = ({ uuid, name, version, interfaces }: RackDescription) => ({
   uuid,
   name,
   version,
-  interfaces: registrationText(interfaces),
+  interfaces: composeRegistrationText(interfaces),
 });
 
 const HEARTBEAT_MS = 30_000;
@@ -108,13 +110,13 @@ const HEARTBEAT_MS = 30_000;
  * Heartbeats in a row answered with 503, after which the region counts as away: its database is
  * unreachable, not just busy.
  */
-const BEATS_REFUSED = 3;
-const UNAVAILABLE = 503;
+const AWAY_AFTER_REFUSALS = 3;
+const STATUS_UNAVAILABLE = 503;
 /** How often a pending rack registers again, and how often a refused one does, in milliseconds. */
 const PENDING_MS = 5000;
 const REFUSED_MS = 60_000;
 /** Statuses by which the region says that it does not know this rack, or no longer accepts it. */
-const UNLINKING: ReadonlySet<number> = new Set([401, 403, 404, 409]);
+const UNLINKING_STATUSES: ReadonlySet<number> = new Set([401, 403, 404, 409]);
 const REGISTER_PATH = '/api/2.0/nodegroups/?op=register';
 
 interface RegionLinkOptions {
@@ -136,15 +138,15 @@ interface RegionLinkOptions {
   readonly send: (message: RegionMessage) => void;
 }
 
-/** With the rack's wall time now, from which the region tells whether its clock is right. */
-const withTime = (measures: RackMeasures, atMs: number): RackMeasures =>
+/** Adds the rack's present wall time, from which the region tells whether the rack's clock is right. */
+const addWallTime = (measures: RackMeasures, atMs: number): RackMeasures =>
   measures.host === undefined ? measures : { ...measures, host: { ...measures.host, atMs: Math.round(atMs) } };
 
 export class RegionLink {
   readonly #options: RegionLinkOptions;
-  readonly #registering: Repeater;
+  readonly #registration: Repeater;
   readonly #heartbeat: Repeater;
-  readonly #carrying: Repeater;
+  readonly #sending: Repeater;
   readonly #follower: StateFollower;
   readonly #keeper: OutboxKeeper;
   readonly #images: ReportedImages;
@@ -155,16 +157,16 @@ export class RegionLink {
   #measures: RackMeasures | undefined;
   #life = '';
   /** Answers to the region's requests that no heartbeat has carried yet. */
-  #answers: readonly RackAnswer[] = [];
-  #applied = 0;
+  #pendingAnswers: readonly RackAnswer[] = [];
+  #appliedVersion = 0;
   /**
    * Suspended while the region uses another version; its answers to heartbeats show when that
    * changes.
    */
   #phase: 'registering' | 'linked' | 'suspended' = 'registering';
-  #beatsRefused = 0;
-  #relinking: Timer | undefined;
-  #closed = false;
+  #refusedHeartbeats = 0;
+  #relinkTimer: Timer | undefined;
+  #isClosed = false;
 
   constructor(options: RegionLinkOptions) {
     const { clock, transport, outbox } = options;
@@ -186,7 +188,7 @@ export class RegionLink {
       send: options.send,
       problem: () => this.#keeper.problem,
     });
-    this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
+    this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#sending.poke() });
     this.#images = new ReportedImages(options);
     this.#copies = new ReportedCopies(options.listCopies ?? (() => []));
     const sender = new EventSender({
@@ -196,15 +198,16 @@ export class RegionLink {
       rack: () => this.#rack?.uuid ?? '',
       ask,
       onBuried: (entry, reason) => {
-        const what = entry.kind === 'post' ? { what: entry.kind, peer: entry.post.peer } : { what: entry.report.kind };
-        notice({ kind: 'outbox.dead-letter', sequence: entry.sequence, ...what, reason });
+        const letterFields =
+          entry.kind === 'post' ? { what: entry.kind, peer: entry.post.peer } : { what: entry.report.kind };
+        notice({ kind: 'outbox.dead-letter', sequence: entry.sequence, ...letterFields, reason });
       },
       onRenumbered: () => notice({ kind: 'outbox.renumbered', id: outbox.id }),
-      onStore: (problem) => this.#keeper.storeIs(problem),
+      onStoreProblem: (problem) => this.#keeper.setStoreProblem(problem),
     });
-    this.#carrying = new Repeater(clock, () => this.#thenReport(sender.run()));
-    this.#registering = new Repeater(clock, () => this.#thenReport(this.#register()));
-    this.#heartbeat = new Repeater(clock, () => this.#thenReport(this.#beat()));
+    this.#sending = new Repeater(clock, () => this.#runAndReport(sender.run()));
+    this.#registration = new Repeater(clock, () => this.#runAndReport(this.#register()));
+    this.#heartbeat = new Repeater(clock, () => this.#runAndReport(this.#sendHeartbeat()));
     this.#follower = new StateFollower({
       clock,
       transport,
@@ -223,10 +226,10 @@ export class RegionLink {
 
   /** Handles a message from the rack; the thread itself handles `close` and `configure`. */
   receive(message: RackMessage): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     switch (message.kind) {
       case 'hello':
-        this.#greet(message);
+        this.#handleHello(message);
         break;
       case 'events':
         this.#keeper.store(this.#life, message);
@@ -236,16 +239,16 @@ export class RegionLink {
         this.#measures = message.measures;
         break;
       case 'applied':
-        if (message.version === this.#applied) break;
-        this.#applied = message.version;
+        if (message.version === this.#appliedVersion) break;
+        this.#appliedVersion = message.version;
         this.#heartbeat.poke();
         break;
       case 'answered':
-        this.#answers = [...this.#answers, message.answer].slice(-RACK_ANSWERS_MAX);
+        this.#pendingAnswers = [...this.#pendingAnswers, message.answer].slice(-RACK_ANSWERS_MAX);
         this.#heartbeat.poke();
         break;
       case 'post':
-        this.#options.send({ kind: 'post-stored', id: message.id, refusal: this.#keeper.keep(message.post) });
+        this.#options.send({ kind: 'post-stored', id: message.id, refusal: this.#keeper.storePost(message.post) });
         this.#status.reportSoon();
         break;
       case 'outbox':
@@ -263,15 +266,15 @@ export class RegionLink {
   }
 
   close(): void {
-    this.#closed = true;
-    this.#registering.stop();
+    this.#isClosed = true;
+    this.#registration.stop();
     this.#unlink();
     this.#status.close();
-    this.#relinking?.cancel();
+    this.#relinkTimer?.cancel();
     this.#keeper.close();
   }
 
-  #greet({ uplink, life, rack, imageTree }: Extract<RackMessage, { kind: 'hello' }>): void {
+  #handleHello({ uplink, life, rack, imageTree }: Extract<RackMessage, { kind: 'hello' }>): void {
     if (uplink !== UPLINK_VERSION) {
       this.#options.send({
         kind: 'refused',
@@ -287,7 +290,7 @@ export class RegionLink {
     this.#life = life;
     if (isFirst) {
       this.#options.send({ kind: 'listening', addresses: [this.#options.transport.url] });
-      this.#registering.start();
+      this.#registration.start();
       this.#status.reportSoon();
     } else this.#heartbeat.poke();
   }
@@ -304,32 +307,36 @@ export class RegionLink {
     try {
       answer = await transport.ask(request);
     } catch (error) {
-      this.#lost(
+      this.#reportAway(
         error instanceof LinkFailure ? error.note : { note: 'link-failed', reason: parseAnswerText(errorText(error)) },
       );
       return undefined;
     }
-    if (this.#closed) return undefined;
+    if (this.#isClosed) return undefined;
     if (answer.status === 502 || answer.status === 504) {
-      this.#lost({ note: 'link-answers', ...this.#describeAnswer(answer) });
+      this.#reportAway({ note: 'link-answers', ...this.#describeAnswer(answer) });
       return undefined;
     }
     if (isRedirection(answer.status)) {
-      this.#lost(redirection(this.#options.transport.url, answer));
+      this.#reportAway(composeRedirectionNote(this.#options.transport.url, answer));
       return undefined;
     }
-    this.#status.contacted();
+    this.#status.recordContact();
     if (this.#phase === 'registering' || !request.path.startsWith('/uplink/')) return answer;
-    if (UNLINKING.has(answer.status)) {
+    if (UNLINKING_STATUSES.has(answer.status)) {
       this.#unlink();
-      this.#become('registering', { note: 'link-ended', status: answer.status, said: parseAnswerText(answer.body) });
+      this.#changeState('registering', {
+        note: 'link-ended',
+        status: answer.status,
+        said: parseAnswerText(answer.body),
+      });
       // Register after a pause: a rack that is registered and unlinked in turn must not loop at full speed.
-      this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
+      this.#relinkTimer = clock.schedule(PENDING_MS, () => this.#registration.start());
       return undefined;
     }
-    if (this.#phase === 'linked' && answer.status !== UNAVAILABLE) this.#become('up');
+    if (this.#phase === 'linked' && answer.status !== STATUS_UNAVAILABLE) this.#changeState('up');
     // A heartbeat shows whether the region refuses this request or all.
-    if (answer.status === UNAVAILABLE && request.path !== this.#heartbeatPath) this.#heartbeat.poke();
+    if (answer.status === STATUS_UNAVAILABLE && request.path !== this.#heartbeatPath) this.#heartbeat.poke();
     // Ignore late answers to requests sent before the region changed its version.
     return this.#phase === 'linked' || request.path === this.#heartbeatPath ? answer : undefined;
   }
@@ -342,9 +349,9 @@ export class RegionLink {
     const rack = this.#rack;
     if (rack === undefined) return { kind: 'failed' };
     const { key } = this.#options;
-    const drawn = key.isDrawn ? { token: key.token, secret_digest: digestOfSecret(key) } : {};
+    const drawnKeyFields = key.isDrawn ? { token: key.token, secret_digest: digestSecret(key) } : {};
     const { name } = rack;
-    const form = { ...registrationFields(rack), uplink: String(UPLINK_VERSION), ...drawn };
+    const form = { ...composeRegistrationFields(rack), uplink: String(UPLINK_VERSION), ...drawnKeyFields };
     const answer = await this.#ask({
       method: 'POST',
       path: REGISTER_PATH,
@@ -356,23 +363,23 @@ export class RegionLink {
       this.#link();
       return { kind: 'rest', ms: REFUSED_MS };
     }
-    const refusal = registrationRefusal(answer, { name, keyFile: this.#options.keyFile });
+    const refusal = findRegistrationRefusal(answer, { name, keyFile: this.#options.keyFile });
     if (refusal === undefined) {
-      this.#lost({ note: 'link-refused', ...this.#describeAnswer(answer) });
+      this.#reportAway({ note: 'link-refused', ...this.#describeAnswer(answer) });
       return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     }
-    this.#become(refusal.state, refusal.note);
+    this.#changeState(refusal.state, refusal.note);
     return { kind: 'rest', ms: refusal.state === 'pending' ? PENDING_MS : REFUSED_MS };
   }
 
   #link(): void {
-    this.#registering.stop();
+    this.#registration.stop();
     this.#phase = 'linked';
     this.#images.forget();
     this.#copies.forget();
-    this.#become('up');
+    this.#changeState('up');
     this.#heartbeat.start();
-    this.#carrying.start();
+    this.#sending.start();
     this.#follower.start();
   }
 
@@ -383,27 +390,27 @@ export class RegionLink {
 
   #endLink(phase: 'registering' | 'suspended'): void {
     this.#phase = phase;
-    this.#carrying.stop();
+    this.#sending.stop();
     this.#follower.stop();
   }
 
   /** Stops all exchange but heartbeats while the region uses another version. */
   #suspend(version: number): void {
     this.#endLink('suspended');
-    this.#become('incompatible', { note: 'link-versions', ownVersion: UPLINK_VERSION, otherVersion: version });
+    this.#changeState('incompatible', { note: 'link-versions', ownVersion: UPLINK_VERSION, otherVersion: version });
   }
 
-  async #beat(): Promise<RunOutcome> {
+  async #sendHeartbeat(): Promise<RunOutcome> {
     const { outbox, clock } = this.#options;
     const sentAt = clock.now();
-    const images = this.#images.next();
-    const copies = this.#copies.next();
-    const answers = this.#answers;
-    const news: Heartbeat = {
+    const images = this.#images.nextReport();
+    const copies = this.#copies.nextReport();
+    const answers = this.#pendingAnswers;
+    const heartbeat: Heartbeat = {
       version: this.#rack?.version ?? '',
       uplink: UPLINK_VERSION,
       life: this.#life,
-      applied: this.#applied,
+      applied: this.#appliedVersion,
       waiting: outbox.length,
       dropped: sumCounts(outbox.dropped),
       deadLetters: outbox.deadLetterCount,
@@ -412,61 +419,62 @@ export class RegionLink {
       addresses: this.#rack?.addresses,
       startedAt: this.#startedAtMs,
       settingsRefused: this.#rack?.settingsRefused,
-      measures: this.#measures && withTime(this.#measures, clock.wallTimeMs()),
+      measures: this.#measures && addWallTime(this.#measures, clock.wallTimeMs()),
       images,
       copies,
       answers: answers.length === 0 ? undefined : answers,
     };
-    const body = { contentType: 'application/json', text: JSON.stringify(news) };
+    const body = { contentType: 'application/json', text: JSON.stringify(heartbeat) };
     const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });
     if (answer === undefined) return { kind: 'failed' };
-    this.#beatsRefused = answer.status === UNAVAILABLE ? this.#beatsRefused + 1 : 0;
-    if (this.#beatsRefused === BEATS_REFUSED) this.#lost({ note: 'link-answers', ...this.#describeAnswer(answer) });
+    this.#refusedHeartbeats = answer.status === STATUS_UNAVAILABLE ? this.#refusedHeartbeats + 1 : 0;
+    if (this.#refusedHeartbeats === AWAY_AFTER_REFUSALS)
+      this.#reportAway({ note: 'link-answers', ...this.#describeAnswer(answer) });
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     if (images !== undefined) this.#images.acknowledge(images);
     if (copies !== undefined) this.#copies.acknowledge(copies);
-    this.#answers = this.#answers.filter((answer) => !answers.includes(answer));
+    this.#pendingAnswers = this.#pendingAnswers.filter((answer) => !answers.includes(answer));
     if (parsed.uplink !== UPLINK_VERSION) {
       this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };
     }
     if (this.#phase === 'suspended') this.#link();
-    this.#status.beat(parsed.version, Math.round(clock.now() - sentAt));
+    this.#status.recordHeartbeat(parsed.version, Math.round(clock.now() - sentAt));
     return { kind: 'rest', ms: HEARTBEAT_MS };
   }
 
   // ── the status of the link
 
-  #lost(note: RackNote): void {
-    if (!this.#closed) this.#become('away', note);
+  #reportAway(note: RackNote): void {
+    if (!this.#isClosed) this.#changeState('away', note);
   }
 
   #describeAnswer({ status, body }: LinkAnswer) {
     return { url: this.#options.transport.url, status, said: parseAnswerText(body) };
   }
 
-  #become(state: LinkState, note?: RackNote): void {
-    if (!this.#status.become(state, note) || state !== 'up') return;
+  #changeState(state: LinkState, note?: RackNote): void {
+    if (!this.#status.changeState(state, note) || state !== 'up') return;
     this.#heartbeat.hasten();
-    this.#carrying.hasten();
+    this.#sending.hasten();
     this.#follower.hasten();
   }
 
-  async #thenReport(run: Promise<RunOutcome>): Promise<RunOutcome> {
+  async #runAndReport(run: Promise<RunOutcome>): Promise<RunOutcome> {
     const outcome = await run;
     this.#status.reportSoon();
     return outcome;
   }
 
   /** Call when another address of the region answers than before. */
-  moved(url: string, former: string): void {
-    this.#status.moved();
-    this.#status.notice({ kind: 'region.moved', url, former });
+  reportMove(url: string, formerUrl: string): void {
+    this.#status.recordMove();
+    this.#status.notice({ kind: 'region.moved', url, former: formerUrl });
   }
 
   /** Call when an address of the region began to fail, or answers again. */
-  addressesChanged(): void {
+  reportAddresses(): void {
     this.#status.reportSoon();
   }
 

@@ -28,7 +28,7 @@ export class Repeater {
   #failures = 0;
   #timer: Timer | undefined;
   #state: 'stopped' | 'running' | 'resting' | 'pausing' = 'stopped';
-  #poked = false;
+  #isPoked = false;
   #epoch = 0;
 
   /** @param run must not reject */
@@ -47,13 +47,13 @@ export class Repeater {
   stop(): void {
     this.#epoch += 1;
     this.#state = 'stopped';
-    this.#poked = false;
+    this.#isPoked = false;
     this.#timer?.cancel();
   }
 
   /** Call when there is something to do. */
   poke(): void {
-    if (this.#state === 'running') this.#poked = true;
+    if (this.#state === 'running') this.#isPoked = true;
     else if (this.#state === 'resting') this.#begin();
   }
 
@@ -66,7 +66,7 @@ export class Repeater {
   #begin(): void {
     this.#timer?.cancel();
     this.#state = 'running';
-    this.#poked = false;
+    this.#isPoked = false;
     const epoch = this.#epoch;
     void this.#run().then((outcome) => {
       if (epoch === this.#epoch) this.#end(outcome);
@@ -82,14 +82,14 @@ export class Repeater {
     this.#failures = 0;
     this.#state = 'resting';
     // Let a turn of the event loop pass between two runs, so that other work is not delayed.
-    this.#wait(outcome.kind === 'again' || this.#poked ? 0 : outcome.ms);
+    this.#wait(outcome.kind === 'again' || this.#isPoked ? 0 : outcome.ms);
   }
 
   #pauseMs(): number {
-    const full = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** this.#failures);
+    const fullMs = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 30);
     const [high = 0, low = 0] = this.#clock.randomBytes(2);
-    return full * (0.5 + (high * 256 + low) / 131_072);
+    return fullMs * (0.5 + (high * 256 + low) / 131_072);
   }
 
   #wait(ms: number): void {

@@ -2,7 +2,7 @@
 // and only when the list has changed.
 //
 // 1. If the store cannot be read, nothing is reported, and the last report stays valid.
-// 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if
+// 2. After REPEAT_HEARTBEATS heartbeats, and after each new link, the images are reported even if
 //    unchanged: the region may have lost them.
 
 import { errorText } from '../ground/errors.ts';
@@ -13,7 +13,7 @@ import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
 
 /** Heartbeats between repeated reports: ten minutes. */
-const REPEAT_BEATS = 20;
+const REPEAT_HEARTBEATS = 20;
 
 interface ReportedImagesDeps {
   /** @throws if the images cannot be read */
@@ -52,8 +52,8 @@ function describeKernel(system: StoredSystem): RackImage['system'] {
 /** Tracks what the region knows of the images. */
 export class ReportedImages {
   readonly #deps: ReportedImagesDeps;
-  #known: string | undefined;
-  #beats = 0;
+  #reportedJson: string | undefined;
+  #heartbeatCount = 0;
   #problem = '';
   /** The directory of the images; undefined if there are none. */
   tree: string | undefined;
@@ -63,22 +63,22 @@ export class ReportedImages {
   }
 
   /** The images to report with the next heartbeat; undefined if there is nothing to report. */
-  next(): readonly RackImage[] | undefined {
-    this.#beats += 1;
+  nextReport(): readonly RackImage[] | undefined {
+    this.#heartbeatCount += 1;
     const images = this.#list();
-    const isKnown = images === undefined || JSON.stringify(images) === this.#known;
-    return isKnown && (images === undefined || this.#beats < REPEAT_BEATS) ? undefined : images;
+    const isKnown = images === undefined || JSON.stringify(images) === this.#reportedJson;
+    return isKnown && (images === undefined || this.#heartbeatCount < REPEAT_HEARTBEATS) ? undefined : images;
   }
 
   /** Call when the region has received a report. */
   acknowledge(images: readonly RackImage[]): void {
-    this.#known = JSON.stringify(images);
-    this.#beats = 0;
+    this.#reportedJson = JSON.stringify(images);
+    this.#heartbeatCount = 0;
   }
 
   /** Call when the region may have lost the images. */
   forget(): void {
-    this.#known = undefined;
+    this.#reportedJson = undefined;
   }
 
   #list(): readonly RackImage[] | undefined {

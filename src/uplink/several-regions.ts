@@ -41,10 +41,10 @@ const OTHER_PING_EVERY_MS = 15_000;
 /** The last news of an address, and its last refusal. */
 interface AddressNews extends Pick<AddressStatus, 'answeredMs' | 'failure'> {
   /**
-   * The number of requests that had been served when the address last said "not now"; undefined if
-   * it did not since it was served there.
+   * The value of `#servedCount` when the address last said "not now"; `undefined` if the address
+   * has served a request since.
    */
-  readonly refusedAt?: number | undefined;
+  readonly servedAtRefusal?: number | undefined;
 }
 
 interface SeveralRegionsOptions {
@@ -55,7 +55,7 @@ interface SeveralRegionsOptions {
   readonly onMoved: (url: string, former: string) => void;
   /** Called when an address began to fail, or answers again. */
   readonly onChanged: () => void;
-  /** Called for one of several addresses where something else than a region answers. */
+  /** Called when something other than a region answers at one of several addresses. */
   readonly onForeign: (note: FailureNote) => void;
 }
 
@@ -63,17 +63,17 @@ export class SeveralRegions implements LinkTransport {
   readonly #options: SeveralRegionsOptions;
   readonly #regions: readonly RegionAddress[];
   readonly #clock: Clock;
-  /** The addresses that were reported as none of a region. */
-  readonly #foreign = new Set<RegionAddress>();
-  readonly #known = new Map<RegionAddress, AddressNews>();
+  /** Addresses already reported because something other than a region answers there. */
+  readonly #reportedForeign = new Set<RegionAddress>();
+  readonly #news = new Map<RegionAddress, AddressNews>();
   /** Requests that any address has served. */
-  #served = 0;
-  #first = 0;
-  #others = 0;
+  #servedCount = 0;
+  #currentIndex = 0;
+  #otherPingCount = 0;
   #answeredUrl: string;
-  #pings: readonly Timer[] = [];
+  #pingTimers: readonly Timer[] = [];
   /** Ends the pings under way. */
-  readonly #closing = new AbortController();
+  readonly #closeController = new AbortController();
   #isClosed = false;
 
   constructor(options: SeveralRegionsOptions) {
@@ -82,7 +82,7 @@ export class SeveralRegions implements LinkTransport {
     this.#clock = options.clock;
     this.#answeredUrl = this.url;
     if (this.#regions.length === 1) return;
-    this.#pings = [
+    this.#pingTimers = [
       repeat(this.#clock, PING_EVERY_MS, () => this.#leaveIfHanging()),
       // A hanging address takes the whole time of its ping, for which the address in use must not wait.
       repeat(this.#clock, OTHER_PING_EVERY_MS, () => this.#pingOther()),
@@ -96,46 +96,46 @@ export class SeveralRegions implements LinkTransport {
   /** The addresses, each with its last news. */
   get addresses(): readonly AddressStatus[] {
     return this.#regions.map((region) => {
-      const { answeredMs, failure } = this.#known.get(region) ?? {};
+      const { answeredMs, failure } = this.#news.get(region) ?? {};
       return { url: region.url, isInUse: region === this.#current, answeredMs, failure };
     });
   }
 
   async ask(request: LinkRequest): Promise<LinkAnswer> {
-    let refused: LinkAnswer | undefined;
+    let refusal: LinkAnswer | undefined;
     const failures: unknown[] = [];
-    for (let tried = 0; tried < this.#regions.length; tried += 1) {
+    for (let attempt = 0; attempt < this.#regions.length; attempt += 1) {
       const region = this.#current;
       try {
         const answer = await region.ask(request);
         if (!RETRYABLE_STATUSES.has(answer.status)) {
-          this.#answered(region);
+          this.#recordAnswer(region);
           return answer;
         }
-        refused ??= answer;
+        refusal ??= answer;
         const { status, body } = answer;
-        this.#failed(region, { note: 'link-answers', url: region.url, status, said: parseAnswerText(body) });
+        this.#setFailure(region, { note: 'link-answers', url: region.url, status, said: parseAnswerText(body) });
       } catch (error) {
         failures.push(error);
-        if (error instanceof LinkFailure) this.#note(region, error);
+        if (error instanceof LinkFailure) this.#recordFailure(region, error);
       }
-      this.#leave(region);
+      this.#switchFrom(region);
     }
-    if (refused !== undefined) return refused;
+    if (refusal !== undefined) return refusal;
     // A wrong address is reported rather than a silent one: only people can mend it.
-    const worst = failures.find((error) => error instanceof LinkFailure && error.isForeign) ?? failures[0];
-    if (!(worst instanceof LinkFailure)) throw worst;
-    throw new LinkFailure({ ...worst.note, more: failures.length - 1 }, { cause: worst });
+    const reportedFailure = failures.find((error) => error instanceof LinkFailure && error.isForeign) ?? failures[0];
+    if (!(reportedFailure instanceof LinkFailure)) throw reportedFailure;
+    throw new LinkFailure({ ...reportedFailure.note, more: failures.length - 1 }, { cause: reportedFailure });
   }
 
   follow(path: string, listener: LinkListener): { close(): void } {
-    const followed = this.#current;
-    return followed.follow(path, {
+    const region = this.#current;
+    return region.follow(path, {
       onOpen: () => listener.onOpen(),
       onAlive: () => listener.onAlive(),
       onEvent: (event, data) => listener.onEvent(event, data),
       onEnd: (status) => {
-        if (status === undefined || RETRYABLE_STATUSES.has(status)) this.#leave(followed);
+        if (status === undefined || RETRYABLE_STATUSES.has(status)) this.#switchFrom(region);
         listener.onEnd(status);
       },
     });
@@ -143,31 +143,31 @@ export class SeveralRegions implements LinkTransport {
 
   close(): void {
     this.#isClosed = true;
-    this.#closing.abort();
-    for (const ping of this.#pings) ping.cancel();
+    this.#closeController.abort();
+    for (const ping of this.#pingTimers) ping.cancel();
     for (const region of this.#regions) region.close();
   }
 
   get #current(): RegionAddress {
-    const region = this.#regions[this.#first];
+    const region = this.#regions[this.#currentIndex];
     if (region === undefined) throw new Error('a link has no region');
     return region;
   }
 
   /**
-   * Pings the address in use. If it does not answer, makes the next address that does the one in
-   * use, and ends the requests at the former one; they are sent again. If no address answers,
+   * Pings the address in use. If it does not answer, switches to the next address that answers, and
+   * ends the requests at the former address, which are then sent again. If no address answers,
    * nothing changes.
    */
   async #leaveIfHanging(): Promise<void> {
     const region = this.#current;
-    if (await this.#answers(region)) return;
+    if (await this.#ping(region)) return;
     for (let step = 1; step < this.#regions.length; step += 1) {
-      const next = (this.#first + step) % this.#regions.length;
-      const isAlive = await this.#answers(this.#regions[next] ?? region);
+      const nextIndex = (this.#currentIndex + step) % this.#regions.length;
+      const isAlive = await this.#ping(this.#regions[nextIndex] ?? region);
       if (this.#isClosed || region !== this.#current) return;
       if (!isAlive) continue;
-      this.#first = next;
+      this.#currentIndex = nextIndex;
       region.abandon();
       return;
     }
@@ -175,12 +175,12 @@ export class SeveralRegions implements LinkTransport {
 
   #pingOther(): Promise<boolean> {
     const others = this.#regions.filter((region) => region !== this.#current);
-    const next = others[this.#others % others.length] ?? this.#current;
-    this.#others += 1;
-    return this.#answers(next);
+    const next = others[this.#otherPingCount % others.length] ?? this.#current;
+    this.#otherPingCount += 1;
+    return this.#ping(next);
   }
 
-  async #answers(region: RegionAddress): Promise<boolean> {
+  async #ping(region: RegionAddress): Promise<boolean> {
     let failure = new LinkFailure({
       note: 'link-unanswered',
       url: region.url,
@@ -189,49 +189,51 @@ export class SeveralRegions implements LinkTransport {
       max: PING_MS_MAX / 1000,
       more: 0,
     });
-    const stop = new AbortController();
-    const ping = region.ping(AbortSignal.any([this.#closing.signal, stop.signal])).catch((error: unknown) => {
-      if (error instanceof LinkFailure) failure = error;
-      throw error;
-    });
+    const stopController = new AbortController();
+    const ping = region
+      .ping(AbortSignal.any([this.#closeController.signal, stopController.signal]))
+      .catch((error: unknown) => {
+        if (error instanceof LinkFailure) failure = error;
+        throw error;
+      });
     const isAlive = await answersWithin(this.#clock, PING_MS_MAX, ping);
     const cause = failure;
-    stop.abort();
+    stopController.abort();
     if (this.#isClosed) return isAlive;
-    if (!isAlive) this.#note(region, cause);
-    else if (this.#known.get(region)?.refusedAt !== this.#served) this.#works(region);
+    if (!isAlive) this.#recordFailure(region, cause);
+    else if (this.#news.get(region)?.servedAtRefusal !== this.#servedCount) this.#clearFailure(region);
     return isAlive;
   }
 
-  #note(region: RegionAddress, failure: LinkFailure): void {
-    this.#failed(region, failure.note);
-    if (!failure.isForeign || this.#foreign.has(region) || this.#regions.length === 1) return;
-    this.#foreign.add(region);
+  #recordFailure(region: RegionAddress, failure: LinkFailure): void {
+    this.#setFailure(region, failure.note);
+    if (!failure.isForeign || this.#reportedForeign.has(region) || this.#regions.length === 1) return;
+    this.#reportedForeign.add(region);
     this.#options.onForeign(failure.note);
   }
 
-  /** Keeps why and since when an address fails, for the status. */
-  #failed(region: RegionAddress, note: RackNote): void {
-    const { answeredMs, failure, refusedAt } = this.#known.get(region) ?? {};
+  /** Records why and since when an address fails, for the status. */
+  #setFailure(region: RegionAddress, note: RackNote): void {
+    const { answeredMs, failure, servedAtRefusal } = this.#news.get(region) ?? {};
     const sinceMs = failure?.sinceMs ?? this.#clock.wallTimeMs();
-    this.#known.set(region, {
+    this.#news.set(region, {
       answeredMs,
       failure: { text: noteText(note), sinceMs },
-      refusedAt: note.note === 'link-answers' ? this.#served : refusedAt,
+      servedAtRefusal: note.note === 'link-answers' ? this.#servedCount : servedAtRefusal,
     });
     if (failure === undefined) this.#options.onChanged();
   }
 
-  #works(region: RegionAddress): void {
-    this.#foreign.delete(region);
-    const failure = this.#known.get(region)?.failure;
-    this.#known.set(region, { answeredMs: this.#clock.wallTimeMs() });
+  #clearFailure(region: RegionAddress): void {
+    this.#reportedForeign.delete(region);
+    const failure = this.#news.get(region)?.failure;
+    this.#news.set(region, { answeredMs: this.#clock.wallTimeMs() });
     if (failure !== undefined) this.#options.onChanged();
   }
 
-  #answered(region: RegionAddress): void {
-    this.#served += 1;
-    this.#works(region);
+  #recordAnswer(region: RegionAddress): void {
+    this.#servedCount += 1;
+    this.#clearFailure(region);
     const { url } = region;
     const former = this.#answeredUrl;
     if (url === former) return;
@@ -240,7 +242,7 @@ export class SeveralRegions implements LinkTransport {
   }
 
   /** Makes the next address the first to be asked, unless another request has already done so. */
-  #leave(region: LinkTransport): void {
-    if (region === this.#current) this.#first = (this.#first + 1) % this.#regions.length;
+  #switchFrom(region: LinkTransport): void {
+    if (region === this.#current) this.#currentIndex = (this.#currentIndex + 1) % this.#regions.length;
   }
 }

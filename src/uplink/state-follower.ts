@@ -51,13 +51,13 @@ export class StateFollower {
   readonly #fetching: Repeater;
   readonly #following: Repeater;
   /** The last state, and the region's tag of it, which is sent back as it came. */
-  #last: { readonly state: DesiredState; readonly tag: string | undefined } | undefined;
-  /** The place of the last valid state in a history of the region. */
-  #place: { readonly version: number; readonly basis: string } | undefined;
+  #lastState: { readonly state: DesiredState; readonly tag: string | undefined } | undefined;
+  /** The position of the last valid state in a history of the region. */
+  #position: { readonly version: number; readonly basis: string } | undefined;
   #stream: { close(): void } | undefined;
-  #silence: Timer | undefined;
+  #silenceTimer: Timer | undefined;
   /** The number of stops. An answer to a request from before the last stop is ignored. */
-  #stops = 0;
+  #stopCount = 0;
 
   constructor(options: StateFollowerOptions) {
     this.#options = options;
@@ -71,7 +71,7 @@ export class StateFollower {
   }
 
   stop(): void {
-    this.#stops += 1;
+    this.#stopCount += 1;
     this.#fetching.stop();
     this.#following.stop();
     this.#endStream();
@@ -85,30 +85,30 @@ export class StateFollower {
 
   async #fetch(): Promise<RunOutcome> {
     const { ask, path, onState, onProblem } = this.#options;
-    const last = this.#last;
-    const stops = this.#stops;
+    const lastState = this.#lastState;
+    const stopCount = this.#stopCount;
     const answer = await ask({
       method: 'GET',
       path: path('state'),
       authorized: true,
       answerBytesMax: STATE_BYTES_MAX,
-      ifNoneMatch: last?.tag,
-      takesChanges: last?.tag !== undefined,
+      ifNoneMatch: lastState?.tag,
+      takesChanges: lastState?.tag !== undefined,
     });
-    if (answer === undefined || stops !== this.#stops) return { kind: 'failed' };
+    if (answer === undefined || stopCount !== this.#stopCount) return { kind: 'failed' };
     if (answer.status === 304) return { kind: 'rest', ms: POLL_MS };
-    const isChanges = answer.status === 226 && last !== undefined;
+    const isChanges = answer.status === 226 && lastState !== undefined;
     if (answer.status !== 200 && !isChanges) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
-    const parsed = parseStateText(answer.body, isChanges ? last.state : undefined);
+    const parsed = parseStateText(answer.body, isChanges ? lastState.state : undefined);
     if (!parsed.ok) {
-      if (isChanges) this.#last = undefined;
+      if (isChanges) this.#lastState = undefined;
       onProblem(parsed.problem);
       return { kind: 'failed' };
     }
-    this.#last = { state: parsed.state, tag: answer.etag };
-    const place = { version: parsed.state.version, basis: stateTagBasis(answer.etag) };
-    const isAnew = this.#place?.basis !== place.basis || place.version < this.#place.version;
-    this.#place = place;
+    this.#lastState = { state: parsed.state, tag: answer.etag };
+    const position = { version: parsed.state.version, basis: parseTagBasis(answer.etag) };
+    const isAnew = this.#position?.basis !== position.basis || position.version < this.#position.version;
+    this.#position = position;
     onState(parsed.state, isAnew);
     return { kind: 'rest', ms: POLL_MS };
   }
@@ -116,22 +116,22 @@ export class StateFollower {
   #follow(): Promise<RunOutcome> {
     const { transport, path, onStreamEnd, onRequest } = this.#options;
     return new Promise((resolve) => {
-      let opened = false;
+      let isOpened = false;
       const end = (): void => {
         this.#endStream();
-        if (opened) onStreamEnd();
-        resolve(opened ? { kind: 'rest', ms: STREAM_AGAIN_MS } : { kind: 'failed' });
+        if (isOpened) onStreamEnd();
+        resolve(isOpened ? { kind: 'rest', ms: STREAM_AGAIN_MS } : { kind: 'failed' });
       };
-      this.#expect(end);
+      this.#restartSilenceTimer(end);
       this.#stream = transport.follow(path('changes'), {
         onOpen: () => {
-          opened = true;
+          isOpened = true;
           // The region may have started again with an older database.
-          if (this.#last !== undefined) this.#fetching.poke();
+          if (this.#lastState !== undefined) this.#fetching.poke();
         },
-        onAlive: () => this.#expect(end),
+        onAlive: () => this.#restartSilenceTimer(end),
         onEvent: (event, data) => {
-          if (event === 'state' && parseChange(data) !== this.#last?.state.version) this.#fetching.poke();
+          if (event === 'state' && parseChange(data) !== this.#lastState?.state.version) this.#fetching.poke();
           const request = event === 'request' ? parseRackRequest(data) : undefined;
           if (request !== undefined) onRequest(request);
         },
@@ -140,13 +140,13 @@ export class StateFollower {
     });
   }
 
-  #expect(end: () => void): void {
-    this.#silence?.cancel();
-    this.#silence = this.#options.clock.schedule(STREAM_SILENCE_MS_MAX, end);
+  #restartSilenceTimer(end: () => void): void {
+    this.#silenceTimer?.cancel();
+    this.#silenceTimer = this.#options.clock.schedule(STREAM_SILENCE_MS_MAX, end);
   }
 
   #endStream(): void {
-    this.#silence?.cancel();
+    this.#silenceTimer?.cancel();
     this.#stream?.close();
     this.#stream = undefined;
   }
@@ -156,4 +156,4 @@ export class StateFollower {
  * The basis and the start of the region in a tag (`region/racks/state-update.ts`): after its
  * version, which alone differs between states of one history.
  */
-const stateTagBasis = (tag: string | undefined): string => tag?.slice(tag.indexOf('.')) ?? '';
+const parseTagBasis = (tag: string | undefined): string => tag?.slice(tag.indexOf('.')) ?? '';

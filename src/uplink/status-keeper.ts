@@ -14,12 +14,12 @@ import type { OutboxStore } from './outbox-store.ts';
 
 /** A change of the link's state; times are wall time in milliseconds. */
 interface LinkChange {
-  readonly before: LinkState;
+  readonly previousState: LinkState;
   readonly state: LinkState;
   /** Why; undefined for a link that is up. */
   readonly note: RackNote | undefined;
   /** When the previous state began. */
-  readonly beforeSinceMs: number;
+  readonly previousSinceMs: number;
   /** When this state began. */
   readonly startMs: number;
   readonly nowMs: number;
@@ -30,10 +30,10 @@ interface LinkChange {
 
 /** The event for a change; undefined if it needs none. */
 function composeStateNotice({
-  before,
+  previousState,
   state,
   note,
-  beforeSinceMs,
+  previousSinceMs,
   startMs,
   nowMs,
   url,
@@ -41,12 +41,12 @@ function composeStateNotice({
 }: LinkChange): NoticeBody | undefined {
   switch (state) {
     case 'away': {
-      const since = new Date(before === state ? beforeSinceMs : startMs).toISOString();
+      const since = new Date(previousState === state ? previousSinceMs : startMs).toISOString();
       return note && { ...note, kind: 'region.away', reason: withText(note).text, since };
     }
     case 'up':
-      return before === 'away'
-        ? { kind: 'region.back', awayMs: Math.max(0, nowMs - beforeSinceMs), waiting }
+      return previousState === 'away'
+        ? { kind: 'region.back', awayMs: Math.max(0, nowMs - previousSinceMs), waiting }
         : { kind: 'region.linked', url, waiting };
     case 'pending':
     case 'rejected':
@@ -85,8 +85,8 @@ export class StatusKeeper {
   #lastHeartbeatMs: number | undefined;
   #heartbeatMs: number | undefined;
   #regionVersion = '';
-  #reporting: Timer | undefined;
-  #closed = false;
+  #reportTimer: Timer | undefined;
+  #isClosed = false;
 
   constructor(options: StatusOptions) {
     this.#options = options;
@@ -95,47 +95,47 @@ export class StatusKeeper {
 
   /** Stops reporting. */
   close(): void {
-    this.#closed = true;
-    this.#reporting?.cancel();
+    this.#isClosed = true;
+    this.#reportTimer?.cancel();
   }
 
   /** Notes that the region has answered. */
-  contacted(): void {
+  recordContact(): void {
     this.#lastContactMs = this.#options.clock.wallTimeMs();
   }
 
   /** Notes the answer to a heartbeat. @param tookMs its round-trip time */
-  beat(regionVersion: string, tookMs: number): void {
+  recordHeartbeat(regionVersion: string, tookMs: number): void {
     this.#regionVersion = regionVersion;
     this.#lastHeartbeatMs = this.#options.clock.wallTimeMs();
     this.#heartbeatMs = tookMs;
   }
 
   /** Call when another address of the region answers than before. */
-  moved(): void {
+  recordMove(): void {
     if (this.#state === 'up') this.#sinceMs = this.#options.clock.wallTimeMs();
   }
 
   /** Changes the state. @returns false if neither the state nor its reason is new */
-  become(state: LinkState, note: RackNote | undefined): boolean {
+  changeState(state: LinkState, note: RackNote | undefined): boolean {
     const { clock, outbox, url } = this.#options;
-    const before = this.#state;
-    const beforeText = this.#text;
+    const previousState = this.#state;
+    const previousText = this.#text;
     const text = note === undefined ? '' : noteText(note);
     this.#state = state;
     this.#text = text;
-    if (before === state && (beforeText === text || state === 'away')) return false;
-    const beforeSinceMs = this.#sinceMs;
+    if (previousState === state && (previousText === text || state === 'away')) return false;
+    const previousSinceMs = this.#sinceMs;
     const nowMs = clock.wallTimeMs();
-    const startMs = (state === 'away' ? this.#unserved()?.sinceMs : undefined) ?? nowMs;
-    if (before !== state) this.#sinceMs = startMs;
+    const startMs = (state === 'away' ? this.#findUnserved()?.sinceMs : undefined) ?? nowMs;
+    if (previousState !== state) this.#sinceMs = startMs;
     // Send the status before the notice: an operator who sees the notice must not find the old status.
     this.report();
     const notice = composeStateNotice({
-      before,
+      previousState,
       state,
       note,
-      beforeSinceMs,
+      previousSinceMs,
       startMs,
       nowMs,
       url: url(),
@@ -154,16 +154,16 @@ export class StatusKeeper {
 
   /** Sends the status within STATUS_PAUSE_MS. */
   reportSoon(): void {
-    if (this.#closed) return;
-    this.#reporting ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
-      this.#reporting = undefined;
+    if (this.#isClosed) return;
+    this.#reportTimer ??= this.#options.clock.schedule(STATUS_PAUSE_MS, () => {
+      this.#reportTimer = undefined;
       this.report();
     });
   }
 
   /** Sends the status now. */
   report(): void {
-    if (!this.#closed) this.#options.send({ kind: 'link', status: this.read() });
+    if (!this.#isClosed) this.#options.send({ kind: 'link', status: this.read() });
   }
 
   read(): LinkStatus {
@@ -173,7 +173,7 @@ export class StatusKeeper {
       state: this.#state,
       since: this.#sinceMs,
       text: this.#text,
-      unserved: this.#unserved(),
+      unserved: this.#findUnserved(),
       lastContact: this.#lastContactMs,
       lastHeartbeat: this.#lastHeartbeatMs,
       heartbeatMs: this.#heartbeatMs,
@@ -185,8 +185,8 @@ export class StatusKeeper {
     };
   }
 
-  /** See `LinkStatus.unserved`: it began with the last failure of all. */
-  #unserved(): LinkStatus['unserved'] {
+  /** See `LinkStatus.unserved`; it begins when the last working address fails. */
+  #findUnserved(): LinkStatus['unserved'] {
     const addresses = this.#options.addresses();
     const failures = addresses.flatMap(({ failure }) => failure ?? []);
     if (failures.length === 0 || failures.length < addresses.length) return undefined;

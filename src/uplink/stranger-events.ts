@@ -12,7 +12,7 @@
 // 2. When a stranger becomes a known machine, the rack sends its running leases
 //    (`findRunningLeases`), so no address is lost.
 // 3. The region gives no address that a stranger leases outside the dynamic ranges, so it must know
-//    all of these (`untold-leases.ts`).
+//    all of these (`unreported-leases.ts`).
 
 import type { DhcpEvent } from '../dhcp/events/events.ts';
 import { isEveryday } from '../dhcp/events/everyday-events.ts';
@@ -20,7 +20,7 @@ import type { Lease } from '../dhcp/leases/lease.ts';
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { BoundedMap } from '../ground/bounded-map.ts';
 import type { RackEvent } from '../ground/event.ts';
-import { isOfProbe } from '../ground/own-probes.ts';
+import { isProbeEvent } from '../ground/own-probes.ts';
 import { EventSampler, type Rate } from '../ground/rate-limit.ts';
 import type { DesiredState } from '../machines/machine.ts';
 
@@ -33,7 +33,7 @@ export const BOOTERS_MAX = 8192;
 export const STRANGER_RATE: Rate = { perSecond: 5, burst: 250 };
 
 /** Matches kinds of events that only a booting host causes. */
-const BOOTING = /^(?:boot|tftp|http)\./;
+const BOOTING_KINDS = /^(?:boot|tftp|http)\./;
 
 /** Knows which hosts are the region's machines. */
 export interface KnownHosts {
@@ -46,20 +46,20 @@ export interface KnownHosts {
   /** True for an address of a dynamic range. */
   readonly isDynamic: (address: Ipv4) => boolean;
   /** All lease records, running and ended; they may change during the iteration. */
-  readonly leases: () => Iterable<Lease>;
+  readonly listLeases: () => Iterable<Lease>;
   /** The lease record of an address. */
-  readonly leaseAt: (address: Ipv4) => Lease | undefined;
+  readonly findLease: (address: Ipv4) => Lease | undefined;
 }
 
 /** Decides which events are sent to the region. */
 export class StrangerEvents {
-  readonly #known: KnownHosts;
+  readonly #knownHosts: KnownHosts;
   readonly #sampler = new EventSampler<string>(STRANGER_RATE);
   readonly #booters = new BoundedMap<MacAddress, true>(BOOTERS_MAX, 'set longest ago');
   #withheld = 0;
 
-  constructor(known: KnownHosts) {
-    this.#known = known;
+  constructor(knownHosts: KnownHosts) {
+    this.#knownHosts = knownHosts;
   }
 
   /** Events withheld since the start; the events sent in their place count them. */
@@ -70,9 +70,9 @@ export class StrangerEvents {
   /** The event to send to the region; undefined if it is withheld. */
   take(event: RackEvent): RackEvent | undefined {
     const { mac } = event;
-    if (isOfProbe(event)) return undefined;
+    if (isProbeEvent(event)) return undefined;
     if (!isEveryday(event)) {
-      if (mac !== undefined && BOOTING.test(event.kind)) this.#booters.set(mac, true);
+      if (mac !== undefined && BOOTING_KINDS.test(event.kind)) this.#booters.set(mac, true);
       return event;
     }
     if (mac === undefined) return event;
@@ -80,8 +80,8 @@ export class StrangerEvents {
       this.#booters.set(mac, true);
       return event;
     }
-    if (event.address !== undefined && !this.#known.isDynamic(event.address)) return event;
-    if (this.#known.isMachine(mac) || this.#booters.has(mac)) return event;
+    if (event.address !== undefined && !this.#knownHosts.isDynamic(event.address)) return event;
+    if (this.#knownHosts.isMachine(mac) || this.#booters.has(mac)) return event;
     const sample = this.#sampler.take(event.kind, event.at);
     if (sample !== undefined) return { ...event, ...sample };
     this.#withheld += 1;
@@ -89,24 +89,24 @@ export class StrangerEvents {
   }
 
   /** The interfaces in a desired state, before it is applied, that are not known yet. */
-  newcomers({ machines }: DesiredState): ReadonlySet<MacAddress> {
-    const { isMachine } = this.#known;
+  findNewInterfaces({ machines }: DesiredState): ReadonlySet<MacAddress> {
+    const { isMachine } = this.#knownHosts;
     return new Set(machines.flatMap(({ macs }) => macs.filter((mac) => !isMachine(mac))));
   }
 
   /**
-   * The events that send the addresses of machines that became known; those of hosts that booted
-   * were sent already.
+   * The events that report the leases of hosts that became machines. Leases of hosts that booted
+   * were reported already.
    */
-  leaseEvents(listNewInterfaces: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
-    const unreported = new Set([...listNewInterfaces].filter((mac) => !this.#booters.has(mac)));
+  composeLeaseEvents(newInterfaces: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
+    const unreported = new Set([...newInterfaces].filter((mac) => !this.#booters.has(mac)));
     if (unreported.size === 0) return [];
-    return this.#known.findRunningLeases(unreported).map(ackEvent);
+    return this.#knownHosts.findRunningLeases(unreported).map(composeAckEvent);
   }
 }
 
 /** The event that sends a running lease. */
-export const ackEvent = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
+export const composeAckEvent = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
   kind: 'dhcp.ack',
   at: grantedAt,
   mac,

@@ -15,7 +15,7 @@ import { explainMachine } from '../../src/cli/rack/why.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { yamlParser } from '../../src/ground/yaml-parser.ts';
+import { loadYamlParser } from '../../src/ground/yaml-parser.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { packet, pcap } from '../capture/frames.ts';
 import { readableCheckout } from '../support/another-user.ts';
@@ -23,7 +23,7 @@ import { missing } from '../support/needs.ts';
 import { printedBy } from '../support/printed.ts';
 
 // A command loads it with its configuration, before it becomes another user.
-yamlParser();
+loadYamlParser();
 
 /** A user who owns nothing here. Tests run by root switch to it; for other users the mode alone refuses. */
 const STRANGER = 65534;

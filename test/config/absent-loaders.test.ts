@@ -5,12 +5,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { absentLoaders } from '../../src/config/absent-loaders.ts';
+import { findAbsentLoaders } from '../../src/config/absent-loaders.ts';
 
 test('an absent loader is named with its machines and the remedy; URLs, scripts and beginnings of names are not judged', () => {
   const tree = mkdtempSync(join(tmpdir(), 'rackboot-loaders-'));
   const warned = (loaders: Readonly<Record<string, string>>): readonly string[] =>
-    absentLoaders({ tree, loaders: new Map(Object.entries(loaders)) });
+    findAbsentLoaders({ tree, loaders: new Map(Object.entries(loaders)) });
   try {
     mkdirSync(join(tree, 'ppc64el'));
     for (const name of ['lpxelinux.0', 'own.efi', 'ppc64el/pxelinux.0']) writeFileSync(join(tree, name), '');

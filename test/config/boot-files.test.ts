@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BootConfig } from '../../src/boot/config.ts';
-import { judgeBootFiles } from '../../src/config/boot-files.ts';
+import { findMissingFiles } from '../../src/config/boot-files.ts';
 
 type Boot = Pick<BootConfig, 'tree' | 'commissioningRelease' | 'enlistWith' | 'loaders'>;
 
@@ -46,6 +46,6 @@ for (const [name, changes, files, expected] of [
 ] as const satisfies readonly (readonly [string, Partial<Boot>, readonly string[], string | undefined])[])
   test(name, () => {
     const boot = { ...BOOT, ...changes };
-    const judged = judgeBootFiles({ boot }, (path) => files.some((one) => one === path), ' --config x');
+    const judged = findMissingFiles({ boot }, (path) => files.some((one) => one === path), ' --config x');
     assert.equal(judged?.command, expected);
   });

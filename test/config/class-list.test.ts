@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { compareConfigs, formatChange } from '../../src/config/difference.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { configNotes } from '../../src/config/notes.ts';
+import { listConfigNotes } from '../../src/config/notes.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
 
 const lab = (own: string, more = ''): string => `cluster_interfaces:
@@ -93,7 +93,7 @@ test('in proxy mode options and lease times are refused in a network’s class, 
     `${lab('', 'mode: proxy')}dhcp: { classes: [{ name: a, ${ANY}, lease_time: 1h }, { name: b, ${ANY}, deny: true }] }\n`,
   );
   assert.ok(parsed.ok);
-  assert.deepEqual(configNotes(parsed.config).map(noteText), [
+  assert.deepEqual(listConfigNotes(parsed.config).map(noteText), [
     'lab is in proxy mode, and another DHCP server gives its addresses and options: options and lease times of a of dhcp.classes have no effect there; configure them on that server.',
   ]);
 });

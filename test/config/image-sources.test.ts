@@ -7,7 +7,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { fileSourcesReader, findSourcesProblem, readImageSources } from '../../src/config/image-sources.ts';
+import { findSourcesProblem, openFileSources, readImageSources } from '../../src/config/image-sources.ts';
 import { osErrorCode } from '../../src/ground/errors.ts';
 import type { InstallerRelease } from '../../src/images/sources/source.ts';
 import type { FileSources } from '../../src/region/images/region-source.ts';
@@ -46,7 +46,7 @@ describe('the sources of a site', () => {
     write('releases: { x: { source: ubuntu, title: X } }\n');
     const message = /releases\.x\.source: ubuntu is not .* debian-installer, ubuntu-installer$/;
     assert.throws(() => readImageSources({ config }), { code: 'config-invalid', message });
-    const { sources, problem } = await fileSourcesReader(config)();
+    const { sources, problem } = await openFileSources(config)();
     assert.match(problem ?? '', message);
     assert.ok(sources.some(({ source }) => source.name === 'ubuntu-installer'));
   });
@@ -55,7 +55,7 @@ describe('the sources of a site', () => {
     write(
       'selections:\n# one\n- { source: ubuntu, os: ubuntu, release: noble }\n-\n  source: maas\n  arches: [arm64]\n',
     );
-    const { selections, problem } = await fileSourcesReader(config)();
+    const { selections, problem } = await openFileSources(config)();
     const file = join(directory, 'image-sources.yaml');
     const all = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
     assert.deepEqual(selections, [
@@ -69,7 +69,7 @@ describe('the sources of a site', () => {
   test('with selections of sources that have none are refused by path, and nothing is selected', async () => {
     const lines = ['{ source: ubunto }', '{ source: ubuntu-installer }', '{ source: ubuntu }'];
     write(`selections: [${lines.join(', ')}]\nreleases: { x: { source: ubuntu, title: X } }\n`);
-    const { sources, selections, problem } = await fileSourcesReader(config)();
+    const { sources, selections, problem } = await openFileSources(config)();
     assert.deepEqual(problem?.split('\n').slice(1), [
       '  line 2: releases.x.source: ubuntu is not a source of installers; there are debian-installer, ubuntu-installer',
       '  line 1: selections[0].source: there is no source ubunto; did you mean ubuntu? `rackboot images sources list` shows all',
@@ -102,7 +102,7 @@ describe('the sources of a site', () => {
     },
   ]) {
     test(`stay in force in a region when the file gets ${name}, and come back with the next good file`, async () => {
-      const read = fileSourcesReader(config);
+      const read = openFileSources(config);
       write(`${OWN}selections: [{ source: own, os: own, release: "1" }]\n`);
       const good = await read();
       assert.deepEqual([good.inForce, namesOf(good)[0], good.selections.length], ['all', 'own', 1]);
@@ -119,9 +119,9 @@ describe('the sources of a site', () => {
 
   test('with an error at the start are unknown, except if only the selections have it', async () => {
     write(`${OWN}selections: [\n`);
-    assert.equal((await fileSourcesReader(config)()).inForce, 'none');
+    assert.equal((await openFileSources(config)()).inForce, 'none');
     write(`${OWN}selections: [{ source: own, release: 1 }]\n`);
-    const read = await fileSourcesReader(config)();
+    const read = await openFileSources(config)();
     assert.deepEqual([read.inForce, namesOf(read)[0], read.selections], ['sources', 'own', []]);
     assert.ok(readImageSources({ config }).some(({ name }) => name === 'own'));
   });
@@ -153,7 +153,7 @@ test('a process without a free file descriptor reads the sources later, and keep
   ]);
   execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=200:']);
   try {
-    const read = fileSourcesReader(config);
+    const read = openFileSources(config);
     takeAll();
     const without = await read();
     giveBack();

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { STORE_KEYS } from '../../src/config/keys.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { isWritten, mergeSettings, pinnedKeys } from '../../src/config/merge.ts';
-import { ownerOfValue } from '../../src/config/ownership.ts';
+import { isWritten, listPinnedKeys, mergeSettings } from '../../src/config/merge.ts';
+import { findValueOwner } from '../../src/config/ownership.ts';
 import {
   INTERFACES_KEY,
   interfaceName,
@@ -152,8 +152,8 @@ for (const key of STORE_KEYS)
 
 test('a file pins its keys, and its cluster interfaces by name', () => {
   const file = { name: 'a', dns: { upstream: [], listen: [] }, boot: { tree: '/x' }, cluster_interfaces: [LAB] };
-  assert.deepEqual(pinnedKeys(file), ['dns.upstream', 'cluster_interfaces.lab']);
-  assert.deepEqual(pinnedKeys({}), []);
+  assert.deepEqual(listPinnedKeys(file), ['dns.upstream', 'cluster_interfaces.lab']);
+  assert.deepEqual(listPinnedKeys({}), []);
 });
 
 test('a problem names the place of its value: the line of the file, or the key of the store', () => {
@@ -200,13 +200,13 @@ test('each value has its owner', () => {
   const text = `name: a\ncluster_interfaces:\n  - name: lab\n    interface: eth1\n    ip: 10.20.0.1\n    network: 10.20.0.0/24\n    management: 0\n`;
   const parsed = parseConfig(text, { cluster_interfaces: [FAR], boot: { kernel_params: 'quiet' } });
   assert.ok(parsed.ok);
-  assert.deepEqual(ownerOfValue(parsed, 'name'), { kind: 'file', line: 1 });
-  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.lab.ip'), { kind: 'file', line: 5 });
-  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.lab.hosts'), { kind: 'default' });
-  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.far.ip'), { kind: 'store' });
-  assert.deepEqual(ownerOfValue(parsed, 'cluster_interfaces.far.hosts'), { kind: 'default' });
-  assert.deepEqual(ownerOfValue(parsed, 'boot.kernel_params'), { kind: 'store' });
-  assert.deepEqual(ownerOfValue(parsed, 'log.level'), { kind: 'default' });
+  assert.deepEqual(findValueOwner(parsed, 'name'), { kind: 'file', line: 1 });
+  assert.deepEqual(findValueOwner(parsed, 'cluster_interfaces.lab.ip'), { kind: 'file', line: 5 });
+  assert.deepEqual(findValueOwner(parsed, 'cluster_interfaces.lab.hosts'), { kind: 'default' });
+  assert.deepEqual(findValueOwner(parsed, 'cluster_interfaces.far.ip'), { kind: 'store' });
+  assert.deepEqual(findValueOwner(parsed, 'cluster_interfaces.far.hosts'), { kind: 'default' });
+  assert.deepEqual(findValueOwner(parsed, 'boot.kernel_params'), { kind: 'store' });
+  assert.deepEqual(findValueOwner(parsed, 'log.level'), { kind: 'default' });
 });
 
 const scalar: fc.Arbitrary<SettingValue> = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null));
@@ -224,12 +224,12 @@ test('whatever the store has, every value of the file stays unchanged', () => {
   fc.assert(
     fc.property(settings, settings, (file, stored) => {
       const before = JSON.stringify([file, stored]);
-      const { merged, fromStore } = mergeSettings(file, stored);
+      const { merged, storeKeys } = mergeSettings(file, stored);
       assert.equal(JSON.stringify([file, stored]), before, 'nothing is changed in place');
       for (const key of [...STORE_KEYS, 'tftp.listen', 'name']) {
         if (key === INTERFACES_KEY || !isWritten(file, key)) continue;
         assert.deepEqual(valueAt(merged, key), valueAt(file, key), key);
-        assert.ok(!fromStore.has(key));
+        assert.ok(!storeKeys.has(key));
       }
       const own = listInterfaces(file);
       assert.deepEqual(listInterfaces(merged).slice(0, own.length), own);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestKey } from '../../src/config/nearest-key.ts';
+import { findNearestKey } from '../../src/config/nearest-key.ts';
 
 const CASES: readonly (readonly [name: string, given: string, meant: string | undefined])[] = [
   ['a typo in the last part', 'dns.upstrem', 'dns.upstream'],
@@ -21,5 +21,5 @@ const CASES: readonly (readonly [name: string, given: string, meant: string | un
 ];
 
 for (const [name, given, meant] of CASES) {
-  test(`${name}: ${given} means ${meant ?? 'nothing else'}`, () => assert.equal(nearestKey(given), meant));
+  test(`${name}: ${given} means ${meant ?? 'nothing else'}`, () => assert.equal(findNearestKey(given), meant));
 }

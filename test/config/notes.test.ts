@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { configNotes, findOpenListeners } from '../../src/config/notes.ts';
+import { findOpenListeners, listConfigNotes } from '../../src/config/notes.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
 
 const PROXIED = `cluster_interfaces:
@@ -31,7 +31,7 @@ for (const [name, text, expected] of CASES) {
   test(name, () => {
     const parsed = parseConfig(text);
     assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
-    const notes = configNotes(parsed.config).map(noteText);
+    const notes = listConfigNotes(parsed.config).map(noteText);
     assert.equal(notes.length, expected.length, notes.join('\n'));
     for (const [index, pattern] of expected.entries()) assert.match(notes[index] ?? '', pattern);
   });

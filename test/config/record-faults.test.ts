@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { findRecordFaults } from '../../src/config/record-faults.ts';
-import { settingsRules } from '../../src/config/settings-rules.ts';
+import { makeSettingsRules } from '../../src/config/settings-rules.ts';
 
 const FILE = `name: rack-1
 cluster_interfaces:
@@ -49,17 +49,17 @@ const LEFT: readonly (readonly [name: string, records: string, faults: readonly 
 for (const [name, records, faults] of LEFT)
   test(`check on ${name} says what the rack does`, () =>
     assert.deepEqual(
-      faultsOf(records).left.map(({ index, reason }) => [index, reason]),
+      faultsOf(records).omittedRecords.map(({ index, reason }) => [index, reason]),
       faults,
     ));
 
 test('a record of a delegated name is named, but not the addresses of its name servers', () => {
-  const { delegated } = faultsOf(
+  const { delegatedRecords } = faultsOf(
     '{ name: sub.maas, type: NS, data: ns.sub.maas }, { name: ns.sub.maas, type: A, data: 10.20.0.5 }, ' +
       '{ name: sub.maas, type: A, data: 10.20.0.6 }, { name: t.sub.maas, type: TXT, data: x }, { name: a.maas, type: A, data: 10.20.0.7 }',
   );
   assert.deepEqual(
-    delegated.map(({ index }) => index),
+    delegatedRecords.map(({ index }) => index),
     [2, 3],
   );
 });
@@ -67,20 +67,22 @@ test('a record of a delegated name is named, but not the addresses of its name s
 test('a reservation of the rack’s own name is named', () => {
   const own = FILE.replace('two-ids', 'rack-1');
   const parsed = parseConfig(own);
-  const { nameless } = findRecordFaults(parsed.ok ? parsed.config : assert.fail(formatProblems('f', parsed.problems)));
-  assert.equal(nameless.length, 1);
-  assert.match(nameless[0] ?? '', /rack-1\.maas/);
+  const { namelessReservations } = findRecordFaults(
+    parsed.ok ? parsed.config : assert.fail(formatProblems('f', parsed.problems)),
+  );
+  assert.equal(namelessReservations.length, 1);
+  assert.match(namelessReservations[0] ?? '', /rack-1\.maas/);
 });
 
 test('a record that takes the name of a host or of the rack is named', () => {
-  const { left, taking } = faultsOf(
+  const { omittedRecords, takingRecords } = faultsOf(
     '{ name: two-ids.maas, type: A, data: 10.20.0.77 }, { name: rack-1.maas, type: A, data: 10.20.0.78 }',
   );
-  assert.deepEqual([left, taking.map(({ index }) => index)], [[], [0, 1]]);
+  assert.deepEqual([omittedRecords, takingRecords.map(({ index }) => index)], [[], [0, 1]]);
 });
 
 test('an alias that only leads back to its own wildcard is named, unless a host has the name where it leads', () => {
-  const circling = (records: string): readonly number[] => faultsOf(records).circling.map(({ index }) => index);
+  const circling = (records: string): readonly number[] => faultsOf(records).circlingRecords.map(({ index }) => index);
   const star = '{ name: "*.maas", type: CNAME, data: x.maas }';
   assert.deepEqual(circling(star), [0]);
   assert.deepEqual(circling(`${star}, { name: a.maas, type: CNAME, data: y.maas }`), [0, 1], 'and what leads to it');
@@ -91,7 +93,7 @@ test('an alias that only leads back to its own wildcard is named, unless a host 
 });
 
 test('the settings refuse a new record that no rack would serve, and leave those that are there alone', () => {
-  const rules = settingsRules(() => []);
+  const rules = makeSettingsRules(() => []);
   const settings = (...names: readonly string[]) => ({
     dns: { records: names.map((name) => ({ name, type: 'CNAME', data: 'x.example' })) },
   });

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readConfigFile } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { loadRegionFile, resolveRegionFile, storedForRegion } from '../../src/config/region-file.ts';
-import { loadStorePlace } from '../../src/config/region-store.ts';
+import { loadRegionFile, resolveRegionFile, selectRegionSettings } from '../../src/config/region-file.ts';
+import { loadStoreLocation } from '../../src/config/region-store.ts';
 import { LOOPBACK } from '../../src/ground/address.ts';
 import { isFields } from '../../src/ground/fields.ts';
 import { type Settings, valueAt } from '../../src/machines/settings.ts';
@@ -19,7 +19,7 @@ const SECRET = 'hunter2-hunter2';
 function parse(text: string, stored: Settings = {}) {
   const read = readConfigFile(text);
   if (!read.ok) assert.fail(JSON.stringify(read.problems));
-  return resolveRegionFile(read.file, storedForRegion(stored));
+  return resolveRegionFile(read.file, selectRegionSettings(stored));
 }
 
 function configOf(text: string, stored: Settings = {}) {
@@ -225,7 +225,7 @@ test('settings of the store apply where the file is silent; those of the racks a
     cluster_interfaces: [{ name: 'lab' }],
     tftp: { allow: [] },
   };
-  assert.deepEqual(storedForRegion(stored), {
+  assert.deepEqual(selectRegionSettings(stored), {
     http_proxy: 'http://proxy:8000/',
     dns: { domain: 'lab' },
     region: { retries: 3 },
@@ -239,7 +239,7 @@ test('commands find the store of a file, whatever the rest of the file says', ()
   const file = join(directory, 'region.yaml');
   const placeOf = (text: string) => {
     writeFileSync(file, text);
-    return loadStorePlace(file);
+    return loadStoreLocation(file);
   };
   try {
     assert.deepEqual(placeOf('state_dir: /s\ncluster_interfaces: 5\n'), { stateDir: '/s', store: { kind: 'sqlite' } });
@@ -265,7 +265,7 @@ test('a rack whose region is elsewhere has no store of its own: the refusal name
       ['5', /is elsewhere: run/],
     ] as const) {
       writeFileSync(file, `name: rack\nregion: { mode: remote, url: ${url} }\n`);
-      assert.throws(() => loadStorePlace(file), { code: 'bad-argument', message: where });
+      assert.throws(() => loadStoreLocation(file), { code: 'bad-argument', message: where });
     }
   } finally {
     rmSync(directory, { recursive: true });

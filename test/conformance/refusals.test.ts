@@ -291,7 +291,7 @@ async function loggedReasons(rack: WireRack): Promise<readonly unknown[]> {
   const levels = new LogLevels({ level: 'info', levels: new Map() }, { clock, publish: () => undefined });
   logEvents(pino({ base: null }, { write: (line: string) => void lines.push(line) }), stream, levels);
   for (const event of rack.events) stream.publish(event);
-  await stream.rest();
+  await stream.waitUntilDrained();
   return lines
     .map((line) => JSON.parse(line))
     .map(({ event, reason, msg }) => (msg === '' ? msg : `${event} ${reason}`));

@@ -53,7 +53,7 @@ export class Simulation {
   readonly forwarder: Forwarder<string>;
   readonly #behaviours = new Map<Ipv4, Behaviour>();
   readonly #deliveries = new DeadlineQueue<{
-    place: number;
+    heapIndex: number;
     readonly deliver: () => readonly ForwardAction<string>[];
   }>();
   readonly #open = new Set<number>();
@@ -129,6 +129,6 @@ export class Simulation {
       tcp
         ? this.forwarder.receiveStream(action.exchange, said.bytes, this.#now)
         : this.forwarder.receive(action.socket, to.address, to.port, said.bytes, this.#now);
-    this.#deliveries.set({ place: -1, deliver }, later(this.#now, said.afterMs));
+    this.#deliveries.set({ heapIndex: -1, deliver }, later(this.#now, said.afterMs));
   }
 }

@@ -22,7 +22,7 @@ test('a pair is read, a faulty one is refused by name, and an expiring one is re
     const good = authority.issue('good');
     const other = authority.issue('other');
     const pair = readCertificatePair(good);
-    assert.ok(pair.fromMs < nowMs && pair.untilMs > nowMs);
+    assert.ok(pair.validFromMs < nowMs && pair.validUntilMs > nowMs);
     assert.equal(certificateProblem(pair, good, nowMs), undefined);
 
     const text = join(directory, 'text');

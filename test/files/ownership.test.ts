@@ -10,9 +10,9 @@ const STATE = '/var/lib/rackboot';
 const FILE = `${STATE}/leases.db`;
 const RACKBOOT = 105;
 const BOB = 1000;
-const nameOf = (uid: number): string => ({ 0: 'root', [RACKBOOT]: 'rackboot', [BOB]: 'bob' })[uid] ?? String(uid);
+const readName = (uid: number): string => ({ 0: 'root', [RACKBOOT]: 'rackboot', [BOB]: 'bob' })[uid] ?? String(uid);
 
-const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'nameOf'>, remedy: string])[] = [
+const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'readName'>, remedy: string])[] = [
   [
     "root's file in the service's state",
     { owner: 0, directoryOwner: RACKBOOT, ownUid: RACKBOOT },
@@ -52,7 +52,7 @@ const CASES: readonly (readonly [name: string, facts: Omit<OwnershipFacts, 'name
 
 for (const [name, facts, remedy] of CASES) {
   test(`the remedy for ${name} names the command`, () => {
-    assert.equal(describeRemedy(FILE, STATE, { ...facts, nameOf }), remedy);
+    assert.equal(describeRemedy(FILE, STATE, { ...facts, readName }), remedy);
   });
 }
 

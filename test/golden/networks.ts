@@ -14,7 +14,7 @@ import { listHosts } from '../../src/cli/config/hosts.ts';
 import { exportConfig, showConfig } from '../../src/cli/config/store.ts';
 import { readConfigFile } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { pinnedKeys } from '../../src/config/merge.ts';
+import { listPinnedKeys } from '../../src/config/merge.ts';
 import { describeRack } from '../../src/daemon/rack/description.ts';
 import { formatIpv4, formatMac, ipv4, mac } from '../../src/ground/address.ts';
 import type { DesiredState } from '../../src/machines/machine.ts';
@@ -175,7 +175,7 @@ async function configOf({ place }: AskedApi, rack: SceneRack) {
 
 async function described(api: AskedApi, rack: SceneRack) {
   const { config, refused } = await configOf(api, rack);
-  const description = describeRack(config, rack.uuid, '0.1.0', pinnedKeys(valuesOf(rack)), refused);
+  const description = describeRack(config, rack.uuid, '0.1.0', listPinnedKeys(valuesOf(rack)), refused);
   return { ...description, ...(rack.host === undefined ? {} : { addresses: rack.host }) };
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BoundedMap, type FirstToGo } from '../../src/ground/bounded-map.ts';
+import { BoundedMap, type EvictionOrder } from '../../src/ground/bounded-map.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const MAX = 6;
@@ -12,9 +12,9 @@ const KEYS = 2 * MAX;
 class ListedMap {
   #entries: (readonly [number, number])[] = [];
   readonly forgotten: number[] = [];
-  readonly #firstToGo: FirstToGo;
+  readonly #firstToGo: EvictionOrder;
 
-  constructor(firstToGo: FirstToGo) {
+  constructor(firstToGo: EvictionOrder) {
     this.#firstToGo = firstToGo;
   }
 

@@ -11,8 +11,8 @@ test('items come out in the order of their deadlines, even after these were move
   const seed = 7;
   const random = seededRandom(seed);
   for (let round = 0; round < 100; round += 1) {
-    const queue = new DeadlineQueue<{ place: number; readonly id: number }>();
-    const items = Array.from({ length: 40 }, (_, id) => ({ place: -1, id }));
+    const queue = new DeadlineQueue<{ heapIndex: number; readonly id: number }>();
+    const items = Array.from({ length: 40 }, (_, id) => ({ heapIndex: -1, id }));
     const model = new Map<number, number>();
     for (let step = 0; step < 400; step += 1) {
       const item = items[Math.floor(random() * items.length)] ?? assert.fail();
@@ -44,8 +44,8 @@ test('items come out in the order of their deadlines, even after these were move
 });
 
 test('no item is due before its deadline, and a removed item is never due', () => {
-  const queue = new DeadlineQueue<{ place: number }>();
-  const [first, second] = [{ place: -1 }, { place: -1 }];
+  const queue = new DeadlineQueue<{ heapIndex: number }>();
+  const [first, second] = [{ heapIndex: -1 }, { heapIndex: -1 }];
   queue.set(first, instant(10));
   queue.set(second, instant(11));
   assert.equal(queue.takeDue(instant(9)), undefined);

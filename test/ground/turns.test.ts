@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SHARE_WORK_MAX, STREAM_TURNS, STRETCH_MS, TIME_SHARE_MAX, TURN_WORK_MAX } from '../../src/dns/stream.ts';
-import { OTHERS_MS, Turns, type Worker } from '../../src/ground/turns.ts';
+import { OTHERS_ACTIVE_MS, Turns, type Worker } from '../../src/ground/turns.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -170,10 +170,10 @@ describe('the time of TCP questions', () => {
   });
 
   it('is all time after a second without a datagram, until the next one', async () => {
-    const share = await shareOf(2 * OTHERS_MS, () => 7);
+    const share = await shareOf(2 * OTHERS_ACTIVE_MS, () => 7);
     const expected = (1 + TIME_SHARE_MAX) / 2;
     assert.ok(Math.abs(share - expected) < 0.1, `${share}, not ${expected}`);
-    const again = await shareOf(3 * OTHERS_MS, (at) => (at < 2 * OTHERS_MS ? 7 : 8));
+    const again = await shareOf(3 * OTHERS_ACTIVE_MS, (at) => (at < 2 * OTHERS_ACTIVE_MS ? 7 : 8));
     const less = (1 + 2 * TIME_SHARE_MAX) / 3;
     assert.ok(Math.abs(again - less) < 0.1, `${again}, not ${less}`);
   });

@@ -116,6 +116,6 @@ export const QUIET_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'ground/turns.test.ts': ['dns/stream.ts SHARE_WORK_MAX'],
   'uplink/http-transport.test.ts': ['uplink/http-transport.ts SOCKETS_MAX'],
   'uplink/outbox.test.ts': ['uplink/outbox.ts OVERRUN_MAX'],
-  'uplink/rack-uplink.test.ts': ['uplink/rack-uplink.ts WAITING_TO_TELL_MAX'],
+  'uplink/rack-uplink.test.ts': ['uplink/rack-uplink.ts EVENTS_WAITING_MAX'],
   'region/networks/ranges-api.test.ts': ['region/records/network-store.ts RESERVED_PER_USER_MAX'],
 };

@@ -30,7 +30,7 @@ export class MemoryTree implements FileTree {
   open_ = 0;
   read_ = 0;
 
-  alike(path: string): readonly string[] {
+  findAlike(path: string): readonly string[] {
     return [...this.files.keys()].filter((one) => one.toLowerCase() === path.toLowerCase());
   }
 

@@ -9,7 +9,7 @@ import { eventText as pageText } from '../../src/region/page/frame/values.ts';
 import type { Happening } from '../../src/region/records/events.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
-import { reportParams } from '../../src/uplink/rack-uplink.ts';
+import { selectReportParams } from '../../src/uplink/rack-uplink.ts';
 import { reportedSample } from '../support/reported-samples.ts';
 
 /** Fields with counts, of all kinds. */
@@ -41,7 +41,7 @@ function reported(kind: string, count: number): string {
   const numbers = Object.fromEntries([...COUNTS, ...QUANTITIES].map((name) => [name, count]));
   const isRelease = kind === 'daemon.ready' ? { version: '1.2.3' } : {};
   const event = reportedSample(kind, { ...NAMES, ...numbers, ...isRelease });
-  assert.notEqual(reportParams(event), undefined, `${kind} has its own sentence`);
+  assert.notEqual(selectReportParams(event), undefined, `${kind} has its own sentence`);
   return eventText({ ...event, mac: mac(1), address: ipv4(0x0a140001) });
 }
 

@@ -81,7 +81,7 @@ test('a flood is taken in slices, one consumer per turn with a pause after each,
   assert.equal(slices.length, 4);
 
   for (let count = 0; count < EVENT_STREAM_MAX + 5; count += 1) stream.publish(event(count));
-  await stream.rest();
+  await stream.waitUntilDrained();
   const taken = slices.slice(4).reduce((sum, [, events]) => sum + events, 0);
   assert.equal(taken, 2 * EVENT_STREAM_MAX, 'at the end everything is taken without pauses');
   const { published, missed } = stream.counters();

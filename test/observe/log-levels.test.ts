@@ -39,7 +39,7 @@ test('a temporary change overrides the configuration and expires, and both are r
   assert.equal(levels.shows('tftp.probed', 'debug'), true);
   assert.equal(levels.shows('dns.refused', 'warning'), true);
   assert.equal(levels.shows('dns.listening', 'info'), false, 'the room takes precedence');
-  const find = (room: string) => levels.states().find((state) => state.room === room);
+  const find = (room: string) => levels.listStates().find((state) => state.room === room);
   assert.deepEqual(find('dns'), { room: 'dns', level: 'warning', secondsLeft: 600 });
   assert.deepEqual(find('tftp'), { room: 'tftp', level: 'debug', secondsLeft: 60 });
   clock.advance(61_000);

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import { logEvents, openLog, openTerminalFormat, WIRE_RATE } from '../../src/observe/log.ts';
-import { LogLevels, type LogPlace } from '../../src/observe/log-levels.ts';
+import { type LogDestination, LogLevels } from '../../src/observe/log-levels.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 test('an event is one line on a terminal, with its name, and escapes in place of control characters', () => {
@@ -59,7 +59,7 @@ test('in the journal each line has its priority, and a crash that of an error', 
     printError('one\\n\\ntwo');
     logger.flush(() => { throw new Error('crash'); });`;
   /** The lines and the status of a process whose output a file takes, as if it were the journal or not. */
-  const run = (isJournal: boolean, format: LogPlace['format'] = 'auto') => {
+  const run = (isJournal: boolean, format: LogDestination['format'] = 'auto') => {
     const path = join(directory, `${isJournal}-${format}`);
     const file = openSync(path, 'w');
     const { dev, ino } = fstatSync(file, { bigint: true });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Durations } from '../../src/ground/counters.ts';
-import { Exposition, labelled } from '../../src/observe/exposition.ts';
+import { Exposition, labelSamples } from '../../src/observe/exposition.ts';
 import { LAG_PERIOD_MS, LoopLag } from '../../src/observe/loop-lag.ts';
 import { parseExposition } from '../support/exposition.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -11,9 +11,9 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 test('families appear once, with help and type, and a strict parser reads every sample', () => {
   const out = new Exposition();
   out.counter('rackboot_things_total', 'Things, with a \\ and\na new line.', 3);
-  out.gauge('rackboot_rooms', 'Rooms.', labelled('name', { 'a"b\\c\nd': 1, plain: 2.5, unknown: undefined }));
+  out.gauge('rackboot_rooms', 'Rooms.', labelSamples('name', { 'a"b\\c\nd': 1, plain: 2.5, unknown: undefined }));
   out.gauge('rackboot_absent', 'Not known here.', undefined);
-  out.gauge('rackboot_edges', 'Odd numbers.', labelled('n', { inf: Infinity, minus: -Infinity, small: 1e-9 }));
+  out.gauge('rackboot_edges', 'Odd numbers.', labelSamples('n', { inf: Infinity, minus: -Infinity, small: 1e-9 }));
   const families = parseExposition(out.text());
   assert.deepEqual([...families.keys()], ['rackboot_things_total', 'rackboot_rooms', 'rackboot_edges']);
   assert.equal(families.get('rackboot_things_total')?.help, 'Things, with a \\ and\na new line.');

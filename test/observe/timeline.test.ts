@@ -237,7 +237,7 @@ test('a stream is read in its own turns, and hints are published for other consu
   const timeline = new Timeline(stream.publish);
   timeline.read(stream);
   stream.publish(at(0, 'dhcp.offer', { ...BIOS, waitedSeconds: 30 }));
-  await stream.rest();
+  await stream.waitUntilDrained();
   assert.equal(boots(timeline), '1:dhcp.offer 1:boot.hint');
   assert.deepEqual(kinds, ['dhcp.offer', 'boot.hint']);
 });

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fileSourcesReader } from '../../src/config/image-sources.ts';
+import { openFileSources } from '../../src/config/image-sources.ts';
 import type { SourceOffers } from '../../src/images/engine/asking.ts';
 import { PASSWORD, startRegion } from '../region/live.ts';
 import { OTHER_UUID } from '../region/racks/rack-place.ts';
@@ -63,7 +63,7 @@ for (const width of [360, 1280])
     const live = await startRegion(
       {},
       {
-        fileSources: fileSourcesReader(undefined),
+        fileSources: openFileSources(undefined),
         askOffers: async ({ name }) => offersOf(name),
         freeBytes: async () => 2 ** 36,
       },

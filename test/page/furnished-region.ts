@@ -1,7 +1,7 @@
 // A region with something of everything in it, and the walk over all its pages: what one machine's pages show follows its state.
 
 import assert from 'node:assert/strict';
-import { fileSourcesReader } from '../../src/config/image-sources.ts';
+import { openFileSources } from '../../src/config/image-sources.ts';
 import type { SourceOffers } from '../../src/images/engine/asking.ts';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { answerRack } from '../../src/region/http/link.ts';
@@ -334,7 +334,7 @@ export const FURNISHED = {
       reading: () => ({ state: 'off', atMs: 0, ageSeconds: 5 }) as const,
     },
     listImages: async () => [IMAGE],
-    fileSources: fileSourcesReader(undefined),
+    fileSources: openFileSources(undefined),
     askOffers: async ({ name }: { readonly name: string }) => offersOf(name),
     freeBytes: async () => 2 ** 35,
   },

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { settingsRules } from '../../src/config/settings-rules.ts';
+import { makeSettingsRules } from '../../src/config/settings-rules.ts';
 import { parseNetwork } from '../../src/ground/address.ts';
 import { systemClock } from '../../src/ground/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
@@ -66,7 +66,7 @@ export async function startRegion(
   const region = await openRegion({
     config,
     clock: systemClock,
-    rules: settingsRules(() => []),
+    rules: makeSettingsRules(() => []),
     ...parts,
     store,
     onDesiredState: () => {},

@@ -7,7 +7,7 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { settingsRules } from '../../src/config/settings-rules.ts';
+import { makeSettingsRules } from '../../src/config/settings-rules.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
@@ -51,7 +51,7 @@ describe('commits that a failover lost', { skip: missing('linux', '/usr/lib/post
       config,
       store,
       clock,
-      rules: settingsRules(() => []),
+      rules: makeSettingsRules(() => []),
       onDesiredState: () => undefined,
       isOnDuty: () => false,
     });

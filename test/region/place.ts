@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { settingsRules } from '../../src/config/settings-rules.ts';
+import { makeSettingsRules } from '../../src/config/settings-rules.ts';
 import { type MacAddress, mac, parseIpv4, parseNetwork } from '../../src/ground/address.ts';
 import type { DesiredState } from '../../src/machines/machine.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
@@ -69,7 +69,7 @@ export async function makeRegion(
     config,
     store,
     clock,
-    rules: settingsRules(() => []),
+    rules: makeSettingsRules(() => []),
     onDesiredState: (state) => void states.push(state),
     ...options,
   });

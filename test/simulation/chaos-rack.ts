@@ -94,7 +94,7 @@ export class ChaosRack {
       stream,
       knownHosts: describeKnownHosts(() => rack),
       publish: stream.publish,
-      cached: { version: cached.version, sinceMs: undefined },
+      cachedState: { version: cached.version, sinceMs: undefined },
       onDesiredState: async (state) => rack.setDesiredState(state),
       onListening: () => undefined,
       onProblem: (id, text) => {

@@ -11,7 +11,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import type { LinkAnswer, LinkRequest } from '../../src/uplink/link-transport.ts';
-import { authorizationHeader, type RegionKey } from '../../src/uplink/region-key.ts';
+import { composeAuthorization, type RegionKey } from '../../src/uplink/region-key.ts';
 import type { RegionEnd } from './chaos-network.ts';
 
 const LINK_PATH = /^\/uplink\/1\/racks\/([0-9a-f-]+)\/(state|events|heartbeat|changes)$/;
@@ -150,7 +150,7 @@ export class ChaosRegion implements RegionEnd {
   }
 
   #authorization(): string {
-    return authorizationHeader(this.#key, this.#clock.wallTimeMs(), 1);
+    return composeAuthorization(this.#key, this.#clock.wallTimeMs(), 1);
   }
 }
 

@@ -28,7 +28,7 @@ import type { RegionStore } from '../../src/region/records/store.ts';
 import { openRegion, type Region } from '../../src/region/region.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
-import { reportParams } from '../../src/uplink/rack-uplink.ts';
+import { selectReportParams } from '../../src/uplink/rack-uplink.ts';
 import { MEMORY_PLACE } from '../support/memory-place.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { reasonOf } from '../support/sentences.ts';
@@ -240,7 +240,7 @@ class SimulatedSite {
       kind: event.kind,
       at: this.clock.wallTimeMs(),
       text: eventText(event),
-      params: reportParams(event),
+      params: selectReportParams(event),
       ...(event.mac === undefined ? {} : { mac: formatMac(event.mac) }),
       ...(event.address === undefined ? {} : { address: formatIpv4(event.address) }),
     });

@@ -118,7 +118,7 @@ export class Bench {
     const resolve: ResolveAsset = ({ path }) => this.assets[path] ?? { kind: 'file', path, mac: undefined };
     const { clock, network } = this;
     const alike = (path: string) => Object.keys(this.files).filter((one) => one.toLowerCase() === path.toLowerCase());
-    const files: FileTree = { open: (path) => this.#open(path), alike };
+    const files: FileTree = { open: (path) => this.#open(path), findAlike: alike };
     const carrier = ownTransferRunner(network, clock);
     this.server = new TftpServer({
       network,

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { RackError } from '../../src/ground/errors.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { readRackUuid } from '../../src/uplink/rack-identity.ts';
-import { authorizationHeader, digestOfSecret, readRegionKey } from '../../src/uplink/region-key.ts';
+import { composeAuthorization, digestSecret, readRegionKey } from '../../src/uplink/region-key.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 function withDirectory(work: (directory: string) => void): void {
@@ -54,7 +54,7 @@ test('a missing key is drawn, and stays the same', () => {
     assert.equal(key.isDrawn, true);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.deepEqual(readRegionKey(file, new VirtualClock(1, 8)), key);
-    assert.match(digestOfSecret(key), /^[0-9a-f]{64}$/);
+    assert.match(digestSecret(key), /^[0-9a-f]{64}$/);
   });
 });
 
@@ -89,7 +89,7 @@ test('a key that others may read, and a file without a key, are refused by code'
 
 test('the region can parse the header', () => {
   const key = { consumer: 'c', token: 't~1', secret: 's-_.~', isDrawn: false };
-  assert.deepEqual(parseAuthorization(authorizationHeader(key, 1_700_000_000_000, 42)), {
+  assert.deepEqual(parseAuthorization(composeAuthorization(key, 1_700_000_000_000, 42)), {
     kind: 'key',
     consumerKey: 'c',
     tokenKey: 't~1',

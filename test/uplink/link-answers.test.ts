@@ -6,12 +6,12 @@ import { ipv4, mac } from '../../src/ground/address.ts';
 import { HEARD_ADDRESSES_MAX, type RackTask, rackTaskJson } from '../../src/region/records/rack-request.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
 import {
+  composeRedirectionNote,
+  findRegistrationRefusal,
   parseAnswerText,
   parseEventsAnswer,
   parseHeartbeatAnswer,
   parseRackRequest,
-  redirection,
-  registrationRefusal,
 } from '../../src/uplink/link-answers.ts';
 
 const SAID = '\u001b[2J\u009b31m\u202eevil\u00ad\u{e0041}';
@@ -26,12 +26,12 @@ test('a region’s texts are shown with escapes: a sentence, a refusal, a versio
   );
   assert.equal(parseHeartbeatAnswer(JSON.stringify({ version: SAID, uplink: 1 }))?.version, SHOWN);
   assert.match(
-    noteText(redirection('http://region', { status: 301, location: SAID })),
+    noteText(composeRedirectionNote('http://region', { status: 301, location: SAID })),
     /to \\x1b\[2J\\x9b31m\\u202eevil/,
   );
   const rack = { name: 'far', keyFile: '/key' };
   for (const status of [202, 401, 403, 409]) {
-    const refusal = registrationRefusal({ status, retryAfterMs: undefined, body: SAID }, rack);
+    const refusal = findRegistrationRefusal({ status, retryAfterMs: undefined, body: SAID }, rack);
     assert.ok(refusal !== undefined && noteText(refusal.note).includes(SHOWN), String(status));
   }
 });

@@ -24,14 +24,14 @@ test('an unacknowledged batch is sent again as a whole', () => {
   outbox.add(event('a'));
   outbox.add(event('b'));
   const sent = outbox.take();
-  assert.deepEqual(outbox.unacknowledged(), sent);
+  assert.deepEqual(outbox.findUnacknowledged(), sent);
   outbox.acknowledge(1);
   assert.deepEqual(
-    outbox.unacknowledged()?.events.map(({ text }) => text),
+    outbox.findUnacknowledged()?.events.map(({ text }) => text),
     ['b'],
   );
   outbox.acknowledge(2);
-  assert.equal(outbox.unacknowledged(), undefined);
+  assert.equal(outbox.findUnacknowledged(), undefined);
 });
 
 test('at the bound the oldest waiting events are dropped, counted, and reported to the region', () => {
@@ -82,9 +82,9 @@ test('events dropped while a batch is in flight are reported with the next one',
   outbox.add(event('a'));
   assert.equal(outbox.take()?.missed, 2);
   outbox.addDropped(3);
-  assert.equal(outbox.unacknowledged()?.missed, 2);
+  assert.equal(outbox.findUnacknowledged()?.missed, 2);
   outbox.acknowledge(1);
-  assert.equal(outbox.unreported, 3);
+  assert.equal(outbox.unreportedCount, 3);
   outbox.add(event('b'));
   assert.equal(outbox.take()?.missed, 3);
 });
@@ -120,10 +120,10 @@ test('whatever messages are lost, a region that ignores repeats stores every eve
       for (const step of steps) {
         if (step === 'add') outbox.add(event(String(added++)));
         else if (step === 'ack') outbox.acknowledge(highest);
-        else store(step === 'take' ? outbox.take() : outbox.unacknowledged());
+        else store(step === 'take' ? outbox.take() : outbox.findUnacknowledged());
       }
       outbox.acknowledge(highest);
-      for (let batch = outbox.unacknowledged() ?? outbox.take(); batch !== undefined; batch = outbox.take()) {
+      for (let batch = outbox.findUnacknowledged() ?? outbox.take(); batch !== undefined; batch = outbox.take()) {
         store(batch);
         outbox.acknowledge(highest);
       }

@@ -11,10 +11,10 @@ import type { LinkStatus } from '../../src/uplink/link-status.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
 import { OUTBOX_BATCH_MAX } from '../../src/uplink/outbox.ts';
 import {
+  EVENTS_WAITING_MAX,
   RackUplink,
   type RackUplinkOptions,
   type UplinkThread,
-  WAITING_TO_TELL_MAX,
 } from '../../src/uplink/rack-uplink.ts';
 import { STRANGER_RATE } from '../../src/uplink/stranger-events.ts';
 import { leaseAt, MAC_A, machine, NOW } from '../dhcp/lab.ts';
@@ -47,8 +47,8 @@ const unknown = {
   isDeploying: () => false,
   isDynamic: () => true,
   findRunningLeases: () => [],
-  leases: () => [],
-  leaseAt: () => undefined,
+  listLeases: () => [],
+  findLease: () => undefined,
 };
 
 /** An uplink to a thread that only listens. */
@@ -63,7 +63,7 @@ function uplinkTo(thread: Thread, stream: EventStream, changes: Partial<RackUpli
     stream,
     knownHosts: unknown,
     publish: stream.publish,
-    cached: { version: 0, sinceMs: undefined },
+    cachedState: { version: 0, sinceMs: undefined },
     onDesiredState: async () => undefined,
     onListening: () => undefined,
     onProblem: () => undefined,
@@ -92,7 +92,7 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
   uplink.start();
   const count = STRANGER_RATE.burst * 3;
   for (let index = 0; index < count; index += 1) stream.publish({ kind: 'dhcp.ack', at: NOW, mac: mac(index + 1) });
-  await stream.rest();
+  await stream.waitUntilDrained();
   assert.equal(uplink.status().eventsWaiting, STRANGER_RATE.burst);
   assert.equal(uplink.status().eventsWithheld, count - STRANGER_RATE.burst);
 
@@ -151,7 +151,7 @@ test('a change of settings that the region made is not reported to it, and one o
     const applied = { kind: 'config.applied', at: NOW, file: '/etc/rackboot.yaml', source, changes: 1 } as const;
     stream.publish(applied);
   }
-  await stream.rest();
+  await stream.waitUntilDrained();
   assert.equal(uplink.status().eventsWaiting, 2);
   const sent = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
   assert.deepEqual(
@@ -179,7 +179,7 @@ test('a state is acknowledged once its settings are in force, after the rack’s
     stream,
     knownHosts: unknown,
     publish: stream.publish,
-    cached: { version: 0, sinceMs: undefined },
+    cachedState: { version: 0, sinceMs: undefined },
     onDesiredState: () => settled.promise,
     onListening: () => undefined,
     onProblem: () => undefined,
@@ -281,8 +281,8 @@ function uplinkWithLeases(count: number, changes: Partial<RackUplinkOptions> = {
   const acquaintance = {
     ...unknown,
     isDynamic: () => false,
-    leases: () => leases,
-    leaseAt: (address: number) => leases[address - 0x0a14_0000],
+    listLeases: () => leases,
+    findLease: (address: number) => leases[address - 0x0a14_0000],
   };
   const uplink = uplinkTo(thread, stream, { clock, knownHosts: acquaintance, ...changes });
   uplink.start();
@@ -356,7 +356,7 @@ test('the leases are sent once the settings of the state are in force, which dec
 
 test('leases that are named one by one are sent, as those of an import', async () => {
   const { uplink, leases, rest, store } = uplinkWithLeases(3);
-  uplink.tell(leases.slice(1));
+  uplink.reportLeases(leases.slice(1));
   await rest();
   assert.equal(await store(), 2);
 });
@@ -365,14 +365,14 @@ test('leases do not displace events: they are added while few events wait, and a
   const count = OUTBOX_BATCH_MAX * 8;
   const { state, store, uplink, thread, stream } = uplinkWithLeases(count);
   await state(7);
-  for (let times = 0; times < 20; times += 1) uplink.tell([]);
+  for (let times = 0; times < 20; times += 1) uplink.reportLeases([]);
   const { eventsWaiting, eventsDropped } = uplink.status();
   assert.ok(
-    eventsWaiting >= OUTBOX_BATCH_MAX && eventsWaiting <= WAITING_TO_TELL_MAX + OUTBOX_BATCH_MAX,
+    eventsWaiting >= OUTBOX_BATCH_MAX && eventsWaiting <= EVENTS_WAITING_MAX + OUTBOX_BATCH_MAX,
     `${eventsWaiting}`,
   );
   stream.publish({ kind: 'dhcp.refused', at: NOW, mac: MAC_A });
-  await stream.rest();
+  await stream.waitUntilDrained();
   assert.equal(await store(), count + 1);
   assert.deepEqual([uplink.status().eventsWaiting, eventsDropped], [0, 0]);
   const events = thread.posted.flatMap((message) => (message.kind === 'events' ? message.events : []));
@@ -392,7 +392,7 @@ test('while a remote region does not take events, its leases do not fill the out
     lastHeartbeat: NOW,
     heartbeatMs: 1,
     regionVersion: '1',
-    waiting: WAITING_TO_TELL_MAX,
+    waiting: EVENTS_WAITING_MAX,
     dropped: 0,
     deadLetters: 0,
     outboxProblem: '',

@@ -17,7 +17,7 @@ import type { AddressStatus } from '../../src/uplink/link-status.ts';
 import type { LinkAnswer, LinkListener, LinkRequest } from '../../src/uplink/link-transport.ts';
 import type { RackMessage, RegionMessage } from '../../src/uplink/messages.ts';
 import type { OutboxBounds, OutboxStore } from '../../src/uplink/outbox-store.ts';
-import { digestOfSecret, type RegionKey } from '../../src/uplink/region-key.ts';
+import { digestSecret, type RegionKey } from '../../src/uplink/region-key.ts';
 import { RegionLink } from '../../src/uplink/region-link.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -223,7 +223,7 @@ test('a rack with a drawn key registers without it, waits, and is up once accept
     assert.equal(first?.authorized, false);
     assert.deepEqual(
       [form.get('uuid'), form.get('name'), form.get('uplink'), form.get('token'), form.get('secret_digest')],
-      [UUID, 'far', '1', 'token', digestOfSecret(DRAWN)],
+      [UUID, 'far', '1', 'token', digestSecret(DRAWN)],
     );
     assert.equal(first?.body?.text.includes('secret='), false);
     assert.equal(place.named('register').length, 3);
@@ -812,7 +812,7 @@ linkTest(
 
 linkTest('a link that is up and moves to another address is up there since then', async (place) => {
   await place.greet(10_000);
-  place.link.moved('b', 'a');
+  place.link.reportMove('b', 'a');
   const { state, since } = place.link.status();
   assert.deepEqual([state, since], ['up', place.clock.wallTimeMs()]);
 });

@@ -6,12 +6,12 @@ import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../src/region/racks/introduc
 import { check } from '../../src/region/racks/rack-news.ts';
 import { rackInterfaces } from '../../src/region/records/heartbeat.ts';
 import { RACK_INTERFACES_MAX, RESERVATIONS_REPORTED_MAX } from '../../src/region/records/heartbeat-bounds.ts';
-import { registrationText } from '../../src/uplink/region-link.ts';
+import { composeRegistrationText } from '../../src/uplink/region-link.ts';
 import { rackInterface } from '../region/racks/rack-place.ts';
 
 test('a registration omits the reservations of interfaces', () => {
   const reservations = Array.from({ length: RESERVATIONS_REPORTED_MAX }, () => ({ mac: '52:54:00:00:00:01', ip: '' }));
-  const text = registrationText([{ ...rackInterface(), reservations }]);
+  const text = composeRegistrationText([{ ...rackInterface(), reservations }]);
   assert.deepEqual(JSON.parse(text), [rackInterface()]);
 });
 
@@ -20,7 +20,7 @@ test('a registration with RACK_INTERFACES_MAX networks has only what a region ne
     ...rackInterface(`10.${index}.0.0/24`),
     name: `vlan${1000 + index}`,
   }));
-  const text = registrationText(many);
+  const text = composeRegistrationText(many);
   assert.ok(text.length <= STRANGERS_INTERFACES_LENGTH_MAX, `${text.length}`);
   const read = check(rackInterfaces, JSON.parse(text));
   assert.ok(read.ok);

@@ -24,8 +24,8 @@ function acquaintance(machines: readonly MacAddress[] = [], leases: readonly Lea
     findRunningLeases: (macs) => leases.filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
     isDeploying: () => false,
     isDynamic: (address) => address !== OUTSIDE,
-    leases: () => leases,
-    leaseAt: (address) => leases.find((lease) => lease.address === address),
+    listLeases: () => leases,
+    findLease: (address) => leases.find((lease) => lease.address === address),
   };
 }
 
@@ -118,12 +118,12 @@ test('the running lease of a machine that becomes known is sent, unless all its 
   strangers.take(ackOf(booted, { client: 'bios' }));
   const machines = [MAC_A, MAC_B, booted].map((one) => machine(one, '10.20.0.10'));
   const state = { schema: 2, version: 2, machines } as const;
-  const newcomers = strangers.newcomers(state);
+  const newcomers = strangers.findNewInterfaces(state);
   known.push(MAC_A, MAC_B, booted);
-  const sent = strangers.leaseEvents(newcomers);
+  const sent = strangers.composeLeaseEvents(newcomers);
   assert.deepEqual(
     sent.map(({ kind, mac: whose, address, at }) => [kind, whose, address, at]),
     [['dhcp.ack', MAC_A, leases[0]?.address, leases[0]?.grantedAt]],
   );
-  assert.equal(strangers.newcomers(state).size, 0);
+  assert.equal(strangers.findNewInterfaces(state).size, 0);
 });

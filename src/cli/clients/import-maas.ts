@@ -29,7 +29,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadStateDir } from '../../config/config-file.ts';
-import { configuredHostNames } from '../../config/record-faults.ts';
+import { listConfiguredHostNames } from '../../config/record-faults.ts';
 import { formatRefusalLines } from '../../control/field-refusal.ts';
 import {
   formatMac,
@@ -192,7 +192,7 @@ function listOwnHosts({ config }: FoundConfig): OwnHosts {
   const { selfName, domains, forwardZones = [] } = config.dns;
   const names = [
     ...domains.map((domain) => `${selfName}.${domain}`),
-    ...configuredHostNames(config).map(({ fqdn }) => fqdn),
+    ...listConfiguredHostNames(config).map(({ fqdn }) => fqdn),
   ];
   const reservations = config.dhcp.subnets.flatMap((subnet) => subnet.reservations);
   return {

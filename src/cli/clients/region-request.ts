@@ -17,7 +17,7 @@ import { type HttpRequest, openHttp, readWholeAnswer } from '../../net/http-clie
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { parseAnswerText } from '../../uplink/link-answers.ts';
 import { RETRYABLE_STATUSES } from '../../uplink/link-transport.ts';
-import { authorizationHeader, parseRegionKey, type RegionKey } from '../../uplink/region-key.ts';
+import { composeAuthorization, parseRegionKey, type RegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import type { Profile } from './profiles.ts';
 
@@ -80,7 +80,7 @@ export function profileClient(
   return async (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
     const header =
-      key === undefined ? {} : { Authorization: authorizationHeader(key, systemClock.wallTimeMs(), nonce) };
+      key === undefined ? {} : { Authorization: composeAuthorization(key, systemClock.wallTimeMs(), nonce) };
     const answer = await sendRequest(server, request, header);
     return answer.status < 300 || key === undefined ? answer : { ...answer, body: withoutKey(answer.body, key) };
   };

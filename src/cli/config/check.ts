@@ -3,21 +3,21 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { absentLoaders } from '../../config/absent-loaders.ts';
+import { findAbsentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';
 import { formatProblems, readConfigText } from '../../config/config-file.ts';
 import { compareConfigs, computeEffects, formatChange } from '../../config/difference.ts';
-import { problemAt } from '../../config/file-problems.ts';
+import { locateProblem } from '../../config/file-problems.ts';
 import {
   findAuthorityProblems,
   findCertificateProblems,
   findHostOverlaps,
-  hostAddresses,
+  readHostAddresses,
 } from '../../config/host-check.ts';
-import { siteSourcesFile, sourcesProblems } from '../../config/image-sources.ts';
+import { findSiteSourcesFile, findSourcesProblems } from '../../config/image-sources.ts';
 import { parseConfig } from '../../config/load.ts';
-import { mergeSettings, pinnedKeys } from '../../config/merge.ts';
-import { configNotes, findOpenListeners } from '../../config/notes.ts';
+import { listPinnedKeys, mergeSettings } from '../../config/merge.ts';
+import { findOpenListeners, listConfigNotes } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { findRecordFaults } from '../../config/record-faults.ts';
 import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
@@ -49,17 +49,19 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     ...findConfigProblems(parsed),
     ...(parsed.ok && isEmptyFile(parsed) ? [EMPTY_FILE] : []),
     ...(tree?.isFault === true ? [{ path: 'boot.tree', line: undefined, message: tree.text }] : []),
-    ...sourcesProblems(file),
+    ...findSourcesProblems(file),
   ];
   const records = parsed.ok ? findRecordFaults(parsed.config) : undefined;
   const warningLines = parsed.ok
     ? [
         ...findOpenListeners(parsed.config).map(noteText),
-        ...(records?.nameless ?? []),
-        ...[...(records?.taking ?? []), ...(records?.circling ?? []), ...(records?.delegated ?? [])].map(
-          ({ index, message }) => `dns.records[${index}]: ${message}`,
-        ),
-        ...absentLoaders(parsed.config.boot),
+        ...(records?.namelessReservations ?? []),
+        ...[
+          ...(records?.takingRecords ?? []),
+          ...(records?.circlingRecords ?? []),
+          ...(records?.delegatedRecords ?? []),
+        ].map(({ index, message }) => `dns.records[${index}]: ${message}`),
+        ...findAbsentLoaders(parsed.config.boot),
         ...runAsOwner(parsed.config.stateDir, () => nonRsaKeyLines(parsed.config)),
         ...unservedLines(parsed.config),
       ]
@@ -67,7 +69,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const closed = parsed.ok ? await closedListeners(parsed.config.stateDir, parsed.config) : [];
   const notes = [
     ...(uncheckedReason === undefined ? [] : [`the region's store was not checked: ${uncheckedReason}`]),
-    ...(parsed.ok ? configNotes(parsed.config).map(noteText) : []),
+    ...(parsed.ok ? listConfigNotes(parsed.config).map(noteText) : []),
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
   ];
@@ -83,7 +85,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
         ? `${file} is fine: ${servedText}.`
         : `${file} alone is fine: ${namedText}; the store may add to it.`,
     );
-    const sources = siteSourcesFile(file);
+    const sources = findSiteSourcesFile(file);
     if (sources !== undefined) print(`${sources} is fine, too.`);
     for (const line of warningLines) print(`Beware  ${line}`);
     for (const line of closedLines(closed)) print(line);
@@ -129,7 +131,7 @@ function nonRsaKeyLines(config: RackConfig): readonly string[] {
 const findConfigProblems = (parsed: ParsedConfig) =>
   parsed.ok
     ? [
-        ...findHostOverlaps(parsed, hostAddresses()),
+        ...findHostOverlaps(parsed, readHostAddresses()),
         ...runAsOwner(parsed.config.stateDir, () => findCertificateProblems(parsed.config)),
         ...findAuthorityProblems(parsed.config),
         ...findOwnCopyProblems(parsed),
@@ -140,14 +142,14 @@ const findConfigProblems = (parsed: ParsedConfig) =>
 /** Records that the rack would not serve. */
 function findRecordProblems({ config, file, stored }: UsableConfig): readonly ConfigProblem[] {
   const merge = mergeSettings(file.values, stored);
-  return findRecordFaults(config).left.map(({ index, message }) =>
-    problemAt(['dns', 'records', index], message, merge, file),
+  return findRecordFaults(config).omittedRecords.map(({ index, message }) =>
+    locateProblem(['dns', 'records', index], message, merge, file),
   );
 }
 
 /** The problems of a rack's own region with an interrupted copy. */
 const findOwnCopyProblems = ({ config, file }: UsableConfig): readonly ConfigProblem[] =>
-  config.uplink.mode === 'embedded' ? findCopyProblems(config.stateDir, file.lineOf) : [];
+  config.uplink.mode === 'embedded' ? findCopyProblems(config.stateDir, file.findLine) : [];
 
 function parseMerged(file: string): ParsedConfig {
   const text = readConfigText(file);
@@ -186,6 +188,6 @@ export async function showDifference(file: string, config: string, json: boolean
 
 /** Prints the stored values that the file would override. */
 function printOverridden(stored: Settings, values: Settings): void {
-  const overriddenKeys = pinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
+  const overriddenKeys = listPinnedKeys(values).filter((key) => findSetting(stored, key) !== undefined);
   for (const key of overriddenKeys) print(`Store: ${key} is also in the store; the file wins`);
 }

@@ -56,8 +56,8 @@ export const CONFIG_COMMANDS: readonly Row[] = [
     async (argv) => {
       const { checkFile, showDifference } = await import('./check.ts');
       const file = argv.file ?? argv.config;
-      const { isOnlyOfRegion } = await import('../../config/region-file-kind.ts');
-      if (isOnlyOfRegion(file)) return (await import('../region/run.ts')).checkRegionFile(file, argv.json, argv.diff);
+      const { isRegionOnlyFile } = await import('../../config/region-file-kind.ts');
+      if (isRegionOnlyFile(file)) return (await import('../region/run.ts')).checkRegionFile(file, argv.json, argv.diff);
       return await (argv.diff ? showDifference(file, argv.config, argv.json) : checkFile(file, argv.json));
     },
   ),

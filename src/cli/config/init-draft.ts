@@ -1,7 +1,7 @@
 // Collects the answers of `rackboot init` and `rackboot networks add` from a person or from
 // proposals, and judges them as `check` does.
 
-import { findOverlaps, hostAddresses } from '../../config/host-check.ts';
+import { findOverlaps, readHostAddresses } from '../../config/host-check.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ParsedConfig } from '../../config/resolve-file.ts';
 import { formatIpv4, parseIpv4 } from '../../ground/address.ts';
@@ -179,7 +179,7 @@ function judge(options: DraftOptions, known: Answers, nameAnswer: NameAnswer = f
     return { mistakes: [{ fields: ['interface'], text }] };
   }
   const networkEntries = [{ interfaceName: proposal.name, network: proposal.network }];
-  const [overlap] = findOverlaps({ clusterInterfaces: networkEntries }, hostAddresses());
+  const [overlap] = findOverlaps({ clusterInterfaces: networkEntries }, readHostAddresses());
   if (overlap !== undefined) return { mistakes: [{ fields: ['interface'], text: overlap.message }] };
   return judgeAnswers(options, known, proposal, nameAnswer);
 }

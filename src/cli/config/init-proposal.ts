@@ -1,7 +1,7 @@
 // The answers of `rackboot init` in the form of the file and of the store.
 
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
-import { yamlParser } from '../../ground/yaml-parser.ts';
+import { loadYamlParser } from '../../ground/yaml-parser.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 import type { SettingEdit } from '../../region/settings.ts';
@@ -37,7 +37,7 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
     '# Rackboot. Every key is explained in config/rackboot.yaml; check a change with `rackboot check --diff`.',
     '#',
     '# The region of this rack is remote and does not store the network, so this file does. Changes of region.mode and url need a restart.',
-  ].join('\n')}\n${yamlParser().stringify(values)}`;
+  ].join('\n')}\n${loadYamlParser().stringify(values)}`;
 }
 
 export function renderConfig(answers: InitAnswers): string {

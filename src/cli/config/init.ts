@@ -21,7 +21,7 @@ import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
-import { wantedPorts } from '../../config/wanted-ports.ts';
+import { listWantedPorts } from '../../config/wanted-ports.ts';
 import { findOwnDocuments } from '../../control/own-documents.ts';
 import { findOwnProgram } from '../../control/own-program.ts';
 import { formatUnitsToEnable, isUnitInstalled } from '../../control/start-command.ts';
@@ -172,7 +172,7 @@ async function initWithoutNetwork(given: InitFlags): Promise<number> {
   if (judged.draft === undefined)
     throw new RackError('bad-argument', judged.mistakes.map(({ text }) => text).join('\n'));
   const target = buildInitTarget(flags, judged.draft.answers);
-  const holders = findPortConflicts(wantedPorts(judged.draft.config), ownPortHolder(flags));
+  const holders = findPortConflicts(listWantedPorts(judged.draft.config), ownPortHolder(flags));
   const offerStart = createServiceOffer(target, mayAsk(flags) && holders.every(isHarmless));
   writeConfig(flags, judged.draft.text);
   if (flags.region === undefined && (flags.force || buildSettings(judged.draft.answers).length > 0))
@@ -248,7 +248,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   // started `init`.
   const target = buildInitTarget(flags, drafted.answers);
   const servers = localServers.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
-  const holders = findPortConflicts(wantedPorts(drafted.config), ownPortHolder(flags));
+  const holders = findPortConflicts(listWantedPorts(drafted.config), ownPortHolder(flags));
   // If another program holds a port, a person must free it before the start.
   const offerStart = createServiceOffer(target, hasPerson && holders.every(isHarmless));
   try {

@@ -17,7 +17,7 @@
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { loadStateDir, readConfigFile, readConfigText } from '../../config/config-file.ts';
-import { loadStorePlace, type RegionStorePlace } from '../../config/region-store.ts';
+import { loadStoreLocation, type RegionStoreConfig } from '../../config/region-store.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { statIfVisible } from '../../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
@@ -122,7 +122,7 @@ interface Remains {
 
 interface ResetPaths {
   readonly stateDir: string;
-  readonly store: RegionStorePlace;
+  readonly store: RegionStoreConfig;
   readonly tree: string;
 }
 
@@ -134,7 +134,7 @@ function readResetPaths(file: string): ResetPaths {
   const writtenTree = valueAt(values, 'boot.tree');
   const tree = typeof writtenTree === 'string' ? resolve(writtenTree) : join(stateDir, 'boot');
   const isRemote = valueAt(values, 'region.mode') === 'remote';
-  return { stateDir, tree, store: isRemote ? { kind: 'sqlite' } : loadStorePlace(file).store };
+  return { stateDir, tree, store: isRemote ? { kind: 'sqlite' } : loadStoreLocation(file).store };
 }
 
 const listDirectory = (directory: string): readonly string[] =>

@@ -2,8 +2,8 @@
 //
 // 1. A change is also written to the cache that the rack reads at start, so that it applies from the start.
 
-import { hostAddresses } from '../../config/host-check.ts';
-import { settingsRules } from '../../config/settings-rules.ts';
+import { readHostAddresses } from '../../config/host-check.ts';
+import { makeSettingsRules } from '../../config/settings-rules.ts';
 import { systemClock } from '../../ground/clock.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { operatorName } from '../../region/accounts/accounts.ts';
@@ -45,7 +45,7 @@ export async function withStoredSettings<T>(
       store,
       clock: systemClock,
       racks,
-      rules: settingsRules(hostAddresses),
+      rules: makeSettingsRules(readHostAddresses),
       ownRack: () => ownRack,
       onChange: () => undefined,
     });

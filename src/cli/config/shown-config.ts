@@ -8,16 +8,16 @@
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { listValues, showValue } from '../../config/difference.ts';
 import { STORE_KEYS } from '../../config/keys.ts';
-import { ownerOfValue, type ValueOwner } from '../../config/ownership.ts';
+import { findValueOwner, type ValueOwner } from '../../config/ownership.ts';
 import {
   loadRegionFile,
   type RegionFileConfig,
   resolveRegionFile,
-  storedForRegion,
+  selectRegionSettings,
   type UsableRegionFile,
 } from '../../config/region-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
-import { valueOrDefault } from '../../config/settings-rules.ts';
+import { findValueOrDefault } from '../../config/settings-rules.ts';
 import { formatIpv4 } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
 import {
@@ -66,7 +66,7 @@ export async function findShownConfig(file: string): Promise<ShownConfig> {
     const { path, stored, store, refused } = answer;
     const values =
       Object.keys(store).length === 0 ? answer.file.values : withValue(answer.file.values, STORE_KEY, store);
-    const parsed = resolveRegionFile({ ...answer.file, values }, storedForRegion(stored));
+    const parsed = resolveRegionFile({ ...answer.file, values }, selectRegionSettings(stored));
     if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
     return { path, refused, note: undefined, ...regionValues(parsed, stored) };
   }
@@ -77,8 +77,8 @@ export async function findShownConfig(file: string): Promise<ShownConfig> {
     path,
     refused,
     note: config.uuid === undefined ? `${NOT_RUNNING}.` : undefined,
-    values: [...listValues(config)].map(([key, value]) => ({ key, value, owner: ownerOfValue(config, key) })),
-    find: (key) => (key.startsWith(`${INTERFACES_KEY}.`) ? findSetting(merged, key) : valueOrDefault(key, merged)),
+    values: [...listValues(config)].map(([key, value]) => ({ key, value, owner: findValueOwner(config, key) })),
+    find: (key) => (key.startsWith(`${INTERFACES_KEY}.`) ? findSetting(merged, key) : findValueOrDefault(key, merged)),
   };
 }
 
@@ -87,7 +87,7 @@ function showStoppedRegion(file: string): ShownConfig {
   const hasLocalStore = alone.config.store.kind === 'sqlite';
   const stored = hasLocalStore ? cachedSettings(alone.config.stateDir) : NO_SETTINGS;
   const read = readConfigFile(readConfigText(file, 'region'));
-  const parsed = read.ok ? resolveRegionFile(read.file, storedForRegion(stored)) : read;
+  const parsed = read.ok ? resolveRegionFile(read.file, selectRegionSettings(stored)) : read;
   return {
     path: file,
     refused: parsed.ok ? undefined : formatProblems(file, parsed.problems),
@@ -105,8 +105,8 @@ function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownCon
     ...[...computed].map(([key, value]) => [key, showValue(key, value)] as const),
   ]);
   const sections = [...new Set([...values.keys()].map(settingSection))];
-  const fileValues = [...values].map(([key, value]) => ({ key, value, owner: ownerOfValue(region, key) }));
-  const regionSettings = storedForRegion(stored);
+  const fileValues = [...values].map(([key, value]) => ({ key, value, owner: findValueOwner(region, key) }));
+  const regionSettings = selectRegionSettings(stored);
   const rackValues = STORE_KEYS.flatMap((key) => {
     const value = valueAt(regionSettings, key) === undefined ? valueAt(stored, key) : undefined;
     return value === undefined ? [] : [{ key, value: showValue(key, value), owner: { kind: 'store' } as const }];
@@ -124,7 +124,7 @@ function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownCon
       computed.get(key) ??
       valueAt(stored, key) ??
       parseSettingValue(scalarAt(defaults, key)) ??
-      valueOrDefault(key, NO_SETTINGS),
+      findValueOrDefault(key, NO_SETTINGS),
   };
 }
 

@@ -3,13 +3,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { absentLoaders } from '../../config/absent-loaders.ts';
+import { findAbsentLoaders } from '../../config/absent-loaders.ts';
 import { findKeyRule, isSecretKey } from '../../config/keys.ts';
-import { nearestKey } from '../../config/nearest-key.ts';
+import { findNearestKey } from '../../config/nearest-key.ts';
 import { findOpenListeners } from '../../config/notes.ts';
 import type { ValueOwner } from '../../config/ownership.ts';
-import { storedForRegion } from '../../config/region-file.ts';
-import { valueOrDefault } from '../../config/settings-rules.ts';
+import { selectRegionSettings } from '../../config/region-file.ts';
+import { findValueOrDefault } from '../../config/settings-rules.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { shellWord, withoutUsers } from '../../ground/clean-text.ts';
 import { sleep } from '../../ground/clock.ts';
@@ -213,7 +213,7 @@ export function listLosses(
         : [`${key}.${name}: ${withoutUsers(JSON.stringify(value))}`],
     );
   }
-  const isList = Array.isArray(before) || Array.isArray(after) || Array.isArray(valueOrDefault(key, {}));
+  const isList = Array.isArray(before) || Array.isArray(after) || Array.isArray(findValueOrDefault(key, {}));
   if (!isList) return [];
   const remaining = parseListEntries(after) ?? [];
   const lostEntries = (parseListEntries(before) ?? []).filter(
@@ -226,7 +226,7 @@ export function listLosses(
 export async function exportConfig(flags: SettingFlags): Promise<number> {
   const current = await findConfig(flags.config);
   // A region's file cannot contain settings that only racks use.
-  const ownSettings = current.uuid === '' ? storedForRegion(current.stored) : current.stored;
+  const ownSettings = current.uuid === '' ? selectRegionSettings(current.stored) : current.stored;
   const stored = flags.rack === undefined ? ownSettings : await fetchStored(current, flags.rack);
   if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
   else print(stringify(stored).trimEnd());
@@ -288,7 +288,7 @@ async function changeAndWait(
 }
 
 function printWarnings({ config }: FoundConfig, edits: readonly SettingEdit[]): void {
-  for (const line of [...findOpenListeners(config).map(noteText), ...absentLoaders(config.boot)])
+  for (const line of [...findOpenListeners(config).map(noteText), ...findAbsentLoaders(config.boot)])
     if (edits.some(({ key }) => line.startsWith(`${key} `))) print(`Beware  ${line}`);
 }
 
@@ -377,7 +377,7 @@ async function fetchStored({ config }: FoundConfig, rack: string): Promise<Setti
 
 /** A key whose default is a string takes the text unchanged; any other parses it as YAML. */
 const parseValue = (key: string, text: string): SettingValue =>
-  typeof valueOrDefault(key, {}) === 'string' ? text : parseYaml(key, text);
+  typeof findValueOrDefault(key, {}) === 'string' ? text : parseYaml(key, text);
 
 function parseYaml(key: string, text: string): SettingValue {
   try {
@@ -394,8 +394,8 @@ function ownerText(owner: ValueOwner, file: string): string {
 }
 
 function unknownKey(key: string, found: ShownConfig): RackError {
-  const nearest = nearestKey(key) ?? nearestName(key, networkKeys(found));
-  const isKey = findKeyRule(key) !== undefined && nearestKey(key) === undefined;
+  const nearest = findNearestKey(key) ?? nearestName(key, networkKeys(found));
+  const isKey = findKeyRule(key) !== undefined && findNearestKey(key) === undefined;
   if (nearest === key || (isKey && !key.startsWith(`${INTERFACES_KEY}.`)))
     return new RackError(
       'bad-argument',

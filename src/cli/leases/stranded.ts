@@ -1,7 +1,7 @@
 // Leases that a change of the ranges leaves outside them: their machines get other addresses when they renew.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type RunningLease, strander } from '../../config/difference.ts';
+import { makeStrandedTest, type RunningLease } from '../../config/difference.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { formatIpv4, parseIpv4 } from '../../ground/address.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
@@ -42,7 +42,7 @@ export function strandedLines(stranded: readonly RunningLease[], ranges: string)
 export async function strandedBy(before: RackConfig, after: RackConfig): Promise<readonly string[]> {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return [];
   try {
-    const stranded = (await runningLeases(after.stateDir)).filter(strander(before, after));
+    const stranded = (await runningLeases(after.stateDir)).filter(makeStrandedTest(before, after));
     const lines = strandedLines(stranded, 'the ranges in force');
     const hint =
       '`rackboot leases list --state bound` names their machines. If you restore the former value, they keep their addresses.';

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { loadStateDir } from '../../config/config-file.ts';
-import { loadStorePlace } from '../../config/region-store.ts';
+import { loadStoreLocation } from '../../config/region-store.ts';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -34,7 +34,7 @@ const powerDeps = (config: string): PowerDeps => ({
  * that the store adopts later.
  */
 async function regionSshIdentity(config: string): Promise<SshIdentity> {
-  const storePlace = loadStorePlace(config);
+  const storePlace = loadStoreLocation(config);
   const { stateDir } = storePlace;
   if (!hasStore(storePlace)) return await openSshIdentity(stateDir, systemClock);
   const store = await openStore(storePlace);

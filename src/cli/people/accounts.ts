@@ -2,7 +2,7 @@
 // directly, before the daemon's first start and alongside a running one.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { loadStorePlace, type StorePlace } from '../../config/region-store.ts';
+import { loadStoreLocation, type StoreLocation } from '../../config/region-store.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { systemClock } from '../../ground/clock.ts';
@@ -47,7 +47,7 @@ export function refuseTaken(username: string, names: readonly string[]): void {
 
 /** Makes an administrator. */
 export async function createAdministrator(written: AdministratorFlags): Promise<number> {
-  const place = loadStorePlace(written.config);
+  const place = loadStoreLocation(written.config);
   const { username, email } = await nameOnTerminal(written);
   const flags = { ...written, username };
   const password = flags.password ?? (await givenPassword(flags));
@@ -107,7 +107,7 @@ export async function resetPassword(
 ): Promise<number> {
   const { username } = flags;
   if (username === undefined) throw new RackError('bad-argument', 'name the account: `rackboot password USERNAME`');
-  const place = loadStorePlace(flags.config);
+  const place = loadStoreLocation(flags.config);
   checkHasAccounts(place, username);
   const newPassword = await givenPassword({ ...flags, username });
   // Before a person types a password, and closed while the person types.
@@ -140,7 +140,7 @@ interface ApiKeyFlags {
 
 /** Makes an API key and prints only the key; or shows or removes keys. */
 export async function printApiKey(flags: ApiKeyFlags): Promise<number> {
-  const place = loadStorePlace(flags.config);
+  const place = loadStoreLocation(flags.config);
   checkHasAccounts(place, flags.username);
   await withStore(place, async (store) => {
     if (flags.list === true) await listApiKeys(store, flags.username);
@@ -171,7 +171,7 @@ async function removeApiKey(store: RegionStore, username: string, given: string)
 }
 
 /** Opening would create an empty store. */
-function checkHasAccounts(place: StorePlace, username: string): void {
+function checkHasAccounts(place: StoreLocation, username: string): void {
   if (hasStore(place)) return;
   const { stateDir } = place;
   throw new RackError(
@@ -181,7 +181,7 @@ function checkHasAccounts(place: StorePlace, username: string): void {
 }
 
 /** As `openStore`, but with the remedy for a user who may not enter the state directory. */
-async function openAccounts(place: StorePlace): Promise<RegionStore> {
+async function openAccounts(place: StoreLocation): Promise<RegionStore> {
   const { stateDir } = place;
   try {
     return await openStore(place);
@@ -195,7 +195,7 @@ async function openAccounts(place: StorePlace): Promise<RegionStore> {
   }
 }
 
-async function withStore<T>(place: StorePlace, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
+async function withStore<T>(place: StoreLocation, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
   if (place.store.kind === 'sqlite') createAsOwner(place.stateDir);
   else becomeOwner(place.stateDir);
   const store = await openAccounts(place);

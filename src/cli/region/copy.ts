@@ -10,7 +10,7 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { REGION_CONFIG } from '../../config/region-config-place.ts';
-import { isSocketUrl, loadStorePlace, parseStore, type StorePlace } from '../../config/region-store.ts';
+import { isSocketUrl, loadStoreLocation, parseStore, type StoreLocation } from '../../config/region-store.ts';
 import { startCommand } from '../../control/start-command.ts';
 import { statIfVisible } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
@@ -31,7 +31,7 @@ interface DatabaseOptions {
 
 type Option = '--from' | '--to';
 
-interface Place extends StorePlace {
+interface Place extends StoreLocation {
   readonly option?: Option;
 }
 type NamedPlace = Place & { readonly option: Option };
@@ -118,7 +118,7 @@ interface FileFlags extends Report {
 /** Writes the store of a configuration file into a new file, even while its region runs. */
 export async function backUp({ config, file: given, json, verbose }: FileFlags): Promise<number> {
   const file = resolve(given);
-  const place = loadStorePlace(config);
+  const place = loadStoreLocation(config);
   await loadPostgres(place);
   const source = sourceAt(place, false);
   const leave = actAsOwner(place.stateDir);
@@ -142,7 +142,7 @@ export async function restore({ config, ...report }: FileFlags): Promise<number>
   const file = resolve(report.file);
   // Perhaps the owner of the store may not read the configuration.
   const next = `start the region: \`${startCommand(config)}\``;
-  const place = loadStorePlace(config);
+  const place = loadStoreLocation(config);
   await loadPostgres(place);
   const target = targetAt(place);
   const isFile = place.store.kind === 'sqlite';
@@ -212,7 +212,7 @@ function parsePlace(text: string, option: Option, { passwordFile, caFile }: Data
 }
 
 /** The owner of the data may not be able to read the driver's files. */
-async function loadPostgres(...places: readonly StorePlace[]): Promise<void> {
+async function loadPostgres(...places: readonly StoreLocation[]): Promise<void> {
   if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copying/copy-postgres.ts');
 }
 

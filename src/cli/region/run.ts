@@ -6,7 +6,7 @@ import { findCertificateProblems } from '../../config/host-check.ts';
 import type { ConfigProblem } from '../../config/rack-config.ts';
 import { resolveRegionFile, type UsableRegionFile } from '../../config/region-file.ts';
 import { REGION_STATE_DIR } from '../../config/state-dir.ts';
-import { isOfPerson } from '../../files/ownership.ts';
+import { isRunByPerson } from '../../files/ownership.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
@@ -37,8 +37,8 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   // Before this process switches users: only root sees which process holds a port.
   const closed = parsed.ok ? await closedListeners(parsed.config.stateDir, parsed.config) : [];
   // Also before: perhaps only root may read it.
-  const { sourcesProblems } = await import('../../config/image-sources.ts');
-  const ofSources = sourcesProblems(file);
+  const { findSourcesProblems } = await import('../../config/image-sources.ts');
+  const ofSources = findSourcesProblems(file);
   const { problems: others, unasked }: FileCheck = parsed.ok ? await findFileProblems(parsed) : parsed;
   const problems = [...others, ...ofSources];
   const notes = unasked === undefined ? [] : [`${unasked}. ${UNASKED}`];
@@ -69,14 +69,14 @@ async function findFileProblems({ config, file }: UsableRegionFile): Promise<Fil
   // Perhaps only root may read the files of the driver.
   if (config.store.kind === 'postgresql') await import('../../store/postgres/region-postgres.ts');
   // The service runs as another user, whose rights this one cannot judge.
-  const isOther = isOfPerson();
+  const isOther = isRunByPerson();
   becomeServiceUser(config.stateDir);
   const directory = isOther || config.stateDir === REGION_STATE_DIR ? undefined : findUncreatable(config.stateDir);
   const missing: readonly ConfigProblem[] =
     directory === undefined
       ? []
-      : [{ path: 'state_dir', line: file.lineOf(['state_dir']), message: directory.message }];
-  const { problems, unreachableReason: unasked } = await checkStore(config, file.lineOf);
+      : [{ path: 'state_dir', line: file.findLine(['state_dir']), message: directory.message }];
+  const { problems, unreachableReason: unasked } = await checkStore(config, file.findLine);
   return { problems: [...missing, ...findCertificateProblems(config), ...problems], unasked };
 }
 

@@ -10,8 +10,8 @@ import {
   readConfigFile,
   readConfigText,
 } from '../../config/config-file.ts';
-import { loadFitting } from '../../config/load.ts';
-import { storedForRegion } from '../../config/region-file.ts';
+import { loadWithFallback } from '../../config/load.ts';
+import { selectRegionSettings } from '../../config/region-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
@@ -80,25 +80,25 @@ export function leftOutNote(stateDir: string): string | undefined {
  * The configuration that a daemon would start with: the file alone, with a warning, if the store's
  * settings do not fit it.
  *
- * @throws RackError as `loadFitting`, `bad-argument` for the file of a region apart from its racks
+ * @throws RackError as `loadWithFallback`, `bad-argument` for the file of a region apart from its racks
  */
 export function loadMerged(file: string): UsableConfig {
   refuseRegionFile(file, 'run this command on the host of a rack');
-  const { usable, refused } = loadFitting(file, cachedSettings);
+  const { usable, refused } = loadWithFallback(file, cachedSettings);
   if (refused !== undefined) {
     printError(`${refused}\nThe settings of the region's store are ignored; rackboot config show lists them.`);
   }
   return usable;
 }
 
-/** Asks the daemon of this file. @param isTold as for `loadStateDir` @throws RackError as `askDaemon` */
+/** Asks the daemon of this file. @param isReported as for `loadStateDir` @throws RackError as `askDaemon` */
 export async function askValues(file: string, isTold?: boolean): Promise<AnsweredConfig> {
   const answer = answerShape.parse(await askDaemon(loadStateDir(file, isTold).stateDir, '/config'));
   const onDisk = readConfigFile(readConfigText(file));
-  const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;
+  const findLine = onDisk.ok ? onDisk.file.findLine : () => undefined;
   const { file: path, uuid, store, refused } = answer;
   const [values, stored] = [parseDaemonSettings(answer.values), parseDaemonSettings(answer.stored)];
-  return { path, uuid, file: { values, lineOf }, stored, store, refused: refused ?? undefined };
+  return { path, uuid, file: { values, findLine }, stored, store, refused: refused ?? undefined };
 }
 
 /**
@@ -107,7 +107,7 @@ export async function askValues(file: string, isTold?: boolean): Promise<Answere
  */
 export async function askConfig(file: string, isTold?: boolean): Promise<FoundConfig> {
   const { path, uuid, file: inForce, stored, refused } = await askValues(file, isTold);
-  const parsed = resolveFile(inForce, uuid === '' ? storedForRegion(stored) : stored);
+  const parsed = resolveFile(inForce, uuid === '' ? selectRegionSettings(stored) : stored);
   if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
   return { ...parsed, stored, path, uuid, refused };
 }
@@ -146,7 +146,7 @@ export async function findConfig(
       file,
       'for a command about the region, start it first; run a command about a rack on the host of that rack',
     );
-    const { usable, refused } = loadFitting(file, cachedSettings);
+    const { usable, refused } = loadWithFallback(file, cachedSettings);
     return { ...usable, path: file, uuid: undefined, refused };
   }
 }

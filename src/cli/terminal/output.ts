@@ -16,7 +16,7 @@ import { cleanJson, cleanLines, cleanText } from '../../ground/clean-text.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { type DocumentsPlace, nameDocuments } from '../../ground/named-documents.ts';
 import { formatBytes, withLocalTimes } from '../../ground/quantity.ts';
-import { errorLines } from '../../observe/journal.ts';
+import { formatErrorLines } from '../../observe/journal.ts';
 import { type CommandNaming, nameCommands } from './named-commands.ts';
 import { systemErrorText } from './system-error.ts';
 
@@ -40,7 +40,7 @@ export function print(text: string, colour?: 'yellow'): void {
   console.log(colour === undefined ? clean : styleText(colour, clean));
 }
 
-export const printError = (text: string): void => console.error(errorLines(localize(text)));
+export const printError = (text: string): void => console.error(formatErrorLines(localize(text)));
 
 export const printPart = (text: string): boolean => process.stdout.write(localize(text));
 

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { becomeUser, findGroup, findOwnGroup, findUid, readUserName, takeGroups } from '../../files/ownership.ts';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
 import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
 import { printError } from './output.ts';
@@ -44,7 +44,7 @@ function findDeepest(path: string): Stats | undefined {
   const names = resolve(path).split(sep);
   for (const [index, name] of names.entries()) {
     const at = join(sep, ...names.slice(0, index), name);
-    const entry = seenEntry(at);
+    const entry = statLinkIfVisible(at);
     if (entry === undefined) break;
     if (entry.isSymbolicLink() && entry.uid === 0 && (deepest?.uid ?? 0) === 0)
       return findDeepest(resolve(dirname(at), readlinkSync(at), ...names.slice(index + 1)));

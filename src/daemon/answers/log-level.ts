@@ -19,10 +19,10 @@ const LOG_WHILE_SECONDS = 600;
 /** The control socket's paths for log levels. */
 export function logLevelAnswers(levels: LogLevels): ControlAnswers {
   return {
-    '/log-level': () => levels.states(),
+    '/log-level': () => levels.listStates(),
     'POST /log-level': (request) => {
       changeLogLevels(levels, request);
-      return levels.states();
+      return levels.listStates();
     },
   };
 }

@@ -20,7 +20,7 @@ export interface StatusSources extends RackView {
 /** The last refused configuration. */
 export function refusedNow(refused: Refusal | undefined, clock: Clock) {
   if (refused === undefined) return undefined;
-  const since = new Date(clock.wallTimeMs() - clock.now() + refused.since).toISOString();
+  const since = new Date(clock.wallTimeMs() - clock.now() + refused.firstRefusedAt).toISOString();
   return { source: refused.source, since, problems: refused.problems.split('\n') };
 }
 

@@ -1,6 +1,6 @@
 // The control socket's report on the running rack, for `rackboot status`.
 
-import { judgeBootFiles } from '../../config/boot-files.ts';
+import { findMissingFiles } from '../../config/boot-files.ts';
 import type { ControlAnswers } from '../../control/requests.ts';
 import { formatIpv4, formatMac } from '../../ground/address.ts';
 import { shellWord } from '../../ground/clean-text.ts';
@@ -82,6 +82,6 @@ function bootFindings({ rack, configuration: { config, path } }: StatusSources):
   const { tree } = rack() ?? {};
   if (tree === undefined || tree.problem !== undefined) return [];
   const flags = path === RACK_CONFIG ? '' : ` --config ${shellWord(path)}`;
-  const lack = judgeBootFiles(config, (file) => tree.hasFile(file), flags);
+  const lack = findMissingFiles(config, (file) => tree.hasFile(file), flags);
   return lack === undefined ? [] : [{ check: BOOT_FILES_CHECK, text: lack.text, isNote: false, fix: lack.command }];
 }

@@ -13,7 +13,7 @@ import type { RackEvent } from '../../ground/event.ts';
 import { eventFields, eventText } from '../../observe/event-text.ts';
 import { isHttpEvent, isTftpEvent } from '../../observe/protocol-events.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
-import { findWaiting, lastConfiguration } from '../../observe/waiting.ts';
+import { findLastConfiguration, findWaiting } from '../../observe/waiting.ts';
 import { describeWaiting } from '../../observe/waiting-words.ts';
 import { EVENT_KINDS } from '../../region/reports/reported.ts';
 import type { Rack } from '../rack/rack.ts';
@@ -67,7 +67,7 @@ export function menuChoiceText(
   const { event } = step;
   const isFile = isTftpEvent(event) || isHttpEvent(event);
   if (!isFile || event.purpose !== undefined || event.file === undefined) return '';
-  if (lastConfiguration(step, steps)?.menuSeconds === undefined) return '';
+  if (findLastConfiguration(step, steps)?.menuSeconds === undefined) return '';
   const file = event.file.replace(/^\/+/, '');
   const chosen = offered.find((profile) => profile.file === file);
   return chosen === undefined ? '' : ` (chosen in the menu: ${profileTitle(chosen)})`;

@@ -16,7 +16,7 @@ import { findEndpointFor, findHttpBootEndpoint, formatBaseUrl } from '../../boot
 import { type ConfigIdentity, formatConfigPath, isUrl } from '../../boot/paths.ts';
 import type { BootStep } from '../../boot/step.ts';
 import { isBuiltInLoader } from '../../config/absent-loaders.ts';
-import { newGrubCommand } from '../../config/old-grub.ts';
+import { composeGrubCommand } from '../../config/old-grub.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { decide } from '../../dhcp/answers/decide.ts';
 import type { DhcpState } from '../../dhcp/answers/inquiry.ts';
@@ -298,7 +298,7 @@ class Explanation {
   #grub(name: string): void {
     const old = this.#inputs.oldGrub?.(name);
     if (old === undefined) return;
-    const remedy = `\`${newGrubCommand(this.#client.cpu)}\` puts a newer one there, once yours is moved away`;
+    const remedy = `\`${composeGrubCommand(this.#client.cpu)}\` puts a newer one there, once yours is moved away`;
     this.#stop('loader', `${old}, which stops at its prompt after HTTP boot`, remedy);
   }
 

@@ -10,7 +10,7 @@ import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { networkContains, rangeContains, rangeSize } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
 import type { SocketCounters } from '../../net/datagrams/datagram.ts';
-import { Exposition, labelled, type Sample } from '../../observe/exposition.ts';
+import { Exposition, labelSamples, type Sample } from '../../observe/exposition.ts';
 import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { Rack } from '../rack/rack.ts';
@@ -56,18 +56,18 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   out.counter(
     'rackboot_dhcp_messages_total',
     'Datagrams on the DHCP port, by message type.',
-    labelled('type', messages),
+    labelSamples('type', messages),
   );
   out.counter(
     'rackboot_dhcp_malformed_total',
     'Datagrams that were not valid DHCP messages, by fault.',
-    labelled('fault', faults),
+    labelSamples('fault', faults),
   );
   out.counter('rackboot_dhcp_unheard_total', 'Datagrams received during shutdown.', ignored);
   out.counter(
     'rackboot_dhcp_decisions_total',
     'Decisions on messages.',
-    labelled('decision', {
+    labelSamples('decision', {
       offer: decided('dhcp.offer'),
       ack: decided('dhcp.ack'),
       nak: decided('dhcp.nak'),
@@ -79,7 +79,7 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   out.counter(
     'rackboot_dhcp_refusals_total',
     'Messages not answered, or answered with a NAK, by reason.',
-    labelled('reason', refusals),
+    labelSamples('reason', refusals),
   );
   const conflicts = decided('dhcp.conflict') + decided('dhcp.fixed-address-used');
   out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', conflicts);
@@ -111,7 +111,7 @@ async function addLeases(
       if (range !== undefined && rangeContains(range, lease.address)) used[place] = (used[place] ?? 0) + 1;
     }
   }
-  out.gauge('rackboot_dhcp_leases', 'Addresses with a lease record, by state.', labelled('state', states));
+  out.gauge('rackboot_dhcp_leases', 'Addresses with a lease record, by state.', labelSamples('state', states));
   const sized = subnets.map(({ name, dynamic }, place) => ({ name, dynamic, used: used[place] ?? 0 }));
   const samples = (value: (entry: (typeof sized)[number]) => number | undefined): Sample[] =>
     sized.map((entry) => ({ labels: { network: entry.name }, value: value(entry) }));
@@ -324,7 +324,7 @@ function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void 
   out.gauge(
     'rackboot_region_state',
     '1 for the present state of the link to the region.',
-    labelled('state', Object.fromEntries(REGION_STATES.map((state) => [state, status.state === state ? 1 : 0]))),
+    labelSamples('state', Object.fromEntries(REGION_STATES.map((state) => [state, status.state === state ? 1 : 0]))),
   );
   out.gauge('rackboot_region_desired_version', 'Version of the desired state in force.', status.desiredVersion);
   out.gauge('rackboot_outbox_events_waiting', 'Events that wait for the region.', status.eventsWaiting);

@@ -1,7 +1,7 @@
 // The metrics that a rack's process and a region's process have in common: events, and the region's API.
 
 import type { EventStreamCounters } from '../../observe/event-stream.ts';
-import { type Exposition, labelled } from '../../observe/exposition.ts';
+import { type Exposition, labelSamples } from '../../observe/exposition.ts';
 import type { RegionCounters } from '../../region/http/counters.ts';
 
 /** Adds the metrics of the event stream, and how many events of hosts were withheld from it. */
@@ -11,7 +11,7 @@ export function addEvents(out: Exposition, { published, missed }: EventStreamCou
   out.counter(
     'rackboot_events_missed_total',
     'Events overwritten before a consumer read them.',
-    labelled('consumer', Object.fromEntries(missed)),
+    labelSamples('consumer', Object.fromEntries(missed)),
   );
 }
 
@@ -21,12 +21,16 @@ export function addRegion(out: Exposition, counters: RegionCounters): void {
   out.counter(
     'rackboot_region_api_answers_total',
     'Responses of the region in this process, by status class.',
-    labelled('class', answers),
+    labelSamples('class', answers),
   );
-  out.counter('rackboot_region_api_refusals_total', 'Refusals of its API, by reason.', labelled('reason', refusals));
+  out.counter(
+    'rackboot_region_api_refusals_total',
+    'Refusals of its API, by reason.',
+    labelSamples('reason', refusals),
+  );
   out.gauge(
     'rackboot_region_racks',
     'Racks of this region by state; away means accepted but silent.',
-    labelled('state', racks),
+    labelSamples('state', racks),
   );
 }

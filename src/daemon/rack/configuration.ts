@@ -12,14 +12,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigFile } from '../../config/config-file.ts';
-import { type RunningLease, strander } from '../../config/difference.ts';
+import { makeStrandedTest, type RunningLease } from '../../config/difference.ts';
 import { findCertificateProblems, findHostOverlaps } from '../../config/host-check.ts';
 import { RESTART_KEYS } from '../../config/keys.ts';
-import { loadFitting } from '../../config/load.ts';
+import { loadWithFallback } from '../../config/load.ts';
 import type { AddressesOf } from '../../config/option-list.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { type ParsedConfig, resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
-import { REPORTED_MAX, RunningConfig, type RunningConfigDeps } from '../../config/running-config.ts';
+import { REPORTED_CHANGES_MAX, RunningConfig, type RunningConfigDeps } from '../../config/running-config.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { joinNames } from '../../ground/counted.ts';
 import { INTERFACES_KEY, NO_SETTINGS, type Settings, settingsWithoutCredentials } from '../../machines/settings.ts';
@@ -104,14 +104,14 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
    * @throws RackError `config-unreadable`, `config-invalid`
    */
   constructor(path: string, stored: (stateDir: string) => Settings | undefined) {
-    const { usable, wanted, refused } = loadFitting(path, stored);
-    super(path, ['rack', RESTART_KEYS], [usable, wanted]);
+    const { usable, storedSettings, refused } = loadWithFallback(path, stored);
+    super(path, ['rack', RESTART_KEYS], [usable, storedSettings]);
     this.#startProblems = refused;
   }
 
   /** Why the store's settings are not in force; undefined if they are. */
   get settingsRefused(): string | undefined {
-    if (isDeepStrictEqual(this.wanted, this.current.stored)) return undefined;
+    if (isDeepStrictEqual(this.storedSettings, this.current.stored)) return undefined;
     return this.refusal?.problems ?? this.#startProblems;
   }
 
@@ -131,7 +131,7 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
   }
 
   useStored(deps: ConfigurationDeps, settings: Settings = NO_SETTINGS): void {
-    this.want(deps, settingsWithoutCredentials(settings));
+    this.applySettings(deps, settingsWithoutCredentials(settings));
   }
 
   /**
@@ -139,7 +139,7 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
    * @throws as `apply`
    */
   useAddresses({ apply }: Pick<ConfigurationDeps, 'apply'>, addressesOf: AddressesOf): Promise<void> {
-    return this.inTurn(async () => {
+    return this.enqueue(async () => {
       this.#addressesOf = addressesOf;
       const before = this.current;
       const parsed = this.resolve(before.file, before.stored);
@@ -158,7 +158,7 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
     return [...findHostOverlaps(next, host()), ...(source === 'file' ? findCertificateProblems(next.config) : [])];
   }
 
-  protected async inForce(before: UsableConfig, source: 'file' | 'store', deps: ConfigurationDeps): Promise<void> {
+  protected async onApplied(before: UsableConfig, source: 'file' | 'store', deps: ConfigurationDeps): Promise<void> {
     const { clock, publish, leases, applied } = deps;
     const { config } = this;
     applied(config);
@@ -167,7 +167,7 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
       this.#lost = lost;
       publish({ kind: 'config.networks-lost', at: clock.now(), networks: lost.networks, command: lost.command });
     }
-    const { count, addresses } = await findStranded(leases(), strander(before.config, config));
+    const { count, addresses } = await findStranded(leases(), makeStrandedTest(before.config, config));
     if (count > 0) publish({ kind: 'config.stranded', at: clock.now(), leases: count, addresses: addresses.join(' ') });
   }
 
@@ -184,7 +184,7 @@ async function findStranded(leases: Iterable<RunningLease>, isStranded: (lease: 
   for (const lease of leases) {
     if (isStranded(lease)) {
       count += 1;
-      if (addresses.length < REPORTED_MAX) addresses.push(formatIpv4(lease.address));
+      if (addresses.length < REPORTED_CHANGES_MAX) addresses.push(formatIpv4(lease.address));
     }
     seen += 1;
     if (seen % TURN_LEASES === 0) await nextTurn();

@@ -107,12 +107,12 @@ export class LiveTree implements FileTree {
     return this.#tree.hasFile(path);
   }
 
-  alike(path: string): readonly string[] {
-    return this.#tree.alike(path);
+  findAlike(path: string): readonly string[] {
+    return this.#tree.findAlike(path);
   }
 
   realOf(path: string): string | undefined {
-    return this.#tree.realOf(path);
+    return this.#tree.findRealPath(path);
   }
 
   releaseSlices(): boolean {
@@ -239,7 +239,7 @@ export class LiveTree implements FileTree {
   #watchRoot(root: TreeRoot): void {
     if (this.#watched?.identity !== root.identity) this.#unwatch();
     this.#watched = root;
-    this.#watch ??= watchTree(root.real, this.#options.clock, {
+    this.#watch ??= watchTree(root.realPath, this.#options.clock, {
       onChange: () => void this.#scan(),
       onFlood: () => {
         this.#watch = undefined;

@@ -14,7 +14,7 @@
 //    of the address (`mac`).
 
 import type { RackConfig } from '../../config/rack-config.ts';
-import { configuredHostNames, isNamedHere } from '../../config/record-faults.ts';
+import { isNamedHere, listConfiguredHostNames } from '../../config/record-faults.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { DhcpConfig } from '../../dhcp/networks/config.ts';
 import { awayFrom, findConfiguredSubnet } from '../../dhcp/networks/machine-home.ts';
@@ -93,7 +93,7 @@ function nameOfLease(
  * of them, too
  */
 export function nameReservations(names: Names, config: RackConfig, reserved: readonly ReservedHost[] = []): void {
-  const configured = configuredHostNames(config);
+  const configured = listConfiguredHostNames(config);
   const reservedNames = [...namedHosts(reserved)].map(([fqdn, { address }]) => ({ fqdn, address }));
   names.setReservations([...configured, ...reservedNames]);
 }

@@ -12,7 +12,7 @@ import type { OriginFacts } from '../../boot/origin.ts';
 import { type BootPlan, type BootQuery, IPXE_SCRIPT, planBoot } from '../../boot/plan.ts';
 import type { Profile } from '../../boot/profile.ts';
 import { ShownSigns } from '../../boot/shown-signs.ts';
-import { configRemarks } from '../../config/notes.ts';
+import { listConfigRemarks } from '../../config/notes.ts';
 import { findOldGrub } from '../../config/old-grub.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
@@ -188,7 +188,11 @@ export class Rack {
   }
 
   get notes(): readonly RackNote[] {
-    return [...configRemarks(this.#config), ...forgoneNotes(this.http.forgone), ...(this.neighbourhood?.notes ?? [])];
+    return [
+      ...listConfigRemarks(this.#config),
+      ...forgoneNotes(this.http.forgone),
+      ...(this.neighbourhood?.notes ?? []),
+    ];
   }
 
   get offeredProfiles(): readonly Profile[] {

@@ -9,7 +9,7 @@
 //    until the rack no longer does.
 
 import type { RunningLease } from '../../config/difference.ts';
-import { configRemarks } from '../../config/notes.ts';
+import { listConfigRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
@@ -68,10 +68,10 @@ export function reconfigurationPorts(deps: ReconfigureDeps): ConfigurationDeps {
       deps.uplink()?.configure(deps.regionConfig(config));
       deps.uplink()?.introduce();
       // The region keeps no lease of a range that the rack's description still calls dynamic.
-      deps.uplink()?.tell(left);
+      deps.uplink()?.reportLeases(left);
       left = [];
       deps.applied(config);
-      for (const note of configRemarks(config))
+      for (const note of listConfigRemarks(config))
         deps.publish({ kind: 'daemon.note', at: deps.clock.now(), ...withText(note) });
     },
     // The rack's description names the settings that it refused.

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { regionEndpoint, type UplinkConfig } from '../../config/region-place.ts';
+import { toRegionEndpoint, type UplinkConfig } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
@@ -97,8 +97,8 @@ export const describeKnownHosts = (
   isDeploying: (mac) => rack()?.machines.findByMac(mac)?.statusName === 'Deploying',
   // Of the configured networks, served now or not.
   isDynamic: (address) => rack()?.networks.some((subnet) => isDynamicIn(subnet, address)) ?? true,
-  leases: () => rack()?.leases() ?? [],
-  leaseAt: (address) => rack()?.findLease(address),
+  listLeases: () => rack()?.leases() ?? [],
+  findLease: (address) => rack()?.findLease(address),
 });
 
 /**
@@ -227,7 +227,7 @@ export class RegionSide {
    */
   get linked(): RegionEndpoint | undefined {
     const url = this.#linkedUrl === undefined ? undefined : parseRegionUrl(this.#linkedUrl);
-    return url === undefined ? undefined : regionEndpoint(url);
+    return url === undefined ? undefined : toRegionEndpoint(url);
   }
   get #linkedUrl(): string | undefined {
     const isRemote = this.#access?.uplink.mode === 'remote';
@@ -279,7 +279,7 @@ export class RegionSide {
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
-      usedMs: () => usedTime('images') ?? usedTime(config().uplink.mode === 'embedded' ? 'region' : 'uplink') ?? 0,
+      readUsedMs: () => usedTime('images') ?? usedTime(config().uplink.mode === 'embedded' ? 'region' : 'uplink') ?? 0,
       rack: () => describe(this.uuid),
       measure,
       imageTree: () => config().boot.tree,
@@ -289,7 +289,7 @@ export class RegionSide {
       stream,
       knownHosts,
       publish: stream.publish,
-      cached: { version, sinceMs: desiredStateTime(config().stateDir) },
+      cachedState: { version, sinceMs: desiredStateTime(config().stateDir) },
       onDesiredState: apply,
       onScan: scan,
       onTask: doTask,

@@ -2,7 +2,7 @@
 // needs, and what to do.
 
 import type { RackConfig } from '../../config/rack-config.ts';
-import { wantedPorts } from '../../config/wanted-ports.ts';
+import { listWantedPorts } from '../../config/wanted-ports.ts';
 import { RackError } from '../../ground/errors.ts';
 import { findPortConflicts, isHarmless, portConflictRemedy, portConflictText } from '../../net/ports/taken-ports.ts';
 
@@ -12,7 +12,7 @@ import { findPortConflicts, isHarmless, portConflictRemedy, portConflictText } f
  */
 export function namePortOwners(failure: unknown, config: RackConfig): unknown {
   if (!(failure instanceof RackError) || failure.code !== 'address-in-use') return failure;
-  const conflicts = findPortConflicts(wantedPorts(config), { pid: process.pid, isHidden: false });
+  const conflicts = findPortConflicts(listWantedPorts(config), { pid: process.pid, isHidden: false });
   const lines = conflicts
     .filter((conflict) => !isHarmless(conflict))
     .map((conflict) => `${portConflictText(conflict)} (${portConflictRemedy(conflict).replaceAll('\n', '; ')})`);

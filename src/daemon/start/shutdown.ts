@@ -101,6 +101,6 @@ export async function closeAll(
   onClosed();
   notices.close();
   // The log writes the last events in later turns of the event loop.
-  await stream.rest();
+  await stream.waitUntilDrained();
   await new Promise<void>((resolve) => logger.flush(() => resolve()));
 }

@@ -12,7 +12,7 @@
 
 import { formatMac, type Ipv4, parseIpv4 } from '../../ground/address.ts';
 import { findJsonExcess, type JsonBounds } from '../../ground/json-excess.ts';
-import { yamlParser } from '../../ground/yaml-parser.ts';
+import { loadYamlParser } from '../../ground/yaml-parser.ts';
 import { FILE_LINE_MAX, parseClientMac } from './foreign-lease.ts';
 import {
   parseDnsmasqIdentifier,
@@ -334,7 +334,7 @@ function readKea(text: string): ReservationFile {
   try {
     const excess = findJsonExcess(plain, KEA_BOUNDS);
     if (excess !== undefined) throw new Error(`it is too ${excess.kind}`);
-    parsed = yamlParser().parse(plain, { uniqueKeys: false, maxAliasCount: 0 });
+    parsed = loadYamlParser().parse(plain, { uniqueKeys: false, maxAliasCount: 0 });
   } catch {
     reservationFile.left.push({ line: 1, text: 'the file', reason: 'it is not JSON' });
     return reservationFile;

@@ -8,14 +8,14 @@
 // 3. A larger range is used up to POOL_ADDRESSES_MAX.
 
 import { type Ipv4, type Ipv4Range, ipv4, rangeSize } from '../../ground/address.ts';
-import { DeadlineQueue, type Waiting } from '../../ground/deadline-queue.ts';
+import { DeadlineQueue, type QueuedItem } from '../../ground/deadline-queue.ts';
 import { AddressBits } from './address-bits.ts';
 import type { Lease } from './lease.ts';
 
 /** Addresses of one range: a /8, whose bits take 2 MB. */
 const POOL_ADDRESSES_MAX = 2 ** 24;
 
-export interface Slot extends Waiting {
+export interface Slot extends QueuedItem {
   lease: Lease;
   queue: DeadlineQueue<Slot> | undefined;
 }

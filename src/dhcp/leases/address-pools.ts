@@ -71,7 +71,7 @@ export class AddressPools implements OfferListener {
 
   /** The address whose lease ended longest ago. */
   findEnded(range: Ipv4Range): Ipv4 | undefined {
-    return this.#findPool(range.low)?.ended.first?.lease.address;
+    return this.#findPool(range.low)?.ended.firstItem?.lease.address;
   }
 
   /** At most `count` addresses, the longest ended first. */
@@ -208,7 +208,7 @@ export class AddressPools implements OfferListener {
 }
 
 function emptyPool({ ended }: AddressPool): void {
-  for (let { first } = ended; first !== undefined; first = ended.first) moveTo(first, undefined);
+  for (let { firstItem } = ended; firstItem !== undefined; firstItem = ended.firstItem) moveTo(firstItem, undefined);
 }
 
 /** Moves a slot to a queue, ordered by its record's end, or to none. */

@@ -232,7 +232,7 @@ export class LeaseTable implements LeaseView {
     }
     if (lease.state === 'declined') this.#unlink(lease, undefined);
     else this.#link(lease, now);
-    const next = slot ?? { lease, place: -1, queue: undefined };
+    const next = slot ?? { lease, heapIndex: -1, queue: undefined };
     next.lease = lease;
     if (slot === undefined) this.#slots.set(address, next);
     if (lease.state !== 'released' && lease.expiresAt > reportedAt) {

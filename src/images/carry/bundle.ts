@@ -20,7 +20,7 @@ import { once } from 'node:events';
 import { type FileHandle, lstat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, dirname, join } from 'node:path';
-import { ownPlace } from '../../files/own-names.ts';
+import { ownEntryPath } from '../../files/own-names.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { cleanText } from '../../ground/clean-text.ts';
@@ -204,7 +204,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...options }: 
         continue;
       }
       try {
-        const workDir = ownPlace(tree, '.downloads');
+        const workDir = ownEntryPath(tree, '.downloads');
         const importOptions = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
         const { added, ...facts } = await importFirstItem([offer], importOptions, () => undefined);
         onResult({

@@ -20,7 +20,7 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -138,7 +138,7 @@ async function findMissing(
     await throwIfStopped(signal);
     const { path, digest } = file;
     const target = join(directory, path);
-    const stats = seenEntry(target);
+    const stats = statLinkIfVisible(target);
     const isRecorded = record.has(path) && stats?.isFile() === true;
     const hasRightContent =
       stats?.isFile() === true &&
@@ -202,7 +202,7 @@ async function carryOut(plan: MirrorPlan, options: MirrorOptions): Promise<Mirro
     const plannedPaths = new Set([...plan.files, ...documents].map(({ path }) => path));
     for (const path of [...record.keys()].filter((recordedPath) => !plannedPaths.has(recordedPath)).reverse()) {
       await throwIfStopped(signal);
-      if (seenEntry(join(directory, path))?.isFile() === true) {
+      if (statLinkIfVisible(join(directory, path))?.isFile() === true) {
         await rm(join(directory, path));
         removed.push(path);
       }
@@ -245,7 +245,7 @@ async function fetchFiles(
       const failure = await fetchFile(file, { ...options, signal }, counter);
       if (failure === undefined) fetched += 1;
       else failures.push(failure.text);
-      const isFree = seenEntry(join(options.directory, file.path)) === undefined;
+      const isFree = statLinkIfVisible(join(options.directory, file.path)) === undefined;
       if (failure === undefined && isFree) await moveIntoPlace(file, record, options);
       else if (failure === undefined) changedFiles.push(file);
       failuresInARow = failure === undefined || failure.isOfFile ? 0 : failuresInARow + 1;

@@ -4,7 +4,7 @@
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { isHeld } from '../store/held-files.ts';
 
 /** Matches the name of a kept file. The names of parts contain the size (part-file.ts). */
@@ -45,7 +45,7 @@ export async function removeKeptFile(
  * @param nowMs wall time
  */
 export async function freeUnusedParts(directory: string, bytes: number, nowMs: number): Promise<void> {
-  if (seenEntry(directory)?.isSymbolicLink() !== false) return;
+  if (statLinkIfVisible(directory)?.isSymbolicLink() !== false) return;
   const isUnused = ({ timeMs, digest }: UnusedPart): boolean =>
     nowMs - timeMs >= UNUSED_MS && !isHeld(join(directory, digest));
   const unused: UnusedPart[] = [];

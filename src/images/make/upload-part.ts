@@ -12,9 +12,9 @@
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ownPlace } from '../../files/own-names.ts';
+import { ownEntryPath } from '../../files/own-names.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { checkSpace, SPACE_CHECK_BYTES } from '../content/blob-writing.ts';
@@ -41,7 +41,7 @@ export interface WholeFile {
   readonly sha256: string;
 }
 
-const uploadDirectory = (tree: string): string => ownPlace(tree, '.uploads');
+const uploadDirectory = (tree: string): string => ownEntryPath(tree, '.uploads');
 
 const partFileName = ({ id, sha256 }: UploadPart): string => `${id}-${sha256.slice(0, 16)}.part`;
 
@@ -192,7 +192,7 @@ export async function sweepParts(
   const directory = uploadDirectory(tree);
   let problem: RackError | undefined;
   // A link may lead to files that belong to somebody else.
-  if (seenEntry(directory)?.isDirectory() !== true) return undefined;
+  if (statLinkIfVisible(directory)?.isDirectory() !== true) return undefined;
   const names = await readdir(directory).catch(() => []);
   const uploads = new Map((await listUploads()).map((upload) => [partFileName(upload), upload]));
   for (const name of names) {

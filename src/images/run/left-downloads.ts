@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
 import { ALL_SUFFIXES, DATA_SUFFIXES, KEPT_FILE_NAME, removeKeptFile } from '../download/unheld-parts.ts';
 import { sweepSeen } from '../sources/seen-documents.ts';
@@ -121,7 +121,7 @@ function listDownloadNames(directory: string): readonly string[] {
 
 /** Measures a file. 0 if there is none. */
 const measureFile = (path: string): number => {
-  const stats = seenEntry(path);
+  const stats = statLinkIfVisible(path);
   return stats?.isFile() === true ? stats.size : 0;
 };
 

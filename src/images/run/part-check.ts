@@ -21,7 +21,7 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
-import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
+import { readPathIdentity, statLinkIfVisible } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { INSTALLER } from '../sources/offer.ts';
@@ -136,7 +136,7 @@ async function checkPart(
   // The identity of the files is their inodes, because a published file gets another inode.
   const readIdentity = (): string =>
     ['', ...manifest.files.map(({ name }) => name)]
-      .map((name) => seenEntry(join(tree, directory, name))?.ino ?? '')
+      .map((name) => statLinkIfVisible(join(tree, directory, name))?.ino ?? '')
       .join(' ');
   const identityBefore = readIdentity();
   const files: CheckedFile[] = [];
@@ -150,7 +150,7 @@ async function checkPart(
       checkedIdentity = identity;
     };
     const state = await judgeBlob(tree, { path, sha256, bytes }, { onProgress: onRead, onIdentity });
-    const isChanged = state.kind === 'damaged' && seenIdentity(join(tree, path)) !== checkedIdentity;
+    const isChanged = state.kind === 'damaged' && readPathIdentity(join(tree, path)) !== checkedIdentity;
     files.push({ path, state: isChanged ? { kind: 'unreadable', code: 'EBUSY' } : state });
     checkedBytes += bytes;
   }
@@ -177,14 +177,14 @@ const mustTakeOut = ({ kind }: KnownPart, { state }: CheckedFile): boolean =>
  */
 async function takeFileOut(tree: string, part: KnownPart, path: string): Promise<string | undefined> {
   // No machine can load a directory, and its content is not Rackboot's.
-  if (seenEntry(join(tree, path))?.isDirectory() === true) return undefined;
+  if (statLinkIfVisible(join(tree, path))?.isDirectory() === true) return undefined;
   if (part.kind !== 'built-in' && findSourceFile(part) === undefined) {
     await rm(join(tree, path), { recursive: true, force: true });
     return undefined;
   }
   const hiddenPath = join(dirname(path), `.${basename(path)}.damaged`);
   // If the file does not exist, the copy that an earlier check kept must stay.
-  if (seenEntry(join(tree, path)) === undefined) return undefined;
+  if (statLinkIfVisible(join(tree, path)) === undefined) return undefined;
   await rm(join(tree, hiddenPath), { recursive: true, force: true });
   try {
     await rename(join(tree, path), join(tree, hiddenPath));
@@ -249,7 +249,7 @@ function listFileNames(
   which: 'directories' | 'all' = 'directories',
 ): readonly string[] {
   const path = join(tree, directory);
-  const entry = seenEntry(path);
+  const entry = statLinkIfVisible(path);
   if (entry?.isSymbolicLink() === true) onOther(directory);
   if (entry?.isDirectory() !== true) return [];
   try {

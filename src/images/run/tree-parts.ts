@@ -17,7 +17,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
@@ -174,9 +174,9 @@ export const formatPartsVersion = (tree: string): string =>
 
 /** True if all files of a part exist, each with the size in its manifest. A link counts as missing. */
 export function hasAllFiles(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): boolean {
-  if (seenEntry(join(tree, directory))?.isDirectory() !== true) return false;
+  if (statLinkIfVisible(join(tree, directory))?.isDirectory() !== true) return false;
   return files.every(({ name, bytes }) => {
-    const stats = seenEntry(join(tree, directory, name));
+    const stats = statLinkIfVisible(join(tree, directory, name));
     return stats?.isFile() === true && stats.size === bytes;
   });
 }
@@ -229,7 +229,7 @@ const isLeftover = (entry: Dirent): boolean =>
 
 /** Asserts that a path is a real directory, or does not exist. */
 function assertDirectory(path: string, directory: string): void {
-  const entry = seenEntry(path);
+  const entry = statLinkIfVisible(path);
   if (entry === undefined || entry.isDirectory()) return;
   const what = entry.isSymbolicLink() ? 'a link' : 'not a directory';
   throw new RackError('already-exists', `${directory} is ${what}, and no import put it there: move it away first`);
@@ -388,7 +388,7 @@ export function readOwnManifest<T extends object>(
   file: string,
   decode: (value: unknown) => T | undefined,
 ): T | string | undefined {
-  const entry = seenEntry(file);
+  const entry = statLinkIfVisible(file);
   if (entry === undefined) return undefined;
   if (entry.isSymbolicLink()) return 'it is a link';
   try {

@@ -8,7 +8,7 @@ import { counted } from '../../ground/counted.ts';
 import { errorText } from '../../ground/errors.ts';
 import { isFields } from '../../ground/fields.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { lineOfValue, parseYamlDocument } from '../../ground/yaml-parser.ts';
+import { findValueLine, parseYamlDocument } from '../../ground/yaml-parser.ts';
 import { COPY_SOURCE } from '../store/image-store.ts';
 import { listPlaceholders } from './placeholders.ts';
 import type {
@@ -121,7 +121,7 @@ function parseYaml(text: string, report: Report): { readonly value: unknown; rea
   if (faults.length > 0) return undefined;
   try {
     const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-    return { value: value ?? {}, findLine: (path) => lineOfValue({ document, lines }, parseKeyPath(path)) };
+    return { value: value ?? {}, findLine: (path) => findValueLine({ document, lines }, parseKeyPath(path)) };
   } catch (error) {
     report('', `not usable YAML: ${errorText(error)}`);
     return undefined;

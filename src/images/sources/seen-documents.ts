@@ -19,8 +19,8 @@ import { readFileSync, utimesSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
-import { ownPlace } from '../../files/own-names.ts';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { ownEntryPath } from '../../files/own-names.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { osErrorCode } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
@@ -33,7 +33,7 @@ export interface SeenRecords {
   readonly nowMs: number;
 }
 
-const getSeenDirectory = (tree: string): string => ownPlace(tree, '.seen');
+const getSeenDirectory = (tree: string): string => ownEntryPath(tree, '.seen');
 const documentRecordPath = (tree: string, url: string): string =>
   join(getSeenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 
@@ -142,11 +142,11 @@ interface SeenFile {
 /** Removes old and surplus records. Rejects with the system's error. */
 export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
   const directory = getSeenDirectory(tree);
-  if (seenEntry(directory)?.isDirectory() !== true) return;
+  if (statLinkIfVisible(directory)?.isDirectory() !== true) return;
   const names = (await readdir(directory).catch(() => [])).filter((name) => NAME.test(name));
   const files = names.flatMap((name): readonly SeenFile[] => {
     const path = join(directory, name);
-    const stats = seenEntry(path);
+    const stats = statLinkIfVisible(path);
     return stats?.isFile() === true ? [{ path, neededMs: stats.mtimeMs }] : [];
   });
   const [expired, current] = [true, false].map((isOld) =>

@@ -17,7 +17,7 @@
 
 import { chmod, link, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { osErrorCode } from '../../ground/errors.ts';
 import { SequentialQueue } from './one-at-a-time.ts';
@@ -148,7 +148,7 @@ export async function resolveLeftovers(parent: string, onlyName?: string): Promi
     const { name, state } = UNFINISHED.exec(leftover)?.groups ?? {};
     const path = join(parent, leftover);
     if (name === undefined || name !== (onlyName ?? name) || unfinished.has(path)) continue;
-    if (state === 'old' && seenEntry(join(parent, name)) === undefined)
+    if (state === 'old' && statLinkIfVisible(join(parent, name)) === undefined)
       await rename(path, join(parent, name)).catch(() => undefined);
     else await rm(path, { recursive: true, force: true });
   }

@@ -16,8 +16,8 @@
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ownPlace } from '../../files/own-names.ts';
-import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
+import { ownEntryPath } from '../../files/own-names.ts';
+import { readPathIdentity, statLinkIfVisible } from '../../files/seen-stats.ts';
 import { assertOutside } from '../../ground/errors.ts';
 import { type ImageBlob, listBlobs, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { asStoreError } from './store-error.ts';
@@ -85,7 +85,7 @@ async function checkBlob(
     const state = await judgeBlob(tree, blob, { onProgress, onIdentity });
     const images = await keepPresentImages(tree, users);
     if (state.kind !== 'damaged' || images.length === 0) return { path, images, state };
-    const isUnchanged = (): boolean => seenIdentity(join(tree, path)) === checkedIdentity;
+    const isUnchanged = (): boolean => readPathIdentity(join(tree, path)) === checkedIdentity;
     const removal = repairs ? await removeDamaged(tree, path, images, isUnchanged) : isUnchanged() && {};
     if (removal !== false) return { path, images, state, ...removal };
     if (reading >= READINGS_MAX) return { path, images, state: { kind: 'unreadable', code: 'EBUSY' } };
@@ -123,14 +123,14 @@ async function removeDamaged(
 }
 
 /** The directory of the damaged files that were kept. */
-export const damagedDirectory = (tree: string): string => ownPlace(tree, '.damaged');
+export const damagedDirectory = (tree: string): string => ownEntryPath(tree, '.damaged');
 
 /** Sums the sizes of the damaged files that were kept. 0 if there are none, or they cannot be read. */
 export function sumDamagedBytes(tree: string): number {
   const directory = damagedDirectory(tree);
-  if (seenEntry(directory)?.isDirectory() !== true) return 0;
+  if (statLinkIfVisible(directory)?.isDirectory() !== true) return 0;
   try {
-    return readdirSync(directory).reduce((sum, name) => sum + (seenEntry(join(directory, name))?.size ?? 0), 0);
+    return readdirSync(directory).reduce((sum, name) => sum + (statLinkIfVisible(join(directory, name))?.size ?? 0), 0);
   } catch (error) {
     assertOutside(error);
     return 0;

@@ -8,7 +8,7 @@
 import type { Dirent } from 'node:fs';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { assertOwnStore, listBlobs, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { removeEmpty } from './publication.ts';
@@ -89,7 +89,7 @@ async function deleteUnneeded(
     const name = relative(tree, path);
     const isCopy = COPY.test(name);
     if (!entry.isFile() || !(isCopy || BLOB.test(name)) || neededPaths.has(name) || copies.has(path)) continue;
-    const stats = seenEntry(path);
+    const stats = statLinkIfVisible(path);
     if (stats === undefined) continue;
     // The manifest or the blob may still be in use by a running addition.
     if (!isCopy && !doomed.has(name) && nowMs - stats.ctimeMs < LEFTOVER_MS) continue;

@@ -17,8 +17,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { ownPlace } from '../../files/own-names.ts';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { ownEntryPath } from '../../files/own-names.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
@@ -153,7 +153,7 @@ const manifestShape = z.object({
 export type StoredImage = Readonly<Omit<z.output<typeof manifestShape>, 'schema'>>;
 
 /** The directory of the manifests. */
-export const manifestDirectory = (tree: string): string => ownPlace(tree, '.manifests');
+export const manifestDirectory = (tree: string): string => ownEntryPath(tree, '.manifests');
 
 const formatManifestFileName = (name: ImageName): string => `${FIELDS.map((field) => name[field]).join('~')}.json`;
 
@@ -254,7 +254,7 @@ export function decodeImage(text: string): StoredImage | string {
  */
 export function assertOwnStore(tree: string): void {
   const directory = join(tree, 'images');
-  if (seenEntry(directory)?.isSymbolicLink() !== true) return;
+  if (statLinkIfVisible(directory)?.isSymbolicLink() !== true) return;
   const remedy = `put all of ${tree} on the other disk instead: boot.tree may name another directory, and may be a link`;
   throw new RackError('tree-unreadable', `${directory} is a link, through which no machine gets images: ${remedy}`);
 }
@@ -368,7 +368,7 @@ export function findStoredImage(tree: string, request: ImageRequest): FoundImage
 export function hasBlob(tree: string, image: StoredImage): boolean {
   return listBlobs(image).every(({ path, bytes }) => {
     const blob = join(tree, path);
-    const stats = seenEntry(dirname(blob))?.isDirectory() === true ? seenEntry(blob) : undefined;
+    const stats = statLinkIfVisible(dirname(blob))?.isDirectory() === true ? statLinkIfVisible(blob) : undefined;
     return stats?.isFile() === true && stats.size === bytes;
   });
 }

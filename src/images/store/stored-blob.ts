@@ -9,7 +9,7 @@
 
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { seenEntry, statsIdentity } from '../../files/seen-stats.ts';
+import { statLinkIfVisible, statsIdentity } from '../../files/seen-stats.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { hashFile } from './file-hash.ts';
 import type { ImageBlob } from './image-store.ts';
@@ -113,7 +113,8 @@ export async function replaceBlob(
   await inStoreTurn(async () => {
     await makeRealDirectory(dirname(blob));
     // A rename replaces no directory, and a link replaces nothing.
-    if (mode === 'link' || seenEntry(blob)?.isDirectory() === true) await rm(blob, { recursive: true, force: true });
+    if (mode === 'link' || statLinkIfVisible(blob)?.isDirectory() === true)
+      await rm(blob, { recursive: true, force: true });
     await (mode === 'link' ? link(source, blob) : rename(source, blob));
   });
   await syncDirectory(dirname(blob)).catch((error: unknown) => {
@@ -127,7 +128,7 @@ export async function replaceBlob(
  * @throws RackError `store-unwritable` if anything else has its path, even a link; the system's error
  */
 export async function makeRealDirectory(directory: string): Promise<void> {
-  const entry = seenEntry(directory);
+  const entry = statLinkIfVisible(directory);
   if (entry?.isDirectory() === true) return;
   if (entry === undefined) return await makeDirectories(directory);
   const remedy = 'put a directory with its files in its place';

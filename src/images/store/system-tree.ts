@@ -19,7 +19,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
 import { allowReplacement, publishDirectory, publishLink, UNFINISHED_SUFFIX } from './directory-publication.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
@@ -79,7 +79,7 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
 
 /** Removes a link, and empty directories above it. */
 async function removeLink(tree: string, linkPath: string): Promise<void> {
-  if (seenEntry(join(tree, linkPath)) === undefined) return;
+  if (statLinkIfVisible(join(tree, linkPath)) === undefined) return;
   await rm(join(tree, linkPath), { force: true });
   const parents = [dirname(linkPath)];
   for (let directory = dirname(linkPath); dirname(directory) !== '.'; directory = dirname(directory))
@@ -118,14 +118,15 @@ async function listExpiredSystems(tree: string, nowMs: number): Promise<readonly
     )
       continue;
     const path = join(tree, SYSTEMS_DIRECTORY, entry.name);
-    const stats = seenEntry(path);
+    const stats = statLinkIfVisible(path);
     if (stats !== undefined && nowMs - stats.ctimeMs >= KEPT_AFTER_REMOVAL_MS) expired.push(path);
   }
   return expired;
 }
 
 /** False if the directory of systems is missing, or a link, which may lead to other files. */
-const isOwnDirectory = (tree: string): boolean => seenEntry(join(tree, SYSTEMS_DIRECTORY))?.isDirectory() === true;
+const isOwnDirectory = (tree: string): boolean =>
+  statLinkIfVisible(join(tree, SYSTEMS_DIRECTORY))?.isDirectory() === true;
 
 /**
  * Retires the directory of a system that the store lacks. A damaged directory is removed, any other
@@ -139,14 +140,16 @@ async function retireDirectory(tree: string, image: StoredImage, isDamaged: bool
 /** Keeps the directory of a system for KEPT_AFTER_REMOVAL_MS after its manifest was removed. */
 export async function keepSystem(tree: string, image: StoredImage): Promise<void> {
   const path = join(tree, getSystemPath(image));
-  if (seenEntry(path)?.isDirectory() === true) await chmod(path, MODE).catch(() => undefined);
+  if (statLinkIfVisible(path)?.isDirectory() === true) await chmod(path, MODE).catch(() => undefined);
 }
 
 /** Makes the directory of a system, unless it already has the files of the store. */
 async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   const directory = join(tree, getSystemPath(image));
   const links = listFileLinks(tree, image);
-  const hasLinks = links.every(({ name, link }) => seenEntry(join(directory, name))?.ino === seenEntry(link)?.ino);
+  const hasLinks = links.every(
+    ({ name, link }) => statLinkIfVisible(join(directory, name))?.ino === statLinkIfVisible(link)?.ino,
+  );
   if (!hasLinks) await publishDirectory(directory, links, allowReplacement);
 }
 

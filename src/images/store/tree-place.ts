@@ -1,7 +1,7 @@
 // Finds links and files of a person that prevent a change in the boot tree.
 
 import { dirname, join } from 'node:path';
-import { seenEntry } from '../../files/seen-stats.ts';
+import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
 
 /**
@@ -9,7 +9,7 @@ import { RackError } from '../../ground/errors.ts';
  * Undefined if there is none. @param path relative to the tree
  */
 export function findLinkInPath(tree: string, path: string): string | undefined {
-  return listAncestors(tree, path).find((ancestor) => seenEntry(ancestor)?.isSymbolicLink() === true);
+  return listAncestors(tree, path).find((ancestor) => statLinkIfVisible(ancestor)?.isSymbolicLink() === true);
 }
 
 /** Lists the parent directories of a path below the tree, and the path itself. */
@@ -37,8 +37,10 @@ export function assertNotLinked(tree: string, path: string): void {
 export function findLinkProblem(tree: string, path: string): string | undefined {
   const parentLink = findLinkInPath(tree, dirname(path));
   if (parentLink !== undefined) return `${parentLink} is a link, and nothing is changed behind it`;
-  const file = listAncestors(tree, dirname(path)).find((ancestor) => seenEntry(ancestor)?.isDirectory() === false);
+  const file = listAncestors(tree, dirname(path)).find(
+    (ancestor) => statLinkIfVisible(ancestor)?.isDirectory() === false,
+  );
   if (file !== undefined) return `${file} is not a directory`;
-  const entry = seenEntry(join(tree, path));
+  const entry = statLinkIfVisible(join(tree, path));
   return entry === undefined || entry.isSymbolicLink() ? undefined : `${join(tree, path)} was not made by Rackboot`;
 }

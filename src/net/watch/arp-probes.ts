@@ -15,7 +15,7 @@
 import { ANY, type Ipv4, isHostMac, type MacAddress } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
 import { later } from '../../ground/clock.ts';
-import { DeadlineQueue, type Waiting } from '../../ground/deadline-queue.ts';
+import { DeadlineQueue, type QueuedItem } from '../../ground/deadline-queue.ts';
 import type { ArpPacket } from './arp.ts';
 
 const PROBE_COUNT = 2;
@@ -37,7 +37,7 @@ export interface ProbeVerdict {
   readonly user: MacAddress | undefined;
 }
 
-interface Running extends Waiting {
+interface Running extends QueuedItem {
   readonly question: ProbeQuestion;
   sent: number;
 }
@@ -60,7 +60,7 @@ export class ArpProbes {
   start(question: ProbeQuestion, now: Instant): boolean {
     const key = probeKey(question.interfaceIndex, question.address);
     if (this.#running.size >= PROBES_MAX || this.#running.has(key)) return false;
-    const running: Running = { question, sent: 0, place: -1 };
+    const running: Running = { question, sent: 0, heapIndex: -1 };
     this.#running.set(key, running);
     this.#deadlines.set(running, now);
     return true;

@@ -86,15 +86,15 @@ export class PasswordLimits {
   async take(address: string, now: Instant): Promise<PasswordPermit | PasswordExcess> {
     const network = networkOfText(address);
     const host = withoutIpv4Mapping(address).includes(':') ? network : address;
-    const own = { bucket: this.#addresses.of(host), name: `password of ${host}`, rate: PASSWORDS_PER_ADDRESS };
+    const own = { bucket: this.#addresses.getBucket(host), name: `password of ${host}`, rate: PASSWORDS_PER_ADDRESS };
     if (!(await this.#allows(own, now))) return 'address';
     const ofNetwork = {
-      bucket: this.#networks.of(network),
+      bucket: this.#networks.getBucket(network),
       name: `password of network ${network}`,
       rate: PASSWORDS_PER_NETWORK,
     };
     if (await this.#allows(ofNetwork, now)) return new Permit([own, ofNetwork], this.#shared);
-    const rare = { bucket: this.#rare.of(host), name: `password of rare ${host}`, rate: PASSWORDS_OF_RARE };
+    const rare = { bucket: this.#rare.getBucket(host), name: `password of rare ${host}`, rate: PASSWORDS_OF_RARE };
     return (await this.#allows(rare, now)) ? new Permit([own, rare], this.#shared) : 'network';
   }
 

@@ -6,7 +6,7 @@
 // 2. A mistake in a template is returned with file and line, never partial text.
 // 3. YAML output is parsed before it is returned.
 
-import { yamlParser } from '../../ground/yaml-parser.ts';
+import { loadYamlParser } from '../../ground/yaml-parser.ts';
 import type { Mistake, MistakeAt } from '../records/preseed-mistake.ts';
 import type { Language } from './context.ts';
 import { type Rendered, renderTemplate } from './engine.ts';
@@ -77,7 +77,7 @@ export function renderText(
 /** Why a text is not YAML, without its contents; `undefined` if it is, or if the machine renders it first. */
 function yamlProblem(text: string): Mistake | undefined {
   if (text.startsWith('## template: jinja')) return undefined;
-  const documents = yamlParser().parseAllDocuments(text, { version: '1.1', prettyErrors: true, uniqueKeys: false });
+  const documents = loadYamlParser().parseAllDocuments(text, { version: '1.1', prettyErrors: true, uniqueKeys: false });
   const [error] = documents.flatMap(({ errors }) => errors);
   return error && mistake('not-yaml', { error: error.code, line: error.linePos?.[0].line ?? 1 });
 }

@@ -9,7 +9,7 @@
 //    with the reason.
 // 2. A refusal never shows the value, which may be a secret.
 
-import { yamlParser } from '../../ground/yaml-parser.ts';
+import { loadYamlParser } from '../../ground/yaml-parser.ts';
 import type { NotWritable, NotWritableParams } from '../records/preseed-mistake.ts';
 import type { Language, WritingContext } from './context.ts';
 import { getValueKind } from './fault.ts';
@@ -192,6 +192,6 @@ function writeInYaml(text: string, context: WritingContext & { kind: 'yaml' }, k
 /** True if both YAML versions read a plain word as text (in 1.1, `no` is false). */
 function isTextInYaml(word: string): boolean {
   if (/^(y|n|yes|no|on|off|true|false|null|~)$/i.test(word) || /^[\d.+-][\d_:.,+-]*$/.test(word)) return false;
-  const { parse } = yamlParser();
+  const { parse } = loadYamlParser();
   return typeof parse(word, { version: '1.1' }) === 'string' && typeof parse(word) === 'string';
 }

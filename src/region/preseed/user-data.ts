@@ -8,7 +8,7 @@
 //    that is no map in YAML.
 
 import { counted } from '../../ground/counted.ts';
-import { yamlParser } from '../../ground/yaml-parser.ts';
+import { loadYamlParser } from '../../ground/yaml-parser.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 
 export const USER_DATA_BYTES_MAX = 1024 * 1024;
@@ -79,7 +79,7 @@ export function judgeUserData(bytes: Uint8Array): JudgedUserData {
  */
 function findYamlFault(bytes: Uint8Array): { readonly line: number; readonly why: string } | undefined {
   if (bytes.length > CHECKED_BYTES_MAX) return undefined;
-  const { isMap, Lexer, LineCounter, Parser, parseDocument, visit } = yamlParser();
+  const { isMap, Lexer, LineCounter, Parser, parseDocument, visit } = loadYamlParser();
   const text = Buffer.from(bytes).toString('utf8');
   let line = 1;
   const parser = new Parser(() => {

@@ -11,7 +11,7 @@ import { basename, dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { seenEntry, statIfVisible } from '../../files/seen-stats.ts';
+import { statIfVisible, statLinkIfVisible } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import {
@@ -186,7 +186,7 @@ export class SqliteTarget implements CopyTarget {
 
 /** Refuses a file or link of this name, and a former one's log, which would be replayed into the new one. */
 function checkFree(path: string, { taken }: TargetWords): void {
-  if (seenEntry(path) !== undefined) throw new RackError('already-exists', `${path} exists: ${taken}`);
+  if (statLinkIfVisible(path) !== undefined) throw new RackError('already-exists', `${path} exists: ${taken}`);
   for (const companion of COMPANIONS) {
     const log = `${path}${companion}`;
     const bytes = statIfVisible(log)?.size ?? 0;

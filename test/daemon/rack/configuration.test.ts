@@ -131,17 +131,17 @@ benchTest('consecutive refusals keep the time of the first, until a configuratio
   assert.equal(refusal(), undefined);
   bench.write('name: a\ncolour: blue\n');
   configuration.readFile(ports);
-  await configuration.settled;
+  await configuration.whenSettled;
   const since = clock.now();
   clock.advance(60_000);
   bench.write('name: a\nshape: round\n');
   configuration.readFile(ports);
-  await configuration.settled;
-  assert.deepEqual([refusal()?.since, refusal()?.source], [since, 'file']);
+  await configuration.whenSettled;
+  assert.deepEqual([refusal()?.firstRefusedAt, refusal()?.source], [since, 'file']);
   assert.match(refusal()?.problems ?? '', /shape: unknown key/);
   bench.write(FILE);
   configuration.readFile(ports);
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.equal(refusal(), undefined);
 });
 
@@ -150,7 +150,7 @@ benchTest('a change of the store is applied and reported key by key, once', asyn
   const stored = { cluster_interfaces: [LAB], boot: { release: 'trixie' } };
   configuration.useStored(bench.ports, stored);
   configuration.useStored(bench.ports, structuredClone(stored));
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.deepEqual(bench.steps, ['apply a trixie', 'applied a']);
   assert.deepEqual(
     bench.reported('config.changed').map(({ key }) => key),
@@ -164,20 +164,20 @@ benchTest('a change of the store is applied and reported key by key, once', asyn
     cluster_interfaces: [{ ...LAB, ip_range_low: '10.20.0.150' }],
     boot: { release: 'trixie' },
   });
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.deepEqual(
     bench.reported('config.stranded').map(({ leases, addresses }) => [leases, addresses]),
     [[1, '10.20.0.100']],
   );
   configuration.useStored(bench.ports, undefined);
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.equal(configuration.config.dhcp.subnets.length, 0);
 });
 
 benchTest('a refused change of the store changes nothing, and is retried with the next file', async (bench) => {
   const configuration = bench.open({ boot: { release: 'trixie' } });
   configuration.useStored(bench.ports, { boot: { release: 'sid' }, tftp: { listen_port: 1069 } });
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.deepEqual(bench.steps, []);
   assert.match(configuration.refusal?.problems ?? '', /tftp\.listen_port: only the configuration file may own this/);
   assert.equal(configuration.config.boot.commissioningRelease, 'trixie');
@@ -185,15 +185,15 @@ benchTest('a refused change of the store changes nothing, and is retried with th
   assert.equal(bench.refusals, 1, 'the region is informed too');
   bench.write(`${FILE}log: { level: debug }\n`);
   configuration.readFile(bench.ports);
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.deepEqual(bench.steps, [], 'the store is still refused, and the file with it');
   configuration.useStored(bench.ports, { boot: { release: 'sid' } });
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.equal(configuration.config.boot.commissioningRelease, 'sid');
   assert.equal(configuration.refusal, undefined);
   assert.equal(configuration.settingsRefused, undefined);
   configuration.readFile(bench.ports);
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.equal(configuration.config.log.level, 'debug');
 });
 
@@ -203,7 +203,7 @@ test('a remote rack that gets settings without its networks reports that, with t
     const configuration = bench.open({ cluster_interfaces: [LAB] });
     assert.equal(configuration.unserved, undefined);
     configuration.useStored(bench.ports, { boot: { release: 'sid' } });
-    await configuration.settled;
+    await configuration.whenSettled;
     const [reported] = bench.reported('config.networks-lost');
     assert.equal(reported?.networks, 'lab 10.20.0.0/24');
     assert.match(
@@ -216,7 +216,7 @@ test('a remote rack that gets settings without its networks reports that, with t
     );
     bench.write(`${remote}cluster_interfaces: [${JSON.stringify(LAB)}]\n`);
     configuration.readFile(bench.ports);
-    await configuration.settled;
+    await configuration.whenSettled;
     assert.equal(configuration.unserved, undefined);
   }, remote);
 });
@@ -237,14 +237,14 @@ benchTest(
     bench.failure = new RackError('address-in-use', 'the port is taken');
     bench.write(FILE.replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
-    await configuration.settled;
+    await configuration.whenSettled;
     assert.equal(configuration.config.name, 'a');
     assert.equal(bench.reported('config.refused')[0]?.problems, 'the port is taken');
     assert.equal(configuration.settingsRefused, undefined, 'the file was refused, not the settings of the store');
     assert.deepEqual(bench.reported('config.applied'), []);
     bench.failure = undefined;
     configuration.readFile(bench.ports);
-    await configuration.settled;
+    await configuration.whenSettled;
     assert.equal(configuration.config.name, 'b');
   },
 );
@@ -255,7 +255,7 @@ benchTest('concurrent changes take effect one after the other', async (bench) =>
   configuration.readFile(bench.ports);
   configuration.useStored(bench.ports, { boot: { release: 'trixie' } });
   configuration.useStored(bench.ports, { boot: { release: 'sid' } });
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.deepEqual(
     bench.steps.filter((_step, index) => index % 2 === 1),
     ['applied b', 'applied b', 'applied b'],
@@ -269,7 +269,7 @@ benchTest(
     const configuration = bench.open();
     bench.write(FILE.replace('/nowhere', '/elsewhere').replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
-    await configuration.settled;
+    await configuration.whenSettled;
     assert.equal(bench.reported('config.needs-restart')[0]?.keys, 'state_dir');
     assert.deepEqual(configuration.restartKeys, ['state_dir'], 'for the status');
     assert.equal(configuration.config.stateDir, '/nowhere');
@@ -277,7 +277,7 @@ benchTest(
     assert.equal(configuration.config.name, 'b');
     bench.write(FILE.replace('name: a', 'name: b'));
     configuration.readFile(bench.ports);
-    await configuration.settled;
+    await configuration.whenSettled;
     assert.deepEqual(configuration.restartKeys, []);
     assert.equal(bench.reported('config.needs-restart').length, 1, 'restored, so nothing needs a restart');
   },
@@ -293,7 +293,7 @@ benchTest('of very many changes the first are reported one by one, and all are c
     network: `10.${index}.0.0/24`,
   }));
   configuration.useStored(bench.ports, { cluster_interfaces: networks });
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.equal(bench.reported('config.changed').length, 50);
   assert.equal(bench.reported('config.applied')[0]?.changes, 200);
 });
@@ -303,7 +303,7 @@ benchTest('a file that became empty is refused: it was truncated, or its disk wa
   for (const text of ['', '\n', '# nothing but this\n', 'null\n', '{}\n']) {
     bench.write(text);
     configuration.readFile(bench.ports);
-    await configuration.settled;
+    await configuration.whenSettled;
     assert.match(String(bench.reported('config.refused').at(-1)?.problems), /is empty/, JSON.stringify(text));
   }
   assert.deepEqual([configuration.config.name, bench.steps, bench.reported('config.refused').length], ['a', [], 5]);
@@ -313,7 +313,7 @@ benchTest('a file with an unusable certificate is refused: the next start would 
   const configuration = bench.open();
   bench.write(`${FILE}region: { tls: { cert: ${bench.directory}/none.pem, key: ${bench.directory}/none.key } }\n`);
   configuration.readFile(bench.ports);
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.match(String(bench.reported('config.refused')[0]?.problems), /region\.tls.*none\.pem cannot be read/);
   assert.deepEqual(bench.steps, []);
 });
@@ -325,11 +325,11 @@ benchTest(
     for (const text of ['a: [', 'colour: red\n', '- a\n']) {
       bench.write(text);
       configuration.readFile(bench.ports);
-      await configuration.settled;
+      await configuration.whenSettled;
     }
     rmSync(bench.file);
     configuration.readFile(bench.ports);
-    await configuration.settled;
+    await configuration.whenSettled;
     assert.deepEqual(
       bench
         .reported('config.refused')
@@ -350,7 +350,7 @@ test('addresses of named servers are put in force with the running values, and s
   await configuration.useAddresses(bench.ports, known);
   assert.deepEqual([offered(), bench.events], [[[192, 0, 2, 1]], []]);
   configuration.useStored(bench.ports, { cluster_interfaces: [LAB], boot: { release: 'trixie' } });
-  await configuration.settled;
+  await configuration.whenSettled;
   assert.deepEqual([configuration.config.boot.commissioningRelease, offered()], ['trixie', [[192, 0, 2, 1]]]);
   bench.failure = new RackError('address-in-use', 'a port is taken');
   await assert.rejects(
@@ -359,5 +359,5 @@ test('addresses of named servers are put in force with the running values, and s
   );
   assert.deepEqual(offered(), [[192, 0, 2, 1]]);
   bench.failure = undefined;
-  await configuration.settled;
+  await configuration.whenSettled;
 });

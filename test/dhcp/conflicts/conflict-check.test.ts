@@ -12,7 +12,7 @@ import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../../src/dhcp/server.ts';
 import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../../src/ground/address.ts';
 import { later, seconds } from '../../../src/ground/clock.ts';
-import { isOfProbe, probeMac } from '../../../src/ground/own-probes.ts';
+import { isProbeEvent, probeMac } from '../../../src/ground/own-probes.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -546,7 +546,7 @@ test('a question of the doctor has no address probed: it sets nothing aside, kee
       [rig.wire.asked.length, rig.reported('dhcp.still-used'), rig.reported('dhcp.conflict')],
       [before[0], [], []],
     );
-    const others = rig.events.slice(before[1]).filter((event) => !isOfProbe(event));
+    const others = rig.events.slice(before[1]).filter((event) => !isProbeEvent(event));
     assert.deepEqual(others, [], 'no event that anybody would be shown');
     assert.equal(rig.table.find(one.low)?.state, 'bound');
     assert.deepEqual(rig.offered(MAC_B), [], 'for a machine it is probed');

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileSourcesReader } from '../../../src/config/image-sources.ts';
+import { openFileSources } from '../../../src/config/image-sources.ts';
 import { judgeKeyring } from '../../../src/images/sources/keyring.ts';
 import { BootImages } from '../../../src/region/images/boot-images.ts';
 import { SELECTIONS_MAX } from '../../../src/region/records/boot-store.ts';
@@ -346,7 +346,7 @@ test('a source of a file is shown with its file and key, refused to be changed, 
         const kept = await ask('GET', `2.0/boot-sources/${id}/selections/`);
         assert.deepEqual(kept.json, [selected.json], 'a source that comes back has its id and selections');
       },
-      { fileSources: fileSourcesReader(join(directory, 'rackboot.yaml')) },
+      { fileSources: openFileSources(join(directory, 'rackboot.yaml')) },
     );
   } finally {
     rmSync(directory, { recursive: true });
@@ -371,7 +371,7 @@ test('the first source of a new region has the id 1, and takes the selections of
         const { name, pinned_by: pin } = (await ask('GET', `${at}?details=true`)).json;
         assert.deepEqual([name, pin.key], ['ubuntu', 'sources[0]']);
       },
-      { fileSources: fileSourcesReader(undefined) },
+      { fileSources: openFileSources(undefined) },
     );
 });
 
@@ -414,7 +414,7 @@ test('a selection of a system that its source cannot have is refused; every stre
         await assertStatus(ask('PUT', path, { arches: 'amd64' }), 200);
         await assertStatus(ask('POST', pathOf('ubuntu'), { os: 'bootloader', release: 'uefi' }), 200);
       },
-      { fileSources: fileSourcesReader(config) },
+      { fileSources: openFileSources(config) },
     );
   }));
 
@@ -473,7 +473,7 @@ test('a selection of a file is shown with its file and key by both versions, and
         const changed = (await ask('GET', `2.0/${path}${id}/`)).json;
         assert.deepEqual(changed.arches, ['arm64'], 'it keeps its number when its lists change');
       },
-      { fileSources: fileSourcesReader(config) },
+      { fileSources: openFileSources(config) },
     );
   }));
 
@@ -491,7 +491,7 @@ test('a stored selection is hidden while a file has the same, but stays for the 
         assert.deepEqual([ofFile?.arches, others], [['amd64'], [jammy]]);
         for (const method of ['GET', 'PUT', 'DELETE'] as const)
           assert.equal((await ask(method, `${path}${noble.id}/`)).status, 404, method);
-        const fileSources = fileSourcesReader(undefined);
+        const fileSources = openFileSources(undefined);
         const other = new BootImages({ store, clock, fileSources });
         assert.deepEqual(
           (await other.listSelections()).map(({ id, definingFile: pin }) => [id, pin]),
@@ -510,7 +510,7 @@ test('a stored selection is hidden while a file has the same, but stays for the 
         write('selections: []\n');
         assert.deepEqual(await listed(), [noble, jammy]);
       },
-      { fileSources: fileSourcesReader(config) },
+      { fileSources: openFileSources(config) },
     );
   }));
 

@@ -198,7 +198,7 @@ test('NTP servers keep the other options of DHCP', () =>
 
 test('a machine gets no proxy while it is switched off, and keeps the proxy of the file otherwise', () => {
   const proxyOf = (written: Settings) => {
-    const parsed = resolveFile({ values: { name: 'rack', ...written }, lineOf: () => undefined }, {});
+    const parsed = resolveFile({ values: { name: 'rack', ...written }, findLine: () => undefined }, {});
     return parsed.ok ? parsed.config.region.install?.httpProxy : assert.fail(JSON.stringify(parsed.problems));
   };
   const http_proxy = 'http://10.20.0.1:8000/';

@@ -8,7 +8,7 @@ import { hasStartedSince } from '../../../src/region/life/power-life.ts';
 import { BOOTS_MAX } from '../../../src/region/life/signs-of-life.ts';
 import type { RackInterface } from '../../../src/region/records/rack-description.ts';
 import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
-import { reportParams } from '../../../src/uplink/rack-uplink.ts';
+import { selectReportParams } from '../../../src/uplink/rack-uplink.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { reportedSample } from '../../support/reported-samples.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -132,7 +132,7 @@ test('no kind of report from another network changes a machine at work, or count
     const before = await machineOf(place, systemId);
     const purposes = ['commissioning', 'local', 'enlist', undefined];
     const samples = [...EVENT_KINDS.keys()].flatMap((kind) =>
-      purposes.map((purpose) => ({ kind, params: reportParams(reportedSample(kind, { purpose })), text: kind })),
+      purposes.map((purpose) => ({ kind, params: selectReportParams(reportedSample(kind, { purpose })), text: kind })),
     );
     let sequence = 1;
     for (const sample of samples) {

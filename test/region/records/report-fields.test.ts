@@ -19,7 +19,7 @@ import {
   isRefused,
   isSystemOffer,
 } from '../../../src/region/records/report-fields.ts';
-import { reportParams } from '../../../src/uplink/rack-uplink.ts';
+import { selectReportParams } from '../../../src/uplink/rack-uplink.ts';
 
 const PREDICATES = {
   isBootDecision,
@@ -36,7 +36,7 @@ const PREDICATES = {
 function sent(fields: Readonly<Record<string, unknown>> & { readonly kind: string }): ReportFields {
   const event: RackEvent = { at: instant(0), mac: mac(0x525400000001), address: ipv4(0x0a140064), ...fields };
   const report = { sequence: 1, kind: event.kind, at: 0, text: 'x', mac: '52:54:00:00:00:01' };
-  return getReportFields(happeningOfReport({ ...report, params: reportParams(event) }));
+  return getReportFields(happeningOfReport({ ...report, params: selectReportParams(event) }));
 }
 
 const offer = { kind: 'dhcp.offer', source: 'unused' };

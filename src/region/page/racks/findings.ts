@@ -242,7 +242,7 @@ export function describeCertificate(region: Region, nowMs: number): Certificate 
   try {
     const read = readCertificatePair(tls);
     const problem = certificateProblem(read, tls, nowMs);
-    return { problem: problem && noteText(problem), untilMs: read.untilMs };
+    return { problem: problem && noteText(problem), untilMs: read.validUntilMs };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return { problem: error.message, untilMs: undefined };

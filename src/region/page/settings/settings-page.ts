@@ -11,7 +11,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Html, html, nothing, type Part } from '../../../ground/html.ts';
-import { parseYamlDocument, yamlParser } from '../../../ground/yaml-parser.ts';
+import { loadYamlParser, parseYamlDocument } from '../../../ground/yaml-parser.ts';
 import { findSetting, isSettings, parseSettingValue, type SettingValue } from '../../../machines/settings.ts';
 import { isRefusal, type Refusal, refuseField } from '../../api/call/answer.ts';
 import { type OwnFile, RACK_CONFIG } from '../../config.ts';
@@ -137,7 +137,7 @@ export function formatSettingText({ kind }: Pick<Setting, 'kind'>, value: Settin
   const isEmpty =
     (Array.isArray(value) && value.length === 0) || (isSettings(value) && Object.keys(value).length === 0);
   if (isEmpty) return '';
-  return typeof value === 'object' ? yamlParser().stringify(value).trimEnd() : String(value);
+  return typeof value === 'object' ? loadYamlParser().stringify(value).trimEnd() : String(value);
 }
 
 /** The text that the form of a setting shows. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { settingShapes } from '../../../../src/config/settings-rules.ts';
+import { listSettingShapes } from '../../../../src/config/settings-rules.ts';
 import { formatRefusal, type Outcome } from '../../../../src/region/page/frame/view.ts';
 import { words } from '../../../../src/region/page/frame/words.ts';
 import { SETTINGS_PAGE } from '../../../../src/region/page/settings/settings-page.ts';
@@ -34,7 +34,7 @@ const eventsOf = async ({ store }: RegionPlace) =>
   (await store.listEvents({ limit: 100 })).filter(({ type }) => type === 'SETTINGS').length;
 
 test('every key has its label, and every label its key', () => {
-  const keys = settingShapes().map(({ key }) => key);
+  const keys = listSettingShapes().map(({ key }) => key);
   assert.deepEqual(Object.keys(words.settings.keys).toSorted(), keys.toSorted());
 });
 
@@ -43,7 +43,7 @@ test('the page shows every key once', () =>
     const page = await rendered(region);
     const OF_A_RACK =
       /^(?:dhcp\.(?:server|client|proxy)_port|dns\.listen.*|tftp\.listen.*|boot\.tree|boot\.http\.(?:listen|tls\..*))$/;
-    for (const { key } of settingShapes()) {
+    for (const { key } of listSettingShapes()) {
       const count = page.split(`<code class="key">${key}</code>`).length - 1;
       assert.equal(count, OF_A_RACK.test(key) ? 0 : 1, key);
     }

@@ -7,7 +7,7 @@ import { isActive } from '../../src/dhcp/leases/lease-table.ts';
 import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
 import { HOST_LEASES_MAX } from '../../src/store/operations/region-heard.ts';
 import type { KnownHosts } from '../../src/uplink/stranger-events.ts';
-import { LEASES_TOLD_MAX, UntoldLeases } from '../../src/uplink/untold-leases.ts';
+import { LEASES_REPORTED_MAX, UnreportedLeases } from '../../src/uplink/unreported-leases.ts';
 import { leaseAt, MAC_A, MAC_B, NOW } from '../dhcp/lab.ts';
 import { hw, ip } from '../support/lab-facts.ts';
 
@@ -18,8 +18,8 @@ function rackWith(leases: Iterable<Lease>, changes: Partial<KnownHosts> = {}): K
     isMachine: () => false,
     isDeploying: () => false,
     isDynamic: (address) => address >= ip('10.20.0.100'),
-    leases: () => byAddress.values(),
-    leaseAt: (address) => byAddress.get(address),
+    listLeases: () => byAddress.values(),
+    findLease: (address) => byAddress.get(address),
     findRunningLeases: (macs) => [...byAddress.values()].filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
     ...changes,
   };
@@ -27,7 +27,7 @@ function rackWith(leases: Iterable<Lease>, changes: Partial<KnownHosts> = {}): K
 
 const now = () => NOW;
 /** The addresses of all leases that wait. */
-const takeAll = (untold: UntoldLeases): readonly string[] =>
+const takeAll = (untold: UnreportedLeases): readonly string[] =>
   untold.take(untold.size, NOW).map(({ address }) => formatIpv4(address ?? ipv4(0)));
 
 test('all running leases outside the dynamic ranges are sent, those of machines, too', async () => {
@@ -36,7 +36,7 @@ test('all running leases outside the dynamic ranges are sent, those of machines,
   const released = [leaseAt(hw('52:54:00:00:00:02'), '10.20.0.71', 300, 'released')];
   const dynamic = [leaseAt(hw('52:54:00:00:00:03'), '10.20.0.100', 300)];
   const leases = [...ended, ...released, ...dynamic, lease, leaseAt(MAC_B, '10.20.0.67', 400)];
-  const untold = new UntoldLeases(rackWith(leases, { isMachine: (one) => one === MAC_B }));
+  const untold = new UnreportedLeases(rackWith(leases, { isMachine: (one) => one === MAC_B }));
   await untold.addAll(now);
   const [event] = untold.take(1, NOW);
   const { address, grantedAt: at, duration: leaseSeconds } = lease;
@@ -46,7 +46,7 @@ test('all running leases outside the dynamic ranges are sent, those of machines,
 
 test('of given leases, those that a change of the ranges or an import leaves outside are sent', () => {
   const leases = [leaseAt(MAC_A, '10.20.0.66', 300), leaseAt(MAC_B, '10.20.0.100', 300)];
-  const untold = new UntoldLeases(rackWith(leases));
+  const untold = new UnreportedLeases(rackWith(leases));
   untold.add([...leases, ...leases], NOW);
   assert.deepEqual(takeAll(untold), ['10.20.0.66']);
 });
@@ -54,7 +54,7 @@ test('of given leases, those that a change of the ranges or an import leaves out
 test('a lease that has ended or changed since it was added is sent as it is now, or not at all', () => {
   const before = ['10.20.0.66', '10.20.0.67', '10.20.0.68'].map((address) => leaseAt(MAC_A, address, 300));
   const present = [leaseAt(MAC_A, '10.20.0.66', 300, 'released'), leaseAt(MAC_B, '10.20.0.67', 400)];
-  const untold = new UntoldLeases(rackWith(present));
+  const untold = new UnreportedLeases(rackWith(present));
   untold.add(before, NOW);
   assert.deepEqual(
     untold.take(3, NOW).map(({ mac: whose, address }) => [whose, address]),
@@ -64,14 +64,14 @@ test('a lease that has ended or changed since it was added is sent as it is now,
 
 test('the last report of a host is that of its newest lease', () => {
   const leases = [leaseAt(MAC_A, '10.20.0.66', 300), leaseAt(MAC_A, '10.20.0.110', 400)];
-  const untold = new UntoldLeases(rackWith(leases));
+  const untold = new UnreportedLeases(rackWith(leases));
   untold.add(leases, NOW);
   assert.deepEqual(takeAll(untold), ['10.20.0.66', '10.20.0.110']);
 });
 
 test('the lease of a machine that is being deployed is not sent: its system has not started', () => {
   const leases = [leaseAt(MAC_A, '10.20.0.66', 300), leaseAt(MAC_B, '10.20.0.67', 300)];
-  const untold = new UntoldLeases(rackWith(leases, { isDeploying: (one) => one === MAC_A }));
+  const untold = new UnreportedLeases(rackWith(leases, { isDeploying: (one) => one === MAC_A }));
   untold.add(leases, NOW);
   assert.deepEqual(takeAll(untold), ['10.20.0.67']);
 });
@@ -84,15 +84,15 @@ const manyLeases = (count: number, macOf: (index: number) => MacAddress = (index
   });
 
 test('LEASES_TOLD_MAX leases wait, those that end last, as many as the region keeps of a rack', async () => {
-  assert.equal(LEASES_TOLD_MAX, HOST_LEASES_MAX);
+  assert.equal(LEASES_REPORTED_MAX, HOST_LEASES_MAX);
   const excess = 3000;
-  const leases = manyLeases(LEASES_TOLD_MAX + excess);
+  const leases = manyLeases(LEASES_REPORTED_MAX + excess);
   const kept = leases.slice(excess).map(({ address }) => formatIpv4(address));
   for (const given of [leases, [...leases].reverse()]) {
-    const untold = new UntoldLeases(rackWith(given, { findRunningLeases: () => [] }));
+    const untold = new UnreportedLeases(rackWith(given, { findRunningLeases: () => [] }));
     untold.add(given, NOW);
     await untold.addAll(now);
-    assert.equal(untold.size, LEASES_TOLD_MAX);
+    assert.equal(untold.size, LEASES_REPORTED_MAX);
     assert.deepEqual(takeAll(untold), kept);
   }
 });
@@ -105,7 +105,7 @@ test('a million dynamic leases are looked at in many turns, and none is kept or 
     yield outside;
     for (; looked < 1_000_000; looked += 1) yield dynamic;
   };
-  const untold = new UntoldLeases(rackWith([outside], { leases }));
+  const untold = new UnreportedLeases(rackWith([outside], { listLeases: leases }));
   const adding = untold.addAll(now);
   assert.ok(looked < 2000, `${looked} leases in one turn`);
   assert.deepEqual(untold.take(1, NOW), [], 'none is sent before those that end last are known');
