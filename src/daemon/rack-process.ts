@@ -135,7 +135,7 @@ class RackProcess implements Daemon {
   readonly #interfaces = new InterfaceStates(this.#stream.publish);
   readonly #damaged: DamagedLeases;
   #notes: readonly RackNote[] = [];
-  #watchNotes: Pick<InterfaceWatch, 'notes' | 'whenNoted'> | undefined;
+  #watchNotes: Pick<InterfaceWatch, 'notes' | 'onNotesComplete'> | undefined;
   /** Undefined: the configuration has named no server yet. */
   #serverNames: ServerNames | undefined;
   #stopping: Promise<void> | undefined;
@@ -289,7 +289,7 @@ class RackProcess implements Daemon {
   announce(startedAt: number): void {
     const { clock, version } = this.#options;
     for (const note of [...this.#notes, ...(this.#rack?.notes ?? [])]) this.#note(note);
-    this.#watchNotes?.whenNoted(() => this.#watchNotes?.notes.forEach(this.#note));
+    this.#watchNotes?.onNotesComplete(() => this.#watchNotes?.notes.forEach(this.#note));
     const startMs = Math.round(clock.now() - startedAt);
     this.#publish({ kind: 'daemon.ready', at: clock.now(), name: this.#config.name, version, startMs });
     this.#configuration.announce(this.#configurationPorts);

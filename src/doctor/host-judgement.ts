@@ -11,11 +11,11 @@ import { formatIpv4, type Ipv4, isLoopback, rangeContains } from '../ground/addr
 import { counted, mebibytes } from '../ground/counted.ts';
 import { formatBytes } from '../ground/quantity.ts';
 import {
+  composePortRemedy,
+  describePortConflict,
+  formatPorts,
   isHarmless,
   type PortConflict,
-  portConflictRemedy,
-  portConflictText,
-  portNames,
   type WantedPort,
 } from '../net/ports/taken-ports.ts';
 import { installCommand } from '../power/programs.ts';
@@ -108,7 +108,7 @@ function judgeAbsentAddress({ address, port, setting }: WantedPort): Finding {
 
 function judgePortHolder(holder: PortConflict): Finding {
   const isNote = isHarmless(holder);
-  const finding = { check: portNames(holder), text: portConflictText(holder), fix: portConflictRemedy(holder) };
+  const finding = { check: formatPorts(holder), text: describePortConflict(holder), fix: composePortRemedy(holder) };
   return isNote ? { ...finding, ok: true, isNote } : { ...finding, ok: false };
 }
 

@@ -21,7 +21,7 @@ import { osErrorCode, RackError } from '../ground/errors.ts';
 import { boundUnsentBytes } from '../net/linux/unsent-bytes.ts';
 import { REQUEST_MS_MAX } from '../net/shares/body-places.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
-import { JOINED } from '../net/shares/joined-request.ts';
+import { JOINED_REQUEST_OPTIONS } from '../net/shares/joined-request.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { formatListenSetting, type HttpConfig } from './config.ts';
@@ -81,7 +81,7 @@ export function makeServer(listener: RequestListener, pair?: CertificatePair): S
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: 5000,
     maxHeaderSize: HEADER_BYTES_MAX,
-    ...JOINED,
+    ...JOINED_REQUEST_OPTIONS,
   };
   const server =
     pair === undefined
@@ -181,7 +181,7 @@ export class BootHttpServer {
 
   /** Counters since start, open connections, and requests at the region. */
   counters(): Readonly<Record<HttpCounter, number>> & { readonly open: number; readonly forwarding: number } {
-    return { ...this.#counters.read(), open: this.#connections.open, forwarding: this.#proxy.active };
+    return { ...this.#counters.read(), open: this.#connections.servedCount, forwarding: this.#proxy.active };
   }
 
   /**

@@ -52,14 +52,14 @@ export function describeOwner(owner: PortOwner | undefined, port: number, parent
   if (program === undefined)
     return `by a process of user ${user}, which may be a rack that machines depend on; the lab needs this port. ${hint}`;
   const processText = `process ${program.pid} of user ${user}`;
-  if (isLab(program.words)) {
+  if (isLab(program.commandLine)) {
     // A lab's rack ends with its lab, but not the other way round.
-    const isRackOfLab = isRack(program.words) && parent !== undefined && isLab(parent.words);
+    const isRackOfLab = isRack(program.commandLine) && parent !== undefined && isLab(parent.commandLine);
     const labPid = isRackOfLab ? parent.pid : program.pid;
     const labText = `process ${labPid} of user ${user}`;
     return `by another lab (${labText}): only one lab can run on a host at a time. End it with Ctrl-C where it runs, or with \`kill ${labPid}\``;
   }
-  if (isRack(program.words)) {
+  if (isRack(program.commandLine)) {
     return (
       `by a rack that runs on this host (${processText}), and machines may depend on it; the lab needs this port. ` +
       'Try the lab on another host, or while that rack is stopped'

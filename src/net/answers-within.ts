@@ -5,31 +5,31 @@
 import type { Clock } from '../ground/clock.ts';
 
 /**
- * The wait is counted in pieces of this length, in milliseconds. A pause of the whole process
- * counts as one of them.
+ * The wait is counted in slices of this length, in milliseconds. A pause of the whole process
+ * counts as one slice.
  */
-const PIECE_MS = 500;
+const SLICE_MS = 500;
 
 /** @returns false if `work` fails, or takes longer than `ms` of this process's own time */
 export function answersWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
-    let leftMs = ms;
-    const wait = () => {
-      const pieceMs = Math.min(PIECE_MS, leftMs);
-      return clock.schedule(pieceMs, () => {
-        leftMs -= pieceMs;
-        if (leftMs <= 0) resolve(false);
-        else timer = wait();
+    let remainingMs = ms;
+    const startTimer = () => {
+      const sliceMs = Math.min(SLICE_MS, remainingMs);
+      return clock.schedule(sliceMs, () => {
+        remainingMs -= sliceMs;
+        if (remainingMs <= 0) resolve(false);
+        else timer = startTimer();
       });
     };
-    let timer = wait();
-    const end = (isWell: boolean): void => {
+    let timer = startTimer();
+    const settle = (hasAnswered: boolean): void => {
       timer.cancel();
-      resolve(isWell);
+      resolve(hasAnswered);
     };
     work.then(
-      () => end(true),
-      () => end(false),
+      () => settle(true),
+      () => settle(false),
     );
   });
 }

@@ -27,14 +27,14 @@ export function chooseRange(field: string | undefined, sizeBytes: number): Range
   if (first === '') {
     const length = Number(last);
     if (length === 0) return { kind: 'unsatisfiable' };
-    // All of a shorter file, even an empty one, which no Content-Range could describe.
-    return length >= sizeBytes ? whole(sizeBytes) : part(sizeBytes - length, sizeBytes);
+    // A shorter file is sent whole, even an empty file, which no Content-Range could describe.
+    return length >= sizeBytes ? makeWhole(sizeBytes) : makePart(sizeBytes - length, sizeBytes);
   }
   const start = Number(first);
   if (last !== '' && Number(last) < start) return WHOLE;
   if (start >= sizeBytes) return { kind: 'unsatisfiable' };
-  return part(start, last === '' ? sizeBytes : Math.min(Number(last) + 1, sizeBytes));
+  return makePart(start, last === '' ? sizeBytes : Math.min(Number(last) + 1, sizeBytes));
 }
 
-const part = (start: number, end: number): RangeChoice => ({ kind: 'part', range: { start, end } });
-const whole = (sizeBytes: number): RangeChoice => (sizeBytes === 0 ? WHOLE : part(0, sizeBytes));
+const makePart = (start: number, end: number): RangeChoice => ({ kind: 'part', range: { start, end } });
+const makeWhole = (sizeBytes: number): RangeChoice => (sizeBytes === 0 ? WHOLE : makePart(0, sizeBytes));

@@ -76,11 +76,11 @@ export class ByteReader {
 
   u32(field: string): number {
     if (!this.#has(4, field)) return 0;
-    const at = this.#offset;
+    const offset = this.#offset;
     this.#offset += 4;
     return (
-      (this.bytes[at] ?? 0) * 0x1000000 +
-      (((this.bytes[at + 1] ?? 0) << 16) | ((this.bytes[at + 2] ?? 0) << 8) | (this.bytes[at + 3] ?? 0))
+      (this.bytes[offset] ?? 0) * 0x1000000 +
+      (((this.bytes[offset + 1] ?? 0) << 16) | ((this.bytes[offset + 2] ?? 0) << 8) | (this.bytes[offset + 3] ?? 0))
     );
   }
 
@@ -111,12 +111,12 @@ export class ByteReader {
   /** Text up to a zero byte, which is consumed; a missing zero byte is a fault. */
   zeroTerminated(field: string): string {
     if (this.#fault !== undefined) return '';
-    const at = findZeroByte(this.bytes, this.#offset);
-    if (at === -1 || at >= this.#end) {
+    const zeroOffset = findZeroByte(this.bytes, this.#offset);
+    if (zeroOffset === -1 || zeroOffset >= this.#end) {
       this.fail('truncated', field);
       return '';
     }
-    const text = this.latin1(at - this.#offset, field);
+    const text = this.latin1(zeroOffset - this.#offset, field);
     this.#offset += 1;
     return text;
   }

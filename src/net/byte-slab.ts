@@ -10,15 +10,15 @@
 const BLOCK_BYTES = 64 * 1024;
 
 let block = new Uint8Array(BLOCK_BYTES);
-let cutBytes = 0;
+let usedBytes = 0;
 
 /** `count` zeroed bytes for the caller alone. */
 export function takeBytes(count: number): Uint8Array {
   if (count > BLOCK_BYTES / 4) return new Uint8Array(count);
-  if (cutBytes + count > BLOCK_BYTES) {
+  if (usedBytes + count > BLOCK_BYTES) {
     block = new Uint8Array(BLOCK_BYTES);
-    cutBytes = 0;
+    usedBytes = 0;
   }
-  cutBytes += count;
-  return block.subarray(cutBytes - count, cutBytes);
+  usedBytes += count;
+  return block.subarray(usedBytes - count, usedBytes);
 }

@@ -29,19 +29,20 @@ export function parseRoutes(text: string): readonly HostRoute[] {
 }
 
 /**
- * The default routers by interface; `undefined`: it leads to the world without a router, as a
- * tunnel does. Of two routers of an interface the first row is the preferred one.
+ * The default routers by interface. A value is `undefined` if the interface leads to the world
+ * without a router, as a tunnel does. Of two routers of an interface, the first row is the
+ * preferred one.
  */
-export function defaultRouters(routes: readonly HostRoute[]): ReadonlyMap<string, Ipv4 | undefined> {
+export function findDefaultRouters(routes: readonly HostRoute[]): ReadonlyMap<string, Ipv4 | undefined> {
   const outward = routes.filter(({ destination, prefix }) => destination === ANY && prefix === 0);
   const byName = Map.groupBy(outward, ({ name }) => name);
-  return new Map([...byName].map(([name, [first]]) => [name, first?.router]));
+  return new Map([...byName].map(([name, [preferredRoute]]) => [name, preferredRoute?.router]));
 }
 
-export const readDefaultRouters = (): ReadonlyMap<string, Ipv4 | undefined> => defaultRouters(readRoutes());
+export const readDefaultRouters = (): ReadonlyMap<string, Ipv4 | undefined> => findDefaultRouters(readRoutes());
 
-/** Says of the interfaces which lead to the world now. */
-export function withDefaultRouters(interfaces: readonly HostInterface[]): readonly HostInterface[] {
+/** Adds to each interface whether it leads to the world now. */
+export function addDefaultRouters(interfaces: readonly HostInterface[]): readonly HostInterface[] {
   const routers = readDefaultRouters();
   return interfaces.map((hostInterface) =>
     routers.has(hostInterface.name)

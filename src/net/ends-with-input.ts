@@ -2,7 +2,7 @@
 // standard input open. However that program ends, even by a signal that it cannot handle, the
 // kernel closes the input.
 
-/** The environment variable that tells a daemon to end with its input; `1`: it does. */
+/** The environment variable that tells a daemon to end with its input, if it is `1`. */
 export const ENDS_WITH_INPUT = 'RACKBOOT_ENDS_WITH_INPUT';
 
 /** Calls `end` once when the standard input closes. Input is discarded. */

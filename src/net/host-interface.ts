@@ -29,6 +29,9 @@ export interface HostInterface {
    */
   readonly carrier: boolean;
   readonly addresses: readonly InterfaceAddress[];
-  /** It leads to the world; without `router` directly, as a tunnel does. `undefined`: it does not. */
+  /**
+   * How the interface leads to the world: through `router`, or directly, as a tunnel does.
+   * `undefined` if it does not.
+   */
   readonly outward?: { readonly router: Ipv4 | undefined } | undefined;
 }

@@ -7,26 +7,31 @@ import { readHostText } from './kernel-text.ts';
 import { readHostInterfaces } from './present-interfaces.ts';
 
 /**
- * The servers behind a stub on this host are in the further ones: of systemd-resolved, and of
+ * The second and third file have the servers behind a stub on this host, of systemd-resolved and of
  * NetworkManager's dnsmasq.
  */
-const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf', '/run/NetworkManager/no-stub-ign.resolv.conf'];
+const RESOLVER_FILES = [
+  '/etc/resolv.conf',
+  '/run/systemd/resolve/resolv.conf',
+  '/run/NetworkManager/no-stub-ign.resolv.conf',
+];
 /** How many servers are read: as many as resolv.conf(5) takes (MAXNS). */
 const SERVERS_MAX = 3;
 
 /**
- * The IPv4 addresses of the first file that names any to which there is a route, but this host's
- * own, which may be this rack.
+ * The IPv4 addresses of the first file that names a server to which there is a route. This host's
+ * own addresses are left out, because they may be this rack's.
  */
-export function hostResolvers(): readonly Ipv4[] {
-  const own = readHostInterfaces().flatMap(({ addresses }) => addresses);
+export function readHostResolvers(): readonly Ipv4[] {
+  const ownAddresses = readHostInterfaces().flatMap(({ addresses }) => addresses);
   const isOutward = readDefaultRouters().size > 0;
-  const isOther = (server: Ipv4): boolean =>
+  const isUsable = (server: Ipv4): boolean =>
     !isLoopback(server) &&
-    own.every(({ address }) => address !== server) &&
-    (isOutward || own.some(({ address, prefix }) => networkContains(networkWithPrefix(address, prefix), server)));
-  for (const file of FILES) {
-    const servers = parseNameservers(readHostText(file) ?? '').filter(isOther);
+    ownAddresses.every(({ address }) => address !== server) &&
+    (isOutward ||
+      ownAddresses.some(({ address, prefix }) => networkContains(networkWithPrefix(address, prefix), server)));
+  for (const file of RESOLVER_FILES) {
+    const servers = parseNameservers(readHostText(file) ?? '').filter(isUsable);
     if (servers.length > 0) return servers.slice(0, SERVERS_MAX);
   }
   return [];

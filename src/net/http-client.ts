@@ -1,12 +1,12 @@
-// One HTTP or HTTPS request over Node's own client, and its answer: of commands, of a rack to its
-// region, to power controllers, of probes.
+// One HTTP or HTTPS request over Node's own client, and its answer. Used by commands, by a rack for
+// its region, for power controllers, and for probes.
 //
 // Sources: RFC 9110 §15.2; nodejs.org/api/http.html. undici, which images are downloaded with,
 // takes 100 ms of processor time and 20 MB to load: each command would pay for it.
 //
-// 1. A request ends with the end of its answer or with an error: an `HttpFailure`, that of the
-//    system, that of its content, or the reason of a signal. An error after the head ends the
-//    answer: whoever reads that, gets the error.
+// 1. A request ends with the end of its answer or with an error: an `HttpFailure`, an error of the
+//    system or of its content, or the reason of a signal. After the head, an error ends the answer,
+//    and its reader gets the error.
 // 2. Redirections are not followed, only returned as answers: a key goes to the host of the request
 //    and nowhere else.
 
@@ -24,7 +24,7 @@ import { INTERIM_MAX } from './region-http.ts';
  */
 const PIECE_BYTES_MIN = 128;
 
-const SENTENCES = {
+const FAULT_TEXTS = {
   late: (seconds: number) => `no complete answer within ${seconds} s`,
   silent: (seconds: number) => `silent for ${seconds} s`,
   interim: (count: number) => `it sends more than ${count} interim answers (1xx)`,
@@ -33,7 +33,7 @@ const SENTENCES = {
 } as const;
 
 /** Why a request has no whole answer, unless the system or its sender has a reason. */
-export type HttpFault = keyof typeof SENTENCES;
+export type HttpFault = keyof typeof FAULT_TEXTS;
 
 export class HttpFailure extends Error {
   readonly code: HttpFault;
@@ -41,7 +41,7 @@ export class HttpFailure extends Error {
 
   /** @param max the seconds, answers or bytes that were too many */
   constructor(code: HttpFault, max = 0, options?: ErrorOptions) {
-    super(SENTENCES[code](max), options);
+    super(FAULT_TEXTS[code](max), options);
     this.code = code;
     this.max = max;
   }
@@ -61,14 +61,14 @@ export interface HttpRequest
     | 'createConnection'
   > {
   readonly url: URL;
-  /** A path for the URL's, unchanged. */
+  /** Replaces the URL's path, unchanged. */
   readonly path?: string;
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
-  /** How long the connection may be silent, in milliseconds; undefined: any time. */
+  /** How long the connection may be silent, in milliseconds; `undefined` for no limit. */
   readonly silenceMs?: number;
-  /** The time for all, in milliseconds; undefined: any. */
+  /** The time for the whole request, in milliseconds; `undefined` for no limit. */
   readonly within?: { readonly clock: Clock; readonly ms: number };
-  /** The first one that is aborted ends the request with its reason. */
+  /** The first signal that is aborted ends the request with its reason. */
   readonly signals?: readonly AbortSignal[];
   /** Called when the request can reach its server. */
   readonly onConnected?: () => void;
@@ -90,37 +90,37 @@ export function openHttp({
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const isTls = url.protocol === 'https:';
   const request = isTls ? process.getBuiltinModule('node:https').request : requestHttp;
-  const asking = request(url, { agent: false, timeout: silenceMs, ...options });
+  const pendingRequest = request(url, { agent: false, timeout: silenceMs, ...options });
   let answer: IncomingMessage | undefined;
-  const end = (error: Error): void => void (answer ?? asking).destroy(error);
+  const end = (error: Error): void => void (answer ?? pendingRequest).destroy(error);
   const abort = (): void => end(signals.find(({ aborted }) => aborted)?.reason);
-  const late = within?.clock.schedule(within.ms, () => end(new HttpFailure('late', Math.round(within.ms / 1000))));
+  const lateTimer = within?.clock.schedule(within.ms, () => end(new HttpFailure('late', Math.round(within.ms / 1000))));
   for (const signal of signals) signal.addEventListener('abort', abort);
-  asking.on('close', () => {
-    late?.cancel();
+  pendingRequest.on('close', () => {
+    lateTimer?.cancel();
     for (const signal of signals) signal.removeEventListener('abort', abort);
     // Without an answer or an error: node:http leaves a connection that is switched to another
     // protocol (101).
     reject(new HttpFailure('cut'));
   });
-  asking.on('timeout', () => end(new HttpFailure('silent', silenceMs / 1000)));
-  let interim = 0;
-  asking.on('information', () => {
-    interim += 1;
-    if (interim > INTERIM_MAX) end(new HttpFailure('interim', INTERIM_MAX));
+  pendingRequest.on('timeout', () => end(new HttpFailure('silent', silenceMs / 1000)));
+  let interimCount = 0;
+  pendingRequest.on('information', () => {
+    interimCount += 1;
+    if (interimCount > INTERIM_MAX) end(new HttpFailure('interim', INTERIM_MAX));
   });
   if (onConnected !== undefined)
-    asking.on('socket', (socket) => socket.once(isTls ? 'secureConnect' : 'connect', onConnected));
-  asking.on('error', reject);
-  asking.on('response', (message) => {
+    pendingRequest.on('socket', (socket) => socket.once(isTls ? 'secureConnect' : 'connect', onConnected));
+  pendingRequest.on('error', reject);
+  pendingRequest.on('response', (message) => {
     answer = message;
-    // Its reader gets it, too; nobody reads an answer that was refused by its head.
+    // Its reader gets the error, too; nobody reads an answer that was refused by its head.
     message.on('error', () => undefined);
     resolve(message);
   });
   if (signals.some(({ aborted }) => aborted)) abort();
-  else if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) asking.end(body);
-  else pipeline(Readable.from(body), asking, (error) => error && end(error));
+  else if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) pendingRequest.end(body);
+  else pipeline(Readable.from(body), pendingRequest, (error) => error && end(error));
   return promise;
 }
 
@@ -141,7 +141,7 @@ async function* readAnswerPieces(answer: IncomingMessage, bytesMax: number): Asy
 export const readWholeAnswer = async (answer: IncomingMessage, bytesMax: number): Promise<Buffer> =>
   Buffer.concat(await Array.fromAsync(readAnswerPieces(answer, bytesMax)));
 
-/** The beginning of a body, whose rest is not read. */
+/** The beginning of a body; the remainder is not read. */
 export async function readBeginning(answer: IncomingMessage, bytesMax: number): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
@@ -159,13 +159,13 @@ export async function* streamAnswerText(answer: IncomingMessage): AsyncGenerator
   for await (const piece of readAnswerPieces(answer, Number.POSITIVE_INFINITY)) yield decoder.write(piece);
 }
 
-/** The ended lines of a body, as they arrive. */
+/** The complete lines of a body, as they arrive. */
 export async function* readLines(answer: IncomingMessage, charactersMax: number): AsyncGenerator<string> {
-  let rest = '';
+  let incompleteLine = '';
   for await (const text of streamAnswerText(answer)) {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > charactersMax) throw new HttpFailure('too-large', charactersMax);
+    const lines = (incompleteLine + text).split('\n');
+    incompleteLine = lines.pop() ?? '';
+    if (incompleteLine.length > charactersMax) throw new HttpFailure('too-large', charactersMax);
     yield* lines;
   }
 }

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { type Ipv4, ipv4 } from '../ground/address.ts';
 
 /**
- * Undefined: the file is not there, not for this user, or has nothing to say now (`carrier` of a
- * device that is down).
+ * `undefined` if the file is missing, this user may not read it, or it has no value now (`carrier`
+ * of a device that is down).
  */
 export function readHostText(path: string): string | undefined {
   try {
@@ -16,8 +16,8 @@ export function readHostText(path: string): string | undefined {
 }
 
 /**
- * Quirk: the kernel prints an address as one integer, on little-endian hosts the last octet first;
- * of IPv6 the first word counts.
+ * Quirk: the kernel prints an address as one integer, on little-endian hosts the last octet first.
+ * Of an IPv6 address, the first word counts.
  */
 export function parseHostOrder(hex: string): Ipv4 {
   const value = Number.parseInt(hex.slice(0, 8), 16);

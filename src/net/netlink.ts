@@ -61,7 +61,7 @@ const STATE_REACHABLE = 0x02;
 /** NUD_STALE, NUD_DELAY and NUD_PROBE: known, but not heard lately. */
 const STATES_REMEMBERED = 0x1c;
 
-/** `sequence` is that of the request it answers. */
+/** `sequence` is that of the request to which the message belongs. */
 export type NetlinkMessage =
   | {
       readonly kind: 'interface';
@@ -74,7 +74,7 @@ export type NetlinkMessage =
   | { readonly kind: 'interface-gone'; readonly index: number }
   | { readonly kind: 'address'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
   | { readonly kind: 'address-gone'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
-  /** One came or went; which there are now, `/proc/net/route` says. */
+  /** A default route came or went; `/proc/net/route` has the present ones. */
   | { readonly kind: 'default-route' }
   /** An entry of the kernel's neighbour table for a host; `heard`: just now. */
   | {
@@ -98,8 +98,8 @@ const DUMP_FIXED_BYTES: Readonly<Record<DumpType, number>> = {
 };
 
 export function encodeDumpRequest(type: DumpType, sequence: number): Uint8Array {
-  const fixed = DUMP_FIXED_BYTES[type];
-  const bytes = new Uint8Array(HEADER_BYTES + fixed);
+  const fixedBytes = DUMP_FIXED_BYTES[type];
+  const bytes = new Uint8Array(HEADER_BYTES + fixedBytes);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);
   view.setUint16(4, type, true);
@@ -131,14 +131,14 @@ export function decodeNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkMes
 export function splitNetlink(bytes: BorrowedBytes): Decoded<readonly NetlinkPart[]> {
   const view = borrowedView(bytes);
   const parts: NetlinkPart[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    if (at + HEADER_BYTES > bytes.length) return fault('truncated', at, 'header');
-    const length = view.getUint32(at, true);
-    if (length < HEADER_BYTES) return fault('bad-length', at, 'length');
-    if (at + length > bytes.length) return fault('truncated', at, 'message');
-    const part = borrowedPart(bytes, at, at + length);
-    parts.push({ bytes: part, view: borrowedView(part), offset: at });
-    at += padded(length);
+  for (let offset = 0; offset < bytes.length; ) {
+    if (offset + HEADER_BYTES > bytes.length) return fault('truncated', offset, 'header');
+    const length = view.getUint32(offset, true);
+    if (length < HEADER_BYTES) return fault('bad-length', offset, 'length');
+    if (offset + length > bytes.length) return fault('truncated', offset, 'message');
+    const part = borrowedPart(bytes, offset, offset + length);
+    parts.push({ bytes: part, view: borrowedView(part), offset });
+    offset += padLength(length);
   }
   return decoded(parts);
 }
@@ -174,15 +174,15 @@ function decodeMessage(part: NetlinkPart): MessageOrNone {
   }
 }
 
-function decodeInterface(part: NetlinkPart, gone: boolean): MessageOrNone {
+function decodeInterface(part: NetlinkPart, isGone: boolean): MessageOrNone {
   const { view } = part;
-  const attributesAt = HEADER_BYTES + LINK_FIXED_BYTES;
-  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'interface');
+  const attributesOffset = HEADER_BYTES + LINK_FIXED_BYTES;
+  if (view.byteLength < attributesOffset) return fault('truncated', HEADER_BYTES, 'interface');
   if (view.getUint8(HEADER_BYTES) !== 0) return decoded(undefined);
   const index = view.getInt32(HEADER_BYTES + 4, true);
-  if (gone) return decoded({ kind: 'interface-gone', index });
+  if (isGone) return decoded({ kind: 'interface-gone', index });
   const flags = view.getUint32(HEADER_BYTES + 8, true);
-  const attributes = decodeAttributes(part, attributesAt);
+  const attributes = decodeAttributes(part, attributesOffset);
   if (!attributes.ok) return attributes;
   const name = attributes.value.get(IFLA_IFNAME);
   if (name === undefined) return decoded(undefined);
@@ -197,21 +197,21 @@ function decodeInterface(part: NetlinkPart, gone: boolean): MessageOrNone {
   });
 }
 
-function decodeAddress(part: NetlinkPart, gone: boolean): MessageOrNone {
+function decodeAddress(part: NetlinkPart, isGone: boolean): MessageOrNone {
   const { view } = part;
-  const attributesAt = HEADER_BYTES + ADDRESS_FIXED_BYTES;
-  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'address');
+  const attributesOffset = HEADER_BYTES + ADDRESS_FIXED_BYTES;
+  if (view.byteLength < attributesOffset) return fault('truncated', HEADER_BYTES, 'address');
   if (view.getUint8(HEADER_BYTES) !== FAMILY_INET) return decoded(undefined);
   const prefix = view.getUint8(HEADER_BYTES + 1);
   const index = view.getUint32(HEADER_BYTES + 4, true);
-  const attributes = decodeAttributes(part, attributesAt);
+  const attributes = decodeAttributes(part, attributesOffset);
   if (!attributes.ok) return attributes;
   // On a point-to-point link IFA_ADDRESS is the other end's; IFA_LOCAL is ours.
   const bytes = attributes.value.get(IFA_LOCAL) ?? attributes.value.get(IFA_ADDRESS);
   if (bytes === undefined) return decoded(undefined);
   if (bytes.length !== 4 || prefix > 32) return fault('bad-value', HEADER_BYTES, 'address');
   const address = ipv4(borrowedView(bytes).getUint32(0));
-  return decoded({ kind: gone ? 'address-gone' : 'address', index, address, prefix });
+  return decoded({ kind: isGone ? 'address-gone' : 'address', index, address, prefix });
 }
 
 function decodeRoute(view: BorrowedView): MessageOrNone {
@@ -222,43 +222,43 @@ function decodeRoute(view: BorrowedView): MessageOrNone {
 
 function decodeNeighbour(part: NetlinkPart): MessageOrNone {
   const { view } = part;
-  const attributesAt = HEADER_BYTES + NEIGHBOUR_FIXED_BYTES;
-  if (view.byteLength < attributesAt) return fault('truncated', HEADER_BYTES, 'neighbour');
+  const attributesOffset = HEADER_BYTES + NEIGHBOUR_FIXED_BYTES;
+  if (view.byteLength < attributesOffset) return fault('truncated', HEADER_BYTES, 'neighbour');
   const state = view.getUint16(HEADER_BYTES + 8, true);
   if (view.getUint8(HEADER_BYTES) !== FAMILY_INET || (state & (STATE_REACHABLE | STATES_REMEMBERED)) === 0) {
     return decoded(undefined);
   }
   const index = view.getInt32(HEADER_BYTES + 4, true);
-  const attributes = decodeAttributes(part, attributesAt);
+  const attributes = decodeAttributes(part, attributesOffset);
   if (!attributes.ok) return attributes;
   const bytes = attributes.value.get(NDA_DST);
   const hardware = attributes.value.get(NDA_LLADDR);
-  // A tunnel's neighbours have none.
+  // A tunnel's neighbours have no hardware address.
   if (bytes === undefined || hardware?.length !== 6) return decoded(undefined);
   if (bytes.length !== 4) return fault('bad-value', HEADER_BYTES, 'neighbour');
   const address = ipv4(borrowedView(bytes).getUint32(0));
-  const heard = (state & STATE_REACHABLE) !== 0;
-  return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard });
+  const isHeard = (state & STATE_REACHABLE) !== 0;
+  return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard: isHeard });
 }
 
 /** Decodes the attributes of a message; if a type repeats, the last counts. */
 function decodeAttributes({ bytes, view }: NetlinkPart, start: number): Decoded<ReadonlyMap<number, BorrowedBytes>> {
   const attributes = new Map<number, BorrowedBytes>();
-  for (let at = start; at < view.byteLength; ) {
-    if (at + ATTRIBUTE_HEADER_BYTES > view.byteLength) return fault('truncated', at, 'attribute');
-    const length = view.getUint16(at, true);
-    if (length < ATTRIBUTE_HEADER_BYTES) return fault('bad-length', at, 'attribute');
-    if (at + length > view.byteLength) return fault('truncated', at, 'attribute');
-    const value = borrowedPart(bytes, at + ATTRIBUTE_HEADER_BYTES, at + length);
+  for (let offset = start; offset < view.byteLength; ) {
+    if (offset + ATTRIBUTE_HEADER_BYTES > view.byteLength) return fault('truncated', offset, 'attribute');
+    const length = view.getUint16(offset, true);
+    if (length < ATTRIBUTE_HEADER_BYTES) return fault('bad-length', offset, 'attribute');
+    if (offset + length > view.byteLength) return fault('truncated', offset, 'attribute');
+    const value = borrowedPart(bytes, offset + ATTRIBUTE_HEADER_BYTES, offset + length);
     // The top two bits are flags (nested, byte order).
-    attributes.set(view.getUint16(at + 2, true) & 0x3fff, value);
-    at += padded(length);
+    attributes.set(view.getUint16(offset + 2, true) & 0x3fff, value);
+    offset += padLength(length);
   }
   return decoded(attributes);
 }
 
 /** Messages and attributes begin at multiples of four. */
-const padded = (length: number): number => (length + 3) & ~3;
+const padLength = (length: number): number => (length + 3) & ~3;
 
 function zeroTerminated(bytes: BorrowedBytes): string {
   const end = findZeroByte(bytes, 0);

@@ -2,7 +2,7 @@
 //
 // 1. Best effort: without rights or /proc the answer is undefined, never an exception.
 // 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of
-//    several; `taken-ports.ts` finds it.
+//    several; `taken-ports.ts` finds the right one.
 // 3. Only root sees the owner of another user's socket; to others, a program that usually has the
 //    port is the probable owner.
 
@@ -32,8 +32,8 @@ const USUAL_OWNERS: ReadonlyMap<number, readonly string[]> = new Map([
 export interface PortProcess {
   readonly pid: number;
   readonly name: string;
-  /** The words of its command line; empty if it has just ended. */
-  readonly words: readonly string[];
+  /** The words of its command line; empty if the process has just ended. */
+  readonly commandLine: readonly string[];
   /** Its systemd service: `dnsmasq.service`. */
   readonly unit: string | undefined;
 }
@@ -79,8 +79,8 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
 }
 
 /** Undefined without /proc. */
-export function socketInode(fd: number): number | undefined {
-  const match = /^socket:\[(\d+)\]$/.exec(linkTarget(`/proc/self/fd/${fd}`) ?? '');
+export function readSocketInode(fd: number): number | undefined {
+  const match = /^socket:\[(\d+)\]$/.exec(readLinkTarget(`/proc/self/fd/${fd}`) ?? '');
   return match === null ? undefined : Number(match[1]);
 }
 
@@ -105,32 +105,33 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
  * The owner of a port, such as `name (process 12, name.service)`, or, if only root could see it,
  * `a process of user 33, probably name (process 12)`.
  */
-export function ownerText({ process: owner, uid }: PortOwner, port: number): string {
-  if (owner !== undefined) return processText(owner);
-  const usual = findUsualOwner(port);
-  return `a process of user ${uid}${usual === undefined ? '' : `, probably ${processText(usual)}`}`;
+export function formatOwner({ process: ownerProcess, uid }: PortOwner, port: number): string {
+  if (ownerProcess !== undefined) return formatProcess(ownerProcess);
+  const usualOwner = findUsualOwner(port);
+  return `a process of user ${uid}${usualOwner === undefined ? '' : `, probably ${formatProcess(usualOwner)}`}`;
 }
 
-const processText = ({ name, pid, unit }: PortProcess): string =>
+const formatProcess = ({ name, pid, unit }: PortProcess): string =>
   `${name} (process ${pid}${unit === undefined ? '' : `, ${unit}`})`;
 
 /**
- * The owner of a port as `ownerText` writes it, or `this process itself`; undefined: nobody has it.
+ * The owner of a port as `formatOwner` writes it, or `this process itself`; `undefined` if nobody
+ * has the port.
  */
 export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): string | undefined {
   const owners = findPortOwners(protocol, address, port);
-  const others = owners.filter((owner) => owner.process?.pid !== process.pid);
-  const other = others.find((owner) => owner.process !== undefined) ?? others[0];
-  if (other !== undefined) return ownerText(other, port);
+  const otherOwners = owners.filter((owner) => owner.process?.pid !== process.pid);
+  const otherOwner = otherOwners.find((owner) => owner.process !== undefined) ?? otherOwners[0];
+  if (otherOwner !== undefined) return formatOwner(otherOwner, port);
   return owners.length > 0 ? 'this process itself' : undefined;
 }
 
 function findProcess(inode: number): PortProcess | undefined {
-  const wanted = `socket:[${inode}]`;
+  const targetLink = `socket:[${inode}]`;
   for (const pid of listNames('/proc', PROCESSES_MAX)) {
     if (!/^\d+$/.test(pid)) continue;
     for (const fd of listNames(`/proc/${pid}/fd`, DESCRIPTORS_MAX)) {
-      if (linkTarget(`/proc/${pid}/fd/${fd}`) === wanted) return describeProcess(pid);
+      if (readLinkTarget(`/proc/${pid}/fd/${fd}`) === targetLink) return describeProcess(pid);
     }
   }
   return undefined;
@@ -138,13 +139,13 @@ function findProcess(inode: number): PortProcess | undefined {
 
 /** Command lines of other users' processes can be read. */
 function findUsualOwner(port: number): PortProcess | undefined {
-  const usual = USUAL_OWNERS.get(port);
-  if (usual === undefined) return undefined;
+  const usualNames = USUAL_OWNERS.get(port);
+  if (usualNames === undefined) return undefined;
   const pids = listNames('/proc', PROCESSES_MAX).filter((pid) => /^\d+$/.test(pid));
-  return pids.map(describeProcess).find(({ name }) => usual.includes(name));
+  return pids.map(describeProcess).find(({ name }) => usualNames.includes(name));
 }
 
-/** Undefined if it cannot be seen. */
+/** `undefined` if the parent cannot be seen. */
 export function findParent(pid: number): PortProcess | undefined {
   const parent = /^PPid:\s*(\d+)$/m.exec(readHostText(`/proc/${pid}/status`) ?? '')?.[1] ?? '0';
   return parent === '0' ? undefined : describeProcess(parent);
@@ -158,7 +159,7 @@ function listNames(directory: string, max: number): readonly string[] {
   }
 }
 
-function linkTarget(path: string): string | undefined {
+function readLinkTarget(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
@@ -170,10 +171,15 @@ function linkTarget(path: string): string | undefined {
 function describeProcess(pid: string): PortProcess {
   const words = readHostText(`/proc/${pid}/cmdline`)?.split('\0').slice(0, WORDS_MAX) ?? [];
   const name = basename(words[0] ?? '') || readHostText(`/proc/${pid}/comm`)?.trim();
-  return { pid: Number(pid), name: name ?? 'a process that has just ended', words, unit: readSystemdUnit(Number(pid)) };
+  return {
+    pid: Number(pid),
+    name: name ?? 'a process that has just ended',
+    commandLine: words,
+    unit: readSystemdUnit(Number(pid)),
+  };
 }
 
-/** The systemd service of a process, by its control group; the manager of a login session is none. */
+/** The systemd service of a process, by its control group. The manager of a login session does not count. */
 export function readSystemdUnit(pid: number): string | undefined {
   const groups = readHostText(`/proc/${pid}/cgroup`) ?? '';
   const units = [...groups.matchAll(/\/([A-Za-z0-9@:._\\-]+\.service)(?:\/|$)/gm)];

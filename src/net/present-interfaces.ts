@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type Ipv4, networkContains, networkWithPrefix, parseIpv4, parseMac } from '../ground/address.ts';
-import { type HostRoute, readRoutes, withDefaultRouters } from './default-route.ts';
+import { addDefaultRouters, type HostRoute, readRoutes } from './default-route.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
 import { readHostText } from './kernel-text.ts';
 
@@ -15,29 +15,31 @@ import { readHostText } from './kernel-text.ts';
  */
 export function readHostInterfaces(): readonly HostInterface[] {
   const byNode = networkInterfaces();
-  const listed = new Set(
+  const listedAddresses = new Set(
     Object.values(byNode).flatMap((nodeAddresses) =>
       parseInterfaceAddresses(nodeAddresses ?? []).map(({ address }) => address),
     ),
   );
-  const idle = findIdleAddresses(readRoutes(), readHostText('/proc/net/fib_trie') ?? '', listed);
-  const names = new Set([...listNetworkDevices(), ...Object.keys(byNode), ...idle.keys()]);
+  const idleAddresses = findIdleAddresses(readRoutes(), readHostText('/proc/net/fib_trie') ?? '', listedAddresses);
+  const names = new Set([...listNetworkDevices(), ...Object.keys(byNode), ...idleAddresses.keys()]);
   const interfaces: HostInterface[] = [];
   for (const name of names) {
     const nodeAddresses = byNode[name];
-    const flags = Number(readDeviceFile(name, 'flags') ?? (nodeAddresses === undefined && !idle.has(name) ? 0 : 1));
-    const up = (flags & 1) !== 0;
+    const flags = Number(
+      readDeviceFile(name, 'flags') ?? (nodeAddresses === undefined && !idleAddresses.has(name) ? 0 : 1),
+    );
+    const isUp = (flags & 1) !== 0;
     const carrier = readDeviceFile(name, 'carrier');
     interfaces.push({
       name,
       index: Number(readDeviceFile(name, 'ifindex') ?? 0),
       mac: parseMac(readDeviceFile(name, 'address') ?? nodeAddresses?.[0]?.mac ?? ''),
-      up,
+      up: isUp,
       carrier: carrier === undefined ? nodeAddresses !== undefined : carrier === '1',
-      addresses: [...parseInterfaceAddresses(nodeAddresses ?? []), ...(idle.get(name) ?? [])],
+      addresses: [...parseInterfaceAddresses(nodeAddresses ?? []), ...(idleAddresses.get(name) ?? [])],
     });
   }
-  return withDefaultRouters(interfaces.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1)));
+  return addDefaultRouters(interfaces.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1)));
 }
 
 function parseInterfaceAddresses(
@@ -77,11 +79,11 @@ export function findIdleAddresses(
   listed: ReadonlySet<Ipv4>,
 ): ReadonlyMap<string, readonly InterfaceAddress[]> {
   const byInterface = new Map<string, InterfaceAddress[]>();
-  const idle = [...new Set(localAddresses(trie))].filter((address) => !listed.has(address));
+  const unlistedAddresses = [...new Set(listLocalAddresses(trie))].filter((address) => !listed.has(address));
   for (const { name, destination, router, prefix } of routes) {
     if (router !== undefined || prefix === 0) continue;
     const network = networkWithPrefix(destination, prefix);
-    for (const address of idle) {
+    for (const address of unlistedAddresses) {
       if (networkContains(network, address))
         byInterface.set(name, [...(byInterface.get(name) ?? []), { address, prefix }]);
     }
@@ -89,12 +91,12 @@ export function findIdleAddresses(
   return byInterface;
 }
 
-/** An address is on its own line, before the line that marks it as local. */
-function* localAddresses(trie: string): Generator<Ipv4> {
-  let last: Ipv4 | undefined;
+/** In the text, an address is on its own line, before the line that marks the address as local. */
+function* listLocalAddresses(trie: string): Generator<Ipv4> {
+  let lastAddress: Ipv4 | undefined;
   for (const line of trie.split('\n')) {
     const leaf = /\|-- (\S+)$/.exec(line)?.[1];
-    if (leaf !== undefined) last = parseIpv4(leaf);
-    else if (last !== undefined && line.trim() === '/32 host LOCAL') yield last;
+    if (leaf !== undefined) lastAddress = parseIpv4(leaf);
+    else if (lastAddress !== undefined && line.trim() === '/32 host LOCAL') yield lastAddress;
   }
 }

@@ -60,9 +60,9 @@ export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uin
  */
 export function sumWords(bytes: BorrowedBytes, start: number, end: number): number {
   let sum = 0;
-  const even = end - ((end - start) & 1);
-  for (let at = start; at < even; at += 2) sum += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-  return even === end ? sum : sum + ((bytes[even] ?? 0) << 8);
+  const evenEnd = end - ((end - start) & 1);
+  for (let offset = start; offset < evenEnd; offset += 2) sum += ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
+  return evenEnd === end ? sum : sum + ((bytes[evenEnd] ?? 0) << 8);
 }
 
 /** The ones' complement, with carries added back (RFC 1071). */

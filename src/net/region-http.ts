@@ -3,8 +3,10 @@
 
 /** Path and query, both undecoded; the query without its question mark. */
 export function splitTarget(origin: string): { readonly path: string; readonly query: string } {
-  const mark = origin.indexOf('?');
-  return mark === -1 ? { path: origin, query: '' } : { path: origin.slice(0, mark), query: origin.slice(mark + 1) };
+  const markIndex = origin.indexOf('?');
+  return markIndex === -1
+    ? { path: origin, query: '' }
+    : { path: origin.slice(0, markIndex), query: origin.slice(markIndex + 1) };
 }
 
 /**
@@ -18,7 +20,7 @@ export const INTERIM_MAX = 8;
  * Statuses that a proxy in front of a region may answer itself: "not now", and 413 to a body that
  * is too large for it, which the rack can send in parts.
  */
-const OF_PROXIES: ReadonlySet<number> = new Set([413, 502, 503, 504]);
+const PROXY_STATUSES: ReadonlySet<number> = new Set([413, 502, 503, 504]);
 
 /** The head of an answer, with field names in lower case. */
 interface AnswerHead {
@@ -26,9 +28,9 @@ interface AnswerHead {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
-/** True if an answer is neither a region's nor one of a proxy before it. */
+/** True if an answer comes neither from a region nor from a proxy in front of it. */
 export const isForeign = ({ statusCode = 0, headers }: AnswerHead): boolean =>
-  headers[REGION_FIELD.name.toLowerCase()] === undefined && !OF_PROXIES.has(statusCode);
+  headers[REGION_FIELD.name.toLowerCase()] === undefined && !PROXY_STATUSES.has(statusCode);
 
 /** Other forms of the fields have only the first Host. @param rawHeaders names and values in turn */
 export const countHosts = (rawHeaders: readonly string[]): number =>

@@ -9,7 +9,7 @@ import { findPortOwner } from './port-owner.ts';
 const UNPRIVILEGED_PORT_MIN = 1024;
 
 /** The address, port or device that was requested. */
-interface SocketPlace {
+interface SocketAddress {
   readonly address: Ipv4;
   readonly port: number;
   readonly device?: string;
@@ -20,49 +20,50 @@ interface SocketPlace {
 }
 
 /** The failure `code` (`EADDRINUSE` …) of opening a socket, as the error that the operator reads. */
-export function socketError(code: string, place: SocketPlace, cause?: unknown): RackError {
-  const where = `${formatIpv4(place.address)}:${place.port}${place.device === undefined ? '' : ` on ${place.device}`}`;
-  const protocol = place.protocol ?? 'UDP';
+export function socketError(code: string, socket: SocketAddress, cause?: unknown): RackError {
+  const endpoint = `${formatIpv4(socket.address)}:${socket.port}${socket.device === undefined ? '' : ` on ${socket.device}`}`;
+  const protocol = socket.protocol ?? 'UDP';
   const options = cause === undefined ? undefined : { cause };
   switch (code) {
     case 'EADDRINUSE': {
-      const owner = findPortOwner(protocol, place.address, place.port);
-      const program = owner === undefined ? 'the program that has it (ss -lntup tells which)' : 'that program';
-      const change = place.setting === undefined ? 'configure another address or port' : `change ${place.setting}`;
-      const text = `${where} (${protocol}) is in use${owner === undefined ? '' : ` by ${owner}`}; stop ${program}, or ${change}`;
+      const owner = findPortOwner(protocol, socket.address, socket.port);
+      const programText = owner === undefined ? 'the program that has it (ss -lntup tells which)' : 'that program';
+      const changeText =
+        socket.setting === undefined ? 'configure another address or port' : `change ${socket.setting}`;
+      const text = `${endpoint} (${protocol}) is in use${owner === undefined ? '' : ` by ${owner}`}; stop ${programText}, or ${changeText}`;
       return new RackError('address-in-use', text, options);
     }
     case 'EACCES':
     case 'EPERM':
       return new RackError(
         'permission-denied',
-        `${where} (${protocol}): permission denied; ${privilegeRemedy(place)}`,
+        `${endpoint} (${protocol}): permission denied; ${composePrivilegeRemedy(socket)}`,
         options,
       );
     case 'EADDRNOTAVAIL':
       return new RackError(
         'address-not-here',
-        `${formatIpv4(place.address)} is not an address of this host; give it to an interface, or ${place.setting === undefined ? 'configure another one' : `change ${place.setting}`}`,
+        `${formatIpv4(socket.address)} is not an address of this host; give it to an interface, or ${socket.setting === undefined ? 'configure another one' : `change ${socket.setting}`}`,
         options,
       );
     case 'ENODEV':
       return new RackError(
         'interface-missing',
-        `there is no network interface ${place.device ?? ''}; create it, or configure another one`,
+        `there is no network interface ${socket.device ?? ''}; create it, or configure another one`,
         options,
       );
     default:
-      return new RackError('socket-refused', `${where} (${protocol}) cannot be opened: ${code}`, options);
+      return new RackError('socket-refused', `${endpoint} (${protocol}) cannot be opened: ${code}`, options);
   }
 }
 
 /** Like `socketError`, for an exception thrown by Node. */
-export function socketErrorFrom(error: unknown, place: SocketPlace): RackError {
-  return error instanceof RackError ? error : socketError(osErrorCode(error) ?? String(error), place, error);
+export function socketErrorFrom(error: unknown, socket: SocketAddress): RackError {
+  return error instanceof RackError ? error : socketError(osErrorCode(error) ?? String(error), socket, error);
 }
 
-function privilegeRemedy(place: SocketPlace): string {
-  if (place.device === undefined || (place.port !== 0 && place.port < UNPRIVILEGED_PORT_MIN)) {
+function composePrivilegeRemedy(socket: SocketAddress): string {
+  if (socket.device === undefined || (socket.port !== 0 && socket.port < UNPRIVILEGED_PORT_MIN)) {
     return 'a port below 1024 needs CAP_NET_BIND_SERVICE: run the service by its systemd unit or as root, or configure a higher port';
   }
   return 'binding to a device needs CAP_NET_RAW here: run the service by its systemd unit or as root';

@@ -14,7 +14,7 @@ import { type Clock, pause, type Timer } from '../ground/clock.ts';
 import { errorText, osErrorCode } from '../ground/errors.ts';
 import { type Rate, RateLimit, RateLimits } from '../ground/rate-limit.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
-import { JOINED } from '../net/shares/joined-request.ts';
+import { JOINED_REQUEST_OPTIONS } from '../net/shares/joined-request.ts';
 import { socketError } from '../net/socket-error.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
@@ -157,7 +157,7 @@ export class InstrumentServer {
         keepAliveTimeout: KEEP_ALIVE_MS,
         maxHeaderSize: HEADER_BYTES_MAX,
         requireHostHeader: false,
-        ...JOINED,
+        ...JOINED_REQUEST_OPTIONS,
       },
       (request, response) => void this.#answer(request, response),
     );

@@ -1,7 +1,7 @@
 // The URL of the page, as a command and the log name it.
 
 import { formatIpv4, type Ipv4, LOOPBACK } from '../ground/address.ts';
-import { outwardAddress } from '../net/outward-address.ts';
+import { findOutwardAddress } from '../net/outward-address.ts';
 import type { RegionConfig } from './config.ts';
 
 const isOfHost = (host: string): boolean => host === 'localhost' || host === '[::1]' || host.startsWith('127.');
@@ -15,7 +15,7 @@ const isOfHost = (host: string): boolean => host === 'localhost' || host === '[:
 export function pageUrl(
   { publicUrl, listen, tls }: Pick<RegionConfig, 'publicUrl' | 'listen' | 'tls'>,
   origin = '',
-  own: () => Ipv4 | undefined = outwardAddress,
+  own: () => Ipv4 | undefined = findOutwardAddress,
 ): string {
   if (publicUrl !== undefined) return publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`;
   const reached = URL.parse(origin);

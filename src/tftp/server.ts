@@ -118,7 +118,7 @@ export class TftpServer {
       turns,
       max: WAITING_MAX,
       addressMax: WAITING_OF_ADDRESS_MAX,
-      take: (request) => this.#begin(request),
+      serve: (request) => this.#begin(request),
       drop: (request) => this.#drop(request),
     });
     this.#transfers = new Transfers({

@@ -49,7 +49,7 @@ export class ThreadTransferRunner implements TransferRunner {
 
   tell(order: TransferCommand): void {
     this.prepare();
-    this.#thread?.tell(order);
+    this.#thread?.post(order);
   }
 
   async stop(): Promise<void> {

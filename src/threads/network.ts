@@ -10,13 +10,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
-import { withDefaultRouters } from '../net/default-route.ts';
+import { addDefaultRouters } from '../net/default-route.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import { errorName, loadLibc } from '../net/linux/libc.ts';
 import { NetlinkDump } from '../net/linux/netlink-dump.ts';
 import { takeMessages } from '../net/linux/thread-inbox.ts';
 import { NETLINK_GROUPS, RTM_GETADDR, RTM_GETLINK } from '../net/netlink.ts';
-import { InterfaceTable, sameInterfaces } from '../net/watch/interface-table.ts';
+import { InterfaceTable, isSameInterfaces } from '../net/watch/interface-table.ts';
 import type { FromNetWorker, NetWorkerData, ToNetWorker } from '../net/watch/net-message.ts';
 import { WireListener } from '../net/watch/wire-listener.ts';
 
@@ -62,8 +62,8 @@ class InterfaceListener {
 
   #reportIfChanged(): void {
     this.#isStale = false;
-    const interfaces = withDefaultRouters(this.#table.list());
-    if (this.#reportedInterfaces !== undefined && sameInterfaces(this.#reportedInterfaces, interfaces)) return;
+    const interfaces = addDefaultRouters(this.#table.list());
+    if (this.#reportedInterfaces !== undefined && isSameInterfaces(this.#reportedInterfaces, interfaces)) return;
     this.#reportedInterfaces = interfaces;
     this.#onChange(interfaces);
   }
@@ -92,8 +92,8 @@ function runNetworkThread({ eventFd }: NetWorkerData): void {
   for (;;) {
     const now = systemClock.now();
     const waitMs = Math.ceil(Math.min(POLL_MS, Math.max(0, (wire.nextAt ?? now + POLL_MS) - now)));
-    pollDescriptors(pollfds, [eventFd, listener.netlink.fd, ...wire.descriptors(now)], waitMs);
-    if (takeMessages<ToNetWorker>(libc, eventFd, (message) => wire.command(message))) break;
+    pollDescriptors(pollfds, [eventFd, listener.netlink.fd, ...wire.listDescriptors(now)], waitMs);
+    if (takeMessages<ToNetWorker>(libc, eventFd, (message) => wire.handle(message))) break;
     listener.work();
     wire.work();
   }

@@ -8,7 +8,7 @@ import { TYPE } from '../../src/dns/record.ts';
 import { mac, macToBytes } from '../../src/ground/address.ts';
 import { type BorrowedBytes, joinBytes } from '../../src/ground/borrowed-bytes.ts';
 import { ByteWriter } from '../../src/net/byte-writer.ts';
-import { broadcastFrame, readTappedFrame } from '../../src/net/datagrams/frame-tap.ts';
+import { encodeBroadcastFrame, readTappedFrame } from '../../src/net/datagrams/frame-tap.ts';
 import { decodeSocketAnswer } from '../../src/net/linux/socket-list.ts';
 import { decodeNetlink } from '../../src/net/netlink.ts';
 import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
@@ -132,7 +132,7 @@ export const BORROWING_DECODERS: Readonly<Record<string, Decoder>> = {
   },
   readTappedFrame: {
     decode: (bytes) => readTappedFrame(bytes, 68),
-    samples: [broadcastFrame(latin1('a payload'), MAC, 67, 68)],
+    samples: [encodeBroadcastFrame(latin1('a payload'), MAC, 67, 68)],
   },
   decodeNetlink: { decode: decodeNetlink, samples: capturesOf('netlink-') },
   decodeSocketAnswer: { decode: decodeSocketAnswer, samples: [...SOCKET_ANSWER, joinBytes(SOCKET_ANSWER)] },

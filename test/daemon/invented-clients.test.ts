@@ -62,7 +62,7 @@ cluster_interfaces:
     wake: () => undefined,
     findUser: async () => undefined,
     advertise: (solicitation) => advertised.push(solicitation),
-    booting: () => undefined,
+    noteBooting: () => undefined,
   };
   const parts = { clock, table, wire, network: host, journal: new SlowJournal(clock), tree: memoryTree(new Map()) };
   const rack = new Rack(

@@ -26,7 +26,7 @@ const libc = loadLibc();
 const index = libc.if_nametoindex(name);
 if (networkInterfaces()[name] === undefined) throw new Error(`no interface ${name}`);
 const socket = new PacketSocket(libc, ETHERTYPE_IPV6, ADVERTISEMENTS);
-socket.hearOnly([index]);
+socket.restrictInterfaces([index]);
 socket.join(index, ALL_NODES_MAC);
 
 function isAnswered(): boolean {

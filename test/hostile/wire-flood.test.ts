@@ -23,7 +23,7 @@ if (SKIP === false) enterOwnNetwork();
 const FLOOD = new URL('./wire-flood.ts', import.meta.url).pathname;
 const FLOOD_SECONDS = 15;
 const PROBES = 16;
-/** Longer than twice the time after which the kernel must keep everything again (SIEVE_MS). */
+/** Longer than twice the time after which the kernel must keep everything again (FILTER_MS). */
 const LIFTED_MS = 11_000;
 const HONEST = parseMac('52:54:00:00:00:10') ?? assert.fail();
 
@@ -58,11 +58,11 @@ describe('a wire that one host floods', { skip: SKIP }, () => {
     thread = new NetThread({
       onMessage: (message) => {
         if (message.kind === 'interfaces') wire.interfacesChanged(message.interfaces);
-        wire.take(message);
+        wire.receive(message);
       },
       onFailure: (reason) => assert.fail(String(reason)),
     });
-    wire.connect((message) => thread.tell(message));
+    wire.connect((message) => thread.post(message));
     wire.serve(['br0']);
     await until(() => wire.canProbe('br0'));
   });
@@ -98,7 +98,7 @@ describe('a wire that one host floods', { skip: SKIP }, () => {
 
   it('with solicitations of one host shows every one of a machine that boots', async () => {
     await flooded('solicit', async () => {
-      wire.booting(HONEST, { rank: 'machine', share: '' });
+      wire.noteBooting(HONEST, { rank: 'machine', share: '' });
       // The kernel's filter is updated within 100 ms.
       await sleep(1000);
       const heard = (): number => solicitations.filter(({ mac }) => mac === HONEST).length;

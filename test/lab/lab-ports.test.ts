@@ -43,7 +43,7 @@ const OWNERS: readonly (readonly [what: string, words: readonly string[], text: 
 for (const [what, words, text] of OWNERS) {
   test(`${what} as the port’s owner is recognised, so that no rack is ended for a lab`, () => {
     const name = words[0]?.split('/').at(-1) ?? '';
-    const said = describeOwner({ process: { pid: 7, name, words, unit: undefined }, uid: 0 }, 5240);
+    const said = describeOwner({ process: { pid: 7, name, commandLine: words, unit: undefined }, uid: 0 }, 5240);
     assert.match(said, text);
     assert.equal(/Ctrl-C/.test(said), /lab/.test(what));
   });
@@ -53,13 +53,13 @@ test('the refusal names the lab of a rack, because the end of the lab ends both'
   const rack = {
     pid: 7752,
     name: 'node',
-    words: ['node', 'src/main.ts', 'run', '--config', '/tmp/rackboot-lab-x1/lab.yaml'],
+    commandLine: ['node', 'src/main.ts', 'run', '--config', '/tmp/rackboot-lab-x1/lab.yaml'],
     unit: undefined,
   };
-  const lab = { pid: 7734, name: 'node', words: ['node', 'src/main.ts', 'lab'], unit: undefined };
+  const lab = { pid: 7734, name: 'node', commandLine: ['node', 'src/main.ts', 'lab'], unit: undefined };
   const owner = { process: rack, uid: 0 };
   assert.match(describeOwner(owner, 5240, lab), /\(process 7734 of user root\).* or with `kill 7734`$/);
-  const init = { pid: 1, name: 'init', words: ['/sbin/init'], unit: undefined };
+  const init = { pid: 1, name: 'init', commandLine: ['/sbin/init'], unit: undefined };
   assert.match(describeOwner(owner, 5240, init), /\(process 7752 of user root\).* `kill 7752`$/);
 });
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultRouters, parseRoutes } from '../../src/net/default-route.ts';
+import { findDefaultRouters, parseRoutes } from '../../src/net/default-route.ts';
 
 const HEAD = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT';
 const OUTWARD = 'eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0';
@@ -17,4 +17,4 @@ for (const [name, rows, expected] of [
   ['a host without a default router has none', [HEAD, OWN, ''], []],
   ['a system without the table has none', [], []],
 ] as const)
-  test(name, () => assert.deepEqual([...defaultRouters(parseRoutes(rows.join('\n')))], expected));
+  test(name, () => assert.deepEqual([...findDefaultRouters(parseRoutes(rows.join('\n')))], expected));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { macFromBytes, macToBytes, parseMac } from '../../src/ground/address.ts';
 import { copyBytes, RECLAIMED_BYTE } from '../../src/ground/borrowed-bytes.ts';
-import { broadcastFrame, openFrameTap } from '../../src/net/datagrams/frame-tap.ts';
+import { encodeBroadcastFrame, openFrameTap } from '../../src/net/datagrams/frame-tap.ts';
 import { EpollSockets } from '../../src/net/datagrams/peer-epoll.ts';
 import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
 import { NetlinkDump } from '../../src/net/linux/netlink-dump.ts';
@@ -74,7 +74,7 @@ const RECEIVERS: Readonly<Record<string, { readonly places: number; readonly sho
   'datagrams/frame-tap.ts': {
     places: 1,
     show: () => {
-      const frame = broadcastFrame(Uint8Array.of(1, 2, 3), STRANGER, 67, 68);
+      const frame = encodeBroadcastFrame(Uint8Array.of(1, 2, 3), STRANGER, 67, 68);
       const { libc, into } = receivingLibc([frame, frame]);
       const tap = openFrameTap(libc, { device: 'eth1', mac: OWN, port: 68 });
       const taken = tap?.take();
@@ -185,7 +185,7 @@ it('reports of the wire’s ear outlive their frames', () => {
   const reported: FromNetWorker[] = [];
   const ear = new WireListener(libc, (message) => void reported.push(message));
   ear.interfacesChanged([{ name: 'eth1', index: 2, mac: OWN, up: true, carrier: true, addresses: [] }]);
-  ear.command({ kind: 'serve', names: ['eth1'] });
+  ear.handle({ kind: 'serve', names: ['eth1'] });
   ear.work();
   assertOverwritten(into, 4);
   assert.deepEqual(reported.slice(1), [

@@ -7,7 +7,7 @@ import type { ParsedConfig } from '../../config/resolve-file.ts';
 import { formatIpv4, parseIpv4 } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { Settings } from '../../machines/settings.ts';
-import { hostResolvers } from '../../net/host-resolvers.ts';
+import { readHostResolvers } from '../../net/host-resolvers.ts';
 import { readHostInterfaces } from '../../net/present-interfaces.ts';
 import { proposeAlongside } from '../../region/networks/range-proposal.ts';
 import { print } from '../terminal/output.ts';
@@ -134,7 +134,7 @@ const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
 
 /** The proposal for an answer; empty for the interface if the choice is not clear. */
 function propose(candidates: readonly InterfaceCandidate[], field: Field, answers: Answers): string {
-  if (field === 'upstream') return hostResolvers().map(formatIpv4).join(' ') || '-';
+  if (field === 'upstream') return readHostResolvers().map(formatIpv4).join(' ') || '-';
   if (field === 'interface') {
     const otherCandidates = candidates.filter(({ isDefaultRoute }) => !isDefaultRoute);
     return (otherCandidates.length === 1 ? otherCandidates[0]?.name : undefined) ?? '';

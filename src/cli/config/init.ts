@@ -33,7 +33,7 @@ import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { nameDocuments } from '../../ground/named-documents.ts';
 import { INTERFACES_KEY, interfaceName, listInterfaces, type Settings, withValue } from '../../machines/settings.ts';
-import { outwardAddress } from '../../net/outward-address.ts';
+import { findOutwardAddress } from '../../net/outward-address.ts';
 import { findPortConflicts, isHarmless } from '../../net/ports/taken-ports.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import type { SettingEdit } from '../../region/settings.ts';
@@ -483,7 +483,7 @@ function buildInitTarget({ config, stateDir, region }: InitFlags, { proposal, na
 }
 
 function pageHost(proposal: InitAnswers['proposal']): string {
-  const address = proposal?.address ?? outwardAddress();
+  const address = proposal?.address ?? findOutwardAddress();
   return address === undefined ? 'localhost' : formatIpv4(address);
 }
 

@@ -13,7 +13,7 @@ import {
   readReservations,
 } from '../../dhcp/import/reservations.ts';
 import { ANY, type Ipv4 } from '../../ground/address.ts';
-import { ownerText } from '../../net/port-owner.ts';
+import { formatOwner } from '../../net/port-owner.ts';
 import { type ExpectedHolder, findPortConflicts } from '../../net/ports/taken-ports.ts';
 import { stateHolder } from '../../store/state-lock.ts';
 
@@ -97,9 +97,9 @@ export function findLocalServers(
     const { process: owner, ports } = holder;
     const program = PROGRAMS[owner?.name ?? ''];
     return {
-      name: ownerText(holder, SERVER_PORT),
+      name: formatOwner(holder, SERVER_PORT),
       interfaces: new Set(ports.flatMap(({ device }) => device ?? [])),
-      ...(owner === undefined || program === undefined ? NO_FILES : readServerFiles(program, owner.words)),
+      ...(owner === undefined || program === undefined ? NO_FILES : readServerFiles(program, owner.commandLine)),
     };
   });
 }

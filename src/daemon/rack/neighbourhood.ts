@@ -95,7 +95,7 @@ export class Neighbourhood {
         for (const sighting of sightings) this.#see(sighting);
       },
       onSolicitation: (solicitation) => {
-        if (this.#routers.shallAnswer(solicitation, deps.clock.now())) deps.wire.advertise(solicitation);
+        if (this.#routers.shouldAnswer(solicitation, deps.clock.now())) deps.wire.advertise(solicitation);
       },
       onRouter: (interfaceName, mac) => this.#routerHeard(interfaceName, mac),
       onAdvertised: (solicitation, code) => this.#advertised(solicitation, code),
@@ -125,19 +125,20 @@ export class Neighbourhood {
   /** Records that a machine asks for a boot file. */
   booting(mac: MacAddress, owner: Owner): void {
     const now = this.#deps.clock.now();
-    const { isToTell, solicitation } = this.#routers.noteBooting(mac, owner, now);
-    if (isToTell && (owner.rank !== 'stranger' || this.#strangers.allows(now))) this.#deps.wire.booting(mac, owner);
+    const { isToReport, solicitation } = this.#routers.noteBooting(mac, owner, now);
+    if (isToReport && (owner.rank !== 'stranger' || this.#strangers.allows(now)))
+      this.#deps.wire.noteBooting(mac, owner);
     if (solicitation !== undefined) this.#deps.wire.advertise(solicitation);
   }
 
   /** Every known neighbour, unordered. */
   all(): readonly Neighbour[] {
-    return this.#table.all();
+    return this.#table.list();
   }
 
   /** The neighbour last seen with an address on any interface; undefined if there is none. */
   find(address: Ipv4): Neighbour | undefined {
-    return this.#table.findAnywhere(address, this.#names);
+    return this.#table.findOnAny(address, this.#names);
   }
 
   /** Starts a scan of these networks, as far as this rack serves them. */

@@ -2,7 +2,7 @@
 // to that host, and nothing works.
 //
 //   heard on the wire (`neighbourhood.ts`) ─┐
-//   a probe of its own, every CHECK_MS ─────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
+//   a probe of its own, every CHECK_MS ─────┴─▶ noteUse ─▶ event, once in REREPORT_MS for each host
 //                                                     └──▶ a note, until the host was not seen for GONE_MS
 //
 // 1. This host's other interfaces may answer for the address, as Linux does; `wire-listener.ts`
@@ -28,7 +28,7 @@ export const CHECK_MS = 60_000;
  */
 export const GONE_MS = 300_000;
 /** How often the same host is reported, in milliseconds. */
-export const RETELL_MS = 3_600_000;
+export const REREPORT_MS = 3_600_000;
 /** Remembered hosts; beyond this the host that was seen longest ago is forgotten. */
 export const USERS_MAX = 16;
 /** Reports of all hosts together. */
@@ -99,10 +99,10 @@ export class OwnAddresses {
     const now = this.#deps.clock.now();
     const key = `${interfaceName} ${address} ${mac}`;
     const reportedAt = this.#users.get(key)?.reportedAt;
-    const wasReportedLately = reportedAt !== undefined && later(reportedAt, RETELL_MS) > now;
+    const wasReportedLately = reportedAt !== undefined && later(reportedAt, REREPORT_MS) > now;
     const sample = wasReportedLately ? undefined : this.#sampler.take('used', now);
     // A host that the sampler withheld is reported when it is seen again.
-    const reportAt = sample === undefined ? (reportedAt ?? later(now, -RETELL_MS)) : now;
+    const reportAt = sample === undefined ? (reportedAt ?? later(now, -REREPORT_MS)) : now;
     this.#users.set(key, { interfaceName, address, mac, seenAt: now, reportedAt: reportAt });
     if (sample === undefined) return;
     this.#deps.publish({ kind: 'net.own-address-used', at: now, mac, address, interface: interfaceName, ...sample });

@@ -4,7 +4,7 @@
 import type { RackConfig } from '../../config/rack-config.ts';
 import { listWantedPorts } from '../../config/wanted-ports.ts';
 import { RackError } from '../../ground/errors.ts';
-import { findPortConflicts, isHarmless, portConflictRemedy, portConflictText } from '../../net/ports/taken-ports.ts';
+import { composePortRemedy, describePortConflict, findPortConflicts, isHarmless } from '../../net/ports/taken-ports.ts';
 
 /**
  * The failure with a line for each program. Another failure, or one whose program cannot be seen,
@@ -15,6 +15,6 @@ export function namePortOwners(failure: unknown, config: RackConfig): unknown {
   const conflicts = findPortConflicts(listWantedPorts(config), { pid: process.pid, isHidden: false });
   const lines = conflicts
     .filter((conflict) => !isHarmless(conflict))
-    .map((conflict) => `${portConflictText(conflict)} (${portConflictRemedy(conflict).replaceAll('\n', '; ')})`);
+    .map((conflict) => `${describePortConflict(conflict)} (${composePortRemedy(conflict).replaceAll('\n', '; ')})`);
   return lines.length === 0 ? failure : new RackError(failure.code, lines.join('\n'), { cause: failure });
 }

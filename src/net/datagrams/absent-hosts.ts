@@ -1,10 +1,9 @@
 // Bounds how many hosts without an ARP entry are sent to at once. For each host of an attached
 // network that is sent to, the kernel keeps an ARP entry, shared by all interfaces and network
-// namespaces; a host that answers no ARP keeps its entry for three seconds. Requests with forged
+// namespaces. A host that answers no ARP keeps its entry for three seconds. Requests with forged
 // addresses could fill the table (net.ipv4.neigh.default.gc_thresh3, by default 1024), and new
 // hosts would get no reply. Sources: arp(7); the kernel's neighbour table (neigh_forced_gc drops no
 // waiting entry).
-//
 // 1. While datagrams go to fewer than CHECK_FROM different addresses in WAIT_MS, nothing is looked up.
 // 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us
 //    has an entry by its own ARP request.
@@ -31,45 +30,45 @@ export const FRESH_MS = 50;
 
 export class AbsentHosts {
   readonly #clock: Clock;
-  readonly #table: Pick<ArpTable, 'vicinity'>;
+  readonly #arpTable: Pick<ArpTable, 'getVicinity'>;
   /**
    * Until when the kernel may wait for each host. No `BoundedMap`: a full one refuses a newcomer,
    * and forgets no host.
    */
-  readonly #waits = new Map<Ipv4, Instant>();
-  /** The reading used last. */
-  #judgedBy: Vicinity | undefined;
+  readonly #waitsUntil = new Map<Ipv4, Instant>();
+  /** The last reading of the table that was applied. */
+  #lastVicinity: Vicinity | undefined;
 
-  constructor(clock: Clock, table: Pick<ArpTable, 'vicinity'>) {
+  constructor(clock: Clock, table: Pick<ArpTable, 'getVicinity'>) {
     this.#clock = clock;
-    this.#table = table;
+    this.#arpTable = table;
   }
 
   admits(address: Ipv4): boolean {
     const now = this.#clock.now();
-    const until = this.#waits.get(address);
+    const until = this.#waitsUntil.get(address);
     if (until !== undefined && now < until) return true;
     if (!this.#hasRoom(address, now)) return this.#isPresent(address);
-    if (this.#waits.size >= CHECK_FROM && !this.#table.vicinity().isAbsent(address)) return true;
-    this.#waits.delete(address);
-    this.#waits.set(address, later(now, WAIT_MS));
+    if (this.#waitsUntil.size >= CHECK_FROM && !this.#arpTable.getVicinity().isAbsent(address)) return true;
+    this.#waitsUntil.delete(address);
+    this.#waitsUntil.set(address, later(now, WAIT_MS));
     return true;
   }
 
   #hasRoom(address: Ipv4, now: Instant): boolean {
-    for (const [first, until] of this.#waits) {
-      if (now < until && first !== address) break;
-      this.#waits.delete(first);
+    for (const [host, until] of this.#waitsUntil) {
+      if (now < until && host !== address) break;
+      this.#waitsUntil.delete(host);
     }
-    return this.#waits.size < ABSENT_HOSTS_MAX;
+    return this.#waitsUntil.size < ABSENT_HOSTS_MAX;
   }
 
-  /** At the bound: reads the table again, which may also free others' places. */
+  /** At the bound: reads the table again, which may also free slots of other hosts. */
   #isPresent(address: Ipv4): boolean {
-    const vicinity = this.#table.vicinity(FRESH_MS);
-    if (vicinity !== this.#judgedBy) {
-      this.#judgedBy = vicinity;
-      for (const waiting of this.#waits.keys()) if (!vicinity.isAbsent(waiting)) this.#waits.delete(waiting);
+    const vicinity = this.#arpTable.getVicinity(FRESH_MS);
+    if (vicinity !== this.#lastVicinity) {
+      this.#lastVicinity = vicinity;
+      for (const host of this.#waitsUntil.keys()) if (!vicinity.isAbsent(host)) this.#waitsUntil.delete(host);
     }
     return !vicinity.isAbsent(address);
   }

@@ -33,7 +33,10 @@ export interface ReceivedDatagram {
 export interface OutgoingDatagram {
   readonly bytes: Uint8Array;
   readonly to: Destination;
-  /** From a device socket: the source instead of the socket's own; an address of the device. */
+  /**
+   * The source address of this datagram from a device socket, instead of the socket's own; an
+   * address of the device.
+   */
   readonly source?: Ipv4 | undefined;
 }
 

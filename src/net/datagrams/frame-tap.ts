@@ -34,7 +34,7 @@ import { AF_PACKET, ETHERTYPE_IPV4, linkAddress, MSG_DONTWAIT, SOCK_FLAGS, SOCK_
 import { FRAME_HEADER_BYTES, PROTOCOL_UDP, writeFrame } from '../raw-frame.ts';
 
 /** The most datagrams of one `take`. */
-const TAKEN_MAX = 64;
+const DATAGRAMS_TAKEN_MAX = 64;
 
 const ETHERNET_HEADER_BYTES = 14;
 const IPV4_HEADER_BYTES_MIN = 20;
@@ -55,7 +55,7 @@ export interface TappedDatagram {
 export interface FrameTap {
   /** Broadcasts a datagram from 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
   broadcast(payload: Uint8Array, port: number): string | undefined;
-  /** Oldest first, at most TAKEN_MAX. */
+  /** The received datagrams, oldest first, at most DATAGRAMS_TAKEN_MAX. */
   take(): readonly TappedDatagram[];
   close(): void;
 }
@@ -73,8 +73,8 @@ export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): Fra
   // Protocol 0 receives nothing yet, so the filter is in place before the first frame.
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0);
   if (fd < 0) return undefined;
-  const place = linkAddress(ETHERTYPE_IPV4, index, 0);
-  if (attachFilter(libc, fd, datagramsFor(port)) !== undefined || libc.bind(fd, place, place.length) !== 0) {
+  const address = linkAddress(ETHERTYPE_IPV4, index, 0);
+  if (attachFilter(libc, fd, filterForPort(port)) !== undefined || libc.bind(fd, address, address.length) !== 0) {
     libc.close(fd);
     return undefined;
   }
@@ -97,22 +97,22 @@ class LinuxTap implements FrameTap {
 
   broadcast(payload: Uint8Array, port: number): string | undefined {
     if (this.#fd === undefined) return 'EBADF';
-    const frame = broadcastFrame(payload, this.#mac, this.#port, port);
+    const frame = encodeBroadcastFrame(payload, this.#mac, this.#port, port);
     const sent = this.#libc.send(this.#fd, frame, frame.length, MSG_DONTWAIT);
     return sent < 0 ? errorName(this.#libc.errno()) : undefined;
   }
 
   take(): readonly TappedDatagram[] {
-    const taken: TappedDatagram[] = [];
-    for (let looks = 0; looks < TAKEN_MAX && this.#fd !== undefined; looks += 1) {
+    const datagrams: TappedDatagram[] = [];
+    for (let count = 0; count < DATAGRAMS_TAKEN_MAX && this.#fd !== undefined; count += 1) {
       const length = this.#libc.recv(this.#fd, this.#frame, FRAME_BYTES_MAX, MSG_DONTWAIT);
       if (length < 0) break;
       const frame = borrowedPart(this.#frame, 0, length);
       const datagram = readTappedFrame(frame, this.#port);
       reclaim(frame);
-      if (datagram !== undefined) taken.push(datagram);
+      if (datagram !== undefined) datagrams.push(datagram);
     }
-    return taken;
+    return datagrams;
   }
 
   close(): void {
@@ -121,7 +121,12 @@ class LinuxTap implements FrameTap {
   }
 }
 
-export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: number, toPort: number): Uint8Array {
+export function encodeBroadcastFrame(
+  payload: Uint8Array,
+  mac: MacAddress,
+  fromPort: number,
+  toPort: number,
+): Uint8Array {
   const frame = new Uint8Array(ETHERNET_HEADER_BYTES + FRAME_HEADER_BYTES + payload.length);
   frame.set(macToBytes(BROADCAST_MAC));
   frame.set(macToBytes(mac), 6);
@@ -132,29 +137,30 @@ export function broadcastFrame(payload: Uint8Array, mac: MacAddress, fromPort: n
 }
 
 /**
- * Undefined if it holds no whole UDP datagram for `port`. Checksums are ignored: the card may still
- * have to fill them.
+ * The UDP datagram in a frame; `undefined` if the frame holds no whole datagram for `port`.
+ * Checksums are ignored: the card may still have to fill them.
  */
 export function readTappedFrame(frame: BorrowedBytes, port: number): TappedDatagram | undefined {
   if (frame.length < ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES_MIN + UDP_HEADER_BYTES) return undefined;
   const view = borrowedView(frame);
-  const ip = ETHERNET_HEADER_BYTES;
-  if (view.getUint16(12) !== ETHERTYPE_IPV4 || view.getUint8(ip) >>> 4 !== 4) return undefined;
-  const headerBytes = (view.getUint8(ip) & 0x0f) * 4;
-  const udp = ip + headerBytes;
-  if (headerBytes < IPV4_HEADER_BYTES_MIN || udp + UDP_HEADER_BYTES > frame.length) return undefined;
-  if (view.getUint8(ip + 9) !== PROTOCOL_UDP || (view.getUint16(ip + 6) & FRAGMENT_BITS) !== 0) return undefined;
-  if (view.getUint16(udp + 2) !== port) return undefined;
-  const end = udp + view.getUint16(udp + 4);
-  if (end < udp + UDP_HEADER_BYTES || end > frame.length) return undefined;
+  const ipOffset = ETHERNET_HEADER_BYTES;
+  if (view.getUint16(12) !== ETHERTYPE_IPV4 || view.getUint8(ipOffset) >>> 4 !== 4) return undefined;
+  const headerBytes = (view.getUint8(ipOffset) & 0x0f) * 4;
+  const udpOffset = ipOffset + headerBytes;
+  if (headerBytes < IPV4_HEADER_BYTES_MIN || udpOffset + UDP_HEADER_BYTES > frame.length) return undefined;
+  if (view.getUint8(ipOffset + 9) !== PROTOCOL_UDP || (view.getUint16(ipOffset + 6) & FRAGMENT_BITS) !== 0)
+    return undefined;
+  if (view.getUint16(udpOffset + 2) !== port) return undefined;
+  const end = udpOffset + view.getUint16(udpOffset + 4);
+  if (end < udpOffset + UDP_HEADER_BYTES || end > frame.length) return undefined;
   return {
-    bytes: copyBytes(frame, udp + UDP_HEADER_BYTES, end),
-    from: ipv4(view.getUint32(ip + 12)),
+    bytes: copyBytes(frame, udpOffset + UDP_HEADER_BYTES, end),
+    from: ipv4(view.getUint32(ipOffset + 12)),
     mac: macFromBytes(frame, 6),
   };
 }
 
-const datagramsFor = (port: number): readonly FilterInstruction[] => [
+const filterForPort = (port: number): readonly FilterInstruction[] => [
   [LOAD_HALF_WORD, 0, 0, 12],
   [JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV4],
   [LOAD_BYTE, 0, 0, ETHERNET_HEADER_BYTES + 9],

@@ -2,14 +2,14 @@
 // them, and each datagram costs a recv and a send. Sources: epoll(7), udp(7) (UDP_SEGMENT), ip(7)
 // (IP_PMTUDISC_OMIT).
 //
-// 1. An event names its socket by place and generation: of a socket that was closed in the same
-//    batch, whose place another may already have, it is dropped.
+// 1. An event names its socket by slot and generation. An event of a socket that was closed in the
+//    same batch is dropped, because another socket may already have the slot.
 // 2. A batch takes one datagram of each socket: a busy peer waits for all others.
 // 3. Reports of a small MTU are ignored, as in `udp-linux.ts`.
 // 4. A second socket at the same port is connected to the peer's host and port 0, which the kernel
-//    takes for any port that no other socket is connected to. So the peer's host can hear from that
-//    port, and nobody else.
-// 5. Where the kernel cannot segment for a peer (no checksums by the device, a path with a small
+// 4. A second socket at the same port is connected to the peer's host and port 0. The kernel takes
+//    port 0 for any port that no other socket is connected to. So only the peer's host gets an
+//    answer from that port.
 //    MTU), its blocks are sent one by one.
 
 import { ANY } from '../../ground/address.ts';
@@ -45,8 +45,8 @@ const EPOLL_CLOEXEC = 0x80000;
 /** The size of an event in 32-bit words. */
 const EVENT_WORDS = EPOLL_EVENT_BYTES / 4;
 const DATA_WORD = EVENT_WORDS - 2;
-/** The place of the descriptor that wakes the thread. */
-const WAKER = -1;
+/** The slot of the descriptor that wakes the thread. */
+const WAKER_SLOT = -1;
 /** The kernel's codes if it cannot segment for this peer. */
 const SEGMENT_REFUSALS: ReadonlySet<string> = new Set(['EIO', 'EINVAL', 'EMSGSIZE', 'EOPNOTSUPP']);
 
@@ -56,8 +56,8 @@ export class EpollSockets implements PeerSockets {
   readonly #events = Buffer.allocUnsafeSlow(EVENTS_MAX * EPOLL_EVENT_BYTES);
   readonly #words = new Int32Array(this.#events.buffer, 0, EVENTS_MAX * EVENT_WORDS);
   readonly #received = Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX);
-  readonly #sockets: (Watched | undefined)[] = [];
-  readonly #free: number[] = [];
+  readonly #sockets: (WatchedSocket | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
   #generation = 0;
 
   /** @param waker a descriptor that ends the sleep when it is readable */
@@ -65,7 +65,7 @@ export class EpollSockets implements PeerSockets {
     this.#libc = libc;
     this.#epoll = libc.epoll_create1(EPOLL_CLOEXEC);
     if (this.#epoll < 0) throw new Error(`epoll_create1: ${errorName(libc.errno())}`);
-    this.#watch(waker, WAKER, 0);
+    this.#watch(waker, WAKER_SLOT, 0);
   }
 
   allocate(bytes: number): SendMemory {
@@ -75,48 +75,53 @@ export class EpollSockets implements PeerSockets {
 
   /** @throws RackError `socket-refused` */
   open(request: PeerRequest, listener: PeerListener): PeerSocket {
-    let fd = this.#connected(request);
+    let fd = this.#openConnected(request);
     let localPort = this.#readPort(fd);
     if (localPort === request.avoidedPort) {
-      // Close it afterwards, so that the system does not choose its port again.
-      const refused = fd;
-      fd = this.#connected(request);
+      // Close the first socket afterwards, so that the system does not choose its port again.
+      const avoidedFd = fd;
+      fd = this.#openConnected(request);
       localPort = this.#readPort(fd);
-      this.#libc.close(refused);
+      this.#libc.close(avoidedFd);
     }
     const libc = this.#libc;
-    const strays = this.#watchStrays(fd, request, localPort, listener);
+    const strayChannel = this.#watchStrays(fd, request, localPort, listener);
     return this.#add(fd, (generation, forget) => {
       const onClose = (): void => {
         forget();
-        strays?.close();
+        strayChannel?.close();
       };
       return new EpollSocket(libc, fd, localPort, generation, listener, onClose);
     });
   }
 
-  /** Undefined where the system has no further socket: strays then get no answer. */
-  #watchStrays(owner: number, request: PeerRequest, localPort: number, listener: PeerListener): Watched | undefined {
+  /** `undefined` where the system has no further socket; strays then get no answer. */
+  #watchStrays(
+    owner: number,
+    request: PeerRequest,
+    localPort: number,
+    listener: PeerListener,
+  ): WatchedSocket | undefined {
     try {
       this.#setShared(owner, true);
-      const fd = this.#connected({ ...request, port: 0 }, localPort);
-      // No other program may share it.
-      for (const each of [owner, fd]) this.#setShared(each, false);
+      const fd = this.#openConnected({ ...request, port: 0 }, localPort);
+      // No other program may share the port.
+      for (const descriptor of [owner, fd]) this.#setShared(descriptor, false);
       return this.#add(fd, (generation, forget) => new StraySocket(this.#libc, fd, generation, listener, forget));
     } catch {
       return undefined;
     }
   }
 
-  #add<T extends Watched>(fd: number, make: (generation: number, forget: () => void) => T): T {
-    const place = this.#free.pop() ?? this.#sockets.length;
+  #add<T extends WatchedSocket>(fd: number, make: (generation: number, forget: () => void) => T): T {
+    const slot = this.#freeSlots.pop() ?? this.#sockets.length;
     this.#generation = (this.#generation + 1) & 0x7fffffff;
     const socket = make(this.#generation, () => {
-      this.#sockets[place] = undefined;
-      this.#free.push(place);
+      this.#sockets[slot] = undefined;
+      this.#freeSlots.push(slot);
     });
-    this.#sockets[place] = socket;
-    this.#watch(fd, place, this.#generation);
+    this.#sockets[slot] = socket;
+    this.#watch(fd, slot, this.#generation);
     return socket;
   }
 
@@ -132,11 +137,11 @@ export class EpollSockets implements PeerSockets {
     }
     awake();
     let isWoken = false;
-    for (let at = DATA_WORD; at < count * EVENT_WORDS; at += EVENT_WORDS) {
-      const place = this.#words[at] ?? WAKER;
-      const socket = this.#sockets[place];
-      if (place === WAKER) isWoken = true;
-      else if (socket !== undefined && socket.generation === this.#words[at + 1]) socket.receive(this.#received);
+    for (let word = DATA_WORD; word < count * EVENT_WORDS; word += EVENT_WORDS) {
+      const slot = this.#words[word] ?? WAKER_SLOT;
+      const socket = this.#sockets[slot];
+      if (slot === WAKER_SLOT) isWoken = true;
+      else if (socket !== undefined && socket.generation === this.#words[word + 1]) socket.receive(this.#received);
     }
     return isWoken;
   }
@@ -147,13 +152,13 @@ export class EpollSockets implements PeerSockets {
     this.#libc.close(this.#epoll);
   }
 
-  /** @param localPort 0: any free one; otherwise one that this thread shares */
-  #connected({ local, peer, port }: PeerRequest, localPort = 0): number {
+  /** @param localPort 0 for any free port; otherwise a port that this thread shares */
+  #openConnected({ local, peer, port }: PeerRequest, localPort = 0): number {
     const libc = this.#libc;
     const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
-    if (fd < 0) throw refusal('socket', libc);
-    const omit = intBytes(IP_PMTUDISC_OMIT);
-    libc.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, omit, omit.length);
+    if (fd < 0) throw refusalError('socket', libc);
+    const omitOption = intBytes(IP_PMTUDISC_OMIT);
+    libc.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, omitOption, omitOption.length);
     if (localPort !== 0) this.#setShared(fd, true);
     const [from, to] = [socketAddress(local, localPort), socketAddress(peer, port)];
     for (const [name, call] of [
@@ -161,7 +166,7 @@ export class EpollSockets implements PeerSockets {
       ['connect', () => libc.connect(fd, to, to.length)],
     ] as const) {
       if (call() === 0) continue;
-      const error = refusal(name, libc);
+      const error = refusalError(name, libc);
       libc.close(fd);
       throw error;
     }
@@ -179,31 +184,31 @@ export class EpollSockets implements PeerSockets {
     return ((address[2] ?? 0) << 8) | (address[3] ?? 0);
   }
 
-  #watch(fd: number, place: number, generation: number): void {
+  #watch(fd: number, slot: number, generation: number): void {
     const event = new Int32Array(EVENT_WORDS);
     event[0] = EPOLLIN;
-    event[DATA_WORD] = place;
+    event[DATA_WORD] = slot;
     event[DATA_WORD + 1] = generation;
     if (this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, new Uint8Array(event.buffer)) !== 0)
       throw new Error(`epoll_ctl: ${errorName(this.#libc.errno())}`);
   }
 }
 
-/** What an event names. */
-interface Watched {
+/** A socket that an event names. */
+interface WatchedSocket {
   readonly generation: number;
   /** Takes one datagram, or the report of an error. */
   receive(into: Uint8Array): void;
   close(): void;
 }
 
-class StraySocket implements Watched {
+class StraySocket implements WatchedSocket {
   readonly generation: number;
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #listener: PeerListener;
   readonly #forget: () => void;
-  #closed = false;
+  #isClosed = false;
 
   constructor(libc: Libc, fd: number, generation: number, listener: PeerListener, forget: () => void) {
     this.#libc = libc;
@@ -222,23 +227,26 @@ class StraySocket implements Watched {
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#libc.close(this.#fd);
     this.#forget();
   }
 }
 
-class EpollSocket implements PeerSocket, Watched {
+class EpollSocket implements PeerSocket, WatchedSocket {
   readonly localPort: number;
   readonly generation: number;
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #listener: PeerListener;
   readonly #onClose: () => void;
-  /** What the kernel cuts larger payloads into; 0: nothing, -1: it cannot. */
+  /**
+   * The length of the segments into which the kernel cuts larger payloads. 0: it does not cut; -1:
+   * it cannot.
+   */
   #segmentBytes = 0;
-  #closed = false;
+  #isClosed = false;
 
   constructor(
     libc: Libc,
@@ -265,33 +273,33 @@ class EpollSocket implements PeerSocket, Watched {
   }
 
   send(memory: SendMemory, start: number, length: number, segmentBytes: number): void {
-    const at = memory.address + start;
-    if (length <= segmentBytes) this.#sendOne(at, length);
-    else if (!this.#sendSegmented(at, length, segmentBytes)) {
-      for (let sent = 0; sent < length && !this.#closed; sent += segmentBytes)
-        this.#sendOne(at + sent, Math.min(segmentBytes, length - sent));
+    const address = memory.address + start;
+    if (length <= segmentBytes) this.#sendOne(address, length);
+    else if (!this.#sendSegmented(address, length, segmentBytes)) {
+      for (let sent = 0; sent < length && !this.#isClosed; sent += segmentBytes)
+        this.#sendOne(address + sent, Math.min(segmentBytes, length - sent));
     }
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#libc.close(this.#fd);
     this.#onClose();
   }
 
-  #sendOne(at: number, length: number): void {
-    if (this.#libc.sendAt(this.#fd, at, length, 0) < 0) this.#refused(errorName(this.#libc.errno()), 1);
+  #sendOne(address: number, length: number): void {
+    if (this.#libc.sendAt(this.#fd, address, length, 0) < 0) this.#handleRefusal(errorName(this.#libc.errno()), 1);
   }
 
-  /** In one call. False if the kernel cannot segment here; nothing was sent then. */
-  #sendSegmented(at: number, length: number, segmentBytes: number): boolean {
+  /** Sends in one call. @returns false if the kernel cannot segment here; nothing was sent then */
+  #sendSegmented(address: number, length: number, segmentBytes: number): boolean {
     if (this.#segmentBytes < 0) return false;
     if (this.#segmentBytes !== segmentBytes && !this.#setSegments(segmentBytes)) return this.#setUnsegmented();
-    if (this.#libc.sendAt(this.#fd, at, length, 0) >= 0) return true;
+    if (this.#libc.sendAt(this.#fd, address, length, 0) >= 0) return true;
     const code = errorName(this.#libc.errno());
     if (SEGMENT_REFUSALS.has(code)) return this.#setUnsegmented();
-    this.#refused(code, Math.ceil(length / segmentBytes));
+    this.#handleRefusal(code, Math.ceil(length / segmentBytes));
     return true;
   }
 
@@ -301,19 +309,19 @@ class EpollSocket implements PeerSocket, Watched {
     return this.#libc.setsockopt(this.#fd, SOL_UDP, UDP_SEGMENT, value, value.length) === 0;
   }
 
-  /** With the option, the kernel might refuse even short datagrams. */
+  /** Removes the option, with which the kernel might refuse even short datagrams. */
   #setUnsegmented(): false {
     this.#setSegments(0);
     this.#segmentBytes = -1;
     return false;
   }
 
-  #refused(code: string, datagrams: number): void {
+  #handleRefusal(code: string, datagrams: number): void {
     this.#listener.onRefused(datagrams);
     // The kernel reports an ICMP error once, in the next call.
-    if (code === 'ECONNREFUSED' && !this.#closed) this.#listener.onUnreachable();
+    if (code === 'ECONNREFUSED' && !this.#isClosed) this.#listener.onUnreachable();
   }
 }
 
-const refusal = (call: string, libc: Libc): RackError =>
+const refusalError = (call: string, libc: Libc): RackError =>
   new RackError('socket-refused', `no socket for a transfer: ${call}: ${errorName(libc.errno())}`);

@@ -13,7 +13,7 @@ export interface PeerRequest {
   readonly local: Ipv4;
   readonly peer: Ipv4;
   readonly port: number;
-  /** A local port that it must not get. */
+  /** A local port that the socket must not get. */
   readonly avoidedPort: number | undefined;
 }
 
@@ -32,19 +32,19 @@ export interface PeerListener {
   readonly onUnreachable: () => void;
   /** The system refused so many datagrams, or the whole socket. */
   readonly onRefused: (datagrams: number) => void;
-  /** It could not be opened. */
+  /** The socket could not be opened. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /** Memory from which sockets send. */
 export interface SendMemory {
   readonly bytes: Uint8Array;
-  /** Where it lies, for the kernel. */
+  /** The memory's address, for the kernel. */
   readonly address: number;
 }
 
 export interface PeerSocket {
-  /** 0 until it is open. */
+  /** 0 until the socket is open. */
   readonly localPort: number;
   /**
    * Sends `length` bytes from `start` as datagrams of `segmentBytes`, the last one shorter: at most

@@ -4,10 +4,9 @@
 // the kernel's neighbour table (unres_qlen_bytes), SO_MEMINFO in sock_diag(7).
 //
 // 1. The buffer is checked once in CHECK_EVERY datagrams. While less than a quarter of it is in use,
-//    no host is looked up.
-// 2. Above that, and until less than an eighth is in use, a host of an attached network without an
-//    ARP entry gets one datagram per reading of the table, so that the kernel resolves it. From
-//    three quarters on it gets none.
+// 2. From a quarter on, until less than an eighth is in use, a host of an attached network without
+//    an ARP entry gets one datagram per reading of the table, so that the kernel resolves it. From
+//    three quarters on such a host gets none.
 // 3. Sending to hosts behind a router is always allowed: the kernel then resolves only the router.
 // 4. A host that asks us something is in the table by its own ARP request.
 
@@ -28,11 +27,14 @@ import { readHostText } from '../kernel-text.ts';
 export const CHECK_EVERY = 32;
 /** The greatest age of the ARP table, in milliseconds. */
 const TABLE_MS_MAX = 500;
-/** Absent hosts that got their one datagram. Beyond it none gets one until the table is read again. */
-export const ASKED_MAX = 4096;
+/**
+ * Absent hosts that got their one datagram. Beyond the bound no further host gets one until the
+ * table is read again.
+ */
+export const PROBED_HOSTS_MAX = 4096;
 
 /** The note if the system granted a smaller buffer than requested, in bytes. */
-export function sendBufferNote(grantedBytes: number, askedBytes: number): HostNote | undefined {
+export function composeSendBufferNote(grantedBytes: number, askedBytes: number): HostNote | undefined {
   if (grantedBytes >= askedBytes) return undefined;
   return { note: 'send-buffer-small', granted: grantedBytes, asked: askedBytes };
 }
@@ -49,53 +51,54 @@ export interface Vicinity {
 
 /** Decides for one socket which hosts it may send to while its buffer is short. */
 export class SendSpace {
-  readonly #memory: () => SendMemory | undefined;
-  readonly #vicinity: () => Vicinity;
+  readonly #readMemory: () => SendMemory | undefined;
+  readonly #readVicinity: () => Vicinity;
   readonly #mayReach: (address: Ipv4) => boolean;
-  #known: Vicinity | undefined;
-  readonly #asked = new Set<Ipv4>();
-  #sinceLook = 0;
-  #share = 0;
+  #lastVicinity: Vicinity | undefined;
+  readonly #probedHosts = new Set<Ipv4>();
+  #uncheckedCount = 0;
+  #usedShare = 0;
 
   /**
    * `vicinity` returns the same object until the table is read again. `mayReach` is the limit of
    * all sockets together.
    */
   constructor(
-    memory: () => SendMemory | undefined,
+    readMemory: () => SendMemory | undefined,
     vicinity: () => Vicinity,
     mayReach: (address: Ipv4) => boolean = () => true,
   ) {
     this.#mayReach = mayReach;
-    this.#memory = memory;
-    this.#vicinity = vicinity;
+    this.#readMemory = readMemory;
+    this.#readVicinity = vicinity;
   }
 
   admits(address: Ipv4): boolean {
     if (!this.#mayReach(address)) return false;
-    if (this.#share === 0) {
-      this.#sinceLook += 1;
-      if (this.#sinceLook < CHECK_EVERY) return true;
+    if (this.#usedShare === 0) {
+      this.#uncheckedCount += 1;
+      if (this.#uncheckedCount < CHECK_EVERY) return true;
     }
-    this.#look();
-    if (this.#share === 0) return true;
-    const vicinity = this.#vicinity();
-    if (vicinity !== this.#known) {
-      this.#known = vicinity;
-      this.#asked.clear();
+    this.#check();
+    if (this.#usedShare === 0) return true;
+    const vicinity = this.#readVicinity();
+    if (vicinity !== this.#lastVicinity) {
+      this.#lastVicinity = vicinity;
+      this.#probedHosts.clear();
     }
     if (!vicinity.isAbsent(address)) return true;
-    if (this.#share >= 0.75 || this.#asked.size >= ASKED_MAX || this.#asked.has(address)) return false;
-    this.#asked.add(address);
+    if (this.#usedShare >= 0.75 || this.#probedHosts.size >= PROBED_HOSTS_MAX || this.#probedHosts.has(address))
+      return false;
+    this.#probedHosts.add(address);
     return true;
   }
 
   /** 0 while the used share is too small to matter. */
-  #look(): void {
-    this.#sinceLook = 0;
-    const memory = this.#memory();
+  #check(): void {
+    this.#uncheckedCount = 0;
+    const memory = this.#readMemory();
     const share = memory === undefined ? 0 : memory.usedBytes / memory.bufferBytes;
-    this.#share = share < (this.#share === 0 ? 0.25 : 0.125) ? 0 : share;
+    this.#usedShare = share < (this.#usedShare === 0 ? 0.25 : 0.125) ? 0 : share;
   }
 }
 
@@ -103,19 +106,19 @@ export class SendSpace {
 export class ArpTable {
   readonly #clock: Clock;
   readonly #ageMsMax: number;
-  #read: { readonly vicinity: Vicinity; readonly at: Instant } | undefined;
+  #lastRead: { readonly vicinity: Vicinity; readonly at: Instant } | undefined;
 
   constructor(clock: Clock, ageMsMax = TABLE_MS_MAX) {
     this.#clock = clock;
     this.#ageMsMax = ageMsMax;
   }
 
-  vicinity(ageMsMax = this.#ageMsMax): Vicinity {
+  getVicinity(ageMsMax = this.#ageMsMax): Vicinity {
     const now = this.#clock.now();
-    if (this.#read === undefined || now - this.#read.at >= ageMsMax || now < this.#read.at) {
-      this.#read = { vicinity: readVicinity(), at: now };
+    if (this.#lastRead === undefined || now - this.#lastRead.at >= ageMsMax || now < this.#lastRead.at) {
+      this.#lastRead = { vicinity: readVicinity(), at: now };
     }
-    return this.#read.vicinity;
+    return this.#lastRead.vicinity;
   }
 }
 
@@ -123,31 +126,33 @@ function readVicinity(): Vicinity {
   const networks = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ cidr }) => attachedNetwork(cidr ?? ''))
+    .map(({ cidr }) => parseAttachedNetwork(cidr ?? ''))
     .filter((network) => network !== undefined);
   // Without the table every host counts as absent.
-  const present = readArpTable(readHostText('/proc/net/arp') ?? '');
-  return { isAbsent: (address) => !present.has(address) && networks.some((network) => holds(network, address)) };
+  const presentHosts = readArpTable(readHostText('/proc/net/arp') ?? '');
+  return {
+    isAbsent: (address) => !presentHosts.has(address) && networks.some((network) => containsHost(network, address)),
+  };
 }
 
-function attachedNetwork(cidr: string): Ipv4Network | undefined {
+function parseAttachedNetwork(cidr: string): Ipv4Network | undefined {
   const [text = '', prefix = ''] = cidr.split('/');
   const address = parseIpv4(text);
   return address === undefined ? undefined : networkWithPrefix(address, Number(prefix));
 }
 
 /** The last address is the broadcast address, which needs no ARP, except in a /31. */
-function holds(network: Ipv4Network, address: Ipv4): boolean {
+function containsHost(network: Ipv4Network, address: Ipv4): boolean {
   return networkContains(network, address) && findNetworkEdge(network, address) !== 'last';
 }
 
 /** The complete entries (flag 2, ATF_COM). */
 export function readArpTable(text: string): ReadonlySet<Ipv4> {
-  const present = new Set<Ipv4>();
+  const presentHosts = new Set<Ipv4>();
   for (const line of text.split('\n').slice(1)) {
     const [address = '', , flags = ''] = line.split(/\s+/);
     const parsed = parseIpv4(address);
-    if (parsed !== undefined && (Number(flags) & 2) !== 0) present.add(parsed);
+    if (parsed !== undefined && (Number(flags) & 2) !== 0) presentHosts.add(parsed);
   }
-  return present;
+  return presentHosts;
 }

@@ -48,7 +48,7 @@ const UDP_PAYLOAD_BYTES_MAX = 65_507;
 const EMPTY = new Uint8Array(1);
 
 /** How datagrams are sent: as UDP, as UDP with a checksum by the kernel, or as frames. */
-type Manner = 'udp' | 'whole' | 'frame';
+type SendMode = 'udp' | 'whole' | 'frame';
 
 export interface LinuxSocketDeps {
   readonly libc: Libc;
@@ -77,15 +77,15 @@ export class LinuxSocket implements DatagramSocket {
   readonly #onClose: (socket: LinuxSocket) => void;
   readonly #space: SendSpace;
   #descriptor: LinuxDescriptor;
-  #closed = false;
+  #isClosed = false;
   #drainedThisTurn = 0;
   #identification = 0;
-  #pending: Destination[] = [];
-  #manner: Manner = 'udp';
-  #refused: { readonly code: string; readonly to: Destination }[] = [];
-  #received = 0;
-  #sent = 0;
-  #sendErrors = 0;
+  #pendingDestinations: Destination[] = [];
+  #mode: SendMode = 'udp';
+  #refusals: { readonly code: string; readonly to: Destination }[] = [];
+  #receivedCount = 0;
+  #sentCount = 0;
+  #sendErrorCount = 0;
   #earlierDrops = 0;
 
   constructor(
@@ -102,15 +102,15 @@ export class LinuxSocket implements DatagramSocket {
     this.localPort = descriptor.waker.address().port;
     this.#descriptor = descriptor;
     this.#space = new SendSpace(
-      () => this.#memory(),
-      () => deps.arpTable.vicinity(),
+      () => this.#readMemory(),
+      () => deps.arpTable.getVicinity(),
       (address) => deps.absentHosts.admits(address),
     );
     this.#listen(descriptor.waker);
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
   /** The open descriptor; only while `closed` is false. */
   get fd(): number {
@@ -122,7 +122,7 @@ export class LinuxSocket implements DatagramSocket {
 
   /** Binds to the device of the same name that now has another index. @returns the error's code, if any */
   rebind(deviceIndex: number): string | undefined {
-    if (this.#closed || this.interfaceName === undefined) return undefined;
+    if (this.#isClosed || this.interfaceName === undefined) return undefined;
     const { libc } = this.#deps;
     const name = deviceNameBytes(this.interfaceName);
     if (libc.setsockopt(this.fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) return errorName(libc.errno());
@@ -131,36 +131,36 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   replace(descriptor: LinuxDescriptor): void {
-    this.#earlierDrops = this.#drops() ?? 0;
-    const former = this.#descriptor.waker;
+    this.#earlierDrops = this.#readDrops() ?? 0;
+    const formerWaker = this.#descriptor.waker;
     this.#descriptor = descriptor;
     this.#listen(descriptor.waker);
-    former.close();
+    formerWaker.close();
   }
 
   send(datagrams: readonly OutgoingDatagram[]): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     for (const datagram of datagrams) this.#queue(datagram);
     this.#flush();
     this.#reportRefused();
   }
 
   counters(): SocketCounters {
-    const memory = this.#closed ? undefined : this.#memory();
+    const memory = this.#isClosed ? undefined : this.#readMemory();
     return {
-      received: this.#received,
-      sent: this.#sent,
-      sendErrors: this.#sendErrors,
-      receiveDrops: this.#closed ? this.#earlierDrops : this.#drops(memory),
+      received: this.#receivedCount,
+      sent: this.#sentCount,
+      sendErrors: this.#sendErrorCount,
+      receiveDrops: this.#isClosed ? this.#earlierDrops : this.#readDrops(memory),
       receiveBufferBytes: memory?.receiveBufferBytes,
       sendBufferBytes: memory?.bufferBytes,
     };
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#earlierDrops = this.#drops() ?? 0;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#earlierDrops = this.#readDrops() ?? 0;
+    this.#isClosed = true;
     this.#descriptor.waker.close();
     this.#onClose(this);
   }
@@ -168,7 +168,7 @@ export class LinuxSocket implements DatagramSocket {
   #listen(waker: Socket): void {
     waker.on('message', (bytes, from) => {
       const address = parseIpv4(from.address);
-      if (address !== undefined && !this.#closed) this.#wake({ bytes, from: address, fromPort: from.port });
+      if (address !== undefined && !this.#isClosed) this.#wake({ bytes, from: address, fromPort: from.port });
     });
     waker.on('error', (error: NodeJS.ErrnoException) => this.request.onReceiveError?.(error.code ?? error.message));
   }
@@ -176,18 +176,18 @@ export class LinuxSocket implements DatagramSocket {
   #wake(first: ReceivedDatagram): void {
     const datagrams = [first];
     let batchMax = Math.min(RECEIVE_BATCH_MAX - 1, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
-    let got = this.#drain(batchMax, datagrams);
+    let receivedCount = this.#drain(batchMax, datagrams);
     this.#deliver(datagrams);
-    while (got === batchMax && got > 0 && !this.#closed) {
+    while (receivedCount === batchMax && receivedCount > 0 && !this.#isClosed) {
       batchMax = Math.min(RECEIVE_BATCH_MAX, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
-      const more: ReceivedDatagram[] = [];
-      got = this.#drain(batchMax, more);
-      if (got > 0) this.#deliver(more);
+      const moreDatagrams: ReceivedDatagram[] = [];
+      receivedCount = this.#drain(batchMax, moreDatagrams);
+      if (receivedCount > 0) this.#deliver(moreDatagrams);
     }
   }
 
   #deliver(datagrams: readonly ReceivedDatagram[]): void {
-    this.#received += datagrams.length;
+    this.#receivedCount += datagrams.length;
     this.#deps.traffic.received += datagrams.length;
     this.request.onDatagrams(datagrams, this);
     for (const { bytes } of datagrams) reclaim(bytes);
@@ -197,18 +197,18 @@ export class LinuxSocket implements DatagramSocket {
     if (count <= 0) return 0;
     const { libc, receiveBatch } = this.#deps;
     receiveBatch.prepareReceive(count);
-    const got = libc.recvmmsg(this.fd, receiveBatch.headers, count, MSG_DONTWAIT, null);
-    if (got <= 0) return 0;
+    const receivedCount = libc.recvmmsg(this.fd, receiveBatch.headers, count, MSG_DONTWAIT, null);
+    if (receivedCount <= 0) return 0;
     if (this.#drainedThisTurn === 0) setImmediate(() => this.#startTurn());
-    this.#drainedThisTurn += got;
-    for (let slot = 0; slot < got; slot += 1) {
+    this.#drainedThisTurn += receivedCount;
+    for (let slot = 0; slot < receivedCount; slot += 1) {
       into.push({
         bytes: receiveBatch.received(slot),
         from: receiveBatch.receivedFrom(slot),
         fromPort: receiveBatch.receivedFromPort(slot),
       });
     }
-    return got;
+    return receivedCount;
   }
 
   #startTurn(): void {
@@ -219,7 +219,7 @@ export class LinuxSocket implements DatagramSocket {
     const { to, bytes } = datagram;
     const { sendBatch } = this.#deps;
     const source = datagram.source ?? this.request.source;
-    const manner = this.#chooseManner(to, source);
+    const mode = this.#chooseMode(to, source);
     if (bytes.length > UDP_PAYLOAD_BYTES_MAX) {
       this.#refuse('EMSGSIZE', to);
       return;
@@ -228,10 +228,10 @@ export class LinuxSocket implements DatagramSocket {
       this.#refuse('EHOSTUNREACH', to);
       return;
     }
-    if (this.#pending.length === sendBatch.slots || manner !== this.#manner) this.#flush();
-    this.#manner = manner;
-    const slot = this.#pending.push(to) - 1;
-    if (manner === 'frame' && to.kind === 'hardware' && source !== undefined) {
+    if (this.#pendingDestinations.length === sendBatch.slots || mode !== this.#mode) this.#flush();
+    this.#mode = mode;
+    const slot = this.#pendingDestinations.push(to) - 1;
+    if (mode === 'frame' && to.kind === 'hardware' && source !== undefined) {
       this.#fillFrame(slot, bytes, source, to.address, to.mac, to.port);
       return;
     }
@@ -241,7 +241,7 @@ export class LinuxSocket implements DatagramSocket {
     if (source !== undefined && this.interfaceName !== undefined) sendBatch.setSource(slot, source);
   }
 
-  #chooseManner(to: Destination, source: Ipv4 | undefined): Manner {
+  #chooseMode(to: Destination, source: Ipv4 | undefined): SendMode {
     if (to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address)) return 'frame';
     return to.kind === 'unicast' ? 'udp' : 'whole';
   }
@@ -267,32 +267,32 @@ export class LinuxSocket implements DatagramSocket {
 
   /** Counts refused datagrams; if the kernel's buffer is full the rest is dropped. */
   #flush(): void {
-    const pending = this.#pending;
+    const pending = this.#pendingDestinations;
     if (pending.length === 0) return;
-    this.#pending = [];
+    this.#pendingDestinations = [];
     const { libc, sendBatch, packetFd } = this.#deps;
-    const fd = this.#manner === 'frame' && packetFd !== undefined ? packetFd : this.fd;
-    let done = 0;
-    while (done < pending.length) {
-      const headers = sendBatch.headersFrom(done);
+    const fd = this.#mode === 'frame' && packetFd !== undefined ? packetFd : this.fd;
+    let sentCount = 0;
+    while (sentCount < pending.length) {
+      const headers = sendBatch.headersFrom(sentCount);
       const count =
-        this.#manner === 'whole'
+        this.#mode === 'whole'
           ? this.#sendWhole(headers)
-          : libc.sendmmsg(fd, headers, pending.length - done, MSG_DONTWAIT);
+          : libc.sendmmsg(fd, headers, pending.length - sentCount, MSG_DONTWAIT);
       if (count > 0) {
-        done += count;
-        this.#sent += count;
+        sentCount += count;
+        this.#sentCount += count;
         continue;
       }
       const code = count === 0 ? 'EAGAIN' : errorName(libc.errno());
-      const full = code === 'EAGAIN' || code === 'ENOBUFS';
-      const refused = pending.slice(done, full ? undefined : done + 1);
-      for (const to of refused) this.#refuse(code, to);
-      done += refused.length;
+      const isFull = code === 'EAGAIN' || code === 'ENOBUFS';
+      const refusedDestinations = pending.slice(sentCount, isFull ? undefined : sentCount + 1);
+      for (const to of refusedDestinations) this.#refuse(code, to);
+      sentCount += refusedDestinations.length;
     }
   }
 
-  /** @returns 1, or less than 0 if the kernel refuses */
+  /** @returns 1, or a negative number if the kernel refuses */
   #sendWhole(header: Uint8Array): number {
     const { libc } = this.#deps;
     if (libc.sendmsg(this.fd, header, MSG_DONTWAIT | MSG_MORE) < 0) return -1;
@@ -300,23 +300,23 @@ export class LinuxSocket implements DatagramSocket {
   }
 
   #refuse(code: string, to: Destination): void {
-    this.#sendErrors += 1;
-    if (this.request.onSendError !== undefined) this.#refused.push({ code, to });
+    this.#sendErrorCount += 1;
+    if (this.request.onSendError !== undefined) this.#refusals.push({ code, to });
   }
 
   #reportRefused(): void {
-    if (this.#refused.length === 0) return;
-    const refused = this.#refused;
-    this.#refused = [];
-    for (const { code, to } of refused) this.request.onSendError?.(code, to);
+    if (this.#refusals.length === 0) return;
+    const refusals = this.#refusals;
+    this.#refusals = [];
+    for (const { code, to } of refusals) this.request.onSendError?.(code, to);
   }
 
-  #drops(memory = this.#memory()): number | undefined {
+  #readDrops(memory = this.#readMemory()): number | undefined {
     const drops = memory?.drops;
     return drops === undefined ? undefined : this.#earlierDrops + drops;
   }
 
-  #memory(): SocketMemory | undefined {
+  #readMemory(): SocketMemory | undefined {
     return readSocketMemory(this.#deps.libc, this.fd);
   }
 }

@@ -39,12 +39,12 @@ import {
   SOL_SOCKET,
   socketAddress,
 } from '../linux/wire-structs.ts';
-import { socketInode } from '../port-owner.ts';
+import { readSocketInode } from '../port-owner.ts';
 import { socketError } from '../socket-error.ts';
 import { AbsentHosts } from './absent-hosts.ts';
 import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
-import { ArpTable, sendBufferNote } from './send-space.ts';
+import { ArpTable, composeSendBufferNote } from './send-space.ts';
 import { type LinuxDescriptor, LinuxSocket, type LinuxSocketDeps } from './udp-linux-socket.ts';
 
 /** Room for the burst of a rack whose machines are all switched on together. */
@@ -69,8 +69,8 @@ class LinuxNetwork implements HostNetwork {
   readonly #deps: LinuxSocketDeps;
   readonly #sockets = new Set<LinuxSocket>();
   readonly #notes = new HostNotes();
-  #turn: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  #lastAction: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
   constructor(libc: Libc, sendBufferBytes: number) {
     this.#libc = libc;
@@ -100,7 +100,7 @@ class LinuxNetwork implements HostNetwork {
   }
 
   open(request: SocketRequest): Promise<DatagramSocket> {
-    return this.#inTurn(async () => {
+    return this.#enqueue(async () => {
       const descriptor = await this.#openDescriptor(request);
       const socket = new LinuxSocket(this.#deps, request, descriptor, (closed) => this.#sockets.delete(closed));
       this.#sockets.add(socket);
@@ -114,7 +114,7 @@ class LinuxNetwork implements HostNetwork {
   }
 
   tap(request: TapRequest): FrameTap | undefined {
-    return this.#closed ? undefined : openFrameTap(this.#libc, request);
+    return this.#isClosed ? undefined : openFrameTap(this.#libc, request);
   }
 
   interfacesChanged(interfaces: readonly HostInterface[]): void {
@@ -125,33 +125,33 @@ class LinuxNetwork implements HostNetwork {
       const code = socket.rebind(device.index);
       if (code === undefined) continue;
       // Without CAP_NET_RAW a socket can be bound to a device only once in its life, so open a new one.
-      if (code === 'EPERM') this.#inTurn(() => this.#reopen(socket)).catch((error) => this.#reportDeaf(socket, error));
+      if (code === 'EPERM') this.#enqueue(() => this.#reopen(socket)).catch((error) => this.#reportDeaf(socket, error));
       else this.#reportDeaf(socket, code);
     }
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    await this.#inTurn(async () => {
-      this.#closed = true;
+    if (this.#isClosed) return;
+    await this.#enqueue(async () => {
+      this.#isClosed = true;
       for (const socket of [...this.#sockets]) socket.close();
       if (this.#deps.packetFd !== undefined) this.#libc.close(this.#deps.packetFd);
     });
   }
 
-  #inTurn<T>(action: () => Promise<T>): Promise<T> {
-    const run = this.#turn.then(() => {
-      if (this.#closed) throw new RackError('not-running', 'the network was closed');
+  #enqueue<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#lastAction.then(() => {
+      if (this.#isClosed) throw new RackError('not-running', 'the network was closed');
       return action();
     });
-    this.#turn = run.catch(() => undefined);
-    return run;
+    this.#lastAction = result.catch(() => undefined);
+    return result;
   }
 
   async #reopen(socket: LinuxSocket): Promise<void> {
-    if (socket.closed) return;
+    if (socket.isClosed) return;
     const descriptor = await this.#openDescriptor({ ...socket.request, port: socket.localPort });
-    if (socket.closed) descriptor.waker.close();
+    if (socket.isClosed) descriptor.waker.close();
     else socket.replace(descriptor);
     this.#guardPort(socket.localPort);
   }
@@ -193,42 +193,45 @@ class LinuxNetwork implements HostNetwork {
     if (granted < RECEIVE_BUFFER_BYTES) {
       this.#notes.add({ note: 'receive-buffer-small', granted, asked: RECEIVE_BUFFER_BYTES });
     }
-    const note = sendBufferNote(this.#bufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
+    const note = composeSendBufferNote(this.#bufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
     if (note !== undefined) this.#notes.add(note);
   }
 
-  /** Without SO_REUSEADDR, which detects another owner, unless our own sockets are in the way. */
+  /** Binds without SO_REUSEADDR, which detects another owner, unless our own sockets are in the way. */
   #bind(fd: number, request: SocketRequest): void {
-    const place = socketAddress(request.address, request.port);
-    if (this.#libc.bind(fd, place, place.length) === 0) return;
+    const address = socketAddress(request.address, request.port);
+    if (this.#libc.bind(fd, address, address.length) === 0) return;
     const code = errorName(this.#libc.errno());
-    const ours = request.shared === true ? this.#sharing(request.port) : [];
-    if (code !== 'EADDRINUSE' || ours.length === 0 || this.#taken(request, ours)) throw socketError(code, request);
-    for (const socket of ours) this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    const ownSockets = request.shared === true ? this.#findSharing(request.port) : [];
+    if (code !== 'EADDRINUSE' || ownSockets.length === 0 || this.#isTaken(request, ownSockets))
+      throw socketError(code, request);
+    for (const socket of ownSockets) this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 1);
     this.#setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    const bound = this.#libc.bind(fd, place, place.length) === 0;
-    const second = bound ? undefined : errorName(this.#libc.errno());
+    const isBound = this.#libc.bind(fd, address, address.length) === 0;
+    const secondCode = isBound ? undefined : errorName(this.#libc.errno());
     this.#guardPort(request.port);
-    if (second !== undefined) throw socketError(second, request);
+    if (secondCode !== undefined) throw socketError(secondCode, request);
   }
 
   /**
    * True if the same address, port and device are taken: by ourselves, or by another program that
-   * offers to share them. Beside our own sockets a bind without SO_REUSEADDR always fails, so it
-   * cannot show this.
+   * offers to share them. Next to our own sockets a bind without SO_REUSEADDR always fails, so a
+   * bind cannot show this.
    */
-  #taken(request: SocketRequest, ours: readonly LinuxSocket[]): boolean {
+  #isTaken(request: SocketRequest, ownSockets: readonly LinuxSocket[]): boolean {
     const { address, device, port } = request;
-    if (ours.some((socket) => socket.localAddress === address && socket.interfaceName === device)) return true;
-    const inodes = new Set(ours.map((socket) => socketInode(socket.fd)));
+    if (ownSockets.some((socket) => socket.localAddress === address && socket.interfaceName === device)) return true;
+    const inodes = new Set(ownSockets.map((socket) => readSocketInode(socket.fd)));
     const deviceIndex = device === undefined ? 0 : this.#libc.if_nametoindex(device);
-    const others = (listSockets(this.#libc, port) ?? []).filter((socket) => !inodes.has(socket.inode));
-    return others.some((other) =>
-      device === undefined ? other.address === address : other.deviceIndex === 0 || other.deviceIndex === deviceIndex,
+    const foreignSockets = (listSockets(this.#libc, port) ?? []).filter((socket) => !inodes.has(socket.inode));
+    return foreignSockets.some((foreignSocket) =>
+      device === undefined
+        ? foreignSocket.address === address
+        : foreignSocket.deviceIndex === 0 || foreignSocket.deviceIndex === deviceIndex,
     );
   }
 
-  #sharing(port: number): readonly LinuxSocket[] {
+  #findSharing(port: number): readonly LinuxSocket[] {
     return [...this.#sockets].filter((socket) => socket.localPort === port && socket.request.shared === true);
   }
 
@@ -238,11 +241,11 @@ class LinuxNetwork implements HostNetwork {
    * device may still start.
    */
   #guardPort(port: number): void {
-    const all = [...this.#sockets].filter((socket) => socket.localPort === port);
-    const guarded = all.some((socket) => socket.interfaceName !== undefined);
-    for (const socket of all) {
-      const reuse = guarded && socket.interfaceName === undefined && socket.request.shared === true;
-      this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, reuse ? 1 : 0);
+    const portSockets = [...this.#sockets].filter((socket) => socket.localPort === port);
+    const isGuarded = portSockets.some((socket) => socket.interfaceName !== undefined);
+    for (const socket of portSockets) {
+      const isReusable = isGuarded && socket.interfaceName === undefined && socket.request.shared === true;
+      this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, isReusable ? 1 : 0);
     }
   }
 

@@ -1,29 +1,29 @@
-// A packet socket of the net worker, which rests after a flood while the kernel drops the excess.
+// A packet socket of the net worker, which pauses after a flood while the kernel drops the excess.
 
 import { type Instant, later } from '../../ground/clock.ts';
 import { errorText } from '../../ground/errors.ts';
-import type { HeardFrame, PacketSocket } from './packet-socket.ts';
+import type { PacketSocket, ReceivedFrame } from './packet-socket.ts';
 
 /**
  * Frames read in one wake. A flood of ARP or of router messages fills it: other frames of the same
  * kind may then be lost, except answers to probes. It empties with the next wake.
  */
 const FRAMES_MAX = 256;
-/** How long a socket rests after FRAMES_MAX frames, in milliseconds. */
-const REST_MS = 10;
+/** How long a socket pauses after FRAMES_MAX frames, in milliseconds. */
+const PAUSE_MS = 10;
 
-/** All were read, too many came, or the socket failed. */
-type Drained = 'all' | 'flooded' | 'failed';
+/** Whether all frames were read, too many came, or the socket failed. */
+type DrainResult = 'all' | 'flooded' | 'failed';
 
 export class FrameSocket {
-  readonly #rests: boolean;
+  readonly #mayPause: boolean;
   #socket: PacketSocket | undefined;
   #problem = '';
-  #restsUntil: Instant | undefined;
+  #pausedUntil: Instant | undefined;
 
-  /** @param rests false if no frame may be lost */
-  constructor(open: () => PacketSocket, rests = true) {
-    this.#rests = rests;
+  /** @param mayPause false if no frame may be lost */
+  constructor(open: () => PacketSocket, mayPause = true) {
+    this.#mayPause = mayPause;
     try {
       this.#socket = open();
     } catch (error) {
@@ -40,32 +40,32 @@ export class FrameSocket {
     return this.#problem;
   }
 
-  /** Undefined while there is nothing to wait for. */
-  descriptor(now: Instant): number | undefined {
-    return this.isResting(now) ? undefined : this.#socket?.fd;
+  /** The descriptor to wait for; `undefined` while there is nothing to wait for. */
+  findDescriptor(now: Instant): number | undefined {
+    return this.isPaused(now) ? undefined : this.#socket?.fd;
   }
 
-  get restsUntil(): Instant | undefined {
-    return this.#restsUntil;
+  get pausedUntil(): Instant | undefined {
+    return this.#pausedUntil;
   }
 
-  isResting(now: Instant): boolean {
-    if (this.#restsUntil !== undefined && this.#restsUntil > now) return true;
-    this.#restsUntil = undefined;
+  isPaused(now: Instant): boolean {
+    if (this.#pausedUntil !== undefined && this.#pausedUntil > now) return true;
+    this.#pausedUntil = undefined;
     return false;
   }
 
-  /** Reads up to FRAMES_MAX frames, unless it rests. */
-  drain(take: (frame: HeardFrame) => void, now: Instant): Drained {
+  /** Reads up to FRAMES_MAX frames, unless the socket pauses. */
+  drain(take: (frame: ReceivedFrame) => void, now: Instant): DrainResult {
     const socket = this.#socket;
-    if (socket === undefined || this.isResting(now)) return 'all';
+    if (socket === undefined || this.isPaused(now)) return 'all';
     try {
       for (let count = 0; count < FRAMES_MAX; count += 1) {
         const frame = socket.receive();
         if (frame === undefined) return 'all';
         take(frame);
       }
-      if (this.#rests) this.#restsUntil = later(now, REST_MS);
+      if (this.#mayPause) this.#pausedUntil = later(now, PAUSE_MS);
       return 'flooded';
     } catch (error) {
       this.fail(errorText(error));

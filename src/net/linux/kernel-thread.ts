@@ -18,7 +18,7 @@ interface KernelThreadOptions<From> {
   readonly name: string;
   /** The thread's program. */
   readonly file: URL;
-  /** Given to it beside the eventfd. */
+  /** Passed to the thread together with the eventfd. */
   readonly data?: object;
   readonly onMessage: (message: From) => void;
   /** Called when the thread ended unexpectedly; no more messages follow. */
@@ -30,9 +30,9 @@ export class KernelThread<To extends { readonly kind: string }, From> {
   readonly #eventFd: number;
   readonly #worker: Worker;
   readonly #onExit = (): void => this.#end();
-  readonly #ended: Promise<void>;
-  #stopping = false;
-  #over = false;
+  readonly #whenEnded: Promise<void>;
+  #isStopping = false;
+  #hasEnded = false;
 
   /** Throws if the C library cannot be called. */
   constructor({ name, file, data, onMessage, onFailure }: KernelThreadOptions<From>) {
@@ -46,12 +46,12 @@ export class KernelThread<To extends { readonly kind: string }, From> {
     this.#worker.on('error', (error) => {
       failure = error;
     });
-    this.#ended = new Promise((resolve) => {
+    this.#whenEnded = new Promise((resolve) => {
       this.#worker.once('exit', () => {
         process.off('exit', this.#onExit);
-        this.#over = true;
+        this.#hasEnded = true;
         this.#libc.close(this.#eventFd);
-        if (!this.#stopping) onFailure(failure);
+        if (!this.#isStopping) onFailure(failure);
         resolve();
       });
     });
@@ -62,27 +62,27 @@ export class KernelThread<To extends { readonly kind: string }, From> {
    * Lets the process end although the thread runs. Does nothing while the thread is being stopped.
    */
   unref(): void {
-    if (!this.#stopping) this.#worker.unref();
+    if (!this.#isStopping) this.#worker.unref();
   }
 
   /** Does nothing after the thread's end. */
-  tell(message: To | { readonly kind: 'stop' }): void {
-    if (this.#over || this.#stopping) return;
+  post(message: To | { readonly kind: 'stop' }): void {
+    if (this.#hasEnded || this.#isStopping) return;
     this.#worker.postMessage(message);
     this.#wake();
   }
 
   async stop(): Promise<void> {
-    if (!this.#stopping) {
+    if (!this.#isStopping) {
       this.#worker.ref();
       this.#end();
     }
-    await this.#ended;
+    await this.#whenEnded;
   }
 
   #end(): void {
-    this.tell({ kind: 'stop' });
-    this.#stopping = true;
+    this.post({ kind: 'stop' });
+    this.#isStopping = true;
   }
 
   #wake(): void {

@@ -58,12 +58,12 @@ export interface Libc {
   addressOf(buffer: Uint8Array): bigint;
 }
 
-let loaded: Libc | undefined;
+let loadedLibc: Libc | undefined;
 
 /** @throws RackError `native-unavailable` */
 export function loadLibc(): Libc {
-  loaded ??= declareLibc();
-  return loaded;
+  loadedLibc ??= declareLibc();
+  return loadedLibc;
 }
 
 function openLibrary() {
@@ -128,11 +128,11 @@ export function returnFreedMemory(): void {
 }
 
 /** F_SETFD of fcntl(2). */
-const SET_FLAGS = 2;
+const F_SETFD = 2;
 
 /** Leaves a descriptor open in the program that replaces this one. @throws as `loadLibc` */
 export function keepOpen(fd: number): void {
-  openLibrary().library.func('int fcntl(int, int, ...)')(fd, SET_FLAGS, 'int', 0);
+  openLibrary().library.func('int fcntl(int, int, ...)')(fd, F_SETFD, 'int', 0);
 }
 
 export function errorName(errno: number): string {

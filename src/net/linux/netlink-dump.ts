@@ -37,7 +37,7 @@ export class NetlinkDump {
   readonly #buffer = new Uint8Array(NETLINK_DATAGRAM_BYTES_MAX);
   #sequence = 0;
   /** The running dump, as an index into `#types`; undefined if none runs. */
-  #dumping: number | undefined;
+  #runningDump: number | undefined;
   #failures = 0;
 
   /** Subscribes to `groups`, a bit mask. A dump requests `types` one by one. Throws if netlink is refused. */
@@ -52,7 +52,7 @@ export class NetlinkDump {
   }
 
   get isDumping(): boolean {
-    return this.#dumping !== undefined;
+    return this.#runningDump !== undefined;
   }
 
   /** Requests full lists. */
@@ -77,14 +77,14 @@ export class NetlinkDump {
         if (code === 'EAGAIN') break;
         // Any other error would repeat endlessly, so throw.
         if (code !== 'ENOBUFS' && code !== 'EINTR') throw new Error(`netlink: ${code}`);
-        if (code === 'ENOBUFS') this.#again();
+        if (code === 'ENOBUFS') this.#retryDump();
         continue;
       }
       const received = borrowedPart(this.#buffer, 0, length);
       const messages = decodeNetlink(received);
       reclaim(received);
-      if (messages.ok) for (const message of messages.value) this.#take(message);
-      else this.#again();
+      if (messages.ok) for (const message of messages.value) this.#handleMessage(message);
+      else this.#retryDump();
     }
   }
 
@@ -92,30 +92,30 @@ export class NetlinkDump {
     this.#libc.close(this.fd);
   }
 
-  #take(message: NetlinkMessage): void {
+  #handleMessage(message: NetlinkMessage): void {
     if (message.kind !== 'done' && message.kind !== 'refused') {
       this.#listener.onMessage(message);
       return;
     }
-    if (message.sequence !== this.#sequence || this.#dumping === undefined) return;
-    if (message.kind === 'refused' ? message.errno !== 0 : message.interrupted) this.#again();
-    else if (this.#dumping + 1 < this.#types.length) this.#request(this.#dumping + 1);
+    if (message.sequence !== this.#sequence || this.#runningDump === undefined) return;
+    if (message.kind === 'refused' ? message.errno !== 0 : message.interrupted) this.#retryDump();
+    else if (this.#runningDump + 1 < this.#types.length) this.#request(this.#runningDump + 1);
     else {
-      this.#dumping = undefined;
+      this.#runningDump = undefined;
       this.#failures = 0;
       this.#listener.onDumped();
     }
   }
 
-  #again(): void {
+  #retryDump(): void {
     this.#failures += 1;
     if (this.#failures < DUMP_RETRIES_MAX) this.dump();
   }
 
-  #request(place: number): void {
-    const type = this.#types[place];
+  #request(index: number): void {
+    const type = this.#types[index];
     if (type === undefined) return;
-    this.#dumping = place;
+    this.#runningDump = index;
     this.#sequence += 1;
     const request = encodeDumpRequest(type, this.#sequence);
     this.#libc.send(this.fd, request, request.length, MSG_DONTWAIT);

@@ -11,11 +11,11 @@ import { errorName, loadLibc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
 /** The directory in which `ip netns` keeps its names. */
-const NAMES = '/run/netns';
+const NAMES_DIRECTORY = '/run/netns';
 
 /**
- * `same`: the process is in this one's namespace, or that cannot be found out. `closed`: the kernel
- * refused the entry, with `reason`.
+ * `same`: the process is in this process's namespace, or its namespace cannot be found out.
+ * `closed`: the kernel refused the entry, with `reason`.
  */
 type NamespaceEntry =
   | { readonly kind: 'same' }
@@ -23,7 +23,7 @@ type NamespaceEntry =
   | { readonly kind: 'closed'; readonly name: string | undefined; readonly reason: string };
 
 /** Identifies a namespace: device and inode. */
-type Identity = string;
+type NamespaceIdentity = string;
 
 /**
  * Moves this thread into the network namespace of the process `pid`, if it is in another one.
@@ -39,9 +39,9 @@ export function enterNetworkNamespace(pid: number): NamespaceEntry {
   }
   try {
     const { dev, ino } = fstatSync(descriptor);
-    const wanted: Identity = `${dev}:${ino}`;
-    if (wanted === readNamespaceIdentity('/proc/self/ns/net')) return { kind: 'same' };
-    const name = findNamespaceName(wanted);
+    const targetIdentity: NamespaceIdentity = `${dev}:${ino}`;
+    if (targetIdentity === readNamespaceIdentity('/proc/self/ns/net')) return { kind: 'same' };
+    const name = findNamespaceName(targetIdentity);
     const libc = loadLibc();
     if (libc.setns(descriptor, CLONE_NEWNET) === 0) return { kind: 'entered', name };
     return { kind: 'closed', name, reason: errorName(libc.errno()) };
@@ -50,16 +50,18 @@ export function enterNetworkNamespace(pid: number): NamespaceEntry {
   }
 }
 
-/** The name that ip(8) gave to a namespace; undefined: none. */
-function findNamespaceName(wanted: Identity): string | undefined {
+/** The name that ip(8) gave to a namespace; `undefined` if none. */
+function findNamespaceName(targetIdentity: NamespaceIdentity): string | undefined {
   try {
-    return readdirSync(NAMES).find((name) => readNamespaceIdentity(join(NAMES, name)) === wanted);
+    return readdirSync(NAMES_DIRECTORY).find(
+      (name) => readNamespaceIdentity(join(NAMES_DIRECTORY, name)) === targetIdentity,
+    );
   } catch {
     return undefined;
   }
 }
 
-function readNamespaceIdentity(path: string): Identity | undefined {
+function readNamespaceIdentity(path: string): NamespaceIdentity | undefined {
   try {
     const { dev, ino } = statSync(path);
     return `${dev}:${ino}`;

@@ -33,13 +33,13 @@ export interface NotifySocket {
 
 /** Reads and removes the manager's options for the process `pid`. Undefined if no manager expects reports. */
 export function takeNotifyOptions(environment: NodeJS.ProcessEnv, pid: number): NotifyOptions | undefined {
-  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watched } = environment;
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watchedPid } = environment;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
   if (socket === undefined || socket === '') return undefined;
   const microseconds = interval !== undefined && /^\d{1,15}$/.test(interval) ? Number(interval) : 0;
-  const isForThisProcess = watched === undefined || watched === String(pid);
-  const isSane = microseconds >= WATCHDOG_US_MIN && microseconds <= WATCHDOG_US_MAX;
-  return { socket, watchdogMs: isForThisProcess && isSane ? microseconds / 1000 : undefined };
+  const isForThisProcess = watchedPid === undefined || watchedPid === String(pid);
+  const isInRange = microseconds >= WATCHDOG_US_MIN && microseconds <= WATCHDOG_US_MAX;
+  return { socket, watchdogMs: isForThisProcess && isInRange ? microseconds / 1000 : undefined };
 }
 
 /** A notice as text, without line breaks in its values; long values are cut. */
@@ -58,17 +58,17 @@ function truncateStatus(text: string): string {
 
 /** If the manager cannot be reached, `onTrouble` is called once. @throws as `loadLibc` */
 export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => void): NotifySocket {
-  const silent: NotifySocket = { send: () => false, close: () => undefined };
+  const silentSocket: NotifySocket = { send: () => false, close: () => undefined };
   const address = unixAddress(socket);
   if (address === undefined) {
     onTrouble({ note: 'manager-socket-invalid', name: JSON.stringify(socket.slice(0, 200)) });
-    return silent;
+    return silentSocket;
   }
   const libc = loadLibc();
   const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
   if (fd < 0) {
     onTrouble({ note: 'manager-unreached', reason: errorName(libc.errno()) });
-    return silent;
+    return silentSocket;
   }
   return new LinuxNotifySocket(libc, fd, address, onTrouble);
 }

@@ -1,7 +1,7 @@
 // Instructions of the kernel's packet filter. Sources: the kernel's classic BPF, socket(7)
 // (SO_ATTACH_FILTER).
 //
-// 1. A jump reaches 255 instructions, so a word is compared in groups of GROUP.
+// 1. A jump reaches 255 instructions, so a word is compared in groups of GROUP_VALUES.
 // 2. A filter's bytes must stay alive until it is attached.
 
 import { errorName, type Libc } from './libc.ts';
@@ -37,15 +37,15 @@ const INSTRUCTION_BYTES = 8;
 const PROGRAM_BYTES = 16;
 
 /** Values compared before each instruction that takes the packet. */
-const GROUP = 200;
+const GROUP_VALUES = 200;
 
 /** Takes the packet if the loaded word is one of these, else continues. */
-export function takeListed(values: readonly number[]): readonly FilterInstruction[] {
+export function acceptListed(values: readonly number[]): readonly FilterInstruction[] {
   const instructions: FilterInstruction[] = [];
-  for (let at = 0; at < values.length; at += GROUP) {
-    const group = values.slice(at, at + GROUP);
-    group.forEach((value, place) => {
-      instructions.push([JUMP_IF_EQUAL, group.length - place, 0, value]);
+  for (let start = 0; start < values.length; start += GROUP_VALUES) {
+    const group = values.slice(start, start + GROUP_VALUES);
+    group.forEach((value, index) => {
+      instructions.push([JUMP_IF_EQUAL, group.length - index, 0, value]);
     });
     instructions.push([JUMP, 0, 0, 1], ACCEPT);
   }
@@ -58,8 +58,8 @@ export function attachFilter(libc: Libc, fd: number, instructions: readonly Filt
   const program = Buffer.allocUnsafeSlow(PROGRAM_BYTES).fill(0);
   program.writeUInt16LE(instructions.length, 0);
   program.writeBigUInt64LE(libc.addressOf(filter), 8);
-  const isTaken = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0;
-  const code = isTaken ? undefined : errorName(libc.errno());
+  const isAttached = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0;
+  const code = isAttached ? undefined : errorName(libc.errno());
   // `filter` is used after the call, so that its bytes stay alive.
   return filter.length === 0 ? 'EINVAL' : code;
 }
@@ -67,11 +67,11 @@ export function attachFilter(libc: Libc, fd: number, instructions: readonly Filt
 function encodeFilter(instructions: readonly FilterInstruction[]): Uint8Array {
   const bytes = Buffer.allocUnsafeSlow(instructions.length * INSTRUCTION_BYTES);
   instructions.forEach(([code, ifTrue, ifFalse, operand], index) => {
-    const at = index * INSTRUCTION_BYTES;
-    bytes.writeUInt16LE(code, at);
-    bytes.writeUInt8(ifTrue, at + 2);
-    bytes.writeUInt8(ifFalse, at + 3);
-    bytes.writeUInt32LE(operand, at + 4);
+    const offset = index * INSTRUCTION_BYTES;
+    bytes.writeUInt16LE(code, offset);
+    bytes.writeUInt8(ifTrue, offset + 2);
+    bytes.writeUInt8(ifFalse, offset + 3);
+    bytes.writeUInt32LE(operand, offset + 4);
   });
   return bytes;
 }

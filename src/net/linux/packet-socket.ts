@@ -44,7 +44,7 @@ const FRAME_BYTES_MAX = 2048;
 const PACKET_TYPE_MAX = 2;
 
 /** A received frame. */
-export interface HeardFrame {
+export interface ReceivedFrame {
   /** Borrowed until the next call of `receive`. */
   readonly bytes: BorrowedBytes;
   readonly interfaceIndex: number;
@@ -59,10 +59,10 @@ export class PacketSocket {
   readonly #from = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
   readonly #fromLength = intBytes(SOCKADDR_LL_BYTES);
   #filter: readonly FilterInstruction[];
-  #onlyFrom: readonly FilterInstruction[] = onlyFrom([]);
+  #interfaceFilter: readonly FilterInstruction[] = makeInterfaceFilter([]);
 
   /**
-   * Receives what `filter` takes on the interfaces of `hearOnly`; at first there are none.
+   * Receives what `filter` takes on the interfaces of `restrictInterfaces`; at first there are none.
    * @throws Error named after the system's code, `EPERM` without CAP_NET_RAW
    */
   constructor(libc: Libc, protocol: number, filter: readonly FilterInstruction[]) {
@@ -72,32 +72,36 @@ export class PacketSocket {
     this.fd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (this.fd < 0) throw new Error(errorName(libc.errno()));
     const address = linkAddress(protocol, 0, 0);
-    const refused =
-      this.hearOnly([]) ?? (libc.bind(this.fd, address, address.length) === 0 ? undefined : errorName(libc.errno()));
-    if (refused === undefined) return;
+    const refusalCode =
+      this.restrictInterfaces([]) ??
+      (libc.bind(this.fd, address, address.length) === 0 ? undefined : errorName(libc.errno()));
+    if (refusalCode === undefined) return;
     libc.close(this.fd);
-    throw new Error(refused);
+    throw new Error(refusalCode);
   }
 
-  /** So that unserved wires wake no one. @returns the system's code if refused */
-  hearOnly(interfaceIndexes: readonly number[]): string | undefined {
-    this.#onlyFrom = onlyFrom(interfaceIndexes);
-    return this.filter([...this.#onlyFrom, ...this.#filter]);
+  /**
+   * Receives only from these interfaces, so that unserved wires wake no thread. @returns the
+   * system's code if refused
+   */
+  restrictInterfaces(interfaceIndexes: readonly number[]): string | undefined {
+    this.#interfaceFilter = makeInterfaceFilter(interfaceIndexes);
+    return this.setFilter([...this.#interfaceFilter, ...this.#filter]);
   }
 
   /** Replaces the filter, for the same interfaces. @returns the system's code if refused */
-  hearWhat(filter: readonly FilterInstruction[]): string | undefined {
+  replaceFilter(filter: readonly FilterInstruction[]): string | undefined {
     this.#filter = filter;
-    return this.filter([...this.#onlyFrom, ...filter]);
+    return this.setFilter([...this.#interfaceFilter, ...filter]);
   }
 
   /** Receives what the filter takes, from any interface. @returns the system's code if refused */
-  filter(instructions: readonly FilterInstruction[]): string | undefined {
+  setFilter(instructions: readonly FilterInstruction[]): string | undefined {
     return attachFilter(this.#libc, this.fd, instructions);
   }
 
   /** Undefined if none waits. @throws Error named after the system's code */
-  receive(): HeardFrame | undefined {
+  receive(): ReceivedFrame | undefined {
     reclaim(this.#frame);
     for (;;) {
       this.#fromLength.set(intBytes(SOCKADDR_LL_BYTES));
@@ -138,8 +142,8 @@ export class PacketSocket {
     request.writeInt32LE(interfaceIndex, 0);
     request.writeUInt16LE(6, 6);
     request.set(macToBytes(group), 8);
-    const joined = this.#libc.setsockopt(this.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length);
-    return joined === 0 ? undefined : errorName(this.#libc.errno());
+    const status = this.#libc.setsockopt(this.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length);
+    return status === 0 ? undefined : errorName(this.#libc.errno());
   }
 
   close(): void {
@@ -151,13 +155,13 @@ export class PacketSocket {
  * Passes only frames of these interfaces to the next instructions. With too many interfaces it
  * drops none.
  */
-function onlyFrom(interfaceIndexes: readonly number[]): readonly FilterInstruction[] {
+function makeInterfaceFilter(interfaceIndexes: readonly number[]): readonly FilterInstruction[] {
   const count = interfaceIndexes.length;
   if (count > FILTERED_INTERFACES_MAX) return [];
   return [
     [LOAD_WORD, 0, 0, LOAD_INTERFACE_INDEX],
     // Jump past the rest of the list and the drop instruction.
-    ...interfaceIndexes.map((index, place): FilterInstruction => [JUMP_IF_EQUAL, count - place, 0, index]),
+    ...interfaceIndexes.map((index, position): FilterInstruction => [JUMP_IF_EQUAL, count - position, 0, index]),
     DROP,
   ];
 }

@@ -8,33 +8,33 @@
 
 import type { Ipv4 } from '../../ground/address.ts';
 import {
+  acceptListed,
   DROP,
   type FilterInstruction,
   JUMP,
   JUMP_IF_EQUAL,
   LOAD_INTERFACE_INDEX,
   LOAD_WORD,
-  takeListed,
 } from './packet-filter.ts';
 
-const SENDER_AT = 14;
-const TARGET_AT = 24;
+const SENDER_OFFSET = 14;
+const TARGET_OFFSET = 24;
 
-/** Takes nothing. */
-export const NO_PROBES: readonly FilterInstruction[] = [DROP];
+/** Accepts nothing. */
+export const DROP_ALL: readonly FilterInstruction[] = [DROP];
 
 /** The filter for these addresses. */
-export function probeFilter(
-  probed: Iterable<{ readonly interfaceIndex: number; readonly address: Ipv4 }>,
+export function makeProbeFilter(
+  probedAddresses: Iterable<{ readonly interfaceIndex: number; readonly address: Ipv4 }>,
 ): readonly FilterInstruction[] {
   const byInterface = new Map<number, Ipv4[]>();
-  for (const { interfaceIndex, address } of probed) {
+  for (const { interfaceIndex, address } of probedAddresses) {
     const addresses = byInterface.get(interfaceIndex);
     if (addresses === undefined) byInterface.set(interfaceIndex, [address]);
     else addresses.push(address);
   }
   const blocks = [...byInterface].flatMap(([index, addresses]): readonly FilterInstruction[] => {
-    const block = compare(addresses);
+    const block = acceptNaming(addresses);
     return [
       [LOAD_WORD, 0, 0, LOAD_INTERFACE_INDEX],
       [JUMP_IF_EQUAL, 1, 0, index],
@@ -45,11 +45,11 @@ export function probeFilter(
   return [...blocks, DROP];
 }
 
-/** Takes packets that name one of these addresses, and drops all others. */
-const compare = (addresses: readonly Ipv4[]): readonly FilterInstruction[] => [
-  [LOAD_WORD, 0, 0, SENDER_AT],
+/** Accepts packets that name one of these addresses, and drops all others. */
+const acceptNaming = (addresses: readonly Ipv4[]): readonly FilterInstruction[] => [
+  [LOAD_WORD, 0, 0, SENDER_OFFSET],
   [JUMP_IF_EQUAL, 0, 1, 0],
-  [LOAD_WORD, 0, 0, TARGET_AT],
-  ...takeListed(addresses),
+  [LOAD_WORD, 0, 0, TARGET_OFFSET],
+  ...acceptListed(addresses),
   DROP,
 ];

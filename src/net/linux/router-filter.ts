@@ -8,6 +8,7 @@
 import type { MacAddress } from '../../ground/address.ts';
 import {
   ACCEPT,
+  acceptListed,
   DROP,
   type FilterInstruction,
   JUMP_IF_ANY_BIT,
@@ -16,13 +17,12 @@ import {
   LOAD_RANDOM,
   LOAD_SENDER_TAIL,
   LOAD_WORD,
-  takeListed,
 } from './packet-filter.ts';
 
 /**
- * Machines whose solicitations are kept during a flood; of further machines they are only sampled.
- * Every kernel accepts a filter of some 600 instructions. A machine leaves it 5 minutes after its
- * boot.
+ * Machines whose solicitations are kept during a flood; those of further machines are only sampled.
+ * Every kernel accepts a filter of some 600 instructions. A machine leaves the list 5 minutes after
+ * its boot.
  */
 export const FILTERED_MACHINES_MAX = 400;
 
@@ -49,11 +49,11 @@ const IS_ROUTER_DISCOVERY: readonly FilterInstruction[] = [
 export const ROUTER_DISCOVERY: readonly FilterInstruction[] = [...IS_ROUTER_DISCOVERY, ACCEPT];
 
 /** Keeps router discovery of the first FILTERED_MACHINES_MAX machines, and a sample of the rest. */
-export function bootingFilter(machines: readonly MacAddress[]): readonly FilterInstruction[] {
+export function makeBootingFilter(machines: readonly MacAddress[]): readonly FilterInstruction[] {
   return [
     ...IS_ROUTER_DISCOVERY,
     [LOAD_WORD, 0, 0, LOAD_SENDER_TAIL],
-    ...takeListed(machines.slice(0, FILTERED_MACHINES_MAX).map((mac) => mac % 2 ** 32)),
+    ...acceptListed(machines.slice(0, FILTERED_MACHINES_MAX).map((mac) => mac % 2 ** 32)),
     [LOAD_WORD, 0, 0, LOAD_RANDOM],
     [JUMP_IF_ANY_BIT, 1, 0, SAMPLE_MASK],
     ACCEPT,

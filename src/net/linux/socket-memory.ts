@@ -29,11 +29,11 @@ export function readSocketMemory(libc: Libc, fd: number): SocketMemory | undefin
   const info = new Uint8Array(MEMINFO_BYTES);
   const length = intBytes(MEMINFO_BYTES);
   if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, length) !== 0) return undefined;
-  const at = (offset: number): number => readInt(info, offset) >>> 0;
+  const readCounter = (offset: number): number => readInt(info, offset) >>> 0;
   return {
-    receiveBufferBytes: at(MEMINFO_RECEIVE_BUFFER_OFFSET),
-    usedBytes: at(MEMINFO_SEND_USED_OFFSET),
-    bufferBytes: at(MEMINFO_SEND_BUFFER_OFFSET),
-    drops: at(MEMINFO_DROPS_OFFSET),
+    receiveBufferBytes: readCounter(MEMINFO_RECEIVE_BUFFER_OFFSET),
+    usedBytes: readCounter(MEMINFO_SEND_USED_OFFSET),
+    bufferBytes: readCounter(MEMINFO_SEND_BUFFER_OFFSET),
+    drops: readCounter(MEMINFO_DROPS_OFFSET),
   };
 }

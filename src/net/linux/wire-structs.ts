@@ -111,10 +111,10 @@ export function netlinkAddress(groups: number): Uint8Array {
   return bytes;
 }
 
-function writeSocketAddress(view: DataView, at: number, address: Ipv4, port: number): void {
-  view.setUint16(at, AF_INET, true);
-  view.setUint16(at + 2, port);
-  view.setUint32(at + 4, address);
+function writeSocketAddress(view: DataView, offset: number, address: Ipv4, port: number): void {
+  view.setUint16(offset, AF_INET, true);
+  view.setUint16(offset + 2, port);
+  view.setUint32(offset + 4, address);
 }
 
 /** A `sockaddr_ll`. @param mac 0: for a socket that is bound */
@@ -124,15 +124,15 @@ export function linkAddress(protocol: number, interfaceIndex: number, mac: MacAd
   return bytes;
 }
 
-function writeLinkAddress(view: DataView, at: number, protocol: number, index: number, mac: MacAddress | 0): void {
-  view.setUint16(at, AF_PACKET, true);
-  view.setUint16(at + 2, protocol);
-  view.setInt32(at + 4, index, true);
-  view.setUint32(at + 8, 0);
-  view.setUint8(at + 11, 6);
-  view.setUint16(at + 12, Math.floor(mac / 0x100000000));
-  view.setUint32(at + 14, mac % 0x100000000);
-  view.setUint16(at + 18, 0);
+function writeLinkAddress(view: DataView, offset: number, protocol: number, index: number, mac: MacAddress | 0): void {
+  view.setUint16(offset, AF_PACKET, true);
+  view.setUint16(offset + 2, protocol);
+  view.setInt32(offset + 4, index, true);
+  view.setUint32(offset + 8, 0);
+  view.setUint8(offset + 11, 6);
+  view.setUint16(offset + 12, Math.floor(mac / 0x100000000));
+  view.setUint32(offset + 14, mac % 0x100000000);
+  view.setUint16(offset + 18, 0);
 }
 
 /** Message headers and their buffers, for `recvmmsg`, `sendmmsg` and `sendmsg`. */
@@ -149,7 +149,7 @@ export class MessageBatch {
   readonly #name: DataView;
   readonly #control: DataView;
   readonly #vector: DataView;
-  readonly #payloadsAt: bigint;
+  readonly #payloadsAddress: bigint;
 
   /** `slots` messages of at most `slotBytes` bytes each; `addressOf` tells where a buffer lies. */
   constructor(slots: number, slotBytes: number, addressOf: (buffer: Uint8Array) => bigint) {
@@ -161,40 +161,40 @@ export class MessageBatch {
     this.#vectors = new Uint8Array(slots * IOVEC_BYTES);
     // The system gives out zeroed pages as they are touched: a slot that is never filled costs no memory.
     this.#payloads = new Uint8Array(slots * slotBytes);
-    this.#header = viewBytes(this.headers);
-    this.#name = viewBytes(this.#names);
-    this.#control = viewBytes(this.#controls);
-    this.#vector = viewBytes(this.#vectors);
-    this.#payloadsAt = addressOf(this.#payloads);
-    const [namesAt, vectorsAt] = [addressOf(this.#names), addressOf(this.#vectors)];
-    const controlsAt = addressOf(this.#controls);
+    this.#header = toDataView(this.headers);
+    this.#name = toDataView(this.#names);
+    this.#control = toDataView(this.#controls);
+    this.#vector = toDataView(this.#vectors);
+    this.#payloadsAddress = addressOf(this.#payloads);
+    const [namesAddress, vectorsAddress] = [addressOf(this.#names), addressOf(this.#vectors)];
+    const controlsAddress = addressOf(this.#controls);
     for (let slot = 0; slot < slots; slot += 1) {
-      const at = slot * MMSGHDR_BYTES;
-      this.#header.setBigUint64(at, namesAt + BigInt(slot * NAME_BYTES), true);
-      this.#header.setBigUint64(at + 16, vectorsAt + BigInt(slot * IOVEC_BYTES), true);
-      this.#header.setBigUint64(at + 24, 1n, true);
-      this.#header.setBigUint64(at + 32, controlsAt + BigInt(slot * CONTROL_BYTES), true);
-      this.#pointAt(slot, this.#payloadsAt + BigInt(slot * slotBytes), slotBytes);
+      const offset = slot * MMSGHDR_BYTES;
+      this.#header.setBigUint64(offset, namesAddress + BigInt(slot * NAME_BYTES), true);
+      this.#header.setBigUint64(offset + 16, vectorsAddress + BigInt(slot * IOVEC_BYTES), true);
+      this.#header.setBigUint64(offset + 24, 1n, true);
+      this.#header.setBigUint64(offset + 32, controlsAddress + BigInt(slot * CONTROL_BYTES), true);
+      this.#pointAt(slot, this.#payloadsAddress + BigInt(slot * slotBytes), slotBytes);
     }
   }
 
   payload(slot: number, length = this.#slotBytes): Uint8Array {
-    const at = slot * this.#slotBytes;
-    return this.#payloads.subarray(at, at + length);
+    const offset = slot * this.#slotBytes;
+    return this.#payloads.subarray(offset, offset + length);
   }
 
-  /** The next receive overwrites them. */
+  /** The received bytes; the next receive overwrites them. */
   received(slot: number): BorrowedBytes {
     return this.payload(slot, this.receivedBytes(slot));
   }
 
-  /** The kernel overwrote the lengths the last time. */
+  /** Resets the lengths that the kernel overwrote the last time. */
   prepareReceive(count: number): void {
     for (let slot = 0; slot < count; slot += 1) {
-      const at = slot * MMSGHDR_BYTES;
-      this.#header.setUint32(at + 8, SOCKADDR_IN_BYTES, true);
-      this.#header.setUint32(at + 40, 0, true);
-      this.#header.setUint32(at + 48, 0, true);
+      const offset = slot * MMSGHDR_BYTES;
+      this.#header.setUint32(offset + 8, SOCKADDR_IN_BYTES, true);
+      this.#header.setUint32(offset + 40, 0, true);
+      this.#header.setUint32(offset + 48, 0, true);
     }
   }
 
@@ -228,14 +228,14 @@ export class MessageBatch {
 
   /** The slot leaves with this source address (IP_PKTINFO, `in_pktinfo` with interface 0). */
   setSource(slot: number, source: Ipv4): void {
-    const at = slot * CONTROL_BYTES;
-    this.#control.setUint32(at, CMSGHDR_BYTES + 12, true);
-    this.#control.setUint32(at + 4, 0, true);
-    this.#control.setInt32(at + 8, IPPROTO_IP, true);
-    this.#control.setInt32(at + 12, IP_PKTINFO, true);
-    this.#control.setInt32(at + 16, 0, true);
-    this.#control.setUint32(at + 20, source);
-    this.#control.setUint32(at + 24, 0);
+    const offset = slot * CONTROL_BYTES;
+    this.#control.setUint32(offset, CMSGHDR_BYTES + 12, true);
+    this.#control.setUint32(offset + 4, 0, true);
+    this.#control.setInt32(offset + 8, IPPROTO_IP, true);
+    this.#control.setInt32(offset + 12, IP_PKTINFO, true);
+    this.#control.setInt32(offset + 16, 0, true);
+    this.#control.setUint32(offset + 20, source);
+    this.#control.setUint32(offset + 24, 0);
     this.#header.setUint32(slot * MMSGHDR_BYTES + 40, PKTINFO_CONTROL_BYTES, true);
   }
 
@@ -250,6 +250,6 @@ export class MessageBatch {
   }
 }
 
-function viewBytes(bytes: Uint8Array): DataView {
+function toDataView(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

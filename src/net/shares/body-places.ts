@@ -14,9 +14,8 @@
 // 4. Of the waiting clients, the one with the fewest places is served first, then the one that came
 //    first. A released place counts for its holder until another client gets it, so a client cannot
 //    take its place back before a client that has none.
-// 5. So clients that stop or lag keep the places for some 6 s, and the slowest allowed ones for
-//    BODY_HELD_MS_MAX. With more addresses than places, each further round of them takes as long
-//    again.
+// 5. So clients that stop or lag keep the places for some 6 s, and the slowest allowed clients for
+//    BODY_HELD_MS_MAX. With more addresses than places, each further round takes as long again.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -60,7 +59,7 @@ export interface PlacedClient {
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-export const movedBy = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
+export const countMovedBytes = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
   bytesRead + bytesWritten - writableLength;
 
 export function createPlacedClient(request: IncomingMessage, response: ServerResponse): PlacedClient {
@@ -69,7 +68,7 @@ export function createPlacedClient(request: IncomingMessage, response: ServerRes
     // Bytes read but not consumed, or a paused request, mean that the server waits for something else.
     isAwaited: () =>
       request.complete ? response.writableLength > 0 : request.readableLength === 0 && !request.isPaused(),
-    movedBytes: () => movedBy(socket),
+    movedBytes: () => countMovedBytes(socket),
     isGone: () => socket.destroyed,
     onGone: (action) => {
       socket.on('close', action);
@@ -87,9 +86,9 @@ export interface BodyPlace {
 
 interface Holder {
   readonly client: PlacedClient;
-  readonly lose: (word: 'lost') => void;
+  readonly notifyLost: (word: 'lost') => void;
   place: Place<Holder> | undefined;
-  lookedAt: Instant;
+  checkedAt: Instant;
   movedBytes: number;
   /** How far it lags behind BODY_PACE, in milliseconds. */
   lagMs: number;
@@ -99,8 +98,8 @@ interface Holder {
 interface Waiting {
   readonly address: string | Ipv4;
   readonly client: PlacedClient;
-  readonly since: Instant;
-  readonly answer: (got: BodyPlace | 'refused' | 'gone') => void;
+  readonly waitingSince: Instant;
+  readonly settle: (got: BodyPlace | 'refused' | 'gone') => void;
 }
 
 export class BodyPlaces {
@@ -108,7 +107,7 @@ export class BodyPlaces {
   readonly #places: FairShares<Holder>;
   readonly #queue = new FairQueue<Waiting>(BODIES_WAITING_MAX);
   readonly #holders = new Set<Holder>();
-  #look: Timer | undefined;
+  #checkTimer: Timer | undefined;
 
   constructor(clock: Clock, max: number) {
     this.#clock = clock;
@@ -122,34 +121,34 @@ export class BodyPlaces {
 
   /**
    * Gives the client a place, perhaps after a wait. Never rejects.
-   * @param waits false: refuse instead of waiting
+   * @param waits false to refuse instead of waiting
    */
   take(address: string | Ipv4, client: PlacedClient, waits = true): Promise<BodyPlace | 'refused' | 'gone'> {
-    this.#lookLater();
+    this.#scheduleCheck();
     const place = this.#tryToPlace(address, client);
     if (place !== undefined) return Promise.resolve(place);
     if (!waits) return Promise.resolve('refused');
     return new Promise((resolve) => {
-      const forget = client.onGone(() => waiting.answer('gone'));
+      const stopWatching = client.onGone(() => waiting.settle('gone'));
       const waiting: Waiting = {
         address,
         client,
-        since: this.#clock.now(),
-        answer: (got) => {
-          forget();
+        waitingSince: this.#clock.now(),
+        settle: (outcome) => {
+          stopWatching();
           this.#queue.leave(waiting);
-          resolve(got);
+          resolve(outcome);
         },
       };
-      this.#queue.enter(address, waiting)?.answer('refused');
-      if (client.isGone()) waiting.answer('gone');
+      this.#queue.enter(address, waiting)?.settle('refused');
+      if (client.isGone()) waiting.settle('gone');
     });
   }
 
   #tryToPlace(address: string | Ipv4, client: PlacedClient): BodyPlace | undefined {
     const { promise: lost, resolve: lose } = Promise.withResolvers<'lost'>();
-    const start = { lookedAt: this.#clock.now(), movedBytes: client.movedBytes(), lagMs: 0, awaitedMs: 0 };
-    const holder: Holder = { client, lose, place: undefined, ...start };
+    const initialState = { checkedAt: this.#clock.now(), movedBytes: client.movedBytes(), lagMs: 0, awaitedMs: 0 };
+    const holder: Holder = { client, notifyLost: lose, place: undefined, ...initialState };
     const admission = this.#places.admit(address, holder);
     if (admission.kind === 'refused') return undefined;
     holder.place = admission.place;
@@ -158,14 +157,14 @@ export class BodyPlaces {
     if (evicted !== undefined) {
       this.#holders.delete(evicted);
       evicted.place = undefined;
-      evicted.lose('lost');
+      evicted.notifyLost('lost');
     }
     return { lost, release: () => this.#release(holder) };
   }
 
   #release(holder: Holder): void {
     if (holder.place === undefined) return;
-    const [next] = this.#inTurn();
+    const [next] = this.#listWaiting();
     this.#places.release(holder.place);
     holder.place = undefined;
     this.#holders.delete(holder);
@@ -173,46 +172,46 @@ export class BodyPlaces {
   }
 
   /** Waiting clients in the order in which they are served (invariant 4). */
-  #inTurn(): Waiting[] {
+  #listWaiting(): Waiting[] {
     if (this.#queue.size === 0) return [];
-    const counted = [...this.#queue].map((waiting) => ({
+    const withCounts = [...this.#queue].map((waiting) => ({
       waiting,
       count: this.#places.getCount(waiting.address),
     }));
-    return counted.sort((left, right) => left.count - right.count).map(({ waiting }) => waiting);
+    return withCounts.sort((left, right) => left.count - right.count).map(({ waiting }) => waiting);
   }
 
   #serve(waiting: Waiting): void {
     const place = this.#tryToPlace(waiting.address, waiting.client);
-    if (place !== undefined) waiting.answer(place);
+    if (place !== undefined) waiting.settle(place);
   }
 
-  #lookLater(): void {
-    this.#look ??= this.#clock.schedule(CHECK_MS, () => {
-      this.#look = undefined;
+  #scheduleCheck(): void {
+    this.#checkTimer ??= this.#clock.schedule(CHECK_MS, () => {
+      this.#checkTimer = undefined;
       const now = this.#clock.now();
-      for (const holder of this.#holders) this.#lookAt(holder, now);
-      for (const waiting of this.#inTurn()) this.#serve(waiting);
+      for (const holder of this.#holders) this.#checkHolder(holder, now);
+      for (const waiting of this.#listWaiting()) this.#serve(waiting);
       for (const waiting of [...this.#queue]) {
-        if (now < later(waiting.since, BODY_WAIT_MS_MAX)) break;
-        waiting.answer('refused');
+        if (now < later(waiting.waitingSince, BODY_WAIT_MS_MAX)) break;
+        waiting.settle('refused');
       }
-      if (this.#holders.size > 0 || this.#queue.size > 0) this.#lookLater();
+      if (this.#holders.size > 0 || this.#queue.size > 0) this.#scheduleCheck();
     });
   }
 
-  #lookAt(holder: Holder, now: Instant): void {
+  #checkHolder(holder: Holder, now: Instant): void {
     const { client, place } = holder;
     if (place === undefined) return;
-    const moved = client.movedBytes();
-    const passedMs = client.isAwaited() ? now - holder.lookedAt : 0;
-    const paidMs = ((moved - holder.movedBytes) / BODY_PACE) * 1000;
+    const movedBytes = client.movedBytes();
+    const passedMs = client.isAwaited() ? now - holder.checkedAt : 0;
+    const earnedMs = ((movedBytes - holder.movedBytes) / BODY_PACE) * 1000;
     // A faster pace earns no credit, or a client could send much at first and then stop for minutes.
-    holder.lagMs = Math.max(0, holder.lagMs + passedMs - paidMs);
+    holder.lagMs = Math.max(0, holder.lagMs + passedMs - earnedMs);
     holder.awaitedMs += passedMs;
-    holder.lookedAt = now;
-    holder.movedBytes = moved;
+    holder.checkedAt = now;
+    holder.movedBytes = movedBytes;
     const isLate = holder.lagMs > BODY_LAG_MS_MAX || holder.awaitedMs > BODY_HELD_MS_MAX;
-    if (isLate !== place.idle) this.#places.touch(place, isLate);
+    if (isLate !== place.isIdle) this.#places.touch(place, isLate);
   }
 }

@@ -2,15 +2,15 @@
 // Sources: RFC 9112 §9.3 (a connection may be idle), §9.5 (and may then be closed); RFC 9110
 // §15.5.9 (408), §15.6.4 (503); `net/shares/fair-shares.ts`.
 //
-//   connect ─┬─ a place is free, or an address holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#leave`)
+//   connect ─┬─ a place is free, or an address holds more than a fair share ─▶ served (`#serve`) ─▶ closed (`#remove`)
 //            └─ none ─▶ waits unread (`#wait`) ─┬─ a place becomes free (`#serveWaiting`) ─▶ served
-//                                               └─ after WAIT_MS_MAX (`#turnAway`) ─▶ 503 with Retry-After
+//                                               └─ after WAIT_MS_MAX (`#refuseWaiting`) ─▶ 503 with Retry-After
 //
 // 1. At most `max` connections are served, and `waitingMax` wait; both kinds are shared out by
 //    address and by network.
 // 2. A connection without a whole request for RESTING_MS makes room for any newcomer.
 // 3. A body that arrives too slowly (`http/body-arrival.ts`) is refused with 408.
-// 4. A connection whose sender represents another client (`clientOf`) counts as that client's.
+// 4. A connection whose sender represents another client (`findClient`) counts as that client's.
 // 5. A connection with more than PIPELINED_MAX requests in progress is closed at once (RFC 9112
 //    §9.3.2: its client must expect that), and only a few requests of all connections begin in one
 //    turn (`request-turns.ts`). node:http still parses the rest of the 64 KiB that it has read, and
@@ -21,9 +21,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { withoutIpv4Mapping } from '../../ground/address.ts';
 import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
-import { hasBody, movedBy } from './body-places.ts';
+import { countMovedBytes, hasBody } from './body-places.ts';
 import { FairQueue, FairShares, type Place } from './fair-shares.ts';
-import { TINY } from './joined-request.ts';
+import { TINY_PIECES } from './joined-request.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
 // Sends refused clients the reason. Sources: RFC 9112 §9.6 (closing with unread input discards the
@@ -38,7 +38,7 @@ const DRAINING_MS = 2000;
  */
 export const DRAINING_MAX = 256;
 
-const END = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
+const CLOSING_FIELDS = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
 const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n';
 const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\n';
 
@@ -57,23 +57,23 @@ class ClosingConnections {
    * Answers with `words` and closes the connection, after draining its input if fewer than
    * DRAINING_MAX are read.
    */
-  tell(socket: Socket, words: string): void {
+  answerAndClose(socket: Socket, statusLine: string): void {
     if (this.#draining.has(socket)) return;
     if (!socket.writable) {
       socket.destroy();
       return;
     }
-    socket.end(`${words}${this.#fields}${END}`);
+    socket.end(`${statusLine}${this.#fields}${CLOSING_FIELDS}`);
     if (this.#draining.size >= DRAINING_MAX) {
       socket.destroySoon();
       return;
     }
     this.#draining.add(socket);
     socket.resume();
-    const end = this.#clock.schedule(DRAINING_MS, () => socket.destroy());
+    const endTimer = this.#clock.schedule(DRAINING_MS, () => socket.destroy());
     socket.on('end', () => socket.destroySoon());
     socket.on('close', () => {
-      end.cancel();
+      endTimer.cancel();
       this.#draining.delete(socket);
     });
   }
@@ -91,30 +91,30 @@ export const BODY_WINDOW_MS = 10_000;
 class ArrivingBody {
   readonly request: IncomingMessage;
   readonly #socket: Socket;
-  #since: Instant;
+  #windowStart: Instant;
   #bytesRead: number;
 
   /** @param socket the connection, whose bytes are counted: below TLS, if it has TLS */
   constructor(request: IncomingMessage, socket: Socket, now: Instant) {
     this.request = request;
     this.#socket = socket;
-    this.#since = now;
+    this.#windowStart = now;
     this.#bytesRead = socket.bytesRead;
   }
 
   /** Judges a body's rate; call it more often than once in BODY_WINDOW_MS. */
-  judge(now: Instant): 'arriving' | 'whole' | 'too-slow' {
+  assess(now: Instant): 'arriving' | 'whole' | 'too-slow' {
     const { request } = this;
     if (request.complete) return 'whole';
     const { bytesRead } = this.#socket;
     const isFast = bytesRead - this.#bytesRead >= BODY_WINDOW_BYTES_MIN;
     // Bytes read but not consumed mean that the server waits for the handler.
     if (isFast || request.readableLength > 0 || request.isPaused()) {
-      this.#since = now;
+      this.#windowStart = now;
       this.#bytesRead = bytesRead;
       return 'arriving';
     }
-    return now < later(this.#since, BODY_WINDOW_MS) ? 'arriving' : 'too-slow';
+    return now < later(this.#windowStart, BODY_WINDOW_MS) ? 'arriving' : 'too-slow';
   }
 }
 
@@ -149,8 +149,11 @@ interface ConnectionSharesOptions {
   readonly waitingMax: number;
   /** Fields of the answers to refused clients, each with its CRLF; default: none. */
   readonly fields?: string | undefined;
-  /** The client that a request represents, if its sender may represent others; undefined: its sender. */
-  readonly clientOf?: ((request: IncomingMessage) => string | undefined) | undefined;
+  /**
+   * The client that a request represents, if its sender may represent others; `undefined` for the
+   * sender itself.
+   */
+  readonly findClient?: ((request: IncomingMessage) => string | undefined) | undefined;
   readonly onServed?: (() => void) | undefined;
   readonly onRefused?: ((address: string, reason: ConnectionRefusal) => void) | undefined;
 }
@@ -160,23 +163,23 @@ interface Connection {
   readonly server: Server;
   readonly name: string;
   readonly address: string;
-  readonly since: Instant;
+  readonly acceptedAt: Instant;
   readonly serve: () => void;
   /** The client of its latest request (invariant 4); before the first one, its address. */
   client: string;
   place: Place<Connection> | undefined;
   /** Requests in progress. */
-  active: number;
+  activeRequests: number;
   hasAsked: boolean;
   response: ServerResponse | undefined;
   arrival: ArrivingBody | undefined;
   /** Since when the connection has no request. */
   restingSince: Instant;
-  moved: number;
+  movedBytes: number;
 }
 
 /** The two ends of a connection: the same for a TCP socket and for TLS on top of it. */
-const socketPairName = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+const formatSocketPair = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 
 /** The connections of one server, which may have several listeners. */
@@ -191,8 +194,8 @@ export class ConnectionShares {
   /** Served connections without a request, longest idle first. */
   readonly #resting = new Set<Connection>();
   readonly #closing: ClosingConnections;
-  #look: Timer | undefined;
-  #servesSoon = false;
+  #checkTimer: Timer | undefined;
+  #isServeScheduled = false;
 
   constructor(options: ConnectionSharesOptions) {
     this.#options = options;
@@ -203,20 +206,20 @@ export class ConnectionShares {
   }
 
   /** Served connections. */
-  get open(): number {
+  get servedCount(): number {
     return this.#served.size;
   }
 
   /** Waiting connections. */
-  get waiting(): number {
+  get waitingCount(): number {
     return this.#queue.size;
   }
 
   /** Takes over the connections of a server. Call it before the server listens. */
   guard(server: Server): void {
     const serve = takeOver(server, 'connection');
-    server.on('connection', (socket: Socket) => this.#enter(server, socket, () => serve(socket)));
-    this.#requests.guard(server, (request, response) => this.#begin(request, response));
+    server.on('connection', (socket: Socket) => this.#accept(server, socket, () => serve(socket)));
+    this.#requests.guard(server, (request, response) => this.#beginRequest(request, response));
     // node:http would answer these itself, uncounted; an unknown expectation may be ignored (RFC
     // 9110 §10.1.1).
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
@@ -229,24 +232,25 @@ export class ConnectionShares {
   /** Refuses a request with 503 and closes its connection. */
   refuse(request: IncomingMessage, reason: ConnectionRefusal, client?: string): void {
     this.#options.onRefused?.(client ?? request.socket.remoteAddress ?? '', reason);
-    this.#closing.tell(request.socket, UNAVAILABLE);
+    this.#closing.answerAndClose(request.socket, UNAVAILABLE);
   }
 
   /**
-   * Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call
-   * it again for those.
+   * Closes idle connections, including waiting ones. Spares those that may still send a request
+   * within UNASKED_MS: call it again for these.
    */
   endResting(server?: Server): void {
     const now = this.#options.clock.now();
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
-    for (const connection of [...this.#queue].filter(isOwn)) this.#closing.tell(connection.socket, UNAVAILABLE);
+    for (const connection of [...this.#queue].filter(isOwn))
+      this.#closing.answerAndClose(connection.socket, UNAVAILABLE);
     for (const connection of [...this.#resting].filter(isOwn)) {
-      const mayAsk = !connection.hasAsked && now < later(connection.since, UNASKED_MS);
+      const mayAsk = !connection.hasAsked && now < later(connection.acceptedAt, UNASKED_MS);
       if (!mayAsk) connection.socket.destroySoon();
     }
   }
 
-  #enter(server: Server, socket: Socket, serve: () => void): void {
+  #accept(server: Server, socket: Socket, serve: () => void): void {
     const now = this.#options.clock.now();
     const address = withoutIpv4Mapping(socket.remoteAddress ?? '');
     if (address === '') {
@@ -256,27 +260,27 @@ export class ConnectionShares {
     const connection: Connection = {
       socket,
       server,
-      name: socketPairName(socket),
+      name: formatSocketPair(socket),
       address,
-      since: now,
+      acceptedAt: now,
       serve,
       client: address,
       place: undefined,
-      active: 0,
+      activeRequests: 0,
       hasAsked: false,
       response: undefined,
       arrival: undefined,
       restingSince: now,
-      moved: 0,
+      movedBytes: 0,
     };
-    socket.on('close', () => this.#leave(connection));
+    socket.on('close', () => this.#remove(connection));
     if (!this.#tryToServe(connection)) this.#wait(connection);
-    this.#lookLater();
+    this.#scheduleCheck();
   }
 
   #tryToServe(connection: Connection): boolean {
     let admission = this.#places.admit(connection.address, connection);
-    if (admission.kind === 'refused' && this.#endSilent()) {
+    if (admission.kind === 'refused' && this.#evictSilent()) {
       admission = this.#places.admit(connection.address, connection);
     }
     if (admission.kind === 'refused') return false;
@@ -284,17 +288,18 @@ export class ConnectionShares {
     connection.restingSince = this.#options.clock.now();
     this.#served.set(connection.name, connection);
     this.#resting.add(connection);
-    if (admission.evicted !== undefined) this.#cut(admission.evicted);
+    if (admission.evicted !== undefined) this.#closeEvicted(admission.evicted);
     this.#options.onServed?.();
     connection.serve();
     return true;
   }
 
-  /** Closes the connection that has been idle for longest, if that is at least RESTING_MS. */
-  #endSilent(): boolean {
-    const [longest] = this.#resting;
-    if (longest === undefined || this.#options.clock.now() < later(longest.restingSince, RESTING_MS)) return false;
-    this.#cut(longest);
+  /** Closes the connection that has been idle longest, if it was idle for at least RESTING_MS. */
+  #evictSilent(): boolean {
+    const [longestIdle] = this.#resting;
+    if (longestIdle === undefined || this.#options.clock.now() < later(longestIdle.restingSince, RESTING_MS))
+      return false;
+    this.#closeEvicted(longestIdle);
     return true;
   }
 
@@ -302,99 +307,99 @@ export class ConnectionShares {
     const { socket, address } = connection;
     // No other listener exists yet, and an unhandled error would end the process.
     socket.on('error', () => undefined);
-    const leaving = this.#queue.enter(address, connection);
-    if (leaving !== undefined) this.#turnAway(leaving);
+    const displaced = this.#queue.enter(address, connection);
+    if (displaced !== undefined) this.#refuseWaiting(displaced);
   }
 
-  #turnAway(connection: Connection): void {
+  #refuseWaiting(connection: Connection): void {
     this.#queue.leave(connection);
     this.#options.onRefused?.(connection.address, 'too-many-connections');
-    this.#closing.tell(connection.socket, UNAVAILABLE);
+    this.#closing.answerAndClose(connection.socket, UNAVAILABLE);
   }
 
   /**
    * Serves waiting connections at most once per turn of the event loop, however many places became
    * free in it.
    */
-  #serveWaitingSoon(): void {
-    if (this.#servesSoon || this.#queue.size === 0) return;
-    this.#servesSoon = true;
+  #scheduleServeWaiting(): void {
+    if (this.#isServeScheduled || this.#queue.size === 0) return;
+    this.#isServeScheduled = true;
     setImmediate(() => {
-      this.#servesSoon = false;
+      this.#isServeScheduled = false;
       this.#serveWaiting();
     });
   }
 
   #serveWaiting(): void {
-    let looks = 0;
-    const refused = new Set<string>();
+    let checkedCount = 0;
+    const refusedAddresses = new Set<string>();
     for (const connection of [...this.#queue]) {
-      if (looks >= WAITING_CHECKS_MAX) break;
-      if (refused.has(connection.address) || !this.#queue.has(connection)) continue;
-      looks += 1;
+      if (checkedCount >= WAITING_CHECKS_MAX) break;
+      if (refusedAddresses.has(connection.address) || !this.#queue.has(connection)) continue;
+      checkedCount += 1;
       if (this.#tryToServe(connection)) this.#queue.leave(connection);
-      else refused.add(connection.address);
+      else refusedAddresses.add(connection.address);
     }
     // A connection was served, so the next ones may be too.
-    if (looks > refused.size) this.#serveWaitingSoon();
+    if (checkedCount > refusedAddresses.size) this.#scheduleServeWaiting();
   }
 
   /** Closes a connection that lost its place. */
-  #cut(connection: Connection, reason: ConnectionRefusal = 'too-many-connections'): void {
+  #closeEvicted(connection: Connection, reason: ConnectionRefusal = 'too-many-connections'): void {
     const { socket, response, server } = connection;
-    this.#leave(connection);
+    this.#remove(connection);
     if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.client, reason);
     if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
-    else if (response !== undefined) this.#closing.tell(response.req.socket, UNAVAILABLE);
+    else if (response !== undefined) this.#closing.answerAndClose(response.req.socket, UNAVAILABLE);
     // The client may be about to send a request, so it gets the reason. Below TLS no text can be
     // sent, so a TLS connection is only closed.
     else if ('setSecureContext' in server) socket.destroy();
-    else this.#closing.tell(socket, UNAVAILABLE);
+    else this.#closing.answerAndClose(socket, UNAVAILABLE);
   }
 
-  #leave(connection: Connection): void {
+  #remove(connection: Connection): void {
     this.#queue.leave(connection);
     this.#resting.delete(connection);
     if (this.#served.get(connection.name) === connection) this.#served.delete(connection.name);
     if (connection.place === undefined) return;
     this.#places.release(connection.place);
     connection.place = undefined;
-    this.#serveWaitingSoon();
+    this.#scheduleServeWaiting();
   }
 
-  /** @returns the client it counts for; undefined: its connection is closed */
-  #begin(request: IncomingMessage, response: ServerResponse): string | undefined {
-    const connection = this.#served.get(socketPairName(request.socket));
+  /** @returns the client that the request counts for; `undefined` if its connection is closed */
+  #beginRequest(request: IncomingMessage, response: ServerResponse): string | undefined {
+    const connection = this.#served.get(formatSocketPair(request.socket));
     if (connection?.place === undefined) return undefined;
-    if (connection.active >= PIPELINED_MAX) {
-      this.#leave(connection);
+    if (connection.activeRequests >= PIPELINED_MAX) {
+      this.#remove(connection);
       connection.socket.destroy();
       return undefined;
     }
     connection.hasAsked = true;
-    connection.active += 1;
+    connection.activeRequests += 1;
     connection.response = response;
     this.#resting.delete(connection);
-    const client = this.#options.clientOf?.(request) ?? connection.address;
+    const client = this.#options.findClient?.(request) ?? connection.address;
     this.#attribute(connection, client);
-    if (hasBody(request)) this.#awaitBody(connection, request, response);
-    response.on('close', () => this.#end(connection, response));
+    if (hasBody(request)) this.#watchBody(connection, request, response);
+    response.on('close', () => this.#endRequest(connection, response));
     return client;
   }
 
-  #awaitBody(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+  #watchBody(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
     connection.arrival = new ArrivingBody(request, connection.socket, this.#options.clock.now());
-    request.once(TINY, () => this.#cut(connection, 'tiny-chunks'));
+    request.once(TINY_PIECES, () => this.#closeEvicted(connection, 'tiny-chunks'));
     // node:http would drop, uncounted, the pieces of a body that nobody has read until its answer is sent.
     response.prependListener('finish', () => {
       if (request.readableFlowing === null) request.resume().read(0);
     });
   }
 
-  #end(connection: Connection, response: ServerResponse): void {
-    connection.active -= 1;
+  #endRequest(connection: Connection, response: ServerResponse): void {
+    connection.activeRequests -= 1;
     if (connection.response === response) connection.response = undefined;
-    if (connection.active > 0 || connection.place === undefined) return;
+    if (connection.activeRequests > 0 || connection.place === undefined) return;
     connection.arrival = undefined;
     connection.restingSince = this.#options.clock.now();
     this.#resting.add(connection);
@@ -413,45 +418,45 @@ export class ConnectionShares {
     connection.place = admission.kind === 'admitted' ? admission.place : undefined;
   }
 
-  #lookLater(): void {
-    this.#look ??= this.#options.clock.schedule(CHECK_MS, () => {
-      this.#look = undefined;
-      this.#lookAtAll();
-      if (this.#served.size > 0 || this.#queue.size > 0) this.#lookLater();
+  #scheduleCheck(): void {
+    this.#checkTimer ??= this.#options.clock.schedule(CHECK_MS, () => {
+      this.#checkTimer = undefined;
+      this.#checkAll();
+      if (this.#served.size > 0 || this.#queue.size > 0) this.#scheduleCheck();
     });
   }
 
-  #lookAtAll(): void {
+  #checkAll(): void {
     const now = this.#options.clock.now();
-    for (const connection of this.#served.values()) this.#lookAt(connection, now);
+    for (const connection of this.#served.values()) this.#checkConnection(connection, now);
     for (const connection of [...this.#queue]) {
-      if (now < later(connection.since, WAIT_MS_MAX)) break;
-      this.#turnAway(connection);
+      if (now < later(connection.acceptedAt, WAIT_MS_MAX)) break;
+      this.#refuseWaiting(connection);
     }
-    this.#serveWaitingSoon();
+    this.#scheduleServeWaiting();
   }
 
-  #lookAt(connection: Connection, now: Instant): void {
+  #checkConnection(connection: Connection, now: Instant): void {
     const { place, socket } = connection;
     if (place === undefined) return;
-    if (connection.active === 0) {
-      if (!place.idle && now >= later(connection.restingSince, RESTING_MS)) this.#places.touch(place, true);
+    if (connection.activeRequests === 0) {
+      if (!place.isIdle && now >= later(connection.restingSince, RESTING_MS)) this.#places.touch(place, true);
       return;
     }
-    const moved = movedBy(socket);
-    if (moved !== connection.moved) this.#places.touch(place, false);
-    connection.moved = moved;
-    if (connection.arrival !== undefined) this.#lookAtBody(connection, connection.arrival, now);
+    const movedBytes = countMovedBytes(socket);
+    if (movedBytes !== connection.movedBytes) this.#places.touch(place, false);
+    connection.movedBytes = movedBytes;
+    if (connection.arrival !== undefined) this.#checkBody(connection, connection.arrival, now);
   }
 
-  #lookAtBody(connection: Connection, body: ArrivingBody, now: Instant): void {
-    const state = body.judge(now);
+  #checkBody(connection: Connection, body: ArrivingBody, now: Instant): void {
+    const state = body.assess(now);
     if (state === 'arriving') return;
     connection.arrival = undefined;
     if (state === 'whole') return;
     this.#options.onRefused?.(connection.client, 'too-slow');
     const { socket } = body.request;
     if (connection.response?.headersSent === true) socket.destroy();
-    else this.#closing.tell(socket, TIMED_OUT);
+    else this.#closing.answerAndClose(socket, TIMED_OUT);
   }
 }

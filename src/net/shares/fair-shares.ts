@@ -23,7 +23,7 @@ export interface Place<T> {
   readonly address: string | Ipv4;
   readonly network: string | number;
   /** True while nothing is pending in either direction. */
-  readonly idle: boolean;
+  readonly isIdle: boolean;
 }
 
 export type Admission<T> =
@@ -45,45 +45,45 @@ interface FairSharesBounds {
 /** The /24 of an address. */
 export const shareNetwork = (address: Ipv4): number => address >>> 8;
 
-const SPOKEN_FOR = ' by ';
+const SPEAKER_SEPARATOR = ' by ';
 
 /**
  * The key for a client that a speaker (a rack) represents: `10.50.0.9 by rack UUID`. All clients of
  * one speaker count as one network, or a speaker could claim a share for every network it names.
  */
-export const spokenFor = (address: string, speaker: string): string => `${address}${SPOKEN_FOR}${speaker}`;
+export const keyForSpeaker = (address: string, speaker: string): string => `${address}${SPEAKER_SEPARATOR}${speaker}`;
 
 /**
  * The network of an address in text: the /24 of IPv4, including its IPv4-mapped form; the /64 of
- * IPv6; the speaker of a represented client (`spokenFor`).
+ * IPv6; the speaker of a represented client (`keyForSpeaker`).
  */
-export function networkOfText(address: string): string {
-  const spoken = address.lastIndexOf(SPOKEN_FOR);
-  if (spoken !== -1) return address.slice(spoken + SPOKEN_FOR.length);
+export function findNetworkKey(address: string): string {
+  const separatorIndex = address.lastIndexOf(SPEAKER_SEPARATOR);
+  if (separatorIndex !== -1) return address.slice(separatorIndex + SPEAKER_SEPARATOR.length);
   const ipv4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(withoutIpv4Mapping(address))?.[1];
   return ipv4 ?? firstGroups(address, 4);
 }
 
 function firstGroups(address: string, count: number): string {
-  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const last = tail === '' ? [] : tail.split(':');
-    while (groups.length + last.length < 8) groups.push('0');
-    groups.push(...last);
+  const [headText = '', tailText] = address.split('%')[0]?.split('::') ?? [];
+  const groups = headText === '' ? [] : headText.split(':');
+  if (tailText !== undefined) {
+    const tailGroups = tailText === '' ? [] : tailText.split(':');
+    while (groups.length + tailGroups.length < 8) groups.push('0');
+    groups.push(...tailGroups);
   }
   return groups.slice(0, count).join(':').toLowerCase();
 }
 
-interface Held<T> extends Place<T> {
-  idle: boolean;
-  released: boolean;
+interface HeldPlace<T> extends Place<T> {
+  isIdle: boolean;
+  isReleased: boolean;
 }
 
 /** The places of one address, busy and idle, each least recently active first. */
 interface Holding<T> {
-  readonly busy: Set<Held<T>>;
-  readonly idle: Set<Held<T>>;
+  readonly busy: Set<HeldPlace<T>>;
+  readonly isIdle: Set<HeldPlace<T>>;
 }
 
 interface Network<T> {
@@ -93,16 +93,16 @@ interface Network<T> {
 
 export class FairShares<T> {
   readonly #bounds: FairSharesBounds;
-  readonly #networkOf: (address: string | Ipv4) => string | number;
+  readonly #networkKey: (address: string | Ipv4) => string | number;
   readonly #counts = new CountedKeys<string | number>();
   readonly #networks = new Map<string | number, Network<T>>();
   /** Least recently active first. */
-  readonly #idle = new Set<Held<T>>();
+  readonly #idle = new Set<HeldPlace<T>>();
   #size = 0;
 
   constructor(bounds: FairSharesBounds) {
     this.#bounds = bounds;
-    this.#networkOf = bounds.networkKey ?? networkKey;
+    this.#networkKey = bounds.networkKey ?? networkKey;
   }
 
   /** Places taken. */
@@ -111,95 +111,101 @@ export class FairShares<T> {
   }
 
   getCount(address: string | Ipv4): number {
-    return this.#networks.get(this.#networkOf(address))?.counts.getCount(address) ?? 0;
+    return this.#networks.get(this.#networkKey(address))?.counts.getCount(address) ?? 0;
   }
 
   /** Gives `holder` a busy place, perhaps by evicting another holder. */
   admit(address: string | Ipv4, holder: T): Admission<T> {
-    const network = this.#networkOf(address);
+    const network = this.#networkKey(address);
     const evicted = this.#makeRoom(address, network);
     if (evicted === 'address' || evicted === 'all') return { kind: 'refused', bound: evicted };
     if (evicted !== undefined) this.release(evicted);
-    const place: Held<T> = { holder, address, network, idle: false, released: false };
+    const place: HeldPlace<T> = { holder, address, network, isIdle: false, isReleased: false };
     this.#size += 1;
     this.#counts.add(network);
-    let own = this.#networks.get(network);
-    if (own === undefined) {
-      own = { counts: new CountedKeys(), holdings: new Map() };
-      this.#networks.set(network, own);
+    let ownNetwork = this.#networks.get(network);
+    if (ownNetwork === undefined) {
+      ownNetwork = { counts: new CountedKeys(), holdings: new Map() };
+      this.#networks.set(network, ownNetwork);
     }
-    own.counts.add(address);
-    const holding = own.holdings.get(address);
-    if (holding === undefined) own.holdings.set(address, { busy: new Set([place]), idle: new Set() });
+    ownNetwork.counts.add(address);
+    const holding = ownNetwork.holdings.get(address);
+    if (holding === undefined) ownNetwork.holdings.set(address, { busy: new Set([place]), isIdle: new Set() });
     else holding.busy.add(place);
     return { kind: 'admitted', place, evicted: evicted?.holder };
   }
 
-  /** `idle`: nothing is pending any more. Does nothing for a released place. */
-  touch(place: Place<T>, idle: boolean): void {
-    const held = place as Held<T>;
+  /**
+   * Marks a place as active now. `isIdle` means that nothing is pending any more. Does nothing for
+   * a released place.
+   */
+  touch(place: Place<T>, isIdle: boolean): void {
+    const held = place as HeldPlace<T>;
     const holding = this.#networks.get(held.network)?.holdings.get(held.address);
-    if (held.released || holding === undefined) return;
+    if (held.isReleased || holding === undefined) return;
     holding.busy.delete(held);
-    holding.idle.delete(held);
+    holding.isIdle.delete(held);
     this.#idle.delete(held);
-    held.idle = idle;
-    (idle ? holding.idle : holding.busy).add(held);
-    if (idle) this.#idle.add(held);
+    held.isIdle = isIdle;
+    (isIdle ? holding.isIdle : holding.busy).add(held);
+    if (isIdle) this.#idle.add(held);
   }
 
   /** A second call does nothing. */
   release(place: Place<T>): void {
-    const held = place as Held<T>;
+    const held = place as HeldPlace<T>;
     const network = this.#networks.get(held.network);
     const holding = network?.holdings.get(held.address);
-    if (held.released || network === undefined || holding === undefined) return;
-    held.released = true;
+    if (held.isReleased || network === undefined || holding === undefined) return;
+    held.isReleased = true;
     this.#size -= 1;
     this.#counts.remove(held.network);
     network.counts.remove(held.address);
     holding.busy.delete(held);
-    holding.idle.delete(held);
+    holding.isIdle.delete(held);
     this.#idle.delete(held);
-    if (holding.busy.size + holding.idle.size === 0) network.holdings.delete(held.address);
+    if (holding.busy.size + holding.isIdle.size === 0) network.holdings.delete(held.address);
     if (network.holdings.size === 0) this.#networks.delete(held.network);
   }
 
-  /** The place to evict for the newcomer; undefined: one is free; else the bound that was reached. */
-  #makeRoom(address: string | Ipv4, network: string | number): Held<T> | undefined | 'address' | 'all' {
-    const own = this.getCount(address);
-    if (own >= (this.#bounds.addressMax ?? Number.POSITIVE_INFINITY)) {
-      const [idle] = this.#networks.get(network)?.holdings.get(address)?.idle ?? [];
+  /**
+   * The place to evict for the newcomer; `undefined` if a place is free; otherwise the bound that
+   * was reached.
+   */
+  #makeRoom(address: string | Ipv4, network: string | number): HeldPlace<T> | undefined | 'address' | 'all' {
+    const ownCount = this.getCount(address);
+    if (ownCount >= (this.#bounds.addressMax ?? Number.POSITIVE_INFINITY)) {
+      const [idle] = this.#networks.get(network)?.holdings.get(address)?.isIdle ?? [];
       return idle ?? 'address';
     }
     if (this.#size < this.#bounds.max) return undefined;
-    return this.#ofLargest(address, network) ?? this.#idleFor(address, own) ?? 'all';
+    return this.#findExcessPlace(address, network) ?? this.#findIdlePlace(address, ownCount) ?? 'all';
   }
 
   /** A place of a holder above its fair share (invariant 2). */
-  #ofLargest(address: string | Ipv4, network: string | number): Held<T> | undefined {
+  #findExcessPlace(address: string | Ipv4, network: string | number): HeldPlace<T> | undefined {
     const largest = this.#counts.largest;
-    const unfair = largest !== undefined && this.#counts.largestCount >= this.#counts.getCount(network) + 2;
-    const from = this.#networks.get(unfair ? largest : network);
-    if (from === undefined) return undefined;
-    if (!unfair && from.counts.largestCount < from.counts.getCount(address) + 2) return undefined;
-    const holder = from.counts.largest;
-    const holding = holder === undefined ? undefined : from.holdings.get(holder);
-    const [idle] = holding?.idle ?? [];
+    const isUnfair = largest !== undefined && this.#counts.largestCount >= this.#counts.getCount(network) + 2;
+    const losingNetwork = this.#networks.get(isUnfair ? largest : network);
+    if (losingNetwork === undefined) return undefined;
+    if (!isUnfair && losingNetwork.counts.largestCount < losingNetwork.counts.getCount(address) + 2) return undefined;
+    const holder = losingNetwork.counts.largest;
+    const holding = holder === undefined ? undefined : losingNetwork.holdings.get(holder);
+    const [idle] = holding?.isIdle ?? [];
     const [busy] = holding?.busy ?? [];
     return idle ?? busy;
   }
 
   /**
-   * An idle place of the newcomer's own address, or of one with no fewer places than the newcomer
-   * will have (invariant 3).
+   * An idle place of the newcomer's own address, or of an address with no fewer places than the
+   * newcomer will have (invariant 3).
    */
-  #idleFor(address: string | Ipv4, own: number): Held<T> | undefined {
-    let looks = 0;
+  #findIdlePlace(address: string | Ipv4, ownCount: number): HeldPlace<T> | undefined {
+    let checkedCount = 0;
     for (const place of this.#idle) {
-      if (place.address === address || this.getCount(place.address) > own) return place;
-      looks += 1;
-      if (looks >= IDLE_CHECKS_MAX) break;
+      if (place.address === address || this.getCount(place.address) > ownCount) return place;
+      checkedCount += 1;
+      if (checkedCount >= IDLE_CHECKS_MAX) break;
     }
     return undefined;
   }
@@ -222,7 +228,10 @@ export class FairQueue<T> {
     return this.#places.has(waiting);
   }
 
-  /** @returns who may wait no longer: the newcomer itself, another that gives way to it, or nobody */
+  /**
+   * @returns the client that may wait no longer: the newcomer itself, a client that gives way to
+   * it, or none
+   */
   enter(address: string | Ipv4, entry: T): T | undefined {
     const admission = this.#shares.admit(address, entry);
     if (admission.kind === 'refused') return entry;
@@ -231,7 +240,7 @@ export class FairQueue<T> {
     return admission.evicted;
   }
 
-  /** Does nothing for one that does not wait. */
+  /** Does nothing for a client that does not wait. */
   leave(waiting: T): void {
     const place = this.#places.get(waiting);
     if (place === undefined) return;
@@ -245,21 +254,21 @@ export class FairQueue<T> {
 }
 
 const networkKey = (address: string | Ipv4): string | number =>
-  typeof address === 'string' ? networkOfText(address) : shareNetwork(address);
+  typeof address === 'string' ? findNetworkKey(address) : shareNetwork(address);
 
 /** Counts by key, and knows a key with the largest count. */
 export class CountedKeys<K> {
   readonly #counts = new Map<K, number>();
   /** The keys of each count; the first element stays empty. */
   readonly #byCount: Set<K>[] = [];
-  #largest = 0;
+  #largestCount = 0;
 
   get largest(): K | undefined {
-    const [first] = this.#byCount[this.#largest] ?? [];
+    const [first] = this.#byCount[this.#largestCount] ?? [];
     return first;
   }
   get largestCount(): number {
-    return this.#largest;
+    return this.#largestCount;
   }
 
   getCount(key: K): number {
@@ -269,26 +278,26 @@ export class CountedKeys<K> {
   add(key: K): void {
     const count = this.getCount(key) + 1;
     this.#move(key, count - 1, count);
-    this.#largest = Math.max(this.#largest, count);
+    this.#largestCount = Math.max(this.#largestCount, count);
   }
 
   remove(key: K): void {
     const count = this.getCount(key);
     if (count === 0) return;
     this.#move(key, count, count - 1);
-    // One count fell by one, so the largest did by at most one.
-    if ((this.#byCount[this.#largest]?.size ?? 0) === 0) this.#largest -= 1;
+    // One count fell by one, so the largest count fell by at most one.
+    if ((this.#byCount[this.#largestCount]?.size ?? 0) === 0) this.#largestCount -= 1;
   }
 
-  #move(key: K, from: number, to: number): void {
-    this.#byCount[from]?.delete(key);
-    if (to === 0) {
+  #move(key: K, oldCount: number, newCount: number): void {
+    this.#byCount[oldCount]?.delete(key);
+    if (newCount === 0) {
       this.#counts.delete(key);
       return;
     }
-    this.#counts.set(key, to);
-    const keys = this.#byCount[to];
-    if (keys === undefined) this.#byCount[to] = new Set([key]);
+    this.#counts.set(key, newCount);
+    const keys = this.#byCount[newCount];
+    if (keys === undefined) this.#byCount[newCount] = new Set([key]);
     else keys.add(key);
   }
 }

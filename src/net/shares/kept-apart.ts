@@ -1,9 +1,10 @@
 // A bounded table for keys that strangers can invent (mostly hardware addresses). Invented keys
-// never evict entries of known owners, nor a flood in one place those of strangers in another.
+// never evict entries of known owners. A flood in one place never evicts strangers' entries of
+// another place.
 //
 // 1. Each rank holds at most `max` entries, independent of the other ranks.
 // 2. A full rank loses the oldest entry of its largest share. A share is a place, so a flood costs
-//    only its own.
+//    only entries of its own place.
 // 3. Setting an entry makes it the newest of its share. All operations take constant time.
 
 import { CountedKeys } from './fair-shares.ts';
@@ -30,7 +31,7 @@ interface Entry<Value> {
 }
 
 /** By share, oldest first. */
-interface Side<Key> {
+interface RankEntries<Key> {
   readonly counts: CountedKeys<string>;
   readonly shares: Map<string, Set<Key>>;
   size: number;
@@ -39,7 +40,7 @@ interface Side<Key> {
 export class RankedTable<Key, Value> {
   readonly #max: number;
   readonly #entries = new Map<Key, Entry<Value>>();
-  readonly #sides = new Map<Rank, Side<Key>>();
+  readonly #byRank = new Map<Rank, RankEntries<Key>>();
 
   /** @param max entries of each rank */
   constructor(max: number) {
@@ -56,20 +57,20 @@ export class RankedTable<Key, Value> {
 
   /** By share, oldest first. */
   *listKeys(rank: Rank): Generator<Key> {
-    for (const keys of this.#sides.get(rank)?.shares.values() ?? []) yield* keys;
+    for (const keys of this.#byRank.get(rank)?.shares.values() ?? []) yield* keys;
   }
 
   /** @returns the evicted value, if any */
   set(key: Key, value: Value, owner: Owner): Value | undefined {
     this.delete(key);
-    const side = this.#getSide(owner.rank);
-    const keys = side.shares.get(owner.share);
-    if (keys === undefined) side.shares.set(owner.share, new Set([key]));
+    const rankEntries = this.#getRankEntries(owner.rank);
+    const keys = rankEntries.shares.get(owner.share);
+    if (keys === undefined) rankEntries.shares.set(owner.share, new Set([key]));
     else keys.add(key);
-    side.counts.add(owner.share);
-    side.size += 1;
+    rankEntries.counts.add(owner.share);
+    rankEntries.size += 1;
     this.#entries.set(key, { value, owner });
-    return side.size > this.#max ? this.#evict(side) : undefined;
+    return rankEntries.size > this.#max ? this.#evictOldest(rankEntries) : undefined;
   }
 
   delete(key: Key): void {
@@ -77,20 +78,20 @@ export class RankedTable<Key, Value> {
     if (entry === undefined) return;
     const { rank, share } = entry.owner;
     this.#entries.delete(key);
-    const side = this.#getSide(rank);
-    const keys = side.shares.get(share);
+    const rankEntries = this.#getRankEntries(rank);
+    const keys = rankEntries.shares.get(share);
     keys?.delete(key);
-    if (keys?.size === 0) side.shares.delete(share);
-    side.counts.remove(share);
-    side.size -= 1;
+    if (keys?.size === 0) rankEntries.shares.delete(share);
+    rankEntries.counts.remove(share);
+    rankEntries.size -= 1;
   }
 
   clear(): void {
     this.#entries.clear();
-    this.#sides.clear();
+    this.#byRank.clear();
   }
 
-  #evict({ counts, shares }: Side<Key>): Value | undefined {
+  #evictOldest({ counts, shares }: RankEntries<Key>): Value | undefined {
     const largest = counts.largest;
     const [oldest] = (largest === undefined ? undefined : shares.get(largest)) ?? [];
     if (oldest === undefined) return undefined;
@@ -99,11 +100,11 @@ export class RankedTable<Key, Value> {
     return value;
   }
 
-  #getSide(rank: Rank): Side<Key> {
-    const existing = this.#sides.get(rank);
+  #getRankEntries(rank: Rank): RankEntries<Key> {
+    const existing = this.#byRank.get(rank);
     if (existing !== undefined) return existing;
-    const made = { counts: new CountedKeys<string>(), shares: new Map<string, Set<Key>>(), size: 0 };
-    this.#sides.set(rank, made);
-    return made;
+    const created = { counts: new CountedKeys<string>(), shares: new Map<string, Set<Key>>(), size: 0 };
+    this.#byRank.set(rank, created);
+    return created;
   }
 }

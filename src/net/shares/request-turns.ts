@@ -3,9 +3,9 @@
 //
 // 1. A turn stays short however many connections send requests at once. A new connection waits a
 //    turn for each one before it in the kernel's queue: if turns took 200 ms, it could wait a
-//    minute.
+// 2. A waiting connection sends at most PIPELINED_MAX further requests.
 // 2. A waiting connection sends only PIPELINED_MAX further requests.
-// 3. A client with one request does not wait for those that never pause.
+// 3. A client with one request does not wait for clients that never pause.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Clock } from '../../ground/clock.ts';
@@ -17,7 +17,7 @@ export const TURN_REQUESTS_MAX = 4;
 /** Requests of one server that wait: as many as all its connections can send. Turns empty it. */
 export const WAITING_REQUESTS_MAX = 4096;
 /** Requests begin in every turn, without a rest: between two turns everything else is served. */
-const BEGINNINGS: TurnBounds = { turnWork: TURN_REQUESTS_MAX, shareWork: 1, timeShare: 1, stretchMs: Infinity };
+const REQUEST_BOUNDS: TurnBounds = { turnWork: TURN_REQUESTS_MAX, shareWork: 1, timeShare: 1, stretchMs: Infinity };
 
 interface WaitingRequest {
   readonly response: ServerResponse;
@@ -38,10 +38,10 @@ export class RequestTurns {
 
   constructor(clock: Clock) {
     this.#queue = new TurnQueue({
-      turns: new Turns(clock, BEGINNINGS, () => undefined),
+      turns: new Turns(clock, REQUEST_BOUNDS, () => undefined),
       max: WAITING_REQUESTS_MAX,
       addressMax: WAITING_REQUESTS_MAX,
-      take: ({ response, handle }) => {
+      serve: ({ response, handle }) => {
         if (!response.destroyed && !response.req.socket.destroyed) handle();
       },
       // Only requests of ended connections can exceed the bound.
@@ -49,7 +49,10 @@ export class RequestTurns {
     });
   }
 
-  /** @param begin for each request at once; returns the client that it counts for; undefined: it is let go */
+  /**
+   * @param begin called at once for each request; returns the client that the request counts for,
+   * or `undefined` to drop the request
+   */
   guard(server: Server, begin: (request: IncomingMessage, response: ServerResponse) => string | undefined): void {
     const handle = takeOver(server, 'request');
     server.on('request', (request, response) => {

@@ -1,6 +1,7 @@
 // Queues expensive requests that any host may send at any rate. They are served a few per turn,
-// address by address: a sender of thousands waits behind its own, and a sender of one is next.
-// Sources: turns.ts; net/shares/fair-shares.ts; RFC 8290 §4.2 (flows with little to send go first).
+// address by address: a sender of thousands waits behind its own requests, and a sender of one is
+// next. Sources: turns.ts; net/shares/fair-shares.ts; RFC 8290 §4.2 (flows with little to send go
+// first).
 //
 //   offer ─▶ a place in the line of its address ─▶ the line's turn ─▶ take
 //                     └─ too many wait: the oldest of the largest share (FairShares) ─▶ drop
@@ -19,20 +20,20 @@ interface TurnQueueDeps<T> {
   /** Waiting requests of one address. */
   readonly addressMax: number;
   /** Serves a request. */
-  readonly take: (request: T) => void;
+  readonly serve: (request: T) => void;
   /** Called when a newer request took the place. */
   readonly drop: (request: T) => void;
 }
 
 interface Waiting<T> {
   readonly request: T;
-  readonly line: Line<T>;
+  readonly queue: AddressQueue<T>;
 }
 
 export class TurnQueue<T> {
   readonly #deps: TurnQueueDeps<T>;
   readonly #shares: FairShares<Waiting<T>>;
-  readonly #lines = new Map<string | Ipv4, Line<T>>();
+  readonly #queues = new Map<string | Ipv4, AddressQueue<T>>();
 
   constructor(deps: TurnQueueDeps<T>) {
     this.#deps = deps;
@@ -42,42 +43,42 @@ export class TurnQueue<T> {
   /** Serves a request now or in a later turn. */
   offer(address: string | Ipv4, request: T): void {
     const { turns, drop } = this.#deps;
-    const line = this.#lines.get(address) ?? new Line<T>(address, (place) => this.#take(place));
-    const admission = this.#shares.admit(address, { request, line });
+    const queue = this.#queues.get(address) ?? new AddressQueue<T>(address, (place) => this.#serve(place));
+    const admission = this.#shares.admit(address, { request, queue });
     if (admission.kind === 'refused') {
       drop(request);
       return;
     }
     // Giving way costs a waiting request nothing.
     this.#shares.touch(admission.place, true);
-    this.#lines.set(address, line);
-    line.places.add(admission.place);
+    this.#queues.set(address, queue);
+    queue.places.add(admission.place);
     if (admission.evicted !== undefined) this.#evict(admission.evicted);
-    turns.ask(line);
+    turns.ask(queue);
   }
 
   clear(): void {
-    for (const line of this.#lines.values()) {
-      this.#deps.turns.forget(line);
-      for (const place of line.places) this.#shares.release(place);
+    for (const queue of this.#queues.values()) {
+      this.#deps.turns.forget(queue);
+      for (const place of queue.places) this.#shares.release(place);
     }
-    this.#lines.clear();
+    this.#queues.clear();
   }
 
-  #take(place: Place<Waiting<T>>): void {
-    const { line, request } = place.holder;
+  #serve(place: Place<Waiting<T>>): void {
+    const { queue, request } = place.holder;
     this.#shares.release(place);
-    if (line.places.size === 0) this.#lines.delete(line.address);
-    this.#deps.take(request);
+    if (queue.places.size === 0) this.#queues.delete(queue.address);
+    this.#deps.serve(request);
   }
 
-  #evict({ line, request }: Waiting<T>): void {
+  #evict({ queue, request }: Waiting<T>): void {
     // The evicted request is its address's oldest, so it is first.
-    for (const place of line.places) {
-      line.places.delete(place);
-      if (line.places.size === 0) {
-        this.#lines.delete(line.address);
-        this.#deps.turns.forget(line);
+    for (const place of queue.places) {
+      queue.places.delete(place);
+      if (queue.places.size === 0) {
+        this.#queues.delete(queue.address);
+        this.#deps.turns.forget(queue);
       }
       break;
     }
@@ -86,28 +87,28 @@ export class TurnQueue<T> {
 }
 
 /** The waiting requests of one address, oldest first. */
-class Line<T> implements Worker {
+class AddressQueue<T> implements Worker {
   readonly address: string | Ipv4;
   readonly places = new Set<Place<Waiting<T>>>();
-  readonly #take: (place: Place<Waiting<T>>) => void;
+  readonly #serve: (place: Place<Waiting<T>>) => void;
 
-  constructor(address: string | Ipv4, take: (place: Place<Waiting<T>>) => void) {
+  constructor(address: string | Ipv4, serve: (place: Place<Waiting<T>>) => void) {
     this.address = address;
-    this.#take = take;
+    this.#serve = serve;
   }
 
   get hasWork(): boolean {
     return this.places.size > 0;
   }
 
-  work(most: number): number {
-    let worked = 0;
+  work(workMax: number): number {
+    let workDone = 0;
     for (const place of this.places) {
-      if (worked >= most) break;
+      if (workDone >= workMax) break;
       this.places.delete(place);
-      this.#take(place);
-      worked += 1;
+      this.#serve(place);
+      workDone += 1;
     }
-    return worked;
+    return workDone;
   }
 }

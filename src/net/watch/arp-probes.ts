@@ -7,7 +7,7 @@
 // 1. A packet counts if it names the address as its sender's, or as the target of another host's
 //    probe: that host wants it too.
 // 2. The user is the sender of the frame, whatever the packet names (RFC 826 has one host write
-//    both). Otherwise a host could answer in another's name without a trace at the switch.
+//    both). Otherwise a host could answer in another host's name without a trace at the switch.
 // 3. Deviates from RFC 5227 §2.1.1 (three probes, 5 to 9 s in all) because a client without an
 //    answer asks again after 1 to 4 s: two probes, 400 ms in all.
 // 4. At most one probe at a time for an address of an interface; at most PROBES_MAX in all.
@@ -28,26 +28,26 @@ export interface ProbeQuestion {
   readonly id: number;
   readonly address: Ipv4;
   readonly interfaceIndex: number;
-  readonly own: MacAddress;
+  readonly ownMac: MacAddress;
 }
 
-/** `user` undefined: no host answered. */
+/** `user` is `undefined` if no host answered. */
 export interface ProbeVerdict {
   readonly id: number;
   readonly user: MacAddress | undefined;
 }
 
-interface Running extends QueuedItem {
+interface RunningProbe extends QueuedItem {
   readonly question: ProbeQuestion;
-  sent: number;
+  sentCount: number;
 }
 
 /** The running probes. */
 export class ArpProbes {
-  readonly #running = new Map<number, Running>();
-  readonly #deadlines = new DeadlineQueue<Running>();
+  readonly #running = new Map<number, RunningProbe>();
+  readonly #deadlines = new DeadlineQueue<RunningProbe>();
 
-  *questions(): Generator<ProbeQuestion> {
+  *listQuestions(): Generator<ProbeQuestion> {
     for (const { question } of this.#running.values()) yield question;
   }
 
@@ -56,11 +56,14 @@ export class ArpProbes {
     return this.#deadlines.nextAt;
   }
 
-  /** The first packet is due at once. @returns false if it already runs, or too many do */
+  /**
+   * Starts a probe, whose first packet is due at once. @returns false if the probe already runs, or
+   * too many probes run
+   */
   start(question: ProbeQuestion, now: Instant): boolean {
-    const key = probeKey(question.interfaceIndex, question.address);
+    const key = encodeProbeKey(question.interfaceIndex, question.address);
     if (this.#running.size >= PROBES_MAX || this.#running.has(key)) return false;
-    const running: Running = { question, sent: 0, heapIndex: -1 };
+    const running: RunningProbe = { question, sentCount: 0, heapIndex: -1 };
     this.#running.set(key, running);
     this.#deadlines.set(running, now);
     return true;
@@ -69,11 +72,11 @@ export class ArpProbes {
   /** `from` sent the frame. @returns the verdict of the probe that it ends, if any */
   hear(packet: ArpPacket, interfaceIndex: number, from: MacAddress): ProbeVerdict | undefined {
     if (this.#running.size === 0) return undefined;
-    const named = packet.sender === ANY ? packet.target : packet.sender;
-    const running = this.#running.get(probeKey(interfaceIndex, named));
+    const claimedAddress = packet.sender === ANY ? packet.target : packet.sender;
+    const running = this.#running.get(encodeProbeKey(interfaceIndex, claimedAddress));
     if (running === undefined || !isHostMac(packet.senderMac)) return undefined;
     // Our own probe, returned by a loop in the network (RFC 5227 §2.1.1).
-    if (packet.senderMac === running.question.own || from === running.question.own) return undefined;
+    if (packet.senderMac === running.question.ownMac || from === running.question.ownMac) return undefined;
     return this.#end(running, isHostMac(from) ? from : packet.senderMac);
   }
 
@@ -81,24 +84,24 @@ export class ArpProbes {
   take(now: Instant): { readonly send: ProbeQuestion } | { readonly free: ProbeVerdict } | undefined {
     const running = this.#deadlines.takeDue(now);
     if (running === undefined) return undefined;
-    if (running.sent >= PROBE_COUNT) return { free: this.#end(running, undefined) };
-    running.sent += 1;
-    this.#deadlines.set(running, later(now, running.sent < PROBE_COUNT ? PROBE_INTERVAL_MS : PROBE_WAIT_MS));
+    if (running.sentCount >= PROBE_COUNT) return { free: this.#end(running, undefined) };
+    running.sentCount += 1;
+    this.#deadlines.set(running, later(now, running.sentCount < PROBE_COUNT ? PROBE_INTERVAL_MS : PROBE_WAIT_MS));
     return { send: running.question };
   }
 
   cancel({ interfaceIndex, address }: ProbeQuestion): void {
-    const running = this.#running.get(probeKey(interfaceIndex, address));
+    const running = this.#running.get(encodeProbeKey(interfaceIndex, address));
     if (running !== undefined) this.#end(running, undefined);
   }
 
-  #end(running: Running, user: MacAddress | undefined): ProbeVerdict {
+  #end(running: RunningProbe, user: MacAddress | undefined): ProbeVerdict {
     const { id, address, interfaceIndex } = running.question;
     this.#deadlines.set(running, undefined);
-    this.#running.delete(probeKey(interfaceIndex, address));
+    this.#running.delete(encodeProbeKey(interfaceIndex, address));
     return { id, user };
   }
 }
 
 /** Interface and address as one number: indexes are below 2^21. */
-const probeKey = (interfaceIndex: number, address: Ipv4): number => interfaceIndex * 0x1_0000_0000 + address;
+const encodeProbeKey = (interfaceIndex: number, address: Ipv4): number => interfaceIndex * 0x1_0000_0000 + address;

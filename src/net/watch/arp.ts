@@ -44,7 +44,7 @@ export function decodeArp(bytes: BorrowedBytes): Decoded<ArpPacket> {
 }
 
 /** The broadcast probe, from the hardware address `own`. */
-export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
+export function encodeArpProbe(ownMac: MacAddress, address: Ipv4): Uint8Array {
   const bytes = new Uint8Array(ARP_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, HARDWARE_ETHERNET);
@@ -52,7 +52,7 @@ export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
   view.setUint8(4, 6);
   view.setUint8(5, 4);
   view.setUint16(6, OPERATION_REQUEST);
-  bytes.set(macToBytes(own), 8);
+  bytes.set(macToBytes(ownMac), 8);
   view.setUint32(24, address);
   return bytes;
 }
@@ -62,6 +62,6 @@ export function encodeArpProbe(own: MacAddress, address: Ipv4): Uint8Array {
  * 1122 §3.2.1.3).
  */
 export function isHostAddress(address: Ipv4): boolean {
-  const first = address >>> 24;
-  return address !== ANY && first !== 0 && first !== 127 && first < 224;
+  const firstOctet = address >>> 24;
+  return address !== ANY && firstOctet !== 0 && firstOctet !== 127 && firstOctet < 224;
 }

@@ -17,28 +17,28 @@ type InterfaceMessage = Extract<NetlinkMessage, { kind: 'interface' }>;
 
 interface Entry {
   description: InterfaceMessage | undefined;
-  /** Addresses with prefixes (`addressKey`), in the kernel's order. */
+  /** Addresses with prefixes (`encodeAddressKey`), in the kernel's order. */
   addresses: Set<number>;
 }
 
 export class InterfaceTable {
   #entries = new Map<number, Entry>();
   /** Entries of the running dump so far. */
-  #fresh: Map<number, Entry> | undefined;
+  #dumpEntries: Map<number, Entry> | undefined;
 
   startDump(): void {
-    this.#fresh = new Map();
+    this.#dumpEntries = new Map();
   }
 
   /** The full list replaces the known one. */
   finishDump(): void {
-    if (this.#fresh === undefined) return;
-    this.#entries = this.#fresh;
-    this.#fresh = undefined;
+    if (this.#dumpEntries === undefined) return;
+    this.#entries = this.#dumpEntries;
+    this.#dumpEntries = undefined;
   }
 
   apply(message: NetlinkMessage): void {
-    applyTo(this.#fresh ?? this.#entries, message);
+    applyTo(this.#dumpEntries ?? this.#entries, message);
   }
 
   /** The interfaces ordered by index, without addresses of unknown interfaces. */
@@ -72,19 +72,19 @@ function applyTo(entries: Map<number, Entry>, message: NetlinkMessage): void {
       return;
     case 'address': {
       const addresses = getOrAddEntry(entries, message.index)?.addresses;
-      if (addresses !== undefined && addresses.size < ADDRESSES_MAX) addresses.add(addressKey(message));
+      if (addresses !== undefined && addresses.size < ADDRESSES_MAX) addresses.add(encodeAddressKey(message));
       return;
     }
     case 'address-gone':
-      entries.get(message.index)?.addresses.delete(addressKey(message));
+      entries.get(message.index)?.addresses.delete(encodeAddressKey(message));
       return;
     default:
   }
 }
 
 /** Address and prefix as one number: an interface may have the same address with two prefixes. */
-function addressKey(of: { readonly address: Ipv4; readonly prefix: number }): number {
-  return of.address * 64 + of.prefix;
+function encodeAddressKey(interfaceAddress: { readonly address: Ipv4; readonly prefix: number }): number {
+  return interfaceAddress.address * 64 + interfaceAddress.prefix;
 }
 
 function getOrAddEntry(entries: Map<number, Entry>, index: number): Entry | undefined {
@@ -95,6 +95,6 @@ function getOrAddEntry(entries: Map<number, Entry>, index: number): Entry | unde
   return entry;
 }
 
-export function sameInterfaces(a: readonly HostInterface[], b: readonly HostInterface[]): boolean {
+export function isSameInterfaces(a: readonly HostInterface[], b: readonly HostInterface[]): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

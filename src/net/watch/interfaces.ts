@@ -3,7 +3,7 @@
 //
 // 1. `current()` is complete at once, and replaced whole.
 // 2. Listeners are called only after `current()` has changed.
-// 3. A thread that has failed starts again after AGAIN_MS; at its end the interfaces are read once.
+// 3. A thread that has failed starts again after RESTART_MS; at its end the interfaces are read once.
 // 4. After its first list the thread does not keep the process alive, unless it is being stopped.
 
 import type { Clock, Timer } from '../../ground/clock.ts';
@@ -13,19 +13,19 @@ import type { HostInterface } from '../host-interface.ts';
 import type { HostNote } from '../host-note.ts';
 import { KernelThread } from '../linux/kernel-thread.ts';
 import { readHostInterfaces } from '../present-interfaces.ts';
-import { sameInterfaces } from './interface-table.ts';
+import { isSameInterfaces } from './interface-table.ts';
 import type { FromNetWorker, ToNetWorker } from './net-message.ts';
 import { ThreadWire, type Wire } from './wire.ts';
 
-/** How long a thread that has failed rests, in milliseconds. */
-const AGAIN_MS = 10_000;
+/** How long to wait before a failed thread is started again, in milliseconds. */
+const RESTART_MS = 10_000;
 /** How long to wait for the thread's first list, in milliseconds. */
-const FIRST_WORD_MS = 2000;
+const FIRST_LIST_MS = 2000;
 
 export interface InterfaceWatch {
   readonly notes: readonly HostNote[];
   /** Calls `listener` once, when the notes are complete. */
-  whenNoted(listener: () => void): void;
+  onNotesComplete(listener: () => void): void;
   readonly wire: Wire;
   /** The interfaces, by index. */
   current(): readonly HostInterface[];
@@ -49,7 +49,7 @@ class HostWatch implements InterfaceWatch {
   #current: readonly HostInterface[] = [];
   #thread: NetThread | undefined;
   #timer: Timer | undefined;
-  #closed = false;
+  #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -60,9 +60,9 @@ class HostWatch implements InterfaceWatch {
     return [...this.#notes, ...this.wire.notes];
   }
 
-  whenNoted(listener: () => void): void {
+  onNotesComplete(listener: () => void): void {
     this.wire.whenSettled(() => {
-      if (!this.#closed) listener();
+      if (!this.#isClosed) listener();
     });
   }
 
@@ -78,7 +78,7 @@ class HostWatch implements InterfaceWatch {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     this.wire.connect(undefined);
     this.#timer?.cancel();
     this.#listeners.clear();
@@ -88,34 +88,34 @@ class HostWatch implements InterfaceWatch {
   /** Resolves when there is a list. */
   async listen(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const late = this.#clock.schedule(FIRST_WORD_MS, () => {
+    const fallbackTimer = this.#clock.schedule(FIRST_LIST_MS, () => {
       this.#update(readHostInterfaces());
       resolve();
     });
     this.#startThread(() => {
-      late.cancel();
+      fallbackTimer.cancel();
       resolve();
     });
     await promise;
   }
 
-  /** `settle` is called with each list. */
+  /** Starts the thread. `settle` is called with each list. */
   #startThread(settle: () => void): void {
     const fail = (reason: unknown): void => {
       this.wire.connect(undefined);
-      if (this.#closed) return;
+      if (this.#isClosed) return;
       this.#notes = [{ note: 'interfaces-unheard', reason: errorText(reason) }];
       this.#update(readHostInterfaces());
-      this.#timer = this.#clock.schedule(AGAIN_MS, () => this.#startThread(() => undefined));
+      this.#timer = this.#clock.schedule(RESTART_MS, () => this.#startThread(() => undefined));
       settle();
     };
     this.wire.expect();
     try {
       const thread = new NetThread({
         onMessage: (message) => {
-          if (this.#closed) return;
+          if (this.#isClosed) return;
           if (message.kind === 'interfaces') this.#update(message.interfaces);
-          this.wire.take(message);
+          this.wire.receive(message);
           if (message.kind !== 'interfaces') return;
           this.#notes = [];
           settle();
@@ -123,14 +123,14 @@ class HostWatch implements InterfaceWatch {
         onFailure: fail,
       });
       this.#thread = thread;
-      this.wire.connect((message) => thread.tell(message));
+      this.wire.connect((message) => thread.post(message));
     } catch (error) {
       fail(error);
     }
   }
 
   #update(interfaces: readonly HostInterface[]): void {
-    if (this.#closed || sameInterfaces(this.#current, interfaces)) return;
+    if (this.#isClosed || isSameInterfaces(this.#current, interfaces)) return;
     this.#current = interfaces;
     this.wire.interfacesChanged(interfaces);
     for (const listener of this.#listeners) listener(interfaces);

@@ -12,13 +12,13 @@ export const WAKE_PORT = 9;
 const SYNCHRONIZATION_BYTES = 6;
 const REPETITIONS = 16;
 
-/** @param password of SecureOn, 4 or 6 bytes; `undefined`: none */
+/** @param password of SecureOn, 4 or 6 bytes; `undefined` if there is none */
 export function encodeMagicPacket(mac: MacAddress, password: Uint8Array = new Uint8Array()): Uint8Array {
   const address = macToBytes(mac);
-  const passwordAt = SYNCHRONIZATION_BYTES + REPETITIONS * address.length;
-  const bytes = new Uint8Array(passwordAt + password.length);
+  const passwordOffset = SYNCHRONIZATION_BYTES + REPETITIONS * address.length;
+  const bytes = new Uint8Array(passwordOffset + password.length);
   bytes.fill(0xff, 0, SYNCHRONIZATION_BYTES);
   for (let index = 0; index < REPETITIONS; index += 1) bytes.set(address, SYNCHRONIZATION_BYTES + index * 6);
-  bytes.set(password, passwordAt);
+  bytes.set(password, passwordOffset);
   return bytes;
 }

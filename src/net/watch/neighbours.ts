@@ -2,11 +2,11 @@
 // when. A hint, never an input to leasing.
 //
 //   ARP packets ─┬─ SightingFilter (in the thread that hears them) ─▶ NeighbourTable.see ─▶ new | moved | seen
-//   kernel's table ┘     repeats a sighting once in RETELL_MS
+//   kernel's table ┘     repeats a sighting once in REREPORT_MS
 //
 // 1. Strangers can add only a bounded amount: NEIGHBOURS_MAX entries, and REPORT_RATE new sightings
 //    a second. A sighting beyond the rate is reported with the host's next packet.
-// 2. A host heard with its address for RETELL_MS is kept apart from new ones
+// 2. A host heard with its address for REREPORT_MS is kept apart from new ones
 //    (`net/shares/kept-apart.ts`), and is always reported again. Entries are shared out by hardware
 //    address, so a host that claims many addresses evicts only its own.
 // 3. The table is in memory only, and fills again within minutes of a restart.
@@ -18,12 +18,12 @@ import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { type Owner, RankedTable } from '../shares/kept-apart.ts';
 
 /**
- * Remembered neighbours: up to this many new ones, and as many heard for RETELL_MS. Invented ones
+ * Remembered neighbours: up to this many new ones, and as many heard for REREPORT_MS. Invented ones
  * evict only new ones.
  */
 export const NEIGHBOURS_MAX = 16_384;
 /** How often the same neighbour, router or booting machine is reported, in milliseconds. */
-export const RETELL_MS = 60_000;
+export const REREPORT_MS = 60_000;
 /** New sightings of one hardware address. */
 export const SENDER_RATE: Rate = { perSecond: 5, burst: 64 };
 /**
@@ -49,7 +49,10 @@ export interface Neighbour {
   readonly mac: MacAddress;
   readonly firstSeen: Instant;
   readonly lastSeen: Instant;
-  /** The previous user, and since when this one has the address; undefined: none. */
+  /**
+   * The previous user of the address, and since when the present user has it; `undefined` if there
+   * was no other.
+   */
   readonly previousMac?: MacAddress | undefined;
   readonly movedAt?: Instant | undefined;
 }
@@ -63,20 +66,24 @@ export class NeighbourTable {
   see(sighting: Sighting, now: Instant): NeighbourChange {
     const { interfaceName, address, mac } = sighting;
     const key = `${interfaceName} ${address}`;
-    const before = this.#entries.get(key);
-    const since = { interfaceName, address, mac, firstSeen: before?.firstSeen ?? now, lastSeen: now };
-    if (before === undefined) {
-      this.#entries.set(key, since, strangerOwner(mac));
+    const known = this.#entries.get(key);
+    const updated = { interfaceName, address, mac, firstSeen: known?.firstSeen ?? now, lastSeen: now };
+    if (known === undefined) {
+      this.#entries.set(key, updated, makeStrangerOwner(mac));
       return 'new';
     }
-    if (before.mac !== mac) {
-      this.#entries.set(key, { ...since, firstSeen: now, previousMac: before.mac, movedAt: now }, strangerOwner(mac));
+    if (known.mac !== mac) {
+      this.#entries.set(
+        key,
+        { ...updated, firstSeen: now, previousMac: known.mac, movedAt: now },
+        makeStrangerOwner(mac),
+      );
       return 'moved';
     }
-    const { firstSeen, previousMac, movedAt } = before;
-    const lastSeen = sighting.heard ? now : before.lastSeen;
-    const owner = later(firstSeen, RETELL_MS) <= lastSeen ? settledOwner(mac) : strangerOwner(mac);
-    this.#entries.set(key, { ...since, lastSeen, previousMac, movedAt }, owner);
+    const { firstSeen, previousMac, movedAt } = known;
+    const lastSeen = sighting.heard ? now : known.lastSeen;
+    const owner = later(firstSeen, REREPORT_MS) <= lastSeen ? makeSettledOwner(mac) : makeStrangerOwner(mac);
+    this.#entries.set(key, { ...updated, lastSeen, previousMac, movedAt }, owner);
     return 'seen';
   }
 
@@ -85,8 +92,8 @@ export class NeighbourTable {
     return this.#entries.get(`${interfaceName} ${address}`);
   }
 
-  /** Finds a neighbour behind any of the interfaces. */
-  findAnywhere(address: Ipv4, interfaceNames: Iterable<string>): Neighbour | undefined {
+  /** Finds the neighbour with an address behind any of the interfaces. */
+  findOnAny(address: Ipv4, interfaceNames: Iterable<string>): Neighbour | undefined {
     let newest: Neighbour | undefined;
     for (const name of interfaceNames) {
       const neighbour = this.find(name, address);
@@ -96,34 +103,34 @@ export class NeighbourTable {
   }
 
   /** All neighbours, unordered. */
-  all(): readonly Neighbour[] {
+  list(): readonly Neighbour[] {
     return [...this.#entries.values()];
   }
 }
 
-const strangerOwner = (mac: MacAddress): Owner => ({ rank: 'stranger', share: String(mac) });
-const settledOwner = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac) });
+const makeStrangerOwner = (mac: MacAddress): Owner => ({ rank: 'stranger', share: String(mac) });
+const makeSettledOwner = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac) });
 
-/** Passes sightings that are new, or that were last reported RETELL_MS ago. */
+/** Passes sightings that are new, or that were last reported REREPORT_MS ago. */
 export class SightingFilter {
   /** By interface index and address as one number. */
-  readonly #reported = new RankedTable<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
-  readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
-  readonly #rate = new RateLimit(REPORT_RATE);
+  readonly #reportedHosts = new RankedTable<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
+  readonly #senderLimits = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
+  readonly #reportLimit = new RateLimit(REPORT_RATE);
 
   /** `heard` as in `Sighting`: a merely remembered host is reported once. */
   allows(interfaceIndex: number, address: Ipv4, mac: MacAddress, heard: boolean, now: Instant): boolean {
     const key = interfaceIndex * 0x1_0000_0000 + address;
-    const reported = this.#reported.get(key);
+    const reported = this.#reportedHosts.get(key);
     const isKnown = reported !== undefined && reported.mac === mac;
-    if (isKnown && (!heard || later(reported.at, RETELL_MS) > now)) return false;
-    if (!isKnown && !(this.#senders.allows(mac, now) && this.#rate.allows(now))) return false;
-    this.#reported.set(key, { mac, at: now }, isKnown ? settledOwner(mac) : strangerOwner(mac));
+    if (isKnown && (!heard || later(reported.at, REREPORT_MS) > now)) return false;
+    if (!isKnown && !(this.#senderLimits.allows(mac, now) && this.#reportLimit.allows(now))) return false;
+    this.#reportedHosts.set(key, { mac, at: now }, isKnown ? makeSettledOwner(mac) : makeStrangerOwner(mac));
     return true;
   }
 
-  /** So that a new listener hears everything. */
+  /** Forgets what was reported, so that a new listener hears everything. */
   clear(): void {
-    this.#reported.clear();
+    this.#reportedHosts.clear();
   }
 }

@@ -22,9 +22,9 @@ export type ToNetWorker =
 export interface WakeRequest {
   readonly interfaceName: string;
   readonly mac: MacAddress;
-  /** Of SecureOn, 4 or 6 bytes; undefined: none. */
+  /** The password of SecureOn, 4 or 6 bytes; `undefined` if there is none. */
   readonly password: Uint8Array | undefined;
-  /** The rack's address on the interface, from which the datagram comes; undefined: none. */
+  /** The rack's address on the interface, from which the datagram comes; `undefined` if it has none. */
   readonly source: Ipv4 | undefined;
 }
 
@@ -40,7 +40,7 @@ export type FromNetWorker =
   | { readonly kind: 'interfaces'; readonly interfaces: readonly HostInterface[] }
   /** Why kinds of frame cannot be received; sent before the first interfaces, and again on failure. */
   | { readonly kind: 'senses'; readonly arp: string; readonly routers: string }
-  /** `made` false: it could not be sent. */
+  /** `made` is false if the probe could not be sent. */
   | { readonly kind: 'probed'; readonly id: number; readonly user: MacAddress | undefined; readonly made: boolean }
   | { readonly kind: 'sightings'; readonly sightings: readonly Sighting[] }
   | { readonly kind: 'solicitation'; readonly solicitation: Solicitation }

@@ -37,7 +37,7 @@ type RouterDiscovery =
   | { readonly kind: 'solicitation'; readonly source: Uint8Array }
   /** A host without an address looks for a router: only a multicast answer would reach it. */
   | { readonly kind: 'nameless-solicitation' }
-  /** Lifetime 0: it is no longer a router. */
+  /** An advertisement with lifetime 0 means that its sender is no longer a router. */
   | { readonly kind: 'advertisement' };
 
 /** Decodes a packet without Ethernet's header. The source address is a copy. */
@@ -78,12 +78,12 @@ function decodeSolicitation(view: BorrowedView, source: Uint8Array, end: number)
 
 /** No option is empty: a length of 0 would never end (RFC 4861 §4.6). */
 function checkOptions(view: BorrowedView, start: number, end: number): Decoded<true> {
-  for (let at = start; at < end; ) {
-    if (at + 2 > end) return fault('truncated', at, 'option');
-    const length = view.getUint8(at + 1) * 8;
-    if (length === 0) return fault('bad-length', at, 'option');
-    if (at + length > end) return fault('truncated', at, 'option');
-    at += length;
+  for (let offset = start; offset < end; ) {
+    if (offset + 2 > end) return fault('truncated', offset, 'option');
+    const length = view.getUint8(offset + 1) * 8;
+    if (length === 0) return fault('bad-length', offset, 'option');
+    if (offset + length > end) return fault('truncated', offset, 'option');
+    offset += length;
   }
   return decoded(true);
 }

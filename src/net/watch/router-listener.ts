@@ -11,9 +11,9 @@ import { type Instant, later, systemClock } from '../../ground/clock.ts';
 import { readHostText } from '../kernel-text.ts';
 import { FrameSocket } from '../linux/frame-socket.ts';
 import type { Libc } from '../linux/libc.ts';
-import { ETHERTYPE_IPV6, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
-import { bootingFilter, FILTERED_MACHINES_MAX, ROUTER_DISCOVERY } from '../linux/router-filter.ts';
-import { RETELL_MS } from './neighbours.ts';
+import { ETHERTYPE_IPV6, PacketSocket, type ReceivedFrame } from '../linux/packet-socket.ts';
+import { FILTERED_MACHINES_MAX, makeBootingFilter, ROUTER_DISCOVERY } from '../linux/router-filter.ts';
+import { REREPORT_MS } from './neighbours.ts';
 import type { FromNetWorker, Solicitation, ToNetWorker } from './net-message.ts';
 import {
   ALL_NODES_MAC,
@@ -28,28 +28,28 @@ import type { ServedInterface } from './served-interface.ts';
 import { SolicitationGate } from './solicitation-gate.ts';
 
 /**
- * How long the kernel sieves router messages, in milliseconds; the frames received meanwhile show
+ * How long the kernel filters router messages, in milliseconds. The frames received meanwhile show
  * whether the flood continues.
  */
-const SIEVE_MS = 5_000;
-const SIEVE_FRAMES = 100;
-/** How often booting machines are added to the sieve, in milliseconds. */
-const SIEVE_RENEW_MS = 100;
+const FILTER_MS = 5_000;
+const FILTER_FRAMES = 100;
+/** How often booting machines are added to the filter, in milliseconds. */
+const FILTER_RENEW_MS = 100;
 
 export class RouterListener {
-  readonly #tell: (message: FromNetWorker) => void;
+  readonly #send: (message: FromNetWorker) => void;
   readonly #socket: FrameSocket;
   readonly #solicitations = new SolicitationGate();
   readonly #routersReportedAt = new Map<string, Instant>();
   #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
   /**
-   * During a flood: until when the kernel sieves, how many frames it passed, and when to update the
-   * booting machines.
+   * During a flood: until when the kernel filters, how many frames it passed, and when to update
+   * the booting machines.
    */
-  #sieve: { until: Instant; frames: number; renewAt: Instant | undefined } | undefined;
+  #floodFilter: { until: Instant; frames: number; renewAt: Instant | undefined } | undefined;
 
-  constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
-    this.#tell = tell;
+  constructor(libc: Libc, send: (message: FromNetWorker) => void) {
+    this.#send = send;
     this.#socket = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
   }
 
@@ -58,91 +58,96 @@ export class RouterListener {
     return this.#socket.problem;
   }
 
-  descriptor(now: Instant): number | undefined {
-    return this.#socket.descriptor(now);
+  findDescriptor(now: Instant): number | undefined {
+    return this.#socket.findDescriptor(now);
   }
 
   get dueAt(): readonly (Instant | undefined)[] {
-    return [this.#socket.restsUntil, this.#sieve?.renewAt, this.#sieve?.until];
+    return [this.#socket.pausedUntil, this.#floodFilter?.renewAt, this.#floodFilter?.until];
   }
 
-  /** @param joining those whose groups must be joined */
-  hearOnly(interfaces: ReadonlyMap<number, ServedInterface>, joining: readonly ServedInterface[]): void {
+  /** @param newInterfaces those whose groups must be joined */
+  restrictInterfaces(
+    interfaces: ReadonlyMap<number, ServedInterface>,
+    newInterfaces: readonly ServedInterface[],
+  ): void {
     this.#interfaces = interfaces;
-    for (const { index } of joining) {
+    for (const { index } of newInterfaces) {
       // A device that cannot join receives only unicast; the next change tries again.
       for (const group of [ALL_ROUTERS_MAC, ALL_NODES_MAC]) this.#socket.socket?.join(index, group);
     }
-    this.#socket.socket?.hearOnly([...interfaces.keys()]);
+    this.#socket.socket?.restrictInterfaces([...interfaces.keys()]);
   }
 
   noteBooting({ mac, owner }: Extract<ToNetWorker, { kind: 'booting' }>): void {
     const now = systemClock.now();
     this.#solicitations.noteBooting(mac, owner, now);
-    if (this.#sieve !== undefined) this.#sieve.renewAt ??= later(now, SIEVE_RENEW_MS);
+    if (this.#floodFilter !== undefined) this.#floodFilter.renewAt ??= later(now, FILTER_RENEW_MS);
   }
 
   /** @returns true if the socket failed */
   work(now: Instant): boolean {
-    const drained = this.#socket.drain((frame) => this.#onFrame(frame, now), now);
-    if (drained === 'flooded') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };
-    this.#renewSieve(now);
-    return drained === 'failed';
+    const outcome = this.#socket.drain((frame) => this.#onFrame(frame, now), now);
+    if (outcome === 'flooded') this.#floodFilter ??= { until: later(now, FILTER_MS), frames: 0, renewAt: now };
+    this.#renewFilter(now);
+    return outcome === 'failed';
   }
 
   advertise({ interfaceName, mac, source }: Solicitation): void {
     const solicitation: Solicitation = { interfaceName, mac, source };
-    const served = this.#interfaces.values().find(({ name }) => name === interfaceName);
+    const servedInterface = this.#interfaces.values().find(({ name }) => name === interfaceName);
     let code = 'ENODEV';
-    if (served !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
-    else if (served !== undefined && this.#socket.socket !== undefined) {
-      const packet = encodeEmptyAdvertisement(linkLocalAddress(served), source);
-      code = this.#socket.socket.send(packet, served.index, mac) ?? '';
+    if (servedInterface !== undefined && isForwardingIpv6(interfaceName)) code = 'host-forwards-ipv6';
+    else if (servedInterface !== undefined && this.#socket.socket !== undefined) {
+      const packet = encodeEmptyAdvertisement(findLinkLocalAddress(servedInterface), source);
+      code = this.#socket.socket.send(packet, servedInterface.index, mac) ?? '';
     }
-    this.#tell({ kind: 'advertised', solicitation, code });
+    this.#send({ kind: 'advertised', solicitation, code });
   }
 
   close(): void {
     this.#socket.close();
   }
 
-  #renewSieve(now: Instant): void {
-    if (this.#sieve === undefined) return;
-    if (this.#sieve.until <= now && this.#sieve.frames > SIEVE_FRAMES) {
-      this.#sieve.until = later(now, SIEVE_MS);
-      this.#sieve.frames = 0;
+  #renewFilter(now: Instant): void {
+    if (this.#floodFilter === undefined) return;
+    if (this.#floodFilter.until <= now && this.#floodFilter.frames > FILTER_FRAMES) {
+      this.#floodFilter.until = later(now, FILTER_MS);
+      this.#floodFilter.frames = 0;
     }
-    if (this.#sieve.until <= now) {
-      this.#sieve = undefined;
-      this.#socket.socket?.hearWhat(ROUTER_DISCOVERY);
-    } else if (this.#sieve.renewAt !== undefined && this.#sieve.renewAt <= now) {
-      this.#sieve.renewAt = undefined;
+    if (this.#floodFilter.until <= now) {
+      this.#floodFilter = undefined;
+      this.#socket.socket?.replaceFilter(ROUTER_DISCOVERY);
+    } else if (this.#floodFilter.renewAt !== undefined && this.#floodFilter.renewAt <= now) {
+      this.#floodFilter.renewAt = undefined;
       // If the kernel refuses so long a filter, the previous one stays.
-      this.#socket.socket?.hearWhat(bootingFilter(this.#solicitations.booting(now, FILTERED_MACHINES_MAX)));
+      this.#socket.socket?.replaceFilter(
+        makeBootingFilter(this.#solicitations.listBooting(now, FILTERED_MACHINES_MAX)),
+      );
     }
   }
 
-  #onFrame({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
-    const served = this.#interfaces.get(interfaceIndex);
-    if (this.#sieve !== undefined) this.#sieve.frames += 1;
-    if (served === undefined || from === served.mac || !isHostMac(from)) return;
-    const heard = decodeRouterDiscovery(bytes);
-    if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
-    if (heard.value.kind === 'solicitation') {
-      const { source } = heard.value;
+  #onFrame({ bytes, interfaceIndex, from }: ReceivedFrame, now: Instant): void {
+    const servedInterface = this.#interfaces.get(interfaceIndex);
+    if (this.#floodFilter !== undefined) this.#floodFilter.frames += 1;
+    if (servedInterface === undefined || from === servedInterface.mac || !isHostMac(from)) return;
+    const message = decodeRouterDiscovery(bytes);
+    if (!message.ok || message.value.kind === 'nameless-solicitation') return;
+    if (message.value.kind === 'solicitation') {
+      const { source } = message.value;
       if (!this.#solicitations.allows(from, now)) return;
-      this.#tell({ kind: 'solicitation', solicitation: { interfaceName: served.name, mac: from, source } });
+      this.#send({ kind: 'solicitation', solicitation: { interfaceName: servedInterface.name, mac: from, source } });
       return;
     }
-    const reportedAt = this.#routersReportedAt.get(served.name);
-    if (reportedAt !== undefined && later(reportedAt, RETELL_MS) > now) return;
-    this.#routersReportedAt.set(served.name, now);
-    this.#tell({ kind: 'router', interfaceName: served.name, mac: from });
+    const reportedAt = this.#routersReportedAt.get(servedInterface.name);
+    if (reportedAt !== undefined && later(reportedAt, REREPORT_MS) > now) return;
+    this.#routersReportedAt.set(servedInterface.name, now);
+    this.#send({ kind: 'router', interfaceName: servedInterface.name, mac: from });
   }
 }
 
 /** The interface's link-local address, or the one derived from its hardware address. */
-function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
+function findLinkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   for (const { family, address } of networkInterfaces()[name] ?? []) {
     const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;
     if (bytes !== undefined && isLinkLocal(bytes)) return bytes;
@@ -150,7 +155,7 @@ function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
   return encodeLinkLocal(mac);
 }
 
-function forwardsIpv6(name: string): boolean {
+function isForwardingIpv6(name: string): boolean {
   // Without the file this host has no IPv6.
   return (readHostText(`/proc/sys/net/ipv6/conf/${name}/forwarding`) ?? '0').trim() !== '0';
 }

@@ -1,7 +1,6 @@
-// The net worker's sockets on the wires: they receive ARP, the kernel's neighbour changes and
-// router discovery (`router-listener.ts`), and send ARP probes and magic packets. Sources: packet(7),
-// RFC 5227.
-//
+// The net worker's sockets on the wires. They receive ARP, the kernel's neighbour changes and
+// router discovery (`router-listener.ts`), and send ARP probes and magic packets. Sources:
+// packet(7), RFC 5227.
 // 1. No input from strangers throws, and no flood keeps the thread busy (`frame-socket.ts`).
 // 2. Only served interfaces that are up and have a hardware address take part; they are looked up
 //    by name again after each change.
@@ -9,8 +8,8 @@
 // 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else
 //    (`probe-filter.ts`). It is read first and never rests, so a flood costs sightings but no
 //    answers.
-// 5. Frames of this host's other interfaces are ignored: on a shared wire, Linux answers on each of
-//    them for the addresses of all.
+// 5. Frames of this host's other interfaces are ignored: on a shared wire, Linux answers on each
+//    interface for the addresses of all.
 
 import { ANY, BROADCAST_MAC, isHostMac, LIMITED_BROADCAST, type MacAddress } from '../../ground/address.ts';
 import { type Instant, systemClock } from '../../ground/clock.ts';
@@ -19,8 +18,8 @@ import { FrameSocket } from '../linux/frame-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NetlinkDump } from '../linux/netlink-dump.ts';
 import { ACCEPT } from '../linux/packet-filter.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
-import { NO_PROBES, probeFilter } from '../linux/probe-filter.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, PacketSocket, type ReceivedFrame } from '../linux/packet-socket.ts';
+import { DROP_ALL, makeProbeFilter } from '../linux/probe-filter.ts';
 import { NETLINK_NEIGHBOUR_GROUP, type NetlinkMessage, RTM_GETNEIGH } from '../netlink.ts';
 import { FRAME_HEADER_BYTES, writeFrame } from '../raw-frame.ts';
 import { decodeArp, encodeArpProbe, isHostAddress } from './arp.ts';
@@ -35,26 +34,26 @@ import type { ServedInterface } from './served-interface.ts';
 const SIGHTINGS_MAX = 1024;
 
 export class WireListener {
-  readonly #tell: (message: FromNetWorker) => void;
+  readonly #send: (message: FromNetWorker) => void;
   readonly #probes = new ArpProbes();
   readonly #filter = new SightingFilter();
   readonly #routers: RouterListener;
-  readonly #answers: FrameSocket;
-  readonly #arp: FrameSocket;
+  readonly #answerSocket: FrameSocket;
+  readonly #arpSocket: FrameSocket;
   #neighbours: NetlinkDump | undefined;
   #names: ReadonlySet<string> = new Set();
-  #host: readonly HostInterface[] = [];
+  #hostInterfaces: readonly HostInterface[] = [];
   #ownMacs: ReadonlySet<MacAddress> = new Set();
   #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
   #sightings: Sighting[] = [];
   /** True if probes started or ended since the filter was set. */
-  #isFilterOld = false;
+  #isFilterStale = false;
 
-  constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
-    this.#tell = tell;
-    this.#arp = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [ACCEPT]));
-    this.#answers = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, NO_PROBES), false);
-    this.#routers = new RouterListener(libc, tell);
+  constructor(libc: Libc, send: (message: FromNetWorker) => void) {
+    this.#send = send;
+    this.#arpSocket = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [ACCEPT]));
+    this.#answerSocket = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, DROP_ALL), false);
+    this.#routers = new RouterListener(libc, send);
     try {
       this.#neighbours = new NetlinkDump(libc, NETLINK_NEIGHBOUR_GROUP, [RTM_GETNEIGH], {
         onDump: () => undefined,
@@ -62,26 +61,28 @@ export class WireListener {
         onDumped: () => undefined,
       });
     } catch {
-      // Without it, neighbours only the kernel knows are not shown.
+      // Without the socket, neighbours that only the kernel knows are not shown.
     }
-    this.#tellSenses();
+    this.#sendSenses();
   }
 
-  /** Resting sockets are left out. */
-  descriptors(now: Instant): readonly number[] {
-    return [this.#answers, this.#arp, this.#routers]
-      .map((socket) => socket.descriptor(now))
+  /** The descriptors to wait for; paused sockets are left out. */
+  listDescriptors(now: Instant): readonly number[] {
+    return [this.#answerSocket, this.#arpSocket, this.#routers]
+      .map((socket) => socket.findDescriptor(now))
       .concat(this.#neighbours?.fd)
       .filter((fd) => fd !== undefined);
   }
 
   /** Undefined if nothing is due. */
   get nextAt(): Instant | undefined {
-    const due = [this.#probes.nextAt, this.#arp.restsUntil, ...this.#routers.dueAt].filter((at) => at !== undefined);
-    return due.length === 0 ? undefined : due.reduce((first, at) => (at < first ? at : first));
+    const dueTimes = [this.#probes.nextAt, this.#arpSocket.pausedUntil, ...this.#routers.dueAt].filter(
+      (at) => at !== undefined,
+    );
+    return dueTimes.length === 0 ? undefined : dueTimes.reduce((earliest, at) => (at < earliest ? at : earliest));
   }
 
-  command(message: ToNetWorker): void {
+  handle(message: ToNetWorker): void {
     if (message.kind === 'serve') this.#serve(message.names);
     else if (message.kind === 'advertise') this.#routers.advertise(message);
     else if (message.kind === 'booting') this.#routers.noteBooting(message);
@@ -90,16 +91,16 @@ export class WireListener {
   }
 
   interfacesChanged(host: readonly HostInterface[]): void {
-    this.#host = host;
+    this.#hostInterfaces = host;
     this.#ownMacs = new Set(host.flatMap(({ mac }) => mac ?? []));
     this.#findInterfaces();
   }
 
   work(): void {
     const now = systemClock.now();
-    this.#drainArp(this.#answers, (frame) => this.#onAnswer(frame), now);
-    this.#drainArp(this.#arp, (frame) => this.#onArp(frame, now), now);
-    if (this.#routers.work(now)) this.#tellSenses();
+    this.#drainArp(this.#answerSocket, (frame) => this.#onAnswer(frame), now);
+    this.#drainArp(this.#arpSocket, (frame) => this.#onArp(frame, now), now);
+    if (this.#routers.work(now)) this.#sendSenses();
     try {
       this.#neighbours?.drain();
       this.#neighbours?.recover();
@@ -107,88 +108,94 @@ export class WireListener {
       this.#neighbours?.close();
       this.#neighbours = undefined;
     }
-    this.#tellSightings();
+    this.#sendSightings();
     this.#runProbes();
   }
 
   close(): void {
-    for (const socket of [this.#answers, this.#arp, this.#routers, this.#neighbours]) socket?.close();
+    for (const socket of [this.#answerSocket, this.#arpSocket, this.#routers, this.#neighbours]) socket?.close();
   }
 
-  /** A probe needs both sockets of ARP. */
-  #tellSenses(): void {
-    this.#tell({ kind: 'senses', arp: this.#arp.problem || this.#answers.problem, routers: this.#routers.problem });
+  /** Reports which frames can be received. A probe needs both ARP sockets. */
+  #sendSenses(): void {
+    this.#send({
+      kind: 'senses',
+      arp: this.#arpSocket.problem || this.#answerSocket.problem,
+      routers: this.#routers.problem,
+    });
   }
 
   #serve(names: readonly string[]): void {
-    const before = this.#names;
+    const namesBefore = this.#names;
     this.#names = new Set(names);
     this.#findInterfaces();
     // A new listener gets all known neighbours.
-    if (names.every((name) => before.has(name))) return;
+    if (names.every((name) => namesBefore.has(name))) return;
     this.#filter.clear();
     this.#neighbours?.dump();
   }
 
   #findInterfaces(): void {
     const interfaces = new Map<number, ServedInterface>();
-    for (const { name, index, mac, up } of this.#host) {
+    for (const { name, index, mac, up } of this.#hostInterfaces) {
       if (mac === undefined || !isHostMac(mac) || !up || !this.#names.has(name)) continue;
       interfaces.set(index, { name, index, mac });
     }
-    const added = [...interfaces.values()].filter(({ name, index }) => this.#interfaces.get(index)?.name !== name);
+    const addedInterfaces = [...interfaces.values()].filter(
+      ({ name, index }) => this.#interfaces.get(index)?.name !== name,
+    );
     this.#interfaces = interfaces;
-    this.#arp.socket?.hearOnly([...interfaces.keys()]);
-    this.#routers.hearOnly(interfaces, added);
+    this.#arpSocket.socket?.restrictInterfaces([...interfaces.keys()]);
+    this.#routers.restrictInterfaces(interfaces, addedInterfaces);
   }
 
-  #drainArp(socket: FrameSocket, take: (frame: HeardFrame) => void, now: Instant): void {
+  #drainArp(socket: FrameSocket, take: (frame: ReceivedFrame) => void, now: Instant): void {
     if (socket.drain(take, now) !== 'failed') return;
     // Each ARP socket is useless without the other.
-    for (const other of [this.#answers, this.#arp]) other.fail(socket.problem);
-    this.#tellSenses();
+    for (const arpSocket of [this.#answerSocket, this.#arpSocket]) arpSocket.fail(socket.problem);
+    this.#sendSenses();
   }
 
-  #onAnswer({ bytes, interfaceIndex, from }: HeardFrame): void {
+  #onAnswer({ bytes, interfaceIndex, from }: ReceivedFrame): void {
     const packet = decodeArp(bytes);
     if (this.#ownMacs.has(from)) return;
     const verdict = packet.ok ? this.#probes.hear(packet.value, interfaceIndex, from) : undefined;
-    if (verdict !== undefined) this.#tellProbed(verdict);
+    if (verdict !== undefined) this.#sendVerdict(verdict);
   }
 
   /** A host speaks for itself only: port security checks the source of a frame, not what ARP says inside. */
-  #onArp({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
-    const served = this.#interfaces.get(interfaceIndex);
-    if (served === undefined) return;
+  #onArp({ bytes, interfaceIndex, from }: ReceivedFrame, now: Instant): void {
+    const servedInterface = this.#interfaces.get(interfaceIndex);
+    if (servedInterface === undefined) return;
     const packet = decodeArp(bytes);
     if (!packet.ok) return;
     const { sender, senderMac } = packet.value;
     if (from !== senderMac || this.#ownMacs.has(from) || !isHostMac(from) || !isHostAddress(sender)) return;
     if (this.#filter.allows(interfaceIndex, sender, from, true, now)) {
-      this.#sightings.push({ interfaceName: served.name, address: sender, mac: from, heard: true });
+      this.#sightings.push({ interfaceName: servedInterface.name, address: sender, mac: from, heard: true });
     }
   }
 
   #onNeighbour(message: NetlinkMessage): void {
     if (message.kind !== 'neighbour') return;
     const { index, address, mac, heard } = message;
-    const served = this.#interfaces.get(index);
-    if (served === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
+    const servedInterface = this.#interfaces.get(index);
+    if (servedInterface === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
     if (!this.#filter.allows(index, address, mac, heard, systemClock.now())) return;
-    this.#sightings.push({ interfaceName: served.name, address, mac, heard });
-    if (this.#sightings.length >= SIGHTINGS_MAX) this.#tellSightings();
+    this.#sightings.push({ interfaceName: servedInterface.name, address, mac, heard });
+    if (this.#sightings.length >= SIGHTINGS_MAX) this.#sendSightings();
   }
 
-  #tellSightings(): void {
+  #sendSightings(): void {
     if (this.#sightings.length === 0) return;
-    this.#tell({ kind: 'sightings', sightings: this.#sightings });
+    this.#send({ kind: 'sightings', sightings: this.#sightings });
     this.#sightings = [];
   }
 
   /** Sends the magic packet as a frame of its own, and as a datagram for cards that look only there. */
   #wake({ interfaceName, mac, password, source = ANY }: WakeRequest): void {
     const index = this.#interfaces.values().find(({ name }) => name === interfaceName)?.index;
-    const { socket } = this.#arp;
+    const { socket } = this.#arpSocket;
     if (index === undefined || socket === undefined) return;
     const packet = encodeMagicPacket(mac, password);
     const datagram = new Uint8Array(FRAME_HEADER_BYTES + packet.length);
@@ -199,45 +206,53 @@ export class WireListener {
   }
 
   #probe(id: number, { address, interfaceName }: Extract<ToNetWorker, { kind: 'probe' }>): void {
-    const served = this.#interfaces.values().find(({ name }) => name === interfaceName);
-    const question = { id, address, interfaceIndex: served?.index ?? 0, own: served?.mac ?? BROADCAST_MAC };
-    const isHeard = served !== undefined && this.#answers.socket !== undefined;
-    const started = isHeard && this.#probes.start(question, systemClock.now());
-    this.#isFilterOld ||= started;
-    if (!started) this.#tell({ kind: 'probed', id, user: undefined, made: false });
+    const servedInterface = this.#interfaces.values().find(({ name }) => name === interfaceName);
+    const question = {
+      id,
+      address,
+      interfaceIndex: servedInterface?.index ?? 0,
+      ownMac: servedInterface?.mac ?? BROADCAST_MAC,
+    };
+    const canHear = servedInterface !== undefined && this.#answerSocket.socket !== undefined;
+    const isStarted = canHear && this.#probes.start(question, systemClock.now());
+    this.#isFilterStale ||= isStarted;
+    if (!isStarted) this.#send({ kind: 'probed', id, user: undefined, made: false });
   }
 
   #runProbes(): void {
     const now = systemClock.now();
-    this.#hearAnswers();
+    this.#updateFilter();
     for (let due = this.#probes.take(now); due !== undefined; due = this.#probes.take(now)) {
-      if ('free' in due) this.#tellProbed(due.free);
+      if ('free' in due) this.#sendVerdict(due.free);
       else this.#sendProbe(due.send);
     }
-    this.#hearAnswers();
+    this.#updateFilter();
   }
 
-  #hearAnswers(): void {
-    if (!this.#isFilterOld) return;
-    this.#isFilterOld = false;
+  #updateFilter(): void {
+    if (!this.#isFilterStale) return;
+    this.#isFilterStale = false;
     // If the kernel refuses so long a filter, receive all.
-    const code = this.#answers.socket?.filter(probeFilter(this.#probes.questions()));
-    if (code !== undefined) this.#answers.socket?.filter([ACCEPT]);
+    const code = this.#answerSocket.socket?.setFilter(makeProbeFilter(this.#probes.listQuestions()));
+    if (code !== undefined) this.#answerSocket.socket?.setFilter([ACCEPT]);
   }
 
   #sendProbe(question: ProbeQuestion): void {
-    const { id, own, address, interfaceIndex } = question;
-    const { socket } = this.#arp;
+    const { id, ownMac, address, interfaceIndex } = question;
+    const { socket } = this.#arpSocket;
     // A failed socket sends nothing, and hears no answer.
-    if (socket !== undefined && socket.send(encodeArpProbe(own, address), interfaceIndex, BROADCAST_MAC) === undefined)
+    if (
+      socket !== undefined &&
+      socket.send(encodeArpProbe(ownMac, address), interfaceIndex, BROADCAST_MAC) === undefined
+    )
       return;
     this.#probes.cancel(question);
-    this.#isFilterOld = true;
-    this.#tell({ kind: 'probed', id, user: undefined, made: false });
+    this.#isFilterStale = true;
+    this.#send({ kind: 'probed', id, user: undefined, made: false });
   }
 
-  #tellProbed({ id, user }: ProbeVerdict): void {
-    this.#isFilterOld = true;
-    this.#tell({ kind: 'probed', id, user, made: true });
+  #sendVerdict({ id, user }: ProbeVerdict): void {
+    this.#isFilterStale = true;
+    this.#send({ kind: 'probed', id, user, made: true });
   }
 }

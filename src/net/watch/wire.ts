@@ -39,7 +39,7 @@ export interface Wire {
   listen(listener: WireListener): void;
   canProbe(interfaceName: string): boolean;
   /**
-   * Asks by ARP which host uses an address; undefined: none answered.
+   * Asks by ARP which host uses an address; `undefined` if none answered.
    * @throws RackError `native-unavailable` if the wire cannot be probed
    */
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined>;
@@ -48,31 +48,31 @@ export interface Wire {
   /** Tells a machine that there is no IPv6 router. */
   advertise(solicitation: Solicitation): void;
   /** Notes a booting host: its solicitations are reported whatever else is on the wire. */
-  booting(mac: MacAddress, owner: Owner): void;
+  noteBooting(mac: MacAddress, owner: Owner): void;
 }
 
-interface Waiting {
+interface PendingProbe {
   readonly resolve: (user: MacAddress | undefined) => void;
   readonly reject: (error: RackError) => void;
   readonly address: Ipv4;
   readonly interfaceName: string;
   readonly answer: Promise<MacAddress | undefined>;
-  /** Undefined: the worker has not been asked yet. */
+  /** `undefined` if the worker has not been asked yet. */
   timer: Timer | undefined;
 }
 
-const ABSENT = { arp: 'no thread listens', routers: 'no thread listens' } as const;
+const ABSENT_SENSES = { arp: 'no thread listens', routers: 'no thread listens' } as const;
 
 export class ThreadWire implements Wire {
   readonly #clock: Clock;
-  readonly #waiting = new Map<number, Waiting>();
-  readonly #up = new Set<string>();
+  readonly #pendingProbes = new Map<number, PendingProbe>();
+  readonly #upInterfaces = new Set<string>();
   #names: readonly string[] = [];
-  #tell: ((message: ToNetWorker) => void) | undefined;
+  #send: ((message: ToNetWorker) => void) | undefined;
   #listener: WireListener | undefined;
   #phase: 'absent' | 'waking' | 'awake' = 'absent';
-  #senses: Pick<Extract<FromNetWorker, { kind: 'senses' }>, 'arp' | 'routers'> = ABSENT;
-  #waking: Timer | undefined;
+  #senses: Pick<Extract<FromNetWorker, { kind: 'senses' }>, 'arp' | 'routers'> = ABSENT_SENSES;
+  #wakeTimer: Timer | undefined;
   #onSettled: (() => void) | undefined;
   #nextId = 1;
 
@@ -86,7 +86,7 @@ export class ThreadWire implements Wire {
     else listener();
   }
 
-  /** None while the worker starts. */
+  /** Empty while the worker starts. */
   get notes(): readonly HostNote[] {
     if (this.#phase === 'waking') return [];
     const { arp, routers } = this.#senses;
@@ -99,14 +99,14 @@ export class ThreadWire implements Wire {
   expect(): void {
     this.#phase = 'waking';
     this.#senses = { arp: '', routers: '' };
-    this.#waking = this.#clock.schedule(WAKE_MS_MAX, () => this.#settleAs('absent'));
+    this.#wakeTimer = this.#clock.schedule(WAKE_MS_MAX, () => this.#settleAs('absent'));
   }
 
-  /** `tell` undefined: the thread has ended, or does not start. */
-  connect(tell: ((message: ToNetWorker) => void) | undefined): void {
-    this.#tell = tell;
-    if (tell !== undefined) {
-      if (this.#names.length > 0) tell({ kind: 'serve', names: this.#names });
+  /** @param send `undefined` if the thread has ended, or does not start */
+  connect(send: ((message: ToNetWorker) => void) | undefined): void {
+    this.#send = send;
+    if (send !== undefined) {
+      if (this.#names.length > 0) send({ kind: 'serve', names: this.#names });
       return;
     }
     this.#settleAs('absent');
@@ -114,10 +114,10 @@ export class ThreadWire implements Wire {
 
   #settleAs(phase: 'absent' | 'awake'): void {
     this.#phase = phase;
-    this.#waking?.cancel();
-    this.#waking = undefined;
-    if (phase === 'absent') this.#senses = ABSENT;
-    for (const id of [...this.#waiting.keys()]) {
+    this.#wakeTimer?.cancel();
+    this.#wakeTimer = undefined;
+    if (phase === 'absent') this.#senses = ABSENT_SENSES;
+    for (const id of [...this.#pendingProbes.keys()]) {
       if (phase === 'awake' && this.#senses.arp === '') this.#ask(id);
       else this.#settle(id, undefined, false);
     }
@@ -127,13 +127,13 @@ export class ThreadWire implements Wire {
   }
 
   interfacesChanged(interfaces: readonly HostInterface[]): void {
-    this.#up.clear();
+    this.#upInterfaces.clear();
     for (const { name, mac, up, carrier } of interfaces) {
-      if (mac !== undefined && isHostMac(mac) && up && carrier) this.#up.add(name);
+      if (mac !== undefined && isHostMac(mac) && up && carrier) this.#upInterfaces.add(name);
     }
   }
 
-  take(message: FromNetWorker): void {
+  receive(message: FromNetWorker): void {
     if (message.kind === 'senses') this.#senses = { arp: message.arp, routers: message.routers };
     else if (message.kind === 'interfaces') {
       // The thread has reported what it can hear, and can probe.
@@ -148,7 +148,7 @@ export class ThreadWire implements Wire {
   serve(interfaceNames: readonly string[]): void {
     if (interfaceNames.join() === this.#names.join()) return;
     this.#names = [...interfaceNames];
-    this.#tell?.({ kind: 'serve', names: this.#names });
+    this.#send?.({ kind: 'serve', names: this.#names });
   }
 
   listen(listener: WireListener): void {
@@ -156,52 +156,52 @@ export class ThreadWire implements Wire {
   }
 
   canProbe(interfaceName: string): boolean {
-    return this.#phase !== 'absent' && this.#senses.arp === '' && this.#up.has(interfaceName);
+    return this.#phase !== 'absent' && this.#senses.arp === '' && this.#upInterfaces.has(interfaceName);
   }
 
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined> {
-    if (!this.canProbe(interfaceName)) return Promise.reject(cannotProbe());
-    for (const question of this.#waiting.values())
-      if (question.address === address && question.interfaceName === interfaceName) return question.answer;
-    if (this.#waiting.size >= PROBES_WAITING_MAX) return Promise.reject(cannotProbe());
+    if (!this.canProbe(interfaceName)) return Promise.reject(cannotProbeError());
+    for (const probe of this.#pendingProbes.values())
+      if (probe.address === address && probe.interfaceName === interfaceName) return probe.answer;
+    if (this.#pendingProbes.size >= PROBES_WAITING_MAX) return Promise.reject(cannotProbeError());
     const id = this.#nextId;
     this.#nextId += 1;
     const { promise: answer, resolve, reject } = Promise.withResolvers<MacAddress | undefined>();
-    this.#waiting.set(id, { resolve, reject, address, interfaceName, answer, timer: undefined });
+    this.#pendingProbes.set(id, { resolve, reject, address, interfaceName, answer, timer: undefined });
     if (this.#phase === 'awake') this.#ask(id);
     return answer;
   }
 
   wake(request: WakeRequest): void {
-    this.#tell?.({ kind: 'wake', ...request });
+    this.#send?.({ kind: 'wake', ...request });
   }
 
   advertise(solicitation: Solicitation): void {
-    this.#tell?.({ kind: 'advertise', ...solicitation });
+    this.#send?.({ kind: 'advertise', ...solicitation });
   }
 
-  booting(mac: MacAddress, owner: Owner): void {
-    this.#tell?.({ kind: 'booting', mac, owner });
+  noteBooting(mac: MacAddress, owner: Owner): void {
+    this.#send?.({ kind: 'booting', mac, owner });
   }
 
   #ask(id: number): void {
-    const waiting = this.#waiting.get(id);
-    if (waiting === undefined) return;
-    const { address, interfaceName } = waiting;
-    waiting.timer = this.#clock.schedule(ANSWER_MS_MAX, () => this.#settle(id, undefined, false));
-    this.#tell?.({ kind: 'probe', id, address, interfaceName });
+    const probe = this.#pendingProbes.get(id);
+    if (probe === undefined) return;
+    const { address, interfaceName } = probe;
+    probe.timer = this.#clock.schedule(ANSWER_MS_MAX, () => this.#settle(id, undefined, false));
+    this.#send?.({ kind: 'probe', id, address, interfaceName });
   }
 
   #settle(id: number, user: MacAddress | undefined, made: boolean): void {
-    const waiting = this.#waiting.get(id);
-    if (waiting === undefined) return;
-    this.#waiting.delete(id);
-    waiting.timer?.cancel();
-    if (made) waiting.resolve(user);
-    else waiting.reject(cannotProbe());
+    const probe = this.#pendingProbes.get(id);
+    if (probe === undefined) return;
+    this.#pendingProbes.delete(id);
+    probe.timer?.cancel();
+    if (made) probe.resolve(user);
+    else probe.reject(cannotProbeError());
   }
 }
 
-function cannotProbe(): RackError {
+function cannotProbeError(): RackError {
   return new RackError('native-unavailable', 'the wire cannot be asked by ARP at present');
 }

@@ -14,7 +14,7 @@
 import { withoutIpv4Mapping } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
 import { type Rate, type RateLimit, RateLimits } from '../../ground/rate-limit.ts';
-import { networkOfText } from '../../net/shares/fair-shares.ts';
+import { findNetworkKey } from '../../net/shares/fair-shares.ts';
 import type { RateStore } from '../records/rate-store.ts';
 
 /** Checks for one address, an IPv6 host by its whole /64. Allows a person to mistype a few times. */
@@ -84,7 +84,7 @@ export class PasswordLimits {
    * `store-unavailable`
    */
   async take(address: string, now: Instant): Promise<PasswordPermit | PasswordExcess> {
-    const network = networkOfText(address);
+    const network = findNetworkKey(address);
     const host = withoutIpv4Mapping(address).includes(':') ? network : address;
     const own = { bucket: this.#addresses.getBucket(host), name: `password of ${host}`, rate: PASSWORDS_PER_ADDRESS };
     if (!(await this.#allows(own, now))) return 'address';

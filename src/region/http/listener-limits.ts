@@ -65,7 +65,7 @@ export class ListenerLimits {
       max: CONNECTIONS_MAX,
       waitingMax: WAITING_MAX,
       fields: `${REGION_FIELD.name}: ${REGION_FIELD.value}\r\n`,
-      clientOf: (request) => this.#clientOf(request),
+      findClient: (request) => this.#clientOf(request),
       onRefused: (address, reason) => this.#report(address, reason),
     });
   }

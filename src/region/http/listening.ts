@@ -150,7 +150,7 @@ export class ListeningApi implements RegionApi {
 
   connections(address?: string): number {
     const { connections } = this.#context.listenerLimits;
-    return address === undefined ? connections.open : connections.getCount(address);
+    return address === undefined ? connections.servedCount : connections.getCount(address);
   }
 
   configure(config: RegionConfig): Promise<void> {

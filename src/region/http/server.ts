@@ -19,7 +19,7 @@ import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { EventSampler } from '../../ground/rate-limit.ts';
 import { countHosts, REGION_FIELD } from '../../net/region-http.ts';
 import { REQUEST_MS_MAX } from '../../net/shares/body-places.ts';
-import { JOINED } from '../../net/shares/joined-request.ts';
+import { JOINED_REQUEST_OPTIONS } from '../../net/shares/joined-request.ts';
 import { refuse } from '../api/call/answer.ts';
 import { noteOperatorRequest } from '../api/call/caller.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
@@ -131,7 +131,7 @@ const HTTP_LIMITS = {
   maxHeaderSize: HEADER_BYTES_MAX,
   headersTimeout: HEADERS_MS_MAX,
   requireHostHeader: false,
-  ...JOINED,
+  ...JOINED_REQUEST_OPTIONS,
 } as const;
 
 function makeSecureServer(pair: CertificatePair, handler: RequestListener) {

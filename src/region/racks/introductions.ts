@@ -13,7 +13,7 @@
 
 import type { Clock } from '../../ground/clock.ts';
 import { jsonFaultText } from '../../ground/json-excess.ts';
-import { networkOfText } from '../../net/shares/fair-shares.ts';
+import { findNetworkKey } from '../../net/shares/fair-shares.ts';
 import { rackInterfaces } from '../records/heartbeat.ts';
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
@@ -101,7 +101,7 @@ export class UnknownRackRates {
     if (this.#shared === undefined) return true;
     const rates = [
       [`registration of ${formatHostKey(address)}`, REGISTRATIONS_PER_ADDRESS],
-      [`registration of network ${networkOfText(address)}`, REGISTRATIONS_PER_NETWORK],
+      [`registration of network ${findNetworkKey(address)}`, REGISTRATIONS_PER_NETWORK],
       ['registration', REGISTRATIONS_IN_TOTAL],
     ] as const;
     for (const [name, rate] of rates) if (!(await this.#shared.take(name, rate))) return false;

@@ -9,7 +9,7 @@
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { Instant } from '../../ground/clock.ts';
 import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
-import { networkOfText } from '../../net/shares/fair-shares.ts';
+import { findNetworkKey } from '../../net/shares/fair-shares.ts';
 import { RACKS_MAX } from '../records/rack.ts';
 
 /** An enlistment takes three requests, a failed login one. */
@@ -74,14 +74,14 @@ export class RateLimiter {
    */
   excess(address: string, now: Instant, from = address): 'address' | 'network' | 'all' | undefined {
     if (!this.#byAddress.allows(formatHostKey(address), now)) return 'address';
-    if (this.#byNetwork?.allows(networkOfText(from), now) === false) return 'network';
+    if (this.#byNetwork?.allows(findNetworkKey(from), now) === false) return 'network';
     return this.#total.allows(now) ? undefined : 'all';
   }
 
   /** Takes back the count of this address's last request, which turned out not to be anonymous. */
   giveBack(address: string): void {
     this.#byAddress.giveBack(formatHostKey(address));
-    this.#byNetwork?.giveBack(networkOfText(address));
+    this.#byNetwork?.giveBack(findNetworkKey(address));
     this.#total.giveBack();
   }
 }
@@ -118,4 +118,4 @@ export const workerRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(WORKER_RATE, WORKERS_RATE, WORKERS_PER_NETWORK));
 
 /** An IPv6 host may send from any address of its /64. */
-export const formatHostKey = (address: string): string => (address.includes(':') ? networkOfText(address) : address);
+export const formatHostKey = (address: string): string => (address.includes(':') ? findNetworkKey(address) : address);

@@ -41,7 +41,7 @@ function start(findUser: Wire['findUser'] = async () => undefined) {
     findUser,
     wake: (request) => woken.push(request),
     advertise: (solicitation) => sent.push(solicitation),
-    booting: (booting, owner) => boots.push([booting, owner.rank]),
+    noteBooting: (booting, owner) => boots.push([booting, owner.rank]),
   };
   const onHeard = (address: Ipv4): void => void heard.push(address);
   const around = new Neighbourhood({ clock, wire, onHeard, publish: (event) => events.push(event) });

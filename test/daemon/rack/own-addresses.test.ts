@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
 import { Neighbourhood } from '../../../src/daemon/rack/neighbourhood.ts';
-import { CHECK_MS, GONE_MS, RETELL_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
+import { CHECK_MS, GONE_MS, REREPORT_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
 import { type Ipv4, ipv4, type MacAddress, mac, networkWithPrefix } from '../../../src/ground/address.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
@@ -33,7 +33,7 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
       return answer();
     },
     advertise: () => undefined,
-    booting: () => undefined,
+    noteBooting: () => undefined,
   };
   const around = new Neighbourhood({ clock, wire, onHeard: () => undefined, publish: (event) => events.push(event) });
   const lab: ClusterInterface = {
@@ -73,7 +73,7 @@ test('a host heard with the rack’s own address is reported as an error with it
       [OTHER, OWN],
     ],
   );
-  assert.equal((reported[1]?.at ?? 0) - (reported[0]?.at ?? 0), RETELL_MS);
+  assert.equal((reported[1]?.at ?? 0) - (reported[0]?.at ?? 0), REREPORT_MS);
   assert.equal(EVENT_KINDS.get(KIND)?.level, 'error');
   const [first] = reported;
   assert.ok(first !== undefined);

@@ -19,7 +19,7 @@ class Rig {
   /** The maximum table ages that were requested. */
   ages: (number | undefined)[] = [];
   readonly hosts = new AbsentHosts(this.clock, {
-    vicinity: (ageMsMax) => {
+    getVicinity: (ageMsMax) => {
       this.looks += 1;
       this.ages.push(ageMsMax);
       return this.#read(ageMsMax ?? 500);

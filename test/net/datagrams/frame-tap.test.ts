@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ANY, BROADCAST_MAC, LIMITED_BROADCAST, macFromBytes, parseMac } from '../../../src/ground/address.ts';
-import { broadcastFrame, readTappedFrame } from '../../../src/net/datagrams/frame-tap.ts';
+import { encodeBroadcastFrame, readTappedFrame } from '../../../src/net/datagrams/frame-tap.ts';
 import { internetChecksum, sumWords } from '../../../src/net/raw-frame.ts';
 
 const MAC = parseMac('52:54:00:00:00:0a') ?? BROADCAST_MAC;
 const PAYLOAD = Uint8Array.of(1, 2, 3, 4, 5);
 
 test('a broadcast frame is received as it was sent', () => {
-  const frame = broadcastFrame(PAYLOAD, MAC, 67, 68);
+  const frame = encodeBroadcastFrame(PAYLOAD, MAC, 67, 68);
   assert.deepEqual(readTappedFrame(frame, 68), { bytes: PAYLOAD, from: ANY, mac: MAC });
   assert.equal(macFromBytes(frame), BROADCAST_MAC);
   const view = new DataView(frame.buffer);
@@ -19,14 +19,14 @@ test('a broadcast frame is received as it was sent', () => {
 });
 
 test('bytes after the datagram in the frame are padding', () => {
-  const frame = broadcastFrame(PAYLOAD, MAC, 67, 68);
+  const frame = encodeBroadcastFrame(PAYLOAD, MAC, 67, 68);
   const padded = new Uint8Array(frame.length + 20).fill(0xee);
   padded.set(frame);
   assert.deepEqual(readTappedFrame(padded, 68)?.bytes, PAYLOAD);
 });
 
 test('a frame truncated anywhere is ignored', () => {
-  const frame = broadcastFrame(PAYLOAD, MAC, 67, 68);
+  const frame = encodeBroadcastFrame(PAYLOAD, MAC, 67, 68);
   for (let length = 0; length < frame.length; length += 1) {
     assert.equal(readTappedFrame(frame.subarray(0, length), 68), undefined, `${length} bytes`);
   }
@@ -46,7 +46,7 @@ test('only whole IPv4 UDP datagrams for the port are received', () => {
     ['a UDP length beyond the frame', 38, 1],
   ];
   for (const [name, at, value] of cases) {
-    const frame = broadcastFrame(PAYLOAD, MAC, 67, 68);
+    const frame = encodeBroadcastFrame(PAYLOAD, MAC, 67, 68);
     frame[at] = value;
     assert.equal(readTappedFrame(frame, 68), undefined, name);
   }

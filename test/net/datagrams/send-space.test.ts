@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
 import {
-  ASKED_MAX,
   CHECK_EVERY,
+  PROBED_HOSTS_MAX,
   readArpTable,
   SendSpace,
   type Vicinity,
@@ -68,11 +68,12 @@ describe('a send buffer', () => {
     rig.usedBytes = 500;
     rig.admitted(PRESENT, CHECK_EVERY);
     const invented = (index: number): Ipv4 => ipv4(0x0a00_0000 + index);
-    for (let index = 0; index < ASKED_MAX; index += 1) assert.equal(rig.admitted(invented(index), 1), 1, `${index}`);
-    assert.equal(rig.admitted(invented(ASKED_MAX), 1), 0);
+    for (let index = 0; index < PROBED_HOSTS_MAX; index += 1)
+      assert.equal(rig.admitted(invented(index), 1), 1, `${index}`);
+    assert.equal(rig.admitted(invented(PROBED_HOSTS_MAX), 1), 0);
     assert.equal(rig.admitted(PRESENT, 100), 100);
     rig.vicinity = { isAbsent: (address) => address !== PRESENT };
-    assert.equal(rig.admitted(invented(ASKED_MAX), 1), 1, 'the table was read again');
+    assert.equal(rig.admitted(invented(PROBED_HOSTS_MAX), 1), 1, 'the table was read again');
   });
 
   it('that is nearly full takes no datagram to absent hosts', () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
 import type { FilterInstruction } from '../../../src/net/linux/packet-filter.ts';
-import { NO_PROBES, probeFilter } from '../../../src/net/linux/probe-filter.ts';
+import { DROP_ALL, makeProbeFilter } from '../../../src/net/linux/probe-filter.ts';
 import { PROBES_MAX } from '../../../src/net/watch/arp-probes.ts';
 import { runFilter } from './filter-lab.ts';
 
@@ -40,17 +40,17 @@ const CASES: readonly (readonly [string, number, DataView, boolean])[] = [
 describe('the frames that the filter of probe answers keeps', () => {
   for (const [name, interfaceIndex, view, expected] of CASES) {
     it(`is ${expected ? '' : 'not '}${name}`, () => {
-      assert.equal(takes(probeFilter(PROBED), interfaceIndex, view), expected);
+      assert.equal(takes(makeProbeFilter(PROBED), interfaceIndex, view), expected);
     });
   }
 
   it('is nothing without a probe', () => {
-    for (const filter of [NO_PROBES, probeFilter([])]) assert.equal(takes(filter, 3, packet(A, 0)), false);
+    for (const filter of [DROP_ALL, makeProbeFilter([])]) assert.equal(takes(filter, 3, packet(A, 0)), false);
   });
 
   it('holds for as many probes as can run', () => {
     const address = (index: number): Ipv4 => ipv4(A + index);
-    const filter = probeFilter(
+    const filter = makeProbeFilter(
       Array.from({ length: PROBES_MAX }, (_, index) => ({ interfaceIndex: 3, address: address(index) })),
     );
     assert.ok(filter.length < INSTRUCTIONS_MAX);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mac } from '../../../src/ground/address.ts';
 import type { FilterInstruction } from '../../../src/net/linux/packet-filter.ts';
-import { bootingFilter, FILTERED_MACHINES_MAX, ROUTER_DISCOVERY } from '../../../src/net/linux/router-filter.ts';
+import { FILTERED_MACHINES_MAX, makeBootingFilter, ROUTER_DISCOVERY } from '../../../src/net/linux/router-filter.ts';
 import { runFilter } from './filter-lab.ts';
 
 const BOOTS = mac(0x5254_0000_0010);
@@ -42,7 +42,7 @@ describe('the frames that the router discovery filter keeps', () => {
     ['one machine boots', [BOOTS]],
     ['as many machines boot as fit', [...OTHERS, BOOTS]],
   ] as const) {
-    const filter = bootingFilter(machines);
+    const filter = makeBootingFilter(machines);
     it(`during a flood, where ${name}, is the packets of these machines and a sample of the rest`, () => {
       assert.equal(takes(filter, { from: BOOTS }), true);
       assert.equal(takes(filter, { from: BOOTS, type: 128 }), false);
@@ -53,14 +53,14 @@ describe('the frames that the router discovery filter keeps', () => {
   }
 
   it('is a sample of the packets of a machine beyond those that fit', () => {
-    const filter = bootingFilter([...OTHERS, BOOTS, STRANGER]);
+    const filter = makeBootingFilter([...OTHERS, BOOTS, STRANGER]);
     assert.equal(takes(filter, { from: BOOTS }), true);
     assert.equal(takes(filter, { from: STRANGER }), false);
     assert.equal(takes(filter, { from: STRANGER, random: 64 }), true);
   });
 
   it('is a sample while no machine boots', () => {
-    assert.equal(takes(bootingFilter([]), {}), false);
-    assert.equal(takes(bootingFilter([]), { random: 0 }), true);
+    assert.equal(takes(makeBootingFilter([]), {}), false);
+    assert.equal(takes(makeBootingFilter([]), { random: 0 }), true);
   });
 });

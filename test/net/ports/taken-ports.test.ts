@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../../src/ground/address.ts';
 import {
+  composePortRemedy,
+  describePortConflict,
+  formatPorts,
   isHarmless,
   type PortConflict,
-  portConflictRemedy,
-  portConflictText,
-  portNames,
 } from '../../../src/net/ports/taken-ports.ts';
 
 const ADDRESS = ipv4(0x0a140001);
@@ -22,7 +22,7 @@ const owner = (
   unit: string | undefined,
   ports: PortConflict['ports'] = [DNS],
   words: readonly string[] = [],
-): PortConflict => ({ process: { pid: 7, name, unit, words }, uid: 0, ports });
+): PortConflict => ({ process: { pid: 7, name, unit, commandLine: words }, uid: 0, ports });
 
 const FIXES: readonly (readonly [what: string, stranger: PortConflict, fix: RegExp])[] = [
   ['a service', owner('coredns', 'coredns.service'), /^sudo systemctl disable --now coredns\.service$/],
@@ -70,14 +70,14 @@ const FIXES: readonly (readonly [what: string, stranger: PortConflict, fix: RegE
 ];
 for (const [what, stranger, fix] of FIXES)
   test(`the remedy for ${what} frees the port and stops nothing else`, () =>
-    assert.match(portConflictRemedy(stranger), fix));
+    assert.match(composePortRemedy(stranger), fix));
 
 test('all ports of a program are one clause', () => {
   const ports = [DHCP, TFTP, DNS, { ...DNS, protocol: 'TCP' as const }];
   const stranger = owner('dnsmasq', 'dnsmasq.service', ports);
-  assert.equal(portNames(stranger), 'port 67, 69, 53');
+  assert.equal(formatPorts(stranger), 'port 67, 69, 53');
   assert.equal(
-    portConflictText(stranger),
+    describePortConflict(stranger),
     '0.0.0.0:67 on eth1 (UDP), 10.20.0.1:69 (UDP), 10.20.0.1:53 (UDP, TCP), which cluster_interfaces, tftp.listen, dns.listen need, ' +
       'belong to dnsmasq (process 7, dnsmasq.service): stop it, or change cluster_interfaces, tftp.listen, dns.listen',
   );
@@ -86,6 +86,6 @@ test('all ports of a program are one clause', () => {
 test('a program at a port that the rack can do without does not keep it from starting', () => {
   const stranger = owner('nginx', 'nginx.service', [HTTP]);
   assert.equal(isHarmless(stranger), true);
-  assert.match(portConflictText(stranger), /belongs to nginx .*: the rack goes on without/);
+  assert.match(describePortConflict(stranger), /belongs to nginx .*: the rack goes on without/);
   assert.equal(isHarmless(owner('caddy', undefined, [HTTP, DNS])), false);
 });

@@ -54,7 +54,7 @@ async function withDoor(
     ...bounds,
     clock,
     fields: 'X-Door: this\r\n',
-    clientOf: ({ headers }) => (typeof headers['x-client'] === 'string' ? headers['x-client'] : undefined),
+    findClient: ({ headers }) => (typeof headers['x-client'] === 'string' ? headers['x-client'] : undefined),
     onRefused: (address, reason) => void refused.push([address, reason]),
   });
   const server = makeServer((request, response) => {
@@ -106,7 +106,7 @@ test('a host with no more than a fair share keeps its connections: the newcomer 
     void (await hold(door, A, 1));
     void (await hold(door, B, 1));
     const waits = ask(door.port, C, get('/'));
-    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    await eventuallyWithin(5000, 'waits', () => door.shares.waitingCount === 1);
     door.held[0]?.end('done');
     assert.match((await waits).text, /served$/);
     assert.deepEqual(door.refused, []);
@@ -115,12 +115,12 @@ test('a host with no more than a fair share keeps its connections: the newcomer 
 test('when many places become free in one turn, all waiting connections are served immediately', () =>
   withDoor({ max: 200, waitingMax: 200 }, async (door) => {
     const before = await Crowd.open(door.port, [A, B], 200);
-    await eventuallyWithin(5000, 'open', () => door.shares.open === 200);
+    await eventuallyWithin(5000, 'open', () => door.shares.servedCount === 200);
     const after = await Crowd.open(door.port, [A, B], 200);
-    await eventuallyWithin(5000, 'wait', () => door.shares.waiting === 200);
+    await eventuallyWithin(5000, 'wait', () => door.shares.waitingCount === 200);
     before.close();
     // Without advancing the clock.
-    await eventuallyWithin(2000, 'served', () => door.shares.open === 200 && door.shares.waiting === 0);
+    await eventuallyWithin(2000, 'served', () => door.shares.servedCount === 200 && door.shares.waitingCount === 0);
     after.close();
   }));
 
@@ -129,20 +129,20 @@ test('a connection that waits too long gets a 503 with Retry-After, and so does 
     void (await hold(door, A, 1));
     void (await hold(door, B, 1));
     const waits = ask(door.port, C, get('/'));
-    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    await eventuallyWithin(5000, 'waits', () => door.shares.waitingCount === 1);
     assert.match((await ask(door.port, '127.0.4.1', get('/'))).text, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
     await door.pass(WAIT_MS_MAX + 2000);
     assert.match((await waits).text, /^HTTP\/1\.1 503 [\s\S]*Retry-After: 5/);
-    assert.equal(door.shares.open, 2);
+    assert.equal(door.shares.servedCount, 2);
   }));
 
 test('a silent connection makes room for any newcomer after a while, and for none before', () =>
   withDoor({ max: 2, waitingMax: 1 }, async (door) => {
     void (await hold(door, B, 1));
     const silent = await Crowd.open(door.port, [A], 1);
-    await eventuallyWithin(5000, 'open', () => door.shares.open === 2);
+    await eventuallyWithin(5000, 'open', () => door.shares.servedCount === 2);
     const waits = ask(door.port, C, get('/'));
-    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    await eventuallyWithin(5000, 'waits', () => door.shares.waitingCount === 1);
     assert.equal(silent.open, 1);
     await door.pass(RESTING_MS + 1000);
     await eventuallyWithin(5000, 'the silent one is closed', () => silent.open === 0);
@@ -171,7 +171,7 @@ test('a stalled body gets a 408, unless the handler is not reading', () =>
     const post = (path: string): string => `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`;
     const stops = ask(door.port, A, [post('/')]);
     const unread = ask(door.port, B, [post('/held') + 'x'.repeat(100)]);
-    await eventuallyWithin(5000, 'held', () => door.held.length === 1 && door.shares.open === 2);
+    await eventuallyWithin(5000, 'held', () => door.held.length === 1 && door.shares.servedCount === 2);
     await door.pass(BODY_WINDOW_MS + 3000);
     assert.deepEqual(door.refused, [[A, 'too-slow']]);
     assert.match((await stops).text, /^HTTP\/1\.1 408 /);
@@ -198,7 +198,7 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
         const held = [load(A, '/held'), load(A, '/held')];
         await eventuallyWithin(5000, 'held', () => door.held.length === 2);
         await door.pass(RESTING_MS + 2000);
-        assert.equal(door.shares.open, 2, 'a request in progress is not idle');
+        assert.equal(door.shares.servedCount, 2, 'a request in progress is not idle');
         assert.equal(await load(B, '/'), 200);
         for (const response of door.held) if (!response.destroyed) response.end();
         assert.deepEqual((await Promise.all(held)).sort(), [200, 503]);
@@ -214,7 +214,7 @@ test('all refused connections get the reason, and only DRAINING_MAX of those tha
   withDoor({ max: 1, waitingMax: 1 }, async (door) => {
     void (await hold(door, A, 1));
     void ask(door.port, A, get('/')).catch(() => undefined);
-    await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
+    await eventuallyWithin(5000, 'waits', () => door.shares.waitingCount === 1);
     let [reported, ended, closed] = [0, 0, 0];
     const count = DRAINING_MAX + 20;
     const sockets = Array.from({ length: count }, () => {
@@ -274,7 +274,7 @@ test('a few requests start in each turn of the event loop, and a client that ask
         return socket;
       }),
     );
-    await eventuallyWithin(5000, 'open', () => door.shares.open === 101);
+    await eventuallyWithin(5000, 'open', () => door.shares.servedCount === 101);
     // The rack reads the requests of all connections in the next turn.
     for (const socket of sockets) socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
     const most = 2 * TURN_REQUESTS_MAX;
@@ -307,7 +307,7 @@ test('a listener that closes ends idle connections, but still answers one whose 
     const late = createConnection({ port, host: '127.0.0.1', localAddress: A });
     const silent = createConnection({ port, host: '127.0.0.1', localAddress: B });
     const ended = once(silent.resume(), 'close');
-    await eventuallyWithin(5000, 'served', () => shares.open === 2);
+    await eventuallyWithin(5000, 'served', () => shares.servedCount === 2);
     clock.advance(UNASKED_MS - 1);
     shares.endResting();
     late.write(get('/')[0] ?? '');
@@ -315,5 +315,5 @@ test('a listener that closes ends idle connections, but still answers one whose 
     clock.advance(1);
     shares.endResting();
     await ended;
-    assert.equal(shares.open, 0);
+    assert.equal(shares.servedCount, 0);
   }));

@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { FairQueue, FairShares, networkOfText, type Place, spokenFor } from '../../../src/net/shares/fair-shares.ts';
+import {
+  FairQueue,
+  FairShares,
+  findNetworkKey,
+  keyForSpeaker,
+  type Place,
+} from '../../../src/net/shares/fair-shares.ts';
 
 /** Admits `count` holders of one address; each is named after its address and number. */
 function fill(shares: FairShares<string>, address: string, count: number): Place<string>[] {
@@ -145,7 +151,7 @@ function countBy(places: readonly Place<symbol>[], key: 'address' | 'network'): 
 
 function assertEven(places: readonly Place<symbol>[], address: string): void {
   assert.equal(places.length, 12);
-  const network = networkOfText(address);
+  const network = findNetworkKey(address);
   const networks = countBy(places, 'network');
   assert.ok(Math.max(...networks.values()) < (networks.get(network) ?? 0) + 2);
   const addresses = countBy(
@@ -164,12 +170,19 @@ test('the network of an IPv4 address, mapped or not, is its /24, and of an IPv6 
     ['fe80::1%eth0', 'fe80:0:0:0'],
     ['::1', '0:0:0:0'],
   ];
-  for (const [address, network] of cases) assert.equal(networkOfText(address), network, address);
+  for (const [address, network] of cases) assert.equal(findNetworkKey(address), network, address);
 });
 
 test('all clients of one speaker are one network, whatever addresses it names', () => {
-  for (const address of ['10.50.0.9', '2001:db8::1', '', spokenFor('10.50.0.9', 'another'), ' by ', 'x by y by z']) {
-    assert.equal(networkOfText(spokenFor(address, 'rack far')), 'rack far', address);
+  for (const address of [
+    '10.50.0.9',
+    '2001:db8::1',
+    '',
+    keyForSpeaker('10.50.0.9', 'another'),
+    ' by ',
+    'x by y by z',
+  ]) {
+    assert.equal(findNetworkKey(keyForSpeaker(address, 'rack far')), 'rack far', address);
   }
 });
 

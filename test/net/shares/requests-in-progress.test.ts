@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../../src/ground/clock.ts';
 import { ConnectionShares, PIPELINED_MAX } from '../../../src/net/shares/connection-shares.ts';
-import { JOINED, PIECES_JUDGED } from '../../../src/net/shares/joined-request.ts';
+import { JOINED_REQUEST_OPTIONS, PIECES_JUDGED } from '../../../src/net/shares/joined-request.ts';
 import { until } from '../../support/own-network.ts';
 
 const ONE = 'GET /x HTTP/1.1\r\nHost: r\r\n\r\n';
@@ -16,7 +16,7 @@ const ONE = 'GET /x HTTP/1.1\r\nHost: r\r\n\r\n';
 describe('the requests of one connection', () => {
   let taken: ServerResponse[] = [];
   let answersAtOnce = true;
-  const server = createServer(JOINED, (_request, response) => {
+  const server = createServer(JOINED_REQUEST_OPTIONS, (_request, response) => {
     taken.push(response);
     if (answersAtOnce) response.end('here');
   });

@@ -10,7 +10,7 @@ const OTHER = ipv4(0x0a140065);
 const OWN = mac(0x52540000000a);
 const FORGER = mac(0x020000000066);
 const HOST = mac(0x525400123456);
-const QUESTION: ProbeQuestion = { id: 1, address: ADDRESS, interfaceIndex: 3, own: OWN };
+const QUESTION: ProbeQuestion = { id: 1, address: ADDRESS, interfaceIndex: 3, ownMac: OWN };
 
 const said = (sender: number, senderMac: MacAddress, target: number = 0x0a140001): ArpPacket => ({
   operation: 'request',

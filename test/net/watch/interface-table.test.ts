@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NetlinkMessage } from '../../../src/net/netlink.ts';
-import { InterfaceTable, sameInterfaces } from '../../../src/net/watch/interface-table.ts';
+import { InterfaceTable, isSameInterfaces } from '../../../src/net/watch/interface-table.ts';
 import { ip } from '../../support/lab-facts.ts';
 
 const interfaceOf = (index: number, name: string, up = true): NetlinkMessage => ({
@@ -115,8 +115,8 @@ describe('the table of interfaces', () => {
 
   it('compares equal only while nothing changed', () => {
     const before = tableOf(interfaceOf(1, 'a')).list();
-    assert.ok(sameInterfaces(before, tableOf(interfaceOf(1, 'a')).list()));
-    assert.ok(!sameInterfaces(before, tableOf(interfaceOf(1, 'a', false)).list()));
-    assert.ok(!sameInterfaces(before, tableOf(interfaceOf(1, 'a'), address(1, '10.0.0.1')).list()));
+    assert.ok(isSameInterfaces(before, tableOf(interfaceOf(1, 'a')).list()));
+    assert.ok(!isSameInterfaces(before, tableOf(interfaceOf(1, 'a', false)).list()));
+    assert.ok(!isSameInterfaces(before, tableOf(interfaceOf(1, 'a'), address(1, '10.0.0.1')).list()));
   });
 });

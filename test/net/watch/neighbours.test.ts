@@ -6,7 +6,7 @@ import {
   NEIGHBOURS_MAX,
   NeighbourTable,
   REPORT_RATE,
-  RETELL_MS,
+  REREPORT_MS,
   SENDER_RATE,
   SENDERS_MAX,
   type Sighting,
@@ -48,10 +48,10 @@ describe('the neighbour table', () => {
     const table = new NeighbourTable();
     table.see(seen(), instant(1000));
     assert.equal(table.see(seen({ interfaceName: 'eth2', mac: SECOND }), instant(2000)), 'new');
-    assert.equal(table.all().length, 2);
-    assert.equal(table.findAnywhere(A, ['eth1', 'eth2'])?.mac, SECOND);
-    assert.equal(table.findAnywhere(A, ['eth1'])?.mac, FIRST);
-    assert.equal(table.findAnywhere(A, []), undefined);
+    assert.equal(table.list().length, 2);
+    assert.equal(table.findOnAny(A, ['eth1', 'eth2'])?.mac, SECOND);
+    assert.equal(table.findOnAny(A, ['eth1'])?.mac, FIRST);
+    assert.equal(table.findOnAny(A, []), undefined);
   });
 
   it('forgets the longest silent host when there are too many', () => {
@@ -60,7 +60,7 @@ describe('the neighbour table', () => {
       table.see(seen({ address: ipv4(index + 1) }), instant(index));
     table.see(seen({ address: ipv4(1) }), instant(NEIGHBOURS_MAX));
     table.see(seen({ address: ipv4(0x0b000000) }), instant(NEIGHBOURS_MAX + 1));
-    assert.equal(table.all().length, NEIGHBOURS_MAX);
+    assert.equal(table.list().length, NEIGHBOURS_MAX);
     assert.notEqual(table.find('eth1', ipv4(1)), undefined);
     assert.equal(table.find('eth1', ipv4(2)), undefined);
   });
@@ -70,11 +70,11 @@ describe('invented neighbours', () => {
   it('do not displace a host that was heard for a minute', () => {
     const table = new NeighbourTable();
     table.see(seen(), instant(0));
-    table.see(seen(), instant(RETELL_MS));
+    table.see(seen(), instant(REREPORT_MS));
     for (let index = 0; index <= NEIGHBOURS_MAX; index += 1)
       table.see(
         seen({ address: ipv4(0x0b000000 + index), mac: mac(0x020000000000 + index) }),
-        instant(RETELL_MS + index),
+        instant(REREPORT_MS + index),
       );
     assert.equal(table.find('eth1', A)?.mac, FIRST);
   });
@@ -92,13 +92,13 @@ describe('the filter of sightings', () => {
   it('passes the same host once in RETELL_MS, and another host immediately', () => {
     const filter = new SightingFilter();
     assert.ok(filter.allows(3, A, FIRST, true, instant(0)));
-    assert.ok(!filter.allows(3, A, FIRST, true, instant(RETELL_MS - 1)));
+    assert.ok(!filter.allows(3, A, FIRST, true, instant(REREPORT_MS - 1)));
     assert.ok(filter.allows(4, A, FIRST, true, instant(1)));
     assert.ok(filter.allows(3, A, SECOND, true, instant(2)));
-    assert.ok(filter.allows(3, A, SECOND, true, instant(RETELL_MS + 2)));
-    assert.ok(!filter.allows(3, A, SECOND, false, instant(10 * RETELL_MS)), 'a remembered entry is reported once');
+    assert.ok(filter.allows(3, A, SECOND, true, instant(REREPORT_MS + 2)));
+    assert.ok(!filter.allows(3, A, SECOND, false, instant(10 * REREPORT_MS)), 'a remembered entry is reported once');
     filter.clear();
-    assert.ok(filter.allows(3, A, SECOND, false, instant(10 * RETELL_MS)));
+    assert.ok(filter.allows(3, A, SECOND, false, instant(10 * REREPORT_MS)));
   });
 
   it('passes a flood of strangers slowly, and loses none of them permanently', () => {
@@ -142,7 +142,7 @@ describe('the filter of sightings', () => {
     const filter = new SightingFilter();
     assert.ok(filter.allows(3, A, FIRST, true, instant(0)));
     for (let minute = 1; minute <= 3; minute += 1) {
-      const now = instant(minute * RETELL_MS);
+      const now = instant(minute * REREPORT_MS);
       for (let index = 0; index < 20_000; index += 1)
         filter.allows(3, ipv4(0x0b000000 + minute * 100_000 + index), mac(0x020000000000 + index), true, now);
       assert.ok(filter.allows(3, A, FIRST, true, now), `minute ${minute}`);

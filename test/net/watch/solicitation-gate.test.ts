@@ -3,13 +3,13 @@ import { describe, it } from 'node:test';
 import { type MacAddress, mac } from '../../../src/ground/address.ts';
 import { instant } from '../../../src/ground/clock.ts';
 import type { Owner } from '../../../src/net/shares/kept-apart.ts';
-import { KEPT_MAX, KEPT_MS } from '../../../src/net/watch/router-answers.ts';
+import { SOLICITATION_MS, SOLICITATIONS_MAX } from '../../../src/net/watch/router-answers.ts';
 import {
   BOOTING_STRANGERS_RATE,
-  OTHERS_RATE,
   SENDER_RATE,
   SENDERS_MAX,
   SolicitationGate,
+  UNKNOWN_SENDERS_RATE,
 } from '../../../src/net/watch/solicitation-gate.ts';
 
 const MACHINE: Owner = { rank: 'machine', share: '' };
@@ -39,7 +39,7 @@ describe('solicitations that pass', () => {
       const gate = new SolicitationGate();
       gate.noteBooting(A, owner, instant(0));
       const through = passed(gate, 100_000, invented);
-      assert.ok(through <= OTHERS_RATE.burst + OTHERS_RATE.perSecond, `${through}`);
+      assert.ok(through <= UNKNOWN_SENDERS_RATE.burst + UNKNOWN_SENDERS_RATE.perSecond, `${through}`);
       assert.equal(gate.allows(invented(1_000_000), instant(1000)), false, 'the others are at their bound');
       assert.equal(gate.allows(A, instant(1000)), true);
     }
@@ -64,7 +64,9 @@ describe('solicitations that pass', () => {
   });
 
   it('are so few that none that waits for a DISCOVER is displaced', () => {
-    assert.ok(OTHERS_RATE.burst + (OTHERS_RATE.perSecond * KEPT_MS) / 1000 < KEPT_MAX);
+    assert.ok(
+      UNKNOWN_SENDERS_RATE.burst + (UNKNOWN_SENDERS_RATE.perSecond * SOLICITATION_MS) / 1000 < SOLICITATIONS_MAX,
+    );
   });
 
   it('start over for a sender that was forgotten', () => {

@@ -25,9 +25,9 @@ function start(senses: Partial<Extract<FromNetWorker, { kind: 'senses' }>> = {})
   const wire = new ThreadWire(clock);
   const reported: ToNetWorker[] = [];
   wire.connect((message) => void reported.push(message));
-  wire.take({ kind: 'senses', arp: '', routers: '', ...senses });
+  wire.receive({ kind: 'senses', arp: '', routers: '', ...senses });
   wire.interfacesChanged([link()]);
-  wire.take({ kind: 'interfaces', interfaces: [link()] });
+  wire.receive({ kind: 'interfaces', interfaces: [link()] });
   /** The result of a probe. */
   const ask = (address = ADDRESS): Promise<string> =>
     wire.findUser(address, 'eth1').then(
@@ -45,11 +45,11 @@ describe('the main thread’s side of the wire', () => {
   it('matches each answer to its question', async () => {
     const rig = start();
     const answers = [0, 1, 2].map((host) => rig.ask(ipv4(ADDRESS + host)));
-    rig.wire.take({ kind: 'probed', id: rig.idOf(1), user: HOST, made: true });
-    rig.wire.take({ kind: 'probed', id: rig.idOf(2), user: undefined, made: false });
-    rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: undefined, made: true });
-    rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
-    rig.wire.take({ kind: 'probed', id: 4711, user: HOST, made: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(1), user: HOST, made: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(2), user: undefined, made: false });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: undefined, made: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
+    rig.wire.receive({ kind: 'probed', id: 4711, user: HOST, made: true });
     assert.deepEqual(await Promise.all(answers), ['nobody', '525400000001', 'native-unavailable']);
     assert.equal(rig.clock.pending, 0, 'no timer is left');
   });
@@ -81,7 +81,7 @@ describe('the main thread’s side of the wire', () => {
     const answers = Array.from({ length: PROBES_WAITING_MAX }, (_, host) => rig.ask(ipv4(ADDRESS + host)));
     const second = rig.ask();
     assert.equal(rig.reported.length, PROBES_WAITING_MAX);
-    rig.wire.take({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
     assert.deepEqual([await answers[0], await second], ['525400000001', '525400000001']);
     void rig.ask();
     assert.equal(rig.reported.length, PROBES_WAITING_MAX + 1, 'a later question is asked again');
@@ -132,15 +132,15 @@ describe('the main thread’s side of the wire', () => {
         settled += 1;
       });
       if (end === 'awake' || end === 'without the privilege')
-        wire.take({ kind: 'senses', arp: end === 'awake' ? '' : 'EPERM', routers: '' });
+        wire.receive({ kind: 'senses', arp: end === 'awake' ? '' : 'EPERM', routers: '' });
       assert.deepEqual([reported, settled], [[], 0], 'the thread does not know the interfaces yet');
       if (end === 'never') clock.advance(5000);
       else if (end === 'failed') wire.connect(undefined);
-      else wire.take({ kind: 'interfaces', interfaces: [link()] });
+      else wire.receive({ kind: 'interfaces', interfaces: [link()] });
       assert.equal(settled, 1);
       if (end === 'awake') {
         assert.deepEqual(reported, [{ kind: 'probe', id: 1, address: ADDRESS, interfaceName: 'eth1' }]);
-        wire.take({ kind: 'probed', id: 1, user: HOST, made: true });
+        wire.receive({ kind: 'probed', id: 1, user: HOST, made: true });
       }
       assert.equal(await asked, end === 'awake' ? HOST : 'native-unavailable', end);
       assert.equal(wire.notes.length, { awake: 0, 'without the privilege': 1, never: 2, failed: 2 }[end], end);

@@ -56,7 +56,7 @@ test(
         const first = `${passedOn('198.51.100.7', 'POST')}Content-Length: 60000\r\n\r\nusername=`;
         const crowd = await Crowd.open(port, [BALANCER], CONNECTIONS_MAX, { first });
         try {
-          await settled(() => doors.connections.open);
+          await settled(() => doors.connections.servedCount);
           const shares = ['198.51.100.7', BALANCER].map((address) => doors.connections.getCount(address));
           assert.deepEqual(shares, [CONNECTIONS_MAX, 0]);
           for (const client of ['198.51.100.8', '203.0.113.9:40001']) {

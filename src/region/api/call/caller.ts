@@ -19,7 +19,7 @@ import {
 } from '../../../ground/address.ts';
 import type { Clock } from '../../../ground/clock.ts';
 import { isStoreUnavailable } from '../../../ground/errors.ts';
-import { spokenFor } from '../../../net/shares/fair-shares.ts';
+import { keyForSpeaker } from '../../../net/shares/fair-shares.ts';
 import { equalSecrets, findApiKey, findOperator, LOCAL_ADMINISTRATOR } from '../../accounts/accounts.ts';
 import { parseAuthorization } from '../../accounts/authorization-header.ts';
 import type { RegionConfig } from '../../config.ts';
@@ -179,7 +179,7 @@ export async function withVouchedBoot(
 }
 
 /** The share of a client for which a remote rack speaks. */
-export const formatShareKey = (address: string, rackUuid: string): string => spokenFor(address, `rack ${rackUuid}`);
+export const formatShareKey = (address: string, rackUuid: string): string => keyForSpeaker(address, `rack ${rackUuid}`);
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 

@@ -10,7 +10,7 @@
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';
-import { hostResolvers } from '../../../net/host-resolvers.ts';
+import { readHostResolvers } from '../../../net/host-resolvers.ts';
 import { refuseField } from '../../api/call/answer.ts';
 import { areaField, renderForm, renderGroup, textField } from '../frame/forms.ts';
 import { renderFullPage } from '../frame/parts.ts';
@@ -115,7 +115,7 @@ interface StepPage {
 function resolversOfHost({ region }: View): string {
   const racks = region.racks.list().flatMap(({ pulse }) => pulse?.addresses ?? []);
   const own = new Set(racks.map(({ address }) => address.split('/')[0]));
-  const others = hostResolvers().map(formatIpv4);
+  const others = readHostResolvers().map(formatIpv4);
   return others.filter((server) => !own.has(server)).join('\n');
 }
 
