@@ -19,7 +19,7 @@ const ANSWER_BOUNDS = { depthMax: 12, valuesMax: 8192 } as const;
 
 const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
-function parseFields(text: string): Fields | undefined {
+function parseJsonFields(text: string): Fields | undefined {
   const json = readBoundedJson(text, ANSWER_BOUNDS);
   return json.kind === 'value' && isFields(json.value) ? json.value : undefined;
 }
@@ -28,7 +28,7 @@ function parseFields(text: string): Fields | undefined {
 export function parseEventsAnswer(
   text: string,
 ): { readonly stored: number; readonly refused: readonly RefusedEntry[] } | undefined {
-  const fields = parseFields(text);
+  const fields = parseJsonFields(text);
   if (fields === undefined || !isSequence(fields.stored)) return undefined;
   const refused: RefusedEntry[] = [];
   for (const entry of Array.isArray(fields.refused) ? fields.refused : []) {
@@ -40,20 +40,20 @@ export function parseEventsAnswer(
 
 /** Parses the answer to a heartbeat; undefined if it is invalid. */
 export function parseHeartbeatAnswer(text: string): { readonly version: string; readonly uplink: number } | undefined {
-  const fields = parseFields(text);
+  const fields = parseJsonFields(text);
   if (fields === undefined || typeof fields.version !== 'string' || !isSequence(fields.uplink)) return undefined;
   return { version: cleanText(fields.version, VERSION_CHARACTERS_MAX), uplink: fields.uplink };
 }
 
 /** Parses the version in a message of the stream; undefined if there is none. */
 export function parseChange(data: string): number | undefined {
-  const version = parseFields(data)?.version;
+  const version = parseJsonFields(data)?.version;
   return isSequence(version) ? version : undefined;
 }
 
 /** Parses a request to the rack in a message of the stream; undefined if it is invalid. */
 export function parseRackRequest(data: string): RackRequest | undefined {
-  const { id, ...fields } = parseFields(data) ?? {};
+  const { id, ...fields } = parseJsonFields(data) ?? {};
   const task = parseRackTask(fields);
   return typeof id !== 'string' || task === undefined ? undefined : { id, task };
 }
@@ -83,7 +83,7 @@ function parseRackTask({ kind, ...fields }: Fields): RackTask | undefined {
 
 /** The text of an answer for people: its field `text`, or its first line. */
 export function parseAnswerText(body: string): string {
-  const parsedText = parseFields(body)?.text;
+  const parsedText = parseJsonFields(body)?.text;
   const text = typeof parsedText === 'string' ? parsedText : (body.trim().split('\n', 1)[0] ?? '');
   return cleanText(text, MESSAGE_CHARACTERS_MAX);
 }

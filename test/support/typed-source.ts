@@ -37,7 +37,7 @@ const SOURCE = join(ROOT, 'src');
 const CACHE = join(ROOT, 'node_modules', '.cache');
 
 /** The types that lie in memory of a socket. */
-export const BORROWED = /\b(?:BorrowedBytes|BorrowedView|ReceivedDatagram|HeardFrame|ByteReader|NetlinkPart)\b/;
+export const BORROWED = /\b(?:BorrowedBytes|BorrowedView|ReceivedDatagram|ReceivedFrame|ByteReader|NetlinkPart)\b/;
 
 /** A type that the compiler takes on trust: `x as T`, `<T>x`, `x instanceof T`, or a function that says `x is T`. */
 interface TrustedType {
@@ -262,7 +262,7 @@ function joined(parameters: readonly OpenFunction[]): OpenFunction[] {
 }
 
 /** Correct casts of values other than numbers: the lines around them justify them. */
-const RIGHT_CASTS = new Set(['Object.fromEntries(entries) as Record<Name, number>', 'place as Held<T>']);
+const RIGHT_CASTS = new Set(['Object.fromEntries(entries) as Record<Name, number>', 'place as HeldPlace<T>']);
 /** Where the memory of a Buffer is read with its offset, or is the Buffer's own. */
 const RIGHT_MEMORY = /^src\/(?:net\/|region\/records\/smbios\.ts|store\/leases\/(?:lease-record|fold-pass)\.ts)/;
 const BYTES = /\b(?:Uint8Array|Buffer|ArrayBuffer|DataView)\b/;
