@@ -3,5 +3,5 @@
 // one.
 
 /** The `power_type` of every driver, in display order. */
-export const POWER_DRIVER_NAMES = ['manual', 'wakeonlan', 'ipmi', 'redfish', 'virsh', 'webhook'] as const;
+export const POWER_DRIVER_NAMES = ['manual', 'wakeonlan', 'ipmi', 'redfish', 'virsh', 'webhook', 'command'] as const;
 export type PowerDriverName = (typeof POWER_DRIVER_NAMES)[number];

@@ -63,6 +63,10 @@ export interface PowerDetailParams {
   /** @param characters how many were searched; 0 if the answer is empty */
   'no-expression-matches': { readonly characters: number };
 
+  /** The driver `command`: there is no such program, or others than root can change it. */
+  'no-power-program': { readonly path: string };
+  'power-program-open': { readonly path: string };
+
   'boots-from-network': { readonly guest: string };
   'boots-otherwise': { readonly guest: string };
   /** No driver switches the machine. */

@@ -53,6 +53,8 @@ export interface PowerDeps {
    * @param fingerprint of SHA-256, 64 hexadecimal digits. Undefined: nothing is kept
    */
   readonly keepCertificate?: ((machine: string, fingerprint: string) => Promise<void>) | undefined;
+  /** The directory of the operator's own programs. Default: `command-driver.ts` DIRECTORY. */
+  readonly programs?: string | undefined;
   /** Undefined if this process has no racks. */
   readonly racks?: PowerRacks | undefined;
 }

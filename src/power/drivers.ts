@@ -12,6 +12,7 @@
 // - what it opens or runs, in docs/hostile-hosts.md.
 
 import { POWER_DRIVER_NAMES, type PowerDriverName } from '../machines/power-drivers.ts';
+import { commandDriver } from './command-driver.ts';
 import type { PowerDriver } from './driver.ts';
 import { ipmi } from './ipmi.ts';
 import { manual } from './manual.ts';
@@ -27,6 +28,7 @@ const DRIVERS: Readonly<Record<PowerDriverName, PowerDriver>> = {
   redfish,
   virsh,
   webhook,
+  command: commandDriver,
 };
 
 /** Every driver, in display order. */

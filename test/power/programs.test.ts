@@ -1,7 +1,7 @@
 // The programs of power drivers: the message about a missing one, and that the documents name every driver and the same packages.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -48,6 +48,12 @@ test('docs/power.md has a row for every driver', () => {
   const text = readFileSync(join(ROOT, 'docs/power.md'), 'utf8');
   for (const { name } of POWER_DRIVERS)
     assert.ok(text.includes(`\n| \`${name}\` |`), `${name}: add a row to the first table of docs/power.md`);
+});
+
+test('docs/power.md has a row for every program that Rackboot brings', () => {
+  const text = readFileSync(join(ROOT, 'docs/power.md'), 'utf8');
+  for (const name of readdirSync(join(ROOT, 'src', 'power', 'programs')))
+    assert.ok(text.includes(`\n| \`${name}\` |`), `${name}: add a row to the table of programs in docs/power.md`);
 });
 
 for (const page of ['docs/power.md', 'docs/first-machine.md']) {

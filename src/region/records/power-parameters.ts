@@ -33,6 +33,7 @@ export const POWER_PARAMETER_NAMES = [
   'mac_address',
   'workaround_flags',
   'power_id',
+  'power_command',
   'node_id',
   'power_certificate',
   'power_on_uri',

@@ -4,6 +4,7 @@ import { cleanText } from '../../ground/clean-text.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
 import { type Writers, write } from '../../ground/event.ts';
 import type { PowerDriverName } from '../../machines/power-drivers.ts';
+import type { CommandParameter } from '../../power/command-driver.ts';
 import type { Complaint, PowerDetail, PowerDetailParams } from '../../power/detail.ts';
 import type { IpmiParameter } from '../../power/ipmi.ts';
 import type { ParameterProblem } from '../../power/parameters.ts';
@@ -123,6 +124,22 @@ const WEBHOOK: DriverWords<WebhookParameter> = {
   },
 };
 
+const ANY_TEXT = 'what the program expects; at most 512 printable characters';
+
+const COMMAND: DriverWords<CommandParameter> = {
+  label: 'Program',
+  parameters: {
+    power_command: {
+      label: 'Program',
+      expects: 'the name of a file in /etc/rackboot/power, or of a program that Rackboot brings, such as tasmota',
+    },
+    power_address: { label: 'Address', expects: ANY_TEXT },
+    power_user: { label: 'User', expects: ANY_TEXT },
+    power_pass: { label: 'Password', expects: ANY_TEXT },
+    power_id: { label: 'Name or number of the machine there', expects: ANY_TEXT },
+  },
+};
+
 const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
   manual: MANUAL,
   wakeonlan: WAKE_ON_LAN,
@@ -130,6 +147,7 @@ const WORDS: Readonly<Record<PowerDriverName, DriverWords<string>>> = {
   redfish: REDFISH,
   virsh: VIRSH,
   webhook: WEBHOOK,
+  command: COMMAND,
 };
 /** Keyed by any text: a store may hold a driver of another version. */
 const DRIVERS: ReadonlyMap<string, DriverWords<string>> = new Map(Object.entries(WORDS));
@@ -224,6 +242,9 @@ const DETAILS: Writers<PowerDetailParams> = {
     return `neither power_on_regex nor power_off_regex matches ${searched}`;
   },
 
+  'no-power-program': ({ path }) => `there is no program ${path} that can be run, nor one of that name in Rackboot`,
+  'power-program-open': ({ path }) =>
+    `${path} is not run, because others than root can change it or its directory: sudo chown root ${path}; sudo chmod go-w ${path}`,
   'boots-from-network': ({ guest }) => `${guest || 'it'} boots from the network first`,
   'boots-otherwise': ({ guest }) =>
     `${guest || 'it'} does not boot from the network first, and Rackboot does not change its boot order: run virsh edit ${guest || 'NAME'}, and put <boot dev='network'/> first`,

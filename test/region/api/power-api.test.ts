@@ -98,7 +98,7 @@ test('the driver checks parameters before they are stored; refusals name each pr
     const cases: readonly (readonly [Readonly<Record<string, string>>, RegExp])[] = [
       [
         { power_type: 'amt' },
-        /"power_type":\s*\[\s*"there is no power driver amt; the drivers are manual, wakeonlan, ipmi, redfish, virsh, webhook/,
+        /"power_type":\s*\[\s*"there is no power driver amt; the drivers are manual, wakeonlan, ipmi, redfish, virsh, webhook, command/,
       ],
       [{ power_type: 'ipmi' }, /power_address: is missing/],
       [{ power_type: 'ipmi', power_parameters: `{"power_pass":"${SECRET} ${'x'.repeat(80)}"}` }, /power_address: is/],

@@ -40,6 +40,7 @@ export const powerFields = {
   power_parameters_mac_address: single('mac_address'),
   power_parameters_workaround_flags: single('workaround_flags'),
   power_parameters_power_id: single('power_id'),
+  power_parameters_power_command: single('power_command'),
   power_parameters_node_id: single('node_id'),
   power_parameters_power_certificate: single('power_certificate'),
   power_parameters_power_on_uri: single('power_on_uri'),
