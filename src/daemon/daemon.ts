@@ -10,13 +10,13 @@ import { beginStart, giveUpStart } from './start/begin-start.ts';
 /** Starts the rack and resolves when it answers requests. @throws RackError */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const startedAt = options.clock.now();
-  const begun = await beginStart(options);
+  const begunStart = await beginStart(options);
   try {
     // This loads most of the daemon's modules, and takes as long as the threads take to start.
     const { startRackProcess } = await import('./rack-process.ts');
-    return await startRackProcess(options, begun, startedAt);
+    return await startRackProcess(options, begunStart, startedAt);
   } catch (error) {
-    await giveUpStart(begun);
+    await giveUpStart(begunStart);
     throw error;
   }
 }

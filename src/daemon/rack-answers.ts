@@ -10,10 +10,10 @@ import type { OutboxRefusal } from '../uplink/messages.ts';
 import type { OutboxCommand } from '../uplink/outbox-store.ts';
 import type { RackUplink } from '../uplink/rack-uplink.ts';
 import { Backups } from './answers/backups.ts';
-import { logLevelAnswers } from './answers/log-level.ts';
-import { controlAnswers, hostState } from './answers/status.ts';
-import { traceAnswers } from './answers/trace.ts';
-import { whyAnswers } from './answers/why.ts';
+import { makeLogLevelAnswers } from './answers/log-level.ts';
+import { makeControlAnswers, readHostState } from './answers/status.ts';
+import { makeTraceAnswers } from './answers/trace.ts';
+import { makeWhyAnswers } from './answers/why.ts';
 import { renderMetrics } from './observing/metrics.ts';
 import { ProcessInstruments } from './observing/process-instruments.ts';
 import type { Configuration } from './rack/configuration.ts';
@@ -29,10 +29,10 @@ import type { ThreadWatch } from './rack/threads.ts';
  * `GET /outbox` lists; `POST /outbox?retry=ID` and `?drop=ID` handle one dead letter and list the
  * remaining ones.
  */
-function outboxAnswers(uplink: () => RackUplink | undefined): ControlAnswers {
+function makeOutboxAnswers(uplink: () => RackUplink | undefined): ControlAnswers {
   return {
-    '/outbox': () => handle(uplink(), { action: 'list' }),
-    'POST /outbox': ({ query }) => handle(uplink(), parseOutboxCommand(query)),
+    '/outbox': () => handleOutbox(uplink(), { action: 'list' }),
+    'POST /outbox': ({ query }) => handleOutbox(uplink(), parseOutboxCommand(query)),
   };
 }
 
@@ -46,7 +46,7 @@ function parseOutboxCommand(query: URLSearchParams): OutboxCommand {
   throw new RackError('bad-argument', 'use retry=ID or drop=ID');
 }
 
-async function handle(uplink: RackUplink | undefined, command: OutboxCommand): Promise<unknown> {
+async function handleOutbox(uplink: RackUplink | undefined, command: OutboxCommand): Promise<unknown> {
   if (uplink?.status().mode !== 'remote')
     throw new RackError('not-found', "this rack's region is embedded: there is no outbox");
   const answer = await uplink.handleOutbox(command);
@@ -65,17 +65,17 @@ const outboxRefusalError = (refusal: OutboxRefusal): RackError =>
 async function openImages(uplink: RackUplink | undefined): Promise<unknown> {
   const answer = await uplink?.openImages();
   if (answer !== undefined && 'socket' in answer) return answer;
-  const why = answer?.problem ?? 'its thread does not answer';
+  const problem = answer?.problem ?? 'its thread does not answer';
   throw new RackError(
     'not-found',
-    `the images cannot be changed at the moment: ${why}; see rackboot status, and try again`,
+    `the images cannot be changed at the moment: ${problem}; see rackboot status, and try again`,
   );
 }
 
 // The control socket's answer about the configuration in force, for `rackboot config` and
 // `rackboot check --diff`.
 
-function configurationAnswers(
+function makeConfigurationAnswers(
   configuration: Configuration,
   uuid: () => string,
 ): Readonly<Record<string, () => unknown>> {
@@ -96,7 +96,12 @@ export interface RackAnswers {
 }
 
 /** Makes the answers of a rack. */
-export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevels, threads: ThreadWatch): RackAnswers {
+export function makeRackAnswers(
+  view: RackView,
+  region: RegionSide,
+  levels: LogLevels,
+  threads: ThreadWatch,
+): RackAnswers {
   const { clock, stream, configuration } = view;
   const instruments = new ProcessInstruments({
     clock,
@@ -112,14 +117,14 @@ export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevel
     unserved: () => (region.status()?.state === 'up' ? configuration.unserved : undefined),
   };
   const control = {
-    ...controlAnswers(sources),
-    ...traceAnswers(view),
-    ...whyAnswers(view),
-    ...logLevelAnswers(levels),
-    ...configurationAnswers(configuration, () => region.uuid),
-    ...outboxAnswers(() => region.uplink),
+    ...makeControlAnswers(sources),
+    ...makeTraceAnswers(view),
+    ...makeWhyAnswers(view),
+    ...makeLogLevelAnswers(levels),
+    ...makeConfigurationAnswers(configuration, () => region.uuid),
+    ...makeOutboxAnswers(() => region.uplink),
     ...backups.answers(view),
     'POST /images': () => openImages(region.uplink),
   };
-  return { control, instruments, hostState: () => hostState(sources, threads) };
+  return { control, instruments, hostState: () => readHostState(sources, threads) };
 }

@@ -49,7 +49,7 @@ import { loadLeases } from './rack/lease-loading.ts';
 import { LiveTree } from './rack/live-tree.ts';
 import { measureRack } from './rack/measures.ts';
 import { Rack } from './rack/rack.ts';
-import { reconfigurationPorts } from './rack/reconfigure.ts';
+import { makeConfigurationDeps } from './rack/reconfigure.ts';
 import { describeKnownHosts, RegionSide } from './rack/region-side.ts';
 import { returnMemory } from './rack/returned-memory.ts';
 import type { ServerNames } from './rack/server-names.ts';
@@ -59,29 +59,29 @@ import type { BegunStart } from './start/begin-start.ts';
 import type { DamagedLeases } from './start/damaged-leases.ts';
 import { namePortOwners } from './start/name-port-owners.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
-import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
+import { closeAll, finishWork, startProcess } from './start/shutdown.ts';
 
 /**
- * How long the rehearsal waits for the start of an embedded region, which needs the processor as
- * much, in milliseconds.
+ * How long the rehearsal waits for the start of an embedded region, in milliseconds. Both need the
+ * processor.
  */
-const REGION_AWAITED_MS = 10_000;
+const REGION_WAIT_MS = 10_000;
 
 type TreePorts = Parameters<typeof LiveTree.open>[1];
 
 /**
  * Awaits the parts that `beginStart` began to open, and opens the tree meanwhile. Each opened part
- * is closed with the others, even if another one cannot be opened.
- * @param ready a further check that must succeed
- * @throws RackError the first part's that cannot be opened
+ * is closed with the others, even if another part cannot be opened.
+ * @param readiness a further check that must succeed
+ * @throws RackError of the first part that cannot be opened
  */
 async function openParts(
-  { opening: begun, open }: BegunStart,
+  { opening: openingParts, open }: BegunStart,
   { boot }: RackConfig,
   ports: TreePorts,
-  ready: Promise<void>,
+  readiness: Promise<void>,
 ) {
-  const opening = [...begun, open(LiveTree.open(boot.tree, ports), (tree) => tree.close()), ready] as const;
+  const opening = [...openingParts, open(LiveTree.open(boot.tree, ports), (tree) => tree.close()), readiness] as const;
   // Wait for all of them, so that parts that did open are closed when another failed.
   await Promise.allSettled(opening);
   return await Promise.all(opening);
@@ -106,8 +106,12 @@ function checkHost(file: string, usable: UsableConfig, host: readonly HostInterf
  * Starts the rack and resolves when it answers requests. If it fails, the caller closes everything
  * that was opened. @throws RackError
  */
-export async function startRackProcess(options: DaemonOptions, begun: BegunStart, startedAt: Instant): Promise<Daemon> {
-  return await startWhole(new RackProcess(options, begun), startedAt);
+export async function startRackProcess(
+  options: DaemonOptions,
+  begunStart: BegunStart,
+  startedAt: Instant,
+): Promise<Daemon> {
+  return await startProcess(new RackProcess(options, begunStart), startedAt);
 }
 
 class RackProcess implements Daemon {
@@ -115,8 +119,8 @@ class RackProcess implements Daemon {
   readonly #stream = new EventStream();
   readonly #hostEvents = new HostEvents((mac) => this.#rack?.machines.findByMac(mac) !== undefined);
   /** Functions that close what was opened, in order of opening; called in reverse. */
-  readonly #opened: BegunStart['opened'];
-  readonly #begun: BegunStart;
+  readonly #closers: BegunStart['opened'];
+  readonly #begunStart: BegunStart;
   readonly #configuration: Configuration;
   readonly #configurationPorts: ConfigurationDeps;
   #tree: LiveTree | undefined;
@@ -130,25 +134,25 @@ class RackProcess implements Daemon {
   #journal: WorkerLeaseJournal | undefined;
   #rack: Rack | undefined;
   readonly #region: RegionSide;
-  #watch: ConfigWatch | undefined;
-  #host: readonly HostInterface[] = [];
+  #configWatch: ConfigWatch | undefined;
+  #hostInterfaces: readonly HostInterface[] = [];
   readonly #interfaces = new InterfaceStates(this.#stream.publish);
-  readonly #damaged: DamagedLeases;
+  readonly #damagedLeases: DamagedLeases;
   #notes: readonly RackNote[] = [];
   #watchNotes: Pick<InterfaceWatch, 'notes' | 'onNotesComplete'> | undefined;
-  /** Undefined: the configuration has named no server yet. */
+  /** `undefined` if the configuration has named no server yet. */
   #serverNames: ServerNames | undefined;
   #stopping: Promise<void> | undefined;
   readonly #startedWallMs: number;
-  readonly #note = (note: RackNote): void =>
+  readonly #publishNote = (note: RackNote): void =>
     this.#publish({ kind: 'daemon.note', at: this.#options.clock.now(), ...withText(note) });
 
-  constructor(options: DaemonOptions, begun: BegunStart) {
+  constructor(options: DaemonOptions, begunStart: BegunStart) {
     this.#options = options;
-    this.#begun = begun;
-    this.#opened = begun.opened;
-    this.#configuration = begun.configuration;
-    this.#damaged = begun.damaged;
+    this.#begunStart = begunStart;
+    this.#closers = begunStart.opened;
+    this.#configuration = begunStart.configuration;
+    this.#damagedLeases = begunStart.damagedLeases;
     this.#region = new RegionSide({
       clock: options.clock,
       version: options.version,
@@ -174,16 +178,16 @@ class RackProcess implements Daemon {
     this.#reopenLog = log.reopen;
     const levels = new LogLevels(this.#config.log, { clock: options.clock, publish: this.#stream.publish });
     this.#levels = levels;
-    this.#configurationPorts = reconfigurationPorts({
+    this.#configurationPorts = makeConfigurationDeps({
       clock: options.clock,
       publish: this.#stream.publish,
-      host: () => this.#host,
+      host: () => this.#hostInterfaces,
       rack: () => this.#rack,
       tree: () => this.#tree,
       log,
       uplink: () => this.#region.uplink,
       regionConfig: (config) => this.#regionConfig(config),
-      applied: (config) => {
+      onConfigApplied: (config) => {
         levels.configure(config.log);
         void this.#answers?.instruments.configure(config);
         this.#reportInterfaces();
@@ -217,22 +221,22 @@ class RackProcess implements Daemon {
     const config = this.#config;
     await this.#openControl(config);
     this.#region.identify();
-    const lost = reportLostLeases(this.#begun.lost, { clock, publish });
-    this.#damaged.announce(publish);
-    const ready = this.#region.check();
+    const lostNotes = reportLostLeases(this.#begunStart.lostLeases, { clock, publish });
+    this.#damagedLeases.announce(publish);
+    const readiness = this.#region.check();
     const [stored, network, interfaces, tree] = await openParts(
-      this.#begun,
+      this.#begunStart,
       config,
-      { clock, publish, outsideFiles: this.#options.given },
-      ready,
+      { clock, publish, outsideFiles: this.#options.outsideFiles },
+      readiness,
     );
     this.#journal = stored.journal;
     this.#tree = tree;
-    this.#host = interfaces.current();
-    checkHost(configFile, this.#configuration.usable, this.#host);
+    this.#hostInterfaces = interfaces.current();
+    checkHost(configFile, this.#configuration.usable, this.#hostInterfaces);
     const sequence = (): number => stored.journal.status().durableSequence;
-    const loading = { stateDir: config.stateDir, clock, publish, onProblem: this.#note, sequence };
-    const { table, moment, ends, notes, close } = loadLeases(stored, loading);
+    const loadingDeps = { stateDir: config.stateDir, clock, publish, onProblem: this.#publishNote, sequence };
+    const { table, moment, ends, notes, close } = loadLeases(stored, loadingDeps);
     const rack = new Rack(
       {
         clock,
@@ -241,45 +245,45 @@ class RackProcess implements Daemon {
         journal: stored.journal,
         table,
         tree,
-        publish: attributeEvents(table, this.#hostEvents.before(publish)),
-        passing: this.#region.passing(),
+        publish: attributeEvents(table, this.#hostEvents.filterFor(publish)),
+        passing: this.#region.makePassing(),
         onForeignChange: () => this.#region.uplink?.introduce(),
         onImported: (leases) => this.#region.uplink?.reportLeases(leases),
-        onEndsReported: ends.note,
+        onEndsReported: ends.noteReported,
       },
       config,
     );
     this.#rack = rack;
-    const watching = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
-    this.#opened.push(close, () => rack.close(), watching.close);
-    const cached = readDesiredState(config.stateDir, (note) =>
+    const clockWatch = watchClock({ clock, publish, moment, dhcp: rack.dhcp });
+    this.#closers.push(close, () => rack.close(), clockWatch.close);
+    const cachedState = readDesiredState(config.stateDir, (note) =>
       this.#publish({ kind: 'region.cache', at: clock.now(), ...withText(note) }),
     );
-    void this.#apply(cached);
-    this.#region.gather(cached);
-    await rack.open(this.#host);
+    void this.#apply(cachedState);
+    this.#region.openUplink(cachedState);
+    await rack.open(this.#hostInterfaces);
     this.#reportInterfaces();
 
     tree.watch();
-    this.#opened.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
+    this.#closers.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
     // The first turn may only finish a poll of the sockets that began earlier; the second one
     // answers the requests that have arrived by now.
     await nextTurn();
     await nextTurn();
     await this.#openAnswers();
     void this.#lookUpServers();
-    this.#notes = [...lost, ...notes, ...network.notes];
+    this.#notes = [...lostNotes, ...notes, ...network.notes];
     this.#watchNotes = interfaces;
-    this.#watch = watchConfig(configFile, clock, {
+    this.#configWatch = watchConfig(configFile, clock, {
       onChange: () =>
-        void this.#notices.around(() => {
+        void this.#notices.duringReload(() => {
           this.#configuration.readFile(this.#configurationPorts);
           return this.#configuration.whenSettled;
         }),
-      onProblem: this.#note,
+      onProblem: this.#publishNote,
     });
-    this.#opened.push(
-      () => this.#watch?.close(),
+    this.#closers.push(
+      () => this.#configWatch?.close(),
       () => this.#region.close(),
     );
     this.#region.start();
@@ -288,23 +292,23 @@ class RackProcess implements Daemon {
 
   announce(startedAt: number): void {
     const { clock, version } = this.#options;
-    for (const note of [...this.#notes, ...(this.#rack?.notes ?? [])]) this.#note(note);
-    this.#watchNotes?.onNotesComplete(() => this.#watchNotes?.notes.forEach(this.#note));
+    for (const note of [...this.#notes, ...(this.#rack?.notes ?? [])]) this.#publishNote(note);
+    this.#watchNotes?.onNotesComplete(() => this.#watchNotes?.notes.forEach(this.#publishNote));
     const startMs = Math.round(clock.now() - startedAt);
     this.#publish({ kind: 'daemon.ready', at: clock.now(), name: this.#config.name, version, startMs });
     this.#configuration.announce(this.#configurationPorts);
-    this.#notices.ready();
-    void (this.#options.isOfLab === true ? nextTurn() : this.#rehearse()).then(() => this.#settleDown());
+    this.#notices.reportReady();
+    void (this.#options.isLab === true ? nextTurn() : this.#rehearse()).then(() => this.#finishStart());
   }
 
   async #rehearse(): Promise<void> {
     const { clock } = this.#options;
-    await within(clock, REGION_AWAITED_MS, this.#region.begun, () => undefined);
+    await within(clock, REGION_WAIT_MS, this.#region.whenBegun, () => undefined);
     const { rehearseDhcp } = await import('./rehearsal.ts');
     await rehearseDhcp({
       clock,
       config: this.#config,
-      asked: () =>
+      countRequests: () =>
         Object.values(this.#rack?.dhcp.counters().messages ?? {}).reduce((sum, count) => sum + count, 0) +
         (this.#rack?.http.counters().requests ?? 0),
       isLoading: () => this.#stopping === undefined && (this.#rack?.transfers ?? 0) > 0,
@@ -312,17 +316,17 @@ class RackProcess implements Daemon {
     });
   }
 
-  #settleDown(): void {
+  #finishStart(): void {
     keepCompiledCode();
     if (this.#tree === undefined || this.#stopping !== undefined) return;
     const memory = returnMemory(this.#tree, this.#options.clock);
-    this.#opened.push(() => memory.close());
+    this.#closers.push(() => memory.close());
   }
 
   reload(): void {
-    void this.#notices.around(() => {
+    void this.#notices.duringReload(() => {
       this.#reopenLog();
-      this.#watch?.reload();
+      this.#configWatch?.reload();
       return this.#configuration.whenSettled;
     });
   }
@@ -337,10 +341,10 @@ class RackProcess implements Daemon {
     const { clock } = this.#options;
     const startedAt = clock.now();
     const parts = { clock, publish: this.#stream.publish, notices: this.#notices };
-    const cut = this.#rack === undefined ? 0 : await finishWork(this.#rack, parts);
+    const cutTransfers = this.#rack === undefined ? 0 : await finishWork(this.#rack, parts);
     await this.#closeAll(() => {
       const milliseconds = Math.round(clock.now() - startedAt);
-      this.#publish({ kind: 'daemon.stopped', at: clock.now(), milliseconds, cut });
+      this.#publish({ kind: 'daemon.stopped', at: clock.now(), milliseconds, cut: cutTransfers });
     });
   }
 
@@ -352,8 +356,8 @@ class RackProcess implements Daemon {
   async #closeAll(onClosed?: () => void): Promise<void> {
     const parts = { logger: this.#log, notices: this.#notices, stream: this.#stream };
     // A failed start closes what was still being opened, too.
-    await Promise.allSettled(this.#begun.opening);
-    await closeAll(this.#opened, parts, onClosed);
+    await Promise.allSettled(this.#begunStart.opening);
+    await closeAll(this.#closers, parts, onClosed);
   }
 
   get #config(): RackConfig {
@@ -370,15 +374,15 @@ class RackProcess implements Daemon {
       secret: this.#region.controlSecret,
       region: () => this.#region.operatorEndpoint,
       elsewhere: this.#region.elsewhere,
-      isServing: () => this.#watch !== undefined,
+      isServing: () => this.#configWatch !== undefined,
       answers: () => this.#answers?.control ?? {},
     });
     await control.open();
-    this.#opened.push(() => control.close());
+    this.#closers.push(() => control.close());
   }
 
   async #openAnswers(): Promise<void> {
-    const { rackAnswers } = await import('./rack-answers.ts');
+    const { makeRackAnswers } = await import('./rack-answers.ts');
     const view = {
       clock: this.#options.clock,
       version: this.#options.version,
@@ -386,43 +390,43 @@ class RackProcess implements Daemon {
       stream: this.#stream,
       timeline: this.#timeline,
       configuration: this.#configuration,
-      host: () => this.#host,
+      host: () => this.#hostInterfaces,
       rack: () => this.#rack,
       journal: () => this.#journal?.status(),
       uplink: () => this.#region.status(),
       interfaces: () => this.#interfaces.states,
       notes: () => [
         ...this.#notes,
-        ...this.#damaged.notes,
+        ...this.#damagedLeases.notes,
         ...(this.#watchNotes?.notes ?? []),
         ...(this.#serverNames?.notes ?? []),
       ],
       withheld: () => this.#hostEvents.withheld,
     };
-    const answers = rackAnswers(view, this.#region, this.#levels, this.#begun.threads);
+    const answers = makeRackAnswers(view, this.#region, this.#levels, this.#begunStart.threads);
     const { instruments } = answers;
     this.#answers = answers;
-    this.#opened.push(() => instruments.close());
+    this.#closers.push(() => instruments.close());
     await instruments.configure(this.#config);
   }
 
   /** Looks up the servers that the configuration names. Without any, no code for it is loaded. */
   async #lookUpServers(): Promise<void> {
     if (this.#serverNames === undefined && this.#config.serverNames.length === 0) return;
-    const { lookUpWith, ServerNames } = await import('./rack/server-names.ts');
+    const { makeLookUp, ServerNames } = await import('./rack/server-names.ts');
     if (this.#stopping !== undefined) return;
     if (this.#serverNames === undefined) {
       const names = new ServerNames({
         clock: this.#options.clock,
-        lookUp: lookUpWith(() => this.#config.dns),
+        lookUp: makeLookUp(() => this.#config.dns),
         names: () => this.#config.serverNames,
-        use: (addressesOf) => this.#configuration.useAddresses(this.#configurationPorts, addressesOf),
-        report: this.#note,
+        useAddresses: (addressesOf) => this.#configuration.useAddresses(this.#configurationPorts, addressesOf),
+        report: this.#publishNote,
       });
       this.#serverNames = names;
-      this.#opened.push(() => names.close());
+      this.#closers.push(() => names.close());
     }
-    await this.#serverNames.look();
+    await this.#serverNames.lookUpNew();
   }
 
   async #doTask(task: RackTask): Promise<TaskAnswer> {
@@ -434,23 +438,23 @@ class RackProcess implements Daemon {
         return interfaces.length === 0 ? { outcome: 'absent' } : { outcome: 'done', interfaces: [...interfaces] };
       }
       case 'hear': {
-        const isHeard = await this.#rack?.neighbourhood?.hears(task);
+        const isHeard = await this.#rack?.neighbourhood?.isHeard(task);
         return isHeard === undefined ? { outcome: 'absent' } : { outcome: 'done', isHeard };
       }
       case 'end':
       case 'clear':
-        return (await this.#rack?.leaseCommands.change(task)) ?? { outcome: 'unwritten' };
+        return (await this.#rack?.leaseCommands.applyChange(task)) ?? { outcome: 'unwritten' };
     }
   }
 
-  async #searchServers({ interface: wanted }: ServerSearch): Promise<TaskAnswer> {
-    const { name, mac } = this.#host.find((candidate) => candidate.name === wanted) ?? {};
-    const outward =
+  async #searchServers({ interface: interfaceName }: ServerSearch): Promise<TaskAnswer> {
+    const { name, mac } = this.#hostInterfaces.find((candidate) => candidate.name === interfaceName) ?? {};
+    const servers =
       name === undefined || mac === undefined || mac === 0
         ? undefined
         : await this.#rack?.dhcp.searchServers(name, mac);
-    if (outward === undefined) return { outcome: 'absent' };
-    return { outcome: 'done', servers: outward.slice(0, SERVERS_NAMED_MAX).map(formatIpv4) };
+    if (servers === undefined) return { outcome: 'absent' };
+    return { outcome: 'done', servers: servers.slice(0, SERVERS_NAMED_MAX).map(formatIpv4) };
   }
 
   #describe(uuid: string): RackDescription {
@@ -458,7 +462,7 @@ class RackProcess implements Daemon {
     const foreign = this.#rack?.dhcp.foreignServers();
     const pinned = listPinnedKeys(usable.file.values);
     const { version } = this.#options;
-    return describeRack(this.#config, uuid, version, pinned, settingsRefused, foreign, this.#host);
+    return describeRack(this.#config, uuid, version, pinned, settingsRefused, foreign, this.#hostInterfaces);
   }
 
   #regionConfig(config: RackConfig): RegionConfig {
@@ -473,7 +477,7 @@ class RackProcess implements Daemon {
     };
   }
 
-  /** Applies its machines at once. Resolves when its settings are in force or refused. */
+  /** Applies the state's machines at once. Resolves when its settings are in force or refused. */
   #apply(state: DesiredState): Promise<void> {
     const { version, machines, settings } = state;
     this.#rack?.setDesiredState(state);
@@ -483,14 +487,14 @@ class RackProcess implements Daemon {
   }
 
   async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {
-    const hadOthers = !isDeepStrictEqual(describeHost(host), describeHost(this.#host));
-    this.#host = host;
+    const hasChanged = !isDeepStrictEqual(describeHost(host), describeHost(this.#hostInterfaces));
+    this.#hostInterfaces = host;
     await this.#rack?.setInterfaces(host);
-    if (hadOthers) this.#region.uplink?.introduce();
+    if (hasChanged) this.#region.uplink?.introduce();
     this.#reportInterfaces();
   }
 
   #reportInterfaces(): void {
-    this.#interfaces.update(this.#config.clusterInterfaces, this.#host, this.#options.clock.now());
+    this.#interfaces.update(this.#config.clusterInterfaces, this.#hostInterfaces, this.#options.clock.now());
   }
 }

@@ -1,14 +1,14 @@
-// A rack that is ready and that nobody asks yet rehearses its own DHCP, so that V8 has compiled it
-// when the power comes back and a whole hall boots in one second. Measured: a process just started
-// needs twice the processor time for its first thousands of exchanges.
+// A rack that is ready and that no machine asks yet rehearses its own DHCP. So V8 has compiled that
+// code when the power comes back and a whole hall boots in one second. Measured: a process just
+// started needs twice the processor time for its first thousands of exchanges.
 //
-//   ready, the region up ─ slice ─ a turn of the event loop ─ slice ─ … ─ REHEARSED clients have an address and renewed it ─ over
+//   ready, the region up ─ slice ─ a turn of the event loop ─ slice ─ … ─ CLIENT_COUNT clients have an address and renewed it ─ over
 //                                   └ a machine has asked, or loads ─ QUIET_MS without another one ┘
 //
 // 1. It has a responder, a table and names of its own: nothing is counted, published, stored or sent.
 // 2. A slice lasts SLICE_MS, and the sockets are read between two of them: a real datagram waits no longer.
-// 3. The rack of a lab (`isOfLab`) does not rehearse: half of the processor time of its start would
-//    go into it.
+// 3. The rack of a lab (`isLab`) does not rehearse, which would take half of the processor time of
+//    its start.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { identifyBootClient } from '../boot/client.ts';
@@ -39,17 +39,14 @@ import { attributeEvents } from './observing/attribution.ts';
 import { HostEvents } from './observing/host-events.ts';
 import { LeaseNaming } from './rack/lease-naming.ts';
 
-/**
- * How often the clients come, each time to an empty table: as often as V8 needs to compile what is
- * worth it.
- */
+/** How often the clients come, each time to an empty table: as often as V8 needs to compile the code. */
 const ROUNDS = 6;
 /** The clients, half of them firmware. */
-const REHEARSED = 2000;
+const CLIENT_COUNT = 2000;
 /** The clients of a slice, and its length in milliseconds. */
-const CLIENTS = 8;
+const SLICE_CLIENTS = 8;
 const SLICE_MS = 2;
-/** How long no machine has asked when the rehearsal goes on, in milliseconds. */
+/** After this long without a request from a machine, the rehearsal continues, in milliseconds. */
 const QUIET_MS = 250;
 /** A network for measurements between other networks (RFC 2544), behind a relay agent. */
 const NETWORK = networkWithPrefix(ipv4(0xc6120000), 16);
@@ -68,16 +65,16 @@ const SUBNET: DhcpSubnet = {
   reservations: [],
   namesClients: true,
 };
-const MAC_FIRST = 0x02_0000_000000;
-const ASKED = Uint8Array.of(1, 3, 6, 12, 15, 43, 51, 54, 60, 66, 67, 97);
-const YIADDR_AT = 16;
+const FIRST_MAC = 0x02_0000_000000;
+const REQUESTED_OPTIONS = Uint8Array.of(1, 3, 6, 12, 15, 43, 51, 54, 60, 66, 67, 97);
+const YIADDR_OFFSET = 16;
 const MESSAGE_BYTES = 1472;
 
 interface RehearsalDeps {
   readonly clock: Clock;
   readonly config: RackConfig;
   /** The messages of DHCP and requests by HTTP that the rack has received. */
-  readonly asked: () => number;
+  readonly countRequests: () => number;
   /** Whether a machine is loading a file. */
   readonly isLoading: () => boolean;
   /** Whether the rack is ending. */
@@ -85,24 +82,30 @@ interface RehearsalDeps {
 }
 
 /** Resolves when it is over. @returns the renewals that were answered */
-export async function rehearseDhcp({ clock, config, asked, isLoading, isEnding }: RehearsalDeps): Promise<number> {
+export async function rehearseDhcp({
+  clock,
+  config,
+  countRequests,
+  isLoading,
+  isEnding,
+}: RehearsalDeps): Promise<number> {
   let rehearsal = new Rehearsal(clock, config);
-  let before = asked();
-  let renewed = 0;
-  for (let client = 0; client < ROUNDS * REHEARSED && !isEnding(); ) {
-    const until = clock.now() + SLICE_MS;
+  let requestsBefore = countRequests();
+  let renewalCount = 0;
+  for (let client = 0; client < ROUNDS * CLIENT_COUNT && !isEnding(); ) {
+    const sliceEnd = clock.now() + SLICE_MS;
     do {
-      if (client % REHEARSED === 0) rehearsal = new Rehearsal(clock, config);
-      renewed += rehearsal.lease(client % REHEARSED, CLIENTS);
-      client += CLIENTS;
-    } while (client < ROUNDS * REHEARSED && clock.now() < until);
+      if (client % CLIENT_COUNT === 0) rehearsal = new Rehearsal(clock, config);
+      renewalCount += rehearsal.lease(client % CLIENT_COUNT, SLICE_CLIENTS);
+      client += SLICE_CLIENTS;
+    } while (client < ROUNDS * CLIENT_COUNT && clock.now() < sliceEnd);
     await nextTurn();
-    while (asked() > before || isLoading()) {
-      before = asked();
+    while (countRequests() > requestsBefore || isLoading()) {
+      requestsBefore = countRequests();
       await pause(clock, QUIET_MS);
     }
   }
-  return renewed;
+  return renewalCount;
 }
 
 class Rehearsal {
@@ -118,7 +121,7 @@ class Rehearsal {
     const stream = new EventStream();
     new Timeline(stream.publish).read(stream);
     const events = new HostEvents(() => false);
-    const leases = { all: () => [], at: (address: Ipv4) => this.#table.find(address), of: () => [] };
+    const leases = { list: () => [], find: (address: Ipv4) => this.#table.find(address), findByMacs: () => [] };
     const naming = new LeaseNaming(new Names({ serial: 1, report: () => undefined }), leases);
     const ports = { serverPort: 67, clientPort: 68 };
     void naming.configure({ ...config, dhcp: { ...ports, subnets: [SUBNET] } });
@@ -126,7 +129,7 @@ class Rehearsal {
       clock,
       journal: new SettledJournal(this.#journal),
       table: this.#table,
-      publish: attributeEvents(this.#table, events.before(stream.publish)),
+      publish: attributeEvents(this.#table, events.filterFor(stream.publish)),
       planBoot: (query) => planBoot(query, config.boot),
       identifyClient: identifyBootClient,
       machines: () => machines,
@@ -137,16 +140,22 @@ class Rehearsal {
       },
     });
     this.#responder.setSubnets(indexSubnets({ ...ports, subnets: [SUBNET] }, undefined), ports);
-    this.#responder.bounds.newClients.setRate(REHEARSED);
+    this.#responder.bounds.newClients.setRate(CLIENT_COUNT);
   }
 
   /** Lets these clients get an address and renew it. @returns how many could */
-  lease(first: number, count: number): number {
-    const clients = Array.from({ length: count }, (_, index) => first + index);
-    this.#receive(clients.map((client) => request(client, MESSAGE_TYPE.discover, ANY, ANY)));
-    const offered = this.#replies.map(({ datagram }) => createDataView(datagram.bytes).getUint32(YIADDR_AT) as Ipv4);
-    this.#receive(offered.map((address, at) => request(first + at, MESSAGE_TYPE.request, ANY, address)));
-    this.#receive(offered.map((address, at) => request(first + at, MESSAGE_TYPE.request, address, ANY)));
+  lease(firstClient: number, count: number): number {
+    const clients = Array.from({ length: count }, (_, index) => firstClient + index);
+    this.#receive(clients.map((client) => encodeRequest(client, MESSAGE_TYPE.discover, ANY, ANY)));
+    const offeredAddresses = this.#replies.map(
+      ({ datagram }) => createDataView(datagram.bytes).getUint32(YIADDR_OFFSET) as Ipv4,
+    );
+    this.#receive(
+      offeredAddresses.map((address, index) => encodeRequest(firstClient + index, MESSAGE_TYPE.request, ANY, address)),
+    );
+    this.#receive(
+      offeredAddresses.map((address, index) => encodeRequest(firstClient + index, MESSAGE_TYPE.request, address, ANY)),
+    );
     return this.#replies.length;
   }
 
@@ -161,28 +170,28 @@ class Rehearsal {
 const createDataView = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** A request of a client; every second one is firmware. */
-function request(client: number, type: number, ciaddr: Ipv4, requested: Ipv4): Uint8Array {
+function encodeRequest(client: number, type: number, ciaddr: Ipv4, requestedAddress: Ipv4): Uint8Array {
   const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(type));
   if (client % 2 === 0) {
     options.set(OPTION.vendorClass, textBytes('PXEClient:Arch:00007:UNDI:003016'));
     options.set(OPTION.clientArchitecture, Uint8Array.of(0, 7));
   } else options.set(OPTION.hostName, textBytes(`rehearsal-${client}`));
-  options.set(OPTION.parameterRequestList, ASKED);
-  if (requested !== ANY) {
-    options.set(OPTION.requestedAddress, addressBytes(requested));
+  options.set(OPTION.parameterRequestList, REQUESTED_OPTIONS);
+  if (requestedAddress !== ANY) {
+    options.set(OPTION.requestedAddress, addressBytes(requestedAddress));
     options.set(OPTION.serverIdentifier, addressBytes(SERVER));
   }
-  const message = clientRequest(mac(MAC_FIRST + client), options, { hops: 1, xid: client, ciaddr, giaddr: RELAY });
+  const message = clientRequest(mac(FIRST_MAC + client), options, { hops: 1, xid: client, ciaddr, giaddr: RELAY });
   return encodeDhcpMessage(message, MESSAGE_BYTES).bytes;
 }
 
-/** Every record is durable at once, and nowhere. */
+/** A journal that stores nothing and reports every record as durable at once. */
 class ForgetfulJournal implements LeaseJournal {
   readonly #clocks: HostClocks;
   #batch = new LeaseBatch();
   readonly available = true;
-  readonly freeRecords = REHEARSED;
+  readonly freeRecords = CLIENT_COUNT;
   #listener: LeaseJournalListener | undefined;
   #sequence = 0;
 

@@ -10,9 +10,9 @@ export interface DaemonOptions {
   readonly version: string;
   readonly clock: Clock;
   /** Files that a rack serves besides those of its tree. */
-  readonly given?: GivenFiles | undefined;
-  /** True: it serves a lab, and ends with it, so that no hall of machines will boot at once. */
-  readonly isOfLab?: boolean | undefined;
+  readonly outsideFiles?: GivenFiles | undefined;
+  /** True if the service runs in a lab and ends with it, so that no hall of machines will boot at once. */
+  readonly isLab?: boolean | undefined;
   /** How to notify the service manager; undefined to send no notifications. */
   readonly notify?: NotifyOptions | undefined;
   /** Called after the daemon has stopped itself because the region cannot start and never did. */

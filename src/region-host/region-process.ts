@@ -15,13 +15,13 @@ import type { Logger } from 'pino';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { ControlServer } from '../control/server.ts';
-import { logLevelAnswers } from '../daemon/answers/log-level.ts';
-import { type Measured, ProcessInstruments } from '../daemon/observing/process-instruments.ts';
+import { makeLogLevelAnswers } from '../daemon/answers/log-level.ts';
+import { ProcessInstruments, type ProcessMeasures } from '../daemon/observing/process-instruments.ts';
 import { addProcess } from '../daemon/observing/process-metrics.ts';
 import { addEvents, addRegion } from '../daemon/observing/shared-metrics.ts';
 import type { Daemon } from '../daemon/service.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
-import { closeAll, startWhole } from '../daemon/start/shutdown.ts';
+import { closeAll, startProcess } from '../daemon/start/shutdown.ts';
 import { isLoopback, parseIpv4 } from '../ground/address.ts';
 import { type Clock, newUuid, within } from '../ground/clock.ts';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
@@ -69,7 +69,7 @@ const createRegionInstruments = (deps: RegionInstrumentDeps): ProcessInstruments
     readiness: deps.readiness,
   });
 
-function renderMetrics(deps: RegionInstrumentDeps, { lags, region }: Measured): string {
+function renderMetrics(deps: RegionInstrumentDeps, { lags, region }: ProcessMeasures): string {
   const out = new Exposition();
   addProcess(out, { ...deps, lags });
   addEvents(out, deps.stream.counters(), 0);
@@ -104,7 +104,7 @@ interface RegionProcessOptions {
 /** Starts the region and resolves when it answers requests. @throws RackError */
 export async function startRegionProcess(options: RegionProcessOptions): Promise<Daemon> {
   const startedAt = options.clock.now();
-  return await startWhole(new RegionProcess(options), startedAt);
+  return await startProcess(new RegionProcess(options), startedAt);
 }
 
 class RegionProcess implements Daemon {
@@ -193,7 +193,7 @@ class RegionProcess implements Daemon {
     await this.#instruments.configure(this.#config);
     this.#closers.push(() => this.#instruments.close());
     this.#configWatch = watchConfig(this.#configuration.path, this.#options.clock, {
-      onChange: () => void this.#notices.around(() => this.#readFile()),
+      onChange: () => void this.#notices.duringReload(() => this.#readFile()),
       onProblem: (note) => this.#publishNote(note),
     });
     this.#closers.push(() => this.#configWatch?.close());
@@ -240,12 +240,12 @@ class RegionProcess implements Daemon {
     if (hosts.every((host) => host !== undefined && isLoopback(host))) this.#publishNote({ note: 'loopback-only' });
     const startMs = Math.round(this.#now - startedAt);
     this.#publish({ kind: 'daemon.ready', at: this.#now, name, version, startMs });
-    this.#notices.ready();
+    this.#notices.reportReady();
     keepCompiledCode();
   }
 
   reload(): void {
-    void this.#notices.around(() => {
+    void this.#notices.duringReload(() => {
       this.#log.reopen();
       this.#configWatch?.reload();
       return this.#configuration.whenSettled;
@@ -255,7 +255,7 @@ class RegionProcess implements Daemon {
   stop(signal: string): Promise<void> {
     const startedAt = this.#now;
     this.#publish({ kind: 'daemon.stopping', at: startedAt, signal });
-    this.#notices.stopping('stopping: finishing requests and closing the database');
+    this.#notices.reportStopping('stopping: finishing requests and closing the database');
     this.#pendingStop ??= this.#closeAll(() => {
       const milliseconds = Math.round(this.#now - startedAt);
       this.#publish({ kind: 'daemon.stopped', at: this.#now, milliseconds, cut: 0 });
@@ -322,7 +322,7 @@ class RegionProcess implements Daemon {
   async #openControl(stateDir: string): Promise<void> {
     const answers = {
       ...createRegionAnswers(this.#status),
-      ...logLevelAnswers(this.#levels),
+      ...makeLogLevelAnswers(this.#levels),
       'POST /images': () => this.#served?.openImages(),
     };
     const control = new ControlServer({

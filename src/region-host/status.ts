@@ -5,8 +5,8 @@
 import type { RegionFileConfig } from '../config/region-file.ts';
 import type { ControlAnswers } from '../control/requests.ts';
 import { judgeStatus } from '../daemon/answers/findings.ts';
-import { diskProblem } from '../daemon/answers/full-disk.ts';
-import { notesNow, refusedNow } from '../daemon/answers/rack-status.ts';
+import { findDiskProblem } from '../daemon/answers/full-disk.ts';
+import { describeNotes, refusedNow } from '../daemon/answers/rack-status.ts';
 import { NAMED_MAX } from '../daemon/rack/status-line.ts';
 import type { Clock } from '../ground/clock.ts';
 import { joinNames } from '../ground/counted.ts';
@@ -77,9 +77,9 @@ async function buildStatus(sources: RegionStatusSources) {
     restartKeys: configuration.restartKeys,
     diskProblem:
       describeRefusal(region?.store.confirmation?.refused) ??
-      diskProblem(config.stateDir, config.store.kind === 'sqlite' ? 'region' : 'hypervisor-keys'),
+      findDiskProblem(config.stateDir, config.store.kind === 'sqlite' ? 'region' : 'hypervisor-keys'),
     metricsProblems: sources.metricsProblems(),
-    ...notesNow(sources.notes()),
+    ...describeNotes(sources.notes()),
   };
   return { ...statusFields, findings: judgeStatus(statusFields, clock.wallTimeMs(), config.stateDir) };
 }

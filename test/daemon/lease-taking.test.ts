@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AskedRack, IMPORT_BATCH_MAX, leaseAnswers } from '../../src/daemon/answers/lease-answers.ts';
+import { IMPORT_BATCH_MAX, type LeaseRack, makeLeaseAnswers } from '../../src/daemon/answers/lease-answers.ts';
 import { judgeBatch } from '../../src/dhcp/import/lease-batch.ts';
 import { readLeaseFile } from '../../src/dhcp/import/lease-file.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
@@ -22,20 +22,20 @@ const ENTRIES = 20;
 async function ask(leases: readonly unknown[]) {
   const state = labState(config(subnet()));
   const adopted: Lease[] = [];
-  const rack: AskedRack = {
+  const rack: LeaseRack = {
     networks: [],
     served: [],
     machines: new MachineDirectory([]),
     leases: () => [],
     findLease: () => undefined,
     leaseCommands: {
-      importFacts: () => state,
+      getImportFacts: () => state,
       adopt: async (taken) => void adopted.push(...taken),
       end: () => assert.fail(),
       clear: () => assert.fail(),
     },
   };
-  const answers = leaseAnswers({ rack: () => rack, clock: { now: () => NOW, wallTimeMs: () => WALL } });
+  const answers = makeLeaseAnswers({ rack: () => rack, clock: { now: () => NOW, wallTimeMs: () => WALL } });
   const body = async (): Promise<string> => JSON.stringify({ dryRun: false, leases });
   return { answer: await answers['POST /leases/import']?.({ query: new URLSearchParams(), body }), adopted };
 }

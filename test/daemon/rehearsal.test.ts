@@ -12,7 +12,13 @@ const { config } = parsed;
 const isLoading = (): boolean => false;
 
 test('every client gets an address and renews it, in all rounds', async () => {
-  const renewed = await rehearseDhcp({ clock: systemClock, config, asked: () => 0, isLoading, isEnding: () => false });
+  const renewed = await rehearseDhcp({
+    clock: systemClock,
+    config,
+    countRequests: () => 0,
+    isLoading,
+    isEnding: () => false,
+  });
   assert.equal(renewed, 12_000);
 });
 
@@ -39,7 +45,7 @@ test('it pauses as long as machines ask or load, and ends with the rack', async 
   const over = rehearseDhcp({
     clock,
     config,
-    asked: () => asked,
+    countRequests: () => asked,
     // Until the sixth pause.
     isLoading: () => !isEnding,
     isEnding: () => isEnding,

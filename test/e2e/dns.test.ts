@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import dns2 from 'dns2';
-import { lookUpWith } from '../../src/daemon/rack/server-names.ts';
+import { makeLookUp } from '../../src/daemon/rack/server-names.ts';
 import type { ConfiguredRecord, DnsConfig } from '../../src/dns/config.ts';
 import { decodeMessage, encodeUpstreamQuery } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
@@ -119,7 +119,7 @@ describe('DNS on loopback', { skip: missing('dig') }, () => {
 
   it('the rack looks up servers with its own name server, and ends when it is told to', async () => {
     const { signal } = new AbortController();
-    const lookUp = lookUpWith(() => ({ listen: [LOOPBACK], listenPort: rack.port }));
+    const lookUp = makeLookUp(() => ({ listen: [LOOPBACK], listenPort: rack.port }));
     assert.deepEqual((await lookUp('www.outside.example', signal)).map(formatIpv4), ['192.0.2.80']);
     assert.deepEqual((await lookUp('node1.maas', signal)).map(formatIpv4), ['10.20.0.10']);
     await assert.rejects(lookUp('node1.maas', AbortSignal.abort()), { name: 'AbortError' });

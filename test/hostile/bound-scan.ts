@@ -2,7 +2,7 @@
 // where they are used.
 //
 //   const FLIGHTS_MAX = 4096;                        dns/forward.ts FLIGHTS_MAX
-//   const KEPT_RATE = { perSecond: 5, burst: 2000 }  daemon/rack/region-side.ts KEPT_RATE
+//   const QUEUED_POST_RATE = { perSecond: 5, burst: 2000 }  daemon/rack/region-side.ts QUEUED_POST_RATE
 //   readonly #missing = new EventSampler({ … })      tftp/transfers.ts #missing
 //   new_machines_max: z.number()….default(1000)      config/written.ts new_machines_max
 

@@ -21,7 +21,7 @@ import { findOpenListeners, listConfigNotes } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { findRecordFaults } from '../../config/record-faults.ts';
 import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
-import { interfaceStates } from '../../daemon/rack/interface-states.ts';
+import { judgeInterfaces } from '../../daemon/rack/interface-states.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
@@ -117,7 +117,7 @@ function describeUncheckedStore({ stateDir, uplink }: RackConfig): string | unde
  * missing interface or address.
  */
 const unservedLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
-  interfaceStates(clusterInterfaces, readHostInterfaces())
+  judgeInterfaces(clusterInterfaces, readHostInterfaces())
     .filter(({ serving }) => !serving)
     .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
 

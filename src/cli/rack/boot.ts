@@ -387,7 +387,7 @@ export async function bootMachines(written: BootRequest): Promise<number> {
       configFile,
       version: readVersion(),
       clock: systemClock,
-      given: served,
+      outsideFiles: served,
       onFatal,
     }).catch((error: unknown) => {
       if (!(error instanceof RackError && error.code === 'address-in-use')) throw error;

@@ -38,7 +38,7 @@ export async function runUntilStopped(configFile: string, { kind, start }: Servi
     configFile,
     version: readVersion(),
     clock: systemClock,
-    isOfLab: endsWithInput,
+    isLab: endsWithInput,
     notify: takeNotifyOptions(process.env, process.pid),
     onFatal: (error) => {
       printFailure(error);

@@ -27,9 +27,9 @@ export class Backups {
   answers({ clock, stream }: { readonly clock: Clock; readonly stream: EventStream }): ControlAnswers {
     return {
       'POST /backups': async ({ body }) => {
-        const told = backupShape.safeParse(parseJson(await body()));
-        if (!told.success) throw new RackError('bad-argument', 'give a file with its bytes, or with a reason');
-        const { data } = told;
+        const parsed = backupShape.safeParse(parseJson(await body()));
+        if (!parsed.success) throw new RackError('bad-argument', 'give a file with its bytes, or with a reason');
+        const { data } = parsed;
         const at = clock.now();
         this.#failure = 'reason' in data ? { note: 'backup-failed', ...data } : undefined;
         if (this.#failure !== undefined)

@@ -10,11 +10,11 @@ export const FEED_WAITING_MAX = 1024;
 
 /** An asynchronous iterable that values are pushed into. */
 export class Feed<T> implements AsyncIterableIterator<T> {
-  readonly #waiting: T[] = [];
+  readonly #waitingValues: T[] = [];
   readonly #onEnd: () => void;
-  #wake: ((result: IteratorResult<T>) => void) | undefined;
-  #dropped = 0;
-  #ended = false;
+  #resolveNext: ((result: IteratorResult<T>) => void) | undefined;
+  #droppedCount = 0;
+  #isEnded = false;
 
   /** @param onEnd called once, when the reader leaves */
   constructor(onEnd: () => void) {
@@ -22,42 +22,42 @@ export class Feed<T> implements AsyncIterableIterator<T> {
   }
 
   takeDropped(): number {
-    const dropped = this.#dropped;
-    this.#dropped = 0;
-    return dropped;
+    const droppedCount = this.#droppedCount;
+    this.#droppedCount = 0;
+    return droppedCount;
   }
 
   push(value: T): void {
-    if (this.#ended) return;
-    const wake = this.#wake;
-    if (wake !== undefined) {
-      this.#wake = undefined;
-      wake({ done: false, value });
+    if (this.#isEnded) return;
+    const resolveNext = this.#resolveNext;
+    if (resolveNext !== undefined) {
+      this.#resolveNext = undefined;
+      resolveNext({ done: false, value });
       return;
     }
-    this.#waiting.push(value);
-    if (this.#waiting.length <= FEED_WAITING_MAX) return;
-    this.#waiting.shift();
-    this.#dropped += 1;
+    this.#waitingValues.push(value);
+    if (this.#waitingValues.length <= FEED_WAITING_MAX) return;
+    this.#waitingValues.shift();
+    this.#droppedCount += 1;
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    const [value] = this.#waiting.splice(0, 1);
+    if (this.#isEnded) return Promise.resolve({ done: true, value: undefined });
+    const [value] = this.#waitingValues.splice(0, 1);
     if (value !== undefined) return Promise.resolve({ done: false, value });
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      this.#resolveNext = resolve;
     });
   }
 
   return(): Promise<IteratorResult<T>> {
-    if (!this.#ended) {
-      this.#ended = true;
-      this.#waiting.length = 0;
+    if (!this.#isEnded) {
+      this.#isEnded = true;
+      this.#waitingValues.length = 0;
       this.#onEnd();
     }
-    this.#wake?.({ done: true, value: undefined });
-    this.#wake = undefined;
+    this.#resolveNext?.({ done: true, value: undefined });
+    this.#resolveNext = undefined;
     return Promise.resolve({ done: true, value: undefined });
   }
 

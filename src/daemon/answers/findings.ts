@@ -1,10 +1,10 @@
-// What is wrong with a running rack, or with a region that runs apart, as far as its process knows:
-// judged here alone, for `rackboot status`, the doctor, and the page of health. Pure.
+// What is wrong with a running rack, or with a region that runs apart, as far as its process knows.
+// `rackboot status`, the doctor and the page of health all use this judgement. Pure.
 //
-// 1. Problems come first, then notes. A cause is one finding: a port or a listener that waits for
-//    an address is told by its network.
-// 2. A rack without a carrier, or whose region does not answer, is a problem here;
-//    `rack/readiness.ts` has what keeps it from being ready.
+// 1. Problems come first, then notes. Each cause is one finding: the finding of a network also
+//    covers a port or a listener that waits for its address.
+// 2. A rack without a carrier, or whose region does not answer, is a problem here, but may still be
+//    ready (`rack/readiness.ts`).
 
 import { networkContains, parseIpv4, parseNetwork } from '../../ground/address.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
@@ -13,15 +13,15 @@ import type { HostFinding } from '../../region/records/rack-measures.ts';
 import type { NoteCode } from '../../region/reports/notes.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
-import type { rackStatus } from './rack-status.ts';
+import type { readRackStatus } from './rack-status.ts';
 
 /** Something is wrong, or good to know. */
 interface RackFinding extends HostFinding {
-  /** What fails, as a path of the doctor's causes; undefined: nothing else fails because of it. */
+  /** What fails, as a path of the doctor's causes; `undefined` if nothing else fails because of it. */
   readonly cause?: string | undefined;
 }
 
-type RackStatus = ReturnType<typeof rackStatus>;
+type RackStatus = ReturnType<typeof readRackStatus>;
 type RackDhcp = NonNullable<RackStatus['dhcp']>;
 
 /** The parts of the answer to `/status` that are judged. */
@@ -41,8 +41,9 @@ const RESTART = 'sudo systemctl restart rackboot';
 const KEYS_NAMED_MAX = 8;
 
 /** The notes that are problems. */
-const FAULTS: { readonly [C in NoteCode]?: Pick<RackFinding, 'check' | 'fix'> } = {
-  // Noted until the next start: then the new file holds the later leases, and the loss can no longer be seen.
+const FAULT_NOTES: { readonly [C in NoteCode]?: Pick<RackFinding, 'check' | 'fix'> } = {
+  // Noted until the next start: from then on the new file holds the later leases, and the loss can
+  // no longer be seen.
   'leases-lost': {
     check: 'leases',
     fix: 'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot',
@@ -79,13 +80,13 @@ const createNoteFinding = (check: string, text: string, fix?: string): RackFindi
 /** @param nowMs wall time @param stateDir of the process */
 export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: string): readonly RackFinding[] {
   const { diskProblem, journal, tree, unserved } = status;
-  const findings: RackFinding[] = [...networkFindings(status), ...rangeFindings(status, 'full')];
+  const findings: RackFinding[] = [...findNetworkFindings(status), ...findRangeFindings(status, 'full')];
   if (unserved !== undefined) findings.push(createFaultFinding('networks', `this rack ${unserved}`));
-  const df = `df -h ${stateDir}`;
-  if (diskProblem !== undefined) findings.push(createFaultFinding('disk', diskProblem, df, 'state directory'));
+  const diskCommand = `df -h ${stateDir}`;
+  if (diskProblem !== undefined) findings.push(createFaultFinding('disk', diskProblem, diskCommand, 'state directory'));
   else if (journal?.available === false) {
     const text = `leases cannot be stored: ${journal.reason ?? 'too many wait for the disk'}`;
-    findings.push(createFaultFinding('leases', text, df, 'state directory'));
+    findings.push(createFaultFinding('leases', text, diskCommand, 'state directory'));
   }
   if (tree?.problem !== undefined) {
     const { reason, since } = tree.problem;
@@ -98,13 +99,13 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
       ),
     );
   }
-  findings.push(...regionFindings(status, nowMs), ...refusedFindings(status));
+  findings.push(...findRegionFindings(status, nowMs), ...findRefusedFindings(status));
   for (const { note: code, text } of status.noted) {
-    const fault = FAULTS[code];
+    const fault = FAULT_NOTES[code];
     if (fault !== undefined) findings.push(createFaultFinding(fault.check, text, fault.fix));
   }
-  findings.push(...rangeFindings(status, 'filling'));
-  for (const server of status.dhcp?.foreign ?? []) findings.push(createNoteFinding(...foreignText(server, nowMs)));
+  findings.push(...findRangeFindings(status, 'filling'));
+  for (const server of status.dhcp?.foreign ?? []) findings.push(createNoteFinding(...describeForeign(server, nowMs)));
   for (const text of status.metricsProblems)
     findings.push(createNoteFinding('metrics', `are not served, nor are health and readiness: ${text}`));
   if (status.restartKeys.length > 0) {
@@ -112,36 +113,36 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
     findings.push(createNoteFinding('configuration', text, RESTART));
   }
   for (const { note: code, text } of status.noted)
-    if (FAULTS[code] === undefined) findings.push(createNoteFinding(code, text));
+    if (FAULT_NOTES[code] === undefined) findings.push(createNoteFinding(code, text));
   return findings;
 }
 
 /** Networks that are not served, and DHCP ports that failed to open. */
-function networkFindings({ interfaces, dhcp }: JudgedStatus): readonly RackFinding[] {
-  const closed = (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
+function findNetworkFindings({ interfaces, dhcp }: JudgedStatus): readonly RackFinding[] {
+  const closedPorts = (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
   const isPortOf = (port: string, { interface: device, network }: InterfaceState): boolean =>
     port === device || isAddressWithin(port, network);
   const networks = interfaces.flatMap((state) => {
     const { name, serving, reason, waits, interface: device } = state;
     const check = `network ${name}`;
     // A network whose address moved to another interface says more than that its interface is absent.
-    const where = waits?.note === 'interface-unaddressed' ? waits.ip : reason;
-    const cause = waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${where}`;
+    const problemPlace = waits?.note === 'interface-unaddressed' ? waits.ip : reason;
+    const cause = waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${problemPlace}`;
     if (!serving) return createFaultFinding(check, `waits: ${reason}`, undefined, cause);
-    return closed
+    return closedPorts
       .filter(({ name: port }) => isPortOf(port, state))
       .map(({ name: port, text }) => createFaultFinding(check, `DHCP cannot listen on ${port}: ${text}`));
   });
-  const others = closed.filter(({ name: port }) => !interfaces.some((state) => isPortOf(port, state)));
-  return [...networks, ...others.map(({ name, text }) => createFaultFinding(`DHCP on ${name}`, text))];
+  const otherPorts = closedPorts.filter(({ name: port }) => !interfaces.some((state) => isPortOf(port, state)));
+  return [...networks, ...otherPorts.map(({ name, text }) => createFaultFinding(`DHCP on ${name}`, text))];
 }
 
 function isAddressWithin(address: string, network: string): boolean {
-  const [host, wide] = [parseIpv4(address), parseNetwork(network)];
-  return host !== undefined && wide !== undefined && networkContains(wide, host);
+  const [host, parsedNetwork] = [parseIpv4(address), parseNetwork(network)];
+  return host !== undefined && parsedNetwork !== undefined && networkContains(parsedNetwork, host);
 }
 
-function rangeFindings({ dhcp }: JudgedStatus, wanted: 'full' | 'filling'): readonly RackFinding[] {
+function findRangeFindings({ dhcp }: JudgedStatus, wanted: 'full' | 'filling'): readonly RackFinding[] {
   return (dhcp?.ranges ?? [])
     .filter(({ level }) => level === wanted)
     .map(({ network, used, usable }) => ({
@@ -151,33 +152,34 @@ function rangeFindings({ dhcp }: JudgedStatus, wanted: 'full' | 'filling'): read
     }));
 }
 
-const UNACCEPTED: Readonly<Record<string, string>> = {
+const UNACCEPTED_TEXTS: Readonly<Record<string, string>> = {
   pending: 'this rack is not accepted yet',
   rejected: 'its region rejects this rack',
   incompatible: 'its region cannot work with this rack',
 };
 
-function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): readonly RackFinding[] {
+function findRegionFindings({ region, interfaces }: JudgedStatus, nowMs: number): readonly RackFinding[] {
   if (region === undefined) return [createFaultFinding('region', 'is not started')];
   const { state, problem, link } = region;
   const findings: RackFinding[] = [];
-  const away = (text: string) => findings.push(createFaultFinding('region', text, undefined, 'rack/region'));
-  const unaccepted = UNACCEPTED[state];
+  const addRegionFault = (text: string) => findings.push(createFaultFinding('region', text, undefined, 'rack/region'));
+  const unacceptedText = UNACCEPTED_TEXTS[state];
   const addresses = link?.addresses ?? [];
   // A region apart runs while its store does not answer.
-  if (problem !== undefined) away(state === 'up' || state === 'away' ? problem : `is not running: ${problem}`);
-  else if (unaccepted !== undefined)
-    away(`${unaccepted}: ${link?.text || 'on the host of its region, see rackboot racks'}`);
+  if (problem !== undefined)
+    addRegionFault(state === 'up' || state === 'away' ? problem : `is not running: ${problem}`);
+  else if (unacceptedText !== undefined)
+    addRegionFault(`${unacceptedText}: ${link?.text || 'on the host of its region, see rackboot racks'}`);
   else if (state === 'away' && link !== undefined) {
     const since = `since ${formatWallTime(link.since)}`;
-    away(
+    addRegionFault(
       addresses.length < 2
         ? `does not serve this rack (${since}): ${link.text}`
         : `serves this rack at none of its ${counted(addresses.length, 'address', 'addresses')} (${since})`,
     );
-  } else if (state !== 'up') away(`is not up: ${state}${link?.text ? `: ${link.text}` : ''}`);
+  } else if (state !== 'up') addRegionFault(`is not up: ${state}${link?.text ? `: ${link.text}` : ''}`);
   for (const { host, text } of region.unopened ?? []) {
-    // The line of a waiting network names the cause.
+    // The finding of a waiting network already names the cause.
     if (interfaces.some(({ serving, network }) => !serving && isAddressWithin(host, network))) continue;
     findings.push(createFaultFinding('region listener', text, undefined, `address ${host}/${text}`));
   }
@@ -199,21 +201,21 @@ function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): re
   return findings;
 }
 
-function refusedFindings({ refused }: JudgedStatus): readonly RackFinding[] {
+function findRefusedFindings({ refused }: JudgedStatus): readonly RackFinding[] {
   if (refused === undefined) return [];
-  const [first = '', ...more] = refused.problems;
-  const [what, fix] =
+  const [firstProblem = '', ...otherProblems] = refused.problems;
+  const [refusedText, fix] =
     refused.source === 'file'
       ? ['the configuration file', 'rackboot check']
       : ["the configuration in the region's store", 'rackboot config show'];
-  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
-  const text = `${what} is refused since ${refused.since}; the last good one stays: ${first}${others}; \`${fix}\` says why`;
+  const otherCount = otherProblems.length === 0 ? '' : ` (and ${otherProblems.length} more)`;
+  const text = `${refusedText} is refused since ${refused.since}; the last good one stays: ${firstProblem}${otherCount}; \`${fix}\` says why`;
   return [createFaultFinding('configuration', text, fix)];
 }
 
-function foreignText(server: RackDhcp['foreign'][number], nowMs: number): [check: string, text: string] {
+function describeForeign(server: RackDhcp['foreign'][number], nowMs: number): [check: string, text: string] {
   const { address, mac, network, interface: name, offered, leaseSeconds, file, bootOnly } = server;
-  const ago = (time: string): string => formatDuration(Math.max(0, nowMs - Date.parse(time)));
+  const formatAgo = (time: string): string => formatDuration(Math.max(0, nowMs - Date.parse(time)));
   const parts = [
     `another DHCP server on ${name ?? `network ${network}`}: ${address}${mac === undefined ? '' : ` (${mac})`}`,
   ];
@@ -223,6 +225,6 @@ function foreignText(server: RackDhcp['foreign'][number], nowMs: number): [check
       `it offers ${offered}${leaseSeconds === undefined ? '' : ` for ${formatDuration(leaseSeconds * 1000)}`}`,
     );
   if (file !== undefined) parts.push(`to load ${file}`);
-  parts.push(`seen ${ago(server.lastSeen)} ago, first ${ago(server.firstSeen)} ago`);
+  parts.push(`seen ${formatAgo(server.lastSeen)} ago, first ${formatAgo(server.firstSeen)} ago`);
   return [`network ${network}`, parts.join(', ')];
 }

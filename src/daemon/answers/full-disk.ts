@@ -19,14 +19,16 @@ const FULL_BYTES = 64 * 1024;
  * A sentence with the fault and its remedy; undefined if there is room, or the system does not report it.
  * @param data the data that the process keeps in this directory
  */
-export function diskProblem(directory: string, data: keyof typeof DISK_DATA): string | undefined {
-  const free = diskSpace(directory)?.freeBytes;
+export function findDiskProblem(directory: string, data: keyof typeof DISK_DATA): string | undefined {
+  const free = readDiskSpace(directory)?.freeBytes;
   if (free === undefined || free >= FULL_BYTES) return undefined;
   return `the disk of ${directory} is full (${formatBytes(free)} left): ${DISK_DATA[data]}; free some space there`;
 }
 
 /** The disk of a directory; undefined if the system does not report it. */
-export function diskSpace(directory: string): { readonly freeBytes: number; readonly totalBytes: number } | undefined {
+export function readDiskSpace(
+  directory: string,
+): { readonly freeBytes: number; readonly totalBytes: number } | undefined {
   try {
     const { bavail, bfree, blocks, bsize } = statfsSync(directory);
     return { freeBytes: (process.geteuid?.() === 0 ? bfree : bavail) * bsize, totalBytes: blocks * bsize };

@@ -66,12 +66,12 @@ export interface ImportAnswer {
 }
 
 /** The parts of a running rack that are used here. */
-export interface AskedRack extends Pick<Rack, 'networks' | 'served' | 'machines' | 'leases' | 'findLease'> {
-  readonly leaseCommands: Omit<LeaseCommands, 'change'>;
+export interface LeaseRack extends Pick<Rack, 'networks' | 'served' | 'machines' | 'leases' | 'findLease'> {
+  readonly leaseCommands: Omit<LeaseCommands, 'applyChange'>;
 }
 
 interface Sources {
-  readonly rack: () => AskedRack | undefined;
+  readonly rack: () => LeaseRack | undefined;
   readonly clock: Pick<Clock, 'now' | 'wallTimeMs'>;
 }
 
@@ -81,10 +81,10 @@ interface Sources {
  * another server, `/leases/end?address=…` ends one, `/leases/clear?address=…` returns an address
  * that was set aside.
  */
-export function leaseAnswers(sources: Sources): ControlAnswers {
+export function makeLeaseAnswers(sources: Sources): ControlAnswers {
   return {
-    '/leases': (request) => new ListInPieces(byAddress(openListing(sources, request))),
-    '/leases/lines': (request) => linesFrom(openListing(sources, request)),
+    '/leases': (request) => new ListInPieces(listByAddress(openListing(sources, request))),
+    '/leases/lines': (request) => streamLines(openListing(sources, request)),
     'POST /leases/import': (request) => importLeases(sources, request),
     'POST /leases/end': (request) => endLease(sources, request),
     'POST /leases/clear': (request) => clearAddress(sources, request),
@@ -92,7 +92,7 @@ export function leaseAnswers(sources: Sources): ControlAnswers {
 }
 
 interface Listing {
-  readonly rack: AskedRack;
+  readonly rack: LeaseRack;
   readonly filter: LeaseFilter;
   readonly facts: ReportFacts;
 }
@@ -115,11 +115,11 @@ function openListing({ rack, clock }: Sources, { query }: ControlRequest): Listi
 }
 
 /** Collects only the addresses first, in blocks that are sorted in one turn each. */
-async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[]> {
+async function* listByAddress(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[]> {
   if (listing === undefined) return;
   const { rack, filter, facts } = listing;
   const blocks = new Map<number, number[]>();
-  for await (const piece of wantedLeases(listing)) {
+  for await (const piece of findMatchingLeases(listing)) {
     for (const { address } of piece) {
       const block = Math.floor(address / BLOCK_ADDRESSES);
       const blockAddresses = blocks.get(block);
@@ -129,9 +129,9 @@ async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly
   }
   for (const block of Uint32Array.from(blocks.keys()).sort()) {
     const addresses = Uint32Array.from(blocks.get(block) ?? []).sort();
-    for (let from = 0; from < addresses.length; from += TURN_LEASES) {
+    for (let start = 0; start < addresses.length; start += TURN_LEASES) {
       await nextTurn();
-      const leases = Array.from(addresses.subarray(from, from + TURN_LEASES), (address) =>
+      const leases = Array.from(addresses.subarray(start, start + TURN_LEASES), (address) =>
         rack.findLease(ipv4(address)),
       );
       yield leases.flatMap((lease) =>
@@ -142,10 +142,10 @@ async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly
 }
 
 /** The last line is the number of leases: a list without it was cut off. */
-async function* linesFrom(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[] | number> {
+async function* streamLines(listing: Listing | undefined): AsyncGenerator<readonly LeaseReport[] | number> {
   let count = 0;
   if (listing !== undefined) {
-    for await (const piece of wantedLeases(listing)) {
+    for await (const piece of findMatchingLeases(listing)) {
       count += piece.length;
       yield piece.map((lease) => reportLease(lease, listing.facts));
     }
@@ -154,42 +154,45 @@ async function* linesFrom(listing: Listing | undefined): AsyncGenerator<readonly
 }
 
 /** Leases that match the filter, unordered; examines TURN_LEASES per turn. */
-async function* wantedLeases({ rack, filter, facts }: Listing): AsyncGenerator<readonly Lease[]> {
-  let wanted: Lease[] = [];
-  let seen = 0;
+async function* findMatchingLeases({ rack, filter, facts }: Listing): AsyncGenerator<readonly Lease[]> {
+  let matches: Lease[] = [];
+  let examinedCount = 0;
   for (const lease of rack.leases()) {
-    if (matchesLease(lease, filter, facts)) wanted.push(lease);
-    seen += 1;
-    if (seen % TURN_LEASES !== 0) continue;
-    if (wanted.length > 0) yield wanted;
-    wanted = [];
+    if (matchesLease(lease, filter, facts)) matches.push(lease);
+    examinedCount += 1;
+    if (examinedCount % TURN_LEASES !== 0) continue;
+    if (matches.length > 0) yield matches;
+    matches = [];
     await nextTurn();
   }
-  if (wanted.length > 0) yield wanted;
+  if (matches.length > 0) yield matches;
 }
 
 async function importLeases({ rack, clock }: Sources, request: ControlRequest): Promise<ImportAnswer> {
   const running = rack();
   if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
-  const { dryRun, leases, unread } = readBatch(await request.body());
-  const facts = running.leaseCommands.importFacts();
+  const { dryRun, leases, unreadable } = readBatch(await request.body());
+  const facts = running.leaseCommands.getImportFacts();
   const moment = { now: clock.now(), wallMs: clock.wallTimeMs() };
   const { taken, left } = judgeBatch(leases, facts, moment);
   if (!dryRun && taken.length > 0) await running.leaseCommands.adopt(taken);
-  return { taken: taken.length, left: [...unread, ...left] };
+  return { taken: taken.length, left: [...unreadable, ...left] };
 }
 
 async function endLease(sources: Sources, request: ControlRequest): Promise<{ readonly mac: string }> {
-  const { rack, address } = addressed(sources, request);
+  const { rack, address } = parseAddressRequest(sources, request);
   return { mac: formatMac((await rack.leaseCommands.end(address)).mac) };
 }
 
 async function clearAddress(sources: Sources, request: ControlRequest): Promise<{ readonly mac: string }> {
-  const { rack, address } = addressed(sources, request);
+  const { rack, address } = parseAddressRequest(sources, request);
   return { mac: formatMac((await rack.leaseCommands.clear(address)).mac) };
 }
 
-function addressed({ rack }: Sources, { query }: ControlRequest): { readonly rack: AskedRack; readonly address: Ipv4 } {
+function parseAddressRequest(
+  { rack }: Sources,
+  { query }: ControlRequest,
+): { readonly rack: LeaseRack; readonly address: Ipv4 } {
   const address = parseIpv4(query.get('address') ?? '');
   if (address === undefined) throw new RackError('bad-argument', 'name the address');
   const running = rack();
@@ -200,7 +203,7 @@ function addressed({ rack }: Sources, { query }: ControlRequest): { readonly rac
 interface Batch {
   readonly dryRun: boolean;
   readonly leases: readonly ForeignLease[];
-  readonly unread: ImportAnswer['left'];
+  readonly unreadable: ImportAnswer['left'];
 }
 
 function readBatch(body: string): Batch {
@@ -210,13 +213,13 @@ function readBatch(body: string): Batch {
     throw new RackError('bad-argument', `the leases cannot be read: ${issue?.path.join('.')}: ${issue?.message}`);
   }
   const leases: ForeignLease[] = [];
-  const unread: { line: number; reason: ImportRefusal }[] = [];
+  const unreadable: { line: number; reason: ImportRefusal }[] = [];
   for (const importedLease of parsed.data.leases) {
     const lease = foreignShape.safeParse(importedLease);
-    if (lease.success) leases.push(complete(lease.data));
-    else unread.push({ line: importedLease.line, reason: 'entry-unreadable' });
+    if (lease.success) leases.push(completeLease(lease.data));
+    else unreadable.push({ line: importedLease.line, reason: 'entry-unreadable' });
   }
-  return { dryRun: parsed.data.dryRun, leases, unread };
+  return { dryRun: parsed.data.dryRun, leases, unreadable };
 }
 
 function parseBody(body: string): unknown {
@@ -228,7 +231,7 @@ function parseBody(body: string): unknown {
 }
 
 /** Adds the fields that JSON omits because they are unknown. */
-const complete = (lease: z.infer<typeof foreignShape>): ForeignLease => ({
+const completeLease = (lease: z.infer<typeof foreignShape>): ForeignLease => ({
   mac: undefined,
   grantedWallMs: undefined,
   expiresWallMs: undefined,

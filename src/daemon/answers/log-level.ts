@@ -17,7 +17,7 @@ import {
 const LOG_WHILE_SECONDS = 600;
 
 /** The control socket's paths for log levels. */
-export function logLevelAnswers(levels: LogLevels): ControlAnswers {
+export function makeLogLevelAnswers(levels: LogLevels): ControlAnswers {
   return {
     '/log-level': () => levels.listStates(),
     'POST /log-level': (request) => {
@@ -37,7 +37,7 @@ function changeLogLevels(levels: LogLevels, { query }: ControlRequest): void {
   if (!isLogLevel(level)) {
     throw new RackError(
       'bad-argument',
-      `${level} is not a level: use one of ${LOG_LEVELS.join(', ')}, or configured${suggestion(level, LOG_LEVELS)}`,
+      `${level} is not a level: use one of ${LOG_LEVELS.join(', ')}, or configured${suggestName(level, LOG_LEVELS)}`,
     );
   }
   const text = query.get('seconds') ?? String(LOG_WHILE_SECONDS);
@@ -52,11 +52,11 @@ function parseLogRoom(name: string): LogRoom | '' {
   if (name === '' || isLogRoom(name)) return name;
   throw new RackError(
     'bad-argument',
-    `${name} is not a room: use one of ${LOG_ROOMS.join(', ')}${suggestion(name, LOG_ROOMS)}`,
+    `${name} is not a room: use one of ${LOG_ROOMS.join(', ')}${suggestName(name, LOG_ROOMS)}`,
   );
 }
 
-function suggestion(text: string, names: readonly string[]): string {
+function suggestName(text: string, names: readonly string[]): string {
   const suggestion = nearestName(text, names);
   return suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
 }

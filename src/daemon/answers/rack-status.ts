@@ -8,8 +8,8 @@ import { type RackNote, withText } from '../../region/reports/notes.ts';
 import { formatEndpoint } from '../rack/measures.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { RackView } from '../rack/rack-view.ts';
-import { WAITED_FOR } from '../rack/readiness.ts';
-import { diskProblem } from './full-disk.ts';
+import { WAITING_CODES } from '../rack/readiness.ts';
+import { findDiskProblem } from './full-disk.ts';
 
 export interface StatusSources extends RackView {
   /** Says that no network is served although one should be; undefined otherwise. */
@@ -24,8 +24,8 @@ export function refusedNow(refused: Refusal | undefined, clock: Clock) {
   return { source: refused.source, since, problems: refused.problems.split('\n') };
 }
 
-/** Whatever is not open yet is undefined. */
-export function rackStatus(sources: StatusSources) {
+/** The rack's state now. A part that is not open yet is `undefined`. */
+export function readRackStatus(sources: StatusSources) {
   const rack = sources.rack();
   // Instants start as wall time and do not move when the clock is set.
   const uptimeMs = sources.clock.now() - sources.startedWallMs;
@@ -40,9 +40,9 @@ export function rackStatus(sources: StatusSources) {
       sockets: rack.dhcp.sockets(),
       problems: rack.dhcp
         .problems()
-        .map(({ name, error }) => ({ name, text: error.message, waitedFor: WAITED_FOR.has(error.code) })),
+        .map(({ name, error }) => ({ name, text: error.message, waitedFor: WAITING_CODES.has(error.code) })),
       counters: rack.dhcp.counters(),
-      foreign: foreignServers(rack, sources.clock),
+      foreign: describeForeignServers(rack, sources.clock),
       ranges: rack.dhcp.ranges().map(({ subnet, range, usable, free, offered, declined, level }) => ({
         network: subnet,
         low: formatIpv4(range.low),
@@ -57,16 +57,16 @@ export function rackStatus(sources: StatusSources) {
     tftp: rack && { listening: rack.tftp.listening.map(formatEndpoint), counters: rack.tftp.counters() },
     http: rack && { listening: rack.http.listening.map(formatEndpoint), counters: rack.http.counters() },
     dns: rack && { listening: rack.dns.listeners.map(formatEndpoint), counters: rack.dns.counters() },
-    tree: rack && treeNow(rack, sources.clock),
+    tree: rack && describeTree(rack, sources.clock),
     machinesKnown: rack?.machines.machineCount ?? 0,
     region: sources.uplink(),
     journal: sources.journal(),
     refused: refusedNow(sources.configuration.refusal, sources.clock),
     restartKeys: sources.configuration.restartKeys,
-    diskProblem: ownDiskProblem(sources.configuration.config),
+    diskProblem: findOwnDiskProblem(sources.configuration.config),
     unserved: sources.unserved(),
     metricsProblems: sources.metricsProblems(),
-    ...notesNow([
+    ...describeNotes([
       ...sources.notes(),
       ...(rack?.notes ?? []),
       ...(rack?.dhcp.isBlind === true ? [{ note: 'probes-blind' } as const] : []),
@@ -79,22 +79,22 @@ export function rackStatus(sources: StatusSources) {
  * The problem of the state directory's disk, which also holds an embedded region's data, or the
  * events that wait for a remote region.
  */
-const ownDiskProblem = ({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'uplink'>): string | undefined =>
-  diskProblem(stateDir, uplink.mode === 'embedded' ? 'leases-and-region' : 'leases-and-events');
+const findOwnDiskProblem = ({ stateDir, uplink }: Pick<RackConfig, 'stateDir' | 'uplink'>): string | undefined =>
+  findDiskProblem(stateDir, uplink.mode === 'embedded' ? 'leases-and-region' : 'leases-and-events');
 
 /** Notes as sentences for people, and with their codes and parameters for programs. */
-export function notesNow(notes: readonly RackNote[]) {
+export function describeNotes(notes: readonly RackNote[]) {
   const noted = notes.map(withText);
   return { notes: noted.map(({ text }) => text), noted };
 }
 
-function treeNow({ tree: { problem } }: Rack, clock: Clock) {
+function describeTree({ tree: { problem } }: Rack, clock: Clock) {
   if (problem === undefined) return {};
-  const since = new Date(clock.wallTimeMs() - clock.now() + problem.since).toISOString();
+  const since = new Date(clock.wallTimeMs() - clock.now() + problem.startedAt).toISOString();
   return { problem: { reason: problem.reason, since } };
 }
 
-function foreignServers({ dhcp }: Rack, clock: Clock) {
+function describeForeignServers({ dhcp }: Rack, clock: Clock) {
   const offset = clock.wallTimeMs() - clock.now();
   return dhcp.foreignServers().map((server) => ({
     address: formatIpv4(server.server),

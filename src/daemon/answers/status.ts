@@ -11,9 +11,9 @@ import { BOOT_FILES_CHECK, type HostFinding, type HostState } from '../../region
 import type { Rack } from '../rack/rack.ts';
 import type { ThreadWatch } from '../rack/threads.ts';
 import { judgeStatus } from './findings.ts';
-import { diskSpace } from './full-disk.ts';
-import { leaseAnswers } from './lease-answers.ts';
-import { rackStatus, type StatusSources } from './rack-status.ts';
+import { readDiskSpace } from './full-disk.ts';
+import { makeLeaseAnswers } from './lease-answers.ts';
+import { readRackStatus, type StatusSources } from './rack-status.ts';
 
 // The control socket's list of hosts seen on this rack's networks, for `rackboot neighbours`.
 
@@ -23,7 +23,7 @@ interface Sources {
 }
 
 /** `GET /neighbours`: every host seen, by interface and address. */
-function neighbourAnswers(sources: Sources): ControlAnswers {
+function makeNeighbourAnswers(sources: Sources): ControlAnswers {
   return { '/neighbours': () => listNeighbours(sources) };
 }
 
@@ -31,8 +31,8 @@ function listNeighbours({ rack, clock }: Sources) {
   const running = rack();
   const now = clock.now();
   const offset = clock.wallTimeMs() - now;
-  const timeOf = (at: number): string => new Date(at + offset).toISOString();
-  const all = running?.neighbourhood?.all() ?? [];
+  const formatTime = (at: number): string => new Date(at + offset).toISOString();
+  const all = running?.neighbourhood?.list() ?? [];
   return all
     .toSorted((a, b) =>
       a.interfaceName < b.interfaceName ? -1 : a.interfaceName > b.interfaceName ? 1 : a.address - b.address,
@@ -43,45 +43,50 @@ function listNeighbours({ rack, clock }: Sources) {
       mac: formatMac(mac),
       machine: running?.machines.findByMac(mac)?.hostname,
       hostname: running?.dhcp.state().leases.find(address)?.hostname,
-      firstSeen: timeOf(firstSeen),
-      lastSeen: timeOf(lastSeen),
+      firstSeen: formatTime(firstSeen),
+      lastSeen: formatTime(lastSeen),
       secondsAgo: Math.max(0, Math.round((now - lastSeen) / 1000)),
       previousMac: previousMac === undefined ? undefined : formatMac(previousMac),
-      movedAt: movedAt === undefined ? undefined : timeOf(movedAt),
+      movedAt: movedAt === undefined ? undefined : formatTime(movedAt),
     }));
 }
 
 /** The control socket's paths and their handlers. */
-export function controlAnswers(sources: StatusSources): ControlAnswers {
-  return { '/status': () => status(sources), ...leaseAnswers(sources), ...neighbourAnswers(sources) };
+export function makeControlAnswers(sources: StatusSources): ControlAnswers {
+  return { '/status': () => readJudgedStatus(sources), ...makeLeaseAnswers(sources), ...makeNeighbourAnswers(sources) };
 }
 
-function status(sources: StatusSources) {
-  const now = rackStatus(sources);
-  return { ...now, findings: judgeStatus(now, sources.clock.wallTimeMs(), sources.configuration.config.stateDir) };
+function readJudgedStatus(sources: StatusSources) {
+  const status = readRackStatus(sources);
+  return {
+    ...status,
+    findings: judgeStatus(status, sources.clock.wallTimeMs(), sources.configuration.config.stateDir),
+  };
 }
 
 /**
  * The part of the status that the region shows on its page of health, and whether machines can
  * boot, as the doctor judges it.
  */
-export function hostState(sources: StatusSources, threads: ThreadWatch): HostState {
-  const now = status(sources);
+export function readHostState(sources: StatusSources, threads: ThreadWatch): HostState {
+  const status = readJudgedStatus(sources);
   return {
     atMs: Math.round(sources.clock.wallTimeMs()),
-    memoryBytes: now.memoryBytes,
-    disk: diskSpace(sources.configuration.config.stateDir),
-    findings: [...bootFindings(sources), ...now.findings]
+    memoryBytes: status.memoryBytes,
+    disk: readDiskSpace(sources.configuration.config.stateDir),
+    findings: [...findBootFindings(sources), ...status.findings]
       .map((finding) => ({ ...finding, text: finding.text.slice(0, FINDING_LENGTH_MAX) }))
       .slice(0, FINDINGS_MAX),
     running: threads.measure(),
   };
 }
 
-function bootFindings({ rack, configuration: { config, path } }: StatusSources): readonly HostFinding[] {
+function findBootFindings({ rack, configuration: { config, path } }: StatusSources): readonly HostFinding[] {
   const { tree } = rack() ?? {};
   if (tree === undefined || tree.problem !== undefined) return [];
   const flags = path === RACK_CONFIG ? '' : ` --config ${shellWord(path)}`;
-  const lack = findMissingFiles(config, (file) => tree.hasFile(file), flags);
-  return lack === undefined ? [] : [{ check: BOOT_FILES_CHECK, text: lack.text, isNote: false, fix: lack.command }];
+  const missingFiles = findMissingFiles(config, (file) => tree.hasFile(file), flags);
+  return missingFiles === undefined
+    ? []
+    : [{ check: BOOT_FILES_CHECK, text: missingFiles.text, isNote: false, fix: missingFiles.command }];
 }

@@ -34,14 +34,14 @@ interface TraceSources {
 }
 
 /** The control socket's paths for traces. */
-export function traceAnswers(sources: TraceSources): ControlAnswers {
+export function makeTraceAnswers(sources: TraceSources): ControlAnswers {
   const startedMs = sources.clock.wallTimeMs();
   return {
-    '/trace': ({ query }) => ({ ...trace(sources, findNamedMachine(sources, query)), startedMs }),
+    '/trace': ({ query }) => ({ ...readTrace(sources, findNamedMachine(sources, query)), startedMs }),
     '/trace/follow': ({ query }) =>
       followSteps(sources, query.has('machine') ? findNamedMachine(sources, query, { allowUnseen: true }) : undefined),
     '/seen': () => listSeenMachines(sources),
-    // For a shell that completes one.
+    // For the completion of names in a shell.
     '/machine-names': () => sources.rack()?.machines.all.map(({ hostname }) => hostname) ?? [],
   };
 }
@@ -59,7 +59,7 @@ function formatConfigurationSource(event: RackEvent): string {
 }
 
 /** The profile that a person chose in the menu of this boot, as its file shows; empty for other events. */
-export function menuChoiceText(
+export function describeMenuChoice(
   step: TimelineStep,
   steps: readonly TimelineStep[],
   offered: readonly Pick<Profile, 'file' | 'name' | 'title'>[],
@@ -69,11 +69,11 @@ export function menuChoiceText(
   if (!isFile || event.purpose !== undefined || event.file === undefined) return '';
   if (findLastConfiguration(step, steps)?.menuSeconds === undefined) return '';
   const file = event.file.replace(/^\/+/, '');
-  const chosen = offered.find((profile) => profile.file === file);
-  return chosen === undefined ? '' : ` (chosen in the menu: ${profileTitle(chosen)})`;
+  const chosenProfile = offered.find((profile) => profile.file === file);
+  return chosenProfile === undefined ? '' : ` (chosen in the menu: ${profileTitle(chosenProfile)})`;
 }
 
-function stepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: TraceSources) {
+function describeStepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: TraceSources) {
   const offset = sources.clock.wallTimeMs() - sources.clock.now();
   return {
     number: step.number,
@@ -83,15 +83,15 @@ function stepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: T
     times: step.times,
     kind: step.event.kind,
     level: EVENT_KINDS.get(step.event.kind)?.level ?? 'info',
-    text: `${eventText(step.event)}${formatConfigurationSource(step.event)}${menuChoiceText(step, steps, sources.rack()?.offeredProfiles ?? [])}`,
+    text: `${eventText(step.event)}${formatConfigurationSource(step.event)}${describeMenuChoice(step, steps, sources.rack()?.offeredProfiles ?? [])}`,
     fields: eventFields(step.event),
   };
 }
 
-function trace(sources: TraceSources, who: NamedMachine) {
+function readTrace(sources: TraceSources, namedMachine: NamedMachine) {
   const { timeline, clock } = sources;
-  const { mac, machine } = who;
-  const heardMac = findHeardCard(timeline, who);
+  const { mac, machine } = namedMachine;
+  const heardMac = findHeardCard(timeline, namedMachine);
   const steps = timeline.find(heardMac) ?? [];
   const rack = sources.rack();
   const now = clock.now();
@@ -111,8 +111,8 @@ function trace(sources: TraceSources, who: NamedMachine) {
     },
     now: new Date(clock.wallTimeMs()).toISOString(),
     missed: timeline.missed,
-    firstReportedMs: firstReportedMs(steps, clock.wallTimeMs() - now),
-    steps: steps.map((step) => stepJson(step, steps, sources)),
+    firstReportedMs: findFirstReportedMs(steps, clock.wallTimeMs() - now),
+    steps: steps.map((step) => describeStepJson(step, steps, sources)),
     waiting: describeWaiting(findWaiting(steps, now, machine)),
   };
 }
@@ -121,7 +121,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
  * A time before all these steps; `undefined` without steps. A step that waited for the disk is
  * older than its predecessors.
  */
-export function firstReportedMs(steps: readonly TimelineStep[], wallOffsetMs: number): number | undefined {
+export function findFirstReportedMs(steps: readonly TimelineStep[], wallOffsetMs: number): number | undefined {
   if (steps.length === 0) return undefined;
   return Math.floor(Math.min(...steps.map(({ event }) => event.at)) + wallOffsetMs) - CLOCK_ERROR_MS;
 }
@@ -141,21 +141,22 @@ export function findHeardCard(timeline: Timeline, { mac, machine }: NamedMachine
 }
 
 /**
- * Streams the trace so far, then each further step. @param who undefined: the further steps of all
- * machines
+ * Streams the trace so far, then each further step.
+ * @param namedMachine `undefined` for the further steps of all machines
  */
-function followSteps(sources: TraceSources, who: NamedMachine | undefined): Feed<unknown> {
-  const feed = new Feed<unknown>(() => end?.());
-  const end = sources.timeline.follow((mac, step) => {
-    if (who === undefined || mac === findHeardCard(sources.timeline, who))
+function followSteps(sources: TraceSources, namedMachine: NamedMachine | undefined): Feed<unknown> {
+  const feed = new Feed<unknown>(() => stopFollowing?.());
+  const stopFollowing = sources.timeline.follow((mac, step) => {
+    if (namedMachine === undefined || mac === findHeardCard(sources.timeline, namedMachine))
       feed.push({
         mac: formatMac(mac),
-        step: stepJson(step, sources.timeline.find(mac) ?? [], sources),
+        step: describeStepJson(step, sources.timeline.find(mac) ?? [], sources),
         missed: feed.takeDropped(),
       });
   });
-  if (end === undefined) throw new RackError('bad-argument', 'too many traces are being followed: end one of them');
-  if (who !== undefined) feed.push({ trace: trace(sources, who) });
+  if (stopFollowing === undefined)
+    throw new RackError('bad-argument', 'too many traces are being followed: end one of them');
+  if (namedMachine !== undefined) feed.push({ trace: readTrace(sources, namedMachine) });
   return feed;
 }
 
@@ -164,6 +165,6 @@ function listSeenMachines(sources: TraceSources) {
   return sources.timeline.latest(SEEN_MAX).map(({ mac, step }) => ({
     mac: formatMac(mac),
     machine: rack?.machines.findByMac(mac)?.hostname,
-    step: stepJson(step, [], sources),
+    step: describeStepJson(step, [], sources),
   }));
 }

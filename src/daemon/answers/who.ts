@@ -13,16 +13,16 @@ import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { Timeline } from '../../observe/timeline.ts';
 
-const NEAR_MAX = 5;
-const NEAR_AMONG_MAX = 4096;
-const SEEN = { allowUnseen: false } as const;
+const SUGGESTIONS_MAX = 5;
+const COMPARED_MACHINES_MAX = 4096;
+const SEEN_ONLY = { allowUnseen: false } as const;
 
-export interface WhoSources {
+export interface MachineSources {
   readonly timeline: Timeline;
-  readonly rack: () => AskedRack | undefined;
+  readonly rack: () => MachineRack | undefined;
 }
 
-interface AskedRack {
+interface MachineRack {
   readonly machines: MachineDirectory;
   readonly served: readonly ServedSubnet[];
   readonly elsewhere: { readonly findMac: (address: Ipv4) => MacAddress | undefined };
@@ -42,36 +42,39 @@ export interface NamedMachine {
  * @throws RackError `bad-argument`, or `not-found` with suggestions
  */
 export function findNamedMachine(
-  sources: WhoSources,
+  sources: MachineSources,
   query: URLSearchParams,
-  options: { readonly allowUnseen: boolean } = SEEN,
+  options: { readonly allowUnseen: boolean } = SEEN_ONLY,
 ): NamedMachine {
-  const wanted = (query.get('machine') ?? '').trim();
-  if (wanted === '') {
+  const wantedName = (query.get('machine') ?? '').trim();
+  if (wantedName === '') {
     throw new RackError('bad-argument', 'name a machine by its hardware address, IP address, hostname or system id');
   }
   const rack = sources.rack();
-  const mac = parseMac(wanted);
-  if (mac !== undefined) return findMac(sources, mac, wanted, options.allowUnseen);
-  const address = parseIpv4(wanted);
+  const mac = parseMac(wantedName);
+  if (mac !== undefined) return findMac(sources, mac, wantedName, options.allowUnseen);
+  const address = parseIpv4(wantedName);
   if (address !== undefined) {
     const holder = rack?.elsewhere.findMac(address) ?? rack?.findLease(address)?.mac;
     if (holder !== undefined) return { mac: holder, machine: rack?.machines.findByMac(holder) };
   }
   const machine = rack?.machines.all.find(
     ({ systemId, hostname, domain, addresses }) =>
-      [systemId, hostname, `${hostname}.${domain}`].includes(wanted.toLowerCase()) ||
+      [systemId, hostname, `${hostname}.${domain}`].includes(wantedName.toLowerCase()) ||
       addresses.some((fixed) => fixed.address === address),
   );
-  if (machine !== undefined) return { mac: activeMac(sources, machine), machine };
-  const named = rack === undefined ? undefined : macNamed(rack, wanted);
-  if (named !== undefined) return { mac: named, machine: rack?.machines.findByMac(named) };
+  if (machine !== undefined) return { mac: findActiveMac(sources, machine), machine };
+  const macOfName = rack === undefined ? undefined : findMacByName(rack, wantedName);
+  if (macOfName !== undefined) return { mac: macOfName, machine: rack?.machines.findByMac(macOfName) };
   if (address !== undefined) {
-    const what = `no machine here has the address ${wanted}; \`rackboot events\` shows refused requests from it`;
-    throw new RackError('not-found', `${what}; ${suggestions(sources, undefined)}`);
+    const problem = `no machine here has the address ${wantedName}; \`rackboot events\` shows refused requests from it`;
+    throw new RackError('not-found', `${problem}; ${describeSuggestions(sources, undefined)}`);
   }
-  const hint = nearestHint(wanted.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
-  throw new RackError('not-found', `no machine here is called ${wanted}; ${hint}${suggestions(sources, undefined)}`);
+  const hint = nearestHint(wantedName.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
+  throw new RackError(
+    'not-found',
+    `no machine here is called ${wantedName}; ${hint}${describeSuggestions(sources, undefined)}`,
+  );
 }
 
 /**
@@ -79,49 +82,58 @@ export function findNamedMachine(
  * clients report.
  * @throws RackError `not-found` when the name is reserved and no client has the address yet
  */
-function macNamed(rack: AskedRack, wanted: string): MacAddress | undefined {
-  const reservation = findReservationNamed(rack.served, wanted);
+function findMacByName(rack: MachineRack, wantedName: string): MacAddress | undefined {
+  const reservation = findReservationNamed(rack.served, wantedName);
   if (reservation !== undefined) {
     const { address, mac } = reservation;
     const lease = rack.findLease(address);
     const holder = lease !== undefined && reservedNames(rack.served)(lease) !== undefined ? lease.mac : mac;
     if (holder !== undefined) return holder;
-    throw new RackError('not-found', `${wanted} is reserved for ${formatIpv4(address)}, which no client has taken yet`);
+    throw new RackError(
+      'not-found',
+      `${wantedName} is reserved for ${formatIpv4(address)}, which no client has taken yet`,
+    );
   }
-  for (const { mac, hostname } of rack.leases()) if (hostname?.toLowerCase() === wanted.toLowerCase()) return mac;
+  for (const { mac, hostname } of rack.leases()) if (hostname?.toLowerCase() === wantedName.toLowerCase()) return mac;
   return undefined;
 }
 
-function findMac(sources: WhoSources, mac: MacAddress, wanted: string, allowUnseen: boolean): NamedMachine {
+function findMac(sources: MachineSources, mac: MacAddress, wanted: string, allowUnseen: boolean): NamedMachine {
   const machine = sources.rack()?.machines.findByMac(mac);
   const isKnown = machine !== undefined || sources.timeline.find(mac) !== undefined;
   if (isKnown || allowUnseen) return { mac, machine };
-  throw new RackError('not-found', `${wanted} has not been seen since this rack started; ${suggestions(sources, mac)}`);
+  throw new RackError(
+    'not-found',
+    `${wanted} has not been seen since this rack started; ${describeSuggestions(sources, mac)}`,
+  );
 }
 
 /** The machine's most recently active hardware address; if none was seen, that of its boot interface. */
-function activeMac({ timeline }: WhoSources, machine: RackMachine): MacAddress {
-  const heard = machine.macs
+function findActiveMac({ timeline }: MachineSources, machine: RackMachine): MacAddress {
+  const heardCards = machine.macs
     .map((mac) => ({ mac, at: timeline.find(mac)?.at(-1)?.lastAt }))
     .filter(({ at }) => at !== undefined)
     .toSorted((a, b) => (b.at ?? 0) - (a.at ?? 0));
-  const [mac] = [...heard.map((card) => card.mac), ...machine.macs];
+  const [mac] = [...heardCards.map((card) => card.mac), ...machine.macs];
   if (mac === undefined) throw new RackError('not-found', `${machine.hostname} has no known hardware address`);
   return mac;
 }
 
 /** The seen hardware addresses most similar to the wanted one; if there are none, the most recent ones. */
-function suggestions({ timeline }: WhoSources, wanted: MacAddress | undefined): string {
-  const seenMacs = timeline.latest(NEAR_AMONG_MAX).map(({ mac }) => mac);
+function describeSuggestions({ timeline }: MachineSources, wantedMac: MacAddress | undefined): string {
+  const seenMacs = timeline.latest(COMPARED_MACHINES_MAX).map(({ mac }) => mac);
   if (seenMacs.length === 0) return 'no machine has been seen yet: is it on a network that this rack serves?';
-  const text = wanted === undefined ? '' : formatMac(wanted);
-  const near = seenMacs
-    .map((mac) => ({ mac, differing: [...formatMac(mac)].filter((character, at) => character !== text[at]).length }))
-    .filter(({ differing }) => wanted === undefined || differing <= 4)
-    .toSorted((a, b) => a.differing - b.differing)
-    .slice(0, NEAR_MAX);
-  const names = (near.length > 0 ? near.map(({ mac }) => mac) : seenMacs.slice(0, NEAR_MAX)).map((mac) =>
+  const text = wantedMac === undefined ? '' : formatMac(wantedMac);
+  const nearMacs = seenMacs
+    .map((mac) => ({
+      mac,
+      differenceCount: [...formatMac(mac)].filter((character, at) => character !== text[at]).length,
+    }))
+    .filter(({ differenceCount }) => wantedMac === undefined || differenceCount <= 4)
+    .toSorted((a, b) => a.differenceCount - b.differenceCount)
+    .slice(0, SUGGESTIONS_MAX);
+  const names = (nearMacs.length > 0 ? nearMacs.map(({ mac }) => mac) : seenMacs.slice(0, SUGGESTIONS_MAX)).map((mac) =>
     formatMac(mac),
   );
-  return `${wanted !== undefined && near.length > 0 ? 'similar' : 'seen last'}: ${names.join(', ')}`;
+  return `${wantedMac !== undefined && nearMacs.length > 0 ? 'similar' : 'seen last'}: ${names.join(', ')}`;
 }

@@ -12,12 +12,12 @@ import { noteText } from '../../region/reports/notes.ts';
 import { type BootForecast, bootForecast, type ForecastInputs, forecastBoot } from '../forecast/boot-forecast.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from '../forecast/clients.ts';
 import { findLastRefusal } from '../forecast/last-refusal.ts';
-import { BASES, type LikelyClients, likelyClients } from '../forecast/likely-clients.ts';
+import { BASES, chooseLikelyClients, type LikelyClients } from '../forecast/likely-clients.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
-import { findNamedMachine, type WhoSources } from './who.ts';
+import { findNamedMachine, type MachineSources } from './who.ts';
 
-interface WhySources extends WhoSources {
+interface WhySources extends MachineSources {
   readonly rack: () => Rack | undefined;
   readonly journal: () => { readonly available: boolean; readonly reason?: string | undefined } | undefined;
   readonly interfaces: () => readonly InterfaceState[];
@@ -37,7 +37,7 @@ export const whyAnswer = z.object({
 export type WhyAnswer = Frozen<z.output<typeof whyAnswer>>;
 
 /** The control socket's path for explanations. */
-export function whyAnswers(sources: WhySources): ControlAnswers {
+export function makeWhyAnswers(sources: WhySources): ControlAnswers {
   return {
     '/why': ({ query }): WhyAnswer => {
       const rack = sources.rack();
@@ -64,7 +64,7 @@ export function parseClient(name: string | null | undefined): ClientName | undef
 interface ExplainedMachine {
   readonly mac: MacAddress;
   readonly machine: RackMachine | undefined;
-  /** Undefined for the likely ones. */
+  /** `undefined` for the likely kinds. */
   readonly client: ClientName | undefined;
   readonly steps: readonly TimelineStep[];
 }
@@ -76,7 +76,7 @@ export function explainBoot(
   obstacles: readonly string[],
 ): WhyAnswer {
   const { basis, clients, signs }: LikelyClients =
-    client === undefined ? likelyClients(mac, inputs, steps) : { basis: 'asked', clients: [client] };
+    client === undefined ? chooseLikelyClients(mac, inputs, steps) : { basis: 'asked', clients: [client] };
   return {
     mac: formatMac(mac),
     machine: machine && {
@@ -86,16 +86,18 @@ export function explainBoot(
       purpose: machine.purpose,
     },
     basis,
-    boots: joinEqual(clients.flatMap((name) => forecastBoot(mac, name, inputs, signs))),
+    boots: joinEqualBoots(clients.flatMap((name) => forecastBoot(mac, name, inputs, signs))),
     obstacles,
   };
 }
 
-function joinEqual(boots: readonly BootForecast[]): readonly BootForecast[] {
-  const joined = Map.groupBy(boots, ({ network, lines }) => JSON.stringify([network, lines]));
-  return [...joined.values()].flatMap((same) => {
-    const [first] = same;
-    return first === undefined ? [] : [{ ...first, title: same.map(({ title }) => title).join(' or as ') }];
+function joinEqualBoots(boots: readonly BootForecast[]): readonly BootForecast[] {
+  const groups = Map.groupBy(boots, ({ network, lines }) => JSON.stringify([network, lines]));
+  return [...groups.values()].flatMap((equalBoots) => {
+    const [firstBoot] = equalBoots;
+    return firstBoot === undefined
+      ? []
+      : [{ ...firstBoot, title: equalBoots.map(({ title }) => title).join(' or as ') }];
   });
 }
 

@@ -38,14 +38,21 @@ import { unreachable } from '../../ground/errors.ts';
 import type { Frozen } from '../../ground/fields.ts';
 import { formatSpan } from '../../ground/quantity.ts';
 import type { RackMachine } from '../../machines/machine.ts';
-import { CLIENT_KINDS, CLIENT_NAMES, type ClientKind, type ClientName, discover, type ShownSigns } from './clients.ts';
+import {
+  buildDiscover,
+  CLIENT_KINDS,
+  CLIENT_NAMES,
+  type ClientKind,
+  type ClientName,
+  type ShownSigns,
+} from './clients.ts';
 
 /** The inputs of a prediction. */
 export interface ForecastInputs {
   readonly config: RackConfig;
   readonly dhcp: DhcpState;
   readonly assets: AssetContext;
-  /** As `findOldGrub` of the tree; default: none is old. */
+  /** Like `findOldGrub` of the tree; by default none is old. */
   readonly oldGrub?: ((name: string) => string | undefined) | undefined;
   readonly now: Instant;
 }
@@ -81,46 +88,46 @@ export function forecastBoot(
   const kind = { ...CLIENT_KINDS[client], ...signs };
   return listPossibleNetworks(mac, inputs).map((served) => {
     const { name, network, interfaceName } = served.subnet;
-    const place = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
+    const networkText = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
     return {
       client,
       title: kind.title,
-      network: place,
-      lines: new Explanation(mac, kind, served, inputs).lines(),
+      network: networkText,
+      lines: new Explanation(mac, kind, served, inputs).explain(),
     };
   });
 }
 
-/** The networks where it has a lease or a fixed address; without either, all served networks. */
+/** The networks where the machine has a lease or a fixed address; without either, all served networks. */
 function listPossibleNetworks(mac: MacAddress, { dhcp }: ForecastInputs): readonly ServedSubnet[] {
   const served = dhcp.subnets.served;
   const ownLeases = dhcp.leases.findAllByMac(mac);
-  const own = served.filter(
+  const likelyNetworks = served.filter(
     (candidate) =>
       ownLeases.some(({ address }) => networkContains(candidate.subnet.network, address)) ||
       findReservation(candidate, { mac }) !== undefined,
   );
-  return own.length > 0 ? own : served;
+  return likelyNetworks.length > 0 ? likelyNetworks : served;
 }
 
 /** True for a reservation that matches fields which only a message of the client shows. */
-const reservationNeedsMessage = ({ clientId, duid, circuitId, remoteId }: Reservation): boolean =>
+const needsMessageForReservation = ({ clientId, duid, circuitId, remoteId }: Reservation): boolean =>
   [clientId, duid, circuitId, remoteId].some((part) => part !== undefined);
 
-const conditionNeedsMessage = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
+const needsMessageForCondition = ({ hostnames, circuitId, userClass }: ClientCondition): boolean =>
   hostnames !== undefined || circuitId !== undefined || userClass !== undefined;
 
-const fetchLoaders = (cpu: Cpu): string => `\`sudo ${loadersCommand(cpu)}\` puts the loaders there`;
+const composeLoadersRemedy = (cpu: Cpu): string => `\`sudo ${loadersCommand(cpu)}\` puts the loaders there`;
 
 /** Why a boot file was chosen. */
-function choiceText(event: DhcpEvent): string {
+function describeChoice(event: DhcpEvent): string {
   if (event.fileServer !== undefined) return ', set by configured options';
-  const why = planText(event);
-  return why === '' ? '' : ` (${why})`;
+  const planReason = planText(event);
+  return planReason === '' ? '' : ` (${planReason})`;
 }
 
-/** Divides a sentence that ends with its remedy, after a semicolon. */
-function divided(sentence: string): readonly [problem: string, remedy: string] {
+/** Splits a sentence into its problem and its remedy, at the semicolon. */
+function splitRemedy(sentence: string): readonly [problem: string, remedy: string] {
   const [problem = '', remedy = ''] = sentence.split('; ');
   return [problem, remedy];
 }
@@ -153,45 +160,45 @@ class Explanation {
     this.#reservation = findReservation(served, { ...this.#newestLease, mac });
   }
 
-  lines(): readonly ForecastLine[] {
-    const event = this.#offer();
+  explain(): readonly ForecastLine[] {
+    const event = this.#explainOffer();
     // In proxy mode another server gives the address.
     const address = event?.address ?? (event?.proxied === true ? ANY : undefined);
     if (event === undefined || address === undefined) return this.#lines;
-    const local = this.#local();
-    this.#home();
-    if (this.#loader(event, local)) this.#configuration(address, local);
-    this.#name();
+    const localAddress = this.#findLocalAddress();
+    this.#explainHome();
+    if (this.#explainLoader(event, localAddress)) this.#explainConfiguration(address, localAddress);
+    this.#explainName();
     return this.#lines;
   }
 
-  #add(topic: string, text: string): void {
+  #addLine(topic: string, text: string): void {
     this.#lines.push({ topic, text, ok: true });
   }
 
-  #stop(topic: string, text: string, remedy: string): void {
+  #addObstacle(topic: string, text: string, remedy: string): void {
     this.#lines.push({ topic, text, remedy, ok: false });
   }
 
   /** The rack's address given to the machine; behind a relay, the first address of the rack. */
-  #local(): Ipv4 {
-    const [own = ANY] = this.#inputs.dhcp.subnets.ownAddresses;
-    return this.#served.subnet.serverAddress ?? own;
+  #findLocalAddress(): Ipv4 {
+    const [ownAddress = ANY] = this.#inputs.dhcp.subnets.ownAddresses;
+    return this.#served.subnet.serverAddress ?? ownAddress;
   }
 
-  #offer(): DhcpEvent | undefined {
+  #explainOffer(): DhcpEvent | undefined {
     const { dhcp, now } = this.#inputs;
     const { interfaceName } = this.#served.subnet;
-    const behind = interfaceName === undefined ? this.#served.subnet : undefined;
+    const relayedSubnet = interfaceName === undefined ? this.#served.subnet : undefined;
     const uuid = this.#inputs.assets.signsOf?.(this.#mac)?.uuid;
-    const message = discover(this.#mac, this.#client, behind, uuid, this.#newestLease);
-    const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
+    const message = buildDiscover(this.#mac, this.#client, relayedSubnet, uuid, this.#newestLease);
+    const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#findLocalAddress() : ANY };
     const decision = decide(message, arrival, dhcp, now);
     const { event } = decision;
     if (decision.kind !== 'reply' || event === undefined) {
       const reason = decision.kind === 'pass' ? decision.reason : event?.reason;
-      const [problem, remedy] = divided(dhcpReason(reason));
-      this.#stop(
+      const [problem, remedy] = splitRemedy(dhcpReason(reason));
+      this.#addObstacle(
         'address',
         `none: ${problem}${event?.classes === undefined ? '' : `: ${event.classes}`}`,
         remedy === '' ? 'look up this reason in docs/reference/events.md' : remedy,
@@ -199,188 +206,207 @@ class Explanation {
       return undefined;
     }
     const { address, source, leaseSeconds, contradiction, client, architecture } = event;
-    if (contradiction !== undefined) this.#add('note', doubtText({ contradiction, client, architecture }));
-    if (event.classes !== undefined) this.#add('classes', event.classes);
+    if (contradiction !== undefined) this.#addLine('note', doubtText({ contradiction, client, architecture }));
+    if (event.classes !== undefined) this.#addLine('classes', event.classes);
     if (event.proxied === true) {
-      this.#add('address', 'from another DHCP server: this network is in proxy mode');
+      this.#addLine('address', 'from another DHCP server: this network is in proxy mode');
       return event;
     }
-    const why = source === undefined ? '' : ` (${ALLOCATION_REASONS[source]})`;
-    const term = leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`;
-    this.#add('address', `${address === undefined ? '' : formatIpv4(address)}${why}${term}`);
-    this.#options(decision.message);
-    if (this.#newestLease === undefined) this.#unseen();
+    const sourceText = source === undefined ? '' : ` (${ALLOCATION_REASONS[source]})`;
+    const durationText = leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`;
+    this.#addLine('address', `${address === undefined ? '' : formatIpv4(address)}${sourceText}${durationText}`);
+    this.#explainOptions(decision.message);
+    if (this.#newestLease === undefined) this.#explainUnjudged();
     return event;
   }
 
-  #home(): void {
+  #explainHome(): void {
     const machine = this.#machine;
     const { config } = this.#inputs;
     const { network, name } = this.#served.subnet;
-    const away = machine && awayFrom(machine, network.address, config.dhcp);
-    if (machine === undefined || away === undefined || machine.statusName === 'New') return;
+    const awayHome = machine && awayFrom(machine, network.address, config.dhcp);
+    if (machine === undefined || awayHome === undefined || machine.statusName === 'New') return;
     const { hostname, bootToken } = machine;
-    const where = `this network is ${name}, its home is ${homeText(away)}`;
-    const move = `if it was moved, run: rackboot machines move ${hostname} ${config.name} --network ${name}`;
-    if (bootToken === undefined) this.#add('home', `${where}: new work must start there; ${move}`);
-    else this.#stop('home', `${where}: it gets no boot token here`, move);
+    const homeSentence = `this network is ${name}, its home is ${homeText(awayHome)}`;
+    const moveRemedy = `if it was moved, run: rackboot machines move ${hostname} ${config.name} --network ${name}`;
+    if (bootToken === undefined) this.#addLine('home', `${homeSentence}: new work must start there; ${moveRemedy}`);
+    else this.#addObstacle('home', `${homeSentence}: it gets no boot token here`, moveRemedy);
   }
 
   /**
-   * Names the reservations and classes that cannot be judged before the client's first lease here:
-   * they depend on fields that only its messages show.
+   * Names the reservations and classes that cannot be judged before the client's first lease here,
+   * because they depend on fields that only the client's messages show.
    */
-  #unseen(): void {
+  #explainUnjudged(): void {
     const { reservations, classes = [] } = this.#served.subnet;
-    const unseen = [
-      ...(reservations.some(reservationNeedsMessage) ? ['a reservation by client_id, duid or port'] : []),
-      ...(classes.some(({ when }) => conditionNeedsMessage(when))
+    const unjudged = [
+      ...(reservations.some(needsMessageForReservation) ? ['a reservation by client_id, duid or port'] : []),
+      ...(classes.some(({ when }) => needsMessageForCondition(when))
         ? ['a class by its hostname, port or user class']
         : []),
     ];
-    if (unseen.length > 0) this.#add('not known', `before its first lease: whether it has ${unseen.join(' or ')}`);
+    if (unjudged.length > 0)
+      this.#addLine('not known', `before its first lease: whether it has ${unjudged.join(' or ')}`);
   }
 
-  /** Names the configured options that apply to it. The DISCOVER requests none, so all of them are named. */
-  #options({ options }: DhcpMessage): void {
-    const ofClasses = (this.#served.subnet.classes ?? []).map((clientClass) => clientClass.options);
-    const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
-    const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
-    if (named.length > 0) this.#add('options', `${named.join(', ')} (if requested or forced)`);
+  /**
+   * Names the configured options that apply to the machine. The DISCOVER requests none, so all of
+   * them are named.
+   */
+  #explainOptions({ options }: DhcpMessage): void {
+    const classOptions = (this.#served.subnet.classes ?? []).map((clientClass) => clientClass.options);
+    const codes = codesFrom([this.#reservation?.options, ...classOptions, this.#served.subnet.options], options);
+    const optionNames = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
+    if (optionNames.length > 0) this.#addLine('options', `${optionNames.join(', ')} (if requested or forced)`);
   }
 
   /** @returns false when the boot cannot continue */
-  #loader(event: DhcpEvent, local: Ipv4): boolean {
+  #explainLoader(event: DhcpEvent, localAddress: Ipv4): boolean {
     const { file, fileServer } = event;
     const { config, assets } = this.#inputs;
     if (file === undefined) {
       if (event.client !== 'u-boot') {
-        this.#noLoader(local);
+        this.#explainNoLoader(localAddress);
         return false;
       }
-      const asks = 'so it asks for pxelinux.cfg/… itself (pxe get)';
-      this.#add('loader', `none is set in boot.loaders as ${this.#client.code}: FILE, ${asks}`);
+      const ownSearchText = 'so it asks for pxelinux.cfg/… itself (pxe get)';
+      this.#addLine('loader', `none is set in boot.loaders as ${this.#client.code}: FILE, ${ownSearchText}`);
       return true;
     }
-    const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(local) && !file.includes('://');
+    const isElsewhere = fileServer !== undefined && fileServer !== formatIpv4(localAddress) && !file.includes('://');
     if (isElsewhere) {
-      this.#add('loader', `${file} by TFTP from ${fileServer}, set by configured options; not checked there`);
+      this.#addLine('loader', `${file} by TFTP from ${fileServer}, set by configured options; not checked there`);
       return true;
     }
-    const name = this.#nameInTree(file, local);
-    const why = choiceText(event);
+    const name = this.#findTreeName(file, localAddress);
+    const choice = describeChoice(event);
     if (name === undefined) {
-      this.#add('loader', `${file}${why}; on another server, not checked`);
+      this.#addLine('loader', `${file}${choice}; on another server, not checked`);
       return true;
     }
-    const byTftp = !file.includes('://');
-    if (byTftp && !config.tftp.listen.includes(local)) {
-      this.#stop('loader', `${file}${why}: TFTP does not listen on ${formatIpv4(local)}`, 'add it to tftp.listen');
+    const isByTftp = !file.includes('://');
+    if (isByTftp && !config.tftp.listen.includes(localAddress)) {
+      this.#addObstacle(
+        'loader',
+        `${file}${choice}: TFTP does not listen on ${formatIpv4(localAddress)}`,
+        'add it to tftp.listen',
+      );
       return false;
     }
-    const asset = resolveBootAsset({ path: name, peer: ANY, local }, assets);
+    const asset = resolveBootAsset({ path: name, peer: ANY, local: localAddress }, assets);
     if (asset.kind === 'file' && !assets.hasFile(asset.path)) {
       const { code, cpu } = this.#client;
-      const isOurs = isBuiltInLoader(name) || findArchitecture(code)?.loader === name;
-      this.#stop('loader', `${file}${why}: it is not in the boot tree`, isOurs ? fetchLoaders(cpu) : 'put it there');
+      const isBuiltIn = isBuiltInLoader(name) || findArchitecture(code)?.loader === name;
+      this.#addObstacle(
+        'loader',
+        `${file}${choice}: it is not in the boot tree`,
+        isBuiltIn ? composeLoadersRemedy(cpu) : 'put it there',
+      );
       return false;
     }
-    const from = byTftp ? ` by TFTP from ${formatIpv4(local)}` : '';
-    this.#add('loader', `${file}${from}${why}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
+    const sourceText = isByTftp ? ` by TFTP from ${formatIpv4(localAddress)}` : '';
+    this.#addLine('loader', `${file}${sourceText}${choice}${asset.kind === 'file' ? '; it is in the boot tree' : ''}`);
     const companion = COMPANIONS[name];
     if (companion !== undefined && !assets.hasFile(companion)) {
       const text = `${name} needs ${companion} next to it, which is not in the boot tree`;
-      this.#stop('loader', text, fetchLoaders(this.#client.cpu));
-    } else if (companion !== undefined && !byTftp) this.#grub(companion);
+      this.#addObstacle('loader', text, composeLoadersRemedy(this.#client.cpu));
+    } else if (companion !== undefined && !isByTftp) this.#explainGrub(companion);
     return true;
   }
 
-  #grub(name: string): void {
-    const old = this.#inputs.oldGrub?.(name);
-    if (old === undefined) return;
+  #explainGrub(name: string): void {
+    const oldGrub = this.#inputs.oldGrub?.(name);
+    if (oldGrub === undefined) return;
     const remedy = `\`${composeGrubCommand(this.#client.cpu)}\` puts a newer one there, once yours is moved away`;
-    this.#stop('loader', `${old}, which stops at its prompt after HTTP boot`, remedy);
+    this.#addObstacle('loader', `${oldGrub}, which stops at its prompt after HTTP boot`, remedy);
   }
 
-  #noLoader(local: Ipv4): void {
+  #explainNoLoader(localAddress: Ipv4): void {
     const { code, vendorClass } = this.#client;
-    const byHttp = vendorClass.startsWith('HTTPClient');
-    if (byHttp && findHttpBootEndpoint(this.#inputs.config.boot, local) === undefined) {
-      this.#stop('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
+    const isHttpBoot = vendorClass.startsWith('HTTPClient');
+    if (isHttpBoot && findHttpBootEndpoint(this.#inputs.config.boot, localAddress) === undefined) {
+      this.#addObstacle('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
       return;
     }
-    this.#stop('loader', `none for architecture ${code}`, `set one in boot.loaders as ${code}: FILE`);
+    this.#addObstacle('loader', `none for architecture ${code}`, `set one in boot.loaders as ${code}: FILE`);
   }
 
-  #nameInTree(file: string, local: Ipv4): string | undefined {
+  #findTreeName(file: string, localAddress: Ipv4): string | undefined {
     if (!file.includes('://')) return file;
     const { boot } = this.#inputs.config;
-    const own = [findHttpBootEndpoint(boot, local), findEndpointFor(boot.http, local)];
-    const base = own
+    const ownEndpoints = [findHttpBootEndpoint(boot, localAddress), findEndpointFor(boot.http, localAddress)];
+    const baseUrl = ownEndpoints
       .map((endpoint) => endpoint && `${formatBaseUrl(endpoint)}/`)
       .find((endpoint) => endpoint && file.startsWith(endpoint));
-    return base === undefined ? undefined : file.slice(base.length);
+    return baseUrl === undefined ? undefined : file.slice(baseUrl.length);
   }
 
-  #configuration(address: Ipv4, local: Ipv4): void {
+  #explainConfiguration(address: Ipv4, localAddress: Ipv4): void {
     const { language, cpu } = this.#client;
     const assets: AssetContext = { ...this.#inputs.assets, macOf: () => this.#mac };
-    const byDefault = { kind: 'default', architecture: cpu } as const;
+    const defaultIdentity = { kind: 'default', architecture: cpu } as const;
     const resolve = (identity: ConfigIdentity): BootAsset =>
-      resolveBootAsset({ path: formatConfigPath(language, identity) ?? '', peer: address, local }, assets);
-    const own = resolve({ kind: 'mac', mac: this.#mac });
-    const asksAgain = own.kind === 'missing' || (own.kind === 'rendered' && own.step.kind === 'chain');
-    const asset = asksAgain && this.#machine === undefined ? resolve(byDefault) : own;
+      resolveBootAsset(
+        { path: formatConfigPath(language, identity) ?? '', peer: address, local: localAddress },
+        assets,
+      );
+    const machineAsset = resolve({ kind: 'mac', mac: this.#mac });
+    const isAskedAgain =
+      machineAsset.kind === 'missing' || (machineAsset.kind === 'rendered' && machineAsset.step.kind === 'chain');
+    const asset = isAskedAgain && this.#machine === undefined ? resolve(defaultIdentity) : machineAsset;
     if (asset.kind === 'refused') return;
     const { path } = asset;
     if (assets.hasFile(path)) {
-      this.#add('configuration', `${path}: the file of that name in the boot tree overrides the region`);
+      this.#addLine('configuration', `${path}: the file of that name in the boot tree overrides the region`);
       return;
     }
     const purpose = asset.kind === 'rendered' ? asset.purpose : asset.kind;
     const machine = this.#machine;
-    const because = purpose.startsWith('profile')
+    const reasonText = purpose.startsWith('profile')
       ? 'a profile takes the place of its life'
       : machine === undefined
         ? 'the region does not know it'
         : `${machine.hostname} is ${machine.statusName}`;
-    this.#add('configuration', `${path}: told ${purposeText(purpose)}, because ${because}`);
-    if (purpose === 'enlist' && machine === undefined) this.#enlistment();
-    if (asset.kind === 'rendered') this.#step(asset.step);
+    this.#addLine('configuration', `${path}: told ${purposeText(purpose)}, because ${reasonText}`);
+    if (purpose === 'enlist' && machine === undefined) this.#explainEnlistment();
+    if (asset.kind === 'rendered') this.#explainStep(asset.step);
   }
 
-  #step(step: BootStep): void {
+  #explainStep(step: BootStep): void {
     switch (step.kind) {
       case 'menu': {
-        const [first, ...others] = step.entries;
-        this.#add('menu', `for ${step.seconds} s: ${others.map(({ title }) => title).join(', ')}; then as follows`);
-        if (first !== undefined) this.#step(first.step);
+        const [firstEntry, ...otherEntries] = step.entries;
+        this.#addLine(
+          'menu',
+          `for ${step.seconds} s: ${otherEntries.map(({ title }) => title).join(', ')}; then as follows`,
+        );
+        if (firstEntry !== undefined) this.#explainStep(firstEntry.step);
         return;
       }
       case 'kernel':
-        this.#add('kernel', describeFileLocation(step.kernel));
-        for (const { file } of step.initrds) this.#add('initrd', describeFileLocation(file));
-        this.#add('arguments', step.words.join(' '));
+        this.#addLine('kernel', describeFileLocation(step.kernel));
+        for (const { file } of step.initrds) this.#addLine('initrd', describeFileLocation(file));
+        this.#addLine('arguments', step.words.join(' '));
         return;
       case 'image':
-        this.#add(IMAGE_TOPICS[step.form], describeFileLocation(step.file));
+        this.#addLine(IMAGE_TOPICS[step.form], describeFileLocation(step.file));
         return;
       case 'script':
-        this.#add('script', counted(step.lines.length, 'line'));
+        this.#addLine('script', counted(step.lines.length, 'line'));
         return;
       case 'ipxe':
-        this.#add('then', `it starts iPXE (${step.file}), which asks again and does the rest`);
+        this.#addLine('then', `it starts iPXE (${step.file}), which asks again and does the rest`);
         return;
       case 'explain': {
         const [text = '', remedy = ''] = step.lines.map((line) => line.replace(/\.$/, ''));
-        this.#stop('kernel', text, remedy);
+        this.#addObstacle('kernel', text, remedy);
         return;
       }
       case 'local':
-        this.#add('then', 'it boots its own disk');
+        this.#addLine('then', 'it boots its own disk');
         return;
       case 'poweroff':
-        this.#add('then', 'it powers off');
+        this.#addLine('then', 'it powers off');
         return;
       case 'chain':
         return;
@@ -393,23 +419,23 @@ class Explanation {
    * Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is
    * not known here.
    */
-  #enlistment(): void {
+  #explainEnlistment(): void {
     const { config, dhcp } = this.#inputs;
-    const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
+    const newCount = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
     const { newMachinesMax } = config.region;
-    if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;
-    this.#stop(
+    if (config.uplink.mode !== 'embedded' || newCount < newMachinesMax) return;
+    this.#addObstacle(
       'enlistment',
-      `its report may be refused: ${counted(fresh, 'machine is', 'machines are')} New, and the limit is ${newMachinesMax}`,
+      `its report may be refused: ${counted(newCount, 'machine is', 'machines are')} New, and the limit is ${newMachinesMax}`,
       'accept or delete some, or raise region.new_machines_max',
     );
   }
 
-  #name(): void {
+  #explainName(): void {
     const { subnet } = this.#served;
     const hostname = this.#machine?.hostname ?? this.#reservation?.hostname;
     const domain = this.#machine?.domain ?? subnet.domain;
-    const full = `${hostname}${domain === '' ? '' : `.${domain}`}`;
-    this.#add('name', hostname === undefined ? `the name it reports, under ${domain}` : full);
+    const fullName = `${hostname}${domain === '' ? '' : `.${domain}`}`;
+    this.#addLine('name', hostname === undefined ? `the name it reports, under ${domain}` : fullName);
   }
 }

@@ -17,13 +17,13 @@ export interface ClientKind {
   /** Option 60. */
   readonly vendorClass: string;
   readonly isIpxe?: boolean;
-  /** Of the images that it boots. */
+  /** The CPU of the images that it boots. */
   readonly cpu: Cpu;
   /** The configuration language of its loader. */
   readonly language: LoaderLanguage;
 }
 
-/** The signs that a client itself showed, in the place of those of its kind. */
+/** The signs that a client itself showed, which replace those of its kind. */
 export type ShownSigns = Partial<Pick<ClientKind, 'code' | 'vendorClass' | 'title'>>;
 
 /** The kinds by their names on the command line. */
@@ -93,15 +93,15 @@ const encodeLatin1 = (value: string): Uint8Array => Buffer.from(value, 'latin1')
 
 /**
  * Builds the first DISCOVER of a client.
- * @param behind the relayed network; undefined for a client on one of the rack's own networks
+ * @param relayedSubnet the relayed network; undefined for a client on one of the rack's own networks
  * @param uuid option 97, as the client last sent it; undefined if it sent none
  * @param lease the client's newest lease, with what the client and a relay agent reported for it;
  * undefined if it never had one
  */
-export function discover(
+export function buildDiscover(
   mac: MacAddress,
   client: ClientKind,
-  behind: ServedSubnet['subnet'] | undefined,
+  relayedSubnet: ServedSubnet['subnet'] | undefined,
   uuid: string | undefined,
   lease: Lease | undefined,
 ): DhcpMessage {
@@ -115,16 +115,16 @@ export function discover(
   if (uuid !== undefined) options.set(OPTION.clientUuid, Buffer.from(`00${uuid.replaceAll('-', '')}`, 'hex'));
   if (lease?.hostname !== undefined) options.set(OPTION.hostName, encodeLatin1(lease.hostname));
   if (lease?.clientId !== undefined) options.set(OPTION.clientIdentifier, encodeLatin1(lease.clientId));
-  const place = [lease?.circuitId, lease?.remoteId].flatMap((id, index) =>
+  const relayOptions = [lease?.circuitId, lease?.remoteId].flatMap((id, index) =>
     id === undefined ? [] : [index + 1, id.length, ...encodeLatin1(id)],
   );
   let giaddr = ANY;
-  if (behind !== undefined) {
-    const { network, relays, router } = behind;
+  if (relayedSubnet !== undefined) {
+    const { network, relays, router } = relayedSubnet;
     giaddr = relays?.[0]?.address ?? router ?? ipv4(network.address + 1);
     // Link selection (RFC 3527 §3): the agent's own address may be in another network.
-    place.push(5, 4, ...addressBytes(network.address));
+    relayOptions.push(5, 4, ...addressBytes(network.address));
   }
-  if (place.length > 0) options.set(OPTION.relayAgentInformation, Uint8Array.from(place));
+  if (relayOptions.length > 0) options.set(OPTION.relayAgentInformation, Uint8Array.from(relayOptions));
   return clientRequest(mac, options, { giaddr });
 }

@@ -16,17 +16,17 @@ export function findLastRefusal(
   leases: readonly Lease[],
   now: Instant,
 ): { readonly text: string; readonly remedy: string } | undefined {
-  const last = steps.findLast(
+  const lastStep = steps.findLast(
     ({ event: { kind } }) => kind === 'dhcp.offer' || kind === 'dhcp.ack' || isRefusalKind(kind),
   );
-  if (last === undefined || !isRefusalKind(last.event.kind) || !isDhcpEvent(last.event)) return undefined;
-  if (leases.some(({ grantedAt }) => grantedAt > last.lastAt)) return undefined;
-  const { reason, classes, hostname, circuitId, remoteId } = last.event;
-  const who = hostname === undefined ? '' : `, as ${hostname}`;
-  const at = circuitId === undefined ? '' : `, at port ${circuitId}`;
-  const behind = remoteId === undefined ? '' : `, behind ${remoteId}`;
-  const why = `${reason ?? 'no reason was given'}${classes === undefined ? '' : ` (${classes})`}`;
-  const text = `was refused ${formatSpan(now - last.lastAt)} ago: ${why}${who}${at}${behind}`;
+  if (lastStep === undefined || !isRefusalKind(lastStep.event.kind) || !isDhcpEvent(lastStep.event)) return undefined;
+  if (leases.some(({ grantedAt }) => grantedAt > lastStep.lastAt)) return undefined;
+  const { reason, classes, hostname, circuitId, remoteId } = lastStep.event;
+  const hostnameText = hostname === undefined ? '' : `, as ${hostname}`;
+  const portText = circuitId === undefined ? '' : `, at port ${circuitId}`;
+  const remoteText = remoteId === undefined ? '' : `, behind ${remoteId}`;
+  const reasonText = `${reason ?? 'no reason was given'}${classes === undefined ? '' : ` (${classes})`}`;
+  const text = `was refused ${formatSpan(now - lastStep.lastAt)} ago: ${reasonText}${hostnameText}${portText}${remoteText}`;
   return { text, remedy: dhcpReason(reason) };
 }
 

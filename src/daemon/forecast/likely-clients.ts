@@ -16,8 +16,9 @@ import type { ForecastInputs } from './boot-forecast.ts';
 import { CLIENT_KINDS, type ClientName, isClientName, type ShownSigns } from './clients.ts';
 
 /**
- * The evidence for the kinds: named by the request; shown most recently by the machine; seen only
- * as iPXE; never shown, so the most common kinds for its CPU, or for amd64.
+ * The evidence for the kinds. `asked`: named by the request. `shown`: shown most recently by the
+ * machine. `ipxe-only`: seen only as iPXE. `unseen`: never shown, so the most common kinds for its
+ * CPU, or for amd64.
  */
 export const BASES = ['asked', 'shown', 'ipxe-only', 'unseen'] as const;
 
@@ -27,42 +28,46 @@ export type Basis = (typeof BASES)[number];
 export interface LikelyClients {
   readonly basis: Basis;
   readonly clients: readonly ClientName[];
-  /** For `shown`. */
+  /** Only for `shown`. */
   readonly signs?: ShownSigns;
 }
 
 /** Chooses the most likely kinds. @param steps the machine's recorded steps, the oldest first */
-export function likelyClients(mac: MacAddress, inputs: ForecastInputs, steps: readonly TimelineStep[]): LikelyClients {
+export function chooseLikelyClients(
+  mac: MacAddress,
+  inputs: ForecastInputs,
+  steps: readonly TimelineStep[],
+): LikelyClients {
   const { leases, machines } = inputs.dhcp;
-  const seen = steps.flatMap(({ event }) => (isDhcpEvent(event) && event.client !== undefined ? [event] : []));
-  const firmware = shownBy(seen.findLast(({ client }) => client !== 'ipxe'));
-  if (firmware !== undefined) return firmware;
-  const ipxe = seen.findLast(({ client }) => client === 'ipxe');
-  const shownCpu = ipxe?.architecture === undefined ? undefined : findArchitecture(ipxe.architecture)?.cpu;
+  const bootEvents = steps.flatMap(({ event }) => (isDhcpEvent(event) && event.client !== undefined ? [event] : []));
+  const firmwareClients = findShownClients(bootEvents.findLast(({ client }) => client !== 'ipxe'));
+  if (firmwareClients !== undefined) return firmwareClients;
+  const ipxeEvent = bootEvents.findLast(({ client }) => client === 'ipxe');
+  const shownCpu = ipxeEvent?.architecture === undefined ? undefined : findArchitecture(ipxeEvent.architecture)?.cpu;
   const architecture = machines.findByMac(mac)?.architecture ?? shownCpu;
-  const commonest: readonly ClientName[] = architecture === 'arm64' ? ['uefi-arm64'] : ['bios', 'uefi-amd64'];
-  if (ipxe !== undefined) {
-    return { basis: 'ipxe-only', clients: architecture === 'arm64' ? commonest : ['ipxe', ...commonest] };
+  const commonClients: readonly ClientName[] = architecture === 'arm64' ? ['uefi-arm64'] : ['bios', 'uefi-amd64'];
+  if (ipxeEvent !== undefined) {
+    return { basis: 'ipxe-only', clients: architecture === 'arm64' ? commonClients : ['ipxe', ...commonClients] };
   }
   for (const { vendorClass } of leases.findAllByMac(mac).toSorted((a, b) => b.grantedAt - a.grantedAt)) {
     const code = numberOfClass(vendorClass ?? '');
     if (code === undefined || vendorClass === undefined) continue;
     const client = identifyBootClient({ architectures: [code], vendorClass, userClasses: [], ipxeOptions: false });
-    const likely = shownBy({ client: client?.kind, architecture: code, vendorClass });
-    if (likely !== undefined) return likely;
+    const leaseClients = findShownClients({ client: client?.kind, architecture: code, vendorClass });
+    if (leaseClients !== undefined) return leaseClients;
   }
-  return { basis: 'unseen', clients: commonest };
+  return { basis: 'unseen', clients: commonClients };
 }
 
 /**
- * The kind that DHCP took a client for, with the signs by which it does so again; undefined if no
- * kind is like it.
+ * The kind that DHCP took a client for, with the signs that identify the kind again; `undefined` if
+ * no kind is like it.
  */
-function shownBy(
-  seen: Pick<DhcpEvent, 'client' | 'architecture' | 'vendorClass'> | undefined,
+function findShownClients(
+  event: Pick<DhcpEvent, 'client' | 'architecture' | 'vendorClass'> | undefined,
 ): LikelyClients | undefined {
-  if (seen?.architecture === undefined) return undefined;
-  const { client, architecture: code, vendorClass } = seen;
+  if (event?.architecture === undefined) return undefined;
+  const { client, architecture: code, vendorClass } = event;
   const name = findClientName(client, code);
   // An unknown architecture boots what `boot.loaders` has for it.
   const unknownFirmware = { title: `unknown architecture ${code}`, vendorClass: 'PXEClient' };

@@ -25,17 +25,17 @@ import { EVENT_KINDS } from '../../region/reports/reported.ts';
 /** Events of one host and kind that are published singly. */
 export const HOST_RATE: Rate = { perSecond: 1, burst: 2000 };
 /**
- * The rate of all machines together, and of all other hosts together; the one event a minute of
+ * The rate of all machines together, and of all other hosts together. The one event a minute of
  * rule 2 comes on top.
  */
 export const HOSTS_RATE: Rate = { perSecond: 50, burst: 20_000 };
-const RATES = { ofKey: HOST_RATE, together: HOSTS_RATE };
+const HOST_RATES = { ofKey: HOST_RATE, together: HOSTS_RATE };
 
-const ROOMS = /^(?:boot|dhcp|dns|http|net|tftp)\./;
-const CAUSED_BY_PERSON: ReadonlySet<string> = new Set(['dhcp.cleared', 'dhcp.ended', 'dhcp.imported']);
-const KINDS: ReadonlyMap<string, number> = new Map(
+const HOST_ROOMS = /^(?:boot|dhcp|dns|http|net|tftp)\./;
+const PERSON_KINDS: ReadonlySet<string> = new Set(['dhcp.cleared', 'dhcp.ended', 'dhcp.imported']);
+const KIND_NUMBERS: ReadonlyMap<string, number> = new Map(
   [...EVENT_KINDS.keys()]
-    .filter((kind) => ROOMS.test(kind) && !CAUSED_BY_PERSON.has(kind))
+    .filter((kind) => HOST_ROOMS.test(kind) && !PERSON_KINDS.has(kind))
     .map((kind, index) => [kind, index]),
 );
 /**
@@ -46,11 +46,11 @@ const MACHINE_KEYS = 2 ** 46;
 
 /** Decides which events of hosts are published. */
 export class HostEvents {
-  readonly #machines = new FairSampler(RATES);
-  readonly #others = new FairSampler(RATES);
-  readonly #nameless = new EventSampler(HOST_RATE);
+  readonly #machineSampler = new FairSampler(HOST_RATES);
+  readonly #otherSampler = new FairSampler(HOST_RATES);
+  readonly #namelessSampler = new EventSampler(HOST_RATE);
   readonly #isMachine: (mac: MacAddress) => boolean;
-  #withheld = 0;
+  #withheldCount = 0;
 
   /** @param isMachine true for an interface of a machine that the region knows */
   constructor(isMachine: (mac: MacAddress) => boolean) {
@@ -59,32 +59,32 @@ export class HostEvents {
 
   /** Events withheld since the start; the events published in their place count them. */
   get withheld(): number {
-    return this.#withheld;
+    return this.#withheldCount;
   }
 
   take(event: RackEvent): RackEvent | undefined {
-    const kind = KINDS.get(event.kind);
+    const kind = KIND_NUMBERS.get(event.kind);
     if (kind === undefined) return event;
     const { mac, at, count = 1 } = event;
     const host = mac ?? event.address;
     const sample =
       host === undefined
-        ? this.#nameless.take(event.kind, at, count)
+        ? this.#namelessSampler.take(event.kind, at, count)
         : mac !== undefined && this.#isMachine(mac)
-          ? this.#machines.take((mac % MACHINE_KEYS) * KINDS.size + kind, at, count)
-          : this.#others.take((host % HOLDER_BUCKETS) * KINDS.size + kind, at, count);
+          ? this.#machineSampler.take((mac % MACHINE_KEYS) * KIND_NUMBERS.size + kind, at, count)
+          : this.#otherSampler.take((host % HOLDER_BUCKETS) * KIND_NUMBERS.size + kind, at, count);
     if (sample === undefined) {
-      this.#withheld += count;
+      this.#withheldCount += count;
       return undefined;
     }
     return sample.count === undefined || sample.count === count ? event : { ...event, ...sample };
   }
 
   /** Returns a function that passes the events that are not withheld to `publish`. */
-  before(publish: Publish): Publish {
+  filterFor(publish: Publish): Publish {
     return (event) => {
-      const published = this.take(event);
-      if (published !== undefined) publish(published);
+      const publishedEvent = this.take(event);
+      if (publishedEvent !== undefined) publish(publishedEvent);
     };
   }
 }

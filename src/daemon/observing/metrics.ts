@@ -15,44 +15,44 @@ import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { Rack } from '../rack/rack.ts';
 import type { RackView } from '../rack/rack-view.ts';
-import type { Measured } from './process-instruments.ts';
+import type { ProcessMeasures } from './process-instruments.ts';
 import { addProcess } from './process-metrics.ts';
 import { addEvents, addRegion } from './shared-metrics.ts';
 
 const LEASES_PER_TURN_MAX = 4096;
 
 /** Renders one scrape. */
-export async function renderMetrics(view: RackView, measured: Measured): Promise<string> {
-  const out = new Exposition();
-  addProcess(out, { ...view, ...measured });
+export async function renderMetrics(view: RackView, measured: ProcessMeasures): Promise<string> {
+  const exposition = new Exposition();
+  addProcess(exposition, { ...view, ...measured });
   const rack = view.rack();
   if (rack !== undefined) {
-    addDhcp(out, rack);
-    await addLeases(out, rack.dhcp.leases(), view.configuration.config.dhcp.subnets, view.clock.now());
-    addTftp(out, rack);
-    addHttp(out, rack);
-    addTree(out, rack);
-    addDns(out, rack);
-    addSockets(out, {
+    addDhcp(exposition, rack);
+    await addLeases(exposition, rack.dhcp.leases(), view.configuration.config.dhcp.subnets, view.clock.now());
+    addTftp(exposition, rack);
+    addHttp(exposition, rack);
+    addTree(exposition, rack);
+    addDns(exposition, rack);
+    addSockets(exposition, {
       dhcp: rack.dhcp.sockets().map(({ counters }) => counters),
       tftp: rack.tftp.sockets(),
       dns: rack.dns.sockets(),
     });
-    out.gauge('rackboot_machines_known', 'Machines of the desired state in force.', rack.machines.machineCount);
+    exposition.gauge('rackboot_machines_known', 'Machines of the desired state in force.', rack.machines.machineCount);
   }
   const journal = view.journal();
-  if (journal !== undefined) addJournal(out, journal);
-  addEvents(out, view.stream.counters(), view.withheld());
+  if (journal !== undefined) addJournal(exposition, journal);
+  addEvents(exposition, view.stream.counters(), view.withheld());
   const uplink = view.uplink();
-  if (uplink !== undefined) addUplink(out, uplink, view.clock.wallTimeMs());
-  addRegion(out, measured.region);
-  return out.text();
+  if (uplink !== undefined) addUplink(exposition, uplink, view.clock.wallTimeMs());
+  addRegion(exposition, measured.region);
+  return exposition.text();
 }
 
 /** Adds the DHCP metrics: messages, decisions, refusals by reason, offers, waiting replies and sockets. */
 export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   const { messages, faults, ignored, events, refusals, offers, waiting } = dhcp.counters();
-  const decided = (kind: keyof typeof events): number => events[kind];
+  const countEvents = (kind: keyof typeof events): number => events[kind];
   out.counter(
     'rackboot_dhcp_messages_total',
     'Datagrams on the DHCP port, by message type.',
@@ -68,12 +68,12 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
     'rackboot_dhcp_decisions_total',
     'Decisions on messages.',
     labelSamples('decision', {
-      offer: decided('dhcp.offer'),
-      ack: decided('dhcp.ack'),
-      nak: decided('dhcp.nak'),
-      inform: decided('dhcp.inform'),
-      release: decided('dhcp.release'),
-      decline: decided('dhcp.decline'),
+      offer: countEvents('dhcp.offer'),
+      ack: countEvents('dhcp.ack'),
+      nak: countEvents('dhcp.nak'),
+      inform: countEvents('dhcp.inform'),
+      release: countEvents('dhcp.release'),
+      decline: countEvents('dhcp.decline'),
     }),
   );
   out.counter(
@@ -81,9 +81,9 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
     'Messages not answered, or answered with a NAK, by reason.',
     labelSamples('reason', refusals),
   );
-  const conflicts = decided('dhcp.conflict') + decided('dhcp.fixed-address-used');
+  const conflicts = countEvents('dhcp.conflict') + countEvents('dhcp.fixed-address-used');
   out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', conflicts);
-  out.counter('rackboot_dhcp_leases_ended_total', 'Leases that expired.', decided('dhcp.expired'));
+  out.counter('rackboot_dhcp_leases_ended_total', 'Leases that expired.', countEvents('dhcp.expired'));
   out.gauge('rackboot_dhcp_offers', 'Addresses offered and not yet requested.', offers);
   out.gauge('rackboot_dhcp_replies_waiting', 'Replies that wait for the disk.', waiting);
   out.gauge('rackboot_dhcp_sockets', 'DHCP sockets.', [
@@ -99,52 +99,53 @@ async function addLeases(
   now: Instant,
 ): Promise<void> {
   const states = { bound: 0, expired: 0, released: 0, declined: 0 };
-  const used = subnets.map(() => 0);
-  for (let from = 0; from < leases.length; from += LEASES_PER_TURN_MAX) {
-    if (from > 0) await new Promise((resolve) => setImmediate(resolve));
-    for (const lease of leases.slice(from, from + LEASES_PER_TURN_MAX)) {
-      const held = isHeld(lease, now);
-      states[lease.state === 'released' || held ? lease.state : 'expired'] += 1;
-      if (!held) continue;
-      const place = subnets.findIndex(({ network }) => networkContains(network, lease.address));
-      const range = subnets[place]?.dynamic;
-      if (range !== undefined && rangeContains(range, lease.address)) used[place] = (used[place] ?? 0) + 1;
+  const usedCounts = subnets.map(() => 0);
+  for (let start = 0; start < leases.length; start += LEASES_PER_TURN_MAX) {
+    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    for (const lease of leases.slice(start, start + LEASES_PER_TURN_MAX)) {
+      const isTaken = isHeld(lease, now);
+      states[lease.state === 'released' || isTaken ? lease.state : 'expired'] += 1;
+      if (!isTaken) continue;
+      const index = subnets.findIndex(({ network }) => networkContains(network, lease.address));
+      const range = subnets[index]?.dynamic;
+      if (range !== undefined && rangeContains(range, lease.address)) usedCounts[index] = (usedCounts[index] ?? 0) + 1;
     }
   }
   out.gauge('rackboot_dhcp_leases', 'Addresses with a lease record, by state.', labelSamples('state', states));
-  const sized = subnets.map(({ name, dynamic }, place) => ({ name, dynamic, used: used[place] ?? 0 }));
-  const samples = (value: (entry: (typeof sized)[number]) => number | undefined): Sample[] =>
-    sized.map((entry) => ({ labels: { network: entry.name }, value: value(entry) }));
+  const ranges = subnets.map(({ name, dynamic }, index) => ({ name, dynamic, used: usedCounts[index] ?? 0 }));
+  const sampleRanges = (value: (entry: (typeof ranges)[number]) => number | undefined): Sample[] =>
+    ranges.map((entry) => ({ labels: { network: entry.name }, value: value(entry) }));
   out.gauge(
     'rackboot_dhcp_range_addresses',
     "Addresses of a network's dynamic range.",
-    samples(({ dynamic }) => dynamic && rangeSize(dynamic)),
+    sampleRanges(({ dynamic }) => dynamic && rangeSize(dynamic)),
   );
   out.gauge(
     'rackboot_dhcp_range_addresses_used',
     'Addresses of the dynamic range that are leased or set aside.',
-    samples((entry) => (entry.dynamic === undefined ? undefined : entry.used)),
+    sampleRanges((entry) => (entry.dynamic === undefined ? undefined : entry.used)),
   );
 }
 
-/** What the names of counters have in common that go into one metric. */
-const GROUP = /^(?:refused|ignored|status|upstream|tcp|queries|answered)-/;
+/** The prefix that counters of one metric share. */
+const GROUP_PREFIX = /^(?:refused|ignored|status|upstream|tcp|queries|answered)-/;
 
 /** A sample for each of these counters, labelled with its name in its group. */
-const picked = <Name extends string>(
+const pickSamples = <Name extends string>(
   label: string,
-  counted: Readonly<Record<Name, number>>,
+  counters: Readonly<Record<Name, number>>,
   names: readonly Name[],
-): readonly Sample[] => names.map((name) => ({ labels: { [label]: name.replace(GROUP, '') }, value: counted[name] }));
+): readonly Sample[] =>
+  names.map((name) => ({ labels: { [label]: name.replace(GROUP_PREFIX, '') }, value: counters[name] }));
 
 function addTftp(out: Exposition, { tftp }: Rack): void {
-  const counted = tftp.counters();
-  out.counter('rackboot_tftp_requests_total', 'Requests to read or write, including copies.', counted.requests);
-  out.counter('rackboot_tftp_requests_repeated_total', 'Copies of a request.', counted['requests-repeated']);
+  const counters = tftp.counters();
+  out.counter('rackboot_tftp_requests_total', 'Requests to read or write, including copies.', counters.requests);
+  out.counter('rackboot_tftp_requests_repeated_total', 'Copies of a request.', counters['requests-repeated']);
   out.counter(
     'rackboot_tftp_transfers_total',
     'Requests by outcome.',
-    picked('outcome', counted, [
+    pickSamples('outcome', counters, [
       'sent',
       'probed',
       'missing',
@@ -160,7 +161,7 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
   out.counter(
     'rackboot_tftp_refusals_total',
     'Requests refused, by reason.',
-    picked('reason', counted, [
+    pickSamples('reason', counters, [
       'refused-path',
       'refused-write',
       'refused-mode',
@@ -170,28 +171,28 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       'refused-network',
     ]),
   );
-  out.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counted.bytes);
-  out.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counted.blocks);
-  out.counter('rackboot_tftp_blocks_repeated_total', 'Blocks sent more than once.', counted['blocks-repeated']);
-  out.counter('rackboot_tftp_malformed_total', 'Datagrams that could not be decoded.', counted.malformed);
-  out.counter('rackboot_tftp_strays_total', 'Packets to the port that errors are sent from.', counted.strays);
-  out.gauge('rackboot_tftp_transfers_active', 'Transfers in progress.', counted.active);
+  out.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counters.bytes);
+  out.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counters.blocks);
+  out.counter('rackboot_tftp_blocks_repeated_total', 'Blocks sent more than once.', counters['blocks-repeated']);
+  out.counter('rackboot_tftp_malformed_total', 'Datagrams that could not be decoded.', counters.malformed);
+  out.counter('rackboot_tftp_strays_total', 'Packets to the port that errors are sent from.', counters.strays);
+  out.gauge('rackboot_tftp_transfers_active', 'Transfers in progress.', counters.active);
 }
 
 function addHttp(out: Exposition, { http }: Rack): void {
-  const counted = http.counters();
-  out.counter('rackboot_http_connections_total', 'Connections accepted.', counted.connections);
-  out.counter('rackboot_http_connections_refused_total', 'Connections refused.', counted['connections-refused']);
-  out.counter('rackboot_http_requests_total', 'Requests to the boot listener.', counted.requests);
+  const counters = http.counters();
+  out.counter('rackboot_http_connections_total', 'Connections accepted.', counters.connections);
+  out.counter('rackboot_http_connections_refused_total', 'Connections refused.', counters['connections-refused']);
+  out.counter('rackboot_http_requests_total', 'Requests to the boot listener.', counters.requests);
   out.counter(
     'rackboot_http_answers_total',
     "Responses of the boot listener, including the region's, by status class.",
-    picked('class', counted, ['status-2xx', 'status-3xx', 'status-4xx', 'status-5xx']),
+    pickSamples('class', counters, ['status-2xx', 'status-3xx', 'status-4xx', 'status-5xx']),
   );
   out.counter(
     'rackboot_http_outcomes_total',
     'Requests by outcome.',
-    picked('outcome', counted, [
+    pickSamples('outcome', counters, [
       'sent',
       'probed',
       'rendered',
@@ -204,37 +205,37 @@ function addHttp(out: Exposition, { http }: Rack): void {
       'region-unreachable',
     ]),
   );
-  out.counter('rackboot_http_sent_bytes_total', 'Content sent by the rack itself.', counted.bytes);
-  out.counter('rackboot_http_proxied_bytes_total', 'Content passed on from the region.', counted['proxied-bytes']);
-  out.gauge('rackboot_http_connections_open', 'Open connections.', counted.open);
-  out.gauge('rackboot_http_requests_forwarding', 'Requests waiting for the region.', counted.forwarding);
+  out.counter('rackboot_http_sent_bytes_total', 'Content sent by the rack itself.', counters.bytes);
+  out.counter('rackboot_http_proxied_bytes_total', 'Content passed on from the region.', counters['proxied-bytes']);
+  out.gauge('rackboot_http_connections_open', 'Open connections.', counters.open);
+  out.gauge('rackboot_http_requests_forwarding', 'Requests waiting for the region.', counters.forwarding);
 }
 
 function addTree(out: Exposition, { tree }: Rack): void {
-  const counted = tree.counters?.();
-  if (counted === undefined) return;
-  out.gauge('rackboot_tree_files_open', 'Open files of the boot tree.', counted.filesOpen);
-  out.gauge('rackboot_tree_cached_bytes', 'Bytes of the boot tree in memory.', counted.cachedBytes);
-  out.counter('rackboot_tree_slices_read_total', 'Parts of files read from the disk.', counted.slicesRead);
-  out.counter('rackboot_tree_slices_held_total', 'Parts of files found in memory.', counted.sliceHits);
+  const counters = tree.counters?.();
+  if (counters === undefined) return;
+  out.gauge('rackboot_tree_files_open', 'Open files of the boot tree.', counters.filesOpen);
+  out.gauge('rackboot_tree_cached_bytes', 'Bytes of the boot tree in memory.', counters.cachedBytes);
+  out.counter('rackboot_tree_slices_read_total', 'Parts of files read from the disk.', counters.slicesRead);
+  out.counter('rackboot_tree_slices_held_total', 'Parts of files found in memory.', counters.sliceHits);
 }
 
 function addDns(out: Exposition, { dns }: Rack): void {
-  const counted = dns.counters();
+  const counters = dns.counters();
   out.counter(
     'rackboot_dns_queries_total',
     'Queries by transport.',
-    picked('transport', counted, ['queries-udp', 'queries-tcp']),
+    pickSamples('transport', counters, ['queries-udp', 'queries-tcp']),
   );
   out.counter(
     'rackboot_dns_answers_total',
     'Answers by source.',
-    picked('source', counted, ['answered-own', 'answered-cache', 'answered-upstream']),
+    pickSamples('source', counters, ['answered-own', 'answered-cache', 'answered-upstream']),
   );
   out.counter(
     'rackboot_dns_refusals_total',
     'Queries not answered, by reason.',
-    picked('reason', counted, [
+    pickSamples('reason', counters, [
       'refused-stranger',
       'refused-policy',
       'format-error',
@@ -249,7 +250,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
   out.counter(
     'rackboot_dns_forwarded_total',
     'Questions to upstreams, by outcome.',
-    picked('outcome', counted, [
+    pickSamples('outcome', counters, [
       'upstream-sent',
       'upstream-tcp',
       'upstream-timeout',
@@ -262,30 +263,30 @@ function addDns(out: Exposition, { dns }: Rack): void {
   out.counter(
     'rackboot_dns_results_total',
     'Answers with a special result.',
-    picked('result', counted, ['name-error', 'no-data', 'truncated', 'cut-large']),
+    pickSamples('result', counters, ['name-error', 'no-data', 'truncated', 'cut-large']),
   );
   out.counter(
     'rackboot_dns_tcp_connections_total',
     'TCP connections of clients, by outcome.',
-    picked('outcome', counted, ['tcp-accepted', 'tcp-refused', 'tcp-evicted', 'tcp-idle']),
+    pickSamples('outcome', counters, ['tcp-accepted', 'tcp-refused', 'tcp-evicted', 'tcp-idle']),
   );
   out.gauge('rackboot_dns_tcp_connections_open', 'Open TCP connections of clients.', dns.gauges.connections);
   out.gauge('rackboot_dns_cache_answers', 'Cached answers of upstreams.', dns.gauges.cached);
 }
 
 function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly SocketCounters[]>>): void {
-  const sum = (value: (counters: SocketCounters) => number | undefined): readonly Sample[] =>
+  const sumSockets = (value: (counters: SocketCounters) => number | undefined): readonly Sample[] =>
     Object.entries(sockets).map(([server, list]) => {
       const values = list.flatMap((counters) => value(counters) ?? []);
       return { labels: { server }, value: values.length === 0 ? undefined : values.reduce((a, b) => a + b, 0) };
     });
   const samples = {
-    received: sum(({ received }) => received),
-    sent: sum(({ sent }) => sent),
-    errors: sum(({ sendErrors }) => sendErrors),
-    drops: sum(({ receiveDrops }) => receiveDrops),
-    receiveBuffers: sum(({ receiveBufferBytes }) => receiveBufferBytes),
-    sendBuffers: sum(({ sendBufferBytes }) => sendBufferBytes),
+    received: sumSockets(({ received }) => received),
+    sent: sumSockets(({ sent }) => sent),
+    errors: sumSockets(({ sendErrors }) => sendErrors),
+    drops: sumSockets(({ receiveDrops }) => receiveDrops),
+    receiveBuffers: sumSockets(({ receiveBufferBytes }) => receiveBufferBytes),
+    sendBuffers: sumSockets(({ sendBufferBytes }) => sendBufferBytes),
   };
   out.counter('rackboot_socket_received_total', 'Datagrams received by the sockets open now.', samples.received);
   out.counter('rackboot_socket_sent_total', 'Datagrams sent by the sockets open now.', samples.sent);

@@ -10,7 +10,7 @@ import { RegionCounters, regionCounterMemory } from '../../region/http/counters.
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
 /** The measurements of every process. */
-export interface Measured {
+export interface ProcessMeasures {
   readonly lags: () => ReturnType<LoopLag['read']>;
   readonly region: RegionCounters;
 }
@@ -18,7 +18,7 @@ export interface Measured {
 interface InstrumentOptions {
   readonly clock: Clock;
   readonly stream: EventStream;
-  readonly metrics: (measured: Measured) => Promise<string>;
+  readonly metrics: (measured: ProcessMeasures) => Promise<string>;
   readonly readiness: () => Readiness | Promise<Readiness>;
 }
 

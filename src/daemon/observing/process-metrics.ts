@@ -13,7 +13,7 @@ interface ProcessFacts {
   readonly lags: () => DurationCounts;
 }
 
-/** Adds them. Names without `rackboot_` are those that every Prometheus client uses. */
+/** Adds the metrics of the process. Names without `rackboot_` are those that every Prometheus client uses. */
 export function addProcess(out: Exposition, { version, startedWallMs, lags }: ProcessFacts): void {
   out.gauge('rackboot_build_info', 'Always 1; the labels name the running versions.', [
     { labels: { version, node: process.versions.node }, value: 1 },

@@ -26,16 +26,20 @@ interface ClockWatchDeps {
 
 /** Checks the clock every CHECK_MS until `close`. */
 export function watchClock({ clock, publish, moment, dhcp }: ClockWatchDeps): { close(): void } {
-  const difference = (): number => clock.wallTimeMs() - clock.now();
+  const readDifference = (): number => clock.wallTimeMs() - clock.now();
   const bootedAt = later(moment.now, -moment.uptimeS * 1000);
   const restamp = (): boolean => dhcp.restamp(bootedAt);
-  let lastDifference = difference();
+  let lastDifference = readDifference();
   let isStampDue = !restamp();
   const timer = repeat(clock, CHECK_MS, () => {
-    const present = difference();
-    if (Math.abs(present - lastDifference) >= STEP_MS_MIN) {
-      const event: DaemonEvent = { kind: 'clock.stepped', at: clock.now(), byMs: Math.round(present - lastDifference) };
-      lastDifference = present;
+    const currentDifference = readDifference();
+    if (Math.abs(currentDifference - lastDifference) >= STEP_MS_MIN) {
+      const event: DaemonEvent = {
+        kind: 'clock.stepped',
+        at: clock.now(),
+        byMs: Math.round(currentDifference - lastDifference),
+      };
+      lastDifference = currentDifference;
       isStampDue = true;
       publish(event);
     }

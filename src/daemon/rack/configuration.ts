@@ -38,44 +38,45 @@ interface LostNetworks {
 }
 
 /**
- * Finds the networks lost when `after` replaced `before`; undefined if a network is still served,
- * or none was before.
+ * Finds the networks lost when `after` replaced `before`; `undefined` if a network is still served,
+ * or none was served before.
  */
-function findLost(
+function findLostNetworks(
   before: { readonly config: RackConfig; readonly merged: Settings },
   after: RackConfig,
   sinceWallMs: number,
 ): LostNetworks | undefined {
-  const had = before.config.clusterInterfaces;
-  if (after.uplink.mode !== 'remote' || after.clusterInterfaces.length > 0 || had.length === 0) return undefined;
-  const networks = had.map(({ name, network }) => `${name} ${formatNetwork(network)}`);
+  const formerInterfaces = before.config.clusterInterfaces;
+  if (after.uplink.mode !== 'remote' || after.clusterInterfaces.length > 0 || formerInterfaces.length === 0)
+    return undefined;
+  const networks = formerInterfaces.map(({ name, network }) => `${name} ${formatNetwork(network)}`);
   const written = before.merged[INTERFACES_KEY];
   const first: unknown = Array.isArray(written) ? written[0] : undefined;
   const { name = 'NAME', ...entry }: { readonly name?: unknown } = Object(first);
   return {
     sinceWallMs,
     networks: joinNames(networks, NAMED_MAX),
-    command: setCommand(String(name), JSON.stringify(entry), after.name),
+    command: composeSetCommand(String(name), JSON.stringify(entry), after.name),
   };
 }
 
-const setCommand = (name: string, value: string, rack: string): string =>
+const composeSetCommand = (name: string, value: string, rack: string): string =>
   `rackboot config set ${INTERFACES_KEY}.${name} '${value.replaceAll("'", "'\\''")}' --rack ${rack}`;
 
 /**
- * A sentence with the fault and its remedy; undefined if there is none. @param file the rack's
- * configuration file
+ * A sentence with the fault and its remedy; `undefined` if there is none.
+ * @param file the rack's configuration file
  */
-function unservedProblem(
+function describeUnserved(
   { clusterInterfaces, uplink, name }: Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'name'>,
   file: string,
-  lost: LostNetworks | undefined,
+  lostNetworks: LostNetworks | undefined,
 ): string | undefined {
   if (clusterInterfaces.length > 0 || uplink.mode !== 'remote') return undefined;
   const remedy = (command: string): string => `add ${INTERFACES_KEY} to ${file}, or run on the region: ${command}`;
-  if (lost === undefined)
-    return `serves no network: neither ${file} nor its region names one; ${remedy(setCommand('NAME', '{ … }', name))}`;
-  const { networks, command, sinceWallMs } = lost;
+  if (lostNetworks === undefined)
+    return `serves no network: neither ${file} nor its region names one; ${remedy(composeSetCommand('NAME', '{ … }', name))}`;
+  const { networks, command, sinceWallMs } = lostNetworks;
   const since = new Date(sinceWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
   return `has served no network since it was accepted (${since}): the region has no settings for ${networks}; ${remedy(command)}`;
 }
@@ -87,14 +88,14 @@ export interface ConfigurationDeps extends RunningConfigDeps<UsableConfig> {
   readonly host: () => readonly HostInterface[];
   /** Iterated over many turns of the event loop. */
   readonly leases: () => Iterable<RunningLease>;
-  readonly applied: (config: RackConfig) => void;
+  readonly onConfigApplied: (config: RackConfig) => void;
   readonly refused: () => void;
 }
 
 export class Configuration extends RunningConfig<RackConfig, UsableConfig['written'], ConfigurationDeps> {
   /** Why the store's settings could not be used at startup. */
   #startProblems: string | undefined;
-  #lost: LostNetworks | undefined;
+  #lostNetworks: LostNetworks | undefined;
   #addressesOf: AddressesOf = () => [];
 
   /**
@@ -120,7 +121,7 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
    * one or its region is embedded.
    */
   get unserved(): string | undefined {
-    return unservedProblem(this.config, this.path, this.#lost);
+    return describeUnserved(this.config, this.path, this.#lostNetworks);
   }
 
   /** Reports once what could not be used at startup. */
@@ -154,18 +155,23 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
   }
 
   protected check(next: UsableConfig, source: 'file' | 'store', { host }: ConfigurationDeps): readonly ConfigProblem[] {
-    if (isEmpty(next.file) && !isEmpty(this.current.file)) return [EMPTIED];
+    if (isEmpty(next.file) && !isEmpty(this.current.file)) return [EMPTIED_PROBLEM];
     return [...findHostOverlaps(next, host()), ...(source === 'file' ? findCertificateProblems(next.config) : [])];
   }
 
   protected async onApplied(before: UsableConfig, source: 'file' | 'store', deps: ConfigurationDeps): Promise<void> {
-    const { clock, publish, leases, applied } = deps;
+    const { clock, publish, leases, onConfigApplied } = deps;
     const { config } = this;
-    applied(config);
-    const lost = source === 'store' ? findLost(before, config, clock.wallTimeMs()) : undefined;
-    if (lost !== undefined) {
-      this.#lost = lost;
-      publish({ kind: 'config.networks-lost', at: clock.now(), networks: lost.networks, command: lost.command });
+    onConfigApplied(config);
+    const lostNetworks = source === 'store' ? findLostNetworks(before, config, clock.wallTimeMs()) : undefined;
+    if (lostNetworks !== undefined) {
+      this.#lostNetworks = lostNetworks;
+      publish({
+        kind: 'config.networks-lost',
+        at: clock.now(),
+        networks: lostNetworks.networks,
+        command: lostNetworks.command,
+      });
     }
     const { count, addresses } = await findStranded(leases(), makeStrandedTest(before.config, config));
     if (count > 0) publish({ kind: 'config.stranded', at: clock.now(), leases: count, addresses: addresses.join(' ') });
@@ -180,20 +186,20 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
 /** Counts the leases that a change strands, and lists the first addresses. */
 async function findStranded(leases: Iterable<RunningLease>, isStranded: (lease: RunningLease) => boolean) {
   const addresses: string[] = [];
-  let [count, seen] = [0, 0];
+  let [count, examinedCount] = [0, 0];
   for (const lease of leases) {
     if (isStranded(lease)) {
       count += 1;
       if (addresses.length < REPORTED_CHANGES_MAX) addresses.push(formatIpv4(lease.address));
     }
-    seen += 1;
-    if (seen % TURN_LEASES === 0) await nextTurn();
+    examinedCount += 1;
+    if (examinedCount % TURN_LEASES === 0) await nextTurn();
   }
   return { count, addresses };
 }
 
 /** A rack may start with an empty file. A file that becomes empty while the rack serves is a mistake. */
-const EMPTIED: ConfigProblem = {
+const EMPTIED_PROBLEM: ConfigProblem = {
   path: '',
   line: undefined,
   message: 'is empty: it was truncated, or its disk is full; restore it, or stop the rack',

@@ -64,18 +64,18 @@ export const describeHost = (host: readonly HostInterface[]): readonly HostAddre
           address: `${formatIpv4(address)}/${prefix}`,
           ...(mac === undefined || mac === 0 ? {} : { mac: formatMac(mac) }),
           ...(outward === undefined ? {} : { isOutward: true }),
-          ...routerAmong(networkWithPrefix(address, prefix), outward?.router),
+          ...describeRouter(networkWithPrefix(address, prefix), outward?.router),
         })),
     )
     .slice(0, HOST_ADDRESSES_MAX);
 
-const routerAmong = (network: Ipv4Network, router: Ipv4 | undefined) =>
+const describeRouter = (network: Ipv4Network, router: Ipv4 | undefined) =>
   router === undefined || !networkContains(network, router) ? {} : { router: formatIpv4(router) };
 
 function describeForeignServer(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
-  const place = subnet === undefined ? undefined : sharedNetworkKey(subnet);
-  const seen = foreign.find((server) => server.place === place);
-  return seen === undefined ? {} : { foreign_dhcp_ip: formatIpv4(seen.server) };
+  const networkKey = subnet === undefined ? undefined : sharedNetworkKey(subnet);
+  const foreignServer = foreign.find((server) => server.place === networkKey);
+  return foreignServer === undefined ? {} : { foreign_dhcp_ip: formatIpv4(foreignServer.server) };
 }
 
 function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[]): RackInterface[] {

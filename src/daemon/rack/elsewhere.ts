@@ -2,7 +2,7 @@
 // hardware addresses and names, as leases do on other networks.
 //
 //   REQUEST to the other server ─────── claim ─┐
-//   neighbour seen with the address ───────────┴─ macOf: the newer of both ─→ traces, configurations, tokens
+//   neighbour seen with the address ───────────┴─ findMac: the newer of both ─→ traces, configurations, tokens
 //
 // 1. Claims are lost at a restart; the neighbours seen on the wire then replace them.
 // 2. An address that was silent for SILENT_MS is forgotten at the next claim.
@@ -27,7 +27,7 @@ interface ElsewhereDeps {
 /** Maps the addresses of other DHCP servers to machines. */
 export class Elsewhere {
   readonly #deps: ElsewhereDeps;
-  readonly #seen = new SeenAddresses();
+  readonly #seenAddresses = new SeenAddresses();
   #networks: readonly Ipv4Network[] = [];
 
   constructor(deps: ElsewhereDeps) {
@@ -37,9 +37,9 @@ export class Elsewhere {
   /** Replaces the served networks, and forgets addresses outside those in proxy mode. */
   configure({ subnets }: DhcpConfig): void {
     this.#networks = subnets.filter(({ proxy }) => proxy === true).map(({ network }) => network);
-    for (const { address } of [...this.#seen.all()]) {
+    for (const { address } of [...this.#seenAddresses.all()]) {
       if (this.isElsewhere(address)) continue;
-      this.#seen.forget(address);
+      this.#seenAddresses.forget(address);
       this.#deps.onGone(address);
     }
   }
@@ -50,14 +50,14 @@ export class Elsewhere {
 
   claim({ mac, address, at }: AddressClaim): void {
     this.#forgetSilent(at);
-    const before = this.#seen.claim(mac, address, at);
-    if (before !== undefined) this.#deps.onGone(before);
+    const formerAddress = this.#seenAddresses.claim(mac, address, at);
+    if (formerAddress !== undefined) this.#deps.onGone(formerAddress);
   }
 
   /** The machine with an address; undefined if none was seen, or this rack itself serves the network. */
   findMac(address: Ipv4): MacAddress | undefined {
     if (this.#networks.length === 0 || !this.isElsewhere(address)) return undefined;
-    const claim = this.#seen.find(address);
+    const claim = this.#seenAddresses.find(address);
     const neighbour = this.#deps.findNeighbour(address);
     if (claim === undefined || neighbour === undefined) return (claim ?? neighbour)?.mac;
     return neighbour.lastSeen > claim.at ? neighbour.mac : claim.mac;
@@ -65,25 +65,25 @@ export class Elsewhere {
 
   /** Forgets machines that were silent for long: another client may have their address by now. */
   #forgetSilent(now: Instant): void {
-    for (const { address, mac, at } of this.#seen.all()) {
+    for (const { address, mac, at } of this.#seenAddresses.all()) {
       if (later(at, SILENT_MS) > now) return;
       const neighbour = this.#deps.findNeighbour(address);
       if (neighbour?.mac === mac && later(neighbour.lastSeen, SILENT_MS) > now) {
-        this.#seen.claim(mac, address, neighbour.lastSeen);
+        this.#seenAddresses.claim(mac, address, neighbour.lastSeen);
         continue;
       }
-      this.#seen.forget(address);
+      this.#seenAddresses.forget(address);
       this.#deps.onGone(address);
     }
   }
 
   findAddress(mac: MacAddress): Ipv4 | undefined {
-    return this.#seen.findAddress(mac);
+    return this.#seenAddresses.findAddress(mac);
   }
 
   /** All claims, in the form of running leases. */
-  leases(): readonly Lease[] {
+  listLeases(): readonly Lease[] {
     const now = this.#deps.clock.now();
-    return Array.from(this.#seen.all(), ({ address, mac }) => sightingAsLease(mac, address, now));
+    return Array.from(this.#seenAddresses.all(), ({ address, mac }) => sightingAsLease(mac, address, now));
   }
 }

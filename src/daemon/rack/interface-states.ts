@@ -14,7 +14,7 @@ export interface InterfaceState {
   /** Empty for a relayed network. */
   readonly interface: string;
   readonly network: string;
-  /** The part of DHCP there: it gives addresses, only boot information, or nothing (management 0). */
+  /** What DHCP does there: it gives addresses, only boot information, or nothing (management 0). */
   readonly mode: 'server' | 'proxy' | 'none';
   readonly serving: boolean;
   readonly reason: string;
@@ -23,12 +23,12 @@ export interface InterfaceState {
 }
 
 /** The state of each cluster interface, in their order. */
-export function interfaceStates(
+export function judgeInterfaces(
   configured: readonly ClusterInterface[],
   host: readonly HostInterface[],
 ): InterfaceState[] {
   return configured.map((entry) => {
-    const waits = entry.interfaceName === undefined ? undefined : waitsFor(entry.interfaceName, entry, host);
+    const waits = entry.interfaceName === undefined ? undefined : findWaitReason(entry.interfaceName, entry, host);
     return {
       name: entry.name,
       interface: entry.interfaceName ?? '',
@@ -41,21 +41,21 @@ export function interfaceStates(
   });
 }
 
-function waitsFor(
+function findWaitReason(
   name: string,
   { name: network, ip }: Pick<ClusterInterface, 'name' | 'ip'>,
   host: readonly HostInterface[],
 ): RackNote | undefined {
   const hostInterface = host.find((candidate) => candidate.name === name);
-  const other = host.find(({ addresses }) => addresses.some(({ address }) => address === ip));
-  if (hostInterface === undefined && ip !== undefined && other !== undefined)
-    return { note: 'interface-renamed', interface: name, ip: formatIpv4(ip), where: other.name, network };
+  const addressHolder = host.find(({ addresses }) => addresses.some(({ address }) => address === ip));
+  if (hostInterface === undefined && ip !== undefined && addressHolder !== undefined)
+    return { note: 'interface-renamed', interface: name, ip: formatIpv4(ip), where: addressHolder.name, network };
   if (hostInterface === undefined) return { note: 'interface-absent', interface: name };
   if (!hostInterface.up) return { note: 'interface-down', interface: name };
   if (!hostInterface.carrier) return { note: 'interface-unlinked', interface: name };
   // Every address of 127.0.0.0/8 is local, configured or not.
-  const present = ip === undefined || isLoopback(ip) || hostInterface.addresses.some(({ address }) => address === ip);
-  return present ? undefined : { note: 'interface-unaddressed', interface: name, ip: formatIpv4(ip) };
+  const isPresent = ip === undefined || isLoopback(ip) || hostInterface.addresses.some(({ address }) => address === ip);
+  return isPresent ? undefined : { note: 'interface-unaddressed', interface: name, ip: formatIpv4(ip) };
 }
 
 /** Keeps the states, and publishes changes. */
@@ -73,15 +73,16 @@ export class InterfaceStates {
   }
 
   update(configured: readonly ClusterInterface[], host: readonly HostInterface[], at: Instant): void {
-    const states = interfaceStates(configured, host);
+    const states = judgeInterfaces(configured, host);
     for (const state of states) {
-      const before = this.#states.find(({ name }) => name === state.name);
-      if (state.interface === '' || (before?.serving === state.serving && before.reason === state.reason)) continue;
-      const about = { at, interface: state.interface };
+      const formerState = this.#states.find(({ name }) => name === state.name);
+      if (state.interface === '' || (formerState?.serving === state.serving && formerState.reason === state.reason))
+        continue;
+      const eventFields = { at, interface: state.interface };
       const event: DaemonEvent =
         state.waits === undefined
-          ? { kind: 'interface.serving', ...about, network: state.network }
-          : { ...state.waits, kind: 'interface.waiting', ...about, reason: state.reason };
+          ? { kind: 'interface.serving', ...eventFields, network: state.network }
+          : { ...state.waits, kind: 'interface.waiting', ...eventFields, reason: state.reason };
       this.#publish(event);
     }
     this.#states = states;
@@ -95,10 +96,10 @@ export function listLocalInterfaces(
 ): readonly LocalInterface[] {
   return host.map((hostInterface) => {
     const { name, addresses, mac, up, carrier } = hostInterface;
-    const loopback = configured.flatMap((entry) =>
+    const loopbackAddresses = configured.flatMap((entry) =>
       entry.interfaceName === name && entry.ip !== undefined && isLoopback(entry.ip) ? [{ address: entry.ip }] : [],
     );
     const hasLink = up && carrier && mac !== undefined && mac !== 0;
-    return { ...hostInterface, addresses: [...addresses, ...loopback], mac: hasLink ? mac : undefined };
+    return { ...hostInterface, addresses: [...addresses, ...loopbackAddresses], mac: hasLink ? mac : undefined };
   });
 }

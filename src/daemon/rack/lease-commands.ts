@@ -40,7 +40,7 @@ export class LeaseCommands {
    * The facts that decide whether a lease of another server is imported: every configured network,
    * served now or not.
    */
-  importFacts(): ImportFacts {
+  getImportFacts(): ImportFacts {
     const { dhcp, config } = this.#deps;
     return { ...dhcp.state(), subnets: indexSubnets(config(), undefined) };
   }
@@ -63,7 +63,7 @@ export class LeaseCommands {
   async end(address: Ipv4): Promise<Lease> {
     const at = this.#deps.clock.now();
     const lease = this.#deps.table.find(address);
-    if (!isActive(lease, at)) throw absentLease(address, 'has no running lease');
+    if (!isActive(lease, at)) throw absentLeaseError(address, 'has no running lease');
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
     this.#deps.publish(event);
@@ -77,7 +77,8 @@ export class LeaseCommands {
   async clear(address: Ipv4): Promise<Lease> {
     const lease = this.#deps.table.find(address);
     const at = this.#deps.clock.now();
-    if (!isHeld(lease, at) || lease.state !== 'declined') throw absentLease(address, 'is not set aside', 'declined');
+    if (!isHeld(lease, at) || lease.state !== 'declined')
+      throw absentLeaseError(address, 'is not set aside', 'declined');
     await this.#store([givenBack(lease, at)]);
     const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
     this.#deps.publish(event);
@@ -85,7 +86,7 @@ export class LeaseCommands {
   }
 
   /** Makes a change that the region asks for, and says how that went. */
-  async change({ kind, address }: LeaseChange): Promise<TaskAnswer> {
+  async applyChange({ kind, address }: LeaseChange): Promise<TaskAnswer> {
     try {
       await this[kind](address);
       return { outcome: 'done' };
@@ -105,10 +106,10 @@ export class LeaseCommands {
 
 /**
  * Builds the refusal, which names the command that lists the acceptable leases.
- * @param words what is wrong, after the address: `has no running lease`
- * @param state of the leases to list; undefined for every state
+ * @param problem what is wrong, after the address: `has no running lease`
+ * @param state of the leases to list; `undefined` for every state
  */
-function absentLease(address: Ipv4, words: string, state?: string): RackError {
+function absentLeaseError(address: Ipv4, problem: string, state?: string): RackError {
   const flag = state === undefined ? '' : ` --state ${state}`;
-  return new RackError('not-found', `${formatIpv4(address)} ${words}: see \`rackboot leases list${flag}\``);
+  return new RackError('not-found', `${formatIpv4(address)} ${problem}: see \`rackboot leases list${flag}\``);
 }

@@ -24,10 +24,10 @@ import { ReportedEnds, readReportedEnds } from '../../store/leases/reported-ends
 import type { LeaseFileContents } from '../../store/leases/stored-leases.ts';
 
 /**
- * The precision of comparing two stored moments, in milliseconds: uptimes count in hundredths of a
- * second.
+ * The precision of comparing two stored moments, in milliseconds, because uptimes count in
+ * hundredths of a second.
  */
-const SAME_MS = 50;
+const PRECISION_MS = 50;
 /** The pause between two portions of reports, so that consumers can read each. */
 const REPORT_PAUSE_MS = 20;
 
@@ -48,26 +48,27 @@ interface LoadedLeases {
 }
 
 /** Loads the stored leases. */
-export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): LoadedLeases {
-  const { stateDir, clock, publish, onProblem, sequence } = loading;
+export function loadLeases(stored: LeaseFileContents, deps: LeaseLoading): LoadedLeases {
+  const { stateDir, clock, publish, onProblem, sequence } = deps;
   const moment = readHostMoment(clock);
   const reportedEnds = readReportedEnds(stateDir);
   const reading = readLeaseMark(stateDir);
   const isRestored = stored.leases.length > 0 && isPutBack(reading, sequence());
   const doubtedUpTo = isRestored ? sequence() : reading.doubtedUpTo;
   const restored = restoreLeases(stored.leases, moment, stored.clocks, reportedEnds);
-  const trusted = doubtedUpTo === 0 ? restored : restored.map((lease) => doubt(lease, stored, doubtedUpTo, moment.now));
-  const leases = stored.damage === undefined ? trusted : withDamage(trusted, stored.damage, moment.now);
+  const doubtedLeases =
+    doubtedUpTo === 0 ? restored : restored.map((lease) => doubtLease(lease, stored, doubtedUpTo, moment.now));
+  const leases = stored.damage === undefined ? doubtedLeases : applyDamage(doubtedLeases, stored.damage, moment.now);
   const table = new LeaseTable();
   table.load(leases, moment.now);
-  const until =
-    reportedEnds === undefined ? moment.now : later(restoreMoment(reportedEnds, moment, stored.clocks), SAME_MS);
-  const missed = leases.filter(
-    ({ state, expiresAt }) => state !== 'released' && expiresAt > until && expiresAt <= moment.now,
+  const reportedUntil =
+    reportedEnds === undefined ? moment.now : later(restoreMoment(reportedEnds, moment, stored.clocks), PRECISION_MS);
+  const missedLeases = leases.filter(
+    ({ state, expiresAt }) => state !== 'released' && expiresAt > reportedUntil && expiresAt <= moment.now,
   );
-  missed.sort((a, b) => a.expiresAt - b.expiresAt);
-  const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missed);
-  const mark = new LeaseMark({ ...loading, doubtedUpTo });
+  missedLeases.sort((a, b) => a.expiresAt - b.expiresAt);
+  const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missedLeases);
+  const mark = new LeaseMark({ ...deps, doubtedUpTo });
   const notes = isRestored ? [leasesRestored(stateDir)] : [];
   const report = (event: DaemonEvent): void => publish(event);
   for (const note of notes) report({ kind: 'daemon.leases-restored', at: moment.now, ...withText(note) });
@@ -76,58 +77,60 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
 }
 
 /** Doubts the leases of damaged rows, and sets aside the addresses whose leases may be lost. */
-function withDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], now: Instant): readonly Lease[] {
+function applyDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], now: Instant): readonly Lease[] {
   const keptAddresses = new Set(damage.flatMap((row) => (row.isUndone ? [] : row.kept)));
   const recorded = new Set(leases.map(({ address }) => address));
-  const lost = damage.flatMap((row) => row.lost).filter((address) => !recorded.has(address));
+  const lostAddresses = damage.flatMap((row) => row.lost).filter((address) => !recorded.has(address));
   return [
     ...leases.map((lease) =>
       keptAddresses.has(lease.address) && isActive(lease, now) ? { ...lease, isDoubted: true } : lease,
     ),
-    ...lost.map((address) => setAside(address, NOBODY, now)),
+    ...lostAddresses.map((address) => setAside(address, NOBODY, now)),
   ];
 }
 
-/** Doubts a running lease if its record has this sequence or an earlier one. */
-function doubt(lease: Lease, { sequenceOf }: LeaseFileContents, upTo: number, now: Instant): Lease {
-  return isActive(lease, now) && (sequenceOf?.(lease.address) ?? 0) <= upTo ? { ...lease, isDoubted: true } : lease;
+/** Doubts a running lease if its record's sequence is at most `doubtedUpTo`. */
+function doubtLease(lease: Lease, { sequenceOf }: LeaseFileContents, doubtedUpTo: number, now: Instant): Lease {
+  return isActive(lease, now) && (sequenceOf?.(lease.address) ?? 0) <= doubtedUpTo
+    ? { ...lease, isDoubted: true }
+    : lease;
 }
 
 /** Reports missed expiries, and records the time up to which every expiry was reported. */
 class LeaseEnds {
   readonly #clock: Clock;
   readonly #reportedEnds: ReportedEnds;
-  #missed: readonly Lease[];
+  #missedLeases: readonly Lease[];
   #timer: Timer | undefined;
   #isAllReported = false;
-  #closed = false;
+  #isClosed = false;
 
   constructor(clock: Clock, reportedEnds: ReportedEnds, missed: readonly Lease[]) {
     this.#clock = clock;
     this.#reportedEnds = reportedEnds;
-    this.#missed = missed;
+    this.#missedLeases = missed;
   }
 
   /** Records that every lease that expired before `until` in this process has been reported. */
-  readonly note = (until: Instant): void => {
+  readonly noteReported = (until: Instant): void => {
     if (this.#isAllReported) this.#reportedEnds.note(until);
   };
 
   reportMissed(dhcp: { reportEnded(leases: readonly Lease[]): void; readonly endsReported: boolean }): void {
-    if (this.#closed) return;
-    dhcp.reportEnded(this.#missed.slice(0, EXPIRED_PER_TURN_MAX));
-    this.#missed = this.#missed.slice(EXPIRED_PER_TURN_MAX);
-    if (this.#missed.length > 0) {
+    if (this.#isClosed) return;
+    dhcp.reportEnded(this.#missedLeases.slice(0, EXPIRED_PER_TURN_MAX));
+    this.#missedLeases = this.#missedLeases.slice(EXPIRED_PER_TURN_MAX);
+    if (this.#missedLeases.length > 0) {
       this.#timer = this.#clock.schedule(REPORT_PAUSE_MS, () => this.reportMissed(dhcp));
       return;
     }
     this.#isAllReported = true;
-    if (dhcp.endsReported) this.note(this.#clock.now());
+    if (dhcp.endsReported) this.noteReported(this.#clock.now());
   }
 
   /** Writes the time up to which every expiry was reported. */
   readonly close = async (): Promise<void> => {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#timer?.cancel();
     await this.#reportedEnds.close();
   };

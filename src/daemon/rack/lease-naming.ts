@@ -2,7 +2,7 @@
 // it can affect, however many there are. A stranger is a client that the region does not know.
 //
 //   lease granted, renewed ─ lease           setMachines ─┬─ leases of the changed machines' interfaces
-//   lease ended ─ gone                                    ├─ strangers that hold a name which a machine now takes
+//   lease ended ─ removeName                                   ├─ strangers that hold a name which a machine now takes
 //   configure, at first ─ everything                      └─ strangers that may now get a name that a machine gave up
 //   configure, later ─ nothing, or reservations at once and TURN_LEASES leases per turn of the event loop
 //
@@ -19,7 +19,14 @@ import type { Names } from '../../dns/names.ts';
 import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
-import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
+import {
+  hasLeaseAtHome,
+  type IsLeasedAtHome,
+  isNameTaken,
+  nameLease,
+  nameMachines,
+  nameReservations,
+} from './naming.ts';
 
 /**
  * Leases named in one turn after a configuration change: keeps the rack loop busy for about half a
@@ -30,10 +37,10 @@ export const TURN_LEASES = 128;
 /** The running leases, including addresses of other servers in the form of leases. */
 interface NamedLeases {
   /** All running leases; they may change during the iteration. */
-  readonly all: () => Iterable<Lease>;
-  readonly at: (address: Ipv4) => Lease | undefined;
+  readonly list: () => Iterable<Lease>;
+  readonly find: (address: Ipv4) => Lease | undefined;
   /** The leases of these interfaces. */
-  readonly of: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
+  readonly findByMacs: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
 }
 
 export class LeaseNaming {
@@ -42,11 +49,11 @@ export class LeaseNaming {
   #machines = new MachineDirectory([]);
   /** Undefined until everything was named once. */
   #config: RackConfig | undefined;
-  #reserved: readonly ReservedHost[] = [];
+  #reservedHosts: readonly ReservedHost[] = [];
   /** Counts configuration changes: a newer change stops the turns of the previous one. */
-  #changes = 0;
+  #changeCount = 0;
   /** By a stranger's address: the hostname that the stranger reports but a machine has, in lower case. */
-  readonly #withheld = new Map<Ipv4, string>();
+  readonly #withheldNames = new Map<Ipv4, string>();
 
   constructor(names: Names, leases: NamedLeases) {
     this.#names = names;
@@ -58,29 +65,30 @@ export class LeaseNaming {
    * @param reserved the addresses that users of the region reserved
    */
   async configure(config: RackConfig, reserved: readonly ReservedHost[] = []): Promise<void> {
-    const [before, formerly] = [this.#config, this.#reserved];
+    const [formerConfig, formerReserved] = [this.#config, this.#reservedHosts];
     this.#config = config;
-    this.#reserved = reserved;
-    const isSame = before !== undefined && isDeepStrictEqual(namingConfigKey(before), namingConfigKey(config));
-    if (isSame && isDeepStrictEqual(formerly, reserved)) return;
-    this.#changes += 1;
+    this.#reservedHosts = reserved;
+    const isSame =
+      formerConfig !== undefined && isDeepStrictEqual(selectNamingConfig(formerConfig), selectNamingConfig(config));
+    if (isSame && isDeepStrictEqual(formerReserved, reserved)) return;
+    this.#changeCount += 1;
     nameReservations(this.#names, config, reserved);
-    if (before === undefined) {
+    if (formerConfig === undefined) {
       // Nothing else can have a name; sorting a hundred thousand leases takes a while.
-      const named = Array.from(this.#leases.all()).filter(
+      const namedLeases = Array.from(this.#leases.list()).filter(
         ({ hostname, mac }) => hostname !== undefined || this.#machines.findByMac(mac) !== undefined,
       );
-      return this.#nameWith(named.sort(compareNamingOrder), config);
+      return this.#nameLeases(namedLeases.sort(compareNamingOrder), config);
     }
-    if (!isDeepStrictEqual(formerly, reserved)) this.#nameWith([], config);
-    await this.#nameInTurns(this.#changes);
+    if (!isDeepStrictEqual(formerReserved, reserved)) this.#nameLeases([], config);
+    await this.#nameInTurns(this.#changeCount);
   }
 
   lease(lease: Lease): void {
     if (this.#config === undefined) return;
     // A lease that loses the name must give it up before this one takes it.
-    this.#nameStrays(lease, this.#config);
-    this.#note(lease);
+    this.#renameStrays(lease, this.#config);
+    this.#trackWithheld(lease);
     nameLease(this.#names, lease, this.#machines, this.#config, this.#isLeasedAtHome(this.#config));
   }
 
@@ -88,69 +96,69 @@ export class LeaseNaming {
    * Removes the name of a lease that was released, expired or ended. @param mac its holder;
    * undefined if not known
    */
-  gone(address: Ipv4, mac?: MacAddress): void {
-    this.#withheld.delete(address);
+  removeName(address: Ipv4, mac?: MacAddress): void {
+    this.#withheldNames.delete(address);
     this.#names.leaseGone(address);
-    if (mac !== undefined && this.#config !== undefined) this.#nameStrays({ address, mac }, this.#config);
+    if (mac !== undefined && this.#config !== undefined) this.#renameStrays({ address, mac }, this.#config);
   }
 
   /** Renames a machine's leases outside its home network after its lease at home began or ended. */
-  #nameStrays({ address, mac }: Pick<Lease, 'address' | 'mac'>, config: RackConfig): void {
+  #renameStrays({ address, mac }: Pick<Lease, 'address' | 'mac'>, config: RackConfig): void {
     const machine = this.#machines.findByMac(mac);
     if (machine?.home === undefined || machine.addresses.length > 0) return;
     if (awayFrom(machine, address, config.dhcp) !== undefined) return;
-    for (const lease of this.#leases.of(new Set(machine.macs))) {
+    for (const lease of this.#leases.findByMacs(new Set(machine.macs))) {
       if (lease.address === address || awayFrom(machine, lease.address, config.dhcp) === undefined) continue;
       nameLease(this.#names, lease, this.#machines, config, this.#isLeasedAtHome(config));
     }
   }
 
   #isLeasedAtHome(config: RackConfig): IsLeasedAtHome {
-    return (machine) => isAmongHome(this.#leases.of(new Set(machine.macs)), machine, config);
+    return (machine) => hasLeaseAtHome(this.#leases.findByMacs(new Set(machine.macs)), machine, config);
   }
 
   setMachines(machines: MachineDirectory): void {
-    const [before, config] = [this.#machines, this.#config];
+    const [formerMachines, config] = [this.#machines, this.#config];
     this.#machines = machines;
-    const changed = config === undefined ? [] : changedMachines(before, machines);
-    if (config === undefined || changed.length === 0) return;
-    const macs = new Set(changed.flatMap((machine) => machine.macs));
-    const hostnames = new Set(changed.map(({ hostname }) => hostname));
-    const concerned = new Map(this.#leases.of(macs).map((lease) => [lease.address, lease]));
-    for (const address of this.#strangersNamed(hostnames, config)) {
-      const lease = this.#leases.at(address);
-      if (lease !== undefined) concerned.set(address, lease);
+    const changedMachines = config === undefined ? [] : findChangedMachines(formerMachines, machines);
+    if (config === undefined || changedMachines.length === 0) return;
+    const macs = new Set(changedMachines.flatMap((machine) => machine.macs));
+    const hostnames = new Set(changedMachines.map(({ hostname }) => hostname));
+    const concernedLeases = new Map(this.#leases.findByMacs(macs).map((lease) => [lease.address, lease]));
+    for (const address of this.#findStrangersNamed(hostnames, config)) {
+      const lease = this.#leases.find(address);
+      if (lease !== undefined) concernedLeases.set(address, lease);
     }
-    this.#nameWith([...concerned.values()], config);
+    this.#nameLeases([...concernedLeases.values()], config);
   }
 
-  #nameWith(leases: readonly Lease[], config: RackConfig): void {
-    for (const lease of leases) this.#note(lease);
-    nameMachines(this.#names, this.#machines, leases, config, this.#isLeasedAtHome(config), this.#reserved);
+  #nameLeases(leases: readonly Lease[], config: RackConfig): void {
+    for (const lease of leases) this.#trackWithheld(lease);
+    nameMachines(this.#names, this.#machines, leases, config, this.#isLeasedAtHome(config), this.#reservedHosts);
   }
 
   async #nameInTurns(change: number): Promise<void> {
-    let seen = 0;
-    for (const lease of this.#leases.all()) {
+    let examinedCount = 0;
+    for (const lease of this.#leases.list()) {
       this.lease(lease);
-      seen += 1;
-      if (seen % TURN_LEASES === 0) await nextTurn();
-      if (this.#changes !== change) return;
+      examinedCount += 1;
+      if (examinedCount % TURN_LEASES === 0) await nextTurn();
+      if (this.#changeCount !== change) return;
     }
   }
 
   /** Addresses of leases that have one of these names, or would have it if no machine did. */
-  *#strangersNamed(hostnames: ReadonlySet<string>, config: RackConfig): Generator<Ipv4> {
-    for (const [address, hostname] of this.#withheld) if (hostnames.has(hostname)) yield address;
+  *#findStrangersNamed(hostnames: ReadonlySet<string>, config: RackConfig): Generator<Ipv4> {
+    for (const [address, hostname] of this.#withheldNames) if (hostnames.has(hostname)) yield address;
     const domains = new Set([config.region.domain, ...config.dhcp.subnets.map(({ domain }) => domain)]);
     for (const hostname of hostnames) {
       for (const domain of domains) yield* this.#names.leasesNamed(hostname, domain);
     }
   }
 
-  #note(lease: Lease): void {
-    if (isNameTaken(lease, this.#machines)) this.#withheld.set(lease.address, lease.hostname?.toLowerCase() ?? '');
-    else this.#withheld.delete(lease.address);
+  #trackWithheld(lease: Lease): void {
+    if (isNameTaken(lease, this.#machines)) this.#withheldNames.set(lease.address, lease.hostname?.toLowerCase() ?? '');
+    else this.#withheldNames.delete(lease.address);
   }
 }
 
@@ -161,24 +169,24 @@ export class LeaseNaming {
 const compareNamingOrder = (left: Lease, right: Lease): number =>
   (left.namedAt ?? left.grantedAt) - (right.namedAt ?? right.grantedAt) || left.address - right.address;
 
-const namingConfigKey = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
+const selectNamingConfig = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
   region.domain,
   clusterInterfaces.map(({ management, network }) => [management, network]),
   dhcp.subnets.map(({ network, domain, dynamic, reservations }) => [network, domain, dynamic, reservations]),
 ];
 
 /** The machines that are new, gone or named differently, in their old and new form. */
-function changedMachines(before: MachineDirectory, after: MachineDirectory): readonly RackMachine[] {
-  const old = new Map(before.all.map((machine) => [machine.systemId, machine]));
+function findChangedMachines(before: MachineDirectory, after: MachineDirectory): readonly RackMachine[] {
+  const formerMachines = new Map(before.all.map((machine) => [machine.systemId, machine]));
   const changed: RackMachine[] = [];
   for (const machine of after.all) {
-    const was = old.get(machine.systemId);
-    old.delete(machine.systemId);
-    if (was !== undefined && isNamedAlike(was, machine)) continue;
+    const formerMachine = formerMachines.get(machine.systemId);
+    formerMachines.delete(machine.systemId);
+    if (formerMachine !== undefined && isNamedAlike(formerMachine, machine)) continue;
     changed.push(machine);
-    if (was !== undefined) changed.push(was);
+    if (formerMachine !== undefined) changed.push(formerMachine);
   }
-  return [...changed, ...old.values()];
+  return [...changed, ...formerMachines.values()];
 }
 
 const isNamedAlike = (a: RackMachine, b: RackMachine): boolean =>
@@ -187,6 +195,6 @@ const isNamedAlike = (a: RackMachine, b: RackMachine): boolean =>
   a.isSelfNamed === b.isSelfNamed &&
   a.macs.join() === b.macs.join() &&
   a.home === b.home &&
-  machineAddressesKey(a) === machineAddressesKey(b);
+  formatMachineAddresses(a) === formatMachineAddresses(b);
 
-const machineAddressesKey = ({ addresses }: RackMachine): string => addresses.map(({ address }) => address).join();
+const formatMachineAddresses = ({ addresses }: RackMachine): string => addresses.map(({ address }) => address).join();

@@ -9,10 +9,10 @@
 // 2. Meanwhile the files of the last good scan are known. A file requested by its exact name is
 //    sent: opening needs no index.
 // 3. A reader of a file in the former tree continues with that file.
-// 4. A configuration with an unreadable new tree is refused. One whose disk does not answer in time
-//    is accepted with a problem.
+// 4. A configuration with an unreadable new tree is refused. If the new tree's disk does not answer
+//    in time, the configuration is accepted with a problem.
 // 5. The tree is where its path leads now: a switched link or a replaced directory is noticed
-//    within GLANCE_MS.
+//    within PATH_CHECK_MS.
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -40,10 +40,10 @@ const PAUSE_FACTOR = 20;
 const PAUSE_MS_MIN = 5000;
 const PAUSE_MS_MAX = 60_000;
 /**
- * How often a check finds out whether a watched tree's path leads elsewhere, in milliseconds: two
- * system calls, one at a time.
+ * How often a check finds out whether a watched tree's path leads elsewhere, in milliseconds. A
+ * check costs two system calls.
  */
-const GLANCE_MS = 2000;
+const PATH_CHECK_MS = 2000;
 /** How long a start or a reload waits for the tree, in milliseconds: its disk may hang. */
 export const FIRST_SCAN_MS_MAX = 10_000;
 
@@ -56,22 +56,22 @@ interface LiveTreeOptions {
 /** Why the contents of the tree are unknown or outdated. */
 interface TreeProblem {
   readonly reason: string;
-  readonly since: Instant;
+  readonly startedAt: Instant;
 }
 
 export class LiveTree implements FileTree {
   readonly #options: LiveTreeOptions;
   #tree: BootTree;
   #problem: TreeProblem | undefined;
-  #following = false;
-  #closed = false;
+  #isFollowing = false;
+  #isClosed = false;
   #watch: TreeWatch | undefined;
-  #watched: TreeRoot | undefined;
+  #watchedRoot: TreeRoot | undefined;
   /** A watch failed: the host allows no more watches. */
-  #unwatchable = false;
+  #isUnwatchable = false;
   #timer: Timer | undefined;
-  #scanning: Promise<void> | undefined;
-  #scanAgain = false;
+  #runningScan: Promise<void> | undefined;
+  #isRescanDue = false;
   #scanMs = 0;
 
   private constructor(tree: BootTree, options: LiveTreeOptions) {
@@ -84,10 +84,10 @@ export class LiveTree implements FileTree {
    * is retried.
    */
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
-    const live = new LiveTree(BootTree.unread(directory, undefined, options.outsideFiles), options);
-    const reading = live.#begin().then(() => true);
-    if (!(await within(options.clock, FIRST_SCAN_MS_MAX, reading, () => false))) live.#wait();
-    return live;
+    const liveTree = new LiveTree(BootTree.unread(directory, undefined, options.outsideFiles), options);
+    const firstScan = liveTree.#createAndScan().then(() => true);
+    if (!(await within(options.clock, FIRST_SCAN_MS_MAX, firstScan, () => false))) liveTree.#reportLate();
+    return liveTree;
   }
 
   get directory(): string {
@@ -124,8 +124,8 @@ export class LiveTree implements FileTree {
   }
 
   watch(): void {
-    this.#following = true;
-    this.#follow();
+    this.#isFollowing = true;
+    this.#scheduleNext();
   }
 
   /**
@@ -134,62 +134,62 @@ export class LiveTree implements FileTree {
    */
   async moveTo(directory: string): Promise<void> {
     if (directory === this.#tree.directory) return;
-    const next = BootTree.unread(directory, undefined, this.#options.outsideFiles);
-    const reading = ensureTree(directory).then(() => next.refresh());
-    const read = reading.then(() => true);
-    const isRead = await within(this.#options.clock, FIRST_SCAN_MS_MAX, read, () => false);
-    const former = this.#tree;
-    this.#tree = next;
+    const nextTree = BootTree.unread(directory, undefined, this.#options.outsideFiles);
+    const reading = ensureTree(directory).then(() => nextTree.refresh());
+    const hasRead = reading.then(() => true);
+    const isRead = await within(this.#options.clock, FIRST_SCAN_MS_MAX, hasRead, () => false);
+    const formerTree = this.#tree;
+    this.#tree = nextTree;
     this.#unwatch();
-    this.#unwatchable = false;
+    this.#isUnwatchable = false;
     // A scan of the former tree may never end.
-    this.#scanning = undefined;
-    former.close();
+    this.#runningScan = undefined;
+    formerTree.close();
     if (isRead) {
-      this.#settle(undefined);
+      this.#setProblem(undefined);
       return;
     }
-    // The scan that `#wait` starts reports its result.
+    // The scan that `#reportLate` starts reports its result.
     reading.catch(() => undefined);
     this.#problem = undefined;
-    this.#wait();
+    this.#reportLate();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#following = false;
+    this.#isClosed = true;
+    this.#isFollowing = false;
     this.#timer?.cancel();
     this.#unwatch();
     this.#tree.close();
   }
 
-  #wait(): void {
-    const late = `was not read within ${FIRST_SCAN_MS_MAX / 1000} s and is still being read: check its disk`;
-    this.#settle(errorText(new RackError('tree-unreadable', `boot.tree ${this.directory} ${late}`)));
+  #reportLate(): void {
+    const lateText = `was not read within ${FIRST_SCAN_MS_MAX / 1000} s and is still being read: check its disk`;
+    this.#setProblem(errorText(new RackError('tree-unreadable', `boot.tree ${this.directory} ${lateText}`)));
     void this.#scan();
   }
 
-  async #begin(): Promise<void> {
+  async #createAndScan(): Promise<void> {
     try {
       await ensureTree(this.#tree.directory);
     } catch (error) {
-      this.#settle(errorText(error));
+      this.#setProblem(errorText(error));
       return;
     }
     await this.#scan();
   }
 
-  /** Reads the tree. One scan runs at a time; one requested meanwhile follows it. */
+  /** Reads the tree. One scan runs at a time; a scan requested meanwhile follows it. */
   #scan(): Promise<void> {
-    this.#scanAgain = this.#scanning !== undefined;
-    if (this.#scanning !== undefined) return this.#scanning;
-    const looking = this.#scanOnce().finally(() => {
-      if (this.#scanning !== looking) return;
-      this.#scanning = undefined;
-      if (this.#scanAgain && !this.#closed) void this.#scan();
+    this.#isRescanDue = this.#runningScan !== undefined;
+    if (this.#runningScan !== undefined) return this.#runningScan;
+    const scan = this.#scanOnce().finally(() => {
+      if (this.#runningScan !== scan) return;
+      this.#runningScan = undefined;
+      if (this.#isRescanDue && !this.#isClosed) void this.#scan();
     });
-    this.#scanning = looking;
-    return looking;
+    this.#runningScan = scan;
+    return scan;
   }
 
   async #scanOnce(): Promise<void> {
@@ -204,31 +204,32 @@ export class LiveTree implements FileTree {
     }
     this.#scanMs = clock.now() - startedAt;
     // Another tree may have replaced it meanwhile.
-    if (tree === this.#tree && !this.#closed) this.#settle(reason);
+    if (tree === this.#tree && !this.#isClosed) this.#setProblem(reason);
   }
 
-  #settle(reason: string | undefined): void {
+  #setProblem(reason: string | undefined): void {
     const at = this.#options.clock.now();
-    const before = this.#problem;
+    const formerProblem = this.#problem;
     const tree = this.directory;
-    this.#problem = reason === undefined ? undefined : { reason, since: before?.since ?? at };
-    if (reason !== undefined && before === undefined) this.#options.publish({ kind: 'tree.problem', at, tree, reason });
-    if (reason === undefined && before !== undefined)
+    this.#problem = reason === undefined ? undefined : { reason, startedAt: formerProblem?.startedAt ?? at };
+    if (reason !== undefined && formerProblem === undefined)
+      this.#options.publish({ kind: 'tree.problem', at, tree, reason });
+    if (reason === undefined && formerProblem !== undefined)
       this.#options.publish({ kind: 'tree.served', at, tree, entries: this.#tree.entries });
-    this.#follow();
+    this.#scheduleNext();
   }
 
   /** Waits for the next change by a watch, or for the next scan. */
-  #follow(): void {
+  #scheduleNext(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (!this.#following) return;
+    if (!this.#isFollowing) return;
     const { clock } = this.#options;
     const { entries, depth, scannedRoot } = this.#tree;
     const isSmall = entries <= WATCHED_ENTRIES_MAX && depth <= TREE_DEPTH_MAX;
-    if (scannedRoot !== undefined && this.#problem === undefined && isSmall && !this.#unwatchable) {
+    if (scannedRoot !== undefined && this.#problem === undefined && isSmall && !this.#isUnwatchable) {
       this.#watchRoot(scannedRoot);
-      this.#timer = clock.schedule(GLANCE_MS, () => void this.#checkPath());
+      this.#timer = clock.schedule(PATH_CHECK_MS, () => void this.#checkPath());
       return;
     }
     this.#unwatch();
@@ -237,15 +238,15 @@ export class LiveTree implements FileTree {
   }
 
   #watchRoot(root: TreeRoot): void {
-    if (this.#watched?.identity !== root.identity) this.#unwatch();
-    this.#watched = root;
+    if (this.#watchedRoot?.identity !== root.identity) this.#unwatch();
+    this.#watchedRoot = root;
     this.#watch ??= watchTree(root.realPath, this.#options.clock, {
       onChange: () => void this.#scan(),
       onFlood: () => {
         this.#watch = undefined;
         void this.#scan();
       },
-      onFailed: (reason) => this.#watchFailed(reason),
+      onFailed: (reason) => this.#handleWatchFailure(reason),
     });
   }
 
@@ -253,17 +254,17 @@ export class LiveTree implements FileTree {
   async #checkPath(): Promise<void> {
     const tree = this.#tree;
     const hasMoved = await tree.hasMoved();
-    if (tree !== this.#tree || this.#closed) return;
+    if (tree !== this.#tree || this.#isClosed) return;
     if (hasMoved) void this.#scan();
-    else this.#follow();
+    else this.#scheduleNext();
   }
 
-  #watchFailed(reason: string): void {
-    this.#unwatchable = true;
+  #handleWatchFailure(reason: string): void {
+    this.#isUnwatchable = true;
     const { clock, publish } = this.#options;
     const note = withText({ note: 'tree-unwatched', tree: this.directory, reason });
     publish({ kind: 'daemon.note', at: clock.now(), ...note });
-    this.#follow();
+    this.#scheduleNext();
   }
 
   #unwatch(): void {

@@ -14,7 +14,7 @@ import { FILE_SENT_KINDS } from '../../observe/protocol-events.ts';
  * Events of a machine that the region answered, with the paths that only a booting or working
  * machine reads and posts to.
  */
-const OF_REGION: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
+const REGION_PATHS: ReadonlyMap<string, RegExp> = new Map<HttpEventKind, RegExp>([
   ['http.forwarded', /^\/MAAS\/(?:metadata|rackboot)\//],
   ['http.posted', /^\/MAAS\/(?:metadata|rackboot|api)\//],
 ]);
@@ -42,14 +42,14 @@ export class Loading extends LoadingLeases {
   /** Takes an event of a server. */
   note(event: RackEvent): void {
     const { address, at } = event;
-    if (address !== undefined && (FILE_SENT_KINDS.has(event.kind) || isOfBoot(event))) this.heard(address, at);
+    if (address !== undefined && (FILE_SENT_KINDS.has(event.kind) || isBootRequest(event))) this.heard(address, at);
   }
 }
 
-const isOfRegion = (event: RackEvent): event is HttpEvent => OF_REGION.has(event.kind);
+const isRegionEvent = (event: RackEvent): event is HttpEvent => REGION_PATHS.has(event.kind);
 
-function isOfBoot(event: RackEvent): boolean {
-  if (!isOfRegion(event)) return false;
+function isBootRequest(event: RackEvent): boolean {
+  if (!isRegionEvent(event)) return false;
   const { kind, file = '', status = 0 } = event;
-  return status >= 200 && status < 300 && OF_REGION.get(kind)?.test(file) === true;
+  return status >= 200 && status < 300 && REGION_PATHS.get(kind)?.test(file) === true;
 }

@@ -13,35 +13,39 @@ const CHANGES_REPORTED_MAX = 64;
 const fullMachineName = ({ hostname, domain }: RackMachine): string =>
   domain === '' ? hostname : `${hostname}.${domain}`;
 
-const machineFacts = (machine: RackMachine) =>
+const selectMachineFacts = (machine: RackMachine) =>
   ({ name: fullMachineName(machine), status: machine.statusName, purpose: machine.purpose }) as const;
 
 /** True if both have the same facts. Racks have many machines, so it makes no objects. */
-const hasSameFacts = (was: RackMachine, now: RackMachine): boolean =>
-  was === now ||
-  (was.hostname === now.hostname &&
-    was.domain === now.domain &&
-    was.statusName === now.statusName &&
-    was.purpose === now.purpose);
+const hasSameFacts = (former: RackMachine, current: RackMachine): boolean =>
+  former === current ||
+  (former.hostname === current.hostname &&
+    former.domain === current.domain &&
+    former.statusName === current.statusName &&
+    former.purpose === current.purpose);
 
 /** The events for the differences, under the boot interface of each machine. */
-export function machineChanges(before: MachineDirectory, after: MachineDirectory, at: Instant): readonly DaemonEvent[] {
+export function findMachineChanges(
+  before: MachineDirectory,
+  after: MachineDirectory,
+  at: Instant,
+): readonly DaemonEvent[] {
   const events: DaemonEvent[] = [];
-  const old = new Map(before.all.map((machine) => [machine.systemId, machine]));
+  const formerMachines = new Map(before.all.map((machine) => [machine.systemId, machine]));
   for (const machine of after.all) {
-    const was = old.get(machine.systemId);
-    old.delete(machine.systemId);
-    if (was !== undefined && hasSameFacts(was, machine)) continue;
-    const kind = was === undefined ? 'machine.known' : 'machine.changed';
-    events.push({ kind, at, mac: machine.macs[0], ...machineFacts(machine) });
+    const formerMachine = formerMachines.get(machine.systemId);
+    formerMachines.delete(machine.systemId);
+    if (formerMachine !== undefined && hasSameFacts(formerMachine, machine)) continue;
+    const kind = formerMachine === undefined ? 'machine.known' : 'machine.changed';
+    events.push({ kind, at, mac: machine.macs[0], ...selectMachineFacts(machine) });
     if (events.length > CHANGES_REPORTED_MAX) return [];
   }
-  for (const machine of old.values()) {
+  for (const machine of formerMachines.values()) {
     const [mac] = machine.macs;
     // After a merge, another machine has the interface.
     const holder = mac === undefined ? undefined : after.findByMac(mac);
     if (holder === undefined) events.push({ kind: 'machine.forgotten', at, mac, name: fullMachineName(machine) });
-    else events.push({ kind: 'machine.changed', at, mac, ...machineFacts(holder) });
+    else events.push({ kind: 'machine.changed', at, mac, ...selectMachineFacts(holder) });
     if (events.length > CHANGES_REPORTED_MAX) return [];
   }
   return events;

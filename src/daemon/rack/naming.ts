@@ -1,17 +1,17 @@
 // The DNS names of leases, machines and reservations.
 //
 // 1. The region names the machines that it knows, whatever hostname their DHCP client reports.
-// 2. A client cannot take the name of a known machine, unless only the machine's own report gave
-//    it: then the first has it.
-// 3. A machine with fixed addresses has its name on these alone, another one on the leases in its
-//    home network. A lease elsewhere has the name only while none at home runs: any host can lease
-//    an address under an overheard hardware address.
+// 2. A client cannot take the name of a known machine. If only the machine's own report gave it the
+//    name, the first to report it has it.
+// 3. A machine with fixed addresses has its name on these alone. Any other machine has its name on
+//    the leases in its home network. A lease elsewhere has the name only while no lease at home
+//    runs, because any host can lease an address under an overheard hardware address.
 // 4. An address that was taken back from a machine loses its name, though the lease may still run
 //    for a while.
 // 5. Unknown clients and reservations are named only where the rack manages DNS (management 2);
 //    machines, and named addresses that users reserved, everywhere.
-// 6. A user's name for an address is a machine's of the same name only if that machine is the host
-//    of the address (`mac`).
+// 6. A user's name for an address counts as a machine's of the same name only if that machine is
+//    the host of the address (`mac`).
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { isNamedHere, listConfiguredHostNames } from '../../config/record-faults.ts';
@@ -33,7 +33,7 @@ interface LeaseName {
 }
 
 /** True for a lease from a dynamic range or a reservation, as opposed to an address fixed by the region. */
-function isGivenByConfiguration(lease: Lease, config: DhcpConfig): boolean {
+function isConfiguredAddress(lease: Lease, config: DhcpConfig): boolean {
   const { address } = lease;
   const subnet = findConfiguredSubnet(address, config);
   if (subnet?.dynamic === undefined || rangeContains(subnet.dynamic, address)) return true;
@@ -55,20 +55,20 @@ export const isNameTaken = ({ mac, hostname }: Lease, machines: MachineDirectory
 export type IsLeasedAtHome = (machine: RackMachine) => boolean;
 
 /** True when one of a machine's running leases is in its home network. */
-export const isAmongHome = (leases: readonly Lease[], machine: RackMachine, config: RackConfig): boolean =>
+export const hasLeaseAtHome = (leases: readonly Lease[], machine: RackMachine, config: RackConfig): boolean =>
   leases.some(({ address }) => awayFrom(machine, address, config.dhcp) === undefined);
 
 /** Makes the function from all running leases. */
-const leasedAtHome =
+const makeLeasedAtHome =
   (leases: readonly Lease[], config: RackConfig): IsLeasedAtHome =>
   (machine) =>
-    isAmongHome(
+    hasLeaseAtHome(
       leases.filter(({ mac }) => machine.macs.includes(mac)),
       machine,
       config,
     );
 
-function nameOfLease(
+function chooseLeaseName(
   lease: Lease,
   machines: MachineDirectory,
   config: RackConfig,
@@ -77,7 +77,7 @@ function nameOfLease(
   const machine = machines.findByMac(lease.mac);
   if (machine !== undefined) {
     const isOwn = machine.addresses.some(({ address }) => address === lease.address);
-    const isFree = machine.addresses.length === 0 && isGivenByConfiguration(lease, config.dhcp);
+    const isFree = machine.addresses.length === 0 && isConfiguredAddress(lease, config.dhcp);
     const isStray = isFree && awayFrom(machine, lease.address, config.dhcp) !== undefined && isLeasedAtHome(machine);
     const isNamed = isOwn || (isFree && !isStray);
     return { hostname: isNamed ? machine.hostname : undefined, domain: machine.domain };
@@ -94,11 +94,11 @@ function nameOfLease(
  */
 export function nameReservations(names: Names, config: RackConfig, reserved: readonly ReservedHost[] = []): void {
   const configured = listConfiguredHostNames(config);
-  const reservedNames = [...namedHosts(reserved)].map(([fqdn, { address }]) => ({ fqdn, address }));
+  const reservedNames = [...mapNamedHosts(reserved)].map(([fqdn, { address }]) => ({ fqdn, address }));
   names.setReservations([...configured, ...reservedNames]);
 }
 
-function namedHosts(reserved: readonly ReservedHost[]): ReadonlyMap<string, ReservedHost> {
+function mapNamedHosts(reserved: readonly ReservedHost[]): ReadonlyMap<string, ReservedHost> {
   return new Map(
     reserved.flatMap((reservation) =>
       reservation.hostname === undefined || reservation.domain === undefined
@@ -110,14 +110,14 @@ function namedHosts(reserved: readonly ReservedHost[]): ReadonlyMap<string, Rese
 
 /** The addresses of machines with their names, and of reserved addresses that are named as their host. */
 function listMachineNames(machines: MachineDirectory, reserved: readonly ReservedHost[]): readonly NamedAddress[] {
-  const reservedByName = namedHosts(reserved);
+  const reservedByName = mapNamedHosts(reserved);
   return machines.all.flatMap(({ hostname, domain, addresses, macs }) => {
     const fqdn = `${hostname}.${domain}`;
     const host = reservedByName.get(fqdn);
-    const own = addresses.map(({ address }) => ({ fqdn, address }));
-    if (host === undefined || own.length === 0) return own;
+    const ownNames = addresses.map(({ address }) => ({ fqdn, address }));
+    if (host === undefined || ownNames.length === 0) return ownNames;
     const isHost = host.mac !== undefined && macs.includes(host.mac);
-    return isHost ? [...own, { fqdn, address: host.address }] : [];
+    return isHost ? [...ownNames, { fqdn, address: host.address }] : [];
   });
 }
 
@@ -130,13 +130,13 @@ export function nameMachines(
   machines: MachineDirectory,
   leases: readonly Lease[],
   config: RackConfig,
-  isLeasedAtHome = leasedAtHome(leases, config),
+  isLeasedAtHome = makeLeasedAtHome(leases, config),
   reserved: readonly ReservedHost[] = [],
 ): void {
   // Leases that lose a name give it up first: a conflict between a machine and its own lease is not
   // worth reporting.
   for (const lease of leases) {
-    if (nameOfLease(lease, machines, config, isLeasedAtHome).hostname === undefined)
+    if (chooseLeaseName(lease, machines, config, isLeasedAtHome).hostname === undefined)
       nameLease(names, lease, machines, config, isLeasedAtHome);
   }
   names.setMachines(listMachineNames(machines, reserved));
@@ -151,6 +151,6 @@ export function nameLease(
   config: RackConfig,
   isLeasedAtHome?: IsLeasedAtHome,
 ): void {
-  const { hostname, domain } = nameOfLease(lease, machines, config, isLeasedAtHome);
+  const { hostname, domain } = chooseLeaseName(lease, machines, config, isLeasedAtHome);
   names.leaseBound(lease.mac, lease.address, hostname, domain);
 }

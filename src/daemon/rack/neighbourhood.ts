@@ -61,9 +61,9 @@ interface RunningScan {
   readonly atOnce: number;
   readonly stepMs: number;
   /** The hosts that answered. */
-  readonly found: Set<MacAddress>;
+  readonly foundMacs: Set<MacAddress>;
   /** Addresses without an answer yet. */
-  asked: number;
+  pendingCount: number;
   timer: Timer | undefined;
 }
 
@@ -81,35 +81,35 @@ export class Neighbourhood {
   readonly #table = new NeighbourTable();
   readonly #routers = new RouterAnswers();
   readonly #sampler = new EventSampler(REPORT_RATE);
-  readonly #own: OwnAddresses;
-  readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
+  readonly #ownAddresses: OwnAddresses;
+  readonly #strangerLimit = new RateLimit(BOOTING_STRANGERS_RATE);
   #names: readonly string[] = [];
   #clusterInterfaces: readonly ClusterInterface[] = [];
   #scan: RunningScan | undefined;
 
   constructor(deps: NeighbourhoodDeps) {
     this.#deps = deps;
-    this.#own = new OwnAddresses({ ...deps, publish: (event) => this.#publish(event) });
+    this.#ownAddresses = new OwnAddresses({ ...deps, publish: (event) => this.#publish(event) });
     deps.wire.listen({
       onSightings: (sightings) => {
-        for (const sighting of sightings) this.#see(sighting);
+        for (const sighting of sightings) this.#handleSighting(sighting);
       },
       onSolicitation: (solicitation) => {
         if (this.#routers.shouldAnswer(solicitation, deps.clock.now())) deps.wire.advertise(solicitation);
       },
-      onRouter: (interfaceName, mac) => this.#routerHeard(interfaceName, mac),
-      onAdvertised: (solicitation, code) => this.#advertised(solicitation, code),
+      onRouter: (interfaceName, mac) => this.#handleRouter(interfaceName, mac),
+      onAdvertised: (solicitation, code) => this.#handleAdvertised(solicitation, code),
     });
   }
 
   /** Other hosts that use this rack's own addresses. */
   get notes(): readonly RackNote[] {
-    return this.#own.notes;
+    return this.#ownAddresses.notes;
   }
 
   /** Listens on the interfaces of this configuration. */
   configure(clusterInterfaces: readonly ClusterInterface[]): void {
-    if (scannedKey(clusterInterfaces) !== scannedKey(this.#clusterInterfaces)) this.endScan();
+    if (formatScanKey(clusterInterfaces) !== formatScanKey(this.#clusterInterfaces)) this.endScan();
     this.#clusterInterfaces = clusterInterfaces;
     const names = new Set(clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
     this.#names = [...names];
@@ -119,20 +119,20 @@ export class Neighbourhood {
       ),
     );
     this.#deps.wire.serve(this.#names);
-    this.#own.configure(clusterInterfaces);
+    this.#ownAddresses.configure(clusterInterfaces);
   }
 
   /** Records that a machine asks for a boot file. */
-  booting(mac: MacAddress, owner: Owner): void {
+  noteBooting(mac: MacAddress, owner: Owner): void {
     const now = this.#deps.clock.now();
     const { isToReport, solicitation } = this.#routers.noteBooting(mac, owner, now);
-    if (isToReport && (owner.rank !== 'stranger' || this.#strangers.allows(now)))
+    if (isToReport && (owner.rank !== 'stranger' || this.#strangerLimit.allows(now)))
       this.#deps.wire.noteBooting(mac, owner);
     if (solicitation !== undefined) this.#deps.wire.advertise(solicitation);
   }
 
   /** Every known neighbour, unordered. */
-  all(): readonly Neighbour[] {
+  list(): readonly Neighbour[] {
     return this.#table.list();
   }
 
@@ -144,33 +144,38 @@ export class Neighbourhood {
   /** Starts a scan of these networks, as far as this rack serves them. */
   scan({ networks, atOnce, isSlow }: NetworkScan): ScanOutcome {
     if (this.#scan !== undefined) return 'running';
-    const wanted = networks.flatMap((text) => parseNetwork(text) ?? []);
+    const wantedNetworks = networks.flatMap((text) => parseNetwork(text) ?? []);
     const targets = this.#clusterInterfaces.flatMap((served) => {
       const { interfaceName, management, ip } = served;
       const isHeard = interfaceName !== undefined && management > 0 && this.#deps.wire.canProbe(interfaceName);
       if (!isHeard) return [];
-      const own = wanted.filter((network) => isScanned(network, served));
-      return own.map((network) => ({ network, interfaceName, ip }));
+      const ownNetworks = wantedNetworks.filter((network) => isScanned(network, served));
+      return ownNetworks.map((network) => ({ network, interfaceName, ip }));
     });
     if (targets.length === 0) return 'unheard';
     this.#scan = {
-      addresses: addressesIn(targets),
+      addresses: listScanAddresses(targets),
       atOnce: Math.min(SCANNED_AT_ONCE_MAX, Math.max(1, atOnce)),
       stepMs: isSlow ? SLOW_SCAN_STEP_MS : SCAN_STEP_MS,
-      found: new Set(),
-      asked: 0,
+      foundMacs: new Set(),
+      pendingCount: 0,
       timer: undefined,
     };
     this.#stepScan(this.#scan);
     return 'started';
   }
 
-  /** Sends a magic packet where the host should be. @returns the names of the interfaces; empty: none can send */
+  /**
+   * Sends a magic packet where the host should be. @returns the names of the interfaces; empty if
+   * none can send
+   */
   wake({ mac, password, near }: HostWake): readonly string[] {
-    const listening = this.#listening();
-    const nearby = listening.filter(({ network }) => near !== undefined && networkContains(network, near));
-    const chosen = nearby.length > 0 ? nearby : listening;
-    const sources = new Map(chosen.map(({ interfaceName, ip }) => [interfaceName, ip]));
+    const reachableNetworks = this.#findReachable();
+    const nearbyNetworks = reachableNetworks.filter(
+      ({ network }) => near !== undefined && networkContains(network, near),
+    );
+    const chosenNetworks = nearbyNetworks.length > 0 ? nearbyNetworks : reachableNetworks;
+    const sources = new Map(chosenNetworks.map(({ interfaceName, ip }) => [interfaceName, ip]));
     const bytes = password === undefined ? undefined : Buffer.from(password, 'hex');
     const names = [...sources.keys()].slice(0, WAKE_INTERFACES_MAX);
     for (const interfaceName of names)
@@ -178,18 +183,18 @@ export class Neighbourhood {
     return names;
   }
 
-  /** True if the host answers by ARP for one of the addresses; undefined if none can be asked. */
-  async hears({ mac, addresses }: HostProbe): Promise<boolean | undefined> {
-    const questions = addresses.slice(0, HEARD_ADDRESSES_MAX).flatMap((address) => {
-      const served = this.#listening().find(({ network }) => networkContains(network, address));
+  /** True if the host answers by ARP for one of the addresses; `undefined` if none of them can be probed. */
+  async isHeard({ mac, addresses }: HostProbe): Promise<boolean | undefined> {
+    const probes = addresses.slice(0, HEARD_ADDRESSES_MAX).flatMap((address) => {
+      const served = this.#findReachable().find(({ network }) => networkContains(network, address));
       return served === undefined ? [] : [this.#deps.wire.findUser(address, served.interfaceName)];
     });
-    const users = (await Promise.allSettled(questions)).filter((answer) => answer.status === 'fulfilled');
+    const users = (await Promise.allSettled(probes)).filter((answer) => answer.status === 'fulfilled');
     return users.length === 0 ? undefined : users.some(({ value }) => value === mac);
   }
 
   /** The networks in which this rack can send and hear. */
-  #listening(): readonly (ClusterInterface & { readonly interfaceName: string })[] {
+  #findReachable(): readonly (ClusterInterface & { readonly interfaceName: string })[] {
     return this.#clusterInterfaces.flatMap((served) => {
       const { interfaceName } = served;
       return interfaceName !== undefined && this.#deps.wire.canProbe(interfaceName)
@@ -203,23 +208,23 @@ export class Neighbourhood {
     this.#scan = undefined;
   }
 
-  /** Asks for the next address, unless too many are without an answer, and continues after a pause. */
+  /** Probes the next address, unless too many probes are pending, and continues after a pause. */
   #stepScan(scan: RunningScan): void {
-    const next = scan.asked < scan.atOnce ? scan.addresses.next() : undefined;
-    if (next?.done === true && scan.asked === 0) {
+    const nextAddress = scan.pendingCount < scan.atOnce ? scan.addresses.next() : undefined;
+    if (nextAddress?.done === true && scan.pendingCount === 0) {
       this.#scan = undefined;
       return;
     }
-    if (next !== undefined && next.done !== true) void this.#ask(scan, next.value);
+    if (nextAddress !== undefined && nextAddress.done !== true) void this.#ask(scan, nextAddress.value);
     scan.timer = this.#deps.clock.schedule(scan.stepMs, () => this.#stepScan(scan));
   }
 
   async #ask(scan: RunningScan, { address, interfaceName }: ScannedAddress): Promise<void> {
-    scan.asked += 1;
+    scan.pendingCount += 1;
     try {
       const mac = await this.#deps.wire.findUser(address, interfaceName);
-      if (mac === undefined || scan !== this.#scan || scan.found.has(mac)) return;
-      scan.found.add(mac);
+      if (mac === undefined || scan !== this.#scan || scan.foundMacs.has(mac)) return;
+      scan.foundMacs.add(mac);
       this.#publish({
         kind: 'net.host-found',
         at: this.#deps.clock.now(),
@@ -231,44 +236,44 @@ export class Neighbourhood {
       // The interface is down, or DHCP has taken all places for probes: the next scan asks again.
       if (!(error instanceof RackError)) throw error;
     } finally {
-      scan.asked -= 1;
+      scan.pendingCount -= 1;
     }
   }
 
-  #see(sighting: Sighting): void {
+  #handleSighting(sighting: Sighting): void {
     const { clock, onHeard } = this.#deps;
     const { address, mac, interfaceName } = sighting;
     const now = clock.now();
     const change = this.#table.see(sighting, now);
     if (sighting.heard) {
       onHeard(address, mac);
-      this.#own.hear(sighting);
+      this.#ownAddresses.hear(sighting);
     }
     if (change === 'seen') return;
     const kind = change === 'new' ? 'net.neighbour-new' : 'net.neighbour-moved';
     const sample = this.#sampler.take(kind, now);
     if (sample === undefined) return;
-    const before = change === 'moved' ? this.#table.find(interfaceName, address)?.previousMac : undefined;
-    const previous = before === undefined ? undefined : formatMac(before);
+    const formerMac = change === 'moved' ? this.#table.find(interfaceName, address)?.previousMac : undefined;
+    const previous = formerMac === undefined ? undefined : formatMac(formerMac);
     this.#publish({ kind, at: now, mac, address, interface: interfaceName, previous, ...sample });
   }
 
-  #routerHeard(interfaceName: string, mac: MacAddress): void {
+  #handleRouter(interfaceName: string, mac: MacAddress): void {
     const now = this.#deps.clock.now();
     if (!this.#routers.noteRouter(interfaceName, now)) return;
     this.#publish({ kind: 'net.router-seen', at: now, interface: interfaceName, reason: formatMac(mac) });
   }
 
-  #advertised({ mac, interfaceName }: Solicitation, code: string): void {
+  #handleAdvertised({ mac, interfaceName }: Solicitation, code: string): void {
     const now = this.#deps.clock.now();
     const kind = code === '' ? 'net.router-answered' : 'net.router-answer-failed';
     const sample = this.#sampler.take(kind, now);
     if (sample === undefined) return;
-    const about = { at: now, mac, interface: interfaceName, ...sample };
+    const eventFields = { at: now, mac, interface: interfaceName, ...sample };
     this.#publish(
       code === ''
-        ? { kind: 'net.router-answered', ...about }
-        : { kind: 'net.router-answer-failed', ...about, reason: code },
+        ? { kind: 'net.router-answered', ...eventFields }
+        : { kind: 'net.router-answer-failed', ...eventFields, reason: code },
     );
   }
 
@@ -277,7 +282,7 @@ export class Neighbourhood {
   }
 }
 
-const scannedKey = (clusterInterfaces: readonly ClusterInterface[]): string =>
+const formatScanKey = (clusterInterfaces: readonly ClusterInterface[]): string =>
   clusterInterfaces
     .map(({ interfaceName, management, network }) => `${interfaceName} ${management} ${formatNetwork(network)}`)
     .join(',');
@@ -288,7 +293,7 @@ const isScanned = (network: Ipv4Network, served: ClusterInterface): boolean =>
   networkContains(served.network, network.address) &&
   broadcastAddress(network) - network.address - 1 <= SCANNED_MAX;
 
-function* addressesIn(
+function* listScanAddresses(
   targets: readonly { readonly network: Ipv4Network; readonly interfaceName: string; readonly ip: Ipv4 | undefined }[],
 ): Generator<ScannedAddress, undefined> {
   for (const { network, interfaceName, ip } of targets)

@@ -39,7 +39,7 @@ interface OwnAddress {
   readonly address: Ipv4;
 }
 
-interface User extends OwnAddress {
+interface AddressUser extends OwnAddress {
   readonly mac: MacAddress;
   readonly seenAt: Instant;
   readonly reportedAt: Instant;
@@ -54,9 +54,9 @@ interface OwnAddressesDeps {
 /** The addresses of this rack, and the other hosts that use them. */
 export class OwnAddresses {
   readonly #deps: OwnAddressesDeps;
-  readonly #users = new BoundedMap<string, User>(USERS_MAX, 'set longest ago');
+  readonly #users = new BoundedMap<string, AddressUser>(USERS_MAX, 'set longest ago');
   readonly #sampler = new EventSampler(USERS_RATE);
-  #own: readonly OwnAddress[] = [];
+  #ownAddresses: readonly OwnAddress[] = [];
   #timer: Timer | undefined;
 
   constructor(deps: OwnAddressesDeps) {
@@ -65,10 +65,10 @@ export class OwnAddresses {
 
   /** Watches the addresses of this configuration. */
   configure(clusterInterfaces: readonly ClusterInterface[]): void {
-    this.#own = clusterInterfaces.flatMap(({ interfaceName, ip }) =>
+    this.#ownAddresses = clusterInterfaces.flatMap(({ interfaceName, ip }) =>
       interfaceName === undefined || ip === undefined || isLoopback(ip) ? [] : { interfaceName, address: ip },
     );
-    this.#lookIn(0);
+    this.#scheduleProbe(0);
   }
 
   /** Call for every host that was heard with an address. */
@@ -79,10 +79,10 @@ export class OwnAddresses {
   /** A note for each host that uses an address of this rack. */
   get notes(): readonly RackNote[] {
     const now = this.#deps.clock.now();
-    const present = [...this.#users.values()].filter(
+    const presentUsers = [...this.#users.values()].filter(
       ({ interfaceName, address, seenAt }) => later(seenAt, GONE_MS) > now && this.#isOwn(interfaceName, address),
     );
-    return present.map(({ interfaceName, address, mac, seenAt }) => ({
+    return presentUsers.map(({ interfaceName, address, mac, seenAt }) => ({
       note: 'own-address-used',
       ip: formatIpv4(address),
       interface: interfaceName,
@@ -92,38 +92,38 @@ export class OwnAddresses {
   }
 
   #isOwn(interfaceName: string, address: Ipv4): boolean {
-    return this.#own.some((own) => own.address === address && own.interfaceName === interfaceName);
+    return this.#ownAddresses.some((own) => own.address === address && own.interfaceName === interfaceName);
   }
 
   #noteUse({ interfaceName, address }: OwnAddress, mac: MacAddress): void {
     const now = this.#deps.clock.now();
     const key = `${interfaceName} ${address} ${mac}`;
     const reportedAt = this.#users.get(key)?.reportedAt;
-    const wasReportedLately = reportedAt !== undefined && later(reportedAt, REREPORT_MS) > now;
-    const sample = wasReportedLately ? undefined : this.#sampler.take('used', now);
+    const isReportedLately = reportedAt !== undefined && later(reportedAt, REREPORT_MS) > now;
+    const sample = isReportedLately ? undefined : this.#sampler.take('used', now);
     // A host that the sampler withheld is reported when it is seen again.
-    const reportAt = sample === undefined ? (reportedAt ?? later(now, -REREPORT_MS)) : now;
-    this.#users.set(key, { interfaceName, address, mac, seenAt: now, reportedAt: reportAt });
+    const newReportedAt = sample === undefined ? (reportedAt ?? later(now, -REREPORT_MS)) : now;
+    this.#users.set(key, { interfaceName, address, mac, seenAt: now, reportedAt: newReportedAt });
     if (sample === undefined) return;
     this.#deps.publish({ kind: 'net.own-address-used', at: now, mac, address, interface: interfaceName, ...sample });
   }
 
-  #lookIn(delayMs: number): void {
+  #scheduleProbe(delayMs: number): void {
     this.#timer?.cancel();
-    if (this.#own.length === 0) return;
+    if (this.#ownAddresses.length === 0) return;
     this.#timer = this.#deps.clock.schedule(delayMs, () => {
-      for (const own of this.#own) this.#look(own);
-      this.#lookIn(CHECK_MS);
+      for (const ownAddress of this.#ownAddresses) this.#probe(ownAddress);
+      this.#scheduleProbe(CHECK_MS);
     });
   }
 
-  #look(own: OwnAddress): void {
+  #probe(ownAddress: OwnAddress): void {
     const { wire } = this.#deps;
-    if (!wire.canProbe(own.interfaceName)) return;
-    // A probe that cannot be made says nothing; the next look tries again.
-    wire.findUser(own.address, own.interfaceName).then(
+    if (!wire.canProbe(ownAddress.interfaceName)) return;
+    // A probe that cannot be made says nothing; the next probe tries again.
+    wire.findUser(ownAddress.address, ownAddress.interfaceName).then(
       (user) => {
-        if (user !== undefined && this.#own.includes(own)) this.#noteUse(own, user);
+        if (user !== undefined && this.#ownAddresses.includes(ownAddress)) this.#noteUse(ownAddress, user);
       },
       () => undefined,
     );

@@ -50,18 +50,18 @@ import { LeaseCommands } from './lease-commands.ts';
 import { LeaseNaming } from './lease-naming.ts';
 import type { LiveTree } from './live-tree.ts';
 import { Loading } from './loading.ts';
-import { machineChanges } from './machine-changes.ts';
+import { findMachineChanges } from './machine-changes.ts';
 import { sightingAsLease } from './naming.ts';
 import { Neighbourhood } from './neighbourhood.ts';
-import { WAITED_FOR } from './readiness.ts';
+import { WAITING_CODES } from './readiness.ts';
 
 interface RackDeps {
   readonly clock: Clock;
   readonly network: HostNetwork;
-  /** Carries the transfers of TFTP; default: a thread. */
+  /** Carries the TFTP transfers; default: a thread. */
   readonly makeTransferRunner?: MakeTransferRunner;
   /**
-   * The wires of the interfaces; undefined if they cannot be heard: then addresses are offered
+   * The wires of the interfaces; `undefined` if they cannot be heard. Addresses are then offered
    * without probing.
    */
   readonly wire?: Wire | undefined;
@@ -88,34 +88,34 @@ export class Rack {
   readonly dns: DnsServer;
   readonly http: BootHttpServer;
   readonly #tokens: BootTokens;
-  readonly #signs = new ShownSigns();
-  readonly #origins: OriginFacts = {
+  readonly #shownSigns = new ShownSigns();
+  readonly #originFacts: OriginFacts = {
     macOf: (peer) => this.#findMac(peer),
     awayFrom: (machine, peer) => awayFrom(machine, peer, this.#config.dhcp),
   };
   /** The commands of an operator that change leases. */
   readonly leaseCommands: LeaseCommands;
-  readonly #loops: LoaderLoops;
+  readonly #loaderLoops: LoaderLoops;
   readonly elsewhere: Elsewhere;
   readonly #naming: LeaseNaming;
   readonly #loading: Loading;
-  /** As it was given. */
-  #given: RackConfig;
-  /** With the addresses that users of the region reserved. */
+  /** The configuration as it was given. */
+  #givenConfig: RackConfig;
+  /** The given configuration with the addresses that users of the region reserved. */
   #config: RackConfig;
   /** The boot settings with the HTTP listeners that are open or wait for an address. */
   #boot: BootConfig;
-  #reserved: readonly ReservedHost[] = [];
+  #reservedHosts: readonly ReservedHost[] = [];
   #isOpen = false;
   #machines = new MachineDirectory([]);
-  #waiting = false;
-  #draining = false;
+  #isListenerWaiting = false;
+  #isDraining = false;
 
   constructor(deps: RackDeps, config: RackConfig) {
     const { clock, network, wire, publish, tree, table } = deps;
     const makeTransferRunner = deps.makeTransferRunner ?? ((runnerDeps) => new ThreadTransferRunner(runnerDeps));
     this.#deps = deps;
-    this.#given = config;
+    this.#givenConfig = config;
     this.#config = config;
     this.#boot = config.boot;
     this.tree = tree;
@@ -137,38 +137,45 @@ export class Rack {
       identifyClient: identifyBootClient,
       planBoot: (query) => this.#planBoot(query),
       machines: () => this.#machines,
-      onLeaseChange: (notice) => this.#leaseChanged(notice),
-      onAddressSeen: (claim) => this.#addressSeen(claim),
+      onLeaseChange: (notice) => this.#handleLeaseChange(notice),
+      onAddressSeen: (claim) => this.#handleClaim(claim),
       onForeignChange: deps.onForeignChange,
       onEndsReported: deps.onEndsReported,
     });
-    const present = { config: () => this.#config.dhcp, isDraining: () => this.#draining, onImported: deps.onImported };
-    this.leaseCommands = new LeaseCommands({ clock, publish, journal, table, dhcp: this.dhcp, ...present });
-    this.#loops = new LoaderLoops(publish);
+    const leaseDeps = {
+      config: () => this.#config.dhcp,
+      isDraining: () => this.#isDraining,
+      onImported: deps.onImported,
+    };
+    this.leaseCommands = new LeaseCommands({ clock, publish, journal, table, dhcp: this.dhcp, ...leaseDeps });
+    this.#loaderLoops = new LoaderLoops(publish);
     this.elsewhere = new Elsewhere({
       clock,
       findNeighbour: (address) => this.neighbourhood?.find(address),
-      onGone: (address) => this.#naming.gone(address),
+      onGone: (address) => this.#naming.removeName(address),
     });
     this.#naming = new LeaseNaming(this.names, {
-      all: () => this.#activeLeases(),
-      at: (address) => this.#activeLease(address),
-      of: (macs) => [...this.findRunningLeases(macs), ...this.elsewhere.leases().filter(({ mac }) => macs.has(mac))],
+      list: () => this.#listActiveLeases(),
+      find: (address) => this.#findActiveLease(address),
+      findByMacs: (macs) => [
+        ...this.findRunningLeases(macs),
+        ...this.elsewhere.listLeases().filter(({ mac }) => macs.has(mac)),
+      ],
     });
     const publishFiles: Publish = (event) => this.#publishFiles(event);
     this.#tokens = new BootTokens({
       clock,
       publish,
       machines: () => this.#machines,
-      ...this.#origins,
+      ...this.#originFacts,
       mayMove: (peer) => this.elsewhere.isElsewhere(peer),
       rackName: () => this.#config.name,
     });
-    const servers = () => [this.tftp, this.http];
-    this.#loading = new Loading({ clock, table, dhcp: this.dhcp, servers });
+    const listServers = () => [this.tftp, this.http];
+    this.#loading = new Loading({ clock, table, dhcp: this.dhcp, servers: listServers });
     const resolve: ResolveAsset = (request) => {
       this.#loading.asked();
-      return resolveBootAsset(request, this.#assets());
+      return resolveBootAsset(request, this.#makeAssetContext());
     };
     this.tftp = new TftpServer({ network, makeTransferRunner, clock, resolve, files: tree, publish: publishFiles });
     const vouchFor = this.#tokens.vouchFor.bind(this.#tokens);
@@ -190,7 +197,7 @@ export class Rack {
   get notes(): readonly RackNote[] {
     return [
       ...listConfigRemarks(this.#config),
-      ...forgoneNotes(this.http.forgone),
+      ...composeForgoneNotes(this.http.forgone),
       ...(this.neighbourhood?.notes ?? []),
     ];
   }
@@ -212,14 +219,14 @@ export class Rack {
     return {
       config: { ...this.#config, boot: this.#boot },
       dhcp: { ...this.dhcp.state(), planBoot: (query) => this.#forecastPlan(query) },
-      assets: { ...this.#assets(), tokens: undefined },
+      assets: { ...this.#makeAssetContext(), tokens: undefined },
       oldGrub: (name) => findOldGrub(this.#boot.tree, name),
       now: this.#deps.clock.now(),
     };
   }
 
   async open(host: readonly HostInterface[]): Promise<void> {
-    await this.configure(this.#given, host);
+    await this.configure(this.#givenConfig, host);
   }
 
   /**
@@ -228,25 +235,25 @@ export class Rack {
    * @throws RackError naming every listener that cannot be opened for another reason; the others are open
    */
   async configure(config: RackConfig, host: readonly HostInterface[]): Promise<void> {
-    if (this.#draining) return;
-    this.#given = config;
+    if (this.#isDraining) return;
+    this.#givenConfig = config;
     this.#isOpen = true;
-    this.#merge();
+    this.#mergeReserved();
     this.neighbourhood?.configure(config.clusterInterfaces);
     await this.dhcp.setInterfaces(listLocalInterfaces(config.clusterInterfaces, host));
-    const isFailed = ({ code }: RackError): boolean => !WAITED_FOR.has(code);
+    const isFailed = ({ code }: RackError): boolean => !WAITING_CODES.has(code);
     const dhcpFailures = (await this.dhcp.configure(this.#config.dhcp)).map(({ error }) => error).filter(isFailed);
     const listenerFailures = (await this.#openListeners()).filter(isFailed);
     // All DHCP sockets share one port, so the reason of the first failure is the reason of all.
-    const failed = joinFailures([...dhcpFailures.slice(0, 1), ...listenerFailures]);
-    if (failed !== undefined) throw failed;
+    const failure = joinFailures([...dhcpFailures.slice(0, 1), ...listenerFailures]);
+    if (failure !== undefined) throw failure;
   }
 
   async setInterfaces(host: readonly HostInterface[]): Promise<void> {
-    if (this.#draining) return;
+    if (this.#isDraining) return;
     this.#deps.network.interfacesChanged(host);
     await this.dhcp.setInterfaces(listLocalInterfaces(this.#config.clusterInterfaces, host));
-    if (this.#waiting) await this.#openListeners();
+    if (this.#isListenerWaiting) await this.#openListeners();
   }
 
   /** Opens the missing listeners of TFTP, HTTP and DNS. @returns the failures */
@@ -262,7 +269,7 @@ export class Rack {
         failures.push(error);
       }
     }
-    this.#waiting = failures.some(({ code }) => WAITED_FOR.has(code));
+    this.#isListenerWaiting = failures.some(({ code }) => WAITING_CODES.has(code));
     const { boot } = this.#config;
     const isForgone = ({ address, port }: HttpEndpoint): boolean =>
       this.http.forgone.some((forgone) => forgone.address === address && forgone.port === port);
@@ -271,15 +278,12 @@ export class Rack {
     return failures;
   }
 
-  /**
-   * Puts the configuration in force that was given, with the reserved addresses. DHCP follows by
-   * its own call.
-   */
-  #merge(): RackConfig {
-    const dhcp = withReserved(this.#given.dhcp, this.#reserved);
-    this.#config = dhcp === this.#given.dhcp ? this.#given : { ...this.#given, dhcp };
+  /** Puts the given configuration in force, with the reserved addresses. DHCP is configured separately. */
+  #mergeReserved(): RackConfig {
+    const dhcp = withReserved(this.#givenConfig.dhcp, this.#reservedHosts);
+    this.#config = dhcp === this.#givenConfig.dhcp ? this.#givenConfig : { ...this.#givenConfig, dhcp };
     this.elsewhere.configure(dhcp);
-    void this.#naming.configure(this.#config, this.#reserved);
+    void this.#naming.configure(this.#config, this.#reservedHosts);
     return this.#config;
   }
 
@@ -287,13 +291,13 @@ export class Rack {
     const { clock, publish } = this.#deps;
     const before = this.#machines;
     this.#machines = new MachineDirectory(state.machines);
-    for (const event of machineChanges(before, this.#machines, clock.now())) publish(event);
+    for (const event of findMachineChanges(before, this.#machines, clock.now())) publish(event);
     this.#naming.setMachines(this.#machines);
     const { reserved = [] } = state;
-    if (isDeepStrictEqual(reserved, this.#reserved)) return;
-    this.#reserved = reserved;
+    if (isDeepStrictEqual(reserved, this.#reservedHosts)) return;
+    this.#reservedHosts = reserved;
     // Before the rack is open, `configure` is still to come.
-    if (this.#isOpen && !this.#draining) void this.dhcp.configure(this.#merge().dhcp);
+    if (this.#isOpen && !this.#isDraining) void this.dhcp.configure(this.#mergeReserved().dhcp);
   }
 
   /** All lease records, running and ended; the iteration may take many turns. */
@@ -315,31 +319,31 @@ export class Rack {
   }
 
   /**
-   * Finishes transfers, of which no new one begins, while DNS and DHCP go on: firmware asks again
-   * for a file for at least 15 s. Then it finishes the replies that wait for the disk.
+   * Finishes transfers without beginning new ones, while DNS and DHCP continue: firmware asks again
+   * for a file for at least 15 s. Then finishes the replies that wait for the disk.
    */
   async drain(graceMs: number): Promise<void> {
-    this.#draining = true;
+    this.#isDraining = true;
     this.neighbourhood?.endScan();
     await Promise.all([this.tftp.close(graceMs), this.http.close(graceMs)]);
     await this.dhcp.drain(graceMs);
   }
 
   async close(): Promise<void> {
-    this.#draining = true;
+    this.#isDraining = true;
     this.#loading.close();
     await this.dhcp.close();
     await Promise.all([this.tftp.close(0), this.http.close(0), this.dns.close()]);
   }
 
-  #assets(): AssetContext {
+  #makeAssetContext(): AssetContext {
     return {
       config: this.#boot,
       machines: this.#machines,
-      ...this.#origins,
+      ...this.#originFacts,
       hasFile: (path) => this.tree.hasFile(path),
       realOf: (path) => this.tree.realOf?.(path),
-      signsOf: (mac) => this.#signs.find(mac),
+      signsOf: (mac) => this.#shownSigns.find(mac),
       tokens: this.#tokens,
     };
   }
@@ -352,75 +356,75 @@ export class Rack {
       // iPXE's own request follows that of its firmware, and says no more.
       const cpu = 'cpu' in client ? client.cpu : undefined;
       const signs = { uuid, cpu, isIpxe: plan?.file?.endsWith(IPXE_SCRIPT), isUBoot: client.kind === 'u-boot' };
-      this.#signs.remember(mac, signs, owner);
-      this.neighbourhood?.booting(mac, owner);
+      this.#shownSigns.remember(mac, signs, owner);
+      this.neighbourhood?.noteBooting(mac, owner);
     }
     if (plan !== undefined) this.tftp.prepare();
-    return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#deps.clock.now());
+    return plan === undefined ? undefined : this.#loaderLoops.check(query, plan, boot, this.#deps.clock.now());
   }
 
   #forecastPlan(query: BootQuery): BootPlan | undefined {
     const boot = this.#boot;
     const plan = planBoot(query, boot);
-    return plan === undefined ? undefined : this.#loops.forecast(query, plan, boot, this.#deps.clock.now());
+    return plan === undefined ? undefined : this.#loaderLoops.forecast(query, plan, boot, this.#deps.clock.now());
   }
 
   /** Publishes events of TFTP and HTTP, and adds the machine if its address is another DHCP server's. */
   #publishFiles(event: RackEvent): void {
     const { address } = event;
     const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.findMac(address);
-    const whole = mac === undefined ? event : { ...event, mac };
+    const attributedEvent = mac === undefined ? event : { ...event, mac };
     this.#loading.note(event);
     const subnet = address === undefined ? undefined : findConfiguredSubnet(address, this.#config.dhcp);
-    this.#loops.observe(whole, subnet && sharedNetworkKey(subnet));
-    this.#deps.publish(whole);
+    this.#loaderLoops.observe(attributedEvent, subnet && sharedNetworkKey(subnet));
+    this.#deps.publish(attributedEvent);
   }
 
   #findMac(peer: Ipv4): MacAddress | undefined {
     if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.findMac(peer);
     // A loading machine's lease keeps running (`loading.ts`), so an ended lease says nothing about
     // the address's present user.
-    return this.#activeLease(peer)?.mac;
+    return this.#findActiveLease(peer)?.mac;
   }
 
   /**
    * Records that a machine takes an address of another DHCP server; a machine that the region knows
    * gets its name there.
    */
-  #addressSeen(claim: AddressClaim): void {
+  #handleClaim(claim: AddressClaim): void {
     const { mac, address, at } = claim;
     this.elsewhere.claim(claim);
     this.#naming.lease(sightingAsLease(mac, address, at));
   }
 
-  *#activeLeases(): Generator<Lease> {
+  *#listActiveLeases(): Generator<Lease> {
     const now = this.#deps.clock.now();
     for (const lease of this.leases()) if (isActive(lease, now)) yield lease;
-    yield* this.elsewhere.leases();
+    yield* this.elsewhere.listLeases();
   }
 
-  #activeLease(address: Ipv4): Lease | undefined {
+  #findActiveLease(address: Ipv4): Lease | undefined {
     const lease = this.findLease(address);
     return isActive(lease, this.#deps.clock.now()) ? lease : undefined;
   }
 
-  #leaseChanged(notice: LeaseNotice): void {
+  #handleLeaseChange(notice: LeaseNotice): void {
     if (notice.kind === 'changed' && isActive(notice.lease, this.#deps.clock.now())) {
       this.#naming.lease(notice.lease);
     } else {
-      this.#naming.gone(notice.lease.address, notice.lease.mac);
+      this.#naming.removeName(notice.lease.address, notice.lease.mac);
     }
   }
 }
 
 /**
- * The HTTP listeners that this rack goes on without, a note for each port: those of one port have
- * one reason.
+ * The HTTP listeners that this rack runs without, as a note for each port: all listeners of a port
+ * fail for the same reason.
  */
-function forgoneNotes(forgone: BootHttpServer['forgone']): readonly RackNote[] {
-  return [...Map.groupBy(forgone, ({ port }) => port).values()].map((ofPort) => ({
+function composeForgoneNotes(forgone: BootHttpServer['forgone']): readonly RackNote[] {
+  return [...Map.groupBy(forgone, ({ port }) => port).values()].map((portListeners) => ({
     note: 'listener-forgone',
-    where: ofPort.map(({ address, port }) => `${formatIpv4(address)}:${port}`).join(', '),
-    reason: ofPort[0]?.error.message ?? '',
+    where: portListeners.map(({ address, port }) => `${formatIpv4(address)}:${port}`).join(', '),
+    reason: portListeners[0]?.error.message ?? '',
   }));
 }

@@ -10,7 +10,7 @@ import type { HostInterface } from '../../net/host-interface.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 
-interface Place {
+interface ListenAddress {
   readonly address: Ipv4;
   readonly port: number;
 }
@@ -23,9 +23,9 @@ export interface ReadinessFacts {
   readonly rack:
     | {
         readonly dhcpProblems: readonly { readonly name: string; readonly code: string; readonly text: string }[];
-        readonly tftp: readonly Place[];
-        readonly http: readonly Place[];
-        readonly dns: readonly Place[];
+        readonly tftp: readonly ListenAddress[];
+        readonly http: readonly ListenAddress[];
+        readonly dns: readonly ListenAddress[];
         readonly treeProblem?: string | undefined;
       }
     | undefined;
@@ -35,7 +35,7 @@ export interface ReadinessFacts {
 }
 
 /** Errors of sockets that wait for an interface or address to appear, as opposed to failures. */
-export const WAITED_FOR: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
+export const WAITING_CODES: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
 
 /** Judges readiness from the facts. */
 export function judgeReadiness({ config, host, rack, journalProblem, region }: ReadinessFacts): Readiness {
@@ -43,23 +43,27 @@ export function judgeReadiness({ config, host, rack, journalProblem, region }: R
   if (rack === undefined) notReady.push({ what: 'rack', reason: 'starting' });
   else {
     for (const { name, code, text } of rack.dhcpProblems) {
-      if (!WAITED_FOR.has(code)) notReady.push({ what: `dhcp ${name}`, reason: text });
+      if (!WAITING_CODES.has(code)) notReady.push({ what: `dhcp ${name}`, reason: text });
     }
     if (rack.treeProblem !== undefined) notReady.push({ what: 'boot tree', reason: rack.treeProblem });
     const { tftp, dns, http } = config;
-    const wanted: readonly (readonly [what: string, wanted: readonly Place[], open: readonly Place[]])[] = [
+    const services: readonly (readonly [
+      what: string,
+      wanted: readonly ListenAddress[],
+      open: readonly ListenAddress[],
+    ])[] = [
       ['tftp', tftp.listen.map((address) => ({ address, port: tftp.listenPort })), rack.tftp],
       ['http', http.listen.filter(({ optional }) => optional !== true), rack.http],
       ['dns', dns.listen.map((address) => ({ address, port: dns.listenPort })), rack.dns],
     ];
-    for (const [what, places, open] of wanted) {
-      for (const { address, port } of places) {
+    for (const [service, wantedAddresses, openAddresses] of services) {
+      for (const { address, port } of wantedAddresses) {
         if (
-          open.some((socket) => socket.address === address && socket.port === port) ||
+          openAddresses.some((socket) => socket.address === address && socket.port === port) ||
           !isHostAddressUp(address, host)
         )
           continue;
-        notReady.push({ what: `${what} ${formatIpv4(address)}:${port}`, reason: 'not listening' });
+        notReady.push({ what: `${service} ${formatIpv4(address)}:${port}`, reason: 'not listening' });
       }
     }
   }
@@ -70,5 +74,6 @@ export function judgeReadiness({ config, host, rack, journalProblem, region }: R
   return { ready: notReady.length === 0, notReady };
 }
 
-const isHostAddressUp = (wanted: Ipv4, host: readonly HostInterface[]): boolean =>
-  isLoopback(wanted) || host.some(({ up, addresses }) => up && addresses.some(({ address }) => address === wanted));
+const isHostAddressUp = (hostAddress: Ipv4, host: readonly HostInterface[]): boolean =>
+  isLoopback(hostAddress) ||
+  host.some(({ up, addresses }) => up && addresses.some(({ address }) => address === hostAddress));

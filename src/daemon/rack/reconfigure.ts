@@ -26,7 +26,7 @@ import type { ConfigurationDeps } from './configuration.ts';
 import type { LiveTree } from './live-tree.ts';
 import type { Rack } from './rack.ts';
 import { checkNewListeners } from './region-preflight.ts';
-import { leasesLeft } from './region-side.ts';
+import { findLeasesLeft } from './region-side.ts';
 
 /** How long the region may take to open a listener, in milliseconds. */
 const LISTENING_MS_MAX = 5000;
@@ -41,12 +41,12 @@ interface ReconfigureDeps {
   readonly log: Pick<Log, 'moveTo'>;
   readonly uplink: () => RackUplink | undefined;
   readonly regionConfig: (config: RackConfig) => RegionConfig;
-  readonly applied: (config: RackConfig) => void;
+  readonly onConfigApplied: (config: RackConfig) => void;
 }
 
 /** Connects the configuration to the running parts. */
-export function reconfigurationPorts(deps: ReconfigureDeps): ConfigurationDeps {
-  let left: readonly Lease[] = [];
+export function makeConfigurationDeps(deps: ReconfigureDeps): ConfigurationDeps {
+  let leasesToReport: readonly Lease[] = [];
   return {
     clock: deps.clock,
     publish: deps.publish,
@@ -57,20 +57,20 @@ export function reconfigurationPorts(deps: ReconfigureDeps): ConfigurationDeps {
       // listener here.
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
       try {
-        await putInForce(deps, next, before);
-        left = leasesOutside(deps, next, before);
+        await applyConfig(deps, next, before);
+        leasesToReport = findLeasesOutside(deps, next, before);
       } catch (error) {
-        await putInForce(deps, before, before).catch(() => undefined);
+        await applyConfig(deps, before, before).catch(() => undefined);
         throw error;
       }
     },
-    applied(config) {
+    onConfigApplied(config) {
       deps.uplink()?.configure(deps.regionConfig(config));
       deps.uplink()?.introduce();
       // The region keeps no lease of a range that the rack's description still calls dynamic.
-      deps.uplink()?.reportLeases(left);
-      left = [];
-      deps.applied(config);
+      deps.uplink()?.reportLeases(leasesToReport);
+      leasesToReport = [];
+      deps.onConfigApplied(config);
       for (const note of listConfigRemarks(config))
         deps.publish({ kind: 'daemon.note', at: deps.clock.now(), ...withText(note) });
     },
@@ -83,15 +83,15 @@ export function reconfigurationPorts(deps: ReconfigureDeps): ConfigurationDeps {
  * The leases outside the new dynamic ranges: the region must know them, or it gives their addresses
  * to others.
  */
-function leasesOutside({ rack, clock }: ReconfigureDeps, next: RackConfig, before: RackConfig): readonly Lease[] {
+function findLeasesOutside({ rack, clock }: ReconfigureDeps, next: RackConfig, before: RackConfig): readonly Lease[] {
   const find = (address: Ipv4): Lease | undefined => rack()?.findLease(address);
-  return leasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now());
+  return findLeasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now());
 }
 
-async function putInForce(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
+async function applyConfig(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
   await deps.tree()?.moveTo(next.boot.tree);
   await deps.log.moveTo(next.log);
-  await listenForRack(deps, next, before);
+  await openRegionListener(deps, next, before);
   await deps.rack()?.configure(next, deps.host());
 }
 
@@ -99,7 +99,7 @@ async function putInForce(deps: ReconfigureDeps, next: RackConfig, before: RackC
  * Makes the region also listen on the address that the rack will forward requests to, in addition
  * to its present listeners.
  */
-async function listenForRack(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
+async function openRegionListener(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
   const uplink = deps.uplink();
   const endpoint = next.http.region;
   const isSame = endpoint?.host === before.http.region?.host && endpoint?.port === before.http.region?.port;
@@ -107,7 +107,7 @@ async function listenForRack(deps: ReconfigureDeps, next: RackConfig, before: Ra
   const listen = [...next.region.listen, ...before.region.listen];
   uplink.configure(deps.regionConfig({ ...next, region: { ...next.region, listen } }));
   const name = `${endpoint.host}:${endpoint.port}`;
-  for (let waited = 0; waited < LISTENING_MS_MAX; waited += LISTENING_CHECK_MS) {
+  for (let waitedMs = 0; waitedMs < LISTENING_MS_MAX; waitedMs += LISTENING_CHECK_MS) {
     if (uplink.status().addresses.includes(name)) return;
     await pause(deps.clock, LISTENING_CHECK_MS);
   }

@@ -23,11 +23,11 @@ export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'tls' | 
   checkDatabase(config.stateDir);
   if (config.tls !== undefined) readCertificatePair(config.tls);
   const failures: RackError[] = [];
-  for (const [places, setting] of [
+  for (const [listeners, setting] of [
     [config.listen, 'region.listen'],
     [config.tls?.listen ?? [], 'region.tls.listen'],
   ] as const)
-    for (const { host, port } of places) {
+    for (const { host, port } of listeners) {
       try {
         await checkPort(host, port, setting);
       } catch (error) {
@@ -49,19 +49,19 @@ function checkDatabase(stateDir: string): void {
   }
 }
 
-type Place = RegionConfig['listen'][number];
-const EVERYWHERE = '0.0.0.0';
+type RegionListener = RegionConfig['listen'][number];
+const ANY_HOST = '0.0.0.0';
 
 /** The listeners of `next` on ports that the region did not already hold under `before`. */
-export function newListeners(
+export function findNewListeners(
   next: Pick<RegionConfig, 'listen' | 'tls'>,
   before: Pick<RegionConfig, 'listen' | 'tls'>,
-): Pick<RegionConfig, 'listen'> & { readonly tlsListen: readonly Place[] } {
-  const held = [...before.listen, ...(before.tls?.listen ?? [])];
-  const isNew = (place: Place): boolean =>
-    !held.some(
+): Pick<RegionConfig, 'listen'> & { readonly tlsListen: readonly RegionListener[] } {
+  const heldListeners = [...before.listen, ...(before.tls?.listen ?? [])];
+  const isNew = (listener: RegionListener): boolean =>
+    !heldListeners.some(
       ({ host, port }) =>
-        port === place.port && (host === place.host || host === EVERYWHERE || place.host === EVERYWHERE),
+        port === listener.port && (host === listener.host || host === ANY_HOST || listener.host === ANY_HOST),
     );
   return { listen: next.listen.filter(isNew), tlsListen: (next.tls?.listen ?? []).filter(isNew) };
 }
@@ -74,7 +74,7 @@ export async function checkNewListeners(
   next: Pick<RegionConfig, 'listen' | 'tls'>,
   before: Pick<RegionConfig, 'listen' | 'tls'>,
 ): Promise<void> {
-  const { listen, tlsListen } = newListeners(next, before);
+  const { listen, tlsListen } = findNewListeners(next, before);
   for (const { host, port } of listen) await checkPort(host, port, 'region.listen');
   for (const { host, port } of tlsListen) await checkPort(host, port, 'region.tls.listen');
 }

@@ -46,14 +46,14 @@ import type { KnownHosts } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
 import type { Rack } from './rack.ts';
 import { checkRegion } from './region-preflight.ts';
-import { usedTime } from './threads.ts';
+import { readUsedTime } from './threads.ts';
 
 /** How long the region may take to store its data and end, in milliseconds. */
 const REGION_STOP_MS = 5000;
 /** Heap limits of the uplink thread: old and young generation, in MiB. */
 const UPLINK_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 } as const;
 /** Failures of the region that a person can fix while the rack serves without it. */
-const LIVED_WITH: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>([
+const TOLERATED_CODES: ReadonlySet<RackErrorCode> = new Set<RackErrorCode>([
   'store-broken',
   'store-unavailable',
   'socket-refused',
@@ -64,10 +64,10 @@ const SECRET_BYTES = 24;
  * powered on at once. A few hosts together can use it up; then a machine gets a 503 and tries
  * again.
  */
-export const KEPT_RATE = { perSecond: 5, burst: 2000 } as const;
+export const QUEUED_POST_RATE = { perSecond: 5, burst: 2000 } as const;
 /** The rate of kept reports from one address, which may be a router's with many machines behind it. */
-export const KEPT_PER_ADDRESS = { perSecond: 1, burst: 250 } as const;
-const AGENT = join(import.meta.dirname, '..', '..', 'images', 'agent');
+export const QUEUED_POST_ADDRESS_RATE = { perSecond: 1, burst: 250 } as const;
+const AGENT_DIRECTORY = join(import.meta.dirname, '..', '..', 'images', 'agent');
 
 interface RegionSideDeps {
   readonly clock: Clock;
@@ -102,23 +102,26 @@ export const describeKnownHosts = (
 });
 
 /**
- * Addresses of former dynamic ranges that are looked at after a change; leases of others are sent
- * when they are renewed.
+ * The most addresses of former dynamic ranges that are examined after a change. Leases of further
+ * addresses are sent when they are renewed.
  */
-const LEFT_LOOKED_MAX = 65_536;
+const FORMER_ADDRESSES_MAX = 65_536;
 
 const isDynamicIn = ({ dynamic, static: fixed }: DhcpSubnet, address: Ipv4): boolean =>
   dynamic !== undefined && rangeContains(dynamic, address) && !(fixed !== undefined && rangeContains(fixed, address));
 
-/** The running leases of addresses that were in a dynamic range, and are in none after a change. */
-export function leasesLeft(
+/**
+ * The running leases of addresses that were in a dynamic range, and are in no dynamic range after a
+ * change.
+ */
+export function findLeasesLeft(
   before: readonly DhcpSubnet[],
   after: readonly DhcpSubnet[],
   find: (address: Ipv4) => Lease | undefined,
   now: Instant,
 ): readonly Lease[] {
-  const left: Lease[] = [];
-  let looked = 0;
+  const leases: Lease[] = [];
+  let examinedCount = 0;
   for (const subnet of before) {
     const { dynamic } = subnet;
     if (
@@ -126,17 +129,21 @@ export function leasesLeft(
       after.some((candidate) => isDeepStrictEqual([candidate.dynamic, candidate.static], [dynamic, subnet.static]))
     )
       continue;
-    for (let at: number = dynamic.low; at <= dynamic.high && looked < LEFT_LOOKED_MAX; at += 1, looked += 1) {
-      const address = ipv4(at);
+    for (
+      let value: number = dynamic.low;
+      value <= dynamic.high && examinedCount < FORMER_ADDRESSES_MAX;
+      value += 1, examinedCount += 1
+    ) {
+      const address = ipv4(value);
       const lease = find(address);
-      if (isActive(lease, now) && !after.some((candidate) => isDynamicIn(candidate, address))) left.push(lease);
+      if (isActive(lease, now) && !after.some((candidate) => isDynamicIn(candidate, address))) leases.push(lease);
     }
   }
-  return left;
+  return leases;
 }
 
 /** How the region is reached; read before anything is served. */
-interface Access {
+interface RegionAccess {
   readonly uplink: UplinkConfig;
   readonly uuid: string;
   /** Undefined for an embedded region. */
@@ -148,20 +155,20 @@ export class RegionSide {
   readonly #deps: RegionSideDeps;
   /** Proves to an embedded region that a machine's request comes from this rack. */
   readonly secret: string;
-  /** Proves to it that a request comes from this process's control socket. */
+  /** Proves to the region that a request comes from this process's control socket. */
   readonly controlSecret: string;
-  #access: Access | undefined;
+  #access: RegionAccess | undefined;
   #uplink: RackUplink | undefined;
-  #wasUp = false;
-  readonly #begun = Promise.withResolvers<void>();
+  #hasBeenUp = false;
+  readonly #whenBegun = Promise.withResolvers<void>();
   /** Resolves when an embedded region is up or in trouble, and when the thread for a remote one starts. */
-  readonly begun: Promise<void> = this.#begun.promise;
+  readonly whenBegun: Promise<void> = this.#whenBegun.promise;
 
   constructor(deps: RegionSideDeps) {
     this.#deps = deps;
-    const draw = (): string => Buffer.from(deps.clock.randomBytes(SECRET_BYTES)).toString('base64url');
-    this.secret = draw();
-    this.controlSecret = draw();
+    const drawSecret = (): string => Buffer.from(deps.clock.randomBytes(SECRET_BYTES)).toString('base64url');
+    this.secret = drawSecret();
+    this.controlSecret = drawSecret();
   }
 
   /**
@@ -171,12 +178,12 @@ export class RegionSide {
   identify(): void {
     const { stateDir, uplink } = this.#deps.config();
     const uuid = readRackUuid(stateDir);
-    const remote = uplink.mode === 'remote' ? uplink : undefined;
+    const remoteUplink = uplink.mode === 'remote' ? uplink : undefined;
     this.#access = {
       uplink,
       uuid,
-      key: remote === undefined ? undefined : readRegionKey(remote.keyFile, this.#deps.clock),
-      ca: remote?.caFile === undefined ? undefined : readRegionAuthorities(remote.caFile),
+      key: remoteUplink === undefined ? undefined : readRegionKey(remoteUplink.keyFile, this.#deps.clock),
+      ca: remoteUplink?.caFile === undefined ? undefined : readRegionAuthorities(remoteUplink.caFile),
     };
   }
 
@@ -223,9 +230,9 @@ export class RegionSide {
   }
   /**
    * The endpoint for machines' requests: the address of the remote region to which the rack is
-   * linked now; undefined: the configured one.
+   * linked now; `undefined` for the configured endpoint.
    */
-  get linked(): RegionEndpoint | undefined {
+  get linkedEndpoint(): RegionEndpoint | undefined {
     const url = this.#linkedUrl === undefined ? undefined : parseRegionUrl(this.#linkedUrl);
     return url === undefined ? undefined : toRegionEndpoint(url);
   }
@@ -234,20 +241,20 @@ export class RegionSide {
     return isRemote ? this.#uplink?.status().addresses[0] : undefined;
   }
 
-  passing(): RegionPassing {
+  makePassing(): RegionPassing {
     return {
       rackSecret: this.rackSecret,
-      standIn: this.#standIn(),
+      standIn: this.#makeStandIn(),
       regionCa: this.certificates,
-      linkedRegion: () => this.linked,
+      linkedRegion: () => this.linkedEndpoint,
     };
   }
 
   /** The boot listener's stand-in for a region that does not answer; undefined for an embedded region. */
-  #standIn(): RegionStandIn | undefined {
+  #makeStandIn(): RegionStandIn | undefined {
     if (this.#access?.key === undefined) return undefined;
     const { clock, config } = this.#deps;
-    const limiter = new RateLimiter(KEPT_PER_ADDRESS, KEPT_RATE);
+    const limiter = new RateLimiter(QUEUED_POST_ADDRESS_RATE, QUEUED_POST_RATE);
     return {
       agent: readScript('agent.sh'),
       preseed: readScript('enlist.preseed'),
@@ -274,12 +281,13 @@ export class RegionSide {
    * Starts keeping the rack's events for the region.
    * @param state the cached desired state, which is in force
    */
-  gather({ version }: DesiredState): void {
+  openUplink({ version }: DesiredState): void {
     const { clock, stream, config, describe, measure, knownHosts, apply, scan, doTask } = this.#deps;
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
-      readUsedMs: () => usedTime('images') ?? usedTime(config().uplink.mode === 'embedded' ? 'region' : 'uplink') ?? 0,
+      readUsedMs: () =>
+        readUsedTime('images') ?? readUsedTime(config().uplink.mode === 'embedded' ? 'region' : 'uplink') ?? 0,
       rack: () => describe(this.uuid),
       measure,
       imageTree: () => config().boot.tree,
@@ -294,8 +302,8 @@ export class RegionSide {
       onScan: scan,
       onTask: doTask,
       onListening: (addresses) => {
-        this.#wasUp = true;
-        this.#begun.resolve();
+        this.#hasBeenUp = true;
+        this.#whenBegun.resolve();
         // The uplink publishes its own event for a remote region.
         if (config().uplink.mode === 'embedded')
           this.#publish({
@@ -306,13 +314,13 @@ export class RegionSide {
           });
       },
       onProblem: (id, note) => this.#publish({ kind: 'region.problem', at: clock.now(), id, ...withText(note) }),
-      onTrouble: (...trouble) => this.#trouble(...trouble),
+      onTrouble: (...trouble) => this.#handleTrouble(...trouble),
     });
   }
 
   start(): void {
     this.#uplink?.start();
-    if (this.#deps.config().uplink.mode === 'remote') this.#begun.resolve();
+    if (this.#deps.config().uplink.mode === 'remote') this.#whenBegun.resolve();
   }
 
   async close(): Promise<void> {
@@ -333,14 +341,14 @@ export class RegionSide {
     });
   }
 
-  #trouble(note: RackNote, retryMs: number | undefined, code?: RackErrorCode): void {
-    this.#begun.resolve();
+  #handleTrouble(note: RackNote, retryMs: number | undefined, code?: RackErrorCode): void {
+    this.#whenBegun.resolve();
     if (retryMs !== undefined) {
       this.#publish({ kind: 'region.down', at: this.#deps.clock.now(), ...withText(note), retryMs });
       return;
     }
     // The thread ends, is reported as down and started again.
-    if (this.#wasUp || (code !== undefined && LIVED_WITH.has(code))) return;
+    if (this.#hasBeenUp || (code !== undefined && TOLERATED_CODES.has(code))) return;
     this.#deps.onFatal(new RackError('region-failed', noteText(note)));
   }
 
@@ -351,7 +359,7 @@ export class RegionSide {
 
 function readScript(name: 'agent.sh' | 'enlist.preseed'): string | undefined {
   try {
-    return readFileSync(join(AGENT, name), 'utf8');
+    return readFileSync(join(AGENT_DIRECTORY, name), 'utf8');
   } catch {
     // Machines then get a 503, as from a region without this script.
     return undefined;

@@ -5,7 +5,7 @@
 //                                                     └─ failed: the last ones stay, noted, again after RETRY_MS
 //
 // 1. A name that fails keeps the addresses of its last good answer until the process ends.
-// 2. One round runs at a time. It looks up AT_ONCE names together, of at most SERVER_NAMES_MAX, and
+// 2. One round runs at a time. It looks up LOOKUPS_AT_ONCE names together, of at most SERVER_NAMES_MAX, and
 //    each takes a bounded time.
 // 3. A failure is reported when it begins, and is a note for as long as it lasts.
 
@@ -21,7 +21,7 @@ import type { RackNote } from '../../region/reports/notes.ts';
 export const REFRESH_MS = 600_000;
 /** How soon names are asked for again after a failure. */
 export const RETRY_MS = 30_000;
-const AT_ONCE = 8;
+const LOOKUPS_AT_ONCE = 8;
 /** The most addresses of one name: pools have many, and a reply has room for few. */
 export const ADDRESSES_MAX = 4;
 /** How long one question may take; it is asked twice. */
@@ -34,98 +34,98 @@ interface ServerNamesDeps {
   readonly clock: Clock;
   readonly lookUp: LookUp;
   readonly names: () => readonly string[];
-  readonly use: (addressesOf: AddressesOf) => Promise<void>;
+  readonly useAddresses: (addressesOf: AddressesOf) => Promise<void>;
   readonly report: (note: RackNote) => void;
 }
 
 export class ServerNames {
   readonly #deps: ServerNamesDeps;
-  #known: ReadonlyMap<string, readonly Ipv4[]> = new Map();
-  #failed: ReadonlyMap<string, RackNote> = new Map();
-  #round: Promise<void> | undefined;
+  #addressesByName: ReadonlyMap<string, readonly Ipv4[]> = new Map();
+  #failures: ReadonlyMap<string, RackNote> = new Map();
+  #runningRound: Promise<void> | undefined;
   #timer: Timer | undefined;
-  readonly #closing = new AbortController();
+  readonly #closeController = new AbortController();
 
   constructor(deps: ServerNamesDeps) {
     this.#deps = deps;
   }
 
   get notes(): readonly RackNote[] {
-    return [...this.#failed.values()];
+    return [...this.#failures.values()];
   }
 
   /** Looks up names that are new; call it after each change of the configuration. */
-  async look(): Promise<void> {
+  async lookUpNew(): Promise<void> {
     if (
-      this.#closing.signal.aborted ||
-      this.#deps.names().every((name) => this.#known.has(name) || this.#failed.has(name))
+      this.#closeController.signal.aborted ||
+      this.#deps.names().every((name) => this.#addressesByName.has(name) || this.#failures.has(name))
     ) {
-      // A name that is gone takes its note with it.
-      this.#failed = new Map([...this.#failed].filter(([name]) => this.#deps.names().includes(name)));
+      // When a name is no longer configured, its note goes, too.
+      this.#failures = new Map([...this.#failures].filter(([name]) => this.#deps.names().includes(name)));
       return;
     }
     await this.#refresh();
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#closeController.abort();
     this.#timer?.cancel();
   }
 
   async #refresh(): Promise<void> {
-    if (this.#round !== undefined) {
-      await this.#round;
-      return this.look();
+    if (this.#runningRound !== undefined) {
+      await this.#runningRound;
+      return this.lookUpNew();
     }
     this.#timer?.cancel();
-    this.#round = this.#lookUpAll();
-    await this.#round;
-    this.#round = undefined;
-    if (this.#closing.signal.aborted || this.#deps.names().length === 0) return;
-    const delayMs = this.#failed.size === 0 ? REFRESH_MS : RETRY_MS;
+    this.#runningRound = this.#lookUpAll();
+    await this.#runningRound;
+    this.#runningRound = undefined;
+    if (this.#closeController.signal.aborted || this.#deps.names().length === 0) return;
+    const delayMs = this.#failures.size === 0 ? REFRESH_MS : RETRY_MS;
     this.#timer = this.#deps.clock.schedule(delayMs, () => void this.#refresh());
   }
 
   async #lookUpAll(): Promise<void> {
     const { names, report } = this.#deps;
-    const all = names();
+    const allNames = names();
     const resolved = new Map<string, readonly Ipv4[]>();
-    const failed = new Map<string, RackNote>();
-    for (let from = 0; from < all.length; from += AT_ONCE) {
+    const failures = new Map<string, RackNote>();
+    for (let start = 0; start < allNames.length; start += LOOKUPS_AT_ONCE) {
       await Promise.all(
-        all.slice(from, from + AT_ONCE).map(async (name) => {
-          const before = this.#known.get(name) ?? [];
+        allNames.slice(start, start + LOOKUPS_AT_ONCE).map(async (name) => {
+          const knownAddresses = this.#addressesByName.get(name) ?? [];
           const result = await this.#lookUp(name);
           if (typeof result !== 'string') return void resolved.set(name, result);
-          if (before.length > 0) resolved.set(name, before);
-          const keptAddresses = before.map(formatIpv4).join(', ');
-          failed.set(name, { note: 'ntp-name-unresolved', name, reason: result, kept: keptAddresses });
+          if (knownAddresses.length > 0) resolved.set(name, knownAddresses);
+          const keptAddresses = knownAddresses.map(formatIpv4).join(', ');
+          failures.set(name, { note: 'ntp-name-unresolved', name, reason: result, kept: keptAddresses });
         }),
       );
     }
-    const begun = [...failed].filter(([name]) => !this.#failed.has(name));
-    const isChanged = serverNamesKey(resolved) !== serverNamesKey(this.#known);
-    this.#known = resolved;
-    this.#failed = failed;
-    if (this.#closing.signal.aborted) return;
-    for (const [, note] of begun) report(note);
-    if (isChanged) await this.#use();
+    const newFailures = [...failures].filter(([name]) => !this.#failures.has(name));
+    const isChanged = formatAddressesKey(resolved) !== formatAddressesKey(this.#addressesByName);
+    this.#addressesByName = resolved;
+    this.#failures = failures;
+    if (this.#closeController.signal.aborted) return;
+    for (const [, note] of newFailures) report(note);
+    if (isChanged) await this.#applyAddresses();
   }
 
-  async #use(): Promise<void> {
-    const addresses = this.#known;
+  async #applyAddresses(): Promise<void> {
+    const addresses = this.#addressesByName;
     try {
-      await this.#deps.use((name) => addresses.get(name) ?? []);
+      await this.#deps.useAddresses((name) => addresses.get(name) ?? []);
     } catch (error) {
       this.#deps.report({ note: 'ntp-addresses-unused', reason: errorText(error) });
       // The next round tries again.
-      this.#known = new Map();
+      this.#addressesByName = new Map();
     }
   }
 
   async #lookUp(name: string): Promise<readonly Ipv4[] | string> {
     try {
-      const resolved = await this.#deps.lookUp(name, this.#closing.signal);
+      const resolved = await this.#deps.lookUp(name, this.#closeController.signal);
       return [...new Set(resolved)].toSorted((a, b) => a - b).slice(0, ADDRESSES_MAX);
     } catch (error) {
       return errorText(error);
@@ -133,26 +133,26 @@ export class ServerNames {
   }
 }
 
-const serverNamesKey = (addressesByName: ReadonlyMap<string, readonly Ipv4[]>): string =>
+const formatAddressesKey = (addressesByName: ReadonlyMap<string, readonly Ipv4[]>): string =>
   [...addressesByName]
     .map(([name, addresses]) => `${name} ${addresses.map(formatIpv4).join(' ')}`)
     .toSorted()
     .join('\n');
 
 /**
- * Looks up names as machines do, with the name server of the rack, and if it does not know them
- * with that of the host.
+ * Looks up names as machines do: with the name server of the rack, and, if that does not know a
+ * name, with the host's.
  */
-export const lookUpWith =
+export const makeLookUp =
   (dns: () => Pick<DnsConfig, 'listen' | 'listenPort'>): LookUp =>
   async (name, signal) => {
     const { listen, listenPort } = dns();
-    const [own] = listen;
-    if (own !== undefined) {
+    const [ownServer] = listen;
+    if (ownServer !== undefined) {
       try {
-        return await queryAddresses(name, `${formatIpv4(own)}:${listenPort}`, signal);
+        return await queryAddresses(name, `${formatIpv4(ownServer)}:${listenPort}`, signal);
       } catch {
-        // The name server of the host may know the name, and says otherwise why not.
+        // The host's name server may know the name, or else reports why it cannot be found.
       }
     }
     return queryAddresses(name, undefined, signal);

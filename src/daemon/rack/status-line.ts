@@ -10,7 +10,7 @@ import type { InterfaceState } from './interface-states.ts';
 /** The most networks or racks named in a status; the rest are counted. */
 export const NAMED_MAX = 4;
 
-interface LineSources {
+interface StatusLineFacts {
   readonly interfaces: readonly InterfaceState[];
   /** Undefined until the link to the region exists. */
   readonly region: UplinkStatus | undefined;
@@ -19,19 +19,19 @@ interface LineSources {
 }
 
 /** `serving 10.20.0.0/24; waiting: eth2 has no carrier; region away since 2026-11-20T11:02:03Z`. */
-export function statusLine({ interfaces, region, regionAwaySinceMs, journal }: LineSources): string {
+export function formatStatusLine({ interfaces, region, regionAwaySinceMs, journal }: StatusLineFacts): string {
   const served = interfaces.filter(({ serving }) => serving).map(({ network }) => network);
   const parts = [served.length === 0 ? 'serving no network' : `serving ${joinNames(served, NAMED_MAX)}`];
-  const waiting = interfaces.filter(({ serving }) => !serving).map(({ reason }) => reason);
-  if (waiting.length > 0) parts.push(`waiting: ${joinNames(waiting, NAMED_MAX)}`);
+  const waitReasons = interfaces.filter(({ serving }) => !serving).map(({ reason }) => reason);
+  if (waitReasons.length > 0) parts.push(`waiting: ${joinNames(waitReasons, NAMED_MAX)}`);
   if (!journal.available) parts.push(`cannot grant leases: ${journal.reason ?? 'too many wait for the disk'}`);
-  const about = regionText(region, regionAwaySinceMs);
-  if (about !== undefined) parts.push(about);
+  const regionStatus = describeRegion(region, regionAwaySinceMs);
+  if (regionStatus !== undefined) parts.push(regionStatus);
   return parts.join('; ');
 }
 
 /** Undefined if the region answers. */
-function regionText(region: UplinkStatus | undefined, awaySinceMs: number | undefined): string | undefined {
+function describeRegion(region: UplinkStatus | undefined, awaySinceMs: number | undefined): string | undefined {
   if (region?.state === 'up') return undefined;
   switch (region?.state) {
     case undefined:
@@ -56,17 +56,17 @@ export interface StatusLineSources {
   readonly interfaces: () => readonly InterfaceState[];
   readonly region: () => UplinkStatus | undefined;
   /** Undefined until it is open. */
-  readonly journal: () => LineSources['journal'] | undefined;
+  readonly journal: () => StatusLineFacts['journal'] | undefined;
 }
 
 /** Returns a function that renders the line, and remembers since when the region is away. */
-export function followStatus(sources: StatusLineSources): () => string {
+export function makeStatusLine(sources: StatusLineSources): () => string {
   let regionAwaySinceMs: number | undefined;
   return () => {
     const region = sources.region();
     const isAway = region?.state === 'waiting' || region?.state === 'away';
     regionAwaySinceMs = isAway ? (regionAwaySinceMs ?? sources.clock.wallTimeMs()) : undefined;
     const journal = sources.journal() ?? { available: true, reason: undefined };
-    return statusLine({ interfaces: sources.interfaces(), region, regionAwaySinceMs, journal });
+    return formatStatusLine({ interfaces: sources.interfaces(), region, regionAwaySinceMs, journal });
   };
 }

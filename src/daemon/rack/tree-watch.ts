@@ -41,9 +41,9 @@ export function watchTree(directory: string, clock: Clock, { onChange, onFlood, 
   let timer: Timer | undefined;
   let firstAt: Instant | undefined;
   let changes = 0;
-  let closed = false;
-  const changed = (): void => {
-    if (closed) return;
+  let isClosed = false;
+  const handleChange = (): void => {
+    if (isClosed) return;
     changes += 1;
     if (changes > CHANGES_MAX) {
       close();
@@ -61,16 +61,16 @@ export function watchTree(directory: string, clock: Clock, { onChange, onFlood, 
   };
   const watcher = watch(directory, { ignoreInitial: true, depth: TREE_DEPTH_MAX, followSymlinks: false });
   const close = (): void => {
-    closed = true;
+    isClosed = true;
     timer?.cancel();
     // It closes in the background; no event is reported any more.
     void watcher.close();
   };
-  watcher.on('all', changed);
+  watcher.on('all', handleChange);
   // Changes before the watch was complete were not reported.
-  watcher.on('ready', changed);
+  watcher.on('ready', handleChange);
   watcher.on('error', (error) => {
-    if (closed) return;
+    if (isClosed) return;
     close();
     onFailed(errorText(error));
   });

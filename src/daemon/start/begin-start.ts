@@ -19,8 +19,8 @@ type Close = () => Promise<void> | void;
 /** A start that has begun. */
 export interface BegunStart extends ReturnType<typeof beginOpening> {
   readonly configuration: Configuration;
-  readonly damaged: DamagedLeases;
-  readonly lost: RackNote | undefined;
+  readonly damagedLeases: DamagedLeases;
+  readonly lostLeases: RackNote | undefined;
 }
 
 /**
@@ -35,31 +35,31 @@ export async function beginStart(options: { readonly configFile: string; readonl
   );
   const { stateDir } = configuration.config;
   const lock = lockState(stateDir);
-  const damaged = new DamagedLeases(stateDir, clock);
+  const damagedLeases = new DamagedLeases(stateDir, clock);
   // This must run before the journal, which creates the file again.
-  const lost = findLostLeases(stateDir);
-  const parts = beginOpening(stateDir, clock, damaged);
+  const lostLeases = findLostLeases(stateDir);
+  const parts = beginOpening(stateDir, clock, damagedLeases);
   parts.opened.unshift(() => lock.release());
-  return { configuration, damaged, lost, ...parts };
+  return { configuration, damagedLeases, lostLeases, ...parts };
 }
 
-function beginOpening(stateDir: string, clock: Clock, damaged: DamagedLeases) {
+function beginOpening(stateDir: string, clock: Clock, damagedLeases: DamagedLeases) {
   const threads = new ThreadWatch();
   /** Functions that close what was opened, in order of opening; called in reverse. */
-  const opened: Close[] = [() => threads.close()];
+  const closers: Close[] = [() => threads.close()];
   const open = async <T>(opening: Promise<T>, close: (part: T) => ReturnType<Close>): Promise<T> => {
     const part = await opening;
-    opened.push(() => close(part));
+    closers.push(() => close(part));
     return part;
   };
-  const opening = [
-    open(openLeaseJournal({ stateDir, clock, onDamage: damaged.report }), ({ journal }) => journal.close()),
+  const openingParts = [
+    open(openLeaseJournal({ stateDir, clock, onDamage: damagedLeases.report }), ({ journal }) => journal.close()),
     open(openNetwork(), (network) => network.close()),
     open(openInterfaceWatch({ clock }), (watch) => watch.close()),
   ] as const;
   // The code that awaits a part handles its failure. Until then this handler prevents an unhandled rejection.
-  for (const part of opening) part.catch(() => undefined);
-  return { opened, opening, open, threads };
+  for (const part of openingParts) part.catch(() => undefined);
+  return { opened: closers, opening: openingParts, open, threads };
 }
 
 /** Closes what a failed start had opened, last first; closes nothing twice. */

@@ -27,7 +27,7 @@ export class DamagedLeases {
   /** Publishes the rows reported so far, and each later one at once. */
   announce(publish: (event: DaemonEvent) => void): void {
     this.#publish = publish;
-    for (const note of this.#notes.values()) this.#announceOne(note);
+    for (const note of this.#notes.values()) this.#publishNote(note);
   }
 
   get notes(): readonly RackNote[] {
@@ -38,10 +38,10 @@ export class DamagedLeases {
     const note = withText(damageNote(this.#path, damage));
     if (this.#notes.has(note.text) || this.#notes.size >= DAMAGE_REPORTED_MAX) return;
     this.#notes.set(note.text, note);
-    this.#announceOne(note);
+    this.#publishNote(note);
   };
 
-  #announceOne(note: ReturnType<typeof withText>): void {
+  #publishNote(note: ReturnType<typeof withText>): void {
     this.#publish?.({ kind: 'daemon.leases-damaged', at: this.#clock.now(), ...note });
   }
 }

@@ -1,6 +1,6 @@
 // Notifies the service manager while this process starts, serves, reloads and stops. Source: sd_notify(3).
 //
-//   starting ──ready──▶ serving ◀──around──▶ reloading
+//   starting ──ready──▶ serving ◀──duringReload──▶ reloading
 //       └──────────────────┴──────stopping──────┴─────▶ stopping ──close──▶ silent
 //
 // 1. The rack's loop feeds the watchdog, while the lease journal's worker has owed an answer for
@@ -14,7 +14,7 @@ import type { Publish } from '../../ground/event.ts';
 import { type NotifyOptions, type NotifySocket, openNotifySocket } from '../../net/linux/notify-socket.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, withText } from '../../region/reports/notes.ts';
-import { followStatus, type StatusLineSources } from '../rack/status-line.ts';
+import { makeStatusLine, type StatusLineSources } from '../rack/status-line.ts';
 
 /** How often the status line is checked; it is sent when it changed. */
 const STATUS_MS = 1000;
@@ -43,11 +43,11 @@ export class ServiceNotices {
   readonly #socket: NotifySocket | undefined;
   readonly #startedAt: Instant;
   #state: 'starting' | 'serving' | 'stopping' | 'silent' = 'starting';
-  #readyOwed = false;
-  #reloads = 0;
+  #isReadyDue = false;
+  #reloadCount = 0;
   #stoppingAt: Instant;
-  #progress = 'starting';
-  #sentLine = '';
+  #progressText = 'starting';
+  #lastSentLine = '';
   #isStarved = false;
   readonly #timers: Timer[] = [];
 
@@ -60,28 +60,29 @@ export class ServiceNotices {
     this.#socket = deps.socket ?? openNotifySocket(notify.socket, deps.onTrouble);
     this.#timers.push(repeat(clock, STATUS_MS, () => this.#check()));
     const { watchdogMs } = notify;
-    if (watchdogMs !== undefined) this.#timers.push(repeat(clock, watchdogMs / 2, () => this.#feed(watchdogMs)));
+    if (watchdogMs !== undefined)
+      this.#timers.push(repeat(clock, watchdogMs / 2, () => this.#feedWatchdog(watchdogMs)));
     this.#check();
   }
 
-  ready(): void {
+  reportReady(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'serving';
     this.#sendReady();
   }
 
   /** Reports the beginning and end of a reload; concurrent reloads count as one. */
-  async around<T>(reload: () => Promise<T>): Promise<T> {
+  async duringReload<T>(reload: () => Promise<T>): Promise<T> {
     if (this.#state === 'serving') {
-      this.#reloads += 1;
-      if (this.#reloads === 1) this.#send({ RELOADING: '1', MONOTONIC_USEC: String(monotonicMicroseconds()) });
+      this.#reloadCount += 1;
+      if (this.#reloadCount === 1) this.#send({ RELOADING: '1', MONOTONIC_USEC: String(monotonicMicroseconds()) });
     }
     try {
       return await reload();
     } finally {
-      if (this.#reloads > 0) {
-        this.#reloads -= 1;
-        if (this.#reloads === 0 && this.#state === 'serving') this.#sendReady();
+      if (this.#reloadCount > 0) {
+        this.#reloadCount -= 1;
+        if (this.#reloadCount === 0 && this.#state === 'serving') this.#sendReady();
       }
     }
   }
@@ -90,9 +91,9 @@ export class ServiceNotices {
    * Reports that the process is stopping and, in `text`, what it still waits for. May be called
    * again with another text.
    */
-  stopping(text: string): void {
+  reportStopping(text: string): void {
     if (this.#state === 'silent') return;
-    this.#progress = text;
+    this.#progressText = text;
     if (this.#state !== 'stopping') {
       this.#state = 'stopping';
       this.#stoppingAt = this.#deps.clock.now();
@@ -110,33 +111,33 @@ export class ServiceNotices {
   /** Sends READY again until the socket takes it, because the service manager waits for it. */
   #sendReady(): void {
     const line = this.#deps.statusLine();
-    this.#readyOwed = !this.#send({ READY: '1', STATUS: line });
-    if (!this.#readyOwed) this.#sentLine = line;
+    this.#isReadyDue = !this.#send({ READY: '1', STATUS: line });
+    if (!this.#isReadyDue) this.#lastSentLine = line;
   }
 
   /** Sends a changed status line, and asks for more time during a long start or stop. */
   #check(): void {
-    if (this.#readyOwed && this.#state === 'serving' && this.#reloads === 0) {
+    if (this.#isReadyDue && this.#state === 'serving' && this.#reloadCount === 0) {
       this.#sendReady();
       return;
     }
-    const line = this.#state === 'serving' ? this.#deps.statusLine() : this.#progress;
-    const changed = line !== this.#sentLine;
-    const sent = this.#send({ ...this.#extension(), ...(changed ? { STATUS: line } : {}) });
+    const line = this.#state === 'serving' ? this.#deps.statusLine() : this.#progressText;
+    const isChanged = line !== this.#lastSentLine;
+    const isSent = this.#send({ ...this.#composeExtension(), ...(isChanged ? { STATUS: line } : {}) });
     // A status line that the socket did not take is sent again at the next check.
-    if (changed && sent) this.#sentLine = line;
+    if (isChanged && isSent) this.#lastSentLine = line;
   }
 
-  #extension(): Readonly<Record<string, string>> {
+  #composeExtension(): Readonly<Record<string, string>> {
     if (this.#state === 'serving') return {};
     const isStarting = this.#state === 'starting';
-    const since = this.#deps.clock.now() - (isStarting ? this.#startedAt : this.#stoppingAt);
-    return since > (isStarting ? START_MS_MAX : STOP_MS_MAX)
+    const elapsedMs = this.#deps.clock.now() - (isStarting ? this.#startedAt : this.#stoppingAt);
+    return elapsedMs > (isStarting ? START_MS_MAX : STOP_MS_MAX)
       ? {}
       : { EXTEND_TIMEOUT_USEC: String(EXTENSION_MS * 1000) };
   }
 
-  #feed(watchdogMs: number): void {
+  #feedWatchdog(watchdogMs: number): void {
     const silentMs = this.#state === 'serving' ? this.#deps.journalSilentMs() : 0;
     if (silentMs < watchdogMs / 2) {
       this.#isStarved = false;
@@ -169,7 +170,7 @@ export function openServiceNotices(sources: ServiceSources): ServiceNotices {
   return new ServiceNotices({
     clock,
     notify,
-    statusLine: followStatus({ ...sources, journal: () => journal()?.status() }),
+    statusLine: makeStatusLine({ ...sources, journal: () => journal()?.status() }),
     journalSilentMs: () => journal()?.silentMs() ?? 0,
     onTrouble: (note) => {
       const event: DaemonEvent = { kind: 'daemon.note', at: clock.now(), ...withText(note) };

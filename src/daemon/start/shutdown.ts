@@ -34,28 +34,28 @@ export async function finishWork(
   deps: ShutdownDeps,
 ): Promise<number> {
   const { clock, notices } = deps;
-  const left = () => ({ replies: rack.dhcp.waiting, transfers: rack.transfers });
-  const first = left();
-  if (first.replies + first.transfers > 0) {
-    const event: DaemonEvent = { kind: 'daemon.finishing', at: clock.now(), ...first, graceMs: STOP_GRACE_MS };
+  const countRemaining = () => ({ replies: rack.dhcp.waiting, transfers: rack.transfers });
+  const initialWork = countRemaining();
+  if (initialWork.replies + initialWork.transfers > 0) {
+    const event: DaemonEvent = { kind: 'daemon.finishing', at: clock.now(), ...initialWork, graceMs: STOP_GRACE_MS };
     deps.publish(event);
   }
-  let unfinished = first.transfers;
-  const tell = (): void => {
-    const { replies, transfers } = left();
-    unfinished = transfers;
-    notices.stopping(
+  let unfinishedCount = initialWork.transfers;
+  const reportProgress = (): void => {
+    const { replies, transfers } = countRemaining();
+    unfinishedCount = transfers;
+    notices.reportStopping(
       `stopping: finishing ${counted(replies, 'reply', 'replies')} and ${counted(transfers, 'transfer')}`,
     );
   };
-  tell();
-  const telling = repeat(clock, PROGRESS_MS, tell);
+  reportProgress();
+  const progressTimer = repeat(clock, PROGRESS_MS, reportProgress);
   const startedAt = clock.now();
   await rack.drain(STOP_GRACE_MS);
-  telling.cancel();
-  notices.stopping('stopping: delivering events and closing databases');
-  // The transfers that were unfinished when the time was up have been cut.
-  return clock.now() - startedAt >= STOP_GRACE_MS ? unfinished : 0;
+  progressTimer.cancel();
+  notices.reportStopping('stopping: delivering events and closing databases');
+  // The transfers that were unfinished when the grace period ended have been cut.
+  return clock.now() - startedAt >= STOP_GRACE_MS ? unfinishedCount : 0;
 }
 
 interface Startable {
@@ -65,7 +65,7 @@ interface Startable {
 }
 
 /** @throws RackError after everything was closed again */
-export async function startWhole<Process extends Startable>(process: Process, startedAt: Instant): Promise<Process> {
+export async function startProcess<Process extends Startable>(process: Process, startedAt: Instant): Promise<Process> {
   try {
     await process.start();
   } catch (error) {
@@ -83,15 +83,15 @@ interface ExitDeps {
 }
 
 /**
- * Closes everything that was opened, last first. @param opened functions that close it, in order of
+ * Closes everything that was opened, last first. @param closers functions that close it, in order of
  * opening
  */
 export async function closeAll(
-  opened: (() => Promise<void> | void)[],
+  closers: (() => Promise<void> | void)[],
   { logger, notices, stream }: ExitDeps,
   onClosed: () => void = () => undefined,
 ): Promise<void> {
-  for (const close of opened.splice(0).reverse()) {
+  for (const close of closers.splice(0).reverse()) {
     try {
       await close();
     } catch (error) {

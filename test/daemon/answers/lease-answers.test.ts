@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ControlRequest } from '../../../src/control/requests.ts';
 import { isIterable } from '../../../src/control/requests.ts';
-import { type AskedRack, leaseAnswers, TURN_LEASES } from '../../../src/daemon/answers/lease-answers.ts';
+import { type LeaseRack, makeLeaseAnswers, TURN_LEASES } from '../../../src/daemon/answers/lease-answers.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { LeaseReport } from '../../../src/dhcp/leases/lease-report.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
@@ -39,7 +39,7 @@ class Turns {
 }
 
 /** A rack with unordered leases that counts each access. */
-function rackOf(looked: Turns, reported: Turns): AskedRack {
+function rackOf(looked: Turns, reported: Turns): LeaseRack {
   const table = new LeaseTable();
   const leaseAt = (index: number): Lease => ({
     address: ipv4(0x0a140000 + ((index * 7919) % COUNT) * 50),
@@ -71,7 +71,7 @@ function rackOf(looked: Turns, reported: Turns): AskedRack {
     },
     findLease: (address) => table.find(address),
     leaseCommands: {
-      importFacts: () => assert.fail(),
+      getImportFacts: () => assert.fail(),
       adopt: () => assert.fail(),
       end: () => assert.fail(),
       clear: () => assert.fail(),
@@ -88,7 +88,7 @@ for (const path of ['/leases', '/leases/lines']) {
   test(`${path} examines and lists a bounded number of leases per turn, and each lease once`, async () => {
     const [looked, reported] = [new Turns(), new Turns()];
     const rack = rackOf(looked, reported);
-    const answer = leaseAnswers({ rack: () => rack, clock })[path]?.(asked);
+    const answer = makeLeaseAnswers({ rack: () => rack, clock })[path]?.(asked);
     const pieces = answer instanceof ListInPieces ? answer.pieces : answer;
     assert.ok(isIterable(pieces));
     const addresses: string[] = [];

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { logLevelAnswers } from '../../../src/daemon/answers/log-level.ts';
+import { makeLogLevelAnswers } from '../../../src/daemon/answers/log-level.ts';
 import { LogLevels } from '../../../src/observe/log-levels.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -16,7 +16,7 @@ for (const [room, level, meant] of [
   ['dhcp', 'debgu', 'debug'],
 ] as const) {
   test(`${room} ${level} is answered with ${meant}`, () => {
-    const change = logLevelAnswers(levels)['POST /log-level'];
+    const change = makeLogLevelAnswers(levels)['POST /log-level'];
     const query = new URLSearchParams({ room, level });
     assert.throws(() => change?.({ query, body: async () => '' }), new RegExp(`did you mean ${meant}\\?$`));
   });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { loggedSteps } from '../../../src/cli/rack/logged-steps.ts';
-import { findHeardCard, firstReportedMs, menuChoiceText } from '../../../src/daemon/answers/trace.ts';
+import { describeMenuChoice, findFirstReportedMs, findHeardCard } from '../../../src/daemon/answers/trace.ts';
 import { mac } from '../../../src/ground/address.ts';
 import { instant } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
@@ -64,7 +64,7 @@ test('a step that was published after a later one is not read from the log again
   timeline.take({ kind: 'net.neighbour-new', at: instant(2000), mac: BOOTS });
   timeline.take({ kind: 'dhcp.ack', at: instant(1868), mac: BOOTS });
   const wallOffsetMs = Date.UTC(2026, 0, 2);
-  const firstMs = firstReportedMs(timeline.find(BOOTS) ?? [], wallOffsetMs);
+  const firstMs = findFirstReportedMs(timeline.find(BOOTS) ?? [], wallOffsetMs);
   const events = [2000, 1867, 1000].map((at) => {
     const time = new Date(wallOffsetMs + at).toISOString();
     return { level: 'DEBUG', description: '', time, kind: 'dhcp.ack', rack: 'rack-1' };
@@ -75,7 +75,7 @@ test('a step that was published after a later one is not read from the log again
     older.map(({ at }) => Date.parse(at) - wallOffsetMs),
     [1000],
   );
-  assert.equal(firstReportedMs([], wallOffsetMs), undefined);
+  assert.equal(findFirstReportedMs([], wallOffsetMs), undefined);
 });
 
 test('a trace names what a person chose in the menu, and nothing for a file that no menu offered', () => {
@@ -90,7 +90,7 @@ test('a trace names what a person chose in the menu, and nothing for a file that
     timeline.take({ kind: 'http.rendered', at: instant(0), mac: BOOTS, ...configuration });
     timeline.take({ kind: 'tftp.sent', at: instant(1000), mac: BOOTS, ...{ file } });
     const steps = timeline.find(BOOTS) ?? [];
-    return steps.map((step) => menuChoiceText(step, steps, [live])).join('');
+    return steps.map((step) => describeMenuChoice(step, steps, [live])).join('');
   };
   assert.equal(shown(10, '/profiles/live/vmlinuz'), ' (chosen in the menu: Live system)');
   assert.equal(shown(10, 'grub/x86_64-efi/test.mod'), '');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explainBoot } from '../../../src/daemon/answers/why.ts';
 import type { ClientName } from '../../../src/daemon/forecast/clients.ts';
-import { likelyClients } from '../../../src/daemon/forecast/likely-clients.ts';
+import { chooseLikelyClients } from '../../../src/daemon/forecast/likely-clients.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import { instant } from '../../../src/ground/clock.ts';
 
@@ -49,7 +49,7 @@ const cases: readonly (readonly [
 ];
 for (const [name, given, seen, basis, clients] of cases) {
   test(`the likely clients of a machine that has shown ${name}`, () => {
-    assert.partialDeepStrictEqual(likelyClients(MAC, foresight(given), seen), { basis, clients });
+    assert.partialDeepStrictEqual(chooseLikelyClients(MAC, foresight(given), seen), { basis, clients });
   });
 }
 

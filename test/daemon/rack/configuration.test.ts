@@ -42,7 +42,7 @@ class Bench {
       this.steps.push(`apply ${next.name} ${next.boot.commissioningRelease}`);
       if (this.failure !== undefined) throw this.failure;
     },
-    applied: (config) => void this.steps.push(`applied ${config.name}`),
+    onConfigApplied: (config) => void this.steps.push(`applied ${config.name}`),
     refused: () => void this.refusals++,
   };
 

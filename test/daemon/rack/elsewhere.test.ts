@@ -56,7 +56,7 @@ test('a network that leaves proxy mode forgets the addresses of the other server
   const { elsewhere, gone } = rig(PROXIED);
   elsewhere.claim({ mac: MAC_A, address: X, at: NOW });
   assert.deepEqual(
-    elsewhere.leases().map(({ address, mac }) => [address, mac]),
+    elsewhere.listLeases().map(({ address, mac }) => [address, mac]),
     [[X, MAC_A]],
   );
   elsewhere.configure(config(subnet()));

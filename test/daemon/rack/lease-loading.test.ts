@@ -103,7 +103,7 @@ test('a process that ends before all were reported leaves all of them to the nex
   const leases = Array.from({ length: EXPIRED_PER_TURN_MAX + 10 }, (_, index) => ending(index, -20));
   await reportedUntil(later(systemClock.now(), -60_000));
   const first = life(leases);
-  first.ends.note(systemClock.now());
+  first.ends.noteReported(systemClock.now());
   assert.equal(first.reported().length, EXPIRED_PER_TURN_MAX);
   await first.close();
   const second = life(leases);

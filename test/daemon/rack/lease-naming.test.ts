@@ -70,12 +70,12 @@ function rig() {
   const table = new CountingTable();
   const names = new CountingNames({ serial: 1 });
   const naming = new LeaseNaming(names, {
-    all: () => table.all().filter((one) => isActive(one, NOW)),
-    at: (address) => {
+    list: () => table.all().filter((one) => isActive(one, NOW)),
+    find: (address) => {
       const found = table.find(address);
       return isActive(found, NOW) ? found : undefined;
     },
-    of: (macs) => table.findRunning(macs, NOW),
+    findByMacs: (macs) => table.findRunning(macs, NOW),
   });
   return { table, names, naming };
 }
@@ -145,7 +145,7 @@ test('a lease in the home network has its machine’s name; one elsewhere has it
     assert.deepEqual(named(), [expected], what);
   }
   table.load([{ ...home, state: 'released' }], NOW);
-  naming.gone(home.address, home.mac);
+  naming.removeName(home.address, home.mac);
   assert.deepEqual(named(), ['10.30.0.10'], 'the lease at home ended');
   // The same result as naming everything from scratch.
   table.load([home], NOW);
@@ -212,7 +212,7 @@ test('after any changes of machines and leases, the names equal those of naming 
         sequence += 1;
         const now = table.find(next.address);
         if (now?.state === 'bound') naming.lease(now);
-        else naming.gone(next.address);
+        else naming.removeName(next.address);
       } else {
         const others = machines.all.filter(({ systemId }) => systemId !== `m${index}`);
         const own = chance(30) ? [ipv4(FIRST + pick(12))] : [];

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { machineChanges } from '../../../src/daemon/rack/machine-changes.ts';
+import { findMachineChanges } from '../../../src/daemon/rack/machine-changes.ts';
 import { type MacAddress, mac } from '../../../src/ground/address.ts';
 import { instant } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
@@ -49,5 +49,5 @@ const CASES: readonly (readonly [
 
 for (const [name, before, after, events] of CASES)
   test(name, () =>
-    assert.deepEqual(machineChanges(new MachineDirectory(before), new MachineDirectory(after), AT), events),
+    assert.deepEqual(findMachineChanges(new MachineDirectory(before), new MachineDirectory(after), AT), events),
   );

@@ -68,7 +68,7 @@ test('new and moved hosts are reported, and DHCP learns of every address heard',
   ]);
   assert.deepEqual(rig.heard, [ADDRESS, ADDRESS, ADDRESS]);
   assert.equal(rig.around.find(ADDRESS)?.mac, SECOND);
-  assert.equal(rig.around.all().length, 1);
+  assert.equal(rig.around.list().length, 1);
 });
 
 test('two hosts that take turns at an address are reported at a limited rate, with a count', () => {
@@ -85,7 +85,7 @@ test('a booting machine’s solicitation is answered, and reported once the answ
   const solicitation = { interfaceName: 'eth1', mac: FIRST, source: new Uint8Array(16) };
   rig.wire().onSolicitation(solicitation);
   assert.deepEqual(rig.sent, []);
-  rig.around.booting(FIRST, { rank: 'stranger', share: 'eth1' });
+  rig.around.noteBooting(FIRST, { rank: 'stranger', share: 'eth1' });
   assert.deepEqual(rig.sent, [solicitation]);
   rig.wire().onSolicitation(solicitation);
   assert.equal(rig.sent.length, 2);
@@ -117,7 +117,7 @@ test('of invented hosts a sample is reported, and the next report counts the omi
   rig.clock.advance(1000 / REPORT_RATE.perSecond);
   rig.see(FIRST);
   assert.equal(rig.said().length, 1);
-  assert.equal(rig.around.all().length, 3 * REPORT_RATE.burst + 1);
+  assert.equal(rig.around.list().length, 3 * REPORT_RATE.burst + 1);
 });
 
 const OWN = ipv4(0x0a140001);
@@ -235,7 +235,7 @@ test('a host is heard if it answers for one of its addresses itself', async () =
   ]);
   const { around } = start(async (address) => users.get(address));
   const hears = (...addresses: readonly number[]) =>
-    around.hears({ kind: 'hear', mac: FIRST, addresses: addresses.map(ipv4) });
+    around.isHeard({ kind: 'hear', mac: FIRST, addresses: addresses.map(ipv4) });
   assert.equal(await hears(ADDRESS + 2, ADDRESS), true);
   assert.equal(await hears(ADDRESS + 1), false, 'another host has it');
   assert.equal(await hears(ADDRESS + 2), false);
@@ -244,5 +244,5 @@ test('a host is heard if it answers for one of its addresses itself', async () =
   const deaf = start(async () => {
     throw new RackError('native-unavailable', 'no place');
   });
-  assert.equal(await deaf.around.hears({ kind: 'hear', mac: FIRST, addresses: [ADDRESS] }), undefined);
+  assert.equal(await deaf.around.isHeard({ kind: 'hear', mac: FIRST, addresses: [ADDRESS] }), undefined);
 });

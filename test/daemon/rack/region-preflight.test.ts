@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { checkRegion, newListeners } from '../../../src/daemon/rack/region-preflight.ts';
+import { checkRegion, findNewListeners } from '../../../src/daemon/rack/region-preflight.ts';
 import { RackError } from '../../../src/ground/errors.ts';
 import { portOf } from '../../support/listening-port.ts';
 
@@ -44,7 +44,7 @@ const CASES: readonly (readonly [
 
 for (const [name, before, next, asked] of CASES) {
   test(`of a region's listeners, ${name}`, () => {
-    const { listen, tlsListen } = newListeners(next, before);
+    const { listen, tlsListen } = findNewListeners(next, before);
     assert.deepEqual([...listen, ...tlsListen], at(...asked));
   });
 }

@@ -8,9 +8,9 @@ import { type TestContext, test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import {
   describeKnownHosts,
-  KEPT_PER_ADDRESS,
-  KEPT_RATE,
-  leasesLeft,
+  findLeasesLeft,
+  QUEUED_POST_ADDRESS_RATE,
+  QUEUED_POST_RATE,
   RegionSide,
 } from '../../../src/daemon/rack/region-side.ts';
 import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
@@ -50,7 +50,7 @@ cluster_interfaces:
     onFatal: unused,
   });
   side.identify();
-  return side.passing().standIn ?? assert.fail('no stand-in');
+  return side.makePassing().standIn ?? assert.fail('no stand-in');
 }
 
 const now = systemClock.now();
@@ -78,12 +78,12 @@ test('KEPT_PER_ADDRESS reports of an address and KEPT_RATE of all are kept; then
     for (let index = 0; index < count; index += 1) if ((await standIn.keep(report(peer))) !== limited) kept += 1;
     return kept;
   };
-  const { burst } = KEPT_PER_ADDRESS;
+  const { burst } = QUEUED_POST_ADDRESS_RATE;
   assert.equal(await keptOf(ATTACKER, burst + 5), burst);
-  const addresses = Math.ceil(KEPT_RATE.burst / burst);
+  const addresses = Math.ceil(QUEUED_POST_RATE.burst / burst);
   let all = burst;
   for (const peer of MACHINES.slice(0, addresses)) all += await keptOf(peer, burst);
-  assert.equal(all, KEPT_RATE.burst);
+  assert.equal(all, QUEUED_POST_RATE.burst);
   assert.equal(await keptOf(MACHINES.at(-1) ?? ATTACKER, 1), 0);
 });
 
@@ -94,7 +94,7 @@ test('the leases that a change of the ranges leaves outside them are those that 
   const find = (address: Ipv4) => leases.find((one) => one.address === address);
   const before = [subnet({ dynamic: range(100, 199), static: range(10, 99) })];
   const left = (dynamic: readonly [number, number], fixed: readonly [number, number]) =>
-    leasesLeft(before, [subnet({ dynamic: range(...dynamic), static: range(...fixed) })], find, NOW).map(
+    findLeasesLeft(before, [subnet({ dynamic: range(...dynamic), static: range(...fixed) })], find, NOW).map(
       ({ address }) => address - 0x0a140000,
     );
   assert.deepEqual(left([100, 199], [10, 99]), []);

@@ -34,7 +34,7 @@ class Bench {
       return this.answers[name] ?? Promise.reject(new Error(`queryA ENOTFOUND ${name}`));
     },
     names: () => this.names,
-    use: async (addressesOf) => this.#use(addressesOf),
+    useAddresses: async (addressesOf) => this.#use(addressesOf),
     report: (note) => void this.reported.push(note),
   });
 
@@ -51,8 +51,8 @@ class Bench {
 
 test('names are looked up at once, later again, and put in force only when their addresses changed', async () => {
   const bench = new Bench();
-  await bench.servers.look();
-  await bench.servers.look();
+  await bench.servers.lookUpNew();
+  await bench.servers.lookUpNew();
   assert.deepEqual([bench.asked, bench.used], [[A], ['192.0.2.1']]);
   await bench.pass(REFRESH_MS - 1);
   assert.equal(bench.asked.length, 1);
@@ -68,7 +68,7 @@ test('names are looked up at once, later again, and put in force only when their
 
 test('a name that fails keeps its last addresses, is asked sooner, and is noted once until it is found again', async () => {
   const bench = new Bench();
-  await bench.servers.look();
+  await bench.servers.lookUpNew();
   const { answers } = bench;
   bench.answers = {};
   await bench.pass(REFRESH_MS);
@@ -84,13 +84,13 @@ test('a name that fails keeps its last addresses, is asked sooner, and is noted 
 test('a name that was never found offers nothing, and a new name does not wait for the next round', async () => {
   const bench = new Bench();
   bench.names = [B];
-  await bench.servers.look();
+  await bench.servers.lookUpNew();
   assert.deepEqual([bench.servers.notes, bench.used], [[{ ...UNKNOWN, name: B, reason: `queryA ENOTFOUND ${B}` }], []]);
   bench.names = [A, B];
-  await bench.servers.look();
+  await bench.servers.lookUpNew();
   assert.deepEqual(bench.used, ['192.0.2.1; ']);
   bench.names = [A];
-  await bench.servers.look();
+  await bench.servers.lookUpNew();
   assert.deepEqual(bench.servers.notes, []);
 });
 
@@ -98,10 +98,10 @@ test('a change that comes during a round is looked up after it', async () => {
   const bench = new Bench();
   const { promise, resolve } = Promise.withResolvers<void>();
   bench.gate = promise;
-  const first = bench.servers.look();
+  const first = bench.servers.lookUpNew();
   bench.names = [A, B];
   bench.answers = { [A]: [ip('192.0.2.1')], [B]: [ip('192.0.2.2')] };
-  const second = bench.servers.look();
+  const second = bench.servers.lookUpNew();
   resolve();
   await Promise.all([first, second]);
   assert.equal(bench.used.at(-1), '192.0.2.1; 192.0.2.2');
@@ -110,7 +110,7 @@ test('a change that comes during a round is looked up after it', async () => {
 test('addresses that cannot be put in force are reported and tried again', async () => {
   const bench = new Bench();
   bench.failure = new Error('a port is taken');
-  await bench.servers.look();
+  await bench.servers.lookUpNew();
   assert.deepEqual(bench.reported, [{ note: 'ntp-addresses-unused', reason: 'a port is taken' }]);
   bench.failure = undefined;
   await bench.pass(REFRESH_MS);
@@ -121,11 +121,11 @@ test('once closed, it asks nothing and reports nothing', async () => {
   const bench = new Bench();
   const { promise, resolve } = Promise.withResolvers<void>();
   bench.gate = promise;
-  const look = bench.servers.look();
+  const look = bench.servers.lookUpNew();
   bench.servers.close();
   resolve();
   await look;
   await bench.pass(REFRESH_MS);
-  await bench.servers.look();
+  await bench.servers.lookUpNew();
   assert.deepEqual([bench.asked, bench.used, bench.reported], [[A], [], []]);
 });

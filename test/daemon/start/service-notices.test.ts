@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { followStatus, statusLine } from '../../../src/daemon/rack/status-line.ts';
+import { formatStatusLine, makeStatusLine } from '../../../src/daemon/rack/status-line.ts';
 import { ServiceNotices } from '../../../src/daemon/start/service-notices.ts';
 import type { Notice } from '../../../src/net/linux/notify-socket.ts';
 import type { RackNote } from '../../../src/region/reports/notes.ts';
@@ -37,8 +37,8 @@ test('a long start asks for more time, and READY is sent once, with the status l
   assert.deepEqual(take(), [{ ...EXTENSION, STATUS: 'starting' }]);
   clock.advance(2000);
   assert.deepEqual(take(), [EXTENSION, EXTENSION]);
-  notices.ready();
-  notices.ready();
+  notices.reportReady();
+  notices.reportReady();
   assert.deepEqual(take(), [{ READY: '1', STATUS: 'serving 10.20.0.0/24' }]);
   clock.advance(10_000);
   assert.deepEqual(take(), [], 'nothing is sent while nothing changes');
@@ -48,7 +48,7 @@ test('READY is repeated until it is delivered', () => {
   const { clock, state, notices, take } = rig();
   state.takes = false;
   take();
-  notices.ready();
+  notices.reportReady();
   clock.advance(2500);
   state.takes = true;
   clock.advance(1000);
@@ -67,7 +67,7 @@ test('a start stops asking for more time after ten minutes', () => {
 
 test('the status line is updated, and repeated if it was not delivered', () => {
   const { clock, state, notices, take } = rig();
-  notices.ready();
+  notices.reportReady();
   take();
   state.line = 'serving no network';
   state.takes = false;
@@ -80,7 +80,7 @@ test('the status line is updated, and repeated if it was not delivered', () => {
 
 test('the watchdog is fed at half its interval, but not while the journal is silent', () => {
   const { clock, state, notices, troubles, take } = rig({ watchdogMs: 60_000 });
-  notices.ready();
+  notices.reportReady();
   take();
   clock.advance(90_000);
   assert.deepEqual(take(), [{ WATCHDOG: '1' }, { WATCHDOG: '1' }, { WATCHDOG: '1' }]);
@@ -98,12 +98,12 @@ test('the watchdog is fed at half its interval, but not while the journal is sil
 
 test('every reload begins with RELOADING and ends with READY, whatever its result; concurrent ones are one', async () => {
   const { notices, take } = rig();
-  await notices.around(async () => undefined);
+  await notices.duringReload(async () => undefined);
   take();
-  notices.ready();
+  notices.reportReady();
   take();
   const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
-  const done = [notices.around(() => both[0].promise), notices.around(() => both[1].promise)] as const;
+  const done = [notices.duringReload(() => both[0].promise), notices.duringReload(() => both[1].promise)] as const;
   const [begun, ...none] = take();
   assert.deepEqual(none, []);
   assert.equal(begun?.RELOADING, '1');
@@ -118,16 +118,16 @@ test('every reload begins with RELOADING and ends with READY, whatever its resul
 
 test('STOPPING is sent once, then the status line, asking for more time up to a minute', async () => {
   const { clock, notices, take } = rig({ watchdogMs: 60_000 });
-  notices.ready();
+  notices.reportReady();
   take();
-  notices.stopping('stopping: 2 transfers');
-  notices.stopping('stopping: 1 transfer');
+  notices.reportStopping('stopping: 2 transfers');
+  notices.reportStopping('stopping: 1 transfer');
   assert.deepEqual(take(), [
     { STOPPING: '1' },
     { ...EXTENSION, STATUS: 'stopping: 2 transfers' },
     { ...EXTENSION, STATUS: 'stopping: 1 transfer' },
   ]);
-  await notices.around(async () => undefined);
+  await notices.duringReload(async () => undefined);
   assert.deepEqual(take(), [], 'a reload during shutdown is not reported');
   clock.advance(60_000);
   assert.equal(take().filter((notice) => notice.WATCHDOG === '1').length, 2, 'the watchdog is fed to the end');
@@ -172,7 +172,7 @@ const served = (network: string) => {
   return { name: network, interface: 'eth1', network, mode: 'server', serving: true, reason: '' } as const;
 };
 const fine = { available: true, reason: undefined };
-const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[0]][] = [
+const LINES: readonly [expected: string, sources: Parameters<typeof formatStatusLine>[0]][] = [
   [
     'serving 10.20.0.0/24',
     { interfaces: [served('10.20.0.0/24')], region: region('up'), regionAwaySinceMs: undefined, journal: fine },
@@ -218,12 +218,13 @@ const LINES: readonly [expected: string, sources: Parameters<typeof statusLine>[
     },
   ],
 ];
-for (const [expected, sources] of LINES) test(`status: ${expected}`, () => assert.equal(statusLine(sources), expected));
+for (const [expected, sources] of LINES)
+  test(`status: ${expected}`, () => assert.equal(formatStatusLine(sources), expected));
 
 test('the status line remembers since when the region is away', () => {
   const clock = new VirtualClock(Date.UTC(2026, 10, 20, 12));
   let state: UplinkStatus['state'] = 'waiting';
-  const line = followStatus({ clock, interfaces: () => [], region: () => region(state), journal: () => undefined });
+  const line = makeStatusLine({ clock, interfaces: () => [], region: () => region(state), journal: () => undefined });
   assert.match(line(), /away since 2026-11-20T12:00:00Z$/);
   clock.advance(60_000);
   assert.match(line(), /away since 2026-11-20T12:00:00Z$/);
