@@ -2,7 +2,7 @@
 // it can affect, however many there are. A stranger is a client that the region does not know.
 //
 //   lease granted, renewed ─ lease           setMachines ─┬─ leases of the changed machines' interfaces
-//   lease ended ─ removeName                                   ├─ strangers that hold a name which a machine now takes
+//   lease ended ─ removeName                              ├─ strangers that hold a name which a machine now takes
 //   configure, at first ─ everything                      └─ strangers that may now get a name that a machine gave up
 //   configure, later ─ nothing, or reservations at once and TURN_LEASES leases per turn of the event loop
 //
