@@ -14,7 +14,7 @@ import { sleep, systemClock } from '../src/ground/clock.ts';
 import type { DaemonProcess } from '../src/lab/daemon-process.ts';
 import { type LabPlace, labPlace } from '../src/lab/safe-lab.ts';
 import { MACHINES_MAX } from '../src/machines/machine.ts';
-import { toPostgres } from '../src/store/copying/copy-postgres.ts';
+import { writeToPostgres } from '../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../src/store/copying/copy-sqlite.ts';
 import { copyRegion } from '../src/store/copying/region-copy.ts';
 import { REGION_FILE } from '../src/store/region/region-schema.ts';
@@ -93,7 +93,7 @@ async function* contenders(directory: string, server: PostgresServer, filledDir:
   yield { name: RACKBOOT, processes: 1, store: 'kind: sqlite', stateDir };
   rmSync(stateDir, { recursive: true });
   const template = await server.makeDatabase();
-  await toPostgres(server.placeOf(template), async (target) => {
+  await writeToPostgres(server.placeOf(template), async (target) => {
     const source = new SqliteSource(join(filledDir, REGION_FILE));
     try {
       await copyRegion(source, target, () => undefined);

@@ -26,7 +26,7 @@ import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { statIfVisible } from '../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { Statements } from './rows.ts';
-import { answerOn, runSteps, type Steps } from './steps.ts';
+import { answerStatementOn, runSteps, type Steps } from './steps.ts';
 
 /** How long a statement waits for another process, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
@@ -47,21 +47,21 @@ const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
 
-/** SQL for the tables; then perhaps an operation that moves rows into them. */
+/** SQL for the tables, and optionally an operation that moves rows into them. */
 export type Migration = string | readonly [sql: string, move: () => Steps<void>];
 
-/** Both parts; SQL alone moves nothing. */
-export const readMigration = (step: Migration): readonly [sql: string, move?: () => Steps<void>] =>
-  typeof step === 'string' ? [step] : step;
+/** Both parts of a migration; SQL alone moves nothing. */
+export const readMigration = (migration: Migration): readonly [sql: string, move?: () => Steps<void>] =>
+  typeof migration === 'string' ? [migration] : migration;
 
 export interface DatabaseKind {
   /** Its name in messages: `lease database`. */
   readonly title: string;
   /** 32 bits that mark the file as ours. */
   readonly applicationId: number;
-  /** How to use another place for it; default: another state directory. */
+  /** How to use another location for it; default: another state directory. */
   readonly elsewhere?: string;
-  /** The first makes version 1, each further one the next. */
+  /** The first migration makes version 1, each further one the next version. */
   readonly migrations: readonly Migration[];
 }
 
@@ -72,29 +72,32 @@ export function makeEmptyTables({ migrations }: DatabaseKind, version = migratio
   return database;
 }
 
-/** Undefined if SQLite did not throw it. */
-export function sqliteCode(error: unknown): number | undefined {
+/** `undefined` if SQLite did not throw the error. */
+export function readSqliteCode(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }
 
-export interface DirectoryWords {
+export interface DirectoryTexts {
   readonly title: string;
   readonly elsewhere: string;
 }
 
-const STATE_WORDS: DirectoryWords = { title: 'state directory', elsewhere: 'set state_dir to another directory' };
+const STATE_DIRECTORY_TEXTS: DirectoryTexts = {
+  title: 'state directory',
+  elsewhere: 'set state_dir to another directory',
+};
 
 /** Creates a directory and its parents durably. @throws RackError `store-unwritable` */
-export function makeStateDirectory(path: string, words = STATE_WORDS): void {
+export function makeStateDirectory(path: string, words = STATE_DIRECTORY_TEXTS): void {
   try {
     makeDirectories(path, 0o750);
   } catch (cause) {
-    throw uncreatable(path, words, cause);
+    throw uncreatableError(path, words, cause);
   }
 }
 
-/** Why this user cannot create it; undefined: it can, or the directory exists. */
+/** Why this user cannot create the directory; `undefined` if it can, or the directory exists. */
 export function findUncreatable(path: string): RackError | undefined {
   if (existsSync(path)) return undefined;
   let parent = dirname(resolve(path));
@@ -103,11 +106,11 @@ export function findUncreatable(path: string): RackError | undefined {
     accessSync(parent, constants.W_OK | constants.X_OK);
     return undefined;
   } catch (cause) {
-    return uncreatable(path, STATE_WORDS, cause);
+    return uncreatableError(path, STATE_DIRECTORY_TEXTS, cause);
   }
 }
 
-const uncreatable = (path: string, { title, elsewhere }: DirectoryWords, cause: unknown): RackError =>
+const uncreatableError = (path: string, { title, elsewhere }: DirectoryTexts, cause: unknown): RackError =>
   new RackError(
     'store-unwritable',
     `${title} ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
@@ -116,28 +119,28 @@ const uncreatable = (path: string, { title, elsewhere }: DirectoryWords, cause: 
   );
 
 /**
- * @param around runs the migration of older tables, or throws instead
+ * @param runMigration runs the migration of older tables, or throws instead
  * @throws RackError `store-newer`, `store-broken`, `store-unwritable`; `store-unavailable` if the
  * disk is full or the file is held
  */
 export function openDatabaseFile(
   path: string,
   kind: DatabaseKind,
-  around: (migration: () => void) => void = (migration) => migration(),
+  runMigration: (migration: () => void) => void = (migration) => migration(),
 ): DatabaseSync {
   makeStateDirectory(dirname(path));
   let database: DatabaseSync | undefined;
   try {
     makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    const opened = database;
+    const openedDatabase = database;
     const version = readSchemaVersion(database, path, kind);
     database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
     );
     database.exec('PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY');
     if (version === 0) migrate(database, path, kind, version);
-    else if (version < kind.migrations.length) around(() => migrate(opened, path, kind, version));
+    else if (version < kind.migrations.length) runMigration(() => migrate(openedDatabase, path, kind, version));
     return database;
   } catch (cause) {
     if (database?.isOpen) database.close();
@@ -150,18 +153,18 @@ export function makePrivate(path: string): void {
   try {
     closeSync(openSync(path, 'a', 0o600));
   } catch (cause) {
-    throw writeRefused(path, cause);
+    throw writeRefusedError(path, cause);
   }
 }
 
-export function writeRefused(path: string, cause: unknown): RackError {
+export function writeRefusedError(path: string, cause: unknown): RackError {
   const code = osErrorCode(cause);
-  if (code === 'ENOSPC') return full(path, cause);
-  if (code === 'EROFS') return readOnly(path, cause);
-  return unwritable(path, code ?? errorText(cause), cause);
+  if (code === 'ENOSPC') return fullDiskError(path, cause);
+  if (code === 'EROFS') return readOnlyError(path, cause);
+  return unwritableFileError(path, code ?? errorText(cause), cause);
 }
 
-function unwritable(path: string, detail: string, cause: unknown): RackError {
+function unwritableFileError(path: string, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-unwritable',
     `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,
@@ -174,15 +177,15 @@ function unwritable(path: string, detail: string, cause: unknown): RackError {
  * @throws RackError `store-broken`, `store-newer`
  */
 export function readSchemaVersion(database: DatabaseSync, path: string, kind: DatabaseKind): number {
-  const { elsewhere = STATE_WORDS.elsewhere } = kind;
-  const owner = queryPragma(database, 'PRAGMA application_id');
+  const { elsewhere = STATE_DIRECTORY_TEXTS.elsewhere } = kind;
+  const applicationId = queryPragma(database, 'PRAGMA application_id');
   const version = queryPragma(database, 'PRAGMA user_version');
   const tables = queryPragma(database, 'SELECT count(*) FROM sqlite_schema');
-  if (owner === 0 && version === 0 && tables === 0) return 0;
-  if (owner !== kind.applicationId) {
+  if (applicationId === 0 && version === 0 && tables === 0) return 0;
+  if (applicationId !== kind.applicationId) {
     throw new RackError(
       'store-broken',
-      `${path} is not a ${kind.title} of Rackboot (application id ${owner}): move the file away, or ${elsewhere}`,
+      `${path} is not a ${kind.title} of Rackboot (application id ${applicationId}): move the file away, or ${elsewhere}`,
     );
   }
   if (version > kind.migrations.length) {
@@ -196,8 +199,8 @@ export function readSchemaVersion(database: DatabaseSync, path: string, kind: Da
 }
 
 /**
- * Copies a database as of this moment, readable by this user alone. A missing or empty one has no
- * copy.
+ * Copies a database as of this moment, readable by this user alone. A missing or empty database has
+ * no copy.
  * @throws RackError as `openDatabaseFile`
  */
 export function copyDatabase(path: string, kind: DatabaseKind, target: string): void {
@@ -216,14 +219,15 @@ export function copyDatabase(path: string, kind: DatabaseKind, target: string): 
  */
 export const checkCopy = (path: string, kind: DatabaseKind): void =>
   openToRead(path, kind, (database, version) => {
-    if (version === 0) throw broken(path, kind, 'it is empty', undefined);
-    const fresh = makeEmptyTables(kind, version);
-    const made = new Set(readSchema(fresh).map(({ sql }) => sql));
-    fresh.close();
-    const strange = readSchema(database).find(({ sql }) => !made.has(sql));
-    if (strange !== undefined) throw broken(path, kind, `${strange.name} is not of Rackboot`, undefined);
+    if (version === 0) throw brokenError(path, kind, 'it is empty', undefined);
+    const emptyDatabase = makeEmptyTables(kind, version);
+    const ownStatements = new Set(readSchema(emptyDatabase).map(({ sql }) => sql));
+    emptyDatabase.close();
+    const foreignObject = readSchema(database).find(({ sql }) => !ownStatements.has(sql));
+    if (foreignObject !== undefined)
+      throw brokenError(path, kind, `${foreignObject.name} is not of Rackboot`, undefined);
     const [verdict] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {});
-    if (verdict !== 'ok') throw broken(path, kind, String(verdict), undefined);
+    if (verdict !== 'ok') throw brokenError(path, kind, String(verdict), undefined);
   }).close();
 
 export function openToRead(
@@ -244,16 +248,16 @@ export function openToRead(
 }
 
 function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, version: number): void {
-  const newest = kind.migrations.length;
+  const newestVersion = kind.migrations.length;
   if (version > 0) copyFile(database, `${path}.version-${version}`);
   database.exec('BEGIN IMMEDIATE');
   try {
     const statements = new Statements(database);
     for (const [sql, move] of kind.migrations.slice(version).map(readMigration)) {
       database.exec(sql);
-      if (move !== undefined) runSteps(move(), (statement) => answerOn(statements, statement));
+      if (move !== undefined) runSteps(move(), (statement) => answerStatementOn(statements, statement));
     }
-    database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${newest}`);
+    database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${newestVersion}`);
     database.exec('COMMIT');
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK');
@@ -262,14 +266,14 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
 }
 
 function copyFile(database: DatabaseSync, target: string): void {
-  const part = `${target}.part`;
-  rmSync(part, { force: true });
-  makePrivate(part);
-  database.prepare('VACUUM INTO ?').run(part);
-  const copy = openSync(part, 'r+');
+  const partPath = `${target}.part`;
+  rmSync(partPath, { force: true });
+  makePrivate(partPath);
+  database.prepare('VACUUM INTO ?').run(partPath);
+  const copy = openSync(partPath, 'r+');
   fsyncSync(copy);
   closeSync(copy);
-  renameSync(part, target);
+  renameSync(partPath, target);
 }
 
 const readSchema = (database: DatabaseSync) => database.prepare('SELECT name, sql FROM sqlite_schema').all();
@@ -280,7 +284,7 @@ function queryPragma(database: DatabaseSync, sql: string): number {
   return typeof value === 'number' ? value : 0;
 }
 
-export function broken(path: string, kind: DatabaseKind, detail: string, cause: unknown): RackError {
+export function brokenError(path: string, kind: DatabaseKind, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-broken',
     `${path} is a damaged ${kind.title} (${detail}): restore a backup, or move it and its -wal file away to start with an empty one`,
@@ -288,13 +292,13 @@ export function broken(path: string, kind: DatabaseKind, detail: string, cause: 
   );
 }
 
-function full(path: string, cause: unknown): RackError {
+function fullDiskError(path: string, cause: unknown): RackError {
   return new RackError('store-unavailable', `${path} cannot be opened: the disk is full; make room and start again`, {
     cause,
   });
 }
 
-function readOnly(path: string, cause: unknown): RackError {
+function readOnlyError(path: string, cause: unknown): RackError {
   return new RackError(
     'store-unavailable',
     `${path} cannot be written: its file system is read-only; find the cause in the kernel's log (dmesg), check and remount it, and start again`,
@@ -302,26 +306,26 @@ function readOnly(path: string, cause: unknown): RackError {
   );
 }
 
-export function freeBytes(directory: string): number {
+export function readFreeBytes(directory: string): number {
   const { bavail, bsize } = statfsSync(directory);
   return bavail * bsize;
 }
 
 export function isFullDisk(path: string, error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code === SQLITE_FULL || (code === SQLITE_IOERR && freeBytes(dirname(path)) < FREE_BYTES_MIN);
+  const code = readSqliteCode(error);
+  return code === SQLITE_FULL || (code === SQLITE_IOERR && readFreeBytes(dirname(path)) < FREE_BYTES_MIN);
 }
 
 export function explainFailure(path: string, kind: DatabaseKind, cause: unknown): RackError {
   const detail = errorText(cause);
-  if (isFullDisk(path, cause)) return full(path, cause);
-  switch (sqliteCode(cause)) {
+  if (isFullDisk(path, cause)) return fullDiskError(path, cause);
+  switch (readSqliteCode(cause)) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return broken(path, kind, detail, cause);
+      return brokenError(path, kind, detail, cause);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-      return unwritable(path, detail, cause);
+      return unwritableFileError(path, detail, cause);
     case SQLITE_BUSY:
       return new RackError(
         'store-unavailable',

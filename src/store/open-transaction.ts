@@ -19,7 +19,7 @@ export class TransactionContext<T extends OpenTransaction> {
   readonly #context = new AsyncLocalStorage<T>();
 
   /** The transaction of the caller. */
-  within(): T | undefined {
+  findTransaction(): T | undefined {
     const transaction = this.#context.getStore();
     return transaction === undefined || transaction.isOver ? undefined : transaction;
   }
@@ -43,9 +43,9 @@ export class TransactionContext<T extends OpenTransaction> {
   }
 
   async afterCommit(effect: Effect): Promise<void> {
-    const within = this.within();
-    if (within === undefined) await effect();
-    else within.effects.push(effect);
+    const transaction = this.findTransaction();
+    if (transaction === undefined) await effect();
+    else transaction.effects.push(effect);
   }
 
   /** Runs the effects of a stored transaction, in order. */

@@ -14,36 +14,37 @@ import { join } from 'node:path';
 import { syncPath } from '../files/durable-directory.ts';
 
 /** What a restore replaces. */
-const STATE =
+const STATE_NAMES =
   /^(?:(?:leases|region|outbox)\.db(?:-wal|-shm|-journal)?|(?:rack\.json|region\.key)(?:\.copy)?|ssh|cache|desired-state\.json|lease-[a-z]+\.json)$/;
 
 export const STATE_PART = 'state';
-const READY = 'restore.ready';
+const READY_DIRECTORY = 'restore.ready';
 
 /** Restores the directory `state` of `complete`, which lies in the locked state directory. */
-export function commitRestore(stateDir: string, complete: string): void {
-  for (const entry of readdirSync(complete, { recursive: true, withFileTypes: true }))
+export function commitRestore(stateDir: string, completePath: string): void {
+  for (const entry of readdirSync(completePath, { recursive: true, withFileTypes: true }))
     syncPath(join(entry.parentPath, entry.name));
-  syncPath(complete);
-  renameSync(complete, join(stateDir, READY));
+  syncPath(completePath);
+  renameSync(completePath, join(stateDir, READY_DIRECTORY));
   syncPath(stateDir);
   finishRestore(stateDir);
 }
 
 /** Finishes an interrupted restore whose files were complete. */
 export function finishRestore(stateDir: string): void {
-  const ready = join(stateDir, READY);
-  if (!existsSync(ready)) return;
-  const [complete, moving] = [join(ready, STATE_PART), join(ready, 'moving')];
-  if (existsSync(complete)) {
-    for (const name of readdirSync(stateDir)) if (STATE.test(name)) rmSync(join(stateDir, name), { recursive: true });
+  const readyPath = join(stateDir, READY_DIRECTORY);
+  if (!existsSync(readyPath)) return;
+  const [completePath, movingPath] = [join(readyPath, STATE_PART), join(readyPath, 'moving')];
+  if (existsSync(completePath)) {
+    for (const name of readdirSync(stateDir))
+      if (STATE_NAMES.test(name)) rmSync(join(stateDir, name), { recursive: true });
     syncPath(stateDir);
-    renameSync(complete, moving);
-    syncPath(ready);
+    renameSync(completePath, movingPath);
+    syncPath(readyPath);
   }
-  if (existsSync(moving)) {
-    for (const name of readdirSync(moving)) renameSync(join(moving, name), join(stateDir, name));
+  if (existsSync(movingPath)) {
+    for (const name of readdirSync(movingPath)) renameSync(join(movingPath, name), join(stateDir, name));
     syncPath(stateDir);
   }
-  rmSync(ready, { recursive: true });
+  rmSync(readyPath, { recursive: true });
 }

@@ -14,7 +14,7 @@ export interface Column<T> {
   write(value: T): SQLInputValue;
 }
 
-function column<T>(
+function createColumn<T>(
   name: string,
   type: Column<T>['type'],
   convert: (value: SQLOutputValue | undefined) => T | undefined,
@@ -29,38 +29,38 @@ function column<T>(
 }
 
 export const text = (name: string): Column<string> =>
-  column(name, 'TEXT', (value) => (typeof value === 'string' ? value : undefined), String);
+  createColumn(name, 'TEXT', (value) => (typeof value === 'string' ? value : undefined), String);
 export const number = (name: string): Column<number> =>
-  column(name, 'BIGINT', (value) => (typeof value === 'number' ? value : undefined), Number);
+  createColumn(name, 'BIGINT', (value) => (typeof value === 'number' ? value : undefined), Number);
 export const bytes = (name: string): Column<Uint8Array> =>
-  column(
+  createColumn(
     name,
     'BYTEA',
     (value) => (value instanceof Uint8Array ? value : undefined),
     (value) => value,
   );
 
-export const mapped = <S, T>(stored: Column<S>, read: (value: S) => T, write: (value: T) => S): Column<T> => ({
-  ...stored,
-  read: (row) => read(stored.read(row)),
-  write: (value) => stored.write(write(value)),
+export const mapColumn = <S, T>(column: Column<S>, read: (value: S) => T, write: (value: T) => S): Column<T> => ({
+  ...column,
+  read: (row) => read(column.read(row)),
+  write: (value) => column.write(write(value)),
 });
 
-export const optional = <T>(stored: Column<T>): Column<T | undefined> => ({
-  ...stored,
-  read: (row) => (row[stored.name] === null ? undefined : stored.read(row)),
-  write: (value) => (value === undefined ? null : stored.write(value)),
+export const optional = <T>(column: Column<T>): Column<T | undefined> => ({
+  ...column,
+  read: (row) => (row[column.name] === null ? undefined : column.read(row)),
+  write: (value) => (value === undefined ? null : column.write(value)),
 });
 
-export const flag = (name: string): Column<boolean> => mapped(number(name), Boolean, Number);
-export const macIn = (name: string): Column<MacAddress> => mapped(number(name), mac, Number);
-export const ipv4In = (name: string): Column<Ipv4> => mapped(number(name), ipv4, Number);
+export const flag = (name: string): Column<boolean> => mapColumn(number(name), Boolean, Number);
+export const macColumn = (name: string): Column<MacAddress> => mapColumn(number(name), mac, Number);
+export const ipv4Column = (name: string): Column<Ipv4> => mapColumn(number(name), ipv4, Number);
 /** JSON that only regions write. */
 export const json = <T>(name: string): Column<T> =>
-  mapped<string, T>(text(name), (stored) => JSON.parse(stored), JSON.stringify);
+  mapColumn<string, T>(text(name), (stored) => JSON.parse(stored), JSON.stringify);
 
-export const oneWord = <T extends string>(name: string, words: readonly T[]): Column<T> =>
-  mapped<string, T>(
+export const wordColumn = <T extends string>(name: string, words: readonly T[]): Column<T> =>
+  mapColumn<string, T>(
     text(name),
     (stored) => {
       const match = words.find((word) => word === stored);
@@ -70,7 +70,7 @@ export const oneWord = <T extends string>(name: string, words: readonly T[]): Co
     (word) => word,
   );
 
-/** One that is left out does not compile. */
+/** A field without a column does not compile. */
 type Columns<T> = { readonly [Field in keyof Required<T>]: Column<T[Field]> };
 
 export interface Codec<T> {
@@ -97,20 +97,21 @@ export function codec<T extends object>(fields: Columns<T>): Codec<T> {
 const listColumns = (fields: object): readonly (readonly [field: string, stored: Column<unknown>])[] =>
   Object.entries(fields);
 
-export const insertInto = (table: string, names: readonly string[]): string =>
+export const composeInsert = (table: string, names: readonly string[]): string =>
   `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
-export const assigned = (names: readonly string[]): string => names.map((name) => `${name} = ?`).join(', ');
+export const composeAssignments = (names: readonly string[]): string => names.map((name) => `${name} = ?`).join(', ');
 /** A value of one row of `FROM rows(?) AS one`. @param index of the value in the row */
-export const fromRow = ({ type }: Column<unknown>, index: number): string => `CAST(one.value ->> ${index} AS ${type})`;
+export const composeRowValue = ({ type }: Column<unknown>, index: number): string =>
+  `CAST(one.value ->> ${index} AS ${type})`;
 /** Inserts the rows of a JSON list, each with the values of all these columns. */
-export const insertRows = (table: string, columns: readonly Column<unknown>[]): string =>
+export const composeInsertRows = (table: string, columns: readonly Column<unknown>[]): string =>
   `INSERT INTO ${table} (${columns.map(({ name }) => name).join(', ')}) ` +
-  `SELECT ${columns.map(fromRow).join(', ')} FROM rows(?) AS one WHERE true`;
+  `SELECT ${columns.map(composeRowValue).join(', ')} FROM rows(?) AS one WHERE true`;
 /** True for a row whose texts in these columns are listed: the values of a row of JSON. */
-export const isListed = (...names: readonly string[]): string =>
+export const composeIsListed = (...names: readonly string[]): string =>
   `(${names.join(', ')}) IN (SELECT ${names.map((_, index) => `one.value ->> ${index}`).join(', ')} FROM rows(?) AS one)`;
 /** Replaces these columns of the row with the same key. */
-export const orReplace = (key: string, names: readonly string[]): string =>
+export const composeReplace = (key: string, names: readonly string[]): string =>
   ` ON CONFLICT (${key}) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
 /**
@@ -118,12 +119,12 @@ export const orReplace = (key: string, names: readonly string[]): string =>
  * `FROM rows(?)`, each one JSON text. A row is an array: `one.value ->> 0` is the first value of
  * the row `one`, as a text on PostgreSQL.
  */
-export const sqliteForm = (sql: string): string =>
+export const toSqliteForm = (sql: string): string =>
   sql
     .replace(/\bIN (?:texts|numbers)\((\?\d?)\)/g, 'IN (SELECT value FROM json_each($1))')
     .replace(/\bFROM (?:texts|rows)\((\?\d?)\)/g, 'FROM json_each($1)');
 
-/** Each prepared once; the texts come from a fixed set. */
+/** Prepares each statement once; their texts are a fixed set. */
 export class Statements {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
@@ -135,7 +136,7 @@ export class Statements {
   prepare(sql: string): StatementSync {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(sqliteForm(sql));
+      statement = this.#database.prepare(toSqliteForm(sql));
       this.#prepared.set(sql, statement);
     }
     return statement;
@@ -154,7 +155,7 @@ export class Statements {
     return Number(this.prepare(sql).run(...values).changes);
   }
 
-  /** The first column of the first row; 0 without a row. */
+  /** The first column of the first row; 0 if there is no row. */
   number(sql: string, ...values: SQLInputValue[]): number {
     const row = this.one(sql, ...values);
     const value = row === undefined ? 0 : Object.values(row)[0];

@@ -14,25 +14,25 @@ import { DatabaseSync } from 'node:sqlite';
 import { statIfVisible } from '../files/seen-stats.ts';
 import { RackError } from '../ground/errors.ts';
 import {
-  type DirectoryWords,
+  type DirectoryTexts,
   explainFailure,
   makePrivate,
   makeStateDirectory,
+  readSqliteCode,
   SQLITE_BUSY,
-  sqliteCode,
-  writeRefused,
+  writeRefusedError,
 } from './database-file.ts';
 import { finishRestore } from './pending-restore.ts';
 
-const FILE = 'rack.lock';
-const KIND = { title: 'lock', applicationId: 0, migrations: [] };
+const LOCK_FILE = 'rack.lock';
+const LOCK_KIND = { title: 'lock', applicationId: 0, migrations: [] };
 /** How long two processes that start at once try, in milliseconds. */
 const WAIT_MS = 250;
-const LOCKS = '/proc/locks';
+const LOCKS_PATH = '/proc/locks';
 /** Any user can lengthen the kernel's list of locks; at most this much is searched. */
-const LOCKS_BYTES_MAX = 1024 * 1024;
+const LOCKS_SEARCHED_BYTES_MAX = 1024 * 1024;
 
-export const CONFIGURED: DirectoryWords = {
+export const CONFIGURED_DIRECTORY_TEXTS: DirectoryTexts = {
   title: 'state directory',
   elsewhere: 'name another configuration file with --config',
 };
@@ -42,44 +42,43 @@ interface StateLock {
 }
 
 /** The garbage collector would close an unreferenced database, and release its lock. */
-const held = new Set<DatabaseSync>();
+const heldLocks = new Set<DatabaseSync>();
 
 /**
  * Also finishes an interrupted restore of the directory.
- * @param words for errors; default: those of the starting process's state directory
+ * @param texts for errors; default: those of the starting process's state directory
  * @throws RackError `already-running`, with the other process's number if the kernel shows it; as
- * `openDatabaseFile` if there can be no
- *   lock
+ * `openDatabaseFile` if there can be no lock
  */
-export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
-  makeStateDirectory(stateDir, words);
-  const path = join(stateDir, FILE);
+export function lockState(stateDir: string, texts?: DirectoryTexts): StateLock {
+  makeStateDirectory(stateDir, texts);
+  const path = join(stateDir, LOCK_FILE);
   let database: DatabaseSync | undefined;
   try {
     const stats = statIfVisible(path);
     if (stats === undefined) makePrivate(path);
-    else keepPrivate(path, stats.mode);
+    else restrictFileToOwner(path, stats.mode);
     database = new DatabaseSync(path, { timeout: WAIT_MS });
     // Nothing is ever written.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (cause) {
     if (database?.isOpen) database.close();
     if (cause instanceof RackError) throw cause;
-    if (sqliteCode(cause) !== SQLITE_BUSY) throw explainFailure(path, KIND, cause);
-    throw alreadyRunning(stateDir, path, words?.elsewhere ?? 'give this one a state directory of its own', cause);
+    if (readSqliteCode(cause) !== SQLITE_BUSY) throw explainFailure(path, LOCK_KIND, cause);
+    throw alreadyRunningError(stateDir, path, texts?.elsewhere ?? 'give this one a state directory of its own', cause);
   }
   const locked = database;
-  held.add(locked);
+  heldLocks.add(locked);
   try {
     finishRestore(stateDir);
   } catch (cause) {
-    held.delete(locked);
+    heldLocks.delete(locked);
     locked.close();
-    throw writeRefused(stateDir, cause);
+    throw writeRefusedError(stateDir, cause);
   }
   return {
     release() {
-      if (held.delete(locked)) locked.close();
+      if (heldLocks.delete(locked)) locked.close();
     },
   };
 }
@@ -88,37 +87,40 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
  * Takes the rights of all other users from an existing file: SQLite opens an unwritable file for
  * reading, and its lock would keep nobody out. The file is not opened here (rule 3).
  */
-function keepPrivate(path: string, mode: number): void {
+function restrictFileToOwner(path: string, mode: number): void {
   try {
     if ((mode & 0o177) !== 0) chmodSync(path, 0o600);
     accessSync(path, constants.R_OK | constants.W_OK);
   } catch (cause) {
-    throw writeRefused(path, cause);
+    throw writeRefusedError(path, cause);
   }
 }
 
-function alreadyRunning(stateDir: string, path: string, elsewhere: string, cause: unknown): RackError {
-  const holder = stateHolder(stateDir);
-  const who =
+function alreadyRunningError(stateDir: string, path: string, elsewhere: string, cause: unknown): RackError {
+  const holder = findStateHolder(stateDir);
+  const holderText =
     holder === undefined ? `perhaps in another container: fuser ${path} tells which process` : `process ${holder}`;
   return new RackError(
     'already-running',
-    `another Rackboot already runs here for ${stateDir} (${who}); stop it first, or ${elsewhere}`,
+    `another Rackboot already runs here for ${stateDir} (${holderText}); stop it first, or ${elsewhere}`,
     { cause },
   );
 }
 
-/** Undefined if the kernel does not show it, as for another container. */
-export function stateHolder(stateDir: string): number | undefined {
+/** `undefined` if the kernel does not show it, as for another container. */
+export function findStateHolder(stateDir: string): number | undefined {
   try {
-    const { dev, ino } = statSync(join(stateDir, FILE), { bigint: true });
+    const { dev, ino } = statSync(join(stateDir, LOCK_FILE), { bigint: true });
     // makedev(3), as glibc packs the two numbers.
     const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
     const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffff_ff00n);
-    const hex = (number: bigint): string => number.toString(16).padStart(2, '0');
-    const line = new RegExp(`^\\d+: POSIX +ADVISORY +WRITE +(\\d+) ${hex(major)}:${hex(minor)}:${ino} `, 'm');
-    const pid = line.exec(readLocks())?.[1];
-    return pid === undefined ? undefined : Number(pid);
+    const formatHex = (number: bigint): string => number.toString(16).padStart(2, '0');
+    const lockPattern = new RegExp(
+      `^\\d+: POSIX +ADVISORY +WRITE +(\\d+) ${formatHex(major)}:${formatHex(minor)}:${ino} `,
+      'm',
+    );
+    const processId = lockPattern.exec(readLocks())?.[1];
+    return processId === undefined ? undefined : Number(processId);
   } catch {
     // Without /proc, messages do not name the process.
     return undefined;
@@ -126,9 +128,9 @@ export function stateHolder(stateDir: string): number | undefined {
 }
 
 function readLocks(): string {
-  const descriptor = openSync(LOCKS, 'r');
+  const descriptor = openSync(LOCKS_PATH, 'r');
   try {
-    const bytes = Buffer.alloc(LOCKS_BYTES_MAX);
+    const bytes = Buffer.alloc(LOCKS_SEARCHED_BYTES_MAX);
     let length = 0;
     for (;;) {
       const read = readSync(descriptor, bytes, length, bytes.length - length, null);

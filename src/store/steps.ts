@@ -36,7 +36,7 @@ export type Steps<T> = Generator<Statement, T, Answer>;
 const NO_ROWS: readonly Row[] = [];
 
 /** SQLite's answer. */
-export function answerOn(database: Statements, { kind, sql, values }: Statement): Answer {
+export function answerStatementOn(database: Statements, { kind, sql, values }: Statement): Answer {
   if (kind === 'all') return { row: undefined, rows: database.all(sql, ...values), changes: 0 };
   if (kind === 'one') return { row: database.one(sql, ...values), rows: NO_ROWS, changes: 0 };
   return { row: undefined, rows: NO_ROWS, changes: database.run(sql, ...values) };
@@ -61,12 +61,12 @@ export const needingSpace = (statement: Statement): Statement => ({ ...statement
  * The versions in use: the highest of a machine, of a deleted one, and of the rest of the desired
  * state (`desired-rest`). `desired-version` is the last number drawn (SQLite only).
  */
-export function usedVersions(): string {
+export function composeUsedVersions(): string {
   // Not max(): within larger statements, SQLite would read the whole index.
-  const highest = (column: string, table: string): string =>
+  const composeHighest = (column: string, table: string): string =>
     `SELECT (SELECT ${column} FROM ${table} ORDER BY ${column} DESC LIMIT 1)`;
   return (
-    `SELECT 0 AS value UNION ALL ${highest('desired_version', 'machine')} UNION ALL ${highest('version', 'gone_machine')} UNION ALL ` +
+    `SELECT 0 AS value UNION ALL ${composeHighest('desired_version', 'machine')} UNION ALL ${composeHighest('version', 'gone_machine')} UNION ALL ` +
     "SELECT value FROM counter WHERE name IN ('desired-version', 'desired-rest')"
   );
 }
@@ -75,12 +75,12 @@ export function usedVersions(): string {
  * Draws a number higher than all before it, to order changes. PostgreSQL draws it from a sequence:
  * a change with a higher number may be stored before one with a lower.
  */
-export const NEW_NUMBER =
-  `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) + 1 FROM (${usedVersions()}) AS used WHERE true ` +
+export const NEW_NUMBER_SQL =
+  `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) + 1 FROM (${composeUsedVersions()}) AS used WHERE true ` +
   'ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING value';
-export const newNumber: Statement = one(NEW_NUMBER);
+export const NEW_NUMBER_STATEMENT: Statement = one(NEW_NUMBER_SQL);
 
-/** The version, and the id, up to which nothing further can appear; it must be read first. */
+/** The version and the event id up to which nothing further can appear; read them first. */
 export const SETTLED_VERSION: Statement = one(
   "SELECT value, '' AS history FROM counter WHERE name = 'desired-version'",
 );
@@ -98,11 +98,14 @@ export const isSettledNumber = (statement: Statement): boolean =>
  */
 export const ALONE: Statement = one('SELECT 1');
 
-/** The name of this run of the database, and its time, unless stored already (`region-histories.ts`). */
+/**
+ * The name of this run of the database, and the time; no row if it is stored already
+ * (`region-histories.ts`).
+ */
 export const OWN_HISTORY: Statement = one("SELECT 'this run' AS name, 1 AS now_ms");
 
-/** The first column; 0 without a row. */
-export function numberIn({ row }: Answer): number {
+/** The first column; 0 if there is no row. */
+export function readFirstNumber({ row }: Answer): number {
   const [value] = Object.values(row ?? {});
   return typeof value === 'number' ? value : 0;
 }

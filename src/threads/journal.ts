@@ -13,7 +13,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { errorText, RackError } from '../ground/errors.ts';
-import { sqliteCode } from '../store/database-file.ts';
+import { readSqliteCode } from '../store/database-file.ts';
 import { BALLAST_FILE, Ballast } from '../store/leases/ballast.ts';
 import { LeaseDatabase } from '../store/leases/lease-database.ts';
 import { LeaseFolder } from '../store/leases/lease-folder.ts';
@@ -32,7 +32,7 @@ function postToRack(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): voi
 }
 
 function describeError(error: unknown): string {
-  const code = sqliteCode(error);
+  const code = readSqliteCode(error);
   return code === undefined ? errorText(error) : `${errorText(error)} (SQLite ${code})`;
 }
 
@@ -95,8 +95,8 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
   const folder = new LeaseFolder({
     database: {
       fold: (upTo) => work.run(() => database.fold(upTo)),
-      get unfolded() {
-        return database.unfolded;
+      get unfoldedCount() {
+        return database.unfoldedCount;
       },
       get lastSequence() {
         return database.lastSequence;
@@ -106,7 +106,7 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     backlogMax: FOLD_BACKLOG_MAX,
     onFailed: (error) => postToRack({ kind: 'fold-failed', reason: describeError(error) }),
   });
-  if (database.unfolded > 0) folder.afterWrite(0);
+  if (database.unfoldedCount > 0) folder.afterWrite(0);
   const postResult = (action: () => FromLeaseWorker): void => {
     try {
       postToRack(action());

@@ -368,7 +368,7 @@ function afterPowerLoss(
         assert.ok(records.ok);
         for (const { lease } of records.value) if (lease.state === 'bound') held.set(lease.address, lease.mac);
       });
-      return { held, folded: database.lastSequence - database.unfolded };
+      return { held, folded: database.lastSequence - database.unfoldedCount };
     } finally {
       database.close();
     }

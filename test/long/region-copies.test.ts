@@ -8,7 +8,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
-import { fromPostgres, toPostgres } from '../../src/store/copying/copy-postgres.ts';
+import { readFromPostgres, writeToPostgres } from '../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../src/store/copying/copy-sqlite.ts';
 import { copyRegion } from '../../src/store/copying/region-copy.ts';
 import { POSTGRES_MIGRATIONS } from '../../src/store/postgres/postgres-form.ts';
@@ -101,13 +101,13 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
       (await onlooker.query("SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND objid = $1", [0x5242_5255]))
         .rows;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const cut = toPostgres(place, async () => {
+      const cut = writeToPostgres(place, async () => {
         assert.deepEqual(await locks(), [{ mode: 'ExclusiveLock' }]);
         throw new Error('cut');
       });
       await assert.rejects(cut, /^Error: cut$/);
       assert.deepEqual(await locks(), []);
-      await fromPostgres(place, true, async () => undefined);
+      await readFromPostgres(place, true, async () => undefined);
       assert.deepEqual(await locks(), []);
     }
     await onlooker.end();
@@ -188,8 +188,8 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
   test('of two copies into one database at once, one is refused, and the other is whole', async () => {
     const place = server.placeOf(await server.makeDatabase());
     const source = new SqliteSource(join(stateDir, REGION_FILE));
-    const copy = (to = place) => toPostgres(to, (target) => copyRegion(source, target, () => undefined));
-    await toPostgres(place, async (target) => {
+    const copy = (to = place) => writeToPostgres(to, (target) => copyRegion(source, target, () => undefined));
+    await writeToPostgres(place, async (target) => {
       await assert.rejects(openPostgresRegion(place), /^RackError: the region's database is being copied: wait/);
       await assert.rejects(copy(), /^RackError: another copy from or into this database is under way/);
       await copyRegion(source, target, () => undefined);

@@ -8,8 +8,8 @@ import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { REGION_FILE } from '../../src/store/region/region-schema.ts';
-import { regionTables } from '../../src/store/region/stored-region.ts';
-import { sqliteForm } from '../../src/store/rows.ts';
+import { createRegionTables } from '../../src/store/region/stored-region.ts';
+import { toSqliteForm } from '../../src/store/rows.ts';
 import { EVENT_BOUNDS, openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import type { Answer, Statement, Steps } from '../../src/store/steps.ts';
 import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
@@ -18,7 +18,7 @@ import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
 class Place {
   readonly #stateDir: string;
   readonly #database: DatabaseSync;
-  readonly tables = regionTables(EVENT_BOUNDS);
+  readonly tables = createRegionTables(EVENT_BOUNDS);
   readonly machines: number;
   #statements = 0;
 
@@ -58,7 +58,7 @@ class Place {
     );
     const whole: string[] = [];
     for (let step = steps.next(); step.done !== true; step = steps.next(this.#answer(step.value))) {
-      const sql = sqliteForm(step.value.sql);
+      const sql = toSqliteForm(step.value.sql);
       const program = this.#database.prepare(`EXPLAIN ${sql}`).all();
       whole.push(...programsOf(program).flatMap((each) => wholeOf(each, names)));
     }
@@ -67,7 +67,7 @@ class Place {
 
   #answer({ kind, sql, values }: Statement): Answer {
     this.#statements += 1;
-    const statement = this.#database.prepare(sqliteForm(sql));
+    const statement = this.#database.prepare(toSqliteForm(sql));
     if (kind === 'run') return { row: undefined, rows: [], changes: Number(statement.run(...values).changes) };
     const rows = statement.all(...values);
     return { row: rows[0], rows, changes: 0 };
@@ -140,7 +140,7 @@ test('an operation takes as many statements for 60 machines as for 12, and also 
 });
 
 test('every operation of every table is counted', () => {
-  const names = Object.entries(regionTables(EVENT_BOUNDS)).flatMap(([table, whole]) =>
+  const names = Object.entries(createRegionTables(EVENT_BOUNDS)).flatMap(([table, whole]) =>
     Object.getOwnPropertyNames(Object.getPrototypeOf(whole))
       .filter((name) => name !== 'constructor')
       .map((name) => `${table}.${name}`),

@@ -265,7 +265,7 @@ function lengthenLog(path: string): void {
       pieces.push({ bytes, records: records.value.length });
     });
     assert.ok(pieces.length > 0, `${path} holds leases`);
-    while (database.unfolded < FOLD_IDLE_RECORDS_MIN) {
+    while (database.unfoldedCount < FOLD_IDLE_RECORDS_MIN) {
       for (const { bytes, records } of pieces) database.write(database.lastSequence + records, bytes);
     }
   } finally {

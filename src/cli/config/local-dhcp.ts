@@ -15,7 +15,7 @@ import {
 import { ANY, type Ipv4 } from '../../ground/address.ts';
 import { formatOwner } from '../../net/port-owner.ts';
 import { type ExpectedHolder, findPortConflicts } from '../../net/ports/taken-ports.ts';
-import { stateHolder } from '../../store/state-lock.ts';
+import { findStateHolder } from '../../store/state-lock.ts';
 
 /** RFC 2131 §4.1. */
 const SERVER_PORT = 67;
@@ -80,7 +80,7 @@ export interface LocalServer {
 
 /** Finds the process that may hold the ports: the rack that runs on this state directory. */
 export const ownPortHolder = ({ stateDir }: { readonly stateDir: string }): ExpectedHolder => {
-  const pid = stateHolder(stateDir);
+  const pid = findStateHolder(stateDir);
   return { pid, isHidden: pid !== undefined };
 };
 

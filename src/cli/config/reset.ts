@@ -23,7 +23,7 @@ import { statIfVisible } from '../../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { valueAt } from '../../machines/settings.ts';
 import { readDatabaseAccess } from '../../region-host/open-store.ts';
-import { CONFIGURED, lockState } from '../../store/state-lock.ts';
+import { CONFIGURED_DIRECTORY_TEXTS, lockState } from '../../store/state-lock.ts';
 import { chooseOwnerDirectory, isInside, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
@@ -80,7 +80,9 @@ const LOCK = /^rack\.lock(?:-journal)?$/;
 export async function reset(flags: ResetFlags): Promise<number> {
   const { stateDir, store, tree } = readResetPaths(flags.config);
   const networks = findNetworks(flags.config, stateDir);
-  const lock = existsSync(stateDir) ? runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED)) : undefined;
+  const lock = existsSync(stateDir)
+    ? runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED_DIRECTORY_TEXTS))
+    : undefined;
   try {
     const previewedRemovals = findRemains(flags, stateDir, tree).removals;
     const isDatabase = store.kind === 'postgresql';

@@ -26,7 +26,7 @@ import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { openLeaseJournal } from '../../store/leases/lease-journal.ts';
 import { LeaseMark, readLeaseMark } from '../../store/leases/lease-mark.ts';
 import { readReportedEnds } from '../../store/leases/reported-ends.ts';
-import { CONFIGURED, lockState } from '../../store/state-lock.ts';
+import { CONFIGURED_DIRECTORY_TEXTS, lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
 import { createAsOwner } from '../terminal/state-owner.ts';
@@ -91,7 +91,7 @@ async function openFile(configFile: string): Promise<LeaseDestination> {
   const { config } = loadMerged(configFile);
   const { stateDir } = config;
   createAsOwner(stateDir);
-  const lock = lockState(stateDir, CONFIGURED);
+  const lock = lockState(stateDir, CONFIGURED_DIRECTORY_TEXTS);
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });
   const journal = new SettledJournal(opened.journal);

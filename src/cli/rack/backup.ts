@@ -59,14 +59,14 @@ import {
   copyDatabase,
   type DatabaseKind,
   openDatabaseFile,
-  writeRefused,
+  writeRefusedError,
 } from '../../store/database-file.ts';
 import { LEASE_DATABASE } from '../../store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { OUTBOX_DATABASE, OUTBOX_FILE } from '../../store/outbox/outbox-database.ts';
 import { commitRestore, STATE_PART } from '../../store/pending-restore.ts';
 import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.ts';
-import { CONFIGURED, lockState } from '../../store/state-lock.ts';
+import { CONFIGURED_DIRECTORY_TEXTS, lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
 import { formatBytes, print, printAside, printError, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
@@ -173,7 +173,7 @@ async function backUpInto(config: string, directory: string, keep: number, check
   const moment = new Date(systemClock.wallTimeMs()).toISOString();
   const file = join(directory, `rackboot-${moment.slice(0, 19).replaceAll(':', '-')}Z.tar`);
   try {
-    attempt(directory, writeRefused, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
+    attempt(directory, writeRefusedError, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
     const made = backUp(config, file, check);
     const names = readdirSync(directory).toSorted();
     // Whatever the clock says, the new one stays.
@@ -235,7 +235,7 @@ function writeBackup(config: string, file: string): Backup {
   const out = openNew(target);
   let state: readonly Part[] = [];
   try {
-    state = attempt(stateDir, writeRefused, () => runAsOwner(stateDir, () => readStateParts(stateDir, work)));
+    state = attempt(stateDir, writeRefusedError, () => runAsOwner(stateDir, () => readStateParts(stateDir, work)));
     const parts = [...configured, ...state].map((part) => ({ ...part, ...digestContent(part.content) }));
     const seconds = Math.floor(systemClock.wallTimeMs() / 1000);
     const manifest = manifestShape.safeParse({
@@ -249,7 +249,7 @@ function writeBackup(config: string, file: string): Backup {
       throw new RackError('bad-argument', `no backup can hold this: ${formatIssue(manifest.error)}`);
     const content = Buffer.from(JSON.stringify(manifest.data, undefined, 2));
     const first = { path: MANIFEST_FILE, bytes: content.length, content };
-    attempt(file, writeRefused, () => writeArchive(out, seconds, [first, ...parts]));
+    attempt(file, writeRefusedError, () => writeArchive(out, seconds, [first, ...parts]));
     fsyncSync(out);
     renameSync(target, file);
     return { file, bytes: statSync(file).size, files: parts.map(({ path }) => path) };
@@ -288,7 +288,7 @@ function attempt<T>(path: string, explain: (path: string, cause: unknown) => Rac
 }
 
 /** Readable by this user alone. */
-const openNew = (path: string): number => attempt(path, writeRefused, () => openSync(path, 'wx', 0o600));
+const openNew = (path: string): number => attempt(path, writeRefusedError, () => openSync(path, 'wx', 0o600));
 
 /** Removes what killed commands left: names of `prefix` and the number of an ended process. */
 function removeLeft(directory: string, prefix: string): void {
@@ -345,7 +345,7 @@ function filesBelow(path: string): readonly string[] {
 const readSmallFile = (path: string): Buffer => attempt(path, fileFault, () => readRegularBytes(path, SMALL_BYTES_MAX));
 
 const makePart = (path: string): string | undefined =>
-  attempt(path, writeRefused, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  attempt(path, writeRefusedError, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
 
 interface RestoreFlags extends FileFlags {
   readonly force: boolean;
@@ -372,7 +372,7 @@ export async function restoreRack({
     const targets = stateOnly ? [] : configTargets(backup, config, stateDir);
     checkStateDir(stateDir);
     makeForService(stateDir);
-    const lock = runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED));
+    const lock = runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED_DIRECTORY_TEXTS));
     const work = join(stateDir, `restore.${process.pid}.unfinished`);
     try {
       const owner = runAsOwner(stateDir, (ids) => {
@@ -389,7 +389,7 @@ export async function restoreRack({
       );
       await confirmReplacing([...inTheWay, ...others.map(({ path }) => path)], force);
       const written = targets.map(({ path, bytes }) => writeBeside(path, bytes, owner));
-      attempt(stateDir, writeRefused, () => runAsOwner(stateDir, () => commitRestore(stateDir, work)));
+      attempt(stateDir, writeRefusedError, () => runAsOwner(stateDir, () => commitRestore(stateDir, work)));
       for (const { from, to } of written) renameSync(from, to);
     } finally {
       runAsOwner(stateDir, () => rmSync(work, { recursive: true, force: true }));
@@ -534,7 +534,9 @@ function unpack({ file, archive, manifest }: OpenBackup, work: string): void {
     const out = openNew(path);
     try {
       attempt(file, damaged, () =>
-        readEntry(archive, manifest, entry, (piece) => attempt(path, writeRefused, () => writeFileSync(out, piece))),
+        readEntry(archive, manifest, entry, (piece) =>
+          attempt(path, writeRefusedError, () => writeFileSync(out, piece)),
+        ),
       );
     } finally {
       closeSync(out);
@@ -574,7 +576,7 @@ function writeBeside(
   service: Owner | undefined,
 ): { readonly from: string; readonly to: string } {
   const beside = `${path}.${process.pid}.unfinished`;
-  return attempt(path, writeRefused, () => {
+  return attempt(path, writeRefusedError, () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     removeLeft(dirname(path), `${basename(path)}.`);
     const former = statSync(path, { throwIfNoEntry: false });

@@ -13,7 +13,7 @@ import { RackError } from '../../ground/errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { readDefaultRouters } from '../../net/default-route.ts';
 import { enterNetworkNamespace } from '../../net/linux/network-namespace.ts';
-import { stateHolder } from '../../store/state-lock.ts';
+import { findStateHolder } from '../../store/state-lock.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
 import { judgeConfiguredTree } from '../terminal/judged-tree.ts';
@@ -90,7 +90,7 @@ async function treeFault(config: RackConfig): Promise<string | undefined> {
 
 /** Finds the process of a daemon that does not say which it is. */
 function findHolder({ stateDir }: RackConfig): { readonly pid: number } | undefined {
-  const pid = stateHolder(stateDir);
+  const pid = findStateHolder(stateDir);
   return pid === undefined ? undefined : { pid };
 }
 
@@ -133,7 +133,8 @@ async function askRunning(stateDir: string): Promise<z.output<typeof runningShap
   try {
     return runningShape.parse(await askDaemon(stateDir, '/status'));
   } catch (error) {
-    const isNone = error instanceof RackError && error.code === 'not-running' && stateHolder(stateDir) === undefined;
+    const isNone =
+      error instanceof RackError && error.code === 'not-running' && findStateHolder(stateDir) === undefined;
     return isNone ? 'none' : 'silent';
   }
 }

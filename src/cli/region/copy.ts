@@ -16,7 +16,7 @@ import { statIfVisible } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { readDatabaseAccess } from '../../region-host/open-store.ts';
-import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../store/copying/copy-sqlite.ts';
+import { checkReadable, SqliteSource, SqliteTarget, TARGET_TEXTS } from '../../store/copying/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
@@ -88,7 +88,7 @@ function nextAfterCopy({ stateDir, store }: NamedPlace): string {
   return `${what} in the region's file (${REGION_CONFIG}), and start its service`;
 }
 
-/** Refuses one directory, or one URL; a database may have several (`toPostgres`). */
+/** Refuses one directory, or one URL; a database may have several (`writeToPostgres`). */
 function checkDifferent({ stateDir, store }: NamedPlace, target: NamedPlace): void {
   const isSameUrl = store.kind === 'postgresql' && target.store.kind === 'postgresql' && store.url === target.store.url;
   if (isSameUrl) throw new RackError('bad-argument', '--from and --to name the same database: name another one');
@@ -125,7 +125,7 @@ export async function backUp({ config, file: given, json, verbose }: FileFlags):
   const target: Lend<CopyTarget> = (work) => {
     leave();
     actAsOwner(dirname(file));
-    return intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work);
+    return intoTarget(SqliteTarget.open(file, TARGET_TEXTS.backup), work);
   };
   const copied = await runCopy(source, target, verbose ? tellTable : (): void => undefined);
   const { size: bytes } = statSync(file);
@@ -216,10 +216,10 @@ async function loadPostgres(...places: readonly StoreLocation[]): Promise<void> 
   if (places.some(({ store }) => store.kind === 'postgresql')) await import('../../store/copying/copy-postgres.ts');
 }
 
-const RESTORED = { title: 'state directory', elsewhere: TARGET_WORDS.restore.elsewhere };
+const RESTORED = { title: 'state directory', elsewhere: TARGET_TEXTS.restore.elsewhere };
 const NAMED = {
   '--from': { title: 'directory', elsewhere: 'correct the path' },
-  '--to': { title: 'directory', elsewhere: TARGET_WORDS.copy.elsewhere },
+  '--to': { title: 'directory', elsewhere: TARGET_TEXTS.copy.elsewhere },
 } as const;
 
 /**
@@ -240,21 +240,21 @@ function sourceAt({ stateDir, store, option }: Place, isStopped: boolean): Lend<
   if (store.kind === 'sqlite') return (work) => fromFile(join(stateDir, REGION_FILE), work, option);
   const place = readDatabaseAccess(store);
   return async (work) => {
-    const { fromPostgres } = await import('../../store/copying/copy-postgres.ts');
-    return await fromPostgres(place, isStopped, work);
+    const { readFromPostgres } = await import('../../store/copying/copy-postgres.ts');
+    return await readFromPostgres(place, isStopped, work);
   };
 }
 
 function targetAt({ stateDir, store, option }: Place): Lend<CopyTarget> {
   if (store.kind === 'sqlite') {
-    const words = option === undefined ? TARGET_WORDS.restore : TARGET_WORDS.copy;
+    const words = option === undefined ? TARGET_TEXTS.restore : TARGET_TEXTS.copy;
     const open = (): SqliteTarget => SqliteTarget.open(join(stateDir, REGION_FILE), words);
     return (work) => intoTarget(atOption(option, open), work);
   }
   const place = readDatabaseAccess(store);
   return async (work) => {
-    const { toPostgres } = await import('../../store/copying/copy-postgres.ts');
-    return await toPostgres(place, work);
+    const { writeToPostgres } = await import('../../store/copying/copy-postgres.ts');
+    return await writeToPostgres(place, work);
   };
 }
 

@@ -7,7 +7,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { becomeUser, findGroup, findOwnGroup, findUid, readUserName, takeGroups } from '../../files/ownership.ts';
 import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
-import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
+import { type DirectoryTexts, makeStateDirectory } from '../../store/database-file.ts';
 import { printError } from './output.ts';
 
 /**
@@ -149,7 +149,7 @@ export function becomeServiceUser(stateDir: string): void {
  * as `becomeOwner`.
  * @param words of the directory in errors @throws RackError `store-unwritable`
  */
-export function createAsOwner(stateDir: string, words?: DirectoryWords): void {
+export function createAsOwner(stateDir: string, words?: DirectoryTexts): void {
   makeForService(stateDir, words);
   becomeOwner(stateDir);
 }
@@ -158,7 +158,7 @@ export function createAsOwner(stateDir: string, words?: DirectoryWords): void {
  * As `createAsOwner`, but remains root.
  * @param source a directory whose owner, unless that is root, gets the new one
  */
-export function makeForService(stateDir: string, words?: DirectoryWords, source?: string): void {
+export function makeForService(stateDir: string, words?: DirectoryTexts, source?: string): void {
   const parent = dirname(stateDir);
   // Further new directories would remain root's, and the service's start says so.
   if (process.getuid?.() !== 0 || existsSync(stateDir) || !existsSync(parent)) return;

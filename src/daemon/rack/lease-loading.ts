@@ -19,7 +19,7 @@ import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, withText } from '../../region/reports/notes.ts';
 import type { LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
-import { isPutBack, LeaseMark, leasesRestored, readLeaseMark } from '../../store/leases/lease-mark.ts';
+import { composeRestoredNote, isPutBack, LeaseMark, readLeaseMark } from '../../store/leases/lease-mark.ts';
 import { ReportedEnds, readReportedEnds } from '../../store/leases/reported-ends.ts';
 import type { LeaseFileContents } from '../../store/leases/stored-leases.ts';
 
@@ -69,7 +69,7 @@ export function loadLeases(stored: LeaseFileContents, deps: LeaseLoading): Loade
   missedLeases.sort((a, b) => a.expiresAt - b.expiresAt);
   const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missedLeases);
   const mark = new LeaseMark({ ...deps, doubtedUpTo });
-  const notes = isRestored ? [leasesRestored(stateDir)] : [];
+  const notes = isRestored ? [composeRestoredNote(stateDir)] : [];
   const report = (event: DaemonEvent): void => publish(event);
   for (const note of notes) report({ kind: 'daemon.leases-restored', at: moment.now, ...withText(note) });
   const close = async (): Promise<void> => void (await Promise.all([ends.close(), mark.close()]));

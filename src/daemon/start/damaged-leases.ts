@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../ground/clock.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, withText } from '../../region/reports/notes.ts';
-import { DAMAGE_REPORTED_MAX, damageNote, type LeaseDamage } from '../../store/leases/damaged-row.ts';
+import { composeDamageNote, DAMAGE_REPORTED_MAX, type LeaseDamage } from '../../store/leases/damaged-row.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 
 /** The damaged rows of one run. */
@@ -35,7 +35,7 @@ export class DamagedLeases {
   }
 
   readonly report = (damage: LeaseDamage): void => {
-    const note = withText(damageNote(this.#path, damage));
+    const note = withText(composeDamageNote(this.#path, damage));
     if (this.#notes.has(note.text) || this.#notes.size >= DAMAGE_REPORTED_MAX) return;
     this.#notes.set(note.text, note);
     this.#publishNote(note);

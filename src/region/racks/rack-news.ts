@@ -30,7 +30,7 @@ const report = z.object({
   address: z.string().max(15).optional(),
   text: shownText(4096),
   /**
-   * Not validated here: `reportedEvent` checks whether they fit the kind. Absent if the sentence
+   * Not validated here: `toReportedEvent` checks whether they fit the kind. Absent if the sentence
    * says everything.
    */
   params: z.record(z.string(), z.unknown()).optional(),

@@ -12,8 +12,8 @@ import { holdStopped, PostgresConnections } from '../postgres/postgres-connectio
 import { explainPostgres } from '../postgres/postgres-faults.ts';
 import type { PostgresPlace } from '../postgres/postgres-place.ts';
 import { makeTables } from '../postgres/region-postgres.ts';
-import { usedVersions } from '../steps.ts';
-import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, tablesOfSchema } from './region-copy.ts';
+import { composeUsedVersions } from '../steps.ts';
+import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, listSchemaTables } from './region-copy.ts';
 
 /** Advisory locks that reveal a source in the target's own database, whatever the URLs. */
 const SOURCE_LOCK = 0x5242_534f;
@@ -42,7 +42,7 @@ class PostgresSource implements CopySource {
     await client.query('CLOSE copied');
   }
 
-  lastId({ name }: CopiedTable): Promise<number> {
+  readLastId({ name }: CopiedTable): Promise<number> {
     const sequence = `SELECT pg_sequence_last_value(pg_get_serial_sequence('${name}', 'id'))`;
     return queryNumber(this.#client, name === 'event' ? 'SELECT last_value FROM change_number' : sequence);
   }
@@ -61,26 +61,26 @@ class PostgresTarget implements CopyTarget {
   }
 
   async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
-    const places = rows.map(
+    const placeholders = rows.map(
       (_, row) => `(${columns.map((__, column) => `$${row * columns.length + column + 1}`).join(', ')})`,
     );
     const names = columns.map((column) => column.name).join(', ');
     await this.#client.query(
-      `INSERT INTO ${name} (${names}) VALUES ${places.join(', ')}`,
+      `INSERT INTO ${name} (${names}) VALUES ${placeholders.join(', ')}`,
       rows.flat().map((value) => (value instanceof Uint8Array ? viewAsBuffer(value) : value)),
     );
   }
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
     const client = this.#client;
-    for (const [name, last] of lastIds) {
-      if (name === 'event' || last === 0) continue;
-      await client.query(`SELECT setval(pg_get_serial_sequence('${name}', 'id'), $1)`, [last]);
+    for (const [name, lastId] of lastIds) {
+      if (name === 'event' || lastId === 0) continue;
+      await client.query(`SELECT setval(pg_get_serial_sequence('${name}', 'id'), $1)`, [lastId]);
     }
     // Events and versions take their numbers from one sequence.
-    const newest = `SELECT max(value) FROM (${usedVersions()} UNION ALL SELECT max(id) FROM event UNION ALL SELECT $1::bigint) AS numbers`;
-    const last = Math.max(1, await queryNumber(client, newest, lastIds.get('event') ?? 0));
-    await client.query("SELECT setval('change_number', $1)", [last]);
+    const newestSql = `SELECT max(value) FROM (${composeUsedVersions()} UNION ALL SELECT max(id) FROM event UNION ALL SELECT $1::bigint) AS numbers`;
+    const lastNumber = Math.max(1, await queryNumber(client, newestSql, lastIds.get('event') ?? 0));
+    await client.query("SELECT setval('change_number', $1)", [lastNumber]);
     await client.query('UPDATE rackboot SET version = abs(version); COMMIT');
   }
 }
@@ -89,26 +89,26 @@ class PostgresTarget implements CopyTarget {
 const viewAsBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
-/** @param isStopped refuse while a region runs on it */
-export function fromPostgres<T>(
+/** @param mustBeStopped refuse while a region runs on it */
+export function readFromPostgres<T>(
   place: PostgresPlace,
-  isStopped: boolean,
+  mustBeStopped: boolean,
   work: (source: CopySource) => Promise<T>,
 ): Promise<T> {
-  return using(place, async (client) => {
-    if (isStopped) await holdStopped(client);
+  return withConnection(place, async (client) => {
+    if (mustBeStopped) await holdStopped(client);
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [SOURCE_LOCK, OWN_LOCK]);
     await makeTables(client, 'source');
-    // It waits for the other end within its transaction.
+    // The transaction waits for the other end of the copy.
     await client.query('SET idle_in_transaction_session_timeout = 0');
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return await work(new PostgresSource(client));
   });
 }
 
-/** Refuses while a region runs, or another copy reads or writes. */
-export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
-  return using(place, async (client) => {
+/** Writes into an empty database. Refuses while a region runs, or another copy reads or writes. */
+export function writeToPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) => Promise<T>): Promise<T> {
+  return withConnection(place, async (client) => {
     const { rows } = await client.query<{ readonly count: unknown }>(IS_SOURCE_SQL, [SOURCE_LOCK, OWN_LOCK]);
     if (Number(rows[0]?.count) > 0)
       throw new RackError(
@@ -118,7 +118,7 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
     await holdStopped(client);
     await makeTables(client, 'target');
     await client.query('SET idle_in_transaction_session_timeout = 0; BEGIN');
-    for (const { name } of tablesOfSchema()) {
+    for (const { name } of listSchemaTables()) {
       if ((await queryNumber(client, `SELECT count(*) FROM (SELECT 1 FROM ${name} LIMIT 1) AS one`)) === 0) continue;
       const text = `the region's database is not empty (table ${name}): empty or remove it, or name another`;
       throw new RackError('already-exists', text);
@@ -129,7 +129,7 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
 
 /** Removes a region, unless it runs. */
 export function emptyPostgres(place: PostgresPlace): Promise<void> {
-  return using(place, async (client) => {
+  return withConnection(place, async (client) => {
     await holdStopped(client);
     await client.query('BEGIN');
     const { rows } = await client.query<{ readonly statement: string }>(OWN_OBJECTS_SQL);
@@ -148,10 +148,10 @@ const OWN_OBJECTS_SQL = `WITH region AS (SELECT 1 WHERE to_regclass(format('%I.r
     WHERE pronamespace = current_schema()::regnamespace
     AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')`;
 
-async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+async function withConnection<T>(place: PostgresPlace, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   const connections = new PostgresConnections({ ...place, pool: 1 }, 'copy');
   try {
-    return await connections.use(({ client }) => unlocking(client, work));
+    return await connections.use(({ client }) => releaseLocksAfter(client, work));
   } catch (error) {
     throw explainPostgres(error);
   } finally {
@@ -159,8 +159,11 @@ async function using<T>(place: PostgresPlace, work: (client: pg.ClientBase) => P
   }
 }
 
-/** The server may notice the end of a connection late. */
-async function unlocking<T>(client: pg.ClientBase, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+/**
+ * Ends the transaction and its locks explicitly, because the server may notice the end of a
+ * connection late.
+ */
+async function releaseLocksAfter<T>(client: pg.ClientBase, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   try {
     return await work(client);
   } finally {

@@ -21,13 +21,13 @@ import {
   makeStateDirectory,
   openDatabaseFile,
   openToRead,
+  readSqliteCode,
   SQLITE_BUSY,
-  sqliteCode,
 } from '../database-file.ts';
-import { UNFINISHED } from '../region/interrupted-copy.ts';
+import { UNFINISHED_SUFFIX } from '../region/interrupted-copy.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
-import { insertInto } from '../rows.ts';
-import { usedVersions } from '../steps.ts';
+import { composeInsert } from '../rows.ts';
+import { composeUsedVersions } from '../steps.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
 
 /**
@@ -44,7 +44,8 @@ function openLocked(path: string, elsewhere: string): DatabaseSync {
   } catch (cause) {
     if (database?.isOpen) database.close();
     const error = cause instanceof RackError ? cause.cause : cause;
-    if (sqliteCode(error) !== SQLITE_BUSY) throw cause instanceof RackError ? cause : explainFailure(path, kind, cause);
+    if (readSqliteCode(error) !== SQLITE_BUSY)
+      throw cause instanceof RackError ? cause : explainFailure(path, kind, cause);
     throw new RackError('already-running', `another process writes ${path}: wait until it has ended`, { cause });
   }
 }
@@ -84,7 +85,7 @@ export class SqliteSource implements CopySource {
     }
   }
 
-  async lastId({ name }: CopiedTable): Promise<number> {
+  async readLastId({ name }: CopiedTable): Promise<number> {
     return Number(this.#database.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(name)?.seq ?? 0);
   }
 
@@ -93,51 +94,51 @@ export class SqliteSource implements CopySource {
   }
 }
 
-interface TargetWords {
-  readonly taken: string;
+interface TargetTexts {
+  readonly takenRemedy: string;
   readonly elsewhere: string;
 }
 
-const AWAY = 'move it and its logs (region.db*) away together';
+const MOVE_AWAY_REMEDY = 'move it and its logs (region.db*) away together';
 /**
- * The words for the file of a backup, the directory of a copy, and the configuration file to
- * restore into.
+ * The texts for the file of a backup, for the directory of a copy, and for the configuration file
+ * to restore into.
  */
-export const TARGET_WORDS = {
-  backup: { taken: 'name a new file, or move this one away', elsewhere: 'name a file in another directory' },
-  copy: { taken: `name a new directory, or ${AWAY}`, elsewhere: 'name another directory' },
-  restore: { taken: AWAY, elsewhere: 'set state_dir to another directory' },
-} as const satisfies Readonly<Record<string, TargetWords>>;
+export const TARGET_TEXTS = {
+  backup: { takenRemedy: 'name a new file, or move this one away', elsewhere: 'name a file in another directory' },
+  copy: { takenRemedy: `name a new directory, or ${MOVE_AWAY_REMEDY}`, elsewhere: 'name another directory' },
+  restore: { takenRemedy: MOVE_AWAY_REMEDY, elsewhere: 'set state_dir to another directory' },
+} as const satisfies Readonly<Record<string, TargetTexts>>;
 
 export class SqliteTarget implements CopyTarget {
   readonly #path: string;
-  readonly #words: TargetWords;
+  readonly #texts: TargetTexts;
   readonly #database: DatabaseSync;
 
-  private constructor(path: string, words: TargetWords) {
+  private constructor(path: string, texts: TargetTexts) {
     this.#path = path;
-    this.#words = words;
-    this.#database = openLocked(`${path}${UNFINISHED}`, words.elsewhere);
+    this.#texts = texts;
+    this.#database = openLocked(`${path}${UNFINISHED_SUFFIX}`, texts.elsewhere);
   }
 
   /**
    * @throws RackError `already-exists`, `already-running` if another process writes it, and as
    * `openDatabaseFile`
    */
-  static open(path: string, words: TargetWords): SqliteTarget {
+  static open(path: string, texts: TargetTexts): SqliteTarget {
     const directory = dirname(path);
     if (existsSync(directory)) checkWritable(directory);
-    else makeStateDirectory(directory, { title: 'directory', elsewhere: words.elsewhere });
-    checkFree(path, words);
-    // Only the process with the lock may remove what a killed one left.
-    if (existsSync(`${path}${UNFINISHED}`)) new SqliteTarget(path, words).close();
-    return new SqliteTarget(path, words);
+    else makeStateDirectory(directory, { title: 'directory', elsewhere: texts.elsewhere });
+    checkFree(path, texts);
+    // Only the process with the lock may remove what a killed process left.
+    if (existsSync(`${path}${UNFINISHED_SUFFIX}`)) new SqliteTarget(path, texts).close();
+    return new SqliteTarget(path, texts);
   }
 
   async write({ name, columns }: CopiedTable, rows: readonly CopiedRow[]): Promise<void> {
-    this.#writing(() => {
+    this.#runWrite(() => {
       const insertion = this.#database.prepare(
-        insertInto(
+        composeInsert(
           name,
           columns.map((column) => column.name),
         ),
@@ -148,45 +149,46 @@ export class SqliteTarget implements CopyTarget {
 
   async finish(lastIds: ReadonlyMap<string, number>): Promise<void> {
     const database = this.#database;
-    this.#writing(() => {
+    this.#runWrite(() => {
       database.exec('DELETE FROM sqlite_sequence');
       const insertSequence = database.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)');
       for (const [name, last] of lastIds) insertSequence.run(name, last);
       // In PostgreSQL, new versions must be higher than all copied ones.
       database.exec(
-        `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (${usedVersions()}) WHERE true ` +
+        `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (${composeUsedVersions()}) WHERE true ` +
           'ON CONFLICT (name) DO UPDATE SET value = excluded.value; COMMIT',
       );
     });
-    checkFree(this.#path, this.#words);
-    renameSync(`${this.#path}${UNFINISHED}`, this.#path);
+    checkFree(this.#path, this.#texts);
+    renameSync(`${this.#path}${UNFINISHED_SUFFIX}`, this.#path);
     this.close();
   }
 
   /** Removes what is unfinished. */
   close(): void {
     if (!this.#database.isOpen) return;
-    for (const companion of ['', ...COMPANIONS]) rmSync(`${this.#path}${UNFINISHED}${companion}`, { force: true });
+    for (const companion of ['', ...COMPANIONS])
+      rmSync(`${this.#path}${UNFINISHED_SUFFIX}${companion}`, { force: true });
     this.#database.close();
   }
 
   /** @throws RackError `store-unavailable` for a full or failing disk */
-  #writing(write: () => void): void {
+  #runWrite(write: () => void): void {
     try {
       write();
     } catch (error) {
-      const why = isFullDisk(this.#path, error)
+      const reason = isFullDisk(this.#path, error)
         ? 'the disk is full; make room'
         : `${errorText(error)}; look for errors of the disk (dmesg)`;
-      const text = `${this.#path} cannot be written: ${why}, and repeat the command`;
+      const text = `${this.#path} cannot be written: ${reason}, and repeat the command`;
       throw new RackError('store-unavailable', text, { cause: error });
     }
   }
 }
 
 /** Refuses a file or link of this name, and a former one's log, which would be replayed into the new one. */
-function checkFree(path: string, { taken }: TargetWords): void {
-  if (statLinkIfVisible(path) !== undefined) throw new RackError('already-exists', `${path} exists: ${taken}`);
+function checkFree(path: string, { takenRemedy }: TargetTexts): void {
+  if (statLinkIfVisible(path) !== undefined) throw new RackError('already-exists', `${path} exists: ${takenRemedy}`);
   for (const companion of COMPANIONS) {
     const log = `${path}${companion}`;
     const bytes = statIfVisible(log)?.size ?? 0;

@@ -7,9 +7,9 @@ import { makeEmptyTables } from '../database-file.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
 import type { Value } from '../steps.ts';
 
-const CHUNK = 100;
+const ROWS_PER_CHUNK = 100;
 /** Tables whose rows may have many MiB. */
-const LARGE: ReadonlySet<string> = new Set(['stored_file', 'user_data']);
+const LARGE_TABLES: ReadonlySet<string> = new Set(['stored_file', 'user_data']);
 
 interface CopiedColumn {
   readonly name: string;
@@ -20,7 +20,7 @@ interface CopiedColumn {
 export interface CopiedTable {
   readonly name: string;
   readonly columns: readonly CopiedColumn[];
-  /** True if it gives ids, never one twice. */
+  /** True if the table gives ids and never gives one twice. */
   readonly givesIds: boolean;
   readonly rowsAtOnce: number;
 }
@@ -30,7 +30,7 @@ export type CopiedRow = readonly Value[];
 export interface CopySource {
   read(table: CopiedTable): AsyncIterable<readonly CopiedRow[]>;
   /** The highest id that a table has ever given. */
-  lastId(table: CopiedTable): Promise<number>;
+  readLastId(table: CopiedTable): Promise<number>;
 }
 
 /** An empty database. */
@@ -46,7 +46,7 @@ export interface CopiedTables {
 }
 
 /** The tables, those that others refer to first. */
-export function tablesOfSchema(): readonly CopiedTable[] {
+export function listSchemaTables(): readonly CopiedTable[] {
   const database = makeEmptyTables(REGION_DATABASE);
   try {
     const tables = database
@@ -56,13 +56,13 @@ export function tablesOfSchema(): readonly CopiedTable[] {
       .filter(({ name }) => !name.startsWith('sqlite_'));
     const references = database.prepare('SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)');
     const ordered = new Map<string, (typeof tables)[number]>();
-    const place = (name: string): void => {
+    const addTable = (name: string): void => {
       const table = tables.find((candidate) => candidate.name === name);
       if (table === undefined || ordered.has(name)) return;
-      for (const other of references.all(name)) place(String(other.name));
+      for (const reference of references.all(name)) addTable(String(reference.name));
       ordered.set(name, table);
     };
-    for (const { name } of tables) place(name);
+    for (const { name } of tables) addTable(name);
     return [...ordered.values()].map(({ name, sql }) => {
       const rows = database.prepare('SELECT name, type FROM pragma_table_info(?)').all(name);
       const columns = rows.map((row): CopiedColumn => ({ name: String(row.name), type: String(row.type) }));
@@ -70,7 +70,7 @@ export function tablesOfSchema(): readonly CopiedTable[] {
         name,
         columns,
         givesIds: sql.includes('AUTOINCREMENT'),
-        rowsAtOnce: LARGE.has(name) ? 1 : CHUNK,
+        rowsAtOnce: LARGE_TABLES.has(name) ? 1 : ROWS_PER_CHUNK,
       };
     });
   } finally {
@@ -84,18 +84,18 @@ export async function copyRegion(
   target: CopyTarget,
   onTable: (table: string, rows: number) => void,
 ): Promise<CopiedTables> {
-  const tables = tablesOfSchema();
+  const tables = listSchemaTables();
   const lastIds = new Map<string, number>();
   let rows = 0;
   for (const table of tables) {
-    let done = 0;
-    for await (const some of source.read(table)) {
-      await target.write(table, some);
-      done += some.length;
+    let copiedRows = 0;
+    for await (const chunk of source.read(table)) {
+      await target.write(table, chunk);
+      copiedRows += chunk.length;
     }
-    rows += done;
-    onTable(table.name, done);
-    if (table.givesIds) lastIds.set(table.name, await source.lastId(table));
+    rows += copiedRows;
+    onTable(table.name, copiedRows);
+    if (table.givesIds) lastIds.set(table.name, await source.readLastId(table));
   }
   await target.finish(lastIds);
   return { tables: tables.length, rows };

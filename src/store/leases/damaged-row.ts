@@ -20,7 +20,7 @@ import { formatIpv4, type Ipv4, ipv4 } from '../../ground/address.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { BLOCK_ADDRESSES } from './fold-pass.ts';
-import { decodeLeases, recordAddress, recordEnd } from './lease-record.ts';
+import { decodeLeases, findRecordEnd, readRecordAddress } from './lease-record.ts';
 
 /** Least significant bit first. */
 const POLYNOMIAL = 0xedb8_8320;
@@ -32,30 +32,30 @@ export const computeRowChecksum = (key: number, records: Uint8Array): number => 
 interface MendedRow {
   readonly records: Uint8Array;
   /** The byte with the flipped bit; undefined if the bit was in the checksum. */
-  readonly at: number | undefined;
+  readonly byteIndex: number | undefined;
 }
 
 /** @returns undefined if more than one bit is wrong */
 export function undoFlippedBit(key: number, records: Uint8Array<ArrayBuffer>, checksum: number): MendedRow | undefined {
   const difference = (computeRowChecksum(key, records) ^ checksum) >>> 0;
-  if ((difference & (difference - 1)) === 0) return { records, at: undefined };
+  if ((difference & (difference - 1)) === 0) return { records, byteIndex: undefined };
   // A flip's difference, from the last bit of the row to the first.
-  let made = POLYNOMIAL;
-  for (let at = records.length - 1; at >= 0; at -= 1) {
+  let flipDifference = POLYNOMIAL;
+  for (let index = records.length - 1; index >= 0; index -= 1) {
     for (let bit = BYTE_BITS - 1; bit >= 0; bit -= 1) {
-      if (made === difference) {
-        const mended = Uint8Array.from(records);
-        mended[at] = (mended[at] ?? 0) ^ (1 << bit);
-        return { records: mended, at };
+      if (flipDifference === difference) {
+        const mendedRecords = Uint8Array.from(records);
+        mendedRecords[index] = (mendedRecords[index] ?? 0) ^ (1 << bit);
+        return { records: mendedRecords, byteIndex: index };
       }
-      made = ((made & 1) === 0 ? made >>> 1 : (made >>> 1) ^ POLYNOMIAL) >>> 0;
+      flipDifference = ((flipDifference & 1) === 0 ? flipDifference >>> 1 : (flipDifference >>> 1) ^ POLYNOMIAL) >>> 0;
     }
   }
   return undefined;
 }
 
 /** Further addresses are counted. */
-const NAMED_MAX = 8;
+const NAMED_ADDRESSES_MAX = 8;
 /** With so many damaged rows, the file is beyond repair. */
 export const DAMAGE_REPORTED_MAX = 64;
 
@@ -86,57 +86,57 @@ interface SalvagedRow {
 /** Undoes a single flipped bit, or keeps what still decodes. */
 export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
   const mended = undoFlippedBit(key, records, checksum);
-  const places = locateRecords(mended?.records ?? records);
+  const locatedRecords = locateRecords(mended?.records ?? records);
   if (mended !== undefined) {
-    const { at } = mended;
-    const keptAddresses = places.flatMap(({ from, to, address }) =>
-      at !== undefined && from <= at && at < to ? address : [],
+    const { byteIndex } = mended;
+    const keptAddresses = locatedRecords.flatMap(({ start, end, address }) =>
+      byteIndex !== undefined && start <= byteIndex && byteIndex < end ? address : [],
     );
     return {
       records: mended.records,
       damage: { table, key, isUndone: true, kept: keptAddresses, lost: [], isCut: false },
     };
   }
-  const keptAddresses = [...new Set(places.map(({ address }) => address))];
-  const all =
+  const keptAddresses = [...new Set(locatedRecords.map(({ address }) => address))];
+  const blockAddresses =
     table === 'log' ? [] : Array.from({ length: BLOCK_ADDRESSES }, (_, place) => key * BLOCK_ADDRESSES + place);
-  const lost = all.map(ipv4).filter((address) => !keptAddresses.includes(address));
-  const end = places.at(-1)?.to ?? 0;
-  const isCut = table === 'log' && end < records.length;
+  const lostAddresses = blockAddresses.map(ipv4).filter((address) => !keptAddresses.includes(address));
+  const endOffset = locatedRecords.at(-1)?.end ?? 0;
+  const isCut = table === 'log' && endOffset < records.length;
   return {
-    records: viewBytes(records, 0, end),
-    damage: { table, key, isUndone: false, kept: keptAddresses, lost, isCut },
+    records: viewBytes(records, 0, endOffset),
+    damage: { table, key, isUndone: false, kept: keptAddresses, lost: lostAddresses, isCut },
   };
 }
 
-interface Place {
-  readonly from: number;
-  readonly to: number;
+interface LocatedRecord {
+  readonly start: number;
+  readonly end: number;
   readonly address: Ipv4;
 }
 
-function locateRecords(records: Uint8Array): readonly Place[] {
+function locateRecords(records: Uint8Array): readonly LocatedRecord[] {
   const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
-  const places: Place[] = [];
-  for (let from = 0; from < bytes.length; ) {
-    const to = recordEnd(bytes, from);
-    if (to === undefined || !decodeLeases(viewBytes(records, from, to)).ok) break;
-    places.push({ from, to, address: ipv4(recordAddress(bytes, from)) });
-    from = to;
+  const locatedRecords: LocatedRecord[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const end = findRecordEnd(bytes, start);
+    if (end === undefined || !decodeLeases(viewBytes(records, start, end)).ok) break;
+    locatedRecords.push({ start, end, address: ipv4(readRecordAddress(bytes, start)) });
+    start = end;
   }
-  return places;
+  return locatedRecords;
 }
 
-export function damageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
-  const named = {
+export function composeDamageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
+  const noteFields = {
     kept: formatFirstAddresses(kept),
     keptMore: countUnnamed(kept),
     lost: formatFirstAddresses(lost),
     lostMore: countUnnamed(lost),
   };
-  return { note: 'leases-damaged', file, table, row: key, isUndone, ...named };
+  return { note: 'leases-damaged', file, table, row: key, isUndone, ...noteFields };
 }
 
 const formatFirstAddresses = (addresses: readonly Ipv4[]): string =>
-  addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');
-const countUnnamed = (addresses: readonly Ipv4[]): number => Math.max(0, addresses.length - NAMED_MAX);
+  addresses.slice(0, NAMED_ADDRESSES_MAX).map(formatIpv4).join(', ');
+const countUnnamed = (addresses: readonly Ipv4[]): number => Math.max(0, addresses.length - NAMED_ADDRESSES_MAX);

@@ -20,7 +20,7 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../ground/errors.ts';
-import { broken, type DatabaseKind, openDatabaseFile, readSchemaVersion } from '../database-file.ts';
+import { brokenError, type DatabaseKind, openDatabaseFile, readSchemaVersion } from '../database-file.ts';
 import { computeRowChecksum, DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
@@ -60,15 +60,15 @@ const PROBE_BYTES_MAX = 1024 * 1024;
 /** Every method is synchronous and throws SQLite's errors. */
 export class LeaseDatabase {
   readonly #database: DatabaseSync;
-  readonly #append: StatementSync;
-  readonly #next: StatementSync;
-  readonly #oldest: StatementSync;
-  readonly #readBlock: StatementSync;
-  readonly #writeBlock: StatementSync;
+  readonly #appendStatement: StatementSync;
+  readonly #nextStatement: StatementSync;
+  readonly #oldestStatement: StatementSync;
+  readonly #readBlockStatement: StatementSync;
+  readonly #writeBlockStatement: StatementSync;
   readonly #onDamage: (damage: LeaseDamage) => void;
-  readonly #reported = new Set<string>();
-  #folded: number;
-  #last: number;
+  readonly #reportedRows = new Set<string>();
+  #foldedSequence: number;
+  #lastSequence: number;
   #pass: FoldPass | undefined;
 
   /**
@@ -78,38 +78,40 @@ export class LeaseDatabase {
   constructor(path: string, onDamage: (damage: LeaseDamage) => void = () => undefined) {
     this.#onDamage = onDamage;
     this.#database = openDatabaseFile(path, LEASE_DATABASE);
-    this.#append = this.#database.prepare('INSERT INTO log (seq, checksum, records) VALUES (?, ?, ?)');
-    this.#next = this.#database.prepare(
+    this.#appendStatement = this.#database.prepare('INSERT INTO log (seq, checksum, records) VALUES (?, ?, ?)');
+    this.#nextStatement = this.#database.prepare(
       'SELECT seq AS key, checksum, records FROM log WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 1',
     );
-    this.#oldest = this.#database.prepare('SELECT min(seq) AS seq FROM log');
-    this.#readBlock = this.#database.prepare('SELECT block AS key, checksum, records FROM lease_block WHERE block = ?');
-    this.#writeBlock = this.#database.prepare('INSERT OR REPLACE INTO lease_block VALUES (?, ?, ?)');
-    this.#folded = this.#number('SELECT sequence FROM fold');
-    const end = this.#number('SELECT coalesce(max(seq), 0) FROM log');
-    this.#last = Math.max(this.#folded, end);
+    this.#oldestStatement = this.#database.prepare('SELECT min(seq) AS seq FROM log');
+    this.#readBlockStatement = this.#database.prepare(
+      'SELECT block AS key, checksum, records FROM lease_block WHERE block = ?',
+    );
+    this.#writeBlockStatement = this.#database.prepare('INSERT OR REPLACE INTO lease_block VALUES (?, ?, ?)');
+    this.#foldedSequence = this.#readNumber('SELECT sequence FROM fold');
+    const end = this.#readNumber('SELECT coalesce(max(seq), 0) FROM log');
+    this.#lastSequence = Math.max(this.#foldedSequence, end);
     // The log always keeps its newest batch, even when that is folded.
-    if (end >= this.#folded) return;
+    if (end >= this.#foldedSequence) return;
     this.#database.close();
-    const detail = `it is folded up to ${this.#folded}, but its log ends at ${end}: leases may be missing`;
-    throw broken(path, LEASE_DATABASE, detail, undefined);
+    const detail = `it is folded up to ${this.#foldedSequence}, but its log ends at ${end}: leases may be missing`;
+    throw brokenError(path, LEASE_DATABASE, detail, undefined);
   }
 
   /** 0 in an empty file. */
   get lastSequence(): number {
-    return this.#last;
+    return this.#lastSequence;
   }
 
   /** Records not folded yet. */
-  get unfolded(): number {
-    return this.#last - this.#folded;
+  get unfoldedCount(): number {
+    return this.#lastSequence - this.#foldedSequence;
   }
 
   /** Delivers every record in force, an address's older records before its newer ones. */
   load(deliver: (bytes: Uint8Array<ArrayBuffer>) => void): void {
     // Joined, because there may be very many small ones.
     let [pieces, bytes]: [Uint8Array[], number] = [[], 0];
-    for (const row of storedRows(this.#database, this.#folded)) {
+    for (const row of listStoredRows(this.#database, this.#foldedSequence)) {
       const records = this.#check(row);
       pieces.push(records);
       bytes += records.length;
@@ -121,13 +123,13 @@ export class LeaseDatabase {
   }
 
   write(sequence: number, records: Uint8Array): void {
-    this.#append.run(sequence, computeRowChecksum(sequence, records), records);
-    this.#last = sequence;
+    this.#appendStatement.run(sequence, computeRowChecksum(sequence, records), records);
+    this.#lastSequence = sequence;
   }
 
-  fold(upTo = this.#last): boolean {
+  fold(upTo = this.#lastSequence): boolean {
     try {
-      return this.#fold(Math.min(upTo, this.#last));
+      return this.#fold(Math.min(upTo, this.#lastSequence));
     } catch (error) {
       // The blocks already written are ahead of `fold.sequence`, and will be written again.
       this.#endPass();
@@ -142,7 +144,9 @@ export class LeaseDatabase {
   probe(size: number): void {
     const filler = Math.min(Math.max(Math.floor(size), PROBE_BYTES_MIN), PROBE_BYTES_MAX);
     this.#transaction(() => {
-      this.#database.exec(`DELETE FROM log WHERE seq > ${this.#last}; INSERT INTO probe VALUES (zeroblob(${filler}))`);
+      this.#database.exec(
+        `DELETE FROM log WHERE seq > ${this.#lastSequence}; INSERT INTO probe VALUES (zeroblob(${filler}))`,
+      );
     });
     this.#transaction(() => this.#database.exec('DELETE FROM probe'));
   }
@@ -153,7 +157,7 @@ export class LeaseDatabase {
    */
   discardAbove(sequence: number): void {
     this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq > ${sequence}`));
-    this.#last = Math.max(this.#folded, this.#number('SELECT coalesce(max(seq), 0) FROM log'));
+    this.#lastSequence = Math.max(this.#foldedSequence, this.#readNumber('SELECT coalesce(max(seq), 0) FROM log'));
   }
 
   close(): void {
@@ -162,15 +166,15 @@ export class LeaseDatabase {
 
   #fold(end: number): boolean {
     if (this.#pass === undefined && this.#trim()) return true;
-    this.#pass ??= new FoldPass(this.#folded);
+    this.#pass ??= new FoldPass(this.#foldedSequence);
     const pass = this.#pass;
     if (pass.isGathering && this.#gather(pass, end)) return true;
-    if (pass.sequence > this.#folded) {
+    if (pass.sequence > this.#foldedSequence) {
       if (!this.#writeSlice(pass)) return true;
-      this.#folded = pass.sequence;
+      this.#foldedSequence = pass.sequence;
     }
     this.#endPass();
-    return this.#nextBatch(this.#folded, end) !== undefined || this.#oldestSequence() <= this.#historyEnd;
+    return this.#nextBatch(this.#foldedSequence, end) !== undefined || this.#oldestSequence() <= this.#historyEnd;
   }
 
   #endPass(): void {
@@ -179,7 +183,7 @@ export class LeaseDatabase {
   }
 
   get #historyEnd(): number {
-    return this.#folded - LOG_HISTORY_MAX;
+    return this.#foldedSequence - LOG_HISTORY_MAX;
   }
 
   /** @returns whether there were any */
@@ -192,16 +196,16 @@ export class LeaseDatabase {
   }
 
   #oldestSequence(): number {
-    const sequence = this.#oldest.get()?.seq;
+    const sequence = this.#oldestStatement.get()?.seq;
     return typeof sequence === 'number' ? sequence : Number.POSITIVE_INFINITY;
   }
 
   /** @returns whether more than one step's share is left to gather */
   #gather(pass: FoldPass, end: number): boolean {
-    for (let left = FOLD_RECORDS_MAX; left > 0; ) {
+    for (let remainingRecords = FOLD_RECORDS_MAX; remainingRecords > 0; ) {
       const batch = this.#nextBatch(pass.sequence, end);
       if (batch === undefined || !pass.hasRoom(batch.records.length)) return false;
-      left -= pass.add(batch.sequence, batch.records);
+      remainingRecords -= pass.add(batch.sequence, batch.records);
     }
     return true;
   }
@@ -218,9 +222,12 @@ export class LeaseDatabase {
           isLast = true;
           return;
         }
-        const held = this.#readBlock.get(block);
-        const records = pass.merge(block, held === undefined ? undefined : this.#check(readRow('lease_block', held)));
-        this.#writeBlock.run(block, computeRowChecksum(block, records), records);
+        const storedBlock = this.#readBlockStatement.get(block);
+        const records = pass.merge(
+          block,
+          storedBlock === undefined ? undefined : this.#check(readRow('lease_block', storedBlock)),
+        );
+        this.#writeBlockStatement.run(block, computeRowChecksum(block, records), records);
         bytes += records.length;
       }
     });
@@ -229,7 +236,7 @@ export class LeaseDatabase {
 
   /** The first batch after sequence `after`, if it ends by `end`. */
   #nextBatch(after: number, end: number): { readonly sequence: number; readonly records: Uint8Array } | undefined {
-    const row = this.#next.get(after, end);
+    const row = this.#nextStatement.get(after, end);
     return row === undefined
       ? undefined
       : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
@@ -240,11 +247,11 @@ export class LeaseDatabase {
     if (isChecksumRight(row)) return row.records;
     const { records, damage } = salvage(row);
     const name = `${row.table} ${row.key}`;
-    if (!this.#reported.has(name) && this.#reported.size < DAMAGE_REPORTED_MAX) {
-      this.#reported.add(name);
+    if (!this.#reportedRows.has(name) && this.#reportedRows.size < DAMAGE_REPORTED_MAX) {
+      this.#reportedRows.add(name);
       this.#onDamage(damage);
     }
-    if (damage.isCut) throw cutBatch(row);
+    if (damage.isCut) throw cutBatchError(row);
     return records;
   }
 
@@ -260,20 +267,20 @@ export class LeaseDatabase {
     }
   }
 
-  #number(sql: string): number {
+  #readNumber(sql: string): number {
     const row = this.#database.prepare(sql).get();
     return row === undefined ? 0 : readInteger(Object.values(row)[0]);
   }
 }
 
 function joinPieces(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
+  const joined = new Uint8Array(bytes);
+  let offset = 0;
   for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
+    joined.set(piece, offset);
+    offset += piece.length;
   }
-  return whole;
+  return joined;
 }
 
 const isChecksumRight = ({ key, records, checksum }: StoredRow): boolean =>
@@ -282,14 +289,14 @@ const isChecksumRight = ({ key, records, checksum }: StoredRow): boolean =>
 /** @throws Error for a cut batch (`LeaseDamage.isCut`) */
 function salvageRecords(row: StoredRow): Uint8Array {
   const { records, damage } = salvage(row);
-  if (damage.isCut) throw cutBatch(row);
+  if (damage.isCut) throw cutBatchError(row);
   return records;
 }
 
-const cutBatch = ({ key }: StoredRow): Error =>
+const cutBatchError = ({ key }: StoredRow): Error =>
   new Error(`the batch of leases that ends with ${key} is damaged and does not decode`);
 
-function* storedRows(database: DatabaseSync, folded: number): Generator<StoredRow> {
+function* listStoredRows(database: DatabaseSync, folded: number): Generator<StoredRow> {
   const blocks = database.prepare('SELECT block AS key, checksum, records FROM lease_block');
   for (const row of blocks.iterate()) yield readRow('lease_block', row);
   const batches = database.prepare('SELECT seq AS key, checksum, records FROM log WHERE seq > ? ORDER BY seq');
@@ -312,7 +319,7 @@ export function copyLeases(path: string): LeaseFileContents {
     database.exec('BEGIN');
     if (readSchemaVersion(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
-    for (const row of storedRows(database, folded)) {
+    for (const row of listStoredRows(database, folded)) {
       const decoded = decodeLeases(isChecksumRight(row) ? row.records : salvageRecords(row));
       if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
       for (const record of decoded.value) stored.add(record);

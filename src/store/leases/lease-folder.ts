@@ -23,7 +23,7 @@ const RECORDS_PER_STEP = 32;
 export const FOLD_RETRY_MS = 5000;
 
 interface LeaseFolderOptions {
-  readonly database: Pick<LeaseDatabase, 'fold' | 'unfolded' | 'lastSequence'>;
+  readonly database: Pick<LeaseDatabase, 'fold' | 'unfoldedCount' | 'lastSequence'>;
   readonly clock: Pick<Clock, 'now' | 'schedule'>;
   /** Unfolded records that may stay in the log under load. */
   readonly backlogMax: number;
@@ -33,67 +33,68 @@ interface LeaseFolderOptions {
 export class LeaseFolder {
   readonly #options: LeaseFolderOptions;
   #timer: Timer | undefined;
-  #wroteAt: Instant | undefined;
-  #restUntil: Instant | undefined;
+  #lastWriteAt: Instant | undefined;
+  #pausedUntil: Instant | undefined;
   /** Records written beyond `backlogMax`, and no step has run for them yet. */
-  #due = 0;
+  #dueRecords = 0;
   #isFolding = false;
   /** The last sequence that the rack loop knows to be durable. */
-  #acknowledged: number;
+  #acknowledgedSequence: number;
 
   /** The rack loop knows of everything in the database. */
   constructor(options: LeaseFolderOptions) {
     this.#options = options;
-    this.#acknowledged = options.database.lastSequence;
+    this.#acknowledgedSequence = options.database.lastSequence;
   }
 
   acknowledge(sequence: number): void {
-    this.#acknowledged = sequence;
+    this.#acknowledgedSequence = sequence;
   }
 
   afterWrite(written: number): void {
     const { database, clock, backlogMax } = this.#options;
     const now = clock.now();
-    this.#wroteAt = now;
-    this.#due = database.unfolded > backlogMax && !this.#rests(now) ? this.#due + written : 0;
-    for (; this.#due >= RECORDS_PER_STEP; this.#due -= RECORDS_PER_STEP) if (!this.#step()) this.#due = 0;
+    this.#lastWriteAt = now;
+    this.#dueRecords = database.unfoldedCount > backlogMax && !this.#isPaused(now) ? this.#dueRecords + written : 0;
+    for (; this.#dueRecords >= RECORDS_PER_STEP; this.#dueRecords -= RECORDS_PER_STEP)
+      if (!this.#step()) this.#dueRecords = 0;
     // One timer serves many writes.
-    this.#timer ??= this.#wait(FOLD_IDLE_MS);
+    this.#timer ??= this.#scheduleTimer(FOLD_IDLE_MS);
   }
 
   stop(): void {
     this.#timer?.cancel();
   }
 
-  #wait(delayMs: number): Timer {
+  #scheduleTimer(delayMs: number): Timer {
     return this.#options.clock.schedule(delayMs, () => {
       this.#timer = undefined;
-      const next = this.#onTime();
-      this.#timer ??= next;
+      const nextTimer = this.#handleTimer();
+      this.#timer ??= nextTimer;
     });
   }
 
-  #onTime(): Timer | undefined {
+  #handleTimer(): Timer | undefined {
     const now = this.#options.clock.now();
-    if (this.#rests(now)) return this.#wait(FOLD_RETRY_MS);
-    const idleMs = this.#wroteAt === undefined ? FOLD_IDLE_MS : now - this.#wroteAt;
-    if (idleMs < FOLD_IDLE_MS) return this.#wait(FOLD_IDLE_MS - idleMs);
-    if (!this.#isFolding && this.#options.database.unfolded < FOLD_IDLE_RECORDS_MIN) return undefined;
+    if (this.#isPaused(now)) return this.#scheduleTimer(FOLD_RETRY_MS);
+    const idleMs = this.#lastWriteAt === undefined ? FOLD_IDLE_MS : now - this.#lastWriteAt;
+    if (idleMs < FOLD_IDLE_MS) return this.#scheduleTimer(FOLD_IDLE_MS - idleMs);
+    if (!this.#isFolding && this.#options.database.unfoldedCount < FOLD_IDLE_RECORDS_MIN) return undefined;
     this.#isFolding = this.#step();
-    if (this.#isFolding) return this.#wait(0);
-    return this.#rests(now) ? this.#wait(FOLD_RETRY_MS) : undefined;
+    if (this.#isFolding) return this.#scheduleTimer(0);
+    return this.#isPaused(now) ? this.#scheduleTimer(FOLD_RETRY_MS) : undefined;
   }
 
-  #rests(now: Instant): boolean {
-    return this.#restUntil !== undefined && now < this.#restUntil;
+  #isPaused(now: Instant): boolean {
+    return this.#pausedUntil !== undefined && now < this.#pausedUntil;
   }
 
   #step(): boolean {
     const { database, clock, onFailed } = this.#options;
     try {
-      return database.fold(this.#acknowledged);
+      return database.fold(this.#acknowledgedSequence);
     } catch (error) {
-      this.#restUntil = later(clock.now(), FOLD_RETRY_MS);
+      this.#pausedUntil = later(clock.now(), FOLD_RETRY_MS);
       onFailed(error);
       return false;
     }

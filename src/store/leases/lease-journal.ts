@@ -58,7 +58,11 @@ const BATCH_RECORDS_MAX = 4096;
 const SPARE_BYTES_MAX = 256 * 1024;
 /** How long closing waits for the disk, in milliseconds. Later records were never acknowledged. */
 const CLOSE_TIMEOUT_MS = 10_000;
-const UNASKED: ReadonlySet<string> = new Set(['fold-failed', 'damaged', 'ballast'] satisfies FromLeaseWorker['kind'][]);
+const UNSOLICITED_KINDS: ReadonlySet<string> = new Set([
+  'fold-failed',
+  'damaged',
+  'ballast',
+] satisfies FromLeaseWorker['kind'][]);
 /** Upper bounds of the histogram of batch round trips, in seconds. */
 const WRITE_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -114,44 +118,44 @@ export class WorkerLeaseJournal implements LeaseJournal {
   #listener: LeaseJournalListener | undefined;
   #state: 'open' | 'slow' | 'failing' | 'closing' | 'closed' = 'open';
   #fault: JournalFault | undefined;
-  #retry: Timer | undefined;
-  readonly #watch: WriteWatch;
-  #work: DiskWork;
-  /** Undefined if it owes no answer. */
-  #owedSince: Instant | undefined;
+  #retryTimer: Timer | undefined;
+  readonly #writeWatch: WriteWatch;
+  #diskWork: DiskWork;
+  /** `undefined` if the worker owes no answer. */
+  #answerOwedSince: Instant | undefined;
 
-  #last: number;
-  #settled: number;
-  #durable: number;
-  #gathering = new LeaseBatch();
-  #full: LeaseBatch[] = [];
+  #lastSequence: number;
+  #settledSequence: number;
+  #durableSequence: number;
+  #gatheringBatch = new LeaseBatch();
+  #fullBatches: LeaseBatch[] = [];
   /** Memory of a durable batch, for reuse. */
-  #spare: ArrayBuffer | undefined;
-  #outstanding = false;
+  #spareMemory: ArrayBuffer | undefined;
+  #isOutstanding = false;
   #turnEnd: NodeJS.Immediate | undefined;
   #outstandingBytes = 0;
   #sentAt = 0;
-  readonly #writes = new Durations(WRITE_SECONDS);
-  #closed = Promise.withResolvers<void>();
+  readonly #writeDurations = new Durations(WRITE_SECONDS);
+  #whenClosed = Promise.withResolvers<void>();
   #counts = { records: 0, batches: 0, failures: 0, foldFailures: 0 };
 
   constructor({ worker, lastSequence, work }: StartedLeaseWorker, path: string, options: LeaseJournalOptions) {
     const { clock, onDamage } = options;
     this.#path = path;
     this.#onDamage = onDamage;
-    this.#work = work;
-    this.#watch = new WriteWatch({
+    this.#diskWork = work;
+    this.#writeWatch = new WriteWatch({
       clock,
       slowMs: JOURNAL_SLOW_MS,
-      findCall: () => this.#work.call,
+      findCall: () => this.#diskWork.call,
       onSlow: (cause) => this.#onSlow(cause),
     });
     this.#clock = clock;
     this.#hostClocks = new HostClocks(clock);
-    this.#last = lastSequence;
-    this.#settled = lastSequence;
-    this.#durable = lastSequence;
-    this.#adopt(worker);
+    this.#lastSequence = lastSequence;
+    this.#settledSequence = lastSequence;
+    this.#durableSequence = lastSequence;
+    this.#useWorker(worker);
   }
 
   get available(): boolean {
@@ -159,7 +163,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   get freeRecords(): number {
-    return this.#state === 'open' ? JOURNAL_PENDING_MAX - (this.#last - this.#settled) : 0;
+    return this.#state === 'open' ? JOURNAL_PENDING_MAX - (this.#lastSequence - this.#settledSequence) : 0;
   }
 
   listen(listener: LeaseJournalListener): void {
@@ -174,61 +178,61 @@ export class WorkerLeaseJournal implements LeaseJournal {
         `a lease cannot be stored: ${this.status().reason ?? 'too many wait for the disk'}`,
       );
     }
-    if (this.#gathering.records >= BATCH_RECORDS_MAX) {
-      this.#full.push(this.#gathering);
-      this.#gathering = this.#newBatch();
+    if (this.#gatheringBatch.records >= BATCH_RECORDS_MAX) {
+      this.#fullBatches.push(this.#gatheringBatch);
+      this.#gatheringBatch = this.#newBatch();
     }
-    this.#last += 1;
-    this.#gathering.add(this.#last, storeLease(lease, this.#hostClocks.read()));
-    if (!this.#outstanding) this.#turnEnd ??= setImmediate(() => this.#send());
-    return this.#last;
+    this.#lastSequence += 1;
+    this.#gatheringBatch.add(this.#lastSequence, storeLease(lease, this.#hostClocks.read()));
+    if (!this.#isOutstanding) this.#turnEnd ??= setImmediate(() => this.#send());
+    return this.#lastSequence;
   }
 
   /** How long the worker has owed an answer, in milliseconds; if it owes no answer, pings it. */
   silentMs(): number {
-    if (this.#owedSince === undefined && this.#worker !== undefined) this.#post({ kind: 'ping' });
-    return this.#owedSince === undefined ? 0 : this.#clock.now() - this.#owedSince;
+    if (this.#answerOwedSince === undefined && this.#worker !== undefined) this.#post({ kind: 'ping' });
+    return this.#answerOwedSince === undefined ? 0 : this.#clock.now() - this.#answerOwedSince;
   }
 
   status(): LeaseJournalStatus {
     return {
       available: this.available,
       reason: this.#fault && journalText(this.#fault),
-      pending: this.#last - this.#settled,
-      durableSequence: this.#durable,
+      pending: this.#lastSequence - this.#settledSequence,
+      durableSequence: this.#durableSequence,
       ...this.#counts,
-      writes: this.#writes.read(),
+      writes: this.#writeDurations.read(),
     };
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'closing' || this.#state === 'closed') return this.#closed.promise;
-    const failing = this.#state === 'failing';
+    if (this.#state === 'closing' || this.#state === 'closed') return this.#whenClosed.promise;
+    const isFailing = this.#state === 'failing';
     this.#state = 'closing';
-    this.#retry?.cancel();
-    this.#watch.end();
+    this.#retryTimer?.cancel();
+    this.#writeWatch.end();
     if (this.#worker === undefined) this.#finish();
     // After a failure nothing is pending; otherwise the answer to the last batch closes the worker.
-    else if (failing || this.#last === this.#settled) this.#post({ kind: 'close' });
-    else if (!this.#outstanding) this.#send();
+    else if (isFailing || this.#lastSequence === this.#settledSequence) this.#post({ kind: 'close' });
+    else if (!this.#isOutstanding) this.#send();
     const timer = this.#clock.schedule(CLOSE_TIMEOUT_MS, () => {
       void this.#worker?.terminate();
       this.#finish();
     });
-    await this.#closed.promise;
+    await this.#whenClosed.promise;
     timer.cancel();
   }
 
   #finish(): void {
     this.#state = 'closed';
-    this.#watch.close();
-    this.#closed.resolve();
+    this.#writeWatch.close();
+    this.#whenClosed.resolve();
   }
 
-  #adopt(worker: Worker): void {
+  #useWorker(worker: Worker): void {
     this.#worker = worker;
-    this.#owedSince = undefined;
-    this.#outstanding = false;
+    this.#answerOwedSince = undefined;
+    this.#isOutstanding = false;
     worker.on('message', (message: FromLeaseWorker) => this.#onMessage(message));
     // Only now have all messages of the thread arrived.
     let failure: string | undefined;
@@ -238,38 +242,38 @@ export class WorkerLeaseJournal implements LeaseJournal {
     worker.on('exit', (code) => {
       this.#worker = undefined;
       const isClosing = this.#state === 'closing';
-      if (!isClosing || this.#last > this.#settled) this.#fail('thread-ended', failure ?? String(code));
+      if (!isClosing || this.#lastSequence > this.#settledSequence) this.#fail('thread-ended', failure ?? String(code));
       if (isClosing) this.#finish();
     });
   }
 
   #post(message: ToLeaseWorker, transfer: ArrayBuffer[] = []): void {
-    this.#owedSince ??= this.#clock.now();
+    this.#answerOwedSince ??= this.#clock.now();
     this.#worker?.postMessage(message, transfer);
   }
 
   #send(): void {
     clearImmediate(this.#turnEnd);
     this.#turnEnd = undefined;
-    const batch = this.#full.shift() ?? this.#gathering;
+    const batch = this.#fullBatches.shift() ?? this.#gatheringBatch;
     if (batch.records === 0) return;
-    if (batch === this.#gathering) this.#gathering = this.#newBatch();
+    if (batch === this.#gatheringBatch) this.#gatheringBatch = this.#newBatch();
     const bytes = batch.finish();
-    this.#outstanding = true;
+    this.#isOutstanding = true;
     this.#outstandingBytes = bytes.length;
     this.#sentAt = this.#clock.now();
     this.#post({ kind: 'write', sequence: batch.lastSequence, bytes }, [bytes.buffer]);
-    this.#watch.begin();
+    this.#writeWatch.begin();
   }
 
   #newBatch(): LeaseBatch {
-    const memory = this.#spare;
-    this.#spare = undefined;
+    const memory = this.#spareMemory;
+    this.#spareMemory = undefined;
     return new LeaseBatch(memory);
   }
 
   #onSlow(cause: SlowCause): void {
-    if (this.#state !== 'open' || !this.#outstanding) return;
+    if (this.#state !== 'open' || !this.#isOutstanding) return;
     this.#state = 'slow';
     const [reason, milliseconds] =
       cause === 'disk'
@@ -284,16 +288,16 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#post({ kind: 'probe', sizeBytes: this.#outstandingBytes });
   }
 
-  #probeLater(): void {
-    this.#retry?.cancel();
-    this.#retry = this.#clock.schedule(JOURNAL_RETRY_MS, () => void this.#tryAgain());
+  #scheduleProbe(): void {
+    this.#retryTimer?.cancel();
+    this.#retryTimer = this.#clock.schedule(JOURNAL_RETRY_MS, () => void this.#retryNow());
   }
 
   #onMessage(message: FromLeaseWorker): void {
-    if (!UNASKED.has(message.kind)) this.#owedSince = undefined;
+    if (!UNSOLICITED_KINDS.has(message.kind)) this.#answerOwedSince = undefined;
     switch (message.kind) {
       case 'durable':
-        if (message.memory.byteLength <= SPARE_BYTES_MAX) this.#spare = message.memory;
+        if (message.memory.byteLength <= SPARE_BYTES_MAX) this.#spareMemory = message.memory;
         this.#onDurable(message.sequence);
         return;
       case 'failed':
@@ -321,18 +325,18 @@ export class WorkerLeaseJournal implements LeaseJournal {
   }
 
   #onDurable(sequence: number): void {
-    this.#outstanding = false;
-    this.#writes.add(this.#clock.now() - this.#sentAt);
-    this.#watch.end();
-    this.#counts.records += sequence - this.#settled;
+    this.#isOutstanding = false;
+    this.#writeDurations.add(this.#clock.now() - this.#sentAt);
+    this.#writeWatch.end();
+    this.#counts.records += sequence - this.#settledSequence;
     this.#counts.batches += 1;
-    this.#durable = sequence;
-    this.#settled = sequence;
+    this.#durableSequence = sequence;
+    this.#settledSequence = sequence;
     // This batch's replies go first: on a busy processor the worker would run before them.
-    if (this.#last > this.#settled) this.#turnEnd ??= setImmediate(() => this.#send());
-    const settled = this.#last === this.#settled;
-    if (this.#state === 'closing' && settled) this.#post({ kind: 'close' });
-    else if (this.#state === 'slow' && settled) this.#probeLater();
+    if (this.#lastSequence > this.#settledSequence) this.#turnEnd ??= setImmediate(() => this.#send());
+    const isAllSettled = this.#lastSequence === this.#settledSequence;
+    if (this.#state === 'closing' && isAllSettled) this.#post({ kind: 'close' });
+    else if (this.#state === 'slow' && isAllSettled) this.#scheduleProbe();
     this.#listener?.onDurable(sequence);
   }
 
@@ -340,33 +344,33 @@ export class WorkerLeaseJournal implements LeaseJournal {
     if (this.#state === 'closed') return;
     clearImmediate(this.#turnEnd);
     this.#turnEnd = undefined;
-    this.#outstanding = false;
-    this.#watch.end();
+    this.#isOutstanding = false;
+    this.#writeWatch.end();
     this.#fault = { reason, database: this.#path, said: detail };
     this.#counts.failures += 1;
-    const from = this.#settled + 1;
-    this.#settled = this.#last;
-    this.#gathering = new LeaseBatch();
-    this.#full = [];
+    const firstFailed = this.#settledSequence + 1;
+    this.#settledSequence = this.#lastSequence;
+    this.#gatheringBatch = new LeaseBatch();
+    this.#fullBatches = [];
     if (this.#state === 'closing') {
       this.#post({ kind: 'close' });
     } else {
       this.#state = 'failing';
-      this.#probeLater();
+      this.#scheduleProbe();
     }
-    if (from <= this.#last) this.#listener?.onFailed(from, this.#last, this.#fault);
+    if (firstFailed <= this.#lastSequence) this.#listener?.onFailed(firstFailed, this.#lastSequence, this.#fault);
   }
 
-  async #tryAgain(): Promise<void> {
+  async #retryNow(): Promise<void> {
     if (this.#state === 'closing' || this.#state === 'closed') return;
     try {
       if (this.#worker !== undefined) return this.#probe();
       const { worker, work } = await startLeaseWorker(
-        { path: this.#path, discardAbove: this.#durable },
+        { path: this.#path, discardAbove: this.#durableSequence },
         () => undefined,
       );
-      this.#work = work;
-      this.#adopt(worker);
+      this.#diskWork = work;
+      this.#useWorker(worker);
       if (this.#state === 'failing') this.#probe();
       else this.#post({ kind: 'close' });
     } catch (error) {
@@ -378,7 +382,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     if (this.#state !== 'failing' && this.#state !== 'slow') return;
     if (tookMs > JOURNAL_PROMPT_MS) {
       this.#fault = { reason: 'probe-slow', database: this.#path, milliseconds: Math.round(tookMs) };
-      this.#probeLater();
+      this.#scheduleProbe();
       return;
     }
     this.#state = 'open';

@@ -46,12 +46,12 @@ export const LEASE_MARK_FILE = 'lease-mark.json';
 /** How often the mark is written, in milliseconds. */
 export const MARK_MS = 5000;
 
-const identity = z.object({ inode: z.string(), born: z.string() });
-type FileIdentity = z.output<typeof identity>;
-const shape = z.object({
+const identityShape = z.object({ inode: z.string(), born: z.string() });
+type FileIdentity = z.output<typeof identityShape>;
+const markShape = z.object({
   version: z.literal(1),
-  self: identity,
-  database: identity,
+  self: identityShape,
+  database: identityShape,
   sequence: z.number().min(0),
   doubtedUpTo: z.number().min(0),
 });
@@ -63,17 +63,17 @@ interface LeaseMarkReading {
   readonly doubtedUpTo: number;
 }
 
-const NOTHING: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 };
+const NO_MARK: LeaseMarkReading = { isOurs: false, sequence: 0, doubtedUpTo: 0 };
 
 export function readLeaseMark(stateDir: string): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
-    const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readStateText(path)));
+    const { self, database, sequence, doubtedUpTo } = markShape.parse(JSON.parse(readStateText(path)));
     const isOurs =
       isSameFile(self, readFileIdentity(path)) && isSameFile(database, readFileIdentity(join(stateDir, LEASE_FILE)));
     return { isOurs, sequence, doubtedUpTo };
   } catch {
-    return NOTHING;
+    return NO_MARK;
   }
 }
 
@@ -81,7 +81,7 @@ export function readLeaseMark(stateDir: string): LeaseMarkReading {
 export const isPutBack = ({ isOurs, sequence }: LeaseMarkReading, lastSequence: number): boolean =>
   !isOurs || lastSequence < sequence;
 
-export const leasesRestored = (stateDir: string): RackNote => ({
+export const composeRestoredNote = (stateDir: string): RackNote => ({
   note: 'leases-restored',
   file: join(stateDir, LEASE_FILE),
 });
@@ -106,47 +106,47 @@ interface LeaseMarkOptions {
 export class LeaseMark {
   readonly #options: LeaseMarkOptions;
   readonly #path: string;
-  readonly #opened: FileIdentity;
-  #written: number | undefined;
+  readonly #databaseIdentity: FileIdentity;
+  #writtenSequence: number | undefined;
   #timer: Timer | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  #pendingWrite: Promise<void> = Promise.resolve();
   #hasFailed = false;
 
   constructor(options: LeaseMarkOptions) {
     this.#options = options;
     this.#path = join(options.stateDir, LEASE_MARK_FILE);
-    this.#opened = readFileIdentity(join(options.stateDir, LEASE_FILE));
+    this.#databaseIdentity = readFileIdentity(join(options.stateDir, LEASE_FILE));
     this.#write();
   }
 
   /** Writes the last sequence once the journal is closed. */
   async close(): Promise<void> {
     this.#timer?.cancel();
-    this.#writing = this.#writing.then(() => this.#replace());
-    await this.#writing;
+    this.#pendingWrite = this.#pendingWrite.then(() => this.#replace());
+    await this.#pendingWrite;
   }
 
   #write(): void {
-    this.#writing = this.#writing.then(() => this.#replace());
+    this.#pendingWrite = this.#pendingWrite.then(() => this.#replace());
     this.#timer = this.#options.clock.schedule(MARK_MS, () => this.#write());
   }
 
   async #replace(): Promise<void> {
     const { sequence, doubtedUpTo, onProblem } = this.#options;
     const current = sequence();
-    if (current === this.#written) return;
-    const part = `${this.#path}.part`;
+    if (current === this.#writtenSequence) return;
+    const partPath = `${this.#path}.part`;
     try {
-      await replaceFile(this.#path, part, () =>
+      await replaceFile(this.#path, partPath, () =>
         JSON.stringify({
           version: 1,
-          self: readFileIdentity(part),
-          database: this.#opened,
+          self: readFileIdentity(partPath),
+          database: this.#databaseIdentity,
           sequence: current,
           doubtedUpTo,
         }),
       );
-      this.#written = current;
+      this.#writtenSequence = current;
       this.#hasFailed = false;
     } catch (error) {
       if (!this.#hasFailed) onProblem({ note: 'mark-unwritten', file: this.#path, reason: errorText(error) });

@@ -23,14 +23,14 @@ import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
 export const RECORD_TEXT_MAX = 1024;
 
 const UINT48_MAX = 0xffff_ffff_ffff;
-const ADDRESS_AT = 6;
+const ADDRESS_OFFSET = 6;
 const FIXED_BYTES = 45;
-const TEXTS = 6;
-const RECORD_BYTES_MAX = FIXED_BYTES + TEXTS * (2 + RECORD_TEXT_MAX);
+const TEXT_COUNT = 6;
+const RECORD_BYTES_MAX = FIXED_BYTES + TEXT_COUNT * (2 + RECORD_TEXT_MAX);
 const FIRST_CAPACITY = 16_384;
 
 const STATES: readonly LeaseState[] = ['bound', 'released', 'declined'];
-const BY_IDENTIFIER = 0x80;
+const BY_IDENTIFIER_BIT = 0x80;
 
 /** The sequence is 1 to 2^48 - 1. */
 export interface LeaseRecord {
@@ -41,7 +41,7 @@ export interface LeaseRecord {
 export class LeaseBatch {
   #buffer: Buffer<ArrayBuffer>;
   #length = 0;
-  #records = 0;
+  #recordCount = 0;
   #lastSequence = 0;
 
   /** @param memory of an earlier batch, to reuse */
@@ -51,7 +51,7 @@ export class LeaseBatch {
   }
 
   get records(): number {
-    return this.#records;
+    return this.#recordCount;
   }
   /** The sequence of the last record; 0 if there is none. */
   get lastSequence(): number {
@@ -61,7 +61,7 @@ export class LeaseBatch {
   add(sequence: number, lease: StoredLease): void {
     if (this.#length + RECORD_BYTES_MAX > this.#buffer.length) this.#grow();
     this.#length = writeRecord(this.#buffer, this.#length, sequence, lease);
-    this.#records += 1;
+    this.#recordCount += 1;
     this.#lastSequence = sequence;
   }
 
@@ -76,35 +76,38 @@ export class LeaseBatch {
   }
 }
 
-function writeRecord(to: Buffer, start: number, sequence: number, lease: StoredLease): number {
-  let at = writeUint48(to, start, sequence);
-  at = to.writeUInt32BE(lease.address, at);
-  at = writeUint48(to, at, lease.mac);
-  at = to.writeUInt8(STATES.indexOf(lease.state) | (lease.identity === 'client-id' ? BY_IDENTIFIER : 0), at);
-  at = writeUint48(to, at, lease.grantedWallMs);
-  at = writeUint48(to, at, lease.expiresWallMs);
-  at = to.writeUInt32BE(Math.min(Math.max(Math.floor(lease.duration), 0), 0xffffffff), at);
-  at = writeUint48(to, at, lease.uptimeS * 1000);
-  at = writeUint48(to, at, lease.namedBeforeMs);
-  at = writeText(to, at, lease.bootId, 'utf8');
-  at = writeText(to, at, lease.hostname, 'utf8');
-  at = writeText(to, at, lease.clientId, 'latin1');
-  at = writeText(to, at, lease.vendorClass, 'latin1');
-  at = writeText(to, at, lease.circuitId, 'latin1');
-  return writeText(to, at, lease.remoteId, 'latin1');
+function writeRecord(target: Buffer, start: number, sequence: number, lease: StoredLease): number {
+  let offset = writeUint48(target, start, sequence);
+  offset = target.writeUInt32BE(lease.address, offset);
+  offset = writeUint48(target, offset, lease.mac);
+  offset = target.writeUInt8(
+    STATES.indexOf(lease.state) | (lease.identity === 'client-id' ? BY_IDENTIFIER_BIT : 0),
+    offset,
+  );
+  offset = writeUint48(target, offset, lease.grantedWallMs);
+  offset = writeUint48(target, offset, lease.expiresWallMs);
+  offset = target.writeUInt32BE(Math.min(Math.max(Math.floor(lease.duration), 0), 0xffffffff), offset);
+  offset = writeUint48(target, offset, lease.uptimeS * 1000);
+  offset = writeUint48(target, offset, lease.namedBeforeMs);
+  offset = writeText(target, offset, lease.bootId, 'utf8');
+  offset = writeText(target, offset, lease.hostname, 'utf8');
+  offset = writeText(target, offset, lease.clientId, 'latin1');
+  offset = writeText(target, offset, lease.vendorClass, 'latin1');
+  offset = writeText(target, offset, lease.circuitId, 'latin1');
+  return writeText(target, offset, lease.remoteId, 'latin1');
 }
 
 // A time before 1970 or after the year 10 000 is clamped.
-function writeUint48(to: Buffer, at: number, value: number): number {
-  return to.writeUIntBE(Math.min(Math.max(Math.round(value), 0), UINT48_MAX), at, 6);
+function writeUint48(target: Buffer, offset: number, value: number): number {
+  return target.writeUIntBE(Math.min(Math.max(Math.round(value), 0), UINT48_MAX), offset, 6);
 }
 
-function writeText(to: Buffer, at: number, text: string | undefined, encoding: 'utf8' | 'latin1'): number {
-  if (text === undefined) return to.writeUInt16BE(0, at);
+function writeText(target: Buffer, offset: number, text: string | undefined, encoding: 'utf8' | 'latin1'): number {
+  if (text === undefined) return target.writeUInt16BE(0, offset);
   // `write` never splits a UTF-8 character.
-  const length = to.write(text, at + 2, RECORD_TEXT_MAX, encoding);
-  to.writeUInt16BE(length + 1, at);
-  return at + 2 + length;
+  const length = target.write(text, offset + 2, RECORD_TEXT_MAX, encoding);
+  target.writeUInt16BE(length + 1, offset);
+  return offset + 2 + length;
 }
 
 const readUint48 = (reader: ByteReader, field: string): number => reader.u16(field) * 0x1_0000_0000 + reader.u32(field);
@@ -114,17 +117,17 @@ function readTextBytes(reader: ByteReader, field: string): BorrowedBytes | undef
   return length === 0 ? undefined : reader.borrow(length - 1, field);
 }
 
-const utf8 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'utf8');
+const decodeOptionalUtf8 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'utf8');
 const decodeOptionalLatin1 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'latin1');
 const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
   bytes && borrowedText(bytes, encoding);
 
-export const recordAddress = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at + ADDRESS_AT);
+export const readRecordAddress = (bytes: Buffer, offset: number): number => bytes.readUInt32BE(offset + ADDRESS_OFFSET);
 
 /** Undefined if the record is truncated. */
-export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
-  let end = at + FIXED_BYTES;
-  for (let text = 0; text < TEXTS; text += 1) {
+export function findRecordEnd(bytes: Uint8Array, offset: number): number | undefined {
+  let end = offset + FIXED_BYTES;
+  for (let text = 0; text < TEXT_COUNT; text += 1) {
     const length = ((bytes[end] ?? 0) << 8) | (bytes[end + 1] ?? 0);
     end += length === 0 ? 2 : length + 1;
   }
@@ -133,45 +136,45 @@ export function recordEnd(bytes: Uint8Array, at: number): number | undefined {
 
 export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]> {
   // Nearly all leases of a batch share these strings.
-  const shared = new Map<string, string>();
+  const internedTexts = new Map<string, string>();
   const intern = (text: string): string => {
-    const sharedText = shared.get(text);
-    if (sharedText === undefined) shared.set(text, text);
+    const sharedText = internedTexts.get(text);
+    if (sharedText === undefined) internedTexts.set(text, text);
     return sharedText ?? text;
   };
   const reader = new ByteReader(bytes);
-  const all: LeaseRecord[] = [];
-  while (reader.remaining > 0 && reader.fault === undefined) all.push(decodeLeaseRecord(reader, intern));
-  return reader.done(all);
+  const records: LeaseRecord[] = [];
+  while (reader.remaining > 0 && reader.fault === undefined) records.push(decodeLeaseRecord(reader, intern));
+  return reader.done(records);
 }
 
 function decodeLeaseRecord(reader: ByteReader, intern: (text: string) => string): LeaseRecord {
   const sequence = readUint48(reader, 'sequence');
   const address = ipv4(reader.u32('address'));
-  const hardware = mac(readUint48(reader, 'mac'));
-  const bits = reader.u8('state');
-  const state = STATES[bits & ~BY_IDENTIFIER];
+  const hardwareAddress = mac(readUint48(reader, 'mac'));
+  const stateBits = reader.u8('state');
+  const state = STATES[stateBits & ~BY_IDENTIFIER_BIT];
   if (state === undefined) reader.fail('bad-value', 'state', reader.offset - 1);
   const grantedWallMs = readUint48(reader, 'granted');
   const expiresWallMs = readUint48(reader, 'expires');
   const duration = seconds(reader.u32('duration'));
   const uptimeS = readUint48(reader, 'uptime') / 1000;
   const namedBeforeMs = readUint48(reader, 'named before');
-  const bootId = intern(utf8(readTextBytes(reader, 'boot id')) ?? '');
-  const hostname = utf8(readTextBytes(reader, 'hostname'));
+  const bootId = intern(decodeOptionalUtf8(readTextBytes(reader, 'boot id')) ?? '');
+  const hostname = decodeOptionalUtf8(readTextBytes(reader, 'hostname'));
   const clientId = decodeOptionalLatin1(readTextBytes(reader, 'client id'));
   const vendorClass = decodeOptionalLatin1(readTextBytes(reader, 'vendor class'));
   return {
     sequence,
     lease: {
       address,
-      mac: hardware,
+      mac: hardwareAddress,
       state: state ?? 'bound',
       duration,
       hostname,
       namedBeforeMs,
       clientId,
-      identity: (bits & BY_IDENTIFIER) === 0 ? undefined : 'client-id',
+      identity: (stateBits & BY_IDENTIFIER_BIT) === 0 ? undefined : 'client-id',
       vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),
       circuitId: decodeOptionalLatin1(readTextBytes(reader, 'circuit id')),
       remoteId: decodeOptionalLatin1(readTextBytes(reader, 'remote id')),

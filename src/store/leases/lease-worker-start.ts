@@ -39,8 +39,8 @@ export function startLeaseWorker(
     resourceLimits: WORKER_LIMITS,
   });
   const { promise, resolve, reject } = Promise.withResolvers<StartedLeaseWorker>();
-  const fail = (why: string, cause?: unknown): void =>
-    reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));
+  const fail = (reason: string, cause?: unknown): void =>
+    reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${reason}`, { cause }));
   const onError = (cause: unknown): void => fail(errorText(cause), cause);
   const onExit = (code: number): void => fail(`its thread ended with ${code}`);
   const damage: LeaseDamage[] = [];

@@ -23,13 +23,18 @@ export const REPORTED_ENDS_FILE = 'lease-ends.json';
 /** The delay between a note and its write, in milliseconds. */
 export const REPORTED_ENDS_WRITE_MS = 1000;
 
-const shape = z.object({ version: z.literal(1), wallMs: z.number(), bootId: z.string(), uptimeS: z.number().min(0) });
+const endsShape = z.object({
+  version: z.literal(1),
+  wallMs: z.number(),
+  bootId: z.string(),
+  uptimeS: z.number().min(0),
+});
 
-/** Undefined: none is known. */
+/** `undefined` if none is known. */
 export function readReportedEnds(stateDir: string): StoredMoment | undefined {
   const path = join(stateDir, REPORTED_ENDS_FILE);
   try {
-    const { wallMs, bootId, uptimeS } = shape.parse(JSON.parse(readStateText(path)));
+    const { wallMs, bootId, uptimeS } = endsShape.parse(JSON.parse(readStateText(path)));
     return { wallMs, bootId, uptimeS };
   } catch {
     return undefined;
@@ -41,9 +46,9 @@ export class ReportedEnds {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #onProblem: (note: RackNote) => void;
-  #until: Instant | undefined;
+  #reportedUntil: Instant | undefined;
   #timer: Timer | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  #pendingWrite: Promise<void> = Promise.resolve();
   #hasFailed = false;
 
   constructor(stateDir: string, clock: Clock, onProblem: (note: RackNote) => void) {
@@ -54,27 +59,27 @@ export class ReportedEnds {
 
   /** Every lease that ended before `until` has been reported. */
   note(until: Instant): void {
-    this.#until = until;
+    this.#reportedUntil = until;
     this.#timer ??= this.#clock.schedule(REPORTED_ENDS_WRITE_MS, () => this.#write());
   }
 
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#write();
-    await this.#writing;
+    await this.#pendingWrite;
   }
 
   #write(): void {
     this.#timer = undefined;
-    const until = this.#until;
+    const until = this.#reportedUntil;
     if (until === undefined) return;
-    this.#until = undefined;
+    this.#reportedUntil = undefined;
     const moment = readHostMoment(this.#clock);
     const agoMs = moment.now - until;
     const { bootId } = moment;
     const uptimeS = Math.max(0, moment.uptimeS - agoMs / 1000);
     const text = JSON.stringify({ version: 1, wallMs: moment.wallMs - agoMs, bootId, uptimeS });
-    this.#writing = this.#writing.then(() => this.#replace(text));
+    this.#pendingWrite = this.#pendingWrite.then(() => this.#replace(text));
   }
 
   async #replace(text: string): Promise<void> {

@@ -13,7 +13,7 @@ export interface LeaseFileContents {
   readonly leases: readonly StoredLease[];
   /** The last known time on the clock of each boot of the host. */
   readonly clocks: BootClocks;
-  /** Of an address's lease. */
+  /** The sequence of an address's lease. */
   readonly sequenceOf?: (address: Ipv4) => number;
   /** The damaged rows that were found. */
   readonly damage?: readonly LeaseDamage[];
@@ -22,17 +22,17 @@ export interface LeaseFileContents {
 /** Records of one address are added in the order in which they were written. */
 export class StoredLeases {
   readonly #records = new Map<Ipv4, LeaseRecord>();
-  readonly #newest = new Map<string, { readonly sequence: number; readonly clock: number }>();
+  readonly #newestClocks = new Map<string, { readonly sequence: number; readonly clock: number }>();
 
   add(record: LeaseRecord): void {
     const { sequence, lease } = record;
     this.#records.set(lease.address, record);
-    if (sequence >= (this.#newest.get(lease.bootId)?.sequence ?? 0))
-      this.#newest.set(lease.bootId, { sequence, clock: computeBootClock(lease) });
+    if (sequence >= (this.#newestClocks.get(lease.bootId)?.sequence ?? 0))
+      this.#newestClocks.set(lease.bootId, { sequence, clock: computeBootClock(lease) });
   }
 
   contents(): LeaseFileContents {
-    const clocks = new Map(Array.from(this.#newest, ([bootId, { clock }]) => [bootId, clock]));
+    const clocks = new Map(Array.from(this.#newestClocks, ([bootId, { clock }]) => [bootId, clock]));
     const leases = Array.from(this.#records.values(), ({ lease }) => lease);
     return { leases, clocks, sequenceOf: (address) => this.#records.get(address)?.sequence ?? 0 };
   }

@@ -16,33 +16,33 @@ const NUMBER_BYTES = 4;
 
 export class DiskWork {
   readonly memory: SharedArrayBuffer;
-  readonly #number: Int32Array;
+  readonly #callNumber: Int32Array;
 
   /** @param memory from another thread's `DiskWork` */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(NUMBER_BYTES)) {
     this.memory = memory;
-    this.#number = new Int32Array(memory);
+    this.#callNumber = new Int32Array(memory);
   }
 
   /** The number of the current call; undefined between calls. */
   get call(): number | undefined {
-    const number = Atomics.load(this.#number, 0);
+    const number = Atomics.load(this.#callNumber, 0);
     return (number & 1) === 1 ? number : undefined;
   }
 
   run<T>(call: () => T): T {
-    Atomics.add(this.#number, 0, 1);
+    Atomics.add(this.#callNumber, 0, 1);
     try {
       return call();
     } finally {
-      Atomics.add(this.#number, 0, 1);
+      Atomics.add(this.#callNumber, 0, 1);
     }
   }
 }
 
 /** How often writes are checked, in milliseconds; a verdict may be late by as much. */
 const CHECK_MS = 250;
-/** How much longer a write may take without fault of the disk. */
+/** How much longer a write may take before the host is blamed instead of the disk. */
 export const STARVED_FACTOR = 2;
 
 /** `host`: too little processor time. */
@@ -62,8 +62,8 @@ export class WriteWatch {
   #checkedAt: Instant | undefined;
   #waitedMs = 0;
   /** The call last seen, and for how long. */
-  #call: number | undefined;
-  #heldMs = 0;
+  #lastCall: number | undefined;
+  #callMs = 0;
 
   constructor(options: WriteWatchOptions) {
     this.#options = options;
@@ -73,9 +73,9 @@ export class WriteWatch {
     this.#isUnderWay = true;
     this.#checkedAt = this.#options.clock.now();
     this.#waitedMs = 0;
-    this.#call = undefined;
-    this.#heldMs = 0;
-    this.#checkLater();
+    this.#lastCall = undefined;
+    this.#callMs = 0;
+    this.#scheduleCheck();
   }
 
   /** The timer stays for the next write. */
@@ -88,7 +88,7 @@ export class WriteWatch {
     this.#timer?.cancel();
   }
 
-  #checkLater(): void {
+  #scheduleCheck(): void {
     this.#timer ??= this.#options.clock.schedule(CHECK_MS, () => this.#check());
   }
 
@@ -102,13 +102,13 @@ export class WriteWatch {
     this.#checkedAt = now;
     const call = findCall();
     this.#waitedMs += countedMs;
-    if (call === undefined) this.#heldMs = 0;
-    else this.#heldMs = call === this.#call ? this.#heldMs + countedMs : countedMs;
-    this.#call = call;
-    const isHeld = this.#heldMs >= slowMs;
+    if (call === undefined) this.#callMs = 0;
+    else this.#callMs = call === this.#lastCall ? this.#callMs + countedMs : countedMs;
+    this.#lastCall = call;
+    const isHeld = this.#callMs >= slowMs;
     if (passedMs <= 2 * CHECK_MS && (isHeld || this.#waitedMs >= STARVED_FACTOR * slowMs)) {
       this.#isUnderWay = false;
       onSlow(isHeld ? 'disk' : 'host');
-    } else this.#checkLater();
+    } else this.#scheduleCheck();
   }
 }

@@ -11,10 +11,10 @@ import {
   type MachineEventLevel,
   type NewMachineEvent,
 } from '../../region/records/machine-event.ts';
-import { codec, insertRows, ipv4In, macIn, number, optional, type Row, text } from '../rows.ts';
+import { codec, composeInsertRows, ipv4Column, macColumn, number, optional, type Row, text } from '../rows.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
-/** Whom an event concerns while the region knows no machine for it. */
+/** The host that an event concerns while the region knows no machine for it. */
 interface UnknownHost {
   readonly mac: MacAddress;
   readonly address: Ipv4 | undefined;
@@ -37,23 +37,23 @@ const EVENT = codec({
   code: text('code'),
   params: text('params'),
   username: text('username'),
-  mac: optional(macIn('mac')),
-  address: optional(ipv4In('address')),
+  mac: optional(macColumn('mac')),
+  address: optional(ipv4Column('address')),
   rackId: optional(number('rack_id')),
 });
-export const INSERT_ALL_SQL = insertRows('event', EVENT.columns);
+export const INSERT_ALL_SQL = composeInsertRows('event', EVENT.columns);
 
 /** `machineId` is undefined if it concerns no known machine. */
 export interface AddedEvent {
   readonly event: NewMachineEvent;
   readonly machineId: number | undefined;
-  /** Given if a rack reported it. */
+  /** Present if a rack reported the event. */
   readonly origin?: RackOrigin | undefined;
-  /** Of a change: what it changed. */
+  /** For the event of a change: what the change changed. */
   readonly differs?: readonly Difference[] | undefined;
 }
 
-export const eventValues = ({ event, machineId, origin, differs }: AddedEvent) =>
+export const toEventValues = ({ event, machineId, origin, differs }: AddedEvent) =>
   EVENT.values({
     machineId,
     atMs: event.atMs,
@@ -68,7 +68,7 @@ export const eventValues = ({ event, machineId, origin, differs }: AddedEvent) =
     rackId: origin?.rackId,
   });
 
-const SHOWN = codec({
+const SHOWN_COLUMNS = codec({
   systemId: optional(text('system_id')),
   hostname: optional(text('hostname')),
   id: number('id'),
@@ -76,7 +76,7 @@ const SHOWN = codec({
 
 export const readEvent = (row: Row): MachineEvent => {
   const { code, params, atMs, type, level, username, kind, mac, rackId } = EVENT.read(row);
-  const event = SHOWN.read(row);
+  const event = SHOWN_COLUMNS.read(row);
   return {
     ...unpackHappening(code, params),
     ...event,
@@ -95,4 +95,4 @@ function decodeEventLevel(value: number): MachineEventLevel {
   return name !== undefined && isEventLevel(name) ? name : 'info';
 }
 
-export const readMac = macIn('mac').read;
+export const readMac = macColumn('mac').read;

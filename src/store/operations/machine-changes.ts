@@ -11,14 +11,14 @@ import { toRackMachine } from '../../region/racks/desired-machine.ts';
 import type { MachineChange, ReportedInterface } from '../../region/records/decisions.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { isUnfinished } from '../../region/records/script-store.ts';
-import { assigned, fromRow } from '../rows.ts';
-import { needingSpace, numberIn, one, run, type Steps } from '../steps.ts';
+import { composeAssignments, composeRowValue } from '../rows.ts';
+import { needingSpace, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
-import { type EventTable, machineEvents } from './region-events.ts';
+import { composeMachineEvents, type EventTable } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
-import { noteRuns } from './region-scripts.ts';
+import { storeNewestRuns } from './region-scripts.ts';
 import { countVersion } from './region-versions.ts';
 
 // One machine is written with bound values, several from one JSON text.
@@ -31,17 +31,19 @@ interface MachineUpdate {
 /** The power tasks by machine id: null removes the task; without an entry it stays. */
 type PowerTaskIds = ReadonlyMap<number, string | null>;
 
-const SET = `UPDATE machine SET updated_ms = ?, ${assigned(MACHINE_FIELDS.names)}`;
-const UPDATE_SQL = `${SET} WHERE id = ?`;
-const UPDATE_WITH_TASK_SQL = `${SET}, power_task_id = ? WHERE id = ?`;
+const SET_SQL = `UPDATE machine SET updated_ms = ?, ${composeAssignments(MACHINE_FIELDS.names)}`;
+const UPDATE_SQL = `${SET_SQL} WHERE id = ?`;
+const UPDATE_WITH_TASK_SQL = `${SET_SQL}, power_task_id = ? WHERE id = ?`;
 
 /** The id, the time, whether the id of the power task changes, and that id. */
-const LEADING = 4;
-const SET_ALL = MACHINE_FIELDS.columns.map((column, index) => `${column.name} = ${fromRow(column, LEADING + index)}`);
+const LEADING_VALUES = 4;
+const SET_ALL_COLUMNS = MACHINE_FIELDS.columns.map(
+  (column, index) => `${column.name} = ${composeRowValue(column, LEADING_VALUES + index)}`,
+);
 const UPDATE_ALL_SQL =
   'UPDATE machine SET updated_ms = CAST(one.value ->> 1 AS BIGINT), ' +
   "power_task_id = CASE one.value ->> 2 WHEN 'new' THEN one.value ->> 3 ELSE power_task_id END, " +
-  `${SET_ALL.join(', ')} FROM rows(?) AS one WHERE machine.id = CAST(one.value ->> 0 AS BIGINT)`;
+  `${SET_ALL_COLUMNS.join(', ')} FROM rows(?) AS one WHERE machine.id = CAST(one.value ->> 0 AS BIGINT)`;
 /** Machines of one statement: each may have 32 KiB of facts. */
 export const UPDATED_AT_ONCE = 64;
 
@@ -54,8 +56,8 @@ function* updateMachines(updates: readonly MachineUpdate[], atMs: number, tasks:
     else yield run(UPDATE_WITH_TASK_SQL, ...values, task, single.machine.id);
     return;
   }
-  for (let first = 0; first < updates.length; first += UPDATED_AT_ONCE) {
-    const rows = updates.slice(first, first + UPDATED_AT_ONCE).map(({ machine, fields }) => {
+  for (let start = 0; start < updates.length; start += UPDATED_AT_ONCE) {
+    const rows = updates.slice(start, start + UPDATED_AT_ONCE).map(({ machine, fields }) => {
       const task = tasks.get(machine.id);
       const values = MACHINE_FIELDS.values({ ...machine, ...fields });
       return [machine.id, atMs, task === undefined ? 'same' : 'new', task ?? null, ...values];
@@ -94,23 +96,23 @@ export function* applyChanges(
 ): Steps<readonly Machine[]> {
   if (changes.length === 0) return [];
   const updates = changes.map(({ machine, change }) => ({ machine, fields: change.fields }));
-  yield* updateAll(updates, atMs, yield* nameTasks(changes));
+  yield* updateAll(updates, atMs, yield* assignTaskIds(changes));
   for (const { machine, change } of changes) {
     if (change.interfaces !== undefined) yield* setInterfaces(machine, change.interfaces);
     if (change.userData instanceof Uint8Array) yield needingSpace(run(SET_USER_DATA_SQL, machine.id, change.userData));
   }
-  const idsOf = (isOne: (change: DecidedChange['change'], id: number) => boolean): string[] => {
-    const ids = changes.filter(({ machine, change }) => isOne(change, machine.id)).map(({ machine }) => machine.id);
+  const listIds = (isMatch: (change: DecidedChange['change'], id: number) => boolean): string[] => {
+    const ids = changes.filter(({ machine, change }) => isMatch(change, machine.id)).map(({ machine }) => machine.id);
     return ids.length === 0 ? [] : [JSON.stringify(ids)];
   };
-  for (const ids of idsOf(({ userData }) => userData === null)) {
+  for (const ids of listIds(({ userData }) => userData === null)) {
     yield run('DELETE FROM user_data WHERE machine_id IN numbers(?)', ids);
   }
-  for (const ids of idsOf(({ endsKey }) => endsKey === true)) {
+  for (const ids of listIds(({ endsKey }) => endsKey === true)) {
     yield run('DELETE FROM machine_key WHERE machine_id IN numbers(?)', ids);
   }
-  const had = new Set(changes.flatMap(({ machine }) => (machine.addresses.length > 0 ? machine.id : [])));
-  for (const ids of idsOf(({ addresses }, id) => addresses !== undefined && had.has(id))) {
+  const withAddresses = new Set(changes.flatMap(({ machine }) => (machine.addresses.length > 0 ? machine.id : [])));
+  for (const ids of listIds(({ addresses }, id) => addresses !== undefined && withAddresses.has(id))) {
     yield run('DELETE FROM allocation WHERE machine_id IN numbers(?)', ids);
   }
   const addressRows = changes.flatMap(({ machine, change }) =>
@@ -120,14 +122,16 @@ export function* applyChanges(
   // A second holder of the address would be our bug.
   if (addressRows.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(addressRows));
   const ids = JSON.stringify(changes.map(({ machine }) => machine.id));
-  const now = new Map(
+  const machinesAfter = new Map(
     (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((machine) => [machine.id, machine]),
   );
   const pairs = changes.flatMap(({ machine, change }) => {
-    const after = now.get(machine.id);
+    const after = machinesAfter.get(machine.id);
     return after === undefined ? [] : [{ machine, change, after }];
   });
-  yield* events.addAll(pairs.flatMap(({ machine, change, after }) => machineEvents(change.events, machine, after)));
+  yield* events.addAll(
+    pairs.flatMap(({ machine, change, after }) => composeMachineEvents(change.events, machine, after)),
+  );
   const differing = pairs.filter(({ machine, after }) => differsForRacks(machine, after));
   if (differing.length > 0) yield* countVersion(differing.map(({ machine }) => machine.id));
   return pairs.map(({ after }) => after);
@@ -137,13 +141,13 @@ export function* applyChanges(
  * Each new task gets a unique id: the ledger shows by it whether the task was started.
  * @returns ids by machine whose task changes; null: its task is removed
  */
-function* nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
-  const setting = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
-  const named = setting.filter(({ change }) => change.fields.powerTask !== undefined);
-  const last = named.length === 0 ? 0 : numberIn(yield one(DRAW_TASKS_SQL, named.length));
+function* assignTaskIds(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
+  const withTaskChange = changes.filter(({ change }) => Object.hasOwn(change.fields, 'powerTask'));
+  const withNewTask = withTaskChange.filter(({ change }) => change.fields.powerTask !== undefined);
+  const lastNumber = withNewTask.length === 0 ? 0 : readFirstNumber(yield one(DRAW_TASKS_SQL, withNewTask.length));
   return new Map([
-    ...setting.map(({ machine }) => [machine.id, null] as const),
-    ...named.map(({ machine }, index) => [machine.id, `${machine.systemId}/${last - index}`] as const),
+    ...withTaskChange.map(({ machine }) => [machine.id, null] as const),
+    ...withNewTask.map(({ machine }, index) => [machine.id, `${machine.systemId}/${lastNumber - index}`] as const),
   ]);
 }
 
@@ -183,13 +187,13 @@ function* updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: Powe
     yield* updateIdentity(machine, { ...machine, ...fields });
     // Its unfinished scripts were aborted.
     const isAborted = Object.values(machine.runs ?? {}).some(({ status }) => isUnfinished(status));
-    if (isAborted && fields.status !== undefined) yield* noteRuns(machine.id);
+    if (isAborted && fields.status !== undefined) yield* storeNewestRuns(machine.id);
   }
 }
 
 function* updateIdentity(machine: Machine, after: Machine): Steps<void> {
-  const identityText = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
-  if (identityText(machine) !== identityText(after)) yield* setIdentity(after);
+  const formatIdentity = (source: Machine): string => identityKeys(machineEvidence(source)).join('\n');
+  if (formatIdentity(machine) !== formatIdentity(after)) yield* setIdentity(after);
 }
 
 /**

@@ -12,16 +12,16 @@ import { INTERFACES_KEY, isSettings, type SettingValue } from '../../machines/se
 import { rowsBetween, withRows } from '../../region/networks/changed-rows.ts';
 import { putEntry, renderServices } from '../../region/networks/service-form.ts';
 import type { NetworkRecords } from '../../region/records/network-store.ts';
-import { codec, isListed, json, number, text } from '../rows.ts';
+import { codec, composeIsListed, json, number, text } from '../rows.ts';
 import { all, run, type Steps } from '../steps.ts';
-import { nextObjectId, readObjects, writeObjects } from './network-objects.ts';
+import { readNextObjectId, readObjects, writeObjects } from './network-objects.ts';
 import { countVersion, drawVersion } from './region-versions.ts';
 
 const PREFIX = `${INTERFACES_KEY}.`;
 const COLUMNS = 'rack, key, value, position, changed_ms';
 const STORED_SQL = `SELECT ${COLUMNS} FROM setting WHERE rack <> '' ORDER BY position, rack, key`;
-const KEEP_SQL = `INSERT INTO former_setting (${COLUMNS}) SELECT ${COLUMNS} FROM setting WHERE ${isListed('rack', 'key')}`;
-const DELETE_SQL = `DELETE FROM setting WHERE ${isListed('rack', 'key')}`;
+const KEEP_SQL = `INSERT INTO former_setting (${COLUMNS}) SELECT ${COLUMNS} FROM setting WHERE ${composeIsListed('rack', 'key')}`;
+const DELETE_SQL = `DELETE FROM setting WHERE ${composeIsListed('rack', 'key')}`;
 
 interface StoredEntry {
   readonly rack: string;
@@ -40,7 +40,7 @@ const readStored = codec<StoredEntry>({
 }).read;
 
 /** The services whose hosts are not in rows. */
-function entriesOfRows(records: NetworkRecords): readonly StoredEntry[] {
+function renderRowEntries(records: NetworkRecords): readonly StoredEntry[] {
   const rendered = new Map(renderServices(records).map(({ rack, key, value }) => [`${rack} ${key}`, value]));
   return records.services.flatMap(({ rack, name, position, changedMs, terms }) => {
     const key = `${PREFIX}${name}`;
@@ -50,26 +50,26 @@ function entriesOfRows(records: NetworkRecords): readonly StoredEntry[] {
 }
 
 export function* moveServices(): Steps<void> {
-  const stored = (yield all(STORED_SQL)).rows.map(readStored).filter(({ key }) => key.startsWith(PREFIX));
-  const before = yield* readObjects();
-  const entries = [...entriesOfRows(before), ...stored];
+  const storedEntries = (yield all(STORED_SQL)).rows.map(readStored).filter(({ key }) => key.startsWith(PREFIX));
+  const recordsBefore = yield* readObjects();
+  const entries = [...renderRowEntries(recordsBefore), ...storedEntries];
   if (entries.length === 0) return;
-  let after = before;
-  let nextId = yield* nextObjectId();
-  const moved: (readonly [rack: string, key: string])[] = [];
+  let recordsAfter = recordsBefore;
+  let nextId = yield* readNextObjectId();
+  const movedKeys: (readonly [rack: string, key: string])[] = [];
   for (const { rack, key, value, position, changedMs } of entries) {
     if (!isSettings(value)) continue;
     const entry = { rack, name: key.slice(PREFIX.length), value, position, changedMs };
-    const rows = putEntry(after, entry, nextId);
+    const rows = putEntry(recordsAfter, entry, nextId);
     if (rows === undefined) continue;
-    after = withRows(after, rows);
+    recordsAfter = withRows(recordsAfter, rows);
     nextId = rows.nextId;
-    moved.push([rack, key]);
+    movedKeys.push([rack, key]);
   }
-  if (moved.length > 0) {
-    yield* writeObjects({ ...rowsBetween(before, after), nextId });
-    yield run(KEEP_SQL, JSON.stringify(moved));
-    yield run(DELETE_SQL, JSON.stringify(moved));
+  if (movedKeys.length > 0) {
+    yield* writeObjects({ ...rowsBetween(recordsBefore, recordsAfter), nextId });
+    yield run(KEEP_SQL, JSON.stringify(movedKeys));
+    yield run(DELETE_SQL, JSON.stringify(movedKeys));
   }
   yield* drawVersion('networks-version');
   yield* countVersion([]);

@@ -9,12 +9,12 @@ import {
   type NetworkRecords,
   NO_RECORDS,
 } from '../../region/records/network-store.ts';
-import { insertInto, insertRows, orReplace } from '../rows.ts';
-import { all, numberIn, one, run, type Steps } from '../steps.ts';
+import { composeInsert, composeInsertRows, composeReplace } from '../rows.ts';
+import { all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { NETWORK_TABLES } from './network-rows.ts';
 
 const NEXT_ID_SQL = "SELECT value FROM counter WHERE name = 'network-object'";
-const CONTINUE_SQL = insertInto('counter', ['value', 'name']) + orReplace('name', ['value']);
+const CONTINUE_SQL = composeInsert('counter', ['value', 'name']) + composeReplace('name', ['value']);
 
 /** Without addresses of devices. @param known what need not be read */
 export function* readObjects(known: Partial<NetworkRecords> = {}): Steps<NetworkRecords> {
@@ -31,8 +31,8 @@ export function* readKind<K extends NetworkKind>(kind: K): Steps<readonly Networ
   return (yield all(`SELECT * FROM ${name} ORDER BY id`)).rows.map(read);
 }
 
-export function* nextObjectId(): Steps<number> {
-  return Math.max(FIRST_NETWORK_ID, numberIn(yield one(NEXT_ID_SQL)));
+export function* readNextObjectId(): Steps<number> {
+  return Math.max(FIRST_NETWORK_ID, readFirstNumber(yield one(NEXT_ID_SQL)));
 }
 
 export function* writeObjects({
@@ -54,8 +54,8 @@ function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): 
   const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];
   if (objects.length === 0) return;
   // PostgreSQL refuses a statement that has a row twice.
-  const last = new Map(objects.map((object) => [object.id, object])).values();
+  const lastObjects = new Map(objects.map((object) => [object.id, object])).values();
   const names = columns.map((column) => column.name);
-  const sql = insertRows(name, columns) + orReplace('id', names);
-  yield run(sql, JSON.stringify(Array.from(last, values)));
+  const sql = composeInsertRows(name, columns) + composeReplace('id', names);
+  yield run(sql, JSON.stringify(Array.from(lastObjects, values)));
 }

@@ -22,15 +22,15 @@ import {
   type Column,
   codec,
   flag,
-  ipv4In,
+  ipv4Column,
   json,
-  macIn,
-  mapped,
+  macColumn,
+  mapColumn,
   number,
-  oneWord,
   optional,
   type Row,
   text,
+  wordColumn,
 } from '../rows.ts';
 
 interface Table<T> extends Omit<Codec<T>, 'names'> {
@@ -40,14 +40,14 @@ interface Table<T> extends Omit<Codec<T>, 'names'> {
 const RANGE_KINDS = ['reserved', 'dynamic', 'static'] as const;
 
 const id = number('id');
-const named = { id, name: text('name'), description: text('description') };
+const namedColumns = { id, name: text('name'), description: text('description') };
 
 const RANGE = codec({
   id,
   subnetId: number('subnet_id'),
-  kind: oneWord('kind', RANGE_KINDS),
-  low: optional(ipv4In('low')),
-  high: optional(ipv4In('high')),
+  kind: wordColumn('kind', RANGE_KINDS),
+  low: optional(ipv4Column('low')),
+  high: optional(ipv4Column('high')),
   username: text('username'),
   rack: text('rack'),
   /** Empty; earlier versions wrote the name of the cluster interface. */
@@ -57,24 +57,24 @@ const RANGE = codec({
 });
 
 function readRange(row: Row): StoredRange {
-  const { kind, low, high, rack, clusterInterface: _, serviceId, ...both } = RANGE.read(row);
+  const { kind, low, high, rack, clusterInterface: _, serviceId, ...commonFields } = RANGE.read(row);
   if (serviceId !== undefined && low !== undefined && high !== undefined && kind !== 'reserved')
-    return { ...both, kind, rack, serviceId, low, high };
+    return { ...commonFields, kind, rack, serviceId, low, high };
   return low !== undefined && high !== undefined && kind !== 'static'
-    ? { ...both, kind, low, high }
-    : { ...both, kind: kind === 'dynamic' ? kind : 'static', rack };
+    ? { ...commonFields, kind, low, high }
+    : { ...commonFields, kind: kind === 'dynamic' ? kind : 'static', rack };
 }
 
 export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords[K][number]> } = {
-  spaces: { name: 'network_space', ...codec<Space>(named) },
+  spaces: { name: 'network_space', ...codec<Space>(namedColumns) },
   fabrics: {
     name: 'fabric',
-    ...codec<Fabric>({ ...named, classType: text('class_type'), isTouched: flag('is_touched') }),
+    ...codec<Fabric>({ ...namedColumns, classType: text('class_type'), isTouched: flag('is_touched') }),
   },
   vlans: {
     name: 'vlan',
     ...codec<Vlan>({
-      ...named,
+      ...namedColumns,
       fabricId: number('fabric_id'),
       vid: number('vid'),
       mtu: number('mtu'),
@@ -85,10 +85,10 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
   subnets: {
     name: 'subnet',
     ...codec<Subnet>({
-      ...named,
+      ...namedColumns,
       cidr: text('cidr'),
       vlanId: number('vlan_id'),
-      gateway: optional(ipv4In('gateway')),
+      gateway: optional(ipv4Column('gateway')),
       dnsServers: json<readonly string[]>('dns_servers'),
       isTouched: flag('is_touched'),
       allowsDns: flag('is_dns_allowed'),
@@ -103,11 +103,11 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
       name: text('name'),
       position: number('position'),
       interface: optional(text('interface')),
-      ip: optional(ipv4In('ip')),
+      ip: optional(ipv4Column('ip')),
       isOn: flag('is_on'),
       isDns: flag('is_dns'),
       isProxy: flag('is_proxy'),
-      router: optional(ipv4In('router')),
+      router: optional(ipv4Column('router')),
       dnsServers: optional(json<readonly string[] | null>('dns_servers')),
       terms: json<Settings>('terms'),
       madeBy: optional(text('made_by')),
@@ -121,7 +121,7 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
       subnetId: number('subnet_id'),
       serviceId: optional(number('service_id')),
       position: number('position'),
-      address: ipv4In('address'),
+      address: ipv4Column('address'),
       entry: json<Settings>('entry'),
       comment: text('comment'),
     }),
@@ -138,10 +138,10 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
     ...codec<ReservedAddress>({
       id,
       subnetId: number('subnet_id'),
-      address: ipv4In('address'),
+      address: ipv4Column('address'),
       username: text('username'),
       createdMs: number('created_ms'),
-      mac: optional(macIn('mac')),
+      mac: optional(macColumn('mac')),
       hostname: optional(text('hostname')),
       domain: optional(text('domain')),
     }),
@@ -152,19 +152,19 @@ export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords
       id,
       sourceId: number('source_id'),
       destinationId: number('destination_id'),
-      gateway: ipv4In('gateway'),
+      gateway: ipv4Column('gateway'),
       metric: number('metric'),
     }),
   },
   connections: {
     name: 'subnet_connection',
-    ...codec<Connection>({ id, subnetId: number('subnet_id'), mac: macIn('mac') }),
+    ...codec<Connection>({ id, subnetId: number('subnet_id'), mac: macColumn('mac') }),
   },
 };
 
 /** Reads NULL as another value. */
-const orElse = <T>(column: Column<T>, otherwise: T): Column<T> =>
-  mapped(
+const withDefault = <T>(column: Column<T>, otherwise: T): Column<T> =>
+  mapColumn(
     optional(column),
     (value) => value ?? otherwise,
     (value) => value,
@@ -174,57 +174,58 @@ const hostname = text('hostname');
 const layout = json<MachineLayout>('layout');
 
 export const readUsed = codec<UsedAddress>({
-  address: ipv4In('address'),
-  mac: macIn('mac'),
-  kind: mapped<boolean, UsedAddress['kind']>(flag('is_seen'), (isSeen) => (isSeen ? 'seen' : 'allocated'), Boolean),
+  address: ipv4Column('address'),
+  mac: macColumn('mac'),
+  kind: mapColumn<boolean, UsedAddress['kind']>(flag('is_seen'), (isSeen) => (isSeen ? 'seen' : 'allocated'), Boolean),
   systemId,
   hostname,
   domain: text('domain'),
-  owner: orElse(text('owner'), ''),
+  owner: withDefault(text('owner'), ''),
   isDevice: flag('is_device'),
   isStatic: flag('is_static'),
-  interfaceName: orElse(text('interface_name'), ''),
-  isEnded: mapped(optional(number('ended_ms')), (ended) => ended !== undefined, Number),
-  atMs: orElse(number('at_ms'), 0),
+  interfaceName: withDefault(text('interface_name'), ''),
+  isEnded: mapColumn(optional(number('ended_ms')), (ended) => ended !== undefined, Number),
+  atMs: withDefault(number('at_ms'), 0),
 }).read;
 
 export const readLinked = codec<NetworkRecords['linked'][number]>({
-  address: ipv4In('address'),
+  address: ipv4Column('address'),
   device: hostname,
-  username: orElse(text('owner'), ''),
+  username: withDefault(text('owner'), ''),
 }).read;
 
 /** The VLANs and subnets that a stored layout names, without parsing it: most name none that is asked for. */
-export const readNamed = (row: Row): readonly string[] =>
+export const readNamedNetworks = (row: Row): readonly string[] =>
   text('layout')
     .read(row)
     .match(/"(?:vlan|subnet)Id":\d+/g) ?? [];
 
 /**
  * The first interface in a machine's layout that is in one of these VLANs, or linked to one of these subnets.
- * @param present the ids of the machine's physical interfaces: the layout may still have others,
+ * @param presentIds the ids of the machine's physical interfaces: the layout may still have others,
  * which nobody sees
  */
 export function readLayoutUse(
   row: Row,
-  present: ReadonlySet<number>,
+  presentIds: ReadonlySet<number>,
   vlanIds: ReadonlySet<number>,
   subnetIds: ReadonlySet<number>,
 ): NetworkUse | undefined {
   const { interfaces = [], links = [] } = layout.read(row).network ?? {};
-  const linked = new Set(
+  const linkedIds = new Set(
     links.filter(({ subnetId }) => subnetId !== undefined && subnetIds.has(subnetId)).map((link) => link.interfaceId),
   );
-  const using = interfaces.find(
+  const usingInterface = interfaces.find(
     (nic) =>
-      (nic.kind !== 'physical' || present.has(nic.id)) && (linked.has(nic.id) || vlanIds.has(nic.vlanId ?? Number.NaN)),
+      (nic.kind !== 'physical' || presentIds.has(nic.id)) &&
+      (linkedIds.has(nic.id) || vlanIds.has(nic.vlanId ?? Number.NaN)),
   );
-  return using && { ...readHost(row), by: { kind: 'interface', name: using.name } };
+  return usingInterface && { ...readHost(row), by: { kind: 'interface', name: usingInterface.name } };
 }
 
 const readHost = codec<Pick<NetworkUse, 'systemId' | 'hostname'>>({ systemId, hostname }).read;
 
-export const readGivenUse = (row: Row): NetworkUse => ({
+export const readAddressUse = (row: Row): NetworkUse => ({
   ...readHost(row),
-  by: { kind: 'address', address: ipv4In('address').read(row) },
+  by: { kind: 'address', address: ipv4Column('address').read(row) },
 });

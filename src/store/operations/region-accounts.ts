@@ -7,7 +7,7 @@
 import type { ApiKey, OwnedKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
-import { codec, flag, insertInto, text } from '../rows.ts';
+import { codec, composeInsert, flag, text } from '../rows.ts';
 import { ALONE, all, one, run, type Steps } from '../steps.ts';
 import { claimAccount } from './claims.ts';
 import { LoggedTable } from './region-events.ts';
@@ -24,7 +24,7 @@ const FIND_KEY_SQL =
 /** The tables `account` and `api_key`. */
 export class AccountTables extends LoggedTable {
   *addUser(user: Omit<User, 'id'>): Steps<User | undefined> {
-    const sql = `${insertInto('account', USER.names)} ON CONFLICT (username) DO NOTHING`;
+    const sql = `${composeInsert('account', USER.names)} ON CONFLICT (username) DO NOTHING`;
     const { changes: added } = yield run(sql, ...USER.values(user));
     return added === 0 ? undefined : yield* this.findUser(user.username);
   }

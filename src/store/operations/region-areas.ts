@@ -4,7 +4,7 @@ import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } f
 import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, optional, type Row, text } from '../rows.ts';
-import { ALONE, all, numberIn, one, run, type Steps } from '../steps.ts';
+import { ALONE, all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
 import { countVersion, drawVersion, newRevision } from './region-versions.ts';
 
@@ -18,9 +18,9 @@ export class AreaTable extends LoggedTable {
 
   *add(kind: AreaKind, area: WrittenArea, event: NewMachineEvent): Steps<Area | 'exists' | 'limit'> {
     if (yield* this.#isTaken(kind, area.name, 0)) return 'exists';
-    if (numberIn(yield one('SELECT count(*) FROM area WHERE kind = ?', kind)) >= AREAS_MAX) return 'limit';
+    if (readFirstNumber(yield one('SELECT count(*) FROM area WHERE kind = ?', kind)) >= AREAS_MAX) return 'limit';
     const sql = 'INSERT INTO area (kind, name, description) VALUES (?, ?, ?) RETURNING id';
-    const id = numberIn(yield one(sql, kind, area.name, area.description));
+    const id = readFirstNumber(yield one(sql, kind, area.name, area.description));
     yield* this.events.add(event);
     return { ...area, id };
   }
@@ -57,16 +57,16 @@ export class AreaTable extends LoggedTable {
   *moveToZone(id: number, { systemIds, rackUuids }: ZoneMembers, event: NewMachineEvent): Steps<void> {
     const zone = id === 0 ? null : id;
     // One may be in the zone already, or have been deleted meanwhile: nothing happened to it.
-    const moved = (table: 'machine' | 'rack', name: string) =>
+    const selectMoved = (table: 'machine' | 'rack', name: string) =>
       `SELECT ${table}.id, ${name} AS rack, coalesce(area.name, '${DEFAULT_AREA}') AS zone FROM ${table} ` +
       `LEFT JOIN area ON area.id = ${table}.zone_id WHERE `;
     const { rows: machines } = yield all(
-      `${moved('machine', 'NULL')}system_id IN texts(?) AND machine.zone_id IS DISTINCT FROM ?`,
+      `${selectMoved('machine', 'NULL')}system_id IN texts(?) AND machine.zone_id IS DISTINCT FROM ?`,
       JSON.stringify(systemIds),
       zone,
     );
     const { rows: racks } = yield all(
-      `${moved('rack', 'rack.name')}uuid IN texts(?) AND rack.zone_id IS DISTINCT FROM ?`,
+      `${selectMoved('rack', 'rack.name')}uuid IN texts(?) AND rack.zone_id IS DISTINCT FROM ?`,
       JSON.stringify(rackUuids),
       zone,
     );
@@ -82,18 +82,18 @@ export class AreaTable extends LoggedTable {
       yield run('UPDATE rack SET zone_id = ?, revision = ? WHERE id IN numbers(?)', zone, newRevision(), ids(racks));
       yield* drawVersion('racks-version');
     }
-    const told = (row: Row) =>
+    const addMove = (row: Row) =>
       event.code === 'zone-set' ? { ...event, params: { ...event.params, ...readMoved(row) } } : event;
     yield* this.events.addAll([
-      ...machines.map((row) => ({ event: told(row), machineId: readId(row) })),
-      ...racks.map((row) => ({ event: told(row), machineId: undefined })),
+      ...machines.map((row) => ({ event: addMove(row), machineId: readId(row) })),
+      ...racks.map((row) => ({ event: addMove(row), machineId: undefined })),
     ]);
   }
 
-  *#isTaken(kind: AreaKind, name: string, otherThan: number): Steps<boolean> {
+  *#isTaken(kind: AreaKind, name: string, excludedId: number): Steps<boolean> {
     if (name === DEFAULT_AREA) return true;
     const sql = 'SELECT id FROM area WHERE kind = ? AND name = ? AND id <> ?';
-    return numberIn(yield one(sql, kind, name, otherThan)) > 0;
+    return readFirstNumber(yield one(sql, kind, name, excludedId)) > 0;
   }
 }
 

@@ -19,8 +19,8 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
-import { assigned, bytes, codec, insertInto, json, mapped, number, optional, text } from '../rows.ts';
-import { all, numberIn, one, run, type Steps } from '../steps.ts';
+import { bytes, codec, composeAssignments, composeInsert, json, mapColumn, number, optional, text } from '../rows.ts';
+import { all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
 
 /** The tables `boot_source`, `boot_selection`, `boot_resource` and `boot_run`. */
@@ -47,9 +47,10 @@ export class BootTables extends LoggedTable {
 
   *addSource(source: WrittenBootSource, event: NewMachineEvent): Steps<BootSource | 'exists' | 'limit'> {
     if (yield* this.#isTaken(source.url, 0)) return 'exists';
-    if (numberIn(yield one('SELECT count(*) FROM boot_source WHERE name IS NULL')) >= SOURCES_MAX) return 'limit';
+    if (readFirstNumber(yield one('SELECT count(*) FROM boot_source WHERE name IS NULL')) >= SOURCES_MAX)
+      return 'limit';
     const { row } = yield one(
-      `${insertInto('boot_source', [...WRITTEN_SOURCE.names, 'created_ms'])} RETURNING *`,
+      `${composeInsert('boot_source', [...WRITTEN_SOURCE.names, 'created_ms'])} RETURNING *`,
       ...WRITTEN_SOURCE.values(source),
       source.updatedMs,
     );
@@ -65,7 +66,7 @@ export class BootTables extends LoggedTable {
     if (yield* this.#isTaken(source.url, id)) return 'exists';
     const { row: before } = yield one('SELECT * FROM boot_source WHERE id = ?', id);
     const { row } = yield one(
-      `UPDATE boot_source SET ${assigned(WRITTEN_SOURCE.names)} WHERE id = ? AND name IS NULL RETURNING *`,
+      `UPDATE boot_source SET ${composeAssignments(WRITTEN_SOURCE.names)} WHERE id = ? AND name IS NULL RETURNING *`,
       ...WRITTEN_SOURCE.values(source),
       id,
     );
@@ -91,12 +92,12 @@ export class BootTables extends LoggedTable {
     selection: Selection,
     event: NewMachineEvent,
   ): Steps<BootSelection | 'exists' | 'limit' | 'not-found'> {
-    if (numberIn(yield one('SELECT id FROM boot_source WHERE id = ?', sourceId)) === 0) return 'not-found';
+    if (readFirstNumber(yield one('SELECT id FROM boot_source WHERE id = ?', sourceId)) === 0) return 'not-found';
     if (yield* this.#isSelected(sourceId, selection, 0)) return 'exists';
     const count = 'SELECT count(*) FROM boot_selection WHERE source_id = ?';
-    if (numberIn(yield one(count, sourceId)) >= SELECTIONS_MAX) return 'limit';
+    if (readFirstNumber(yield one(count, sourceId)) >= SELECTIONS_MAX) return 'limit';
     const { row } = yield one(
-      `${insertInto('boot_selection', [...WRITTEN_SELECTION.names, 'source_id'])} RETURNING *`,
+      `${composeInsert('boot_selection', [...WRITTEN_SELECTION.names, 'source_id'])} RETURNING *`,
       ...WRITTEN_SELECTION.values(selection),
       sourceId,
     );
@@ -113,7 +114,7 @@ export class BootTables extends LoggedTable {
     if (yield* this.#isSelected(sourceId, selection, id)) return 'exists';
     const { row: before } = yield one('SELECT * FROM boot_selection WHERE id = ?', id);
     const { row } = yield one(
-      `UPDATE boot_selection SET ${assigned(WRITTEN_SELECTION.names)} WHERE source_id = ? AND id = ? RETURNING *`,
+      `UPDATE boot_selection SET ${composeAssignments(WRITTEN_SELECTION.names)} WHERE source_id = ? AND id = ? RETURNING *`,
       ...WRITTEN_SELECTION.values(selection),
       sourceId,
       id,
@@ -137,12 +138,12 @@ export class BootTables extends LoggedTable {
     const missing = [...new Set(names)].filter((name) => !existing.has(name));
     if (missing.length === 0) return;
     const count = 'SELECT count(*) FROM boot_resource';
-    if (numberIn(yield one(count)) + missing.length > RESOURCES_MAX) {
+    if (readFirstNumber(yield one(count)) + missing.length > RESOURCES_MAX) {
       const sql = `DELETE FROM boot_resource WHERE progress IS NULL AND wish <> 'delete' AND name NOT IN (SELECT value FROM texts(?))`;
       yield run(sql, JSON.stringify(names));
     }
-    const room = RESOURCES_MAX - numberIn(yield one(count));
-    for (const name of missing.slice(0, Math.max(0, room))) {
+    const freeCount = RESOURCES_MAX - readFirstNumber(yield one(count));
+    for (const name of missing.slice(0, Math.max(0, freeCount))) {
       yield run(
         `INSERT INTO boot_resource (name, wish, changed_ms) VALUES (?, 'import', ?) ON CONFLICT (name) DO NOTHING`,
         name,
@@ -187,10 +188,10 @@ export class BootTables extends LoggedTable {
   }
 
   *changeRun(change: Partial<ImportRun>, event?: NewMachineEvent): Steps<void> {
-    const next = { ...(yield* this.findRun()), ...change };
+    const nextRun = { ...(yield* this.findRun()), ...change };
     yield run(
       'INSERT INTO boot_run (id, run) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET run = excluded.run',
-      JSON.stringify(next),
+      JSON.stringify(nextRun),
     );
     if (event !== undefined) yield* this.events.add(event);
   }
@@ -200,14 +201,14 @@ export class BootTables extends LoggedTable {
     yield* this.changeRun({ downloads: [...withReport(downloads, download)] }, event);
   }
 
-  *#isTaken(url: string, otherThan: number): Steps<boolean> {
+  *#isTaken(url: string, excludedId: number): Steps<boolean> {
     const sql = 'SELECT id FROM boot_source WHERE url = ? AND name IS NULL AND id <> ?';
-    return numberIn(yield one(sql, url, otherThan)) > 0;
+    return readFirstNumber(yield one(sql, url, excludedId)) > 0;
   }
 
-  *#isSelected(sourceId: number, { os, release }: Selection, otherThan: number): Steps<boolean> {
+  *#isSelected(sourceId: number, { os, release }: Selection, excludedId: number): Steps<boolean> {
     const sql = 'SELECT id FROM boot_selection WHERE source_id = ? AND os = ? AND release = ? AND id <> ?';
-    return numberIn(yield one(sql, sourceId, os, release, otherThan)) > 0;
+    return readFirstNumber(yield one(sql, sourceId, os, release, excludedId)) > 0;
   }
 }
 
@@ -251,11 +252,11 @@ const readResource = codec<BootResource>({
   id: number('id'),
   name: text('name'),
   // Earlier versions stored `pause` and `cancel`, too.
-  wish: mapped(text('wish'), (stored): ResourceWish => (stored === 'delete' ? stored : 'import'), String),
-  progress: optional(mapped(json<StoredProgress>('progress'), withoutPause, (progress) => progress)),
+  wish: mapColumn(text('wish'), (stored): ResourceWish => (stored === 'delete' ? stored : 'import'), String),
+  progress: optional(mapColumn(json<StoredProgress>('progress'), withoutPause, (progress) => progress)),
 }).read;
 
-const readRun = mapped(text('run'), (run) => importRun.parse(JSON.parse(run)), JSON.stringify).read;
+const readRun = mapColumn(text('run'), (run) => importRun.parse(JSON.parse(run)), JSON.stringify).read;
 const readName = text('name').read;
 
 const readUse = codec<ImageUse>({

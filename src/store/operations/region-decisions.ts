@@ -23,7 +23,7 @@ import type {
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';
 import { codec, flag, number, text } from '../rows.ts';
-import { all, numberIn, one, type Steps } from '../steps.ts';
+import { all, one, readFirstNumber, type Steps } from '../steps.ts';
 import { leasedBetween } from './region-heard.ts';
 import { holdersQuery, sharedValues, verdictsAmong } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
@@ -32,13 +32,13 @@ import { readUntouched } from './region-rows.ts';
 // How many machines are New, which may give way, and how many a user has added: read for every
 // report of an enlistment, so by an index (a scan of 1000 New machines of 64 interfaces took 5 ms).
 
-const UNTOUCHED = `machine INDEXED BY machine_untouched WHERE status = ${statusRow('new').number} AND is_touched = 0`;
+const UNTOUCHED_FROM_SQL = `machine INDEXED BY machine_untouched WHERE status = ${statusRow('new').number} AND is_touched = 0`;
 
 /** New machines that no person added, changed or tagged. */
-export const NEW_MACHINES_SQL = `SELECT count(*) FROM ${UNTOUCHED}`;
+export const NEW_MACHINES_SQL = `SELECT count(*) FROM ${UNTOUCHED_FROM_SQL}`;
 
 /** The least recently updated first. Parameter: the limit. */
-export const UNTOUCHED_SQL = `SELECT system_id, hostname, enlisted_from, vouched_mac, updated_ms FROM ${UNTOUCHED} ORDER BY updated_ms, id LIMIT ?`;
+export const UNTOUCHED_SQL = `SELECT system_id, hostname, enlisted_from, vouched_mac, updated_ms FROM ${UNTOUCHED_FROM_SQL} ORDER BY updated_ms, id LIMIT ?`;
 
 /** Machines that a user without administrator's rights added, and no rack has booted. Parameter: the user. */
 export const UNBOOTED_SQL =
@@ -66,23 +66,23 @@ export const NOTHING_ASKED: ChangeKnowledge = {
  * at the bound.
  */
 export class MachineCount {
-  #known = 0;
-  #uses = 0;
+  #knownCount = 0;
+  #remainingUses = 0;
 
   *read(): Steps<number> {
-    if (this.#uses <= 0 || this.#known >= MACHINES_MAX) {
-      this.#known = numberIn(yield one(MACHINES_SQL));
-      this.#uses = this.#known * COUNTED_SHARE;
+    if (this.#remainingUses <= 0 || this.#knownCount >= MACHINES_MAX) {
+      this.#knownCount = readFirstNumber(yield one(MACHINES_SQL));
+      this.#remainingUses = this.#knownCount * COUNTED_SHARE;
     }
-    this.#uses -= 1;
-    return this.#known;
+    this.#remainingUses -= 1;
+    return this.#knownCount;
   }
 
   /**
    * Adds one to the number. If the transaction fails, the number is too high until the next count.
    */
   add(): void {
-    this.#known += 1;
+    this.#knownCount += 1;
   }
 }
 
@@ -93,10 +93,10 @@ export function* decideWith<
   Question extends { readonly kind: 'ask' },
 >(
   decide: (knowledge: Known) => Decision | Question,
-  first: Known,
+  initialKnowledge: Known,
   answer: (question: Question, knowledge: Known) => Steps<Known>,
 ): Steps<Decision> {
-  let knowledge = first;
+  let knowledge = initialKnowledge;
   for (let questions = 0; questions <= QUESTIONS_MAX; questions += 1) {
     const decision = decide(knowledge);
     if (!isQuestion(decision)) return decision;
@@ -111,7 +111,7 @@ function isQuestion<Decision extends { readonly kind: string }, Question extends
   return decision.kind === 'ask';
 }
 
-export function* knowledgeFor(
+export function* readEnlistmentKnowledge(
   evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[] },
   machines: number,
 ): Steps<EnlistmentKnowledge> {
@@ -124,14 +124,15 @@ export function* knowledgeFor(
   );
   const macs = new Set(evidence.macs);
   const hasMac = ({ interfaces }: Machine): boolean => interfaces.some((nic) => macs.has(nic.mac));
-  const theirs = foundMachines.flatMap((machine) => identityKeys(machineEvidence(machine)));
+  const machineKeys = foundMachines.flatMap((machine) => identityKeys(machineEvidence(machine)));
   return {
     byMac: foundMachines.filter(hasMac),
     byValue: foundMachines.filter((machine) => !hasMac(machine)),
-    shared: foundMachines.length === 0 ? new Set() : yield* sharedValues([...new Set([...evidence.values, ...theirs])]),
+    shared:
+      foundMachines.length === 0 ? new Set() : yield* sharedValues([...new Set([...evidence.values, ...machineKeys])]),
     verdicts: yield* verdictsAmong(foundMachines.map(({ id }) => id)),
     machines,
-    newMachines: numberIn(yield one(NEW_MACHINES_SQL)),
+    newMachines: readFirstNumber(yield one(NEW_MACHINES_SQL)),
     untouched: undefined,
     unbooted: undefined,
     hostnames: new Map(),
@@ -149,7 +150,9 @@ export function* answerEnlistment(
       ? (yield all(UNTOUCHED_SQL, UNTOUCHED_LOOKED_MAX)).rows.map(readUntouched)
       : knowledge.untouched;
   const unbooted =
-    question.unbootedOf === undefined ? knowledge.unbooted : numberIn(yield one(UNBOOTED_SQL, question.unbootedOf));
+    question.unbootedOf === undefined
+      ? knowledge.unbooted
+      : readFirstNumber(yield one(UNBOOTED_SQL, question.unbootedOf));
   return { ...knowledge, ...names, untouched, unbooted };
 }
 
@@ -167,10 +170,10 @@ export function* answerChange(
   const addresses = [...knowledge.addresses];
   const owner = machine.owner === undefined ? [] : [machine.owner];
   for (const range of question.ranges ?? [])
-    addresses.push(yield* addressesIn(range, machine.id, atMs, question.host?.username));
+    addresses.push(yield* readAddressesIn(range, machine.id, atMs, question.host?.username));
   const ownerDataBytes =
     question.ownerData === true
-      ? numberIn(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
+      ? readFirstNumber(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
       : knowledge.ownerDataBytes;
   return { ...names, addresses, ownerDataBytes };
 }
@@ -206,8 +209,8 @@ function* answerTaken(
   knowledge: ReadonlyMap<string, boolean>,
 ): Steps<ReadonlyMap<string, boolean>> {
   if (names.length === 0) return knowledge;
-  const taken = new Set((yield all(sql, JSON.stringify(names), ...values)).rows.map(readName));
-  return new Map([...knowledge, ...names.map((name) => [name, taken.has(name)] as const)]);
+  const takenNames = new Set((yield all(sql, JSON.stringify(names), ...values)).rows.map(readName));
+  return new Map([...knowledge, ...names.map((name) => [name, takenNames.has(name)] as const)]);
 }
 
 /**
@@ -216,7 +219,7 @@ function* answerTaken(
  * @param username who, besides administrators, may have reserved an address for the machine;
  * `undefined`: any user
  */
-function* addressesIn(
+function* readAddressesIn(
   [low, high]: AddressRange,
   machineId: number,
   atMs: number,
@@ -224,23 +227,23 @@ function* addressesIn(
 ): Steps<AddressKnowledge> {
   const { rows } =
     username === undefined
-      ? yield all(usedSql(''), low, high, machineId)
-      : yield all(usedSql(COUNTS_SQL), low, high, machineId, username);
-  const used = rows.map(readUsed);
-  const addressesOf = (isSeen: boolean): Ipv4[] =>
-    used.flatMap((range) => {
-      const from = Math.max(range.low, low);
-      const length = range.isSeen === isSeen ? Math.max(0, Math.min(range.high, high) - from + 1) : 0;
-      return Array.from({ length }, (_, index) => ipv4(from + index));
+      ? yield all(composeUsedSql(''), low, high, machineId)
+      : yield all(composeUsedSql(COUNTS_SQL), low, high, machineId, username);
+  const usedRanges = rows.map(readUsed);
+  const listAddresses = (isSeen: boolean): Ipv4[] =>
+    usedRanges.flatMap((range) => {
+      const start = Math.max(range.low, low);
+      const length = range.isSeen === isSeen ? Math.max(0, Math.min(range.high, high) - start + 1) : 0;
+      return Array.from({ length }, (_, index) => ipv4(start + index));
     });
   const leases = yield* leasedBetween(low, high, atMs, machineId);
-  const leased =
+  const leasedField =
     leases.length === 0 ? {} : { leased: new Map(leases.toReversed().map((lease) => [lease.address, lease])) };
   return {
     range: [low, high],
-    taken: new Set(addressesOf(false)),
-    seen: new Set(addressesOf(true)),
-    ...leased,
+    taken: new Set(listAddresses(false)),
+    seen: new Set(listAddresses(true)),
+    ...leasedField,
   };
 }
 
@@ -251,16 +254,16 @@ const COUNTS_SQL =
 
 /**
  * Others' addresses, reserved ranges, and the routers of static routes, without what the machine
- * has or what is reserved for its interfaces. @param more a further condition on reserved addresses
+ * has or what is reserved for its interfaces. @param condition a further condition on reserved addresses
  */
-const usedSql = (more: '' | typeof COUNTS_SQL): string =>
+const composeUsedSql = (condition: '' | typeof COUNTS_SQL): string =>
   'SELECT address AS low, address AS high, 1 AS is_seen FROM interface WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +
   'SELECT address, address, 0 FROM allocation WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +
   'SELECT low, high, 0 FROM address_range WHERE low IS NOT NULL AND service_id IS NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
   'SELECT gateway, gateway, 0 FROM static_route WHERE gateway BETWEEN ?1 AND ?2 AND NOT EXISTS ' +
   '(SELECT 1 FROM allocation WHERE allocation.address = static_route.gateway AND allocation.machine_id = ?3) UNION ALL ' +
   'SELECT address, address, 0 FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +
-  `NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3${more})`;
+  `NOT EXISTS (SELECT 1 FROM interface WHERE interface.mac = reserved_address.mac AND interface.machine_id = ?3${condition})`;
 
 const readUsed = codec<{ readonly low: number; readonly high: number; readonly isSeen: boolean }>({
   low: number('low'),

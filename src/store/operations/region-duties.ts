@@ -11,7 +11,7 @@
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
 import { type Row, text } from '../rows.ts';
-import { numberIn, one, run, type Steps } from '../steps.ts';
+import { one, readFirstNumber, run, type Steps } from '../steps.ts';
 
 const readDuty = (row: Row) => ({
   holder: text('holder').read(row),
@@ -24,7 +24,7 @@ const SHORTEN_SQL =
   "UPDATE duty SET ends_at = clock_timestamp() + ?2 * interval '1 millisecond' WHERE name = 'region' AND holder = ?1";
 
 /** A holder's id is the process's name and a UUID. */
-const holderName = (holder: string): string => holder.replace(/ \S+$/, '');
+const parseHolderName = (holder: string): string => holder.replace(/ \S+$/, '');
 
 export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
   const { row } = yield one(
@@ -36,7 +36,7 @@ export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
   const isNew = current?.holder !== holder;
   if (current !== undefined && isNew && !current.isOver) {
     if (current.isTooLong) yield run(SHORTEN_SQL, current.holder, forMs);
-    return { isHere: false, name: holderName(current.holder) };
+    return { isHere: false, name: parseHolderName(current.holder) };
   }
   // If another process takes the duties at the same time, this transaction runs again.
   yield one(
@@ -46,12 +46,12 @@ export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
     forMs,
   );
   const former =
-    current === undefined || !isNew ? undefined : { name: holderName(current.holder), hasLeft: current.hasLeft };
-  return { isHere: true, name: holderName(holder), former };
+    current === undefined || !isNew ? undefined : { name: parseHolderName(current.holder), hasLeft: current.hasLeft };
+  return { isHere: true, name: parseHolderName(holder), former };
 }
 
 export function* timeMs(): Steps<number> {
-  return numberIn(yield one('SELECT extract(epoch FROM clock_timestamp()) * 1000'));
+  return readFirstNumber(yield one('SELECT extract(epoch FROM clock_timestamp()) * 1000'));
 }
 
 export function* leaveDuties(holder: string): Steps<void> {

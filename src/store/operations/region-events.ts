@@ -29,16 +29,17 @@ import { getReportFields } from '../../region/records/report-fields.ts';
 import type { EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
 import { number, type Row, text } from '../rows.ts';
-import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from '../steps.ts';
+import { all, one, readFirstNumber, run, SETTLED_EVENT, type Statement, type Steps } from '../steps.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
-import { type AddedEvent, eventValues, INSERT_ALL_SQL, readEvent, readMac } from './event-rows.ts';
+import { type AddedEvent, INSERT_ALL_SQL, readEvent, readMac, toEventValues } from './event-rows.ts';
 import { keepLeases } from './region-heard.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
-import { findMachineId, machineQuery } from './region-machine-reads.ts';
+import { composeMachineQuery, findMachineId } from './region-machine-reads.ts';
 import { readReportedInterfaces, readReportSign } from './reported-interfaces.ts';
 
-function eventConditions(filter: EventFilter): EventConditions {
-  const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
+function composeEventConditions(filter: EventFilter): EventConditions {
+  const machines =
+    filter.machines === undefined ? undefined : composeMachineQuery(filter.machines, 'machine.id', [], []);
   const conditions: string[] = [];
   const values: (string | number)[] = [];
   const where = (condition: string, ...added: (string | number)[]): void => {
@@ -48,8 +49,8 @@ function eventConditions(filter: EventFilter): EventConditions {
   const macs = filter.machines?.macs;
   if (machines !== undefined && macs !== undefined) {
     // Also finds events from before the machine was known.
-    const asStranger = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
-    where(`(event.machine_id IN (${machines.sql}) OR (${asStranger}))`, ...machines.values, JSON.stringify(macs));
+    const strangerSql = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
+    where(`(event.machine_id IN (${machines.sql}) OR (${strangerSql}))`, ...machines.values, JSON.stringify(macs));
   } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
   // As in MAAS, only a filter for `audit` finds audit events.
   if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
@@ -99,8 +100,8 @@ const BOOTING_SQL =
   `AND length(replace(params, '"client":""', '')) = length(params))`;
 
 /**
- * The end of a lease says nothing of a boot: what the host did or failed at before stays its newest
- * event.
+ * The end of a lease says nothing of a boot. What the host did or failed at before remains its
+ * newest event.
  */
 const LEASE_END_SQL = "kind IN ('dhcp.expired', 'dhcp.ended', 'dhcp.release')";
 
@@ -117,8 +118,8 @@ export class EventTable {
   *addAll(events: readonly AddedEvent[]): Steps<void> {
     if (events.length === 0) return;
     yield* beginHistory();
-    yield run(INSERT_ALL_SQL, JSON.stringify(events.map(eventValues)));
-    const cuts = events.flatMap(({ event, machineId }) => this.#cuts.added(event, machineId) ?? []);
+    yield run(INSERT_ALL_SQL, JSON.stringify(events.map(toEventValues)));
+    const cuts = events.flatMap(({ event, machineId }) => this.#cuts.countAdded(event, machineId) ?? []);
     for (const cut of cuts) yield* cut;
   }
 
@@ -138,12 +139,13 @@ export class EventTable {
 
   /** Assigns strangers' events to a machine, with the last address leased to each hardware address. */
   *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
-    const own = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
-    const seen = (column: string): string => `SELECT ${column} ${own} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
+    const ownEventsSql = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
+    const lastSeenSql = (column: string): string =>
+      `SELECT ${column} ${ownEventsSql} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
     // Without it, a late report of an older lease's end would end it.
-    const ended = `SELECT at_ms ${own} AND kind IN texts(?2) AND id > (${seen('id')}) LIMIT 1`;
+    const endedSql = `SELECT at_ms ${ownEventsSql} AND kind IN texts(?2) AND id > (${lastSeenSql('id')}) LIMIT 1`;
     yield run(
-      `UPDATE interface SET address = (${seen('address')}), seen_ms = (${seen('at_ms')}), ended_ms = (${ended}) ` +
+      `UPDATE interface SET address = (${lastSeenSql('address')}), seen_ms = (${lastSeenSql('at_ms')}), ended_ms = (${endedSql}) ` +
         'WHERE machine_id = ?1 AND address IS NULL',
       machineId,
       JSON.stringify(ADDRESS_ENDS),
@@ -154,7 +156,7 @@ export class EventTable {
 
   *move(fromId: number, toId: number): Steps<void> {
     yield run('UPDATE event SET machine_id = ? WHERE machine_id = ?', toId, fromId);
-    this.#cuts.moved();
+    this.#cuts.resetDeeds();
   }
 
   /** @param rackUuid undefined for the region's own rack */
@@ -162,46 +164,46 @@ export class EventTable {
     const rackId =
       rackUuid === undefined
         ? undefined
-        : numberIn(yield one('SELECT id FROM rack WHERE uuid = ?', rackUuid)) || undefined;
+        : readFirstNumber(yield one('SELECT id FROM rack WHERE uuid = ?', rackUuid)) || undefined;
     let highest = yield* this.highestSequence(source);
-    let added = 0;
+    let addedCount = 0;
     let seenMs = 0;
-    const booting = new Map<number, number>();
-    const started = new Map<number, number>();
+    const bootingMs = new Map<number, number>();
+    const startedMs = new Map<number, number>();
     const leased = new Set<number>();
-    const news = reports.filter(({ sequence }) => sequence > highest);
-    const interfaces = yield* readReportedInterfaces(news);
+    const newReports = reports.filter(({ sequence }) => sequence > highest);
+    const interfaces = yield* readReportedInterfaces(newReports);
     const events: AddedEvent[] = [];
-    for (const report of news) {
+    for (const report of newReports) {
       if (report.sequence <= highest) continue;
       highest = report.sequence;
       seenMs = report.at;
-      added += 1;
+      addedCount += 1;
       if (report.isElsewhere === true) continue;
       const happening = happeningOfReport(report);
-      const machineId = interfaces.see(report);
-      events.push(reportedEvent(report, happening, { machineId, rackId }));
+      const machineId = interfaces.applyReport(report);
+      events.push(toReportedEvent(report, happening, { machineId, rackId }));
       if (report.isAway === true) continue;
       const isAlive =
         report.mac !== undefined && isBootEvent(getEventType(report.kind)) && !isDeadTransfer(report.kind);
-      if (machineId !== undefined && isAlive) booting.set(machineId, report.at);
+      if (machineId !== undefined && isAlive) bootingMs.set(machineId, report.at);
       const isStart = isNetworkStart(report.kind, getReportFields(happening), report);
-      if (machineId !== undefined && isStart) started.set(machineId, report.at);
+      if (machineId !== undefined && isStart) startedMs.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
-    if (added === 0) return { added, booting: new Map(), started: new Map(), leased: new Set() };
+    if (addedCount === 0) return { added: addedCount, booting: new Map(), started: new Map(), leased: new Set() };
     yield* interfaces.write();
     // A rack may have been removed meanwhile.
-    if (rackUuid === undefined || rackId !== undefined) yield* keepLeases(news, rackId);
+    if (rackUuid === undefined || rackId !== undefined) yield* keepLeases(newReports, rackId);
     yield* this.addAll(events);
     yield* this.#setSequence(source, highest, seenMs);
-    const systemIds = yield* this.#systemIds([...booting.keys(), ...started.keys(), ...leased]);
-    const systemIdOf = (id: number): string => systemIds.get(id) ?? '';
+    const systemIds = yield* this.#systemIds([...bootingMs.keys(), ...startedMs.keys(), ...leased]);
+    const findSystemId = (id: number): string => systemIds.get(id) ?? '';
     return {
-      added,
-      booting: new Map([...booting].map(([id, atMs]) => [systemIdOf(id), atMs])),
-      started: new Map([...started].map(([id, atMs]) => [systemIdOf(id), atMs])),
-      leased: new Set([...leased].map(systemIdOf)),
+      added: addedCount,
+      booting: new Map([...bootingMs].map(([id, atMs]) => [findSystemId(id), atMs])),
+      started: new Map([...startedMs].map(([id, atMs]) => [findSystemId(id), atMs])),
+      leased: new Set([...leased].map(findSystemId)),
     };
   }
 
@@ -235,10 +237,10 @@ export class EventTable {
   }
 
   *eventRange(): Steps<EventRange> {
-    const settled = numberIn(yield SETTLED_EVENT);
+    const settledId = readFirstNumber(yield SETTLED_EVENT);
     return {
-      oldest: numberIn(yield one('SELECT min(id) FROM event WHERE id <= ?', settled)),
-      newest: numberIn(yield one('SELECT max(id) FROM event WHERE id <= ?', settled)),
+      oldest: readFirstNumber(yield one('SELECT min(id) FROM event WHERE id <= ?', settledId)),
+      newest: readFirstNumber(yield one('SELECT max(id) FROM event WHERE id <= ?', settledId)),
       history: yield* newestHistory(),
     };
   }
@@ -259,7 +261,7 @@ export class EventTable {
   *listEvents(filter: EventFilter): Steps<readonly MachineEvent[]> {
     // A page forward holds the oldest of the newer events, newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
-    const { conditions, values } = eventConditions(filter);
+    const { conditions, values } = composeEventConditions(filter);
     const events = (yield listEvents(conditions, isForward, [...values, filter.limit])).rows.map(readEvent);
     return isForward ? events.reverse() : events;
   }
@@ -282,10 +284,10 @@ export class EventTable {
 
   *newestEvents(systemIds: readonly string[], isQuiet = false): Steps<ReadonlyMap<string, MachineEvent>> {
     // A literal: SQLite reads the index `event_said` only if the query repeats its condition.
-    const above = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug} AND newest.code <> 'power-seen'` : '';
+    const levelCondition = isQuiet ? ` AND newest.level > ${EVENT_LEVELS.debug} AND newest.code <> 'power-seen'` : '';
     const { rows } = yield all(
       'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM machine JOIN event ON event.id = ' +
-        `(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id${above} ` +
+        `(SELECT newest.id FROM event AS newest WHERE newest.machine_id = machine.id${levelCondition} ` +
         'ORDER BY newest.id DESC LIMIT 1) LEFT JOIN rack ON rack.id = event.rack_id WHERE machine.system_id IN texts(?)',
       JSON.stringify(systemIds),
     );
@@ -328,10 +330,10 @@ export class LoggedTable {
 }
 
 /**
- * The events of a change of a machine, where they say what a person edited, with what differs;
- * without those that changed nothing.
+ * The events of a change of a machine. An event that names what a person edited also gets the
+ * differences, and is left out if nothing differs.
  */
-export const machineEvents = (
+export const composeMachineEvents = (
   events: readonly NewMachineEvent[],
   before: Machine,
   after: Machine,
@@ -342,7 +344,7 @@ export const machineEvents = (
     return differs.length === 0 ? [] : [{ event, machineId: before.id, differs }];
   });
 
-function reportedEvent(
+function toReportedEvent(
   report: RackReport,
   happening: Happening,
   { machineId, rackId }: { readonly machineId: number | undefined; readonly rackId: number | undefined },

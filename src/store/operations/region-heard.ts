@@ -7,8 +7,8 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records/machine-event.ts';
 import type { HostLease } from '../../region/records/network-store.ts';
 import type { HeardHost } from '../../region/records/store.ts';
-import { codec, ipv4In, macIn, number } from '../rows.ts';
-import { all, numberIn, one, run, type Steps } from '../steps.ts';
+import { codec, ipv4Column, macColumn, number } from '../rows.ts';
+import { all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { readEvent, readMac } from './event-rows.ts';
 
 /** The newest event when the hosts were last cleared; 0: never. */
@@ -24,18 +24,23 @@ const FORGET_SQL = `DELETE FROM counter WHERE name LIKE '${CLEARED_ONE}%' AND va
  * Finds the newest event of the kinds ?1 of each hardware address. @param counts which events count
  * @param isListed which of the newest are listed
  */
-const newestSql = (counts: string, isListed: string): string =>
+const composeNewestSql = (counts: string, isListed: string): string =>
   'SELECT event.*, rack.name AS rack_name, newest.first_ms FROM event JOIN (SELECT max(id) AS id, min(at_ms) AS first_ms FROM event ' +
   `WHERE machine_id IS NULL AND mac IS NOT NULL AND kind IN texts(?1)${counts} GROUP BY mac) AS newest ON newest.id = event.id ` +
   `LEFT JOIN rack ON rack.id = event.rack_id WHERE event.at_ms >= ?2${isListed} ORDER BY event.id DESC LIMIT ?3`;
-const HEARD_SQL = newestSql(
+const HEARD_SQL = composeNewestSql(
   ` AND id > (${CLEARED_SQL}) AND id > coalesce((SELECT value FROM counter WHERE name = '${CLEARED_ONE}' || event.mac), 0)`,
   '',
 );
-const LEASES_SQL = newestSql('', " AND event.kind = 'dhcp.ack'");
+const LEASES_SQL = composeNewestSql('', " AND event.kind = 'dhcp.ack'");
 const LEASE_KINDS: readonly string[] = ['dhcp.ack', ...ADDRESS_ENDS];
 
-function* newest(sql: string, kinds: readonly string[], sinceMs: number, limit: number): Steps<readonly HeardHost[]> {
+function* listNewest(
+  sql: string,
+  kinds: readonly string[],
+  sinceMs: number,
+  limit: number,
+): Steps<readonly HeardHost[]> {
   return (yield all(sql, JSON.stringify(kinds), sinceMs, limit)).rows.map((row) => ({
     mac: readMac(row),
     event: readEvent({ ...row, system_id: null, hostname: null }),
@@ -45,11 +50,11 @@ function* newest(sql: string, kinds: readonly string[], sinceMs: number, limit: 
 
 /** The latest first. */
 export const listHeard = (sinceMs: number, limit: number): Steps<readonly HeardHost[]> =>
-  newest(HEARD_SQL, HEARD_KINDS, sinceMs, limit);
+  listNewest(HEARD_SQL, HEARD_KINDS, sinceMs, limit);
 
 /** The latest first. */
 export const listHeardLeases = (sinceMs: number, limit: number): Steps<readonly HeardHost[]> =>
-  newest(LEASES_SQL, LEASE_KINDS, sinceMs, limit);
+  listNewest(LEASES_SQL, LEASE_KINDS, sinceMs, limit);
 
 /** @param mac only the one with this hardware address */
 export function* clearHeard(mac?: MacAddress): Steps<void> {
@@ -86,7 +91,7 @@ const TRIM_SQL =
 /** Keeps those that the region believes. @param rackId `undefined`: the region's own rack */
 export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<void> {
   const leases = new Map<Ipv4, HostLease>();
-  const ended: { readonly address: Ipv4; readonly mac: MacAddress }[] = [];
+  const endedLeases: { readonly address: Ipv4; readonly mac: MacAddress }[] = [];
   for (const report of reports) {
     const { leaseAddress: address } = report;
     const mac = parseMac(report.mac ?? '');
@@ -97,12 +102,12 @@ export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<v
       leases.set(address, { address, mac, endsMs });
     } else if (ADDRESS_ENDS.includes(report.kind)) {
       if (leases.get(address)?.mac === mac) leases.delete(address);
-      ended.push({ address, mac });
+      endedLeases.push({ address, mac });
     }
   }
-  if (ended.length > 0) {
-    const pairs = ended.map(({ address, mac }) => `${address} ${mac}`);
-    yield run(END_SQL, JSON.stringify(ended.map(({ address }) => address)), JSON.stringify(pairs), rackId);
+  if (endedLeases.length > 0) {
+    const pairs = endedLeases.map(({ address, mac }) => `${address} ${mac}`);
+    yield run(END_SQL, JSON.stringify(endedLeases.map(({ address }) => address)), JSON.stringify(pairs), rackId);
   }
   if (leases.size === 0) return;
   const rows = [...leases.values()].map(({ address, mac, endsMs }) => [address, mac, endsMs, rackId]);
@@ -124,31 +129,35 @@ export function* leasedBetween(low: Ipv4, high: Ipv4, nowMs: number, machineId =
 const RELEASED_MS = 30_000;
 
 /** The `rack` of rows that neither replace those of leases nor are replaced by them. */
-const HOLDS = -1;
+const HOLD_RACK_ID = -1;
 
 /**
  * A lease that runs at the time in the parameter and whose rack is accepted, or a hold of that
  * time. A hold made while the clock was ahead ends later than any hold may.
  */
-const runsAt = (parameter: string): string =>
-  `ends_ms > ${parameter} AND (rack = 0 OR rack = ${HOLDS} AND ends_ms - ${RELEASED_MS} <= ${parameter} ` +
+const composeRunningSql = (parameter: string): string =>
+  `ends_ms > ${parameter} AND (rack = 0 OR rack = ${HOLD_RACK_ID} AND ends_ms - ${RELEASED_MS} <= ${parameter} ` +
   "OR EXISTS (SELECT 1 FROM rack AS one WHERE one.id = host_lease.rack AND one.state = 'accepted'))";
 
 const LEASED_SQL =
-  `SELECT address, mac, ends_ms FROM host_lease WHERE address BETWEEN ?1 AND ?2 AND ${runsAt('?3')} AND NOT EXISTS (` +
+  `SELECT address, mac, ends_ms FROM host_lease WHERE address BETWEEN ?1 AND ?2 AND ${composeRunningSql('?3')} AND NOT EXISTS (` +
   'SELECT 1 FROM interface JOIN machine ' +
   'ON machine.id = interface.machine_id WHERE interface.mac = host_lease.mac AND (machine.id = ?4 OR ' +
   `machine.device IS NULL AND machine.owner IS NULL AND machine.status <> ${statusRow('new').number})) ORDER BY address, ends_ms DESC`;
-const readLease = codec<HostLease>({ address: ipv4In('address'), mac: macIn('mac'), endsMs: number('ends_ms') }).read;
+const readLease = codec<HostLease>({
+  address: ipv4Column('address'),
+  mac: macColumn('mac'),
+  endsMs: number('ends_ms'),
+}).read;
 
 const HOLD_SQL =
   'INSERT INTO host_lease (address, mac, ends_ms, rack, released_by) ' +
-  `SELECT address, mac, CAST(?2 AS BIGINT), ${HOLDS}, username FROM reserved_address WHERE mac IS NOT NULL AND id IN numbers(?1) ` +
+  `SELECT address, mac, CAST(?2 AS BIGINT), ${HOLD_RACK_ID}, username FROM reserved_address WHERE mac IS NOT NULL AND id IN numbers(?1) ` +
   'ON CONFLICT (address, rack) DO UPDATE SET mac = excluded.mac, ends_ms = excluded.ends_ms, released_by = excluded.released_by';
 const RELEASED_SQL =
   'UPDATE host_lease SET released_by = reserved_address.username FROM reserved_address ' +
   'WHERE reserved_address.id IN numbers(?1) AND host_lease.address = reserved_address.address AND host_lease.mac = reserved_address.mac';
-const CUT_SQL = `DELETE FROM host_lease WHERE rack = ${HOLDS} AND ends_ms > ?`;
+const CUT_SQL = `DELETE FROM host_lease WHERE rack = ${HOLD_RACK_ID} AND ends_ms > ?`;
 
 /** Holds the addresses of reservations for their hosts, before they are released. @param ids theirs */
 export function* holdReleased(ids: readonly number[], nowMs: number): Steps<void> {
@@ -156,14 +165,14 @@ export function* holdReleased(ids: readonly number[], nowMs: number): Steps<void
   yield run(CUT_SQL, endsMs);
   yield run(HOLD_SQL, JSON.stringify(ids), endsMs);
   yield run(RELEASED_SQL, JSON.stringify(ids));
-  yield run(TRIM_SQL, HOLDS, nowMs, HOST_LEASES_MAX);
+  yield run(TRIM_SQL, HOLD_RACK_ID, nowMs, HOST_LEASES_MAX);
 }
 
 const HELD_SQL =
-  `SELECT count(DISTINCT address) FROM host_lease WHERE released_by = ?1 AND ${runsAt('?2')} ` +
+  `SELECT count(DISTINCT address) FROM host_lease WHERE released_by = ?1 AND ${composeRunningSql('?2')} ` +
   'AND NOT EXISTS (SELECT 1 FROM reserved_address WHERE reserved_address.address = host_lease.address)';
 
 /** The addresses that the user's released reservations still keep from others. */
 export function* heldBy(username: string, nowMs: number): Steps<number> {
-  return numberIn(yield one(HELD_SQL, username, nowMs));
+  return readFirstNumber(yield one(HELD_SQL, username, nowMs));
 }

@@ -11,20 +11,20 @@
 // 3. An unknown history was lost with its events, and the log continues with the first later one.
 
 import { codec, number, optional, text } from '../rows.ts';
-import { all, numberIn, OWN_HISTORY, one, run, type Steps } from '../steps.ts';
+import { all, OWN_HISTORY, one, readFirstNumber, run, type Steps } from '../steps.ts';
 
 /** Each restart adds one; the oldest is forgotten. */
 export const HISTORIES_MAX = 100;
 
 /** To be called before the first event of a transaction. */
 export function* beginHistory(): Steps<void> {
-  const { row: own } = yield OWN_HISTORY;
-  if (own === undefined) return;
-  const { name, nowMs } = readOwn(own);
+  const { row: ownHistory } = yield OWN_HISTORY;
+  if (ownHistory === undefined) return;
+  const { name, nowMs } = readOwn(ownHistory);
   const { rows } = yield all('SELECT name FROM event_history WHERE name = ?', name);
   if (rows.length > 0) return;
   const begunMs = Math.max(nowMs, (yield* newestHistory()) + 1);
-  const afterId = numberIn(yield one('SELECT max(id) FROM event'));
+  const afterId = readFirstNumber(yield one('SELECT max(id) FROM event'));
   yield run('INSERT INTO event_history (name, begun_ms, after_id) VALUES (?, ?, ?)', name, begunMs, afterId);
   yield run(
     'DELETE FROM event_history WHERE begun_ms <= (SELECT begun_ms FROM event_history ORDER BY begun_ms DESC LIMIT 1 OFFSET ?)',
@@ -32,12 +32,12 @@ export function* beginHistory(): Steps<void> {
   );
 }
 
-/** 0: none has begun. */
+/** 0 if none has begun. */
 export function* newestHistory(): Steps<number> {
-  return numberIn(yield one('SELECT max(begun_ms) FROM event_history'));
+  return readFirstNumber(yield one('SELECT max(begun_ms) FROM event_history'));
 }
 
-/** The last event shared with a history; undefined if it contains all of that. */
+/** The last event shared with a history; `undefined` if the log contains the whole history. */
 export function* historyEnd(history: number): Steps<number | undefined> {
   // If the clock went back, a lost history may seem the newest.
   const { row } = yield one(

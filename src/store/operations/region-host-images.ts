@@ -27,7 +27,7 @@ const readPlace = codec<PlaceImages>({
   condemned: json('condemned'),
 }).read;
 
-const condemnedImage = (image: HostImage): CondemnedImage => ({
+const toCondemnedImage = (image: HostImage): CondemnedImage => ({
   resource: formatResourceName(image),
   serial: image.serial,
   sha256: image.sha256,
@@ -41,8 +41,8 @@ export class HostImageTable {
       PLACE_KEPT_MS,
     );
     yield run('UPDATE host_images SET seen_at = clock_timestamp() WHERE seen_at > clock_timestamp()');
-    const gone = new Set(removed.map(condemnedKey));
-    const condemned = (yield* this.condemned(place)).filter((image) => !gone.has(condemnedKey(image)));
+    const removedKeys = new Set(removed.map(condemnedKey));
+    const condemned = (yield* this.condemned(place)).filter((image) => !removedKeys.has(condemnedKey(image)));
     yield run(
       'INSERT INTO host_images (place, images, condemned, seen_at) VALUES (?1, ?2, ?3, clock_timestamp()) ' +
         'ON CONFLICT (place) DO UPDATE SET images = excluded.images, condemned = excluded.condemned, seen_at = excluded.seen_at',
@@ -50,8 +50,8 @@ export class HostImageTable {
       JSON.stringify(images),
       JSON.stringify(condemned),
     );
-    const others = 'SELECT place FROM host_images WHERE place <> ?1 ORDER BY seen_at DESC, place';
-    yield run(`DELETE FROM host_images WHERE place IN (${others} OFFSET ${PLACES_MAX - 1})`, place);
+    const othersSql = 'SELECT place FROM host_images WHERE place <> ?1 ORDER BY seen_at DESC, place';
+    yield run(`DELETE FROM host_images WHERE place IN (${othersSql} OFFSET ${PLACES_MAX - 1})`, place);
   }
 
   *condemned(place: string): Steps<readonly CondemnedImage[]> {
@@ -62,11 +62,11 @@ export class HostImageTable {
   *condemn(resource: string, exceptAt: string): Steps<void> {
     const places = yield* this.list();
     for (const { place, images, condemned } of places) {
-      const doomed = images.map(condemnedImage).filter((image) => image.resource === resource);
-      if (place === exceptAt || doomed.length === 0) continue;
+      const doomedImages = images.map(toCondemnedImage).filter((image) => image.resource === resource);
+      if (place === exceptAt || doomedImages.length === 0) continue;
       yield run(
         'UPDATE host_images SET condemned = ? WHERE place = ?',
-        JSON.stringify([...condemned, ...doomed].slice(-IMAGES_MAX)),
+        JSON.stringify([...condemned, ...doomedImages].slice(-IMAGES_MAX)),
         place,
       );
     }
@@ -81,7 +81,7 @@ export class HostImageTable {
     );
     return rows.map(readPlace).map((place) => {
       const isCondemned = condemnedAmong(place.condemned);
-      return { ...place, images: place.images.filter((image) => !isCondemned(condemnedImage(image))) };
+      return { ...place, images: place.images.filter((image) => !isCondemned(toCondemnedImage(image))) };
     });
   }
 }

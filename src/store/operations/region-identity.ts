@@ -30,14 +30,14 @@ const ESTABLISHED_HOLDERS =
 const HOLDERS = 'SELECT 1 FROM identity WHERE identity.value = key.value LIMIT 2';
 
 /** Values that several machines show or have shown. */
-const SHARED =
+const SHARED_SQL =
   'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
   `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
 
 /** At most HOLDERS_MAX ids per value; undefined if `count` is 0. */
 export function holdersQuery(count: number): string | undefined {
-  const holders = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
-  return count === 0 ? undefined : Array.from({ length: count }, () => holders).join(' UNION ');
+  const holdersSql = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
+  return count === 0 ? undefined : Array.from({ length: count }, () => holdersSql).join(' UNION ');
 }
 
 export function* setIdentity(machine: Machine): Steps<void> {
@@ -50,7 +50,7 @@ export function* setIdentity(machine: Machine): Steps<void> {
 /** A mere claim does not make an established machine's value shared. */
 export function* sharedValues(keys: readonly string[]): Steps<ReadonlySet<string>> {
   if (keys.length === 0) return new Set();
-  const { rows } = yield all(SHARED, JSON.stringify(keys));
+  const { rows } = yield all(SHARED_SQL, JSON.stringify(keys));
   return new Set(rows.map(readValue));
 }
 
@@ -80,8 +80,8 @@ export function* forgetShared(keys: readonly string[]): Steps<void> {
 /** The verdicts on pairs of these machines, and on each of them alone. */
 export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVerdict[]> {
   if (ids.length === 0) return [];
-  const among = 'IN numbers(?1)';
-  const query = `SELECT low_id, high_id, verdict FROM machine_pair WHERE low_id ${among} AND high_id ${among}`;
+  const amongSql = 'IN numbers(?1)';
+  const query = `SELECT low_id, high_id, verdict FROM machine_pair WHERE low_id ${amongSql} AND high_id ${amongSql}`;
   return (yield all(query, JSON.stringify(ids))).rows.map(readVerdict);
 }
 
@@ -90,7 +90,7 @@ export function* setVerdict(
   a: number,
   b: number,
   verdict: PairVerdict,
-  why: Doubt | undefined,
+  doubt: Doubt | undefined,
   atMs: number,
 ): Steps<void> {
   yield run(
@@ -101,8 +101,8 @@ export function* setVerdict(
     Math.min(a, b),
     Math.max(a, b),
     verdict,
-    why?.code ?? '',
-    why === undefined ? '' : packParams(why),
+    doubt?.code ?? '',
+    doubt === undefined ? '' : packParams(doubt),
     a,
     atMs,
   );

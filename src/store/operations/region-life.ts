@@ -10,7 +10,7 @@ import { hashSha256 } from '../../region/records/digest.ts';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, type Row, text } from '../rows.ts';
-import { type Answer, all, numberIn, one, run, type Steps } from '../steps.ts';
+import { type Answer, all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { claimAccount } from './claims.ts';
 import type { AddedEvent } from './event-rows.ts';
 import { LoggedTable } from './region-events.ts';
@@ -35,12 +35,12 @@ const readPrivateKey = text('private_key').read;
 export class LifeTables extends LoggedTable {
   *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {
     yield claimAccount(key.username);
-    const held = yield* this.#keys(key.username);
-    if (held.some((existing) => existing.key === key.key)) return 'exists';
-    if (held.length >= keysMax) return 'limit';
+    const existingKeys = yield* this.#keys(key.username);
+    if (existingKeys.some((existing) => existing.key === key.key)) return 'exists';
+    if (existingKeys.length >= keysMax) return 'limit';
     const sql = 'INSERT INTO ssh_key (username, key, digest, source, created_ms) VALUES (?, ?, ?, ?, ?) RETURNING id';
     const { username, source = null, createdMs } = key;
-    const id = numberIn(yield one(sql, username, key.key, hashSha256(key.key), source, createdMs));
+    const id = readFirstNumber(yield one(sql, username, key.key, hashSha256(key.key), source, createdMs));
     yield* this.events.add(event);
     return { ...key, id };
   }
@@ -71,7 +71,7 @@ export class LifeTables extends LoggedTable {
 
   *addTag(tag: Tag, tagsMax: number, event: NewMachineEvent): Steps<'added' | 'exists' | 'limit'> {
     if ((yield* this.#tagId(tag.name)) !== undefined) return 'exists';
-    if (numberIn(yield one('SELECT count(*) FROM tag')) >= tagsMax) return 'limit';
+    if (readFirstNumber(yield one('SELECT count(*) FROM tag')) >= tagsMax) return 'limit';
     const sql = 'INSERT INTO tag (name, comment, kernel_params, definition) VALUES (?, ?, ?, ?)';
     yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '');
     yield* this.events.add(event);
@@ -108,15 +108,15 @@ export class LifeTables extends LoggedTable {
   ): Steps<{ readonly added: number; readonly removed: number } | undefined> {
     const id = yield* this.#tagId(name);
     if (id === undefined) return undefined;
-    const machines = 'SELECT id FROM machine WHERE system_id IN texts(?)';
+    const machinesSql = 'SELECT id FROM machine WHERE system_id IN texts(?)';
     // A machine in both lists loses the tag, as in MAAS.
     const { rows: added } = yield all(
-      `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machines}) AS found WHERE true ON CONFLICT DO NOTHING RETURNING machine_id`,
+      `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machinesSql}) AS found WHERE true ON CONFLICT DO NOTHING RETURNING machine_id`,
       id,
       JSON.stringify(add),
     );
     const { rows: removed } = yield all(
-      `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machines}) RETURNING machine_id`,
+      `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machinesSql}) RETURNING machine_id`,
       id,
       JSON.stringify(remove),
     );
@@ -178,7 +178,7 @@ export class LifeTables extends LoggedTable {
   }
 
   *#tagId(name: string): Steps<number | undefined> {
-    return numberIn(yield one('SELECT id FROM tag WHERE name = ?', name)) || undefined;
+    return readFirstNumber(yield one('SELECT id FROM tag WHERE name = ?', name)) || undefined;
   }
 }
 

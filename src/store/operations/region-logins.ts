@@ -2,7 +2,7 @@
 
 import type { DebugLogin } from '../../region/records/login-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { codec, insertInto, number, optional, orReplace, text } from '../rows.ts';
+import { codec, composeInsert, composeReplace, number, optional, text } from '../rows.ts';
 import { one, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
 import { findMachineId } from './region-machine-reads.ts';
@@ -50,4 +50,5 @@ const DEBUG = codec<DebugLogin>({
   tokenDigest: optional(text('token_digest')),
   hostKey: text('host_key'),
 });
-const OPEN_SQL = insertInto('debug_login', ['machine_id', ...DEBUG.names]) + orReplace('machine_id', DEBUG.names);
+const OPEN_SQL =
+  composeInsert('debug_login', ['machine_id', ...DEBUG.names]) + composeReplace('machine_id', DEBUG.names);

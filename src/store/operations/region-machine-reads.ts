@@ -7,7 +7,7 @@ import type { MachineFilter } from '../../region/records/filters.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
 import { codec, number, type Row, text } from '../rows.ts';
-import { all, numberIn, one, type Steps } from '../steps.ts';
+import { all, one, readFirstNumber, type Steps } from '../steps.ts';
 import {
   type MachineParts,
   OUTLINE,
@@ -49,7 +49,7 @@ interface MachineQuery {
 }
 
 export function* findMachineId(systemId: string): Steps<number | undefined> {
-  return numberIn(yield one('SELECT id FROM machine WHERE system_id = ?', systemId)) || undefined;
+  return readFirstNumber(yield one('SELECT id FROM machine WHERE system_id = ?', systemId)) || undefined;
 }
 
 export function* findMachine(systemId: string): Steps<Machine | undefined> {
@@ -64,14 +64,14 @@ export function* getMachine(systemId: string): Steps<Machine> {
 
 export function* readMachines(sql: string, ...values: (string | number)[]): Steps<readonly Machine[]> {
   const { rows } = yield all(sql, ...values);
-  const partsOf = yield* readParts(rows);
+  const findParts = yield* readParts(rows);
   return rows.map((row) => {
-    const { areas, ...parts } = partsOf(row);
+    const { areas, ...parts } = findParts(row);
     const machine = readMachine(row, parts);
-    const areaWith = (id?: number): Area | undefined => areas.find((area) => area.id === id);
+    const findArea = (id?: number): Area | undefined => areas.find((area) => area.id === id);
     return areas.length === 0
       ? machine
-      : { ...machine, zone: areaWith(machine.zoneId), pool: areaWith(machine.poolId) };
+      : { ...machine, zone: findArea(machine.zoneId), pool: findArea(machine.poolId) };
   });
 }
 
@@ -79,23 +79,23 @@ function* readParts(rows: readonly Row[]): Steps<(row: Row) => MachineParts & { 
   const partRows = rows.length === 0 ? [] : (yield all(PARTS_SQL, JSON.stringify(rows.map(readId)))).rows;
   const byMachine = Map.groupBy(partRows, readOwner);
   return (row: Row) => {
-    const own = Map.groupBy(byMachine.get(readId(row)) ?? [], partIn);
+    const ownParts = Map.groupBy(byMachine.get(readId(row)) ?? [], readPart);
     return {
-      interfaces: (own.get('interface') ?? []).map(readInterface),
-      addresses: (own.get('address') ?? []).map(readAllocation),
-      tags: (own.get('tag') ?? []).map(readMachineTag),
-      areas: (own.get('area') ?? []).map(readArea),
+      interfaces: (ownParts.get('interface') ?? []).map(readInterface),
+      addresses: (ownParts.get('address') ?? []).map(readAllocation),
+      tags: (ownParts.get('tag') ?? []).map(readMachineTag),
+      areas: (ownParts.get('area') ?? []).map(readArea),
     };
   };
 }
 
 export function* outlineMachines(systemIds: readonly string[]): Steps<readonly MachineOutline[]> {
-  const { sql, values } = machineQuery({ systemIds }, OUTLINE.names.join(', '), [], []);
+  const { sql, values } = composeMachineQuery({ systemIds }, OUTLINE.names.join(', '), [], []);
   return (yield all(sql, ...values)).rows.map(OUTLINE.read);
 }
 
 export function* listMachines(filter: MachineFilter, afterId: number, limit: number): Steps<readonly Machine[]> {
-  const { sql, values } = machineQuery(filter, 'machine.*', ['machine.id > ?'], [afterId]);
+  const { sql, values } = composeMachineQuery(filter, 'machine.*', ['machine.id > ?'], [afterId]);
   return yield* readMachines(`${sql} ORDER BY machine.id LIMIT ?`, ...values, limit);
 }
 
@@ -104,29 +104,29 @@ export function* listMachinesForRacks(
   afterId: number,
   limit: number,
 ): Steps<readonly MachineForRacks[]> {
-  const changed = since === 0 ? Infinity : numberIn(yield one(CHANGED_SQL, since, FEW_CHANGED_MAX + 1));
-  const sql = changed > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
+  const changedCount = since === 0 ? Infinity : readFirstNumber(yield one(CHANGED_SQL, since, FEW_CHANGED_MAX + 1));
+  const sql = changedCount > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
   // Rows of an older database may have the version 0.
   const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
-  const partsOf = yield* readParts(rows);
+  const findParts = yield* readParts(rows);
   return rows.map((row) => {
-    const { areas, ...parts } = partsOf(row);
+    const { areas, ...parts } = findParts(row);
     const machine = RACK_MACHINE.read(row);
     return { ...machine, ...parts, pool: areas.find(({ id }) => id === machine.poolId) };
   });
 }
 
 export function* countMachines(filter: MachineFilter): Steps<number> {
-  const { sql, values } = machineQuery(filter, 'count(*)', [], []);
-  return numberIn(yield one(sql, ...values));
+  const { sql, values } = composeMachineQuery(filter, 'count(*)', [], []);
+  return readFirstNumber(yield one(sql, ...values));
 }
 
 export function* countStatuses(): Steps<ReadonlyMap<MachineStatus, number>> {
   const { rows } = yield all('SELECT status, count(*) AS machines FROM machine WHERE device IS NULL GROUP BY status');
   return new Map(
     rows.flatMap((row) => {
-      const [written, machines] = [number('status').read(row), number('machines').read(row)];
-      const status = findStatusByNumber(written);
+      const [statusNumber, machines] = [number('status').read(row), number('machines').read(row)];
+      const status = findStatusByNumber(statusNumber);
       return status === undefined ? [] : [[status, machines] as const];
     }),
   );
@@ -143,19 +143,19 @@ export function* listPowerTasks(afterId: number, limit: number): Steps<readonly 
 }
 
 /** Each given list of the filter narrows the query. */
-export function machineQuery(
+export function composeMachineQuery(
   filter: MachineFilter,
   columns: string,
   conditions: readonly string[],
   values: readonly (string | number)[],
 ): MachineQuery {
   const { isDevice = false } = filter;
-  const ofKind = isDevice === 'either' ? '1 = 1' : `machine.device IS ${isDevice ? 'NOT ' : ''}NULL`;
-  const all = [...conditions, ofKind];
+  const kindCondition = isDevice === 'either' ? '1 = 1' : `machine.device IS ${isDevice ? 'NOT ' : ''}NULL`;
+  const allConditions = [...conditions, kindCondition];
   const parameters = [...values];
   const addCondition = (condition: string, list: readonly (string | number)[] | undefined): void => {
     if (list === undefined) return;
-    all.push(condition);
+    allConditions.push(condition);
     parameters.push(JSON.stringify(list));
   };
   const [texts, numbers] = ['IN texts(?)', 'IN numbers(?)'];
@@ -169,22 +169,22 @@ export function machineQuery(
   addCondition(`coalesce(machine.pool_id, 0) ${numbers}`, filter.poolIds);
   addCondition(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${numbers})`, filter.macs);
   addCondition(`machine.id IN (SELECT machine_id FROM interface WHERE address ${numbers})`, filter.seenAt);
-  const tagged = `SELECT machine_id FROM machine_tag JOIN tag ON tag.id = tag_id WHERE tag.name ${texts}`;
-  addCondition(`machine.id IN (${tagged})`, filter.tags);
+  const taggedSql = `SELECT machine_id FROM machine_tag JOIN tag ON tag.id = tag_id WHERE tag.name ${texts}`;
+  addCondition(`machine.id IN (${taggedSql})`, filter.tags);
   const statuses = filter.statuses?.map((status) => statusRow(status).number);
-  const [status, ...others] = statuses ?? [];
-  if (status !== undefined && others.length === 0) {
+  const [status, ...otherStatuses] = statuses ?? [];
+  if (status !== undefined && otherStatuses.length === 0) {
     // With one status, the index gives the order of ids; with a list, every page would sort all machines.
-    all.push('machine.status = ?');
+    allConditions.push('machine.status = ?');
     parameters.push(status);
   } else addCondition(`machine.status ${numbers}`, statuses);
   return {
-    sql: `SELECT ${columns} FROM machine WHERE ${all.join(' AND ')}`,
+    sql: `SELECT ${columns} FROM machine WHERE ${allConditions.join(' AND ')}`,
     values: parameters,
   };
 }
 
 const readId = number('id').read;
-const partIn = text('part').read;
+const readPart = text('part').read;
 const readArea = codec<Area>({ id: number('id'), name: text('name'), description: text('words') }).read;
 const readOwner = number('machine_id').read;

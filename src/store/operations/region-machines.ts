@@ -29,7 +29,7 @@ import type {
 import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { insertInto, number } from '../rows.ts';
+import { composeInsert, number } from '../rows.ts';
 import { all, run, type Steps } from '../steps.ts';
 import { applyChanges, differsForRacks, setInterfaces, updateMachine } from './machine-changes.ts';
 import {
@@ -37,11 +37,11 @@ import {
   answerEnlistment,
   answerSplit,
   decideWith,
-  knowledgeFor,
   MachineCount,
   NOTHING_ASKED,
+  readEnlistmentKnowledge,
 } from './region-decisions.ts';
-import { LoggedTable, machineEvents } from './region-events.ts';
+import { composeMachineEvents, LoggedTable } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
 import { findMachine, findMachineId, getMachine, readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
@@ -49,7 +49,7 @@ import { countVersion } from './region-versions.ts';
 
 const MINUTE_MS = 60_000;
 
-const CREATE_SQL = insertInto('machine', ['system_id', 'created_ms', 'updated_ms', ...MACHINE_FIELDS.names]);
+const CREATE_SQL = composeInsert('machine', ['system_id', 'created_ms', 'updated_ms', ...MACHINE_FIELDS.names]);
 
 export class MachineTable extends LoggedTable {
   readonly #count = new MachineCount();
@@ -61,18 +61,18 @@ export class MachineTable extends LoggedTable {
     const { atMs } = evidence;
     const decision = yield* decideWith<EnlistmentKnowledge, EnlistmentDecision<R>, EnlistmentQuestion>(
       decide,
-      yield* knowledgeFor(evidence, yield* this.#count.read()),
+      yield* readEnlistmentKnowledge(evidence, yield* this.#count.read()),
       answerEnlistment,
     );
     if (decision.kind === 'refuse') return decision;
-    const gone = decision.kind === 'create' ? decision.gone : undefined;
-    if (gone !== undefined) yield* this.#delete(gone.systemId, gone.event);
+    const goneMachine = decision.kind === 'create' ? decision.gone : undefined;
+    if (goneMachine !== undefined) yield* this.#delete(goneMachine.systemId, goneMachine.event);
     if (decision.kind === 'create') yield* this.#create(decision.systemId, decision.fields, atMs);
     const before = yield* getMachine(decision.systemId);
     let others: readonly Machine[] = [];
     if (decision.kind !== 'unchanged') {
       if (decision.kind === 'amend') yield* updateMachine(before, decision.fields, atMs);
-      others = yield* this.#take(before.id, decision.taken ?? []);
+      others = yield* this.#takeInterfaces(before.id, decision.taken ?? []);
       yield* setInterfaces(before, decision.interfaces);
       yield* this.events.adopt(before.id, evidence.macs);
       yield* addShared(decision.shared ?? [], atMs);
@@ -82,12 +82,12 @@ export class MachineTable extends LoggedTable {
       }
     }
     const machine = yield* getMachine(decision.systemId);
-    yield* this.events.addAll(machineEvents(decision.events, before, machine));
+    yield* this.events.addAll(composeMachineEvents(decision.events, before, machine));
     if (decision.kind === 'create' || others.length > 0) yield* setIdentity(machine);
-    if (gone !== undefined || others.length > 0 || differsForRacks(before, machine)) {
-      yield* countVersion([machine.id, ...others.map(({ id }) => id)], gone?.systemId);
+    if (goneMachine !== undefined || others.length > 0 || differsForRacks(before, machine)) {
+      yield* countVersion([machine.id, ...others.map(({ id }) => id)], goneMachine?.systemId);
     }
-    return { kind: decision.kind, machine, others, goneId: gone?.systemId };
+    return { kind: decision.kind, machine, others, goneId: goneMachine?.systemId };
   }
 
   *changeMachine<R>(
@@ -156,8 +156,8 @@ export class MachineTable extends LoggedTable {
     if (decision.kind === 'refuse') return decision;
     const shownKeys = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(other))];
     const macs = other.interfaces.map((nic) => nic.mac);
-    yield* this.#take(keep.id, macs);
-    yield* this.#accept([...heldMacs(keep), ...macs]);
+    yield* this.#takeInterfaces(keep.id, macs);
+    yield* this.#acceptInterfaces([...heldMacs(keep), ...macs]);
     yield run(
       'UPDATE interface SET position = position + ? WHERE machine_id = ? AND mac IN numbers(?)',
       keep.interfaces.length,
@@ -188,17 +188,17 @@ export class MachineTable extends LoggedTable {
     );
     if (decision.kind === 'refuse') return decision;
     yield* this.#create(decision.systemId, decision.fields, atMs);
-    const made = yield* getMachine(decision.systemId);
-    yield* this.#take(made.id, decision.macs);
-    yield* this.#accept([...decision.macs, ...heldMacs(machine)]);
+    const newMachine = yield* getMachine(decision.systemId);
+    yield* this.#takeInterfaces(newMachine.id, decision.macs);
+    yield* this.#acceptInterfaces([...decision.macs, ...heldMacs(machine)]);
     yield* updateMachine(machine, decision.left, atMs);
     for (const changedId of [systemId, decision.systemId]) yield* setIdentity(yield* getMachine(changedId));
     yield* addShared(decision.shared, atMs);
-    yield* setVerdict(machine.id, made.id, 'apart', undefined, atMs);
+    yield* setVerdict(machine.id, newMachine.id, 'apart', undefined, atMs);
     yield* forgetDoubt(machine.id);
     for (const event of decision.events) yield* this.events.add(event, machine.id);
-    for (const event of decision.newEvents) yield* this.events.add(event, made.id);
-    yield* countVersion([machine.id, made.id]);
+    for (const event of decision.newEvents) yield* this.events.add(event, newMachine.id);
+    yield* countVersion([machine.id, newMachine.id]);
     return { kind: 'changed', machine: yield* getMachine(systemId), made: yield* getMachine(decision.systemId) };
   }
 
@@ -230,18 +230,22 @@ export class MachineTable extends LoggedTable {
   }
 
   /** Moves interfaces to this machine. @returns their former machines, without them */
-  *#take(machineId: number, macs: readonly MacAddress[]): Steps<readonly Machine[]> {
+  *#takeInterfaces(machineId: number, macs: readonly MacAddress[]): Steps<readonly Machine[]> {
     if (macs.length === 0) return [];
     const list = JSON.stringify(macs);
-    const where = 'mac IN numbers(?) AND machine_id <> ?';
-    const { rows: owners } = yield all(`SELECT DISTINCT machine_id FROM interface WHERE ${where}`, list, machineId);
+    const whereSql = 'mac IN numbers(?) AND machine_id <> ?';
+    const { rows: ownerRows } = yield all(
+      `SELECT DISTINCT machine_id FROM interface WHERE ${whereSql}`,
+      list,
+      machineId,
+    );
     yield run(`UPDATE interface SET machine_id = ?2 WHERE mac IN numbers(?1) AND machine_id <> ?2`, list, machineId);
-    const ids = JSON.stringify(owners.map(number('machine_id').read));
+    const ids = JSON.stringify(ownerRows.map(number('machine_id').read));
     return yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?) ORDER BY id', ids);
   }
 
   /** A person assigned these interfaces. */
-  *#accept(macs: readonly MacAddress[]): Steps<void> {
+  *#acceptInterfaces(macs: readonly MacAddress[]): Steps<void> {
     const query = "UPDATE interface SET source = 'person' WHERE mac IN numbers(?)";
     yield run(query, JSON.stringify(macs));
   }

@@ -21,21 +21,21 @@ import {
 import { number } from '../rows.ts';
 import { ALONE, all, one, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
-import { nextObjectId, readKind, readObjects, writeObjects } from './network-objects.ts';
-import { readGivenUse, readLayoutUse, readLinked, readNamed, readUsed } from './network-rows.ts';
+import { readKind, readNextObjectId, readObjects, writeObjects } from './network-objects.ts';
+import { readAddressUse, readLayoutUse, readLinked, readNamedNetworks, readUsed } from './network-rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
-import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
+import { countVersion, drawVersion, readDrawnVersion } from './region-versions.ts';
 
 const IS_DEVICE = 'CASE WHEN machine.device IS NULL THEN 0 ELSE 1 END AS is_device';
 /** The condition that a machine's layout has the address: only its static links have one. */
-const inLayout = (end: string): string =>
+const composeLayoutSql = (end: string): string =>
   `machine.layout LIKE '%"address":' || CAST(allocation.address AS TEXT) || '${end}%'`;
 /** Allocated, or seen on interfaces. */
 const USED_SQL =
   'SELECT allocation.address, allocation.mac, 0 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
   '(SELECT name FROM interface WHERE interface.mac = allocation.mac) AS interface_name, NULL AS ended_ms, machine.created_ms AS at_ms, ' +
-  `${IS_DEVICE}, CASE WHEN ${inLayout(',')} OR ${inLayout('}')} THEN 1 ELSE 0 END AS is_static ` +
+  `${IS_DEVICE}, CASE WHEN ${composeLayoutSql(',')} OR ${composeLayoutSql('}')} THEN 1 ELSE 0 END AS is_static ` +
   'FROM allocation JOIN machine ON machine.id = allocation.machine_id WHERE allocation.address BETWEEN ?1 AND ?2 UNION ALL ' +
   'SELECT interface.address, interface.mac, 1 AS is_seen, machine.system_id, machine.hostname, machine.domain, machine.owner, ' +
   'interface.name AS interface_name, interface.ended_ms, interface.seen_ms AS at_ms, ' +
@@ -68,65 +68,68 @@ const HOST_PARENTS = ['fabrics', 'vlans', 'subnets', 'services'] as const;
 
 /** The tables of `network-schema.ts`. */
 export class NetworkTables extends LoggedTable {
-  #known: { readonly version: number; readonly records: NetworkRecords } | undefined;
+  #knownRecords: { readonly version: number; readonly records: NetworkRecords } | undefined;
   /**
-   * The hosts that were read or written last, and those before, to which an undone transaction
-   * returns: there may be 65 536.
+   * The hosts that were read or written last, and those before, to which a rolled-back transaction
+   * returns. They are kept because there may be 65 536.
    */
-  #hosts: readonly KnownHosts[] = [];
+  #knownHosts: readonly KnownHosts[] = [];
 
   *list(): Steps<NetworkRecords> {
     return { ...(yield* this.rows()), linked: (yield all(LINKED_SQL)).rows.map(readLinked) };
   }
 
-  /** Without addresses of devices. The same again unless they have changed. */
+  /** The rows without addresses of devices; the same objects again unless they have changed. */
   *rows(): Steps<NetworkRecords> {
-    const version = yield* drawnVersion('networks-version');
-    if (this.#known?.version !== version)
-      this.#known = { version, records: yield* readObjects({ hosts: yield* this.#listHosts() }) };
-    return this.#known.records;
+    const version = yield* readDrawnVersion('networks-version');
+    if (this.#knownRecords?.version !== version)
+      this.#knownRecords = { version, records: yield* readObjects({ hosts: yield* this.#listHosts() }) };
+    return this.#knownRecords.records;
   }
 
   *#listHosts(): Steps<NetworkRecords['hosts']> {
-    const version = yield* drawnVersion('hosts-version');
-    const read = this.#hosts.find((hosts) => hosts.version === version);
-    return read?.hosts ?? this.#keepHosts({ version, hosts: yield* readKind('hosts') });
+    const version = yield* readDrawnVersion('hosts-version');
+    const known = this.#knownHosts.find((hosts) => hosts.version === version);
+    return known?.hosts ?? this.#rememberHosts({ version, hosts: yield* readKind('hosts') });
   }
 
-  #keepHosts(read: KnownHosts): NetworkRecords['hosts'] {
-    this.#hosts = [read, ...this.#hosts].slice(0, 2);
-    return read.hosts;
+  #rememberHosts(hosts: KnownHosts): NetworkRecords['hosts'] {
+    this.#knownHosts = [hosts, ...this.#knownHosts].slice(0, 2);
+    return hosts.hosts;
   }
 
   /** Counts a version of the hosts if the rows that were written may have changed them. */
-  *#noteHosts(records: NetworkRecords, { put = {}, remove = {} }: Pick<NetworkChange<unknown>, 'put' | 'remove'>) {
+  *#countHostsVersion(
+    records: NetworkRecords,
+    { put = {}, remove = {} }: Pick<NetworkChange<unknown>, 'put' | 'remove'>,
+  ) {
     const hosts = { put: { hosts: put.hosts ?? [] }, remove: { hosts: remove.hosts ?? [] } };
     const isCascade = HOST_PARENTS.some((kind) => (remove[kind] ?? []).length > 0);
     if (!isCascade && !hasObjects(hosts.put) && !hasObjects(hosts.remove)) return;
     const version = yield* drawVersion('hosts-version');
-    if (!isCascade) this.#keepHosts({ version, hosts: withRows(records, hosts).hosts });
+    if (!isCascade) this.#rememberHosts({ version, hosts: withRows(records, hosts).hosts });
   }
 
   *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
     const records = yield* this.list();
-    const nextId = yield* nextObjectId();
+    const nextId = yield* readNextObjectId();
     const change = decide(records, nextId);
-    const { put = {}, remove = {}, nextId: given = nextId, events = [], edits = [], result } = change;
-    if (change.isClaim === true || reserves(put)) yield claimAddresses();
+    const { put = {}, remove = {}, nextId: newNextId = nextId, events = [], edits = [], result } = change;
+    if (change.isClaim === true || isReserving(put)) yield claimAddresses();
     // Names of machines and of reserved addresses are in different tables: no unique key keeps them apart.
     if (put.reserved?.some(({ hostname }) => hostname !== undefined) === true) yield ALONE;
-    const released = remove.reserved ?? [];
-    const [said] = events;
-    if (released.length > 0 && said !== undefined) yield* holdReleased(released, said.atMs);
-    yield* writeObjects({ put, remove, nextId: given > nextId ? given : undefined });
+    const releasedIds = remove.reserved ?? [];
+    const [firstEvent] = events;
+    if (releasedIds.length > 0 && firstEvent !== undefined) yield* holdReleased(releasedIds, firstEvent.atMs);
+    yield* writeObjects({ put, remove, nextId: newNextId > nextId ? newNextId : undefined });
     for (const event of events) {
-      if (isEdit(event)) yield* this.addChange(event, namedRows(records, put), namedRows(put, put));
+      if (isEdit(event)) yield* this.addChange(event, selectNamedRows(records, put), selectNamedRows(put, put));
       else yield* this.events.add(event);
     }
     for (const { event, before, after } of edits) yield* this.addChange(event, before, after);
     if (hasObjects(put) || hasObjects(remove)) {
       yield* drawVersion('networks-version');
-      yield* this.#noteHosts(records, { put, remove });
+      yield* this.#countHostsVersion(records, { put, remove });
       if (events.length > 0) yield* countVersion([]);
     }
     return result;
@@ -146,43 +149,48 @@ export class NetworkTables extends LoggedTable {
 
   *firstUse({ vlanIds, subnetIds, ranges }: NetworkUseQuestion): Steps<NetworkUse | undefined> {
     yield ALONE;
-    const named = new Set([...vlanIds.map((id) => `"vlanId":${id}`), ...subnetIds.map((id) => `"subnetId":${id}`)]);
-    for (let after = 0; named.size > 0; ) {
+    const namedTexts = new Set([
+      ...vlanIds.map((id) => `"vlanId":${id}`),
+      ...subnetIds.map((id) => `"subnetId":${id}`),
+    ]);
+    for (let after = 0; namedTexts.size > 0; ) {
       const { rows } = yield all(LAYOUTS_SQL, after);
-      for (const row of rows.filter((each) => readNamed(each).some((name) => named.has(name)))) {
-        const present = (yield all(PRESENT_SQL, readRowId(row))).rows.map(readRowId);
-        const use = readLayoutUse(row, new Set(present), new Set(vlanIds), new Set(subnetIds));
+      for (const row of rows.filter((candidate) => readNamedNetworks(candidate).some((name) => namedTexts.has(name)))) {
+        const presentRows = (yield all(PRESENT_SQL, readRowId(row))).rows.map(readRowId);
+        const use = readLayoutUse(row, new Set(presentRows), new Set(vlanIds), new Set(subnetIds));
         if (use !== undefined) return use;
       }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < LAYOUTS_PIECE) break;
-      after = readRowId(last);
+      const lastRow = rows.at(-1);
+      if (lastRow === undefined || rows.length < LAYOUTS_PIECE) break;
+      after = readRowId(lastRow);
     }
     for (const { low, high } of ranges) {
       const { row } = yield one(GIVEN_SQL, low, high);
-      if (row !== undefined) return readGivenUse(row);
+      if (row !== undefined) return readAddressUse(row);
     }
     return undefined;
   }
 }
 
-const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
+const isReserving = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
   reserved.length > 0 || ranges.some(isHeldRange);
 
 const isEdit = (event: NewMachineEvent): boolean =>
   event.code === 'network-changed' && event.params.change === 'changed';
 
 /**
- * The rows of `all` with the ids of these: the fields of a single one, or the rows by id. Services
+ * The rows of `all` with the ids of these: the fields of a single row, or the rows by id. Services
  * are named as settings.
  */
-function namedRows(all: Partial<NetworkRecords>, put: Partial<NetworkRecords>): object {
+function selectNamedRows(all: Partial<NetworkRecords>, put: Partial<NetworkRecords>): object {
   const rows = NETWORK_KINDS.filter((kind) => kind !== 'services').flatMap((kind) => {
     const ids = new Set<number>((put[kind] ?? []).map(({ id }: { readonly id: number }) => id));
     return (all[kind] ?? []).filter(({ id }: { readonly id: number }) => ids.has(id));
   });
-  const [only] = rows;
-  return rows.length === 1 && only !== undefined ? only : Object.fromEntries(rows.map((row) => [String(row.id), row]));
+  const [onlyRow] = rows;
+  return rows.length === 1 && onlyRow !== undefined
+    ? onlyRow
+    : Object.fromEntries(rows.map((row) => [String(row.id), row]));
 }
 
 const hasObjects = (lists: object): boolean =>

@@ -20,9 +20,12 @@ const FORGET_EVERY = 100;
 export class PowerTable {
   readonly #holder: string | undefined;
   readonly #endedMax: number;
-  #begun = 0;
+  #begunCount = 0;
 
-  /** @param holder begins commands only while it has the duties; undefined: no other process can have them */
+  /**
+   * @param holder begins commands only while it has the duties; `undefined` if no other process can
+   * have them
+   */
   constructor(holder?: string, endedMax = ENDED_MAX) {
     this.#holder = holder;
     this.#endedMax = endedMax;
@@ -35,17 +38,17 @@ export class PowerTable {
     if (row !== undefined) return readLedgerEntry(row);
     const sql = 'INSERT INTO power_command (id, system_id, command, begun_ms) VALUES (?, ?, ?, ?)';
     yield run(sql, id, machine, JSON.stringify(command), begunAtMs);
-    if (this.#begun % FORGET_EVERY === 0) yield* this.#forget(begunAtMs);
-    this.#begun += 1;
+    if (this.#begunCount % FORGET_EVERY === 0) yield* this.#forget(begunAtMs);
+    this.#begunCount += 1;
     return undefined;
   }
 
   /** @returns false if the command had another end already */
   *end(id: string, outcome: PowerOutcome, atMs: number): Steps<boolean> {
-    const written = JSON.stringify(outcome);
+    const outcomeJson = JSON.stringify(outcome);
     const sql = 'UPDATE power_command SET ended_ms = ?, outcome = ? WHERE id = ? AND ended_ms IS NULL';
-    if ((yield run(sql, atMs, written, id)).changes > 0) return true;
-    const { row } = yield one('SELECT 1 AS found FROM power_command WHERE id = ? AND outcome <> ?', id, written);
+    if ((yield run(sql, atMs, outcomeJson, id)).changes > 0) return true;
+    const { row } = yield one('SELECT 1 AS found FROM power_command WHERE id = ? AND outcome <> ?', id, outcomeJson);
     return row === undefined;
   }
 
@@ -55,11 +58,11 @@ export class PowerTable {
   }
 
   *#forget(nowMs: number): Steps<void> {
-    const stillNamed = 'SELECT power_task_id FROM machine WHERE power_task_id IS NOT NULL';
-    const newest = 'SELECT id FROM power_command WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC, id LIMIT ?2';
+    const stillNamedSql = 'SELECT power_task_id FROM machine WHERE power_task_id IS NOT NULL';
+    const newestSql = 'SELECT id FROM power_command WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC, id LIMIT ?2';
     yield run(
-      `DELETE FROM power_command WHERE ended_ms IS NOT NULL AND id NOT IN (${stillNamed})
-       AND (ended_ms < ?1 OR id NOT IN (${newest}))`,
+      `DELETE FROM power_command WHERE ended_ms IS NOT NULL AND id NOT IN (${stillNamedSql})
+       AND (ended_ms < ?1 OR id NOT IN (${newestSql}))`,
       nowMs - ENDED_DAYS_MAX * DAY_MS,
       this.#endedMax,
     );

@@ -20,21 +20,21 @@ import type {
 } from '../../region/records/rack-store.ts';
 import {
   codec,
+  composeInsert,
+  composeReplace,
   flag,
-  insertInto,
-  ipv4In,
+  ipv4Column,
   json,
-  mapped,
+  mapColumn,
   number,
-  oneWord,
   optional,
-  orReplace,
   type Row,
   text,
+  wordColumn,
 } from '../rows.ts';
 import { all, one, run, type Statement, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { countVersion, drawnVersion, drawVersion, newRevision } from './region-versions.ts';
+import { countVersion, drawVersion, newRevision, readDrawnVersion } from './region-versions.ts';
 
 /** The revision when it was read. */
 interface KnownRow {
@@ -44,26 +44,26 @@ interface KnownRow {
 
 export class RackTable extends LoggedTable {
   /** By UUID. */
-  #known: ReadonlyMap<string, KnownRow> = new Map();
+  #knownRows: ReadonlyMap<string, KnownRow> = new Map();
 
   /** Reads only the rows that have changed. */
   *list(): Steps<readonly Rack[]> {
-    const before = this.#known;
+    const knownBefore = this.#knownRows;
     const { rows } = yield all('SELECT id, uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
     const revisions = rows.map(readRevision);
-    const changed = revisions.filter(({ uuid, revision }) => before.get(uuid)?.revision !== revision);
-    const changedRacks = yield* this.#read(changed.map(({ uuid }) => uuid));
-    const now = new Map<string, KnownRow>();
+    const changedRevisions = revisions.filter(({ uuid, revision }) => knownBefore.get(uuid)?.revision !== revision);
+    const changedRacks = yield* this.#read(changedRevisions.map(({ uuid }) => uuid));
+    const knownNow = new Map<string, KnownRow>();
     for (const { uuid, revision } of revisions) {
-      const rack = changedRacks.get(uuid) ?? before.get(uuid)?.rack;
-      if (rack !== undefined) now.set(uuid, { revision, rack });
+      const rack = changedRacks.get(uuid) ?? knownBefore.get(uuid)?.rack;
+      if (rack !== undefined) knownNow.set(uuid, { revision, rack });
     }
-    this.#known = now;
-    return [...now.values()].map(({ rack }) => rack);
+    this.#knownRows = knownNow;
+    return [...knownNow.values()].map(({ rack }) => rack);
   }
 
   *look(knownVersion: number): Steps<RacksSeen | undefined> {
-    const version = yield* drawnVersion('racks-version');
+    const version = yield* readDrawnVersion('racks-version');
     if (version === knownVersion) return undefined;
     const { rows } = yield all(
       'SELECT rack.uuid, token_key, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
@@ -109,10 +109,10 @@ export class RackTable extends LoggedTable {
         'WHERE address = CAST(asked.value AS BIGINT) ORDER BY seen_ms DESC NULLS LAST LIMIT 1) JOIN machine ON machine.id = nic.machine_id',
       JSON.stringify([...addresses]),
     );
-    const homesAtMac = new Map(byMac.map((row) => [row.mac, readHome(row)]));
-    const homesAt = new Map(byAddress.map((row) => [row.address, readHome(row)]));
+    const homesByMac = new Map(byMac.map((row) => [row.mac, readHome(row)]));
+    const homesByAddress = new Map(byAddress.map((row) => [row.address, readHome(row)]));
     return signs.map(({ mac, address }) =>
-      mac !== undefined ? homesAtMac.get(mac) : address !== undefined ? homesAt.get(address) : undefined,
+      mac !== undefined ? homesByMac.get(mac) : address !== undefined ? homesByAddress.get(address) : undefined,
     );
   }
 
@@ -121,10 +121,10 @@ export class RackTable extends LoggedTable {
     const { put, remove = [], events, result } = decide(before);
     for (const rack of put) {
       yield* this.#put(rack);
-      const was = before.find(({ uuid }) => uuid === rack.uuid)?.state;
-      if (was === 'accepted' && rack.state !== 'accepted') yield forgetLeases(rack.uuid);
+      const formerState = before.find(({ uuid }) => uuid === rack.uuid)?.state;
+      if (formerState === 'accepted' && rack.state !== 'accepted') yield forgetLeases(rack.uuid);
     }
-    if (yield* this.#gainsWork(put, before)) yield* countVersion([]);
+    if (yield* this.#isGainingWork(put, before)) yield* countVersion([]);
     for (const uuid of remove) {
       yield forgetLeases(uuid);
       yield run('DELETE FROM rack WHERE uuid = ?', uuid);
@@ -135,10 +135,10 @@ export class RackTable extends LoggedTable {
   }
 
   /** Whether one of these racks gains a network that is the home of machines with a boot token. */
-  *#gainsWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
-    const gained = racks.flatMap((rack) => gainedNetworks(rack, before));
-    if (gained.length === 0) return false;
-    const ranges = gained.map((network) => [network.address, broadcastAddress(network)]);
+  *#isGainingWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
+    const newNetworks = racks.flatMap((rack) => findGainedNetworks(rack, before));
+    if (newNetworks.length === 0) return false;
+    const ranges = newNetworks.map((network) => [network.address, broadcastAddress(network)]);
     const query =
       'SELECT 1 AS found FROM rows(?) AS one JOIN machine ON boot_token IS NOT NULL AND ' +
       'home BETWEEN CAST(one.value ->> 0 AS BIGINT) AND CAST(one.value ->> 1 AS BIGINT) LIMIT 1';
@@ -152,7 +152,7 @@ export class RackTable extends LoggedTable {
   }
 
   *#put(rack: Rack): Steps<void> {
-    yield run(PUT_SQL, ...WRITTEN.values(rack), newRevision());
+    yield run(PUT_SQL, ...WRITTEN_RACK.values(rack), newRevision());
   }
 }
 
@@ -161,17 +161,17 @@ const forgetLeases = (uuid: string): Statement =>
   run('DELETE FROM host_lease WHERE rack IN (SELECT id FROM rack WHERE uuid = ?)', uuid);
 
 /** Networks that an accepted rack did not have before. */
-function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Network[] {
+function findGainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Network[] {
   if (rack.state !== 'accepted') return [];
   const accepted = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
-  const had = new Set((accepted === undefined ? [] : ownNetworks(accepted)).map(formatNetwork));
-  return ownNetworks(rack).filter((network) => !had.has(formatNetwork(network)));
+  const formerNetworks = new Set((accepted === undefined ? [] : ownNetworks(accepted)).map(formatNetwork));
+  return ownNetworks(rack).filter((network) => !formerNetworks.has(formatNetwork(network)));
 }
 
 const writtenRack = {
   uuid: text('uuid'),
   name: text('name'),
-  state: oneWord('state', RACK_STATES),
+  state: wordColumn('state', RACK_STATES),
   isEmbedded: flag('is_embedded'),
   token: optional(text('token')),
   secretDigest: optional(text('secret_digest')),
@@ -189,9 +189,9 @@ const writtenRack = {
   refused: json<Rack['refused']>('refused'),
   pulse: optional(json<RackPulse>('pulse')),
 };
-const WRITTEN = codec<Omit<Rack, 'zoneId' | 'description'>>(writtenRack);
-const WRITTEN_NAMES = [...WRITTEN.names, 'revision'];
-const PUT_SQL = insertInto('rack', WRITTEN_NAMES) + orReplace('uuid', WRITTEN_NAMES);
+const WRITTEN_RACK = codec<Omit<Rack, 'zoneId' | 'description'>>(writtenRack);
+const WRITTEN_NAMES = [...WRITTEN_RACK.names, 'revision'];
+const PUT_SQL = composeInsert('rack', WRITTEN_NAMES) + composeReplace('uuid', WRITTEN_NAMES);
 const readRack = codec<Rack>({
   ...writtenRack,
   zoneId: optional(number('zone_id')),
@@ -201,15 +201,15 @@ const readRack = codec<Rack>({
 const readHome = codec<MachineHome>({
   systemId: text('system_id'),
   hostname: text('hostname'),
-  home: optional(ipv4In('home')),
-  seen: optional(ipv4In('address')),
+  home: optional(ipv4Column('home')),
+  seen: optional(ipv4Column('address')),
 }).read;
 
 const readRackKey = codec<RackKeyHolder>({
   uuid: text('uuid'),
   secretDigest: text('secret_digest'),
   username: optional(text('username')),
-  isAdmin: mapped(optional(flag('is_admin')), Boolean, Boolean),
+  isAdmin: mapColumn(optional(flag('is_admin')), Boolean, Boolean),
 }).read;
 
 const readRevision = codec<{ readonly uuid: string; readonly revision: string }>({
@@ -217,8 +217,8 @@ const readRevision = codec<{ readonly uuid: string; readonly revision: string }>
   revision: text('revision'),
 }).read;
 
-const imagesIn = json<readonly RackImage[]>('images');
+const imagesColumn = json<readonly RackImage[]>('images');
 const readRackImages = (row: Row): readonly [uuid: string, images: readonly RackImage[]] => [
   text('rack_uuid').read(row),
-  imagesIn.read(row),
+  imagesColumn.read(row),
 ];

@@ -24,20 +24,20 @@ import {
   type Column,
   codec,
   flag,
-  ipv4In,
+  ipv4Column,
   json,
-  macIn,
-  mapped,
+  macColumn,
+  mapColumn,
   number,
-  oneWord,
   optional,
   type Row,
   text,
+  wordColumn,
 } from '../rows.ts';
 import { packRemark, unpackRemark } from './stored-event.ts';
 
-const statusIn = (name: string): Column<MachineStatus> =>
-  mapped(
+const statusColumn = (name: string): Column<MachineStatus> =>
+  mapColumn(
     number(name),
     (value) => {
       const status = findStatusByNumber(value);
@@ -48,11 +48,11 @@ const statusIn = (name: string): Column<MachineStatus> =>
   );
 
 /** A column that is false unless it is set. */
-const optionalFlag = (name: string): Column<boolean | undefined> => mapped(flag(name), Boolean, Boolean);
+const optionalFlag = (name: string): Column<boolean | undefined> => mapColumn(flag(name), Boolean, Boolean);
 
 /** The id of a zone or a pool; the default ones have none. */
-const areaIn = (name: string): Column<number | undefined> =>
-  mapped(
+const areaColumn = (name: string): Column<number | undefined> =>
+  mapColumn(
     optional(number(name)),
     (id) => id,
     (id) => id || undefined,
@@ -65,9 +65,9 @@ const machineFields = {
   hostname: text('hostname'),
   domain: text('domain'),
   description: text('description'),
-  status: statusIn('status'),
-  restingStatus: optional(statusIn('resting_status')),
-  statusReason: mapped(text('status_message'), unpackRemark, packRemark),
+  status: statusColumn('status'),
+  restingStatus: optional(statusColumn('resting_status')),
+  statusReason: mapColumn(text('status_message'), unpackRemark, packRemark),
   statusSinceMs: number('status_since_ms'),
   statusDeadlineMs: optional(number('status_deadline_ms')),
   architecture: text('architecture'),
@@ -77,30 +77,30 @@ const machineFields = {
   netboot: flag('netboot'),
   powerType: text('power_type'),
   powerParameters: json<Machine['powerParameters']>('power_parameters'),
-  powerState: oneWord('power_state', POWER_STATES),
+  powerState: wordColumn('power_state', POWER_STATES),
   owner: optional(text('owner')),
   kernelParams: optional(text('kernel_params')),
   uuid: optional(text('uuid')),
   serial: optional(text('serial')),
-  facts: optional(mapped(text('facts'), readStoredFacts, JSON.stringify)),
+  facts: optional(mapColumn(text('facts'), readStoredFacts, JSON.stringify)),
   factsMs: optional(number('facts_ms')),
-  vouchedMac: optional(macIn('vouched_mac')),
+  vouchedMac: optional(macColumn('vouched_mac')),
   bootToken: optional(text('boot_token')),
   endedDigest: optional(text('ended_digest')),
   powerIsProposed: optionalFlag('power_proposed'),
   work: optional(json<MachineWork>('work')),
-  powerTask: optional(oneWord('power_task', POWER_TASKS)),
-  ownerData: mapped<Readonly<Record<string, string>>, Machine['ownerData']>(
+  powerTask: optional(wordColumn('power_task', POWER_TASKS)),
+  ownerData: mapColumn<Readonly<Record<string, string>>, Machine['ownerData']>(
     json('owner_data'),
     (notes) => notes,
     (notes) => notes ?? {},
   ),
   isLocked: optionalFlag('is_locked'),
-  enlistedFrom: optional(ipv4In('enlisted_from')),
-  home: optional(ipv4In('home')),
+  enlistedFrom: optional(ipv4Column('enlisted_from')),
+  home: optional(ipv4Column('home')),
   addedBy: optional(text('added_by')),
-  zoneId: areaIn('zone_id'),
-  poolId: areaIn('pool_id'),
+  zoneId: areaColumn('zone_id'),
+  poolId: areaColumn('pool_id'),
   layout: optional(json<MachineLayout>('layout')),
   device: optional(text('device')),
   agentName: optional(text('agent_name')),
@@ -117,10 +117,10 @@ export interface MachineParts {
   readonly tags: readonly MachineTag[];
 }
 
-const identified = { id: number('id'), systemId: text('system_id') };
+const identityColumns = { id: number('id'), systemId: text('system_id') };
 
 const MACHINE = codec<Omit<Machine, keyof MachineParts | 'zone' | 'pool'>>({
-  ...identified,
+  ...identityColumns,
   ...machineFields,
   createdMs: number('created_ms'),
   powerTaskId: optional(text('power_task_id')),
@@ -134,7 +134,7 @@ const { kernelParams, uuid, home, bootToken, work, device, addedBy, owner, isLoc
 
 /** The columns of a machine that racks need. */
 export const RACK_MACHINE = codec<Omit<MachineForRacks, keyof MachineParts | 'pool'>>({
-  ...identified,
+  ...identityColumns,
   hostname,
   domain,
   status,
@@ -153,26 +153,26 @@ export const RACK_MACHINE = codec<Omit<MachineForRacks, keyof MachineParts | 'po
   poolId,
 });
 
-export const OUTLINE = codec<MachineOutline>({ systemId: identified.systemId, hostname, status, owner, isLocked });
+export const OUTLINE = codec<MachineOutline>({ systemId: identityColumns.systemId, hostname, status, owner, isLocked });
 
 export const readUntouched = codec<UntouchedMachine>({
-  systemId: identified.systemId,
+  systemId: identityColumns.systemId,
   hostname,
-  address: optional(ipv4In('enlisted_from')),
-  isProven: mapped(optional(number('vouched_mac')), (mac) => mac !== undefined, Number),
+  address: optional(ipv4Column('enlisted_from')),
+  isProven: mapColumn(optional(number('vouched_mac')), (mac) => mac !== undefined, Number),
   heardMs: number('updated_ms'),
 }).read;
 
-export const readAllocation = codec<MachineAddress>({ mac: macIn('mac'), address: ipv4In('address') }).read;
+export const readAllocation = codec<MachineAddress>({ mac: macColumn('mac'), address: ipv4Column('address') }).read;
 
 export const readMachineTag = codec<MachineTag>({ name: text('name'), kernelParams: text('words') }).read;
 
 const INTERFACE = codec<Omit<MachineInterface, 'isEnded'>>({
   id: number('id'),
   name: text('name'),
-  mac: macIn('mac'),
-  address: optional(ipv4In('address')),
-  source: oneWord('source', INTERFACE_SOURCES),
+  mac: macColumn('mac'),
+  address: optional(ipv4Column('address')),
+  source: wordColumn('source', INTERFACE_SOURCES),
 });
 export const readInterface = (row: Row): MachineInterface => ({
   ...INTERFACE.read(row),

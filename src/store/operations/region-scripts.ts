@@ -25,61 +25,61 @@ import {
 } from '../../region/records/script-store.ts';
 import { outputText } from '../../region/scripts/script-output.ts';
 import {
-  assigned,
   bytes,
   codec,
+  composeAssignments,
+  composeInsert,
   flag,
-  insertInto,
   json,
-  mapped,
+  mapColumn,
   number,
-  oneWord,
   optional,
   type Row,
   text,
+  wordColumn,
 } from '../rows.ts';
-import { all, numberIn, one, run, type Steps } from '../steps.ts';
+import { all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
 
-const shownScript = {
+const scriptColumns = {
   name: text('name'),
-  kind: oneWord('kind', SCRIPT_KINDS),
+  kind: wordColumn('kind', SCRIPT_KINDS),
   title: text('title'),
   description: text('description'),
   timeoutSeconds: number('timeout_seconds'),
   position: number('position'),
   changedMs: number('changed_ms'),
   tags: json<Script['tags']>('tags'),
-  hardware: oneWord('hardware', SCRIPT_HARDWARE),
-  parallel: oneWord('parallel', SCRIPT_PARALLEL),
+  hardware: wordColumn('hardware', SCRIPT_HARDWARE),
+  parallel: wordColumn('parallel', SCRIPT_PARALLEL),
   isDestructive: flag('is_destructive'),
 };
-const WRITTEN = codec<WrittenScript>({ ...shownScript, content: text('content') });
-const readScript = codec<Script>({ id: number('id'), ...shownScript, bytes: number('bytes') }).read;
-const SCRIPT = 'SELECT script.*, octet_length(content) AS bytes FROM script';
-const RESULT = (
+const WRITTEN_SCRIPT = codec<WrittenScript>({ ...scriptColumns, content: text('content') });
+const readScript = codec<Script>({ id: number('id'), ...scriptColumns, bytes: number('bytes') }).read;
+const SCRIPT_SQL = 'SELECT script.*, octet_length(content) AS bytes FROM script';
+const composeResultSql = (
   output: string,
 ): string => `SELECT script_result.id, name, kind, script_result.status, exit_status, started_ms, ended_ms,
   timeout_seconds, output_bytes, run_id, purpose, machine.system_id, ${output} AS output FROM script_result
   JOIN script_run ON script_run.id = run_id JOIN machine ON machine.id = machine_id`;
-const MACHINE = 'SELECT id FROM machine WHERE system_id = ?';
-const NEWEST_RUN = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
+const MACHINE_ID_SQL = 'SELECT id FROM machine WHERE system_id = ?';
+const NEWEST_RUN_SQL = 'SELECT coalesce(max(id), 0) FROM script_run WHERE machine_id = ?';
 
 export class ScriptTables extends LoggedTable {
   *listScripts(kind?: ScriptKind): Steps<readonly Script[]> {
-    const scripts = (yield all(`${SCRIPT} ORDER BY position, name`)).rows.map(readScript);
+    const scripts = (yield all(`${SCRIPT_SQL} ORDER BY position, name`)).rows.map(readScript);
     return kind === undefined ? scripts : scripts.filter((script) => script.kind === kind);
   }
 
   *findScript(name: string): Steps<(Script & { readonly content: string }) | undefined> {
-    const { row } = yield one(`${SCRIPT} WHERE name = ?`, name);
+    const { row } = yield one(`${SCRIPT_SQL} WHERE name = ?`, name);
     return row === undefined ? undefined : { ...readScript(row), content: text('content').read(row) };
   }
 
   *addScript(script: WrittenScript, scriptsMax: number, event: NewMachineEvent): Steps<Script | 'exists' | 'limit'> {
     if ((yield* this.#find(script.name)) !== undefined) return 'exists';
-    if (numberIn(yield one('SELECT count(*) FROM script')) >= scriptsMax) return 'limit';
-    yield run(insertInto('script', WRITTEN.names), ...WRITTEN.values(script));
+    if (readFirstNumber(yield one('SELECT count(*) FROM script')) >= scriptsMax) return 'limit';
+    yield run(composeInsert('script', WRITTEN_SCRIPT.names), ...WRITTEN_SCRIPT.values(script));
     yield* this.events.add(event);
     return (yield* this.#find(script.name)) ?? 'limit';
   }
@@ -88,7 +88,11 @@ export class ScriptTables extends LoggedTable {
     const before = yield* this.findScript(name);
     if (before === undefined) return 'not-found';
     if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
-    yield run(`UPDATE script SET ${assigned(WRITTEN.names)} WHERE name = ?`, ...WRITTEN.values(script), name);
+    yield run(
+      `UPDATE script SET ${composeAssignments(WRITTEN_SCRIPT.names)} WHERE name = ?`,
+      ...WRITTEN_SCRIPT.values(script),
+      name,
+    );
     const { bytes: _, ...written } = before;
     yield* this.addChange(event, written, script);
     return (yield* this.#find(script.name)) ?? 'not-found';
@@ -97,15 +101,15 @@ export class ScriptTables extends LoggedTable {
   *tagScript(
     name: string,
     tag: string,
-    isThere: boolean,
+    isSet: boolean,
     tagsMax: number,
     event: NewMachineEvent,
   ): Steps<Script | 'not-found' | 'limit'> {
     const script = yield* this.#find(name);
     if (script === undefined) return 'not-found';
-    if (script.tags.includes(tag) === isThere) return script;
-    if (isThere && script.tags.length >= tagsMax) return 'limit';
-    const tags = isThere ? [...script.tags, tag] : script.tags.filter((candidate) => candidate !== tag);
+    if (script.tags.includes(tag) === isSet) return script;
+    if (isSet && script.tags.length >= tagsMax) return 'limit';
+    const tags = isSet ? [...script.tags, tag] : script.tags.filter((candidate) => candidate !== tag);
     yield run('UPDATE script SET tags = ? WHERE name = ?', JSON.stringify(tags), name);
     yield* this.addChange(event, script, { ...script, tags });
     return { ...script, tags };
@@ -121,11 +125,11 @@ export class ScriptTables extends LoggedTable {
     planned: readonly PlannedScript[],
     atMs: number,
   ): Steps<readonly ScriptResult[] | undefined> {
-    const machine = numberIn(yield one(MACHINE, systemId));
+    const machine = readFirstNumber(yield one(MACHINE_ID_SQL, systemId));
     if (machine === 0) return undefined;
     yield* this.#endNewest(machine, atMs);
     const newRun = 'INSERT INTO script_run (machine_id, purpose, begun_ms) VALUES (?, ?, ?) RETURNING id';
-    const runId = numberIn(yield one(newRun, machine, purpose, atMs));
+    const runId = readFirstNumber(yield one(newRun, machine, purpose, atMs));
     for (const [position, { name, kind, timeoutSeconds }] of planned.entries()) {
       const sql = `INSERT INTO script_result (run_id, position, name, kind, status, timeout_seconds, output, output_bytes)
         VALUES (?, ?, ?, ?, 'pending', ?, ?, 0)`;
@@ -136,7 +140,7 @@ export class ScriptTables extends LoggedTable {
         (SELECT id FROM script_run WHERE machine_id = ?1 ORDER BY id DESC LIMIT ${RUNS_MAX})`,
       machine,
     );
-    yield* noteRuns(machine);
+    yield* storeNewestRuns(machine);
     return yield* this.#list(systemId, { run: runId });
   }
 
@@ -149,47 +153,48 @@ export class ScriptTables extends LoggedTable {
     id: number,
     decide: (result: RawResult) => ResultChange | undefined,
   ): Steps<RawResult | undefined> {
-    const sql = `${RESULT('output')} WHERE script_result.id = ? AND run_id = (${NEWEST_RUN.replace('?', `(${MACHINE})`)})`;
+    const sql = `${composeResultSql('output')} WHERE script_result.id = ? AND run_id = (${NEWEST_RUN_SQL.replace('?', `(${MACHINE_ID_SQL})`)})`;
     const { row } = yield one(sql, id, systemId);
     if (row === undefined) return undefined;
     const result = readRaw(row);
     const change = result.endedMs === undefined ? decide(result) : undefined;
     if (change === undefined) return result;
-    const next = { ...result, ...change };
+    const changedResult = { ...result, ...change };
     yield run(
       `UPDATE script_result SET status = ?, exit_status = ?, started_ms = ?, ended_ms = ?, output = ?, output_bytes = ? WHERE id = ?`,
-      next.status,
-      next.exitStatus ?? null,
-      next.startedMs ?? null,
-      next.endedMs ?? null,
-      next.tail,
-      next.outputBytes,
+      changedResult.status,
+      changedResult.exitStatus ?? null,
+      changedResult.startedMs ?? null,
+      changedResult.endedMs ?? null,
+      changedResult.tail,
+      changedResult.outputBytes,
       id,
     );
-    if (next.status !== result.status) yield* noteRuns(numberIn(yield one(MACHINE, systemId)));
-    return next;
+    if (changedResult.status !== result.status)
+      yield* storeNewestRuns(readFirstNumber(yield one(MACHINE_ID_SQL, systemId)));
+    return changedResult;
   }
 
-  /** If none of the run's scripts has started; otherwise aborts the unfinished ones. */
+  /** Deletes the run if none of its scripts has started; otherwise aborts the unfinished scripts. */
   *#endNewest(machine: number, atMs: number): Steps<void> {
-    const runId = numberIn(yield one(NEWEST_RUN, machine));
+    const runId = readFirstNumber(yield one(NEWEST_RUN_SQL, machine));
     const query = "SELECT count(*) FROM script_result WHERE run_id = ? AND status <> 'pending'";
-    if (numberIn(yield one(query, runId)) === 0) yield run('DELETE FROM script_run WHERE id = ?', runId);
+    if (readFirstNumber(yield one(query, runId)) === 0) yield run('DELETE FROM script_run WHERE id = ?', runId);
     const sql = "UPDATE script_result SET status = 'aborted', ended_ms = ? WHERE run_id = ? AND ended_ms IS NULL";
     yield run(sql, atMs, runId);
   }
 
   *#find(name: string): Steps<Script | undefined> {
-    const { row } = yield one(`${SCRIPT} WHERE name = ?`, name);
+    const { row } = yield one(`${SCRIPT_SQL} WHERE name = ?`, name);
     return row === undefined ? undefined : readScript(row);
   }
 
   *#list(systemId: string, { runs = RUNS_MAX, run, withOutput = true }: ResultFilter): Steps<readonly ScriptResult[]> {
-    const which =
+    const runCondition =
       run === undefined
         ? 'run_id IN (SELECT id FROM script_run WHERE machine_id = machine.id ORDER BY id DESC LIMIT ?)'
         : 'run_id = ?';
-    const sql = `${RESULT(withOutput ? 'output' : 'NULL')} WHERE machine.system_id = ? AND ${which}
+    const sql = `${composeResultSql(withOutput ? 'output' : 'NULL')} WHERE machine.system_id = ? AND ${runCondition}
       ORDER BY run_id DESC, script_result.position`;
     return (yield all(sql, systemId, run ?? runs)).rows.map((row) => {
       const { tail, ...result } = readRaw(row);
@@ -203,15 +208,15 @@ const NEWEST_SQL = `SELECT run_id, purpose, status FROM script_result JOIN scrip
 const NOTE_SQL = 'UPDATE machine SET runs = ?1 WHERE id = ?2 AND runs IS DISTINCT FROM ?1';
 
 /** Notes the runs in the row of the machine. */
-export function* noteRuns(machine: number): Steps<void> {
+export function* storeNewestRuns(machine: number): Steps<void> {
   const rows = (yield all(NEWEST_SQL, machine)).rows.map(readRunRow);
   const newest = SCRIPT_KINDS.flatMap((kind): readonly (readonly [ScriptKind, NewestRuns[ScriptKind]])[] => {
-    const own = rows.filter(({ purpose }) => purpose === kind);
+    const ownRows = rows.filter(({ purpose }) => purpose === kind);
     const status = summarizeRunStatus(
-      own.flatMap((result) => RESULT_STATUSES.filter((status) => status === result.status)),
+      ownRows.flatMap((result) => RESULT_STATUSES.filter((status) => status === result.status)),
     );
-    const [first] = own;
-    return first === undefined || status === undefined ? [] : [[kind, { id: first.run, status }]];
+    const [firstRow] = ownRows;
+    return firstRow === undefined || status === undefined ? [] : [[kind, { id: firstRow.run, status }]];
   });
   yield run(NOTE_SQL, newest.length === 0 ? null : JSON.stringify(Object.fromEntries(newest)), machine);
 }
@@ -226,16 +231,16 @@ const readRaw = codec<RawResult>({
   id: number('id'),
   systemId: text('system_id'),
   run: number('run_id'),
-  purpose: oneWord('purpose', SCRIPT_KINDS),
+  purpose: wordColumn('purpose', SCRIPT_KINDS),
   name: text('name'),
-  kind: oneWord('kind', ['builtin', ...SCRIPT_KINDS]),
-  status: oneWord('status', RESULT_STATUSES),
+  kind: wordColumn('kind', ['builtin', ...SCRIPT_KINDS]),
+  status: wordColumn('status', RESULT_STATUSES),
   exitStatus: optional(number('exit_status')),
   startedMs: optional(number('started_ms')),
   endedMs: optional(number('ended_ms')),
   timeoutSeconds: number('timeout_seconds'),
   outputBytes: number('output_bytes'),
-  tail: mapped(
+  tail: mapColumn(
     optional(bytes('output')),
     (output) => output ?? new Uint8Array(),
     (output) => output,

@@ -2,12 +2,12 @@
 
 import type { StoredSession } from '../../region/records/session-store.ts';
 import type { User } from '../../region/records/user.ts';
-import { codec, insertInto, number, text } from '../rows.ts';
-import { numberIn, one, run, type Steps } from '../steps.ts';
+import { codec, composeInsert, number, text } from '../rows.ts';
+import { one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { readUser } from './region-rows.ts';
 
 /**
- * Removes a session to make room for a new one: of the account with the most sessions, the one
+ * Removes a session to make room for a new one: of the account with the most sessions, the session
  * unused for longest.
  */
 const GIVE_WAY_SQL =
@@ -17,13 +17,13 @@ const GIVE_WAY_SQL =
 /** The table `session`. */
 export const sessionTable = {
   *open(username: string, session: StoredSession, max: number, overMs: number): Steps<void> {
-    const account = numberIn(yield one('SELECT id FROM account WHERE username = ?', username));
+    const account = readFirstNumber(yield one('SELECT id FROM account WHERE username = ?', username));
     if (account === 0) return;
     yield run('DELETE FROM session WHERE used_ms < ?', overMs);
     // Two processes that add a session at the same time may have exceeded the bound.
-    const count = numberIn(yield one('SELECT count(*) FROM session'));
-    for (let held = count; held >= max; held -= 1) yield run(GIVE_WAY_SQL, account);
-    yield run(insertInto('session', ['account_id', ...SESSION.names]), account, ...SESSION.values(session));
+    const count = readFirstNumber(yield one('SELECT count(*) FROM session'));
+    for (let remaining = count; remaining >= max; remaining -= 1) yield run(GIVE_WAY_SQL, account);
+    yield run(composeInsert('session', ['account_id', ...SESSION.names]), account, ...SESSION.values(session));
   },
 
   *find(digest: string): Steps<{ session: StoredSession; user: User } | undefined> {

@@ -19,7 +19,7 @@ import type {
   SettingsOutcome,
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
-import { codec, isListed, text } from '../rows.ts';
+import { codec, composeIsListed, text } from '../rows.ts';
 import { ALONE, all, run, type Steps } from '../steps.ts';
 import { type EventTable, LoggedTable } from './region-events.ts';
 import type { NetworkTables } from './region-networks.ts';
@@ -28,7 +28,7 @@ import { countVersion } from './region-versions.ts';
 /** The keys of settings on which names depend. */
 const NAME_KEYS: ReadonlySet<string> = new Set(['dns.domain', 'dns.domains', 'dns.records']);
 
-const DELETE_SQL = `DELETE FROM setting WHERE ${isListed('rack', 'key')}`;
+const DELETE_SQL = `DELETE FROM setting WHERE ${composeIsListed('rack', 'key')}`;
 /** The position follows all others. */
 const PUT_SQL =
   'INSERT INTO setting (rack, key, value, position, changed_ms) SELECT one.value ->> 0, one.value ->> 1, one.value ->> 2, ' +
@@ -38,7 +38,7 @@ const PUT_SQL =
 
 export class SettingTable extends LoggedTable {
   /** The values that were read last, by their texts. */
-  #known: ReadonlyMap<string, SettingValue> = new Map();
+  #knownValues: ReadonlyMap<string, SettingValue> = new Map();
   readonly #networks: NetworkTables;
   /** The cluster interfaces of the rows that were read last. */
   readonly #interfaces = new WeakMap<NetworkRecords, readonly StoredSetting[]>();
@@ -52,11 +52,11 @@ export class SettingTable extends LoggedTable {
     const { rows } = yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key');
     const values = new Map<string, SettingValue>();
     const list = rows.map(readSetting).map(({ rack, key, text }) => {
-      const value = this.#known.get(text) ?? JSON.parse(text);
+      const value = this.#knownValues.get(text) ?? JSON.parse(text);
       values.set(text, value);
       return { rack, key, value };
     });
-    this.#known = values;
+    this.#knownValues = values;
     const records = yield* this.#networks.rows();
     const interfaces = this.#interfaces.get(records) ?? renderServices(records);
     this.#interfaces.set(records, interfaces);
@@ -71,16 +71,16 @@ export class SettingTable extends LoggedTable {
     const decision = decide(before);
     if (decision.kind === 'refuse') return decision;
     if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
-    yield* this.#apply(lastOfEach(decision.changes), atMs);
+    yield* this.#apply(listLastChanges(decision.changes), atMs);
     const settings = yield* this.listSettings();
-    const valuesIn = (list: readonly StoredSetting[]) =>
+    const selectValues = (list: readonly StoredSetting[]) =>
       Object.fromEntries(
         decision.changes.map(({ rack, key }) => [
           key,
           list.find((setting) => setting.rack === rack && setting.key === key)?.value,
         ]),
       );
-    for (const event of decision.events) yield* this.addChange(event, valuesIn(before), valuesIn(settings));
+    for (const event of decision.events) yield* this.addChange(event, selectValues(before), selectValues(settings));
     if (decision.changes.length > 0) yield* countVersion([]);
     return { kind: 'changed', settings };
   }
@@ -88,42 +88,45 @@ export class SettingTable extends LoggedTable {
   /** An existing key keeps its position. */
   *#apply(changes: readonly SettingChange[], atMs: number): Steps<void> {
     const isInRows = yield* this.#applyToRows(changes, atMs);
-    const isGone = (change: SettingChange): boolean => change.value === undefined || isInRows.has(change);
-    const gone = changes.filter(isGone).map(({ rack, key }) => [rack, key]);
-    const put = changes
-      .filter((change) => !isGone(change))
+    const isRemoved = (change: SettingChange): boolean => change.value === undefined || isInRows.has(change);
+    const removedKeys = changes.filter(isRemoved).map(({ rack, key }) => [rack, key]);
+    const putRows = changes
+      .filter((change) => !isRemoved(change))
       .map(({ rack, key, value }, index) => [rack, key, JSON.stringify(value), index + 1, atMs]);
-    if (gone.length > 0) yield run(DELETE_SQL, JSON.stringify(gone));
-    if (put.length > 0) yield run(PUT_SQL, JSON.stringify(put));
+    if (removedKeys.length > 0) yield run(DELETE_SQL, JSON.stringify(removedKeys));
+    if (putRows.length > 0) yield run(PUT_SQL, JSON.stringify(putRows));
   }
 
   /** @returns the changes of cluster interfaces that rows have; no row can have one that names no network */
   *#applyToRows(changes: readonly SettingChange[], changedMs: number): Steps<ReadonlySet<SettingChange>> {
-    const ofInterfaces = changes.filter(({ key }) => key.startsWith(`${INTERFACES_KEY}.`));
-    if (ofInterfaces.length === 0) return new Set();
+    const interfaceChanges = changes.filter(({ key }) => key.startsWith(`${INTERFACES_KEY}.`));
+    if (interfaceChanges.length === 0) return new Set();
     return yield* this.#networks.change((before, firstId) => {
-      const inRows = new Set<SettingChange>();
-      let [after, nextId] = [before, firstId];
-      for (const change of ofInterfaces) {
+      const changesInRows = new Set<SettingChange>();
+      let [recordsAfter, nextId] = [before, firstId];
+      for (const change of interfaceChanges) {
         const { rack, key, value } = change;
         const name = key.slice(INTERFACES_KEY.length + 1);
-        const rows = isSettings(value) ? putEntry(after, { rack, name, value, changedMs }, nextId) : undefined;
-        after = withRows(after, rows ?? removeEntry(after, rack, name) ?? {});
+        const rows = isSettings(value) ? putEntry(recordsAfter, { rack, name, value, changedMs }, nextId) : undefined;
+        recordsAfter = withRows(recordsAfter, rows ?? removeEntry(recordsAfter, rack, name) ?? {});
         nextId = rows?.nextId ?? nextId;
-        if (rows !== undefined) inRows.add(change);
+        if (rows !== undefined) changesInRows.add(change);
       }
-      return { ...rowsBetween(before, after), nextId, result: inRows };
+      return { ...rowsBetween(before, recordsAfter), nextId, result: changesInRows };
     });
   }
 }
 
 /**
- * The last change of each key, for its fields are changed one by one. Removals come last: a cluster
- * interface with another name takes over the ranges of the former.
+ * The last change of each key, because fields are changed one by one. Removals come last: a cluster
+ * interface with another name takes over the ranges of the former one.
  */
-function lastOfEach(changes: readonly SettingChange[]): readonly SettingChange[] {
-  const last = [...new Map(changes.map((change) => [`${change.rack} ${change.key}`, change])).values()];
-  return [...last.filter(({ value }) => value !== undefined), ...last.filter(({ value }) => value === undefined)];
+function listLastChanges(changes: readonly SettingChange[]): readonly SettingChange[] {
+  const lastChanges = [...new Map(changes.map((change) => [`${change.rack} ${change.key}`, change])).values()];
+  return [
+    ...lastChanges.filter(({ value }) => value !== undefined),
+    ...lastChanges.filter(({ value }) => value === undefined),
+  ];
 }
 
 const readSetting = codec<{ readonly rack: string; readonly key: string; readonly text: string }>({

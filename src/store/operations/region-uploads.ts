@@ -4,7 +4,7 @@ import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
 import { codec, json, number, optional, text } from '../rows.ts';
-import { all, numberIn, one, run, type Steps } from '../steps.ts';
+import { all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
 
 /** The table `boot_upload`. */
@@ -15,7 +15,8 @@ export class UploadTable extends LoggedTable {
 
   *begin(upload: NewUpload, event: NewMachineEvent): Steps<ImageUpload | 'limit'> {
     const { name, title, fileType, bytes, sha256, username, createdMs } = upload;
-    if (numberIn(yield one('SELECT count(*) FROM boot_upload WHERE name <> ?', name)) >= UPLOADS_MAX) return 'limit';
+    if (readFirstNumber(yield one('SELECT count(*) FROM boot_upload WHERE name <> ?', name)) >= UPLOADS_MAX)
+      return 'limit';
     yield run('DELETE FROM boot_upload WHERE name = ?', name);
     const { row } = yield one(
       `INSERT INTO boot_upload (name, title, file_type, bytes, sha256, received, place, username, created_ms, changed_ms)

@@ -7,8 +7,17 @@
 
 import { randomBytes, randomInt } from 'node:crypto';
 import type { SettledVersion } from '../../region/records/store.ts';
-import { insertInto, orReplace, text } from '../rows.ts';
-import { all, newNumber, numberIn, one, run, SETTLED_VERSION, type Steps, usedVersions } from '../steps.ts';
+import { composeInsert, composeReplace, text } from '../rows.ts';
+import {
+  all,
+  composeUsedVersions,
+  NEW_NUMBER_STATEMENT,
+  one,
+  readFirstNumber,
+  run,
+  SETTLED_VERSION,
+  type Steps,
+} from '../steps.ts';
 
 const REVISION_BYTES = 8;
 const DRAWN_END = 2 ** 48 - 1;
@@ -16,14 +25,14 @@ const DRAWN_END = 2 ** 48 - 1;
 /** Each version deletes one machine at most. */
 export const GONE_VERSIONS = 10_000;
 
-const VERSION_SQL = `SELECT max(value) FROM (${usedVersions()}) AS used`;
+const VERSION_SQL = `SELECT max(value) FROM (${composeUsedVersions()}) AS used`;
 
 /**
  * @param ids of machines whose records for racks changed
  * @param gone a deleted machine
  */
 export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
-  const version = numberIn(yield newNumber);
+  const version = readFirstNumber(yield NEW_NUMBER_STATEMENT);
   if (ids.length > 0) {
     yield run('UPDATE machine SET desired_version = ? WHERE id IN numbers(?)', version, JSON.stringify(ids));
   }
@@ -38,13 +47,13 @@ export function* countVersion(ids: readonly number[], gone?: string): Steps<void
 }
 
 export function* desiredVersion(): Steps<number> {
-  return numberIn(yield one(VERSION_SQL));
+  return readFirstNumber(yield one(VERSION_SQL));
 }
 
 export function* settledVersion(): Steps<SettledVersion> {
   const settled = yield SETTLED_VERSION;
   const history = settled.row === undefined ? '' : readHistory(settled.row);
-  return { version: Math.min(numberIn(settled), yield* desiredVersion()), history };
+  return { version: Math.min(readFirstNumber(settled), yield* desiredVersion()), history };
 }
 
 /** Undefined if they are no longer known. */
@@ -55,22 +64,22 @@ export function* listGone(since: number): Steps<readonly string[] | undefined> {
 }
 
 /**
- * Read again only when its version changes: the racks, with the accounts whose keys they may use;
- * the objects of networks; and of these the hosts, which may be many.
+ * What is read again only when its version changes: the racks, with the accounts whose keys they
+ * may use; the objects of networks; and the hosts of these, which may be many.
  */
 type VersionName = 'racks-version' | 'networks-version' | 'hosts-version';
 
-const DRAW_SQL = insertInto('counter', ['name', 'value']) + orReplace('name', ['value']);
+const DRAW_SQL = composeInsert('counter', ['name', 'value']) + composeReplace('name', ['value']);
 
 /** Random, so it differs in every history and after a rollback. */
-export function* drawVersion(of: VersionName): Steps<number> {
+export function* drawVersion(name: VersionName): Steps<number> {
   const version = randomInt(1, DRAWN_END);
-  yield run(DRAW_SQL, of, version);
+  yield run(DRAW_SQL, name, version);
   return version;
 }
 
-export function* drawnVersion(of: VersionName): Steps<number> {
-  return numberIn(yield one('SELECT value FROM counter WHERE name = ?', of));
+export function* readDrawnVersion(name: VersionName): Steps<number> {
+  return readFirstNumber(yield one('SELECT value FROM counter WHERE name = ?', name));
 }
 
 export const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');

@@ -37,13 +37,13 @@ export function readReportSign({ kind, mac, address }: RackReport): {
   };
 }
 
-interface Seen {
+interface SeenInterface {
   readonly machineId: number;
   readonly address: number | undefined;
   readonly seenMs: number | undefined;
 }
 
-interface Reported extends Seen {
+interface ReportedInterface extends SeenInterface {
   readonly endedMs: number | undefined;
   readonly isChanged?: boolean;
 }
@@ -52,12 +52,12 @@ export function* readReportedInterfaces(reports: readonly RackReport[]): Steps<R
   const signs = reports.map(readReportSign);
   const macs = JSON.stringify([...new Set(signs.flatMap(({ mac }) => mac ?? []))]);
   const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
-  const { rows: own } = yield all(BY_MAC_SQL, macs);
-  const { rows: others } = yield all(BY_ADDRESS_SQL, macs, JSON.stringify([...addresses]));
-  return new ReportedInterfaces(new Map(own.map(readReported)), new Map(others.map(readSeen)));
+  const { rows: ownRows } = yield all(BY_MAC_SQL, macs);
+  const { rows: otherRows } = yield all(BY_ADDRESS_SQL, macs, JSON.stringify([...addresses]));
+  return new ReportedInterfaces(new Map(ownRows.map(readReported)), new Map(otherRows.map(readSeen)));
 }
 
-const readReported = (row: Row): [MacAddress, Reported] => [
+const readReported = (row: Row): [MacAddress, ReportedInterface] => [
   macAddress(number('mac').read(row)),
   {
     machineId: number('machine_id').read(row),
@@ -67,7 +67,7 @@ const readReported = (row: Row): [MacAddress, Reported] => [
   },
 ];
 
-const readSeen = (row: Row): [number, Seen] => {
+const readSeen = (row: Row): [number, SeenInterface] => {
   const address = number('address').read(row);
   return [
     address,
@@ -76,49 +76,50 @@ const readSeen = (row: Row): [number, Seen] => {
 };
 
 class ReportedInterfaces {
-  readonly #own: Map<MacAddress, Reported>;
-  readonly #others: ReadonlyMap<number, Seen>;
+  readonly #ownInterfaces: Map<MacAddress, ReportedInterface>;
+  readonly #otherInterfaces: ReadonlyMap<number, SeenInterface>;
 
-  constructor(own: Map<MacAddress, Reported>, others: ReadonlyMap<number, Seen>) {
-    this.#own = own;
-    this.#others = others;
+  constructor(own: Map<MacAddress, ReportedInterface>, others: ReadonlyMap<number, SeenInterface>) {
+    this.#ownInterfaces = own;
+    this.#otherInterfaces = others;
   }
 
-  /** @returns the machine's id; undefined: it is unknown */
-  see(report: RackReport): number | undefined {
+  /** @returns the machine's id; `undefined` if it is unknown */
+  applyReport(report: RackReport): number | undefined {
     const { mac, address, leased } = readReportSign(report);
-    if (mac === undefined) return address === undefined ? undefined : this.#newestAt(address)?.machineId;
-    const seen = this.#own.get(mac);
-    if (seen === undefined) return undefined;
-    let now = seen;
+    if (mac === undefined) return address === undefined ? undefined : this.#findNewestAt(address)?.machineId;
+    const knownInterface = this.#ownInterfaces.get(mac);
+    if (knownInterface === undefined) return undefined;
+    let updated = knownInterface;
     if (leased !== undefined) {
-      now = { ...now, address: leased, seenMs: report.at, endedMs: undefined, isChanged: true };
+      updated = { ...updated, address: leased, seenMs: report.at, endedMs: undefined, isChanged: true };
     }
     // A late report of an older lease's end must not end a newer one. Without a time (older
     // databases) any counts.
-    const isEnd = address !== undefined && ADDRESS_ENDS.includes(report.kind) && now.address === address;
-    if (isEnd && (now.seenMs ?? 0) <= report.at) now = { ...now, endedMs: report.at, isChanged: true };
-    this.#own.set(mac, now);
-    return now.machineId;
+    const isEnd = address !== undefined && ADDRESS_ENDS.includes(report.kind) && updated.address === address;
+    if (isEnd && (updated.seenMs ?? 0) <= report.at) updated = { ...updated, endedMs: report.at, isChanged: true };
+    this.#ownInterfaces.set(mac, updated);
+    return updated.machineId;
   }
 
   *write(): Steps<void> {
-    const changed = [...this.#own].filter(([, { isChanged }]) => isChanged === true);
-    if (changed.length === 0) return;
-    const rows = changed.map(([mac, { address, seenMs, endedMs }]) => [
+    const changedEntries = [...this.#ownInterfaces].filter(([, { isChanged }]) => isChanged === true);
+    if (changedEntries.length === 0) return;
+    const rows = changedEntries.map(([mac, { address, seenMs, endedMs }]) => [
       mac,
       address ?? null,
       seenMs ?? null,
       endedMs ?? null,
     ]);
-    yield run(WRITE_SQL, JSON.stringify(rows), JSON.stringify(changed.map(([mac]) => mac)));
+    yield run(WRITE_SQL, JSON.stringify(rows), JSON.stringify(changedEntries.map(([mac]) => mac)));
   }
 
-  #newestAt(address: Ipv4): Seen | undefined {
-    const own = [...this.#own.values()].filter((candidate) => candidate.address === address);
-    const other = this.#others.get(address);
-    const later = (first: Seen, next: Seen): Seen => ((next.seenMs ?? -1) > (first.seenMs ?? -1) ? next : first);
-    const all: readonly Seen[] = other === undefined ? own : [...own, other];
-    return all.length === 0 ? undefined : all.reduce(later);
+  #findNewestAt(address: Ipv4): SeenInterface | undefined {
+    const ownCandidates = [...this.#ownInterfaces.values()].filter((candidate) => candidate.address === address);
+    const other = this.#otherInterfaces.get(address);
+    const chooseLater = (first: SeenInterface, next: SeenInterface): SeenInterface =>
+      (next.seenMs ?? -1) > (first.seenMs ?? -1) ? next : first;
+    const candidates: readonly SeenInterface[] = other === undefined ? ownCandidates : [...ownCandidates, other];
+    return candidates.length === 0 ? undefined : candidates.reduce(chooseLater);
   }
 }

@@ -26,11 +26,11 @@ const isPlain = (text: string, max: number): boolean =>
 
 /** @param differs what the store found to differ; `undefined`: the event is not of a change */
 export const packParams = ({ params }: Happening, differs?: readonly Difference[]): string =>
-  pack(differs === undefined ? params : { ...params, differs });
+  packTexts(differs === undefined ? params : { ...params, differs });
 
 /** Empty: none. */
 export const packRemark = (remark: Remark | undefined): string =>
-  remark === undefined ? '' : pack({ code: remark.code, params: remark.params });
+  remark === undefined ? '' : packTexts({ code: remark.code, params: remark.params });
 
 /** @throws SyntaxError, TypeError */
 export function unpackRemark(json: string): Remark | undefined {
@@ -50,28 +50,28 @@ function parseStoredFields(json: string): Fields {
   return fields;
 }
 
-function pack(whole: unknown): string {
-  let left = TEXTS_MAX;
-  const packed = (value: unknown): unknown => {
+function packTexts(whole: unknown): string {
+  let remainingCharacters = TEXTS_MAX;
+  const packValue = (value: unknown): unknown => {
     if (typeof value === 'string') {
-      const max = Math.min(TEXT_MAX, Math.max(SHORT_MAX, left));
+      const max = Math.min(TEXT_MAX, Math.max(SHORT_MAX, remainingCharacters));
       const text = isPlain(value, max) ? value : cleanWords(value, max);
-      left -= text.length;
+      remainingCharacters -= text.length;
       return text;
     }
-    if (Array.isArray(value)) return value.slice(0, LIST_MAX).map(packed);
+    if (Array.isArray(value)) return value.slice(0, LIST_MAX).map(packValue);
     if (typeof value !== 'object' || value === null) return value;
     const parts: Record<string, unknown> = {};
-    for (const [name, part] of Object.entries(value)) if (part !== undefined) parts[name] = packed(part);
+    for (const [name, part] of Object.entries(value)) if (part !== undefined) parts[name] = packValue(part);
     return parts;
   };
-  return JSON.stringify(packed(whole));
+  return JSON.stringify(packValue(whole));
 }
 
 /** Earlier versions stored URLs with passwords in these. */
 const CONFIG_CODES = /^(?:config\..*|rack)$/;
 
-const shownFields = (fields: Fields): Fields =>
+const hideUrlUsers = (fields: Fields): Fields =>
   Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? withoutUsers(value) : value]),
   );
@@ -79,7 +79,7 @@ const shownFields = (fields: Fields): Fields =>
 /** An unknown code becomes the event's text. @throws SyntaxError, TypeError */
 export function unpackHappening(code: string, params: string): Happening {
   const fields = parseStoredFields(params);
-  const stored = { code, params: CONFIG_CODES.test(code) ? shownFields(fields) : fields };
+  const stored = { code, params: CONFIG_CODES.test(code) ? hideUrlUsers(fields) : fields };
   return isHappening(stored) && hasSentence(stored) ? stored : { code: 'rack', params: { text: code } };
 }
 

@@ -23,7 +23,7 @@ import {
   type OutboxStore,
   type QueuedPost,
 } from '../../uplink/outbox-store.ts';
-import { type DatabaseKind, openDatabaseFile, sqliteCode } from '../database-file.ts';
+import { type DatabaseKind, openDatabaseFile, readSqliteCode } from '../database-file.ts';
 import { codec, json, number, optional, type Row, Statements, text } from '../rows.ts';
 
 // Shares the outbox's room for machines' posts by address. Source: Choudhury and Hahne, "Dynamic
@@ -34,35 +34,34 @@ import { codec, json, number, optional, type Row, Statements, text } from '../ro
 //    room, the next half of the rest, so a few never block a small post of another. Machines behind
 //    one router share.
 
-/** Bytes waiting, by address. */
 class PostShares {
   readonly #roomBytes: number;
-  readonly #bytesOf = new Map<string, number>();
+  readonly #bytesByAddress = new Map<string, number>();
   #total = 0;
 
   constructor(roomBytes: number) {
     this.#roomBytes = roomBytes;
   }
 
-  admits(address: string, bytes: number): boolean {
-    const left = this.#roomBytes - this.#total - bytes;
-    return (this.#bytesOf.get(address) ?? 0) + bytes <= left;
+  isAdmissible(address: string, bytes: number): boolean {
+    const remainingBytes = this.#roomBytes - this.#total - bytes;
+    return (this.#bytesByAddress.get(address) ?? 0) + bytes <= remainingBytes;
   }
 
   add(address: string, bytes: number): void {
-    this.#bytesOf.set(address, (this.#bytesOf.get(address) ?? 0) + bytes);
+    this.#bytesByAddress.set(address, (this.#bytesByAddress.get(address) ?? 0) + bytes);
     this.#total += bytes;
   }
 
   remove(address: string, bytes: number): void {
-    const before = this.#bytesOf.get(address) ?? 0;
-    this.#total -= Math.min(before, bytes);
-    if (before > bytes) this.#bytesOf.set(address, before - bytes);
-    else this.#bytesOf.delete(address);
+    const bytesBefore = this.#bytesByAddress.get(address) ?? 0;
+    this.#total -= Math.min(bytesBefore, bytes);
+    if (bytesBefore > bytes) this.#bytesByAddress.set(address, bytesBefore - bytes);
+    else this.#bytesByAddress.delete(address);
   }
 
   clear(): void {
-    this.#bytesOf.clear();
+    this.#bytesByAddress.clear();
     this.#total = 0;
   }
 }
@@ -115,52 +114,52 @@ const WEIGHT_NOTICE = 0;
 const WEIGHT_WARNING = 1;
 const WEIGHT_POST = 2;
 
-function pack(item: OutboxItem, weight = weighItem(item)) {
+function packItem(item: OutboxItem, weight = weighItem(item)) {
   const text = JSON.stringify(item);
   const kind = item.kind === 'post' ? 'post' : item.report.kind;
   return { weight, kind, bytes: Buffer.byteLength(text), item: text };
 }
-type PackedItem = ReturnType<typeof pack>;
+type PackedItem = ReturnType<typeof packItem>;
 
 function weighItem(item: OutboxItem): number {
   if (item.kind === 'post') return WEIGHT_POST;
   return EVENT_LEVELS[item.report.level ?? 'info'] >= EVENT_LEVELS.warning ? WEIGHT_WARNING : WEIGHT_NOTICE;
 }
 
-const itemIn = json<OutboxItem>('item');
-const selfIn = codec({
+const itemColumn = json<OutboxItem>('item');
+const outboxCodec = codec({
   id: text('id'),
   sequence: number('sequence'),
   missed: number('missed'),
   life: text('life'),
   lifeSequence: number('life_sequence'),
 });
-const sizeIn = codec<Size>({ entries: number('entries'), bytes: number('bytes') });
+const sizeCodec = codec<Size>({ entries: number('entries'), bytes: number('bytes') });
 const SIZE_SQL = 'SELECT count(*) AS entries, coalesce(sum(bytes), 0) AS bytes FROM entry';
-const placed = { place: number('place'), bytes: number('bytes') };
-const entryIn = codec({ ...placed, sequence: optional(number('sequence')) });
-type Entry = ReturnType<typeof entryIn.read>;
-const droppableIn = codec({ ...placed, kind: text('kind') });
-const postIn = codec({ peer: text('peer'), bytes: number('bytes') });
-const droppedIn = codec({ kind: text('kind'), count: number('count') });
-const letterIn = codec<DeadLetter>({
+const entryColumns = { place: number('place'), bytes: number('bytes') };
+const entryCodec = codec({ ...entryColumns, sequence: optional(number('sequence')) });
+type Entry = ReturnType<typeof entryCodec.read>;
+const droppableCodec = codec({ ...entryColumns, kind: text('kind') });
+const postCodec = codec({ peer: text('peer'), bytes: number('bytes') });
+const dropCountCodec = codec({ kind: text('kind'), count: number('count') });
+const deadLetterCodec = codec<DeadLetter>({
   id: number('id'),
   sequence: number('sequence'),
   atMs: number('at_ms'),
   reason: text('reason'),
-  item: itemIn,
+  item: itemColumn,
 });
 
 /** Count events lost before the outbox, and dead letters beyond their bound. */
 const LOST_KIND = 'lost-before-the-outbox';
 const LETTER_KIND = 'dead-letter';
 const DROP_CHUNK = 256;
-const LETTERS_SQL = 'SELECT count(*) FROM dead_letter';
+const LETTER_COUNT_SQL = 'SELECT count(*) FROM dead_letter';
 const DEAD_LETTERS_LISTED_MAX = 500;
 const REASON_MAX = 500;
 /** The sender of a post; empty for other entries. */
 const PEER_SQL = "coalesce(json_extract(item, '$.post.peer'), '')";
-const itemPeer = (item: OutboxItem): string => (item.kind === 'post' ? item.post.peer : '');
+const findItemPeer = (item: OutboxItem): string => (item.kind === 'post' ? item.post.peer : '');
 
 interface Size {
   entries: number;
@@ -190,7 +189,7 @@ class SqliteOutbox implements OutboxStore {
   #size: Size;
   readonly #dropped = new Map<string, number>();
   /** Any host in a managed network can send posts. */
-  readonly #posts: PostShares;
+  readonly #postShares: PostShares;
   #id: string;
   #missed: number;
   #deadLetters: number;
@@ -200,18 +199,18 @@ class SqliteOutbox implements OutboxStore {
     this.#database = database;
     this.#path = path;
     this.#bounds = bounds;
-    this.#posts = new PostShares(bounds.bytesMax / 2);
+    this.#postShares = new PostShares(bounds.bytesMax / 2);
     this.#sql = new Statements(database);
     if (this.#sql.one('SELECT id FROM outbox') === undefined) {
-      this.#write(() => this.#sql.run("INSERT INTO outbox VALUES (?, 0, 0, '', 0)", newUuid()));
+      this.#transact(() => this.#sql.run("INSERT INTO outbox VALUES (?, 0, 0, '', 0)", newUuid()));
     }
-    const { id, missed, sequence } = this.#self();
+    const { id, missed, sequence } = this.#readOutbox();
     this.#id = id;
     this.#missed = missed;
     this.#isFromEarlierProcess = sequence > 0;
-    this.#size = sizeIn.read(this.#get(SIZE_SQL));
-    this.#deadLetters = this.#sql.number(LETTERS_SQL);
-    for (const { kind, count } of this.#sql.all('SELECT kind, count FROM dropped').map(droppedIn.read))
+    this.#size = sizeCodec.read(this.#readRow(SIZE_SQL));
+    this.#deadLetters = this.#sql.number(LETTER_COUNT_SQL);
+    for (const { kind, count } of this.#sql.all('SELECT kind, count FROM dropped').map(dropCountCodec.read))
       this.#dropped.set(kind, count);
     this.#countPosts();
   }
@@ -233,75 +232,76 @@ class SqliteOutbox implements OutboxStore {
   }
 
   readStoredSequence(life: string): number {
-    const self = this.#self();
+    const self = this.#readOutbox();
     return self.life === life ? self.lifeSequence : 0;
   }
 
   addReports(life: string, reports: readonly RackReport[], lost: number): Admission {
     const storedSequence = this.readStoredSequence(life);
-    const fresh = reports.filter(({ sequence }) => sequence > storedSequence);
-    const last = fresh.at(-1);
+    const newReports = reports.filter(({ sequence }) => sequence > storedSequence);
+    const last = newReports.at(-1);
     if (last === undefined && lost === 0) return { dropped: 0, refused: false };
     return this.#change((drops) => {
       const size = { ...this.#size };
       if (last !== undefined) this.#sql.run('UPDATE outbox SET life = ?, life_sequence = ?', life, last.sequence);
       if (lost > 0) drops.set(LOST_KIND, lost);
-      for (const { sequence: _own, ...report } of fresh) this.#admit(pack({ kind: 'report', report }), size, drops);
+      for (const { sequence: _own, ...report } of newReports)
+        this.#admit(packItem({ kind: 'report', report }), size, drops);
       return size;
     });
   }
 
   addPost(post: QueuedPost): Admission {
-    return this.#addPacked(pack({ kind: 'post', post }), post.peer, () => undefined);
+    return this.#addPacked(packItem({ kind: 'post', post }), post.peer, () => undefined);
   }
 
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[] {
     // The sizes first: posts are large, and most would be read in vain.
     const sql = 'SELECT place, sequence, bytes FROM entry ORDER BY place LIMIT ?';
-    let waiting = this.#sql.all(sql, entriesMax).map(entryIn.read);
+    let waitingEntries = this.#sql.all(sql, entriesMax).map(entryCodec.read);
     if (this.#isFromEarlierProcess) {
-      const numbered = waiting.filter(({ sequence }) => sequence !== undefined);
-      if (numbered.length > 0) waiting = numbered;
+      const numberedEntries = waitingEntries.filter(({ sequence }) => sequence !== undefined);
+      if (numberedEntries.length > 0) waitingEntries = numberedEntries;
       else this.renumber();
     }
-    const chosen: Entry[] = [];
+    const chosenEntries: Entry[] = [];
     let bytes = 0;
-    for (const entry of waiting) {
+    for (const entry of waitingEntries) {
       bytes += entry.bytes;
-      if (chosen.length > 0 && bytes > bytesMax) break;
-      chosen.push(entry);
+      if (chosenEntries.length > 0 && bytes > bytesMax) break;
+      chosenEntries.push(entry);
     }
-    if (chosen.some(({ sequence }) => sequence === undefined)) this.#assignSequences(chosen);
-    return chosen.map(({ place }) => {
-      const row = this.#get('SELECT sequence, item FROM entry WHERE place = ?', place);
-      return { ...itemIn.read(row), sequence: number('sequence').read(row) };
+    if (chosenEntries.some(({ sequence }) => sequence === undefined)) this.#assignSequences(chosenEntries);
+    return chosenEntries.map(({ place }) => {
+      const row = this.#readRow('SELECT sequence, item FROM entry WHERE place = ?', place);
+      return { ...itemColumn.read(row), sequence: number('sequence').read(row) };
     });
   }
 
-  /** Numbered posts no longer count towards their address's share. */
+  /** Posts with a sequence no longer count towards the share of their address. */
   #assignSequences(entries: readonly Entry[]): void {
     const query = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE place = ? AND sequence IS NULL AND weight = ?`;
-    const posts = entries.flatMap(({ place }) => this.#sql.all(query, place, WEIGHT_POST)).map(postIn.read);
-    this.#write(() => {
-      let next = this.#self().sequence;
+    const posts = entries.flatMap(({ place }) => this.#sql.all(query, place, WEIGHT_POST)).map(postCodec.read);
+    this.#transact(() => {
+      let lastSequence = this.#readOutbox().sequence;
       for (const { place, sequence } of entries) {
         if (sequence !== undefined) continue;
-        next += 1;
-        this.#sql.run('UPDATE entry SET sequence = ? WHERE place = ?', next, place);
+        lastSequence += 1;
+        this.#sql.run('UPDATE entry SET sequence = ? WHERE place = ?', lastSequence, place);
       }
-      this.#sql.run('UPDATE outbox SET sequence = ?', next);
+      this.#sql.run('UPDATE outbox SET sequence = ?', lastSequence);
     });
-    for (const { peer, bytes } of posts) this.#posts.remove(peer, bytes);
+    for (const { peer, bytes } of posts) this.#postShares.remove(peer, bytes);
   }
   acknowledge(sequence: number, missed: number): void {
-    const done = sizeIn.read(this.#get(`${SIZE_SQL} WHERE sequence <= ?`, sequence));
-    if (done.entries === 0 && missed === 0) return;
-    this.#write(() => {
+    const acknowledgedSize = sizeCodec.read(this.#readRow(`${SIZE_SQL} WHERE sequence <= ?`, sequence));
+    if (acknowledgedSize.entries === 0 && missed === 0) return;
+    this.#transact(() => {
       this.#sql.run('DELETE FROM entry WHERE sequence <= ?', sequence);
       this.#sql.run('UPDATE outbox SET missed = max(0, missed - ?)', missed);
     });
-    this.#size.entries -= done.entries;
-    this.#size.bytes -= done.bytes;
+    this.#size.entries -= acknowledgedSize.entries;
+    this.#size.bytes -= acknowledgedSize.bytes;
     this.#missed = Math.max(0, this.#missed - missed);
   }
 
@@ -309,15 +309,15 @@ class SqliteOutbox implements OutboxStore {
     const row = this.#sql.one('SELECT bytes, item FROM entry WHERE sequence = ?', sequence);
     if (row === undefined) return;
     this.#change((drops) => {
-      const letter = 'INSERT INTO dead_letter (sequence, at_ms, reason, item) VALUES (?, ?, ?, ?)';
-      this.#sql.run(letter, sequence, atMs, reason.slice(0, REASON_MAX), text('item').read(row));
+      const letterSql = 'INSERT INTO dead_letter (sequence, at_ms, reason, item) VALUES (?, ?, ?, ?)';
+      this.#sql.run(letterSql, sequence, atMs, reason.slice(0, REASON_MAX), text('item').read(row));
       this.#sql.run('DELETE FROM entry WHERE sequence = ?', sequence);
       const { deadLettersMax } = this.#bounds;
       const excess = this.#deadLetters + 1 - deadLettersMax;
       if (excess > 0) {
         drops.set(LETTER_KIND, excess);
-        const oldest = 'SELECT id FROM dead_letter ORDER BY id DESC LIMIT -1 OFFSET ?';
-        this.#sql.run(`DELETE FROM dead_letter WHERE id IN (${oldest})`, deadLettersMax);
+        const surplusSql = 'SELECT id FROM dead_letter ORDER BY id DESC LIMIT -1 OFFSET ?';
+        this.#sql.run(`DELETE FROM dead_letter WHERE id IN (${surplusSql})`, deadLettersMax);
       }
       return { entries: this.#size.entries - 1, bytes: this.#size.bytes - number('bytes').read(row) };
     });
@@ -326,15 +326,15 @@ class SqliteOutbox implements OutboxStore {
 
   listDeadLetters(): readonly DeadLetter[] {
     const rows = this.#sql.all('SELECT * FROM dead_letter ORDER BY id LIMIT ?', DEAD_LETTERS_LISTED_MAX);
-    return rows.map(letterIn.read);
+    return rows.map(deadLetterCodec.read);
   }
 
   retry(deadLetter: number): boolean {
     const row = this.#sql.one('SELECT item FROM dead_letter WHERE id = ?', deadLetter);
     if (row === undefined) return false;
-    const item = itemIn.read(row);
+    const item = itemColumn.read(row);
     // As a post, because an operator wants it delivered.
-    const { refused } = this.#addPacked(pack(item, WEIGHT_POST), itemPeer(item), () =>
+    const { refused } = this.#addPacked(packItem(item, WEIGHT_POST), findItemPeer(item), () =>
       this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter),
     );
     this.#countDeadLetters();
@@ -343,15 +343,15 @@ class SqliteOutbox implements OutboxStore {
   }
 
   drop(deadLetter: number): boolean {
-    const before = this.#deadLetters;
-    this.#write(() => this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter));
+    const countBefore = this.#deadLetters;
+    this.#transact(() => this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter));
     this.#countDeadLetters();
-    return this.#deadLetters < before;
+    return this.#deadLetters < countBefore;
   }
 
   renumber(): void {
     const id = newUuid();
-    this.#write(() => {
+    this.#transact(() => {
       this.#sql.run('UPDATE entry SET sequence = NULL');
       this.#sql.run('UPDATE outbox SET id = ?, sequence = 0', id);
     });
@@ -364,27 +364,27 @@ class SqliteOutbox implements OutboxStore {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  /** `more` runs in the same transaction. */
-  #addPacked(packed: PackedItem, peer: string, more: () => void): Admission {
-    if (!this.#posts.admits(peer, packed.bytes)) return { dropped: 0, refused: true };
+  /** `extraWork` runs in the same transaction. */
+  #addPacked(packed: PackedItem, peer: string, extraWork: () => void): Admission {
+    if (!this.#postShares.isAdmissible(peer, packed.bytes)) return { dropped: 0, refused: true };
     const admission = this.#change((drops) => {
       const size = { ...this.#size };
       if (!this.#admit(packed, size, drops)) return undefined;
-      more();
+      extraWork();
       return size;
     });
-    if (!admission.refused) this.#posts.add(peer, packed.bytes);
+    if (!admission.refused) this.#postShares.add(peer, packed.bytes);
     return admission;
   }
 
   /** @returns false if there is no room */
   #admit(packed: PackedItem, size: Size, drops: Map<string, number>): boolean {
     const { entriesMax, bytesMax } = this.#bounds;
-    const fits = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
-    for (let weight = WEIGHT_NOTICE; weight <= Math.min(packed.weight, WEIGHT_WARNING) && !fits(); weight += 1) {
-      this.#makeRoom(weight, fits, size, drops);
+    const hasRoom = (): boolean => size.entries < entriesMax && size.bytes + packed.bytes <= bytesMax;
+    for (let weight = WEIGHT_NOTICE; weight <= Math.min(packed.weight, WEIGHT_WARNING) && !hasRoom(); weight += 1) {
+      this.#makeRoom(weight, hasRoom, size, drops);
     }
-    if (!fits()) {
+    if (!hasRoom()) {
       if (packed.weight !== WEIGHT_POST) drops.set(packed.kind, (drops.get(packed.kind) ?? 0) + 1);
       return false;
     }
@@ -396,18 +396,19 @@ class SqliteOutbox implements OutboxStore {
   }
 
   #countPosts(): void {
-    this.#posts.clear();
-    const posts = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE sequence IS NULL AND weight = ?`;
-    for (const { peer, bytes } of this.#sql.all(posts, WEIGHT_POST).map(postIn.read)) this.#posts.add(peer, bytes);
+    this.#postShares.clear();
+    const postsSql = `SELECT ${PEER_SQL} AS peer, bytes FROM entry WHERE sequence IS NULL AND weight = ?`;
+    for (const { peer, bytes } of this.#sql.all(postsSql, WEIGHT_POST).map(postCodec.read))
+      this.#postShares.add(peer, bytes);
   }
 
-  /** Oldest first, until `fits` or none is left. */
-  #makeRoom(weight: number, fits: () => boolean, size: Size, drops: Map<string, number>): void {
+  /** Drops entries, the oldest first, until there is room or none is left. */
+  #makeRoom(weight: number, hasRoom: () => boolean, size: Size, drops: Map<string, number>): void {
     for (;;) {
       const sql = 'SELECT place, kind, bytes FROM entry WHERE sequence IS NULL AND weight = ? ORDER BY place LIMIT ?';
       const rows = this.#sql.all(sql, weight, DROP_CHUNK);
-      for (const { place, kind, bytes } of rows.map(droppableIn.read)) {
-        if (fits()) return;
+      for (const { place, kind, bytes } of rows.map(droppableCodec.read)) {
+        if (hasRoom()) return;
         this.#sql.run('DELETE FROM entry WHERE place = ?', place);
         drops.set(kind, (drops.get(kind) ?? 0) + 1);
         size.entries -= 1;
@@ -417,13 +418,13 @@ class SqliteOutbox implements OutboxStore {
     }
   }
 
-  /** `work` returns the new size; undefined rolls it back. */
-  #change(work: (drops: Map<string, number>) => Size | undefined): Admission {
+  /** `change` returns the new size; `undefined` rolls it back. */
+  #change(change: (drops: Map<string, number>) => Size | undefined): Admission {
     const drops = new Map<string, number>();
     let dropped = 0;
-    const size = this.#write(() => {
-      const done = work(drops);
-      if (done === undefined) {
+    const size = this.#transact(() => {
+      const newSize = change(drops);
+      if (newSize === undefined) {
         this.#database.exec('ROLLBACK');
         return undefined;
       }
@@ -436,7 +437,7 @@ class SqliteOutbox implements OutboxStore {
         );
       }
       if (dropped > 0) this.#sql.run('UPDATE outbox SET missed = missed + ?', dropped);
-      return done;
+      return newSize;
     });
     if (size === undefined) return { dropped: 0, refused: true };
     this.#size = size;
@@ -446,20 +447,20 @@ class SqliteOutbox implements OutboxStore {
   }
 
   #countDeadLetters(): void {
-    this.#deadLetters = this.#sql.number(LETTERS_SQL);
+    this.#deadLetters = this.#sql.number(LETTER_COUNT_SQL);
   }
 
-  #self() {
-    return selfIn.read(this.#get('SELECT id, sequence, missed, life, life_sequence FROM outbox'));
+  #readOutbox() {
+    return outboxCodec.read(this.#readRow('SELECT id, sequence, missed, life, life_sequence FROM outbox'));
   }
 
-  #get(sql: string, ...values: number[]): Row {
+  #readRow(sql: string, ...values: number[]): Row {
     const row = this.#sql.one(sql, ...values);
     if (row === undefined) throw new Error(`no row: ${sql}`);
     return row;
   }
 
-  #write<T>(work: () => T): T {
+  #transact<T>(work: () => T): T {
     try {
       this.#database.exec('BEGIN IMMEDIATE');
       const result = work();
@@ -467,7 +468,7 @@ class SqliteOutbox implements OutboxStore {
       return result;
     } catch (cause) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      const code = sqliteCode(cause);
+      const code = readSqliteCode(cause);
       if (code === undefined) throw cause;
       throw new RackError(
         'store-unavailable',

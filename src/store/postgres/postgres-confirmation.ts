@@ -33,7 +33,8 @@ const WAITING_SQL =
   "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'rackboot' " +
   `AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '${CONFIRMED_MS_MAX / 2} milliseconds' LIMIT 1`;
 
-const isOfFullDisk = (outage: Outage): boolean => outage.note === 'database-unusable' && outage.fault === 'disk-full';
+const isFullDiskOutage = (outage: Outage): boolean =>
+  outage.note === 'database-unusable' && outage.fault === 'disk-full';
 
 export class PostgresConfirmation implements StoreConfirmation {
   readonly #place: PostgresPlace;
@@ -42,8 +43,8 @@ export class PostgresConfirmation implements StoreConfirmation {
   #refused: RefusedChange | undefined;
   #refusedAt: Instant | undefined;
   #isMissing = false;
-  #question: Promise<boolean> | undefined;
-  #again: Timer | undefined;
+  #currentCheck: Promise<boolean> | undefined;
+  #checkTimer: Timer | undefined;
   #isClosed = false;
 
   constructor(place: PostgresPlace) {
@@ -58,9 +59,9 @@ export class PostgresConfirmation implements StoreConfirmation {
     return this.#refused;
   }
 
-  /** Called after each change: with its error, or undefined once it is stored. */
+  /** Call after each change: with its error, or with `undefined` once it is stored. */
   noteChange(error: unknown): void {
-    if (error instanceof StoreOutage && isOfFullDisk(error.outage)) {
+    if (error instanceof StoreOutage && isFullDiskOutage(error.outage)) {
       this.#refusedAt ??= systemClock.now();
       this.#refused = { outage: error.outage, sinceMs: this.#refused?.sinceMs ?? systemClock.wallTimeMs() };
     }
@@ -79,7 +80,10 @@ export class PostgresConfirmation implements StoreConfirmation {
     this.#onChange = onChange;
   }
 
-  /** To be called before each change. @throws RackError `store-unavailable` while unconfirmed */
+  /**
+   * Call before each change.
+   * @throws RackError `store-unavailable` while unconfirmed
+   */
   check(): void {
     if (this.#isMissing) throw new StoreOutage({ note: 'change-not-made' });
   }
@@ -94,41 +98,42 @@ export class PostgresConfirmation implements StoreConfirmation {
     const checkOutcome = async (): Promise<void> => {
       if (await this.isMissing()) outcome.reject(this.unknown());
     };
-    const looks = repeat(systemClock, ASK_MS, checkOutcome, CONFIRMED_MS_MAX);
+    const checkTimer = repeat(systemClock, ASK_MS, checkOutcome, CONFIRMED_MS_MAX);
     try {
       return await Promise.race([commit, outcome.promise]);
     } finally {
-      looks.cancel();
+      checkTimer.cancel();
     }
   }
 
   /** While a transaction waits for a standby, every change is refused. */
   async isMissing(): Promise<boolean> {
-    this.#question ??= this.#ask().finally(() => {
-      this.#question = undefined;
+    this.#currentCheck ??= this.#checkOnce().finally(() => {
+      this.#currentCheck = undefined;
     });
-    return await this.#question;
+    return await this.#currentCheck;
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#again?.cancel();
+    this.#checkTimer?.cancel();
   }
 
-  async #ask(): Promise<boolean> {
-    const before = this.#isMissing;
-    this.#isMissing = (await this.#isOneWaiting()) ?? before;
-    if (this.#isMissing !== before) this.#onChange(this.problem);
-    this.#again?.cancel();
-    if (this.#isMissing && !this.#isClosed) this.#again = systemClock.schedule(ASK_MS, () => void this.isMissing());
+  async #checkOnce(): Promise<boolean> {
+    const wasMissing = this.#isMissing;
+    this.#isMissing = (await this.#isCommitWaiting()) ?? wasMissing;
+    if (this.#isMissing !== wasMissing) this.#onChange(this.problem);
+    this.#checkTimer?.cancel();
+    if (this.#isMissing && !this.#isClosed)
+      this.#checkTimer = systemClock.schedule(ASK_MS, () => void this.isMissing());
     return this.#isMissing;
   }
 
   /**
-   * On its own connection: those of the pool may all be waiting. @returns undefined if the database
-   * cannot be reached
+   * Uses a connection of its own, because those of the pool may all be waiting.
+   * @returns `undefined` if the database cannot be reached
    */
-  async #isOneWaiting(): Promise<boolean | undefined> {
+  async #isCommitWaiting(): Promise<boolean | undefined> {
     const client = new PostgresClient(createPoolConfig(this.#place));
     try {
       await client.connect();

@@ -27,7 +27,7 @@ import { RackError } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { endsConnection } from './postgres-faults.ts';
 import { createPoolConfig, LOCK_MS_MAX, PostgresClient, type PostgresPlace } from './postgres-place.ts';
-import { versionProblem } from './postgres-version.ts';
+import { findVersionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
 /** Marks unused for this long are removed. */
@@ -53,11 +53,11 @@ const types = {
  * Makes each COMMIT wait for the server's disk. With `off`, the possible default of a role,
  * database or server, a crash loses acknowledged changes. Other values stay, as the operator chose.
  */
-const durableSql = (which: 'transaction' | 'session'): string =>
-  `SELECT set_config('synchronous_commit', 'on', ${which === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
+const composeDurableSql = (scope: 'transaction' | 'session'): string =>
+  `SELECT set_config('synchronous_commit', 'on', ${scope === 'transaction'}) WHERE current_setting('synchronous_commit') = 'off'`;
 
 /** @throws StoreOutage if settings have not reached the server: a pooler is in between */
-async function checkIsDirect(client: pg.ClientBase): Promise<void> {
+async function checkDirectConnection(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ readonly direct: boolean }>(
     `SELECT current_setting('lock_timeout')::interval = interval '${LOCK_MS_MAX} milliseconds' AS direct`,
   );
@@ -66,7 +66,7 @@ async function checkIsDirect(client: pg.ClientBase): Promise<void> {
 
 /** @throws StoreOutage if the server only reads, a copy holds the lock, or through a pooler */
 async function beginUse(client: pg.ClientBase): Promise<void> {
-  await checkIsDirect(client);
+  await checkDirectConnection(client);
   const { rows } = await client.query<{ readonly standby: boolean; readonly reading: string }>(
     "SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS reading",
   );
@@ -77,13 +77,13 @@ async function beginUse(client: pg.ClientBase): Promise<void> {
 }
 
 async function beginCopy(client: pg.ClientBase): Promise<void> {
-  await checkIsDirect(client);
-  await client.query(durableSql('session'));
+  await checkDirectConnection(client);
+  await client.query(composeDurableSql('session'));
 }
 
 /**
- * Until the connection ends, no process of a region and no other copy can start. @throws RackError
- * `already-running`
+ * Until the connection ends, no process of a region and no other copy can start.
+ * @throws RackError `already-running`
  */
 export async function holdStopped(client: pg.ClientBase): Promise<void> {
   for (let tries = 0; tries < STOPPED_TRIES; tries += 1) {
@@ -96,15 +96,15 @@ export async function holdStopped(client: pg.ClientBase): Promise<void> {
     [RUNNING_LOCK],
   );
   const hosts = rows.flatMap(({ mode, host }) => (mode === 'ShareLock' ? [host] : []));
-  const text =
+  const reason =
     hosts.length === 0
       ? 'another copy from or into this database is under way: wait until it has ended'
       : `processes of a region run on this database (on ${joinNames(hosts, HOSTS_NAMED_MAX)}): stop them first`;
-  throw new RackError('already-running', text);
+  throw new RackError('already-running', reason);
 }
 
-async function tryLock(client: pg.ClientBase, how: string): Promise<boolean> {
-  const { rows } = await client.query<{ readonly held: boolean }>(`SELECT ${how}($1) AS held`, [RUNNING_LOCK]);
+async function tryLock(client: pg.ClientBase, lockFunction: string): Promise<boolean> {
+  const { rows } = await client.query<{ readonly held: boolean }>(`SELECT ${lockFunction}($1) AS held`, [RUNNING_LOCK]);
   return rows[0]?.held === true;
 }
 
@@ -127,7 +127,7 @@ export class StoreConnection {
   }
 
   /** The mark of the next transaction; also makes the COMMIT wait for the disk. */
-  nextMark(): CommitMark {
+  drawMark(): CommitMark {
     this.#transactions += 1;
     const sql =
       `INSERT INTO commit_mark (connection, transactions) VALUES ('${this.#id}', ${this.#transactions}) ` +
@@ -135,7 +135,7 @@ export class StoreConnection {
     return {
       connection: this.#id,
       transactions: this.#transactions,
-      statements: [durableSql('transaction'), sql],
+      statements: [composeDurableSql('transaction'), sql],
     };
   }
 }
@@ -143,35 +143,35 @@ export class StoreConnection {
 export class PostgresConnections {
   readonly #openPool: () => pg.Pool;
   #pool: pg.Pool;
-  readonly #lent = new Set<pg.PoolClient>();
-  readonly #known = new WeakMap<pg.PoolClient, StoreConnection>();
+  readonly #lentClients = new Set<pg.PoolClient>();
+  readonly #knownConnections = new WeakMap<pg.PoolClient, StoreConnection>();
   readonly #watch: PostgresWatch | undefined;
 
   /**
-   * @param watch undefined: each use finds out for itself whether the server is silent @param
-   * bounds other timeouts than usual
+   * @param watch if `undefined`, each use finds out for itself whether the server is silent
+   * @param bounds other timeouts than usual
    */
   constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch, bounds?: pg.PoolConfig) {
     this.#openPool = () => openPool({ ...createPoolConfig(place), ...bounds, max: place.pool }, use);
     this.#pool = this.#openPool();
     this.#watch = watch;
-    watch?.onSilent(() => this.#giveUp());
+    watch?.onSilent(() => this.#replacePool());
   }
 
   /** Lends a connection; whatever `work` leaves open is rolled back. */
   async use<T>(work: (connection: StoreConnection) => Promise<T>): Promise<T> {
     const client = await this.#connect();
-    this.#lent.add(client);
+    this.#lentClients.add(client);
     try {
-      return await this.#useOne(client, work);
+      return await this.#useClient(client, work);
     } finally {
-      this.#lent.delete(client);
+      this.#lentClients.delete(client);
     }
   }
 
   /** @throws StoreOutage */
-  see(version: number | undefined): void {
-    const problem = versionProblem(version);
+  checkVersion(version: number | undefined): void {
+    const problem = findVersionProblem(version);
     this.#watch?.noteTables(problem);
     if (problem !== undefined) throw new StoreOutage(problem);
   }
@@ -183,7 +183,7 @@ export class PostgresConnections {
       // A connection that arrives later has no user: close it.
       return await watch.unlessSilent(
         () => this.#pool.connect(),
-        (late) => late.release(true),
+        (lateClient) => lateClient.release(true),
       );
     } catch (error) {
       watch.noteFailure(error);
@@ -191,25 +191,25 @@ export class PostgresConnections {
     }
   }
 
-  /** Idle ones may be dead, too. */
-  #giveUp(): void {
-    const former = this.#pool;
+  /** Replaces idle connections too, because they may be dead. */
+  #replacePool(): void {
+    const formerPool = this.#pool;
     this.#pool = this.#openPool();
-    for (const client of this.#lent) client.end().catch(() => undefined);
-    former.end().catch(() => undefined);
+    for (const client of this.#lentClients) client.end().catch(() => undefined);
+    formerPool.end().catch(() => undefined);
   }
 
-  async #useOne<T>(client: pg.PoolClient, work: (connection: StoreConnection) => Promise<T>): Promise<T> {
-    let connection = this.#known.get(client);
+  async #useClient<T>(client: pg.PoolClient, work: (connection: StoreConnection) => Promise<T>): Promise<T> {
+    let connection = this.#knownConnections.get(client);
     if (connection === undefined) {
       connection = new StoreConnection(client);
-      this.#known.set(client, connection);
+      this.#knownConnections.set(client, connection);
     }
     let result: T;
     try {
       result = await work(connection);
     } catch (error) {
-      await end(client, error);
+      await releaseFailedClient(client, error);
       throw error;
     }
     client.release();
@@ -239,7 +239,7 @@ function openPool(settings: pg.PoolConfig, use: 'region' | 'copy'): pg.Pool {
   return pool;
 }
 
-async function end(client: pg.PoolClient, error: unknown): Promise<void> {
+async function releaseFailedClient(client: pg.PoolClient, error: unknown): Promise<void> {
   if (endsConnection(error)) {
     client.release(true);
     return;

@@ -12,25 +12,26 @@ import {
 } from '../../region/reports/notes.ts';
 
 /** The driver's error for bytes that are no message (pg-protocol's parser.js). */
-const NO_MESSAGE = 'received invalid response';
+const NO_MESSAGE_TEXT = 'received invalid response';
 
-const isNoMessage = (error: unknown): boolean => error instanceof Error && error.message.startsWith(NO_MESSAGE);
+const isNoMessageError = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith(NO_MESSAGE_TEXT);
 
 const UNIQUE_VIOLATION = '23505';
 
 /** Serialisation failure, deadlock. */
-const COLLISIONS: ReadonlySet<string> = new Set(['40001', '40P01']);
+const COLLISION_CODES: ReadonlySet<string> = new Set(['40001', '40P01']);
 /**
- * An unseen key, and a reference whose row another transaction removed or added. Of a transaction
- * that runs alone, our own bug.
+ * A key that was not seen, and a reference whose row another transaction removed or added. If the
+ * transaction runs alone, this is our own bug.
  */
-const VIOLATIONS: ReadonlySet<string> = new Set([UNIQUE_VIOLATION, '23503']);
+const VIOLATION_CODES: ReadonlySet<string> = new Set([UNIQUE_VIOLATION, '23503']);
 
 /** A COMMIT without confirmation: its connection must not be used again. */
 export class Unconfirmed extends StoreOutage {}
 
-/** Prefixes of codes of faults that may pass, or once an operator repairs the database. */
-const PASSING: readonly (readonly [code: string, fault: DatabaseFault])[] = [
+/** Prefixes of the codes of faults that may pass by themselves, or once an operator repairs the database. */
+const PASSING_FAULTS: readonly (readonly [code: string, fault: DatabaseFault])[] = [
   ['53100', 'disk-full'],
   ['53300', 'connections-taken'],
   ['53', 'short-of-resources'],
@@ -67,9 +68,9 @@ const NUL_CODES: ReadonlySet<string> = new Set(['22021', '22P05']);
  */
 const SYSTEM_CODE = /^E(?!RR_)[A-Z0-9_]+$/;
 /** The driver gives these errors no code (pg 8.23, client.js and pg-pool's index.js). */
-const LOST_TEXTS =
+const LOST_CONNECTION_TEXTS =
   /^(?:Connection terminated|Query read timeout|timeout expired|Client has encountered a connection error|Client was closed)/;
-const POOL_TEXT = /^timeout exceeded when trying to connect/;
+const POOL_TIMEOUT_TEXT = /^timeout exceeded when trying to connect/;
 /** The code is that of every missing feature, 0A000. */
 const CACHED_PLAN_ROUTINE = 'RevalidateCachedQuery';
 /** The refusal of pgbouncer if a connection begins with settings (1.18, client.c; code 08P01). */
@@ -77,83 +78,87 @@ const POOLER_TEXT = /^unsupported startup parameter: /;
 const NO_PASSWORD_TEXT = /client password must be a string$/;
 const NO_TLS_TEXT = /^The server does not support SSL connections/;
 
-const databaseErrorCode = (error: unknown): string =>
+const readDatabaseErrorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
 /** @param isAlone true: no other transaction wrote during this one */
 export function isRepeatable(error: unknown, isAlone: boolean): boolean {
-  const code = databaseErrorCode(error);
-  return COLLISIONS.has(code) || (VIOLATIONS.has(code) && !isAlone) || isStale(error);
+  const code = readDatabaseErrorCode(error);
+  return COLLISION_CODES.has(code) || (VIOLATION_CODES.has(code) && !isAlone) || isStalePlan(error);
 }
 
-export const isLockTimeout = (error: unknown): boolean => databaseErrorCode(error) === '55P03';
+export const isLockTimeout = (error: unknown): boolean => readDatabaseErrorCode(error) === '55P03';
 
 /** True if prepared statements no longer fit: a table was altered, or somebody removed them. */
-function isStale(error: unknown): boolean {
-  const code = databaseErrorCode(error);
-  const isPlan = error instanceof Error && 'routine' in error && error.routine === CACHED_PLAN_ROUTINE;
-  return code === '26000' || (code === '0A000' && isPlan);
+function isStalePlan(error: unknown): boolean {
+  const code = readDatabaseErrorCode(error);
+  const isCachedPlanError = error instanceof Error && 'routine' in error && error.routine === CACHED_PLAN_ROUTINE;
+  return code === '26000' || (code === '0A000' && isCachedPlanError);
 }
 
 /** True if the connection is gone: nobody knows what became of a statement under way. */
-export function isLost(error: unknown): boolean {
-  const code = databaseErrorCode(error);
-  if (/^(?:08|57P)/.test(code) || SYSTEM_CODE.test(code) || isNoMessage(error)) return true;
-  return error instanceof Error && LOST_TEXTS.test(error.message);
+export function isConnectionLost(error: unknown): boolean {
+  const code = readDatabaseErrorCode(error);
+  if (/^(?:08|57P)/.test(code) || SYSTEM_CODE.test(code) || isNoMessageError(error)) return true;
+  return error instanceof Error && LOST_CONNECTION_TEXTS.test(error.message);
 }
 
 export const endsConnection = (error: unknown): boolean =>
-  isLost(error) ||
-  isStale(error) ||
+  isConnectionLost(error) ||
+  isStalePlan(error) ||
   error instanceof Unconfirmed ||
   (error instanceof StoreOutage && error.outage.note === 'database-pooled');
 
-/** Undefined: none, or our own bug. */
+/** `undefined` if there is no error of the database, or it is our own bug. */
 function interpretError(error: unknown): { readonly isRefusal: boolean; readonly outage: Outage } | undefined {
-  const code = databaseErrorCode(error);
+  const code = readDatabaseErrorCode(error);
   const message = errorText(error) || code;
-  const refused = REFUSALS.find(([start]) => code.startsWith(start));
-  if (refused !== undefined)
-    return { isRefusal: true, outage: { note: 'database-refuses', fault: refused[1], said: message } };
-  if (isNoMessage(error))
+  const refusal = REFUSALS.find(([codePrefix]) => code.startsWith(codePrefix));
+  if (refusal !== undefined)
+    return { isRefusal: true, outage: { note: 'database-refuses', fault: refusal[1], said: message } };
+  if (isNoMessageError(error))
     return { isRefusal: true, outage: { note: 'database-refuses', fault: 'another-server', said: message } };
   if (POOLER_TEXT.test(message)) return { isRefusal: true, outage: { note: 'database-pooled' } };
   if (NO_PASSWORD_TEXT.test(message)) return { isRefusal: true, outage: { note: 'database-asks-password' } };
   if (isTlsError(error) || NO_TLS_TEXT.test(message))
     return { isRefusal: true, outage: { note: 'database-untrusted', said: message } };
-  const fault = passingFault(code, message, error);
+  const fault = findPassingFault(code, message, error);
   return fault && { isRefusal: false, outage: { note: 'database-unusable', fault, said: message } };
 }
 
-function passingFault(code: string, message: string, error: unknown): DatabaseFault | undefined {
-  const passing =
-    code === UNIQUE_VIOLATION ? undefined : PASSING.find(([start]) => /^\w{5}$/.test(code) && code.startsWith(start));
-  if (passing !== undefined) return passing[1];
-  if (POOL_TEXT.test(message)) return 'pool-taken';
-  return isLost(error) ? 'unreached' : undefined;
+function findPassingFault(code: string, message: string, error: unknown): DatabaseFault | undefined {
+  const faultEntry =
+    code === UNIQUE_VIOLATION
+      ? undefined
+      : PASSING_FAULTS.find(([codePrefix]) => /^\w{5}$/.test(code) && code.startsWith(codePrefix));
+  if (faultEntry !== undefined) return faultEntry[1];
+  if (POOL_TIMEOUT_TEXT.test(message)) return 'pool-taken';
+  return isConnectionLost(error) ? 'unreached' : undefined;
 }
 
-function unstorable(error: unknown): RackError | undefined {
-  const code = databaseErrorCode(error);
+function explainUnstorable(error: unknown): RackError | undefined {
+  const code = readDatabaseErrorCode(error);
   if (!NUL_CODES.has(code)) return undefined;
   const text = `a text has a character that the region's database cannot hold (${errorText(error) || code})`;
   return new RackError('text-unstorable', text, { cause: error });
 }
 
 export const isRefusedConnection = (error: unknown): boolean =>
-  !isLost(error) && !POOL_TEXT.test(errorText(error)) && interpretError(error) !== undefined;
+  !isConnectionLost(error) && !POOL_TIMEOUT_TEXT.test(errorText(error)) && interpretError(error) !== undefined;
 
 /** Errors that the database has not reported stay as they are. */
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
   const meaning = interpretError(error);
   if (meaning?.isRefusal === true) return new RackError('store-refused', endingText(meaning.outage), { cause: error });
-  return unstorable(error) ?? (meaning === undefined ? error : new StoreOutage(meaning.outage, { cause: error }));
+  return (
+    explainUnstorable(error) ?? (meaning === undefined ? error : new StoreOutage(meaning.outage, { cause: error }))
+  );
 }
 
 /**
- * As `explainPostgres`, for a process that runs. Accepted at its start, the process waits until an
- * operator has dealt with a refusal; until then the store is unavailable.
+ * As `explainPostgres`, for a process that the database has admitted at its start: it waits until
+ * an operator has dealt with a refusal, and until then the store is unavailable.
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { type Migration, readMigration } from '../database-file.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
-import { NEW_NUMBER, OWN_HISTORY } from '../steps.ts';
-import { HISTORY, OWN_HISTORY_SQL } from './postgres-horizon.ts';
+import { NEW_NUMBER_SQL, OWN_HISTORY } from '../steps.ts';
+import { HISTORY_SQL, OWN_HISTORY_SQL } from './postgres-horizon.ts';
 
 interface PreparedForm {
   readonly name: string;
@@ -15,57 +15,57 @@ interface PreparedForm {
 }
 
 /** The rows of a part of a machine, each with the transaction that wrote it. */
-const columnList = (of: string, where: string, columns: string): string =>
-  `(SELECT string_agg(concat_ws(' ', ${columns}), ',') FROM ${of} WHERE ${where})`;
+const composeColumnList = (table: string, condition: string, columns: string): string =>
+  `(SELECT string_agg(concat_ws(' ', ${columns}), ',') FROM ${table} WHERE ${condition})`;
 
 /**
  * The transactions of a machine's rows (postgresql.org/docs/15/ddl-system-columns.html, xmin). A
  * server that takes over may reuse their numbers, so the history is included.
  */
-const STAMP = `concat_ws(';', machine.xmin, ${[
-  columnList('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
-  columnList('allocation AS given', 'given.machine_id = machine.id', 'given.address, given.xmin'),
-  columnList(
+const STAMP_SQL = `concat_ws(';', machine.xmin, ${[
+  composeColumnList('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
+  composeColumnList('allocation AS given', 'given.machine_id = machine.id', 'given.address, given.xmin'),
+  composeColumnList(
     'machine_tag AS ours JOIN tag ON tag.id = ours.tag_id',
     'ours.machine_id = machine.id',
     'tag.id, tag.xmin, ours.xmin',
   ),
-  columnList('area', 'area.id IN (machine.zone_id, machine.pool_id)', 'area.id, area.xmin'),
-].join(", '', ")}, (SELECT ${HISTORY}))`;
+  composeColumnList('area', 'area.id IN (machine.zone_id, machine.pool_id)', 'area.id, area.xmin'),
+].join(", '', ")}, (SELECT ${HISTORY_SQL}))`;
 
-const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';
+const ELEMENTS_SQL = 'jsonb_array_elements_text($1::jsonb)';
 
 /**
  * Numbers the parameters, reads lists from JSON, draws new numbers from the sequence, and drops
  * index hints. Lists become arrays, for which the planner uses an index; it would read the whole
  * table for a subquery.
  */
-function postgresForm(sql: string): string {
-  if (sql === NEW_NUMBER) return "SELECT nextval('change_number') AS value";
+function toPostgresForm(sql: string): string {
+  if (sql === NEW_NUMBER_SQL) return "SELECT nextval('change_number') AS value";
   if (sql === OWN_HISTORY.sql) return OWN_HISTORY_SQL;
   let count = 0;
   return sql
     .replace(/ INDEXED BY \w+/g, '')
-    .replace('machine_stamp(machine.id)', STAMP)
+    .replace('machine_stamp(machine.id)', STAMP_SQL)
     .replace(/\?(\d?)/g, (_, number: string) => {
       if (number === '') count += 1;
       return `$${number === '' ? count : number}`;
     })
-    .replace(/\bIN texts\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}))`)
-    .replace(/\bIN numbers\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS}::bigint))`)
+    .replace(/\bIN texts\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS_SQL}))`)
+    .replace(/\bIN numbers\((\$\d+)\)/g, `= ANY (ARRAY(SELECT ${ELEMENTS_SQL}::bigint))`)
     .replace(/\bFROM rows\((\$\d+)\) AS (\w+)/g, 'FROM jsonb_array_elements($1::jsonb) AS $2(value)')
-    .replace(/\bFROM texts\((\$\d+)\) AS (\w+)/g, `FROM ${ELEMENTS} AS $2(value)`)
-    .replace(/\bFROM texts\((\$\d+)\)/g, `FROM ${ELEMENTS} AS one(value)`);
+    .replace(/\bFROM texts\((\$\d+)\) AS (\w+)/g, `FROM ${ELEMENTS_SQL} AS $2(value)`)
+    .replace(/\bFROM texts\((\$\d+)\)/g, `FROM ${ELEMENTS_SQL} AS one(value)`);
 }
 
-/** Each translated once, from a fixed set. */
+/** Translates each statement once; the statements are a fixed set. */
 export class PreparedForms {
   readonly #forms = new Map<string, PreparedForm>();
 
-  of(sql: string): PreparedForm {
+  prepare(sql: string): PreparedForm {
     let form = this.#forms.get(sql);
     if (form === undefined) {
-      const text = postgresForm(sql);
+      const text = toPostgresForm(sql);
       const name = createHash('sha256').update(text).digest('base64url');
       form = { text, name, writes: !/^\s*SELECT\b/.test(text) };
       this.#forms.set(sql, form);
@@ -75,7 +75,7 @@ export class PreparedForms {
 }
 
 /** Only PostgreSQL needs these: for the order of changes, exclusive decisions, and several processes. */
-const OWN_TABLES = `
+const POSTGRES_TABLES = `
 -- Numbers events and versions, from 2: a transaction locks the last number before its own (postgres-horizon.ts).
 CREATE SEQUENCE change_number;
 SELECT nextval('change_number');
@@ -124,17 +124,17 @@ CREATE TRIGGER script_result_aborted AFTER UPDATE OF status ON machine FOR EACH 
   EXECUTE FUNCTION script_result_aborted();
 `;
 
-const convertTables = (sqlite: string): string =>
-  sqlite
+const convertTables = (sqliteSql: string): string =>
+  sqliteSql
     .replace(/CREATE TRIGGER[\s\S]*?END;\n/g, '')
     .replaceAll('INTEGER PRIMARY KEY AUTOINCREMENT', 'BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY')
     .replaceAll('INTEGER', 'BIGINT')
     .replaceAll('BLOB', 'BYTEA')
     .replaceAll(/\) STRICT(, WITHOUT ROWID)?;/g, ');');
 
-/** The number of a step is the version that it makes. */
-export const POSTGRES_MIGRATIONS: readonly Migration[] = REGION_DATABASE.migrations.map((step, index) => {
-  const [sqlite, move] = readMigration(step);
-  const sql = `${convertTables(sqlite)}${index === 0 ? `${TRIGGERS}${OWN_TABLES}` : ''}`;
+/** The number of a migration is the version that it makes. */
+export const POSTGRES_MIGRATIONS: readonly Migration[] = REGION_DATABASE.migrations.map((migration, index) => {
+  const [sqliteSql, move] = readMigration(migration);
+  const sql = `${convertTables(sqliteSql)}${index === 0 ? `${TRIGGERS}${POSTGRES_TABLES}` : ''}`;
   return move === undefined ? sql : [sql, move];
 });

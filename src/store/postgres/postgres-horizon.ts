@@ -15,26 +15,26 @@
 //    no numbers and is not read (`postgres-connections.ts`), so a promotion shows another history.
 
 import type pg from 'pg';
-import { answersTo } from './postgres-place.ts';
+import { queryAll } from './postgres-place.ts';
 
 /** The advisory locks of transactions are this plus a number below 2^48. */
-const LOCKS_FROM = 0x5242n << 48n;
+const LOCK_BASE = 0x5242n << 48n;
 
 /** Takes the lock; as a transaction's first query it also fixes the snapshot. */
-export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCKS_FROM} + last_value) FROM change_number`;
+export const LOCK_SQL = `SELECT pg_advisory_xact_lock_shared(${LOCK_BASE} + last_value) FROM change_number`;
 
 /** A copied database keeps the oids of its tables, but not its own. */
-export const HISTORY =
+export const HISTORY_SQL =
   "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', " +
   "(SELECT oid FROM pg_database WHERE datname = current_database()), ' ', 'machine'::regclass::oid)";
 /** The history of this connection, by the server's clock. */
-export const OWN_HISTORY_SQL = `SELECT ${HISTORY} AS name, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms`;
+export const OWN_HISTORY_SQL = `SELECT ${HISTORY_SQL} AS name, floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms`;
 
 const LOWEST_SQL = [
-  `SELECT last_value, ${HISTORY} AS history FROM change_number`,
-  `SELECT min(((classid::bigint << 32) | objid::bigint) - ${LOCKS_FROM}) AS last_value FROM pg_locks ` +
+  `SELECT last_value, ${HISTORY_SQL} AS history FROM change_number`,
+  `SELECT min(((classid::bigint << 32) | objid::bigint) - ${LOCK_BASE}) AS last_value FROM pg_locks ` +
     "WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) " +
-    `AND classid::bigint >> 16 = ${LOCKS_FROM >> 48n}`,
+    `AND classid::bigint >> 16 = ${LOCK_BASE >> 48n}`,
 ];
 
 interface LowestRow {
@@ -49,7 +49,7 @@ export interface Horizon {
 
 /** Every later query sees all changes up to it. The connection is in no transaction. */
 export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
-  const [issued, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
-  const last = issued?.last_value ?? 0;
-  return { number: Math.min(last, lowest?.last_value ?? last), history: issued?.history ?? '' };
+  const [issuedRow, lowestRow] = (await queryAll<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
+  const lastIssued = issuedRow?.last_value ?? 0;
+  return { number: Math.min(lastIssued, lowestRow?.last_value ?? lastIssued), history: issuedRow?.history ?? '' };
 }

@@ -20,27 +20,27 @@ import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } f
 import type { PostgresWatch } from './postgres-watch.ts';
 
 const CHANNEL = 'rackboot_changed';
-const SAYING_CHANNEL = 'rackboot_said';
+const MESSAGE_CHANNEL = 'rackboot_said';
 /** The server takes less than 8000 octets. */
-const SAID_BYTES_MAX = 7999;
+const MESSAGE_BYTES_MAX = 7999;
 /** The pause before a lost connection is opened again, in milliseconds. */
-const AGAIN_MS = 1000;
+const RECONNECT_MS = 1000;
 
 export class PostgresNeighbours implements StoreNeighbours {
   readonly #place: PostgresPlace;
   readonly #id = newUuid();
   #onChange: () => void = () => undefined;
-  #onSaid: (text: string) => void = () => undefined;
+  #onMessage: (text: string) => void = () => undefined;
   /** The connection, once it listens. */
   #client: pg.Client | undefined;
-  #again: Timer | undefined;
-  readonly #hints = new LatestRun(() => this.#sendHint());
+  #reconnectTimer: Timer | undefined;
+  readonly #hintRun = new LatestRun(() => this.#sendHint());
   #isClosed = false;
 
   constructor(place: PostgresPlace, watch: PostgresWatch) {
     this.#place = place;
     // After a network outage, a dead connection can look open.
-    watch.onSilent(() => this.#giveUp());
+    watch.onSilent(() => this.#dropConnection());
   }
 
   listen(onChange: () => void): void {
@@ -49,22 +49,22 @@ export class PostgresNeighbours implements StoreNeighbours {
   }
 
   announce(): void {
-    void this.#hints.run();
+    void this.#hintRun.run();
   }
 
   say(text: string): void {
     const client = this.#client;
-    if (client === undefined || Buffer.byteLength(text) > SAID_BYTES_MAX) return;
-    client.query('SELECT pg_notify($1, $2)', [SAYING_CHANNEL, text]).catch(() => endConnection(client));
+    if (client === undefined || Buffer.byteLength(text) > MESSAGE_BYTES_MAX) return;
+    client.query('SELECT pg_notify($1, $2)', [MESSAGE_CHANNEL, text]).catch(() => endConnection(client));
   }
 
-  hear(onSaid: (text: string) => void): void {
-    this.#onSaid = onSaid;
+  hear(onMessage: (text: string) => void): void {
+    this.#onMessage = onMessage;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#again?.cancel();
+    this.#reconnectTimer?.cancel();
     if (this.#client !== undefined) await endConnection(this.#client);
   }
 
@@ -76,15 +76,15 @@ export class PostgresNeighbours implements StoreNeighbours {
   async #connect(): Promise<void> {
     const client = new PostgresClient(createPoolConfig(this.#place));
     client.on('notification', ({ channel, payload }) => {
-      if (channel === SAYING_CHANNEL) this.#onSaid(payload ?? '');
+      if (channel === MESSAGE_CHANNEL) this.#onMessage(payload ?? '');
       else if (payload !== this.#id) this.#onChange();
     });
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}; LISTEN ${SAYING_CHANNEL}; SET synchronous_commit = local`);
+      await client.query(`LISTEN ${CHANNEL}; LISTEN ${MESSAGE_CHANNEL}; SET synchronous_commit = local`);
     } catch {
       await endConnection(client);
-      this.#connectLater();
+      this.#scheduleConnect();
       return;
     }
     if (this.#isClosed) {
@@ -93,21 +93,21 @@ export class PostgresNeighbours implements StoreNeighbours {
     }
     this.#client = client;
     client.once('end', () => {
-      if (this.#client === client) this.#giveUp();
+      if (this.#client === client) this.#dropConnection();
     });
     // A hint may have been missed before the connection listened.
     this.#onChange();
   }
 
-  #giveUp(): void {
+  #dropConnection(): void {
     const client = this.#client;
     if (client === undefined) return;
     this.#client = undefined;
     void endConnection(client);
-    this.#connectLater();
+    this.#scheduleConnect();
   }
 
-  #connectLater(): void {
-    if (!this.#isClosed) this.#again = systemClock.schedule(AGAIN_MS, () => void this.#connect());
+  #scheduleConnect(): void {
+    if (!this.#isClosed) this.#reconnectTimer = systemClock.schedule(RECONNECT_MS, () => void this.#connect());
   }
 }

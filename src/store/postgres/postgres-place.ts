@@ -15,23 +15,23 @@ const END_MS_MAX = 1000;
 
 /** Within END_MS_MAX. Never throws. */
 export async function endConnection(client: pg.Client): Promise<void> {
-  const late = systemClock.schedule(END_MS_MAX, () => client.connection.stream.destroy());
+  const endTimer = systemClock.schedule(END_MS_MAX, () => client.connection.stream.destroy());
   await client.end().catch(() => undefined);
-  late.cancel();
+  endTimer.cancel();
 }
 
 /** The answers to at least two statements; the types of the driver show only one. */
-export async function answersTo<R extends pg.QueryResultRow>(
+export async function queryAll<R extends pg.QueryResultRow>(
   client: pg.ClientBase,
   statements: readonly string[],
 ): Promise<readonly pg.QueryResult<R>[]> {
-  const answers: unknown = await client.query(statements.join('; '));
-  return Array.isArray(answers) ? answers : [];
+  const results: unknown = await client.query(statements.join('; '));
+  return Array.isArray(results) ? results : [];
 }
 
 /**
- * Ends if its log-in fails: the driver leaves a connection open if the server asks for a password
- * and none is configured.
+ * Closes the connection if the log-in fails: the driver leaves it open if the server asks for a
+ * password and none is configured.
  */
 export class PostgresClient extends pg.Client {
   constructor(config: pg.ClientConfig = {}) {
@@ -46,8 +46,8 @@ export class PostgresClient extends pg.Client {
 }
 
 /**
- * In milliseconds. The server ends a late statement before the driver would, so that the connection
- * stays usable.
+ * Timeouts in milliseconds. The server ends a late statement before the driver would, so that the
+ * connection stays usable.
  */
 const CONNECT_MS_MAX = 5000;
 const STATEMENT_MS_MAX = 20_000;
@@ -61,27 +61,27 @@ const KEEP_ALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c t
 /** Shared counts, and the simultaneous start of processes, need it. */
 const ISOLATION = String.raw`-c default_transaction_isolation=read\ committed`;
 /** The connection that listens may be idle; changes of other processes would be heard late. */
-const NO_IDLE_END = '-c idle_session_timeout=0';
+const NO_IDLE_TIMEOUT = '-c idle_session_timeout=0';
 
 export interface PostgresPlace {
   /** `postgresql://user@host:port/database?sslmode=…`, without a password. */
   readonly url: string;
   /** Read for each new connection. @throws StoreOutage */
   readonly password?: (() => string) | undefined;
-  /** The authority of the server's certificate, in PEM; undefined: any known one. */
+  /** The authority of the server's certificate, in PEM; `undefined` if any known one will do. */
   readonly ca?: (() => string) | undefined;
   readonly pool: number;
 }
 
 /** TLS with a checked certificate, unless the database is here or the URL says otherwise. */
 export function createPoolConfig({ url, password, ca }: PostgresPlace): pg.PoolConfig {
-  const place = new URL(url);
-  const mode = place.searchParams.get('sslmode');
-  place.searchParams.delete('sslmode');
-  const host = parseUrlHost(place);
-  const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(host));
+  const parsedUrl = new URL(url);
+  const tlsMode = parsedUrl.searchParams.get('sslmode');
+  parsedUrl.searchParams.delete('sslmode');
+  const host = parseUrlHost(parsedUrl);
+  const isPlain = tlsMode === 'disable' || (tlsMode === null && ca === undefined && isOwnHost(host));
   // The driver does not pass an address on to TLS.
-  const authorities = ca === undefined && !isPlain ? knownAuthorities() : undefined;
+  const authorities = ca === undefined && !isPlain ? listKnownAuthorities() : undefined;
   // The driver copies these for each connection, and so reads `ca` again.
   const ssl = isPlain
     ? false
@@ -94,7 +94,7 @@ export function createPoolConfig({ url, password, ca }: PostgresPlace): pg.PoolC
       };
   return {
     // The driver reads host, user and database from this text alone.
-    connectionString: place.href,
+    connectionString: parsedUrl.href,
     ...(password === undefined ? {} : { password }),
     ssl,
     connectionTimeoutMillis: CONNECT_MS_MAX,
@@ -103,20 +103,20 @@ export function createPoolConfig({ url, password, ca }: PostgresPlace): pg.PoolC
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
     query_timeout: QUERY_MS_MAX,
     keepAlive: true,
-    options: `${KEEP_ALIVE} ${ISOLATION} ${NO_IDLE_END}`,
+    options: `${KEEP_ALIVE} ${ISOLATION} ${NO_IDLE_TIMEOUT}`,
     application_name: 'rackboot',
   };
 }
 
-/** Node leaves out those of this host by default. */
-const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
+/** By default Node leaves out the authorities of this host. */
+const listKnownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
 /** The option `host` comes before a host in the URL. */
-const parseUrlHost = (place: URL): string =>
-  place.searchParams.get('host') || decodeURIComponent(place.hostname).replace(/^\[|\]$/g, '');
+const parseUrlHost = (url: URL): string =>
+  url.searchParams.get('host') || decodeURIComponent(url.hostname).replace(/^\[|\]$/g, '');
 
 /**
  * True for this host, also for the directory of a Unix-domain socket
  * (`postgresql:///database?host=/run/postgresql`).
  */
-const isOnThisHost = (host: string): boolean => /^(?:\/.*|localhost|127\.[\d.]+|::1)$/.test(host);
+const isOwnHost = (host: string): boolean => /^(?:\/.*|localhost|127\.[\d.]+|::1)$/.test(host);

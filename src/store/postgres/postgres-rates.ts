@@ -34,7 +34,7 @@ const TAKES_MAX = 2000;
 const BATCH_MAX = 200;
 /** How long a statement may take, in milliseconds. */
 const STATEMENT_MS_MAX = 3000;
-const BOUNDS = {
+const TIMEOUTS = {
   connectionTimeoutMillis: STATEMENT_MS_MAX,
   statement_timeout: STATEMENT_MS_MAX,
   query_timeout: STATEMENT_MS_MAX,
@@ -45,23 +45,23 @@ const ANSWER_MS_MAX = 5000;
 const CLEAN_MS = 5000;
 const CLEANED_MAX = 5000;
 
-const NOW = 'extract(epoch FROM statement_timestamp()) * 1000';
+const NOW_SQL = 'extract(epoch FROM statement_timestamp()) * 1000';
 /**
  * When the bucket is full again if nothing is taken. More than an empty bucket's time: the clock
  * was set back.
  */
-const FULL = `greatest(least(rate.full_ms, ${NOW} + asked.room), ${NOW})`;
+const FULL_TIME_SQL = `greatest(least(rate.full_ms, ${NOW_SQL} + asked.room), ${NOW_SQL})`;
 const LOCK_SQL =
   'INSERT INTO rate AS known (name, full_ms) SELECT name, 0 FROM unnest($1::text[]) AS asked (name) ORDER BY name ' +
   'ON CONFLICT (name) DO UPDATE SET full_ms = known.full_ms';
 const TAKE_SQL =
   'UPDATE rate SET full_ms = found.full_ms + CASE WHEN found.is_taken THEN found.refill ELSE 0 END FROM ' +
-  `(SELECT name, asked.refill, ${FULL} AS full_ms, ${FULL} + asked.refill - ${NOW} <= asked.room AS is_taken ` +
+  `(SELECT name, asked.refill, ${FULL_TIME_SQL} AS full_ms, ${FULL_TIME_SQL} + asked.refill - ${NOW_SQL} <= asked.room AS is_taken ` +
   'FROM rate JOIN unnest($1::text[], $2::float8[], $3::float8[]) AS asked (name, refill, room) USING (name)) AS found ' +
   'WHERE rate.name = found.name RETURNING rate.name, found.is_taken';
 const GIVE_BACK_SQL = 'UPDATE rate SET full_ms = full_ms - $2 WHERE name = $1';
 const CLEAN_SQL =
-  `DELETE FROM rate WHERE name IN (SELECT name FROM rate WHERE full_ms < ${NOW} ORDER BY full_ms LIMIT ${CLEANED_MAX} ` +
+  `DELETE FROM rate WHERE name IN (SELECT name FROM rate WHERE full_ms < ${NOW_SQL} ORDER BY full_ms LIMIT ${CLEANED_MAX} ` +
   'FOR UPDATE SKIP LOCKED)';
 
 interface Take {
@@ -72,75 +72,78 @@ interface Take {
 }
 
 /** The time that refills one permission, in milliseconds. */
-const refillMs = ({ perSecond }: Rate): number => 1000 / perSecond;
+const computeRefillMs = ({ perSecond }: Rate): number => 1000 / perSecond;
 
 export class PostgresRates implements RateStore {
   readonly #connections: PostgresConnections;
-  readonly #waiting = new Set<Take>();
+  readonly #waitingTakes = new Set<Take>();
   #isRunning = false;
   #cleanedAt = systemClock.now();
 
   constructor(place: PostgresPlace, watch: PostgresWatch) {
-    this.#connections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch, BOUNDS);
+    this.#connections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch, TIMEOUTS);
   }
 
   take(name: string, rate: Rate): Promise<boolean> {
-    if (this.#waiting.size >= TAKES_MAX) return Promise.resolve(false);
+    if (this.#waitingTakes.size >= TAKES_MAX) return Promise.resolve(false);
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const take = { name, rate, resolve, reject };
-    this.#waiting.add(take);
-    void this.#run();
-    return inTime(promise, () => this.#waiting.delete(take));
+    this.#waitingTakes.add(take);
+    void this.#runBatches();
+    return answerInTime(promise, () => this.#waitingTakes.delete(take));
   }
 
   async giveBack(name: string, rate: Rate): Promise<void> {
-    await inTime(this.#transact((client) => client.query(GIVE_BACK_SQL, [name, refillMs(rate)])));
+    await answerInTime(this.#transact((client) => client.query(GIVE_BACK_SQL, [name, computeRefillMs(rate)])));
   }
 
   close(): Promise<void> {
     return this.#connections.close();
   }
 
-  async #run(): Promise<void> {
+  async #runBatches(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    while (this.#waiting.size > 0) {
-      const batch = this.#nextBatch();
+    while (this.#waitingTakes.size > 0) {
+      const batch = this.#collectBatch();
       try {
-        const taken = await this.#transact((client) => takeAll(client, [...batch.values()]));
-        for (const { name, resolve } of batch.values()) resolve(taken.has(name));
+        const takenNames = await this.#transact((client) => takePermissions(client, [...batch.values()]));
+        for (const { name, resolve } of batch.values()) resolve(takenNames.has(name));
       } catch (error) {
         for (const { reject } of batch.values()) reject(error);
       }
-      await this.#clean();
+      await this.#removeFullBuckets();
     }
     this.#isRunning = false;
   }
 
-  /** A further take of a name must see the first one's effect. */
-  #nextBatch(): ReadonlyMap<string, Take> {
+  /** Contains one take of each name, because the next must see its effect. */
+  #collectBatch(): ReadonlyMap<string, Take> {
     const batch = new Map<string, Take>();
-    for (const take of this.#waiting) {
+    for (const take of this.#waitingTakes) {
       if (batch.size >= BATCH_MAX) break;
       if (!batch.has(take.name)) batch.set(take.name, take);
     }
-    for (const take of batch.values()) this.#waiting.delete(take);
+    for (const take of batch.values()) this.#waitingTakes.delete(take);
     return batch;
   }
 
-  /** Full buckets harm nobody, so a failure may wait. */
-  async #clean(): Promise<void> {
+  /** A failure is ignored, because full buckets harm nobody. */
+  async #removeFullBuckets(): Promise<void> {
     const now = systemClock.now();
     if (now - this.#cleanedAt < CLEAN_MS) return;
     this.#cleanedAt = now;
     await this.#transact((client) => client.query(CLEAN_SQL)).catch(() => undefined);
   }
 
-  /** One at a time. A newer process may count in another form. */
+  /**
+   * Runs one transaction at a time. Checks the version, because a newer process may count in
+   * another form.
+   */
   async #transact<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     try {
       return await this.#connections.use(async ({ client }) => {
-        this.#connections.see(await beginWithVersion(client, ['BEGIN']));
+        this.#connections.checkVersion(await beginWithVersion(client, ['BEGIN']));
         const result = await work(client);
         await client.query('COMMIT');
         return result;
@@ -152,21 +155,21 @@ export class PostgresRates implements RateStore {
 }
 
 /** @throws StoreOutage after ANSWER_MS_MAX */
-const inTime = <T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> =>
+const answerInTime = <T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> =>
   within(systemClock, ANSWER_MS_MAX, work, (): never => {
     onLate();
     throw new StoreOutage({ note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 });
   });
 
-async function takeAll(client: pg.ClientBase, takes: readonly Take[]): Promise<ReadonlySet<string>> {
+async function takePermissions(client: pg.ClientBase, takes: readonly Take[]): Promise<ReadonlySet<string>> {
   const names = takes.map(({ name }) => name);
-  const refills = takes.map(({ rate }) => refillMs(rate));
-  const rooms = takes.map(({ rate }) => rate.burst * refillMs(rate));
+  const refills = takes.map(({ rate }) => computeRefillMs(rate));
+  const capacities = takes.map(({ rate }) => rate.burst * computeRefillMs(rate));
   await client.query(LOCK_SQL, [names]);
   const { rows } = await client.query<{ readonly name: string; readonly is_taken: boolean }>(TAKE_SQL, [
     names,
     refills,
-    rooms,
+    capacities,
   ]);
   return new Set(rows.flatMap(({ name, is_taken: isTaken }) => (isTaken ? [name] : [])));
 }

@@ -37,27 +37,27 @@ import type { Row } from '../rows.ts';
 import { ALONE, type Answer, isSettledNumber, OWN_HISTORY, type Statement, type Steps, type Value } from '../steps.ts';
 import type { PostgresConfirmation } from './postgres-confirmation.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
-import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed } from './postgres-faults.ts';
+import { explainWhileRunning, isConnectionLost, isLockTimeout, isRepeatable, Unconfirmed } from './postgres-faults.ts';
 import { PreparedForms } from './postgres-form.ts';
 import { type Horizon, LOCK_SQL, readHorizon } from './postgres-horizon.ts';
-import { answersTo } from './postgres-place.ts';
+import { queryAll } from './postgres-place.ts';
 import { ALONE_SQL, beginWithVersion, TOGETHER_SQL } from './postgres-version.ts';
 
 /** How long a transaction is repeated, in milliseconds: dozens of writers of one row take turns within it. */
 const REPEATED_MS_MAX = 10_000;
-/** The part of it in which other transactions run too, in milliseconds. */
+/** The part of that time in which other transactions run too, in milliseconds. */
 const TOGETHER_MS_MAX = 1000;
 /**
  * The longest pause before the second run, in milliseconds. It grows by this each time, at most
  * PAUSES times.
  */
 const PAUSE_MS_MAX = 20;
-const PAUSES = 10;
+const PAUSE_STEPS_MAX = 10;
 /** Lost connections per transaction before the database counts as unavailable. */
-const LOSSES_MAX = 4;
+const LOST_CONNECTIONS_MAX = 4;
 /** How often the outcome of a transaction is queried, and the pause between, in milliseconds. */
-const ASKS_MAX = 10;
-const ASK_PAUSE_MS = 500;
+const OUTCOME_TRIES_MAX = 10;
+const OUTCOME_PAUSE_MS = 500;
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ';
 const COMMIT = 'COMMIT';
@@ -78,44 +78,46 @@ class ConnectedTransaction extends OpenTransaction {
   }
 }
 
-interface Run<T> {
+interface CompletedRun<T> {
   readonly result: T;
   readonly transaction: ConnectedTransaction;
 }
 
-class NotStored extends Error {}
+class NotStoredError extends Error {}
 
-class NotAlone extends Error {}
+class NotAloneError extends Error {}
 
 export class PostgresTransactions implements RegionDriver {
   readonly #connections: PostgresConnections;
   readonly #confirmation: PostgresConfirmation;
-  readonly #isOfDuties: boolean;
+  readonly #isDutyDriver: boolean;
   readonly #context = new TransactionContext<ConnectedTransaction>();
   readonly #forms = new PreparedForms();
   #horizon: Horizon = { number: 0, history: '' };
 
-  /** @param isOfDuties true if it writes only the row of the duties */
-  constructor(connections: PostgresConnections, confirmation: PostgresConfirmation, isOfDuties = false) {
+  /** @param isDutyDriver true if it writes only the row of the duties */
+  constructor(connections: PostgresConnections, confirmation: PostgresConfirmation, isDutyDriver = false) {
     this.#connections = connections;
     this.#confirmation = confirmation;
-    this.#isOfDuties = isOfDuties;
+    this.#isDutyDriver = isDutyDriver;
   }
 
   write<T>(operation: () => Steps<T>): Promise<T> {
-    return this.transact(() => this.#inside(this.#context.within(), operation));
+    return this.transact(() => this.#runInside(this.#context.findTransaction(), operation));
   }
 
   async read<T>(operation: () => Steps<T>): Promise<T> {
-    const within = this.#context.within();
-    if (within !== undefined) return await this.#inside(within, operation);
-    return await this.#repeated(() => this.#readOnce(operation));
+    const currentTransaction = this.#context.findTransaction();
+    if (currentTransaction !== undefined) return await this.#runInside(currentTransaction, operation);
+    return await this.#repeat(() => this.#runRead(operation));
   }
 
   async transact<T>(work: () => Promise<T>): Promise<T> {
-    const within = this.#context.within();
-    if (within !== undefined) return await this.#context.join(within, work);
-    const { result, transaction } = await this.#noted(this.#repeated((isAlone) => this.#once(work, isAlone)));
+    const currentTransaction = this.#context.findTransaction();
+    if (currentTransaction !== undefined) return await this.#context.join(currentTransaction, work);
+    const { result, transaction } = await this.#noteOutcome(
+      this.#repeat((isAlone) => this.#runAndCommit(work, isAlone)),
+    );
     await this.#context.end(transaction);
     return result;
   }
@@ -125,7 +127,7 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   isInTransaction(): boolean {
-    return this.#context.within() !== undefined;
+    return this.#context.findTransaction() !== undefined;
   }
 
   close(): Promise<void> {
@@ -133,13 +135,16 @@ export class PostgresTransactions implements RegionDriver {
     return this.#connections.close();
   }
 
-  /** The row of the duties needs no room on a disk, so it says nothing of other changes. */
-  async #noted<T>(run: Promise<Run<T>>): Promise<Run<T>> {
-    if (this.#isOfDuties) return await run;
+  /**
+   * Reports the outcome. The row of the duties needs no room on a disk, so it says nothing of other
+   * changes.
+   */
+  async #noteOutcome<T>(run: Promise<CompletedRun<T>>): Promise<CompletedRun<T>> {
+    if (this.#isDutyDriver) return await run;
     try {
-      const done = await run;
-      if (done.transaction.hasWritten) this.#confirmation.noteChange(undefined);
-      return done;
+      const completedRun = await run;
+      if (completedRun.transaction.hasWritten) this.#confirmation.noteChange(undefined);
+      return completedRun;
     } catch (error) {
       this.#confirmation.noteChange(error);
       throw error;
@@ -147,78 +152,85 @@ export class PostgresTransactions implements RegionDriver {
   }
 
   /** @throws RackError `store-unavailable`, `text-unstorable` */
-  async #repeated<T>(work: (isAlone: boolean) => Promise<T>): Promise<T> {
-    const begunAt = systemClock.now();
-    const passedMs = (): number => systemClock.now() - begunAt;
+  async #repeat<T>(work: (isAlone: boolean) => Promise<T>): Promise<T> {
+    const startedAt = systemClock.now();
+    const computePassedMs = (): number => systemClock.now() - startedAt;
     let losses = 0;
     let needsAlone = false;
     for (let tries = 1; ; tries += 1) {
-      const isAlone = needsAlone || passedMs() > TOGETHER_MS_MAX;
+      const isAlone = needsAlone || computePassedMs() > TOGETHER_MS_MAX;
       try {
         return await this.#context.exit(() => work(isAlone));
       } catch (error) {
-        if (isLost(error)) losses += 1;
-        needsAlone ||= error instanceof NotAlone;
+        if (isConnectionLost(error)) losses += 1;
+        needsAlone ||= error instanceof NotAloneError;
         const mayRepeat =
-          error instanceof NotStored || error instanceof NotAlone || isRepeatable(error, isAlone) || isLost(error);
+          error instanceof NotStoredError ||
+          error instanceof NotAloneError ||
+          isRepeatable(error, isAlone) ||
+          isConnectionLost(error);
         // The lock may be that of a transaction whose COMMIT waits.
         if (isLockTimeout(error) && (await this.#confirmation.isMissing())) this.#confirmation.check();
-        if (!mayRepeat || losses > LOSSES_MAX || passedMs() > REPEATED_MS_MAX) {
-          throw explainWhileRunning(error instanceof NotStored ? error.cause : error);
+        if (!mayRepeat || losses > LOST_CONNECTIONS_MAX || computePassedMs() > REPEATED_MS_MAX) {
+          throw explainWhileRunning(error instanceof NotStoredError ? error.cause : error);
         }
         // It met no other transaction, so it need not let one finish.
-        if (error instanceof NotAlone) continue;
+        if (error instanceof NotAloneError) continue;
       }
-      await pause(randomInt(PAUSE_MS_MAX) * Math.min(tries, PAUSES));
+      await pause(randomInt(PAUSE_MS_MAX) * Math.min(tries, PAUSE_STEPS_MAX));
     }
   }
 
-  #readOnce<T>(operation: () => Steps<T>): Promise<T> {
+  #runRead<T>(operation: () => Steps<T>): Promise<T> {
     return this.#connections.use(async (connection) => {
       const steps = operation();
       const first = steps.next();
       // The horizon is read before the view of the data.
       const isSettled = first.done !== true && isSettledNumber(first.value);
-      if (isSettled) this.#horizon = later(this.#horizon, await readHorizon(connection.client));
+      if (isSettled) this.#horizon = chooseLater(this.#horizon, await readHorizon(connection.client));
       const transaction = new ConnectedTransaction(connection, this.#horizon);
-      this.#connections.see(await beginWithVersion(connection.client, [`${BEGIN} READ ONLY`]));
+      this.#connections.checkVersion(await beginWithVersion(connection.client, [`${BEGIN} READ ONLY`]));
       const result = await this.#continue(transaction, steps, first);
       await connection.client.query(COMMIT);
       return result;
     });
   }
 
-  async #once<T>(work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
-    const atCommit: { run?: Run<T>; mark?: CommitMark } = {};
+  async #runAndCommit<T>(work: () => Promise<T>, isAlone: boolean): Promise<CompletedRun<T>> {
+    const commitAttempt: { run?: CompletedRun<T>; mark?: CommitMark } = {};
     try {
       return await this.#connections.use(async (connection) => {
-        const run = await this.#run(connection, work, isAlone);
+        const run = await this.#runUncommitted(connection, work, isAlone);
         if (!run.transaction.hasWritten) {
           await this.#confirmation.of(connection.client.query(COMMIT));
           return run;
         }
         this.#confirmation.check();
-        const mark = connection.nextMark();
-        atCommit.run = run;
-        atCommit.mark = mark;
-        await this.#confirmation.of(answersTo(connection.client, [...mark.statements, COMMIT]));
+        const mark = connection.drawMark();
+        commitAttempt.run = run;
+        commitAttempt.mark = mark;
+        await this.#confirmation.of(queryAll(connection.client, [...mark.statements, COMMIT]));
         connection.hasHistory ||= run.transaction.beginsHistory;
         return run;
       });
     } catch (error) {
-      const { run, mark } = atCommit;
-      if (run === undefined || mark === undefined || !isLost(error)) throw error;
+      const { run, mark } = commitAttempt;
+      if (run === undefined || mark === undefined || !isConnectionLost(error)) throw error;
       // The lost connection is released: if these held all of the pool, none would be left to ask.
       if (await this.#wasStored(mark, error)) return run;
-      throw new NotStored('the transaction was not stored', { cause: error });
+      throw new NotStoredError('the transaction was not stored', { cause: error });
     }
   }
 
-  async #run<T>(connection: StoreConnection, work: () => Promise<T>, isAlone: boolean): Promise<Run<T>> {
+  async #runUncommitted<T>(
+    connection: StoreConnection,
+    work: () => Promise<T>,
+    isAlone: boolean,
+  ): Promise<CompletedRun<T>> {
     const transaction = new ConnectedTransaction(connection, this.#horizon, isAlone);
     try {
       const begin = [BEGIN, isAlone ? ALONE_SQL : TOGETHER_SQL, LOCK_SQL];
-      this.#connections.see(await beginWithVersion(connection.client, begin));
+      this.#connections.checkVersion(await beginWithVersion(connection.client, begin));
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
       return { result, transaction };
@@ -227,31 +239,31 @@ export class PostgresTransactions implements RegionDriver {
     }
   }
 
-  /** @throws RackError `store-unavailable` if that stays unknown */
+  /** @throws RackError `store-unavailable` if the answer stays unknown */
   async #wasStored(mark: CommitMark, cause: unknown): Promise<boolean> {
-    for (let asks = 0; asks < ASKS_MAX; asks += 1) {
+    for (let tries = 0; tries < OUTCOME_TRIES_MAX; tries += 1) {
       if (this.#confirmation.problem !== undefined) throw this.#confirmation.unknown();
       try {
         return await this.#connections.use(async ({ client }) => {
           // Waits if the server does not know yet that the connection is lost, and keeps the
           // transaction from being stored later.
-          const marked = client.query<{ transactions: number }>(
+          const markQuery = client.query<{ transactions: number }>(
             'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
               'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',
             [mark.connection],
           );
-          const { rows } = await this.#confirmation.of(marked);
+          const { rows } = await this.#confirmation.of(markQuery);
           return (rows[0]?.transactions ?? 0) >= mark.transactions;
         });
       } catch (error) {
         if (error instanceof Unconfirmed) throw error;
-        await pause(ASK_PAUSE_MS);
+        await pause(OUTCOME_PAUSE_MS);
       }
     }
     throw new StoreOutage({ note: 'change-unknown', said: errorText(cause) }, { cause });
   }
 
-  async #inside<T>(transaction: ConnectedTransaction | undefined, operation: () => Steps<T>): Promise<T> {
+  async #runInside<T>(transaction: ConnectedTransaction | undefined, operation: () => Steps<T>): Promise<T> {
     if (transaction === undefined) throw new Error('a write has no transaction');
     if (transaction.failure !== undefined) throw transaction.failure.error;
     try {
@@ -269,40 +281,40 @@ export class PostgresTransactions implements RegionDriver {
     first: IteratorResult<Statement, T>,
   ): Promise<T> {
     let step = first;
-    while (step.done !== true) step = steps.next(await this.#answer(transaction, step.value));
+    while (step.done !== true) step = steps.next(await this.#answerStatement(transaction, step.value));
     return step.value;
   }
 
-  async #answer(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
+  async #answerStatement(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
     if (isSettledNumber(statement)) return { row: { ...transaction.horizon }, rows: [], changes: 0 };
-    if (statement === ALONE && !transaction.isAlone) throw new NotAlone('the transaction must run alone');
+    if (statement === ALONE && !transaction.isAlone) throw new NotAloneError('the transaction must run alone');
     const { sql } = statement;
     if (sql === OWN_HISTORY.sql) {
       if (transaction.connection.hasHistory) return { row: undefined, rows: [], changes: 0 };
       transaction.beginsHistory = true;
     }
-    const { name, text, writes } = this.#forms.of(sql);
+    const { name, text, writes } = this.#forms.prepare(sql);
     if (writes) this.#confirmation.check();
     transaction.hasWritten ||= writes;
-    return await answerTo(transaction.connection.client, statement, { name, text });
+    return await answerStatement(transaction.connection.client, statement, { name, text });
   }
 }
 
 /** @param query the statement in PostgreSQL's form */
-export async function answerTo(
+export async function answerStatement(
   client: pg.ClientBase,
   { kind, values }: Statement,
   query: pg.QueryConfig,
 ): Promise<Answer> {
-  const { rows, rowCount } = await client.query<Row>({ ...query, values: values.map(toPostgres) });
+  const { rows, rowCount } = await client.query<Row>({ ...query, values: values.map(toDriverValue) });
   if (kind === 'one') return { row: rows[0], rows: [], changes: 0 };
   return { row: undefined, rows: kind === 'all' ? rows : [], changes: rowCount ?? 0 };
 }
 
-/** The higher one, if both are of one history; otherwise `other`. */
-const later = (first: Horizon, second: Horizon): Horizon =>
+/** The higher horizon if both are of one history, otherwise `second`. */
+const chooseLater = (first: Horizon, second: Horizon): Horizon =>
   first.history === second.history && first.number > second.number ? first : second;
 
 /** The driver takes only a Buffer. */
-const toPostgres = (value: Value): unknown =>
+const toDriverValue = (value: Value): unknown =>
   value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value;

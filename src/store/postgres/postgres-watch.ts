@@ -2,7 +2,7 @@
 //
 //   there ── no answer to a SELECT within ANSWER_MS_MAX ──▶ away and silent: every use fails at once
 //     │  ▲ ▲                                                    │
-//     │  │ └──────── an answer; asked again every AGAIN_MS ─────┘
+//     │  │ └──────── an answer; asked again every AWAY_ASK_MS ──┘
 //     └──┴── no connection ──▶ away: each use fails with its own error
 //
 // Sources: postgresql.org/docs/15/errcodes-appendix.html; node-postgres.com/apis/client (end).
@@ -25,35 +25,35 @@ import { isStoreUnavailable } from '../../ground/errors.ts';
 import { answersWithin } from '../../net/answers-within.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
 import { describeOutage, type Outage, StoreOutage } from '../../region/reports/notes.ts';
-import { explainWhileRunning, isLost, isRefusedConnection } from './postgres-faults.ts';
+import { explainWhileRunning, isConnectionLost, isRefusedConnection } from './postgres-faults.ts';
 import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
 /** How long the server may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 3000;
 /** The pauses between questions while the server is there and while it is away, in milliseconds. */
 const ASK_MS = 1000;
-const AGAIN_MS = 500;
+const AWAY_ASK_MS = 500;
 /**
  * The driver's own timeouts, in milliseconds, are longer: they count a pause of this process, which
  * ANSWER_MS_MAX does not.
  */
 const QUERY_MS_MAX = 2 * ANSWER_MS_MAX;
-const READ_ONLY: Outage = { note: 'database-read-only' };
-const SILENT: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
+const READ_ONLY_OUTAGE: Outage = { note: 'database-read-only' };
+const SILENT_OUTAGE: Outage = { note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 };
 
 export class PostgresWatch implements StoreAvailability {
   readonly #place: PostgresPlace;
-  readonly #waits = new Set<(error: StoreOutage) => void>();
-  readonly #onSilent: (() => void)[] = [];
-  readonly #closing = new AbortController();
+  readonly #waitRejections = new Set<(error: StoreOutage) => void>();
+  readonly #silenceListeners: (() => void)[] = [];
+  readonly #closeController = new AbortController();
   #onChange: (problem: Outage | undefined) => void = () => undefined;
   #onRefusalsEnd: (refusedMs: number) => void = () => undefined;
-  /** When the server refused a connection first since it last admitted one. */
+  /** When the server first refused a connection since it last admitted one. */
   #refusedAt: Instant | undefined;
   #client: pg.Client | undefined;
   #problem: Outage | undefined;
   #isSilent = false;
-  #tables: Outage | undefined;
+  #tablesProblem: Outage | undefined;
 
   constructor(place: PostgresPlace) {
     this.#place = place;
@@ -68,12 +68,12 @@ export class PostgresWatch implements StoreAvailability {
   }
 
   onSilent(giveUp: () => void): void {
-    this.#onSilent.push(giveUp);
+    this.#silenceListeners.push(giveUp);
   }
 
-  /** Called by each transaction, with the problem of its tables; undefined: none. */
+  /** Each transaction calls it with the problem of its tables, or with `undefined`. */
   noteTables(problem: Outage | undefined): void {
-    this.#tables = problem;
+    this.#tablesProblem = problem;
   }
 
   watchRefusals(onEnd: (refusedMs: number) => void): void {
@@ -94,81 +94,83 @@ export class PostgresWatch implements StoreAvailability {
    * @throws RackError `store-unavailable` once it is silent
    */
   async unlessSilent<T>(work: () => Promise<T>, onLate: (result: T) => void = () => undefined): Promise<T> {
-    if (this.#isSilent) throw new StoreOutage(this.#problem ?? SILENT);
-    const away = Promise.withResolvers<never>();
-    this.#waits.add(away.reject);
-    const working = work();
+    if (this.#isSilent) throw new StoreOutage(this.#problem ?? SILENT_OUTAGE);
+    const silence = Promise.withResolvers<never>();
+    this.#waitRejections.add(silence.reject);
+    const workPromise = work();
     try {
-      return await Promise.race([working, away.promise]);
+      return await Promise.race([workPromise, silence.promise]);
     } catch (error) {
-      working.then(onLate, () => undefined);
+      workPromise.then(onLate, () => undefined);
       throw error;
     } finally {
-      this.#waits.delete(away.reject);
+      this.#waitRejections.delete(silence.reject);
     }
   }
 
   close(): void {
-    this.#closing.abort();
-    this.#drop();
+    this.#closeController.abort();
+    this.#dropConnection();
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#closing;
+    const { signal } = this.#closeController;
     while (!signal.aborted) {
-      const problem = (await this.#ask()) ?? this.#tables;
+      const problem = (await this.#findProblem()) ?? this.#tablesProblem;
       if (signal.aborted) return;
-      this.#become(problem);
-      await pause(problem === undefined ? ASK_MS : AGAIN_MS, undefined, { ref: false, signal }).catch(() => undefined);
+      this.#setProblem(problem);
+      await pause(problem === undefined ? ASK_MS : AWAY_ASK_MS, undefined, { ref: false, signal }).catch(
+        () => undefined,
+      );
     }
   }
 
-  #become(problem: Outage | undefined): void {
-    const isOther = (problem === undefined) !== (this.#problem === undefined);
+  #setProblem(problem: Outage | undefined): void {
+    const isAvailabilityChanged = (problem === undefined) !== (this.#problem === undefined);
     const wasSilent = this.#isSilent;
     this.#problem = problem;
-    this.#isSilent = problem === SILENT;
-    if (isOther) this.#onChange(problem);
+    this.#isSilent = problem === SILENT_OUTAGE;
+    if (isAvailabilityChanged) this.#onChange(problem);
     if (wasSilent || !this.#isSilent) return;
-    for (const end of [...this.#waits]) end(new StoreOutage(SILENT));
-    for (const giveUp of this.#onSilent) giveUp();
+    for (const reject of [...this.#waitRejections]) reject(new StoreOutage(SILENT_OUTAGE));
+    for (const giveUp of this.#silenceListeners) giveUp();
   }
 
   /** @returns why it is away; undefined if it is there */
-  async #ask(): Promise<Outage | undefined> {
+  async #findProblem(): Promise<Outage | undefined> {
     const isNew = this.#client === undefined;
-    const problem = await this.#askOnce();
+    const problem = await this.#queryOnce();
     // The server may have ended this connection only.
-    return problem === undefined || problem === SILENT || problem === READ_ONLY || isNew
+    return problem === undefined || problem === SILENT_OUTAGE || problem === READ_ONLY_OUTAGE || isNew
       ? problem
-      : await this.#askOnce();
+      : await this.#queryOnce();
   }
 
-  async #askOnce(): Promise<Outage | undefined> {
-    if (this.#refusedAt !== undefined) this.#drop();
+  async #queryOnce(): Promise<Outage | undefined> {
+    if (this.#refusedAt !== undefined) this.#dropConnection();
     const isNew = this.#client === undefined;
     let failure: unknown;
     let isReadOnly = false;
-    const question = this.#question().then((answer) => {
+    const query = this.#isReadOnlyServer().then((answer) => {
       isReadOnly = answer;
     });
-    const settled = question.catch((error: unknown) => {
+    const observedQuery = query.catch((error: unknown) => {
       failure = error;
       throw error;
     });
-    const isThere = await answersWithin(systemClock, ANSWER_MS_MAX, settled);
-    if (isThere && isNew) this.#admitted();
+    const isThere = await answersWithin(systemClock, ANSWER_MS_MAX, observedQuery);
+    if (isThere && isNew) this.#endRefusals();
     if (isThere && !isReadOnly) return undefined;
-    this.#drop();
-    if (isThere) return READ_ONLY;
-    if (failure === undefined) return SILENT;
+    this.#dropConnection();
+    if (isThere) return READ_ONLY_OUTAGE;
+    if (failure === undefined) return SILENT_OUTAGE;
     this.noteFailure(failure);
-    if (!isLost(failure)) return undefined;
+    if (!isConnectionLost(failure)) return undefined;
     const explained = explainWhileRunning(failure);
     return isStoreUnavailable(explained) ? describeOutage(explained) : undefined;
   }
 
-  #admitted(): void {
+  #endRefusals(): void {
     if (this.#refusedAt === undefined) return;
     const refusedMs = systemClock.now() - this.#refusedAt;
     this.#refusedAt = undefined;
@@ -176,7 +178,7 @@ export class PostgresWatch implements StoreAvailability {
   }
 
   /** @returns true if it only reads */
-  async #question(): Promise<boolean> {
+  async #isReadOnlyServer(): Promise<boolean> {
     if (this.#client === undefined) {
       const bounds = { connectionTimeoutMillis: QUERY_MS_MAX, query_timeout: QUERY_MS_MAX };
       const client = new PostgresClient({ ...createPoolConfig(this.#place), ...bounds });
@@ -189,7 +191,7 @@ export class PostgresWatch implements StoreAvailability {
     return rows[0]?.reads === true;
   }
 
-  #drop(): void {
+  #dropConnection(): void {
     if (this.#client !== undefined) void endConnection(this.#client);
     this.#client = undefined;
   }

@@ -9,7 +9,7 @@ import { newUuid } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { type Migration, readMigration } from '../database-file.ts';
-import { storedRegion } from '../region/stored-region.ts';
+import { createStoredRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
 import { PostgresConfirmation } from './postgres-confirmation.ts';
 import { PostgresConnections } from './postgres-connections.ts';
@@ -18,7 +18,7 @@ import { POSTGRES_MIGRATIONS, PreparedForms } from './postgres-form.ts';
 import { PostgresNeighbours } from './postgres-neighbours.ts';
 import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
-import { answerTo, PostgresTransactions } from './postgres-transactions.ts';
+import { answerStatement, PostgresTransactions } from './postgres-transactions.ts';
 import { ALONE_SQL } from './postgres-version.ts';
 import { PostgresWatch } from './postgres-watch.ts';
 
@@ -37,7 +37,8 @@ type TablesUse = 'region' | 'command' | 'source' | 'target';
 
 /**
  * Opens the region's database, with its tables.
- * @param name of this process with the duties; undefined: a command, which leaves older tables as they are
+ * @param name of this process in the duties; `undefined` for a command, which leaves older tables
+ * as they are
  * @throws RackError `store-unavailable`, `store-refused`, `store-newer`, `store-broken`
  */
 export async function openPostgresRegion(place: PostgresPlace, name?: string): Promise<RegionStore> {
@@ -54,7 +55,7 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
   const driver = new PostgresTransactions(connections, confirmation);
   const dutyConnections = new PostgresConnections({ ...place, pool: 1 }, 'region', watch);
   watch.begin();
-  return storedRegion(driver, EVENT_BOUNDS, {
+  return createStoredRegion(driver, EVENT_BOUNDS, {
     holder: `${name ?? 'command'} ${newUuid()}`,
     availability: watch,
     neighbours: new PostgresNeighbours(place, watch),
@@ -69,50 +70,50 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
  * of the region brings older ones up to date, and then their processes end.
  */
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
-  const number = numberQuery(client);
+  const readNumber = createNumberReader(client);
   await checkServer(client, use);
   await client.query(
     `BEGIN; SET LOCAL lock_timeout = ${TABLES_MS_MAX}; SET LOCAL statement_timeout = ${TABLES_MS_MAX}`,
   );
-  await perform(client, `SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
-  if ((await number('SELECT count(current_schema())')) === 0) {
+  await runMigration(client, `SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+  if ((await readNumber('SELECT count(current_schema())')) === 0) {
     const text = `the region's database has no schema for its tables: make one with CREATE SCHEMA, or set the search_path of its user`;
     throw new RackError('store-broken', text);
   }
-  const isOurs = (await number(MARKS_SQL)) > 0;
-  if (!isOurs && use === 'source')
+  const hasMark = (await readNumber(MARK_COUNT_SQL)) > 0;
+  if (!hasMark && use === 'source')
     throw new RackError('not-found', 'the database holds no region: check the name in its URL');
-  const version = await ownVersion(number, isOurs);
-  if (!isOurs) await client.query(MARK_SQL);
-  checkVersion(version, use, isOurs);
+  const version = await readTablesVersion(readNumber, hasMark);
+  if (!hasMark) await client.query(MARK_SQL);
+  checkVersion(version, use, hasMark);
   // Older processes write nothing afterwards.
-  if (version !== POSTGRES_MIGRATIONS.length) await perform(client, ALONE_SQL);
-  for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await perform(client, step);
+  if (version !== POSTGRES_MIGRATIONS.length) await runMigration(client, ALONE_SQL);
+  for (const migration of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await runMigration(client, migration);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
     // No region may start on the target, even if the copy ends early.
-    const made = use === 'target' ? -POSTGRES_MIGRATIONS.length : POSTGRES_MIGRATIONS.length;
-    await client.query('UPDATE rackboot SET version = $1', [made]);
+    const newVersion = use === 'target' ? -POSTGRES_MIGRATIONS.length : POSTGRES_MIGRATIONS.length;
+    await client.query('UPDATE rackboot SET version = $1', [newVersion]);
   }
   await client.query('COMMIT');
 }
 
-/** Waits longer than a running process would. */
-async function perform(client: pg.ClientBase, step: Migration): Promise<void> {
-  const patience = { query_timeout: TABLES_MS_MAX };
-  const [text, move] = readMigration(step);
-  const statement = { text, ...patience };
+/** Allows more time than a running process has. */
+async function runMigration(client: pg.ClientBase, migration: Migration): Promise<void> {
+  const timeouts = { query_timeout: TABLES_MS_MAX };
+  const [text, move] = readMigration(migration);
+  const statement = { text, ...timeouts };
   await client.query(statement);
   if (move === undefined) return;
   const forms = new PreparedForms();
   const steps = move();
-  let next = steps.next();
-  while (next.done !== true) {
-    const query = { text: forms.of(next.value.sql).text, ...patience };
-    next = steps.next(await answerTo(client, next.value, query));
+  let result = steps.next();
+  while (result.done !== true) {
+    const query = { text: forms.prepare(result.value.sql).text, ...timeouts };
+    result = steps.next(await answerStatement(client, result.value, query));
   }
 }
 
-const numberQuery =
+const createNumberReader =
   (client: pg.ClientBase) =>
   async (sql: string): Promise<number> => {
     const { rows } = await client.query<Record<string, unknown>>(sql);
@@ -120,8 +121,10 @@ const numberQuery =
   };
 
 /** The version of the tables; 0: the database has none. */
-const ownVersion = async (number: ReturnType<typeof numberQuery>, isOurs: boolean): Promise<number> =>
-  isOurs ? await number('SELECT version FROM rackboot') : 0;
+const readTablesVersion = async (
+  readNumber: ReturnType<typeof createNumberReader>,
+  hasMark: boolean,
+): Promise<number> => (hasMark ? await readNumber('SELECT version FROM rackboot') : 0);
 
 /**
  * Whether a process can use the tables. An empty database is fine.
@@ -131,9 +134,9 @@ export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
   const client = new PostgresClient(createPoolConfig(place));
   try {
     await client.connect();
-    const number = numberQuery(client);
-    const isOurs = (await number(MARKS_SQL)) > 0;
-    checkVersion(await ownVersion(number, isOurs), 'region', isOurs);
+    const number = createNumberReader(client);
+    const isOurs = (await number(MARK_COUNT_SQL)) > 0;
+    checkVersion(await readTablesVersion(number, isOurs), 'region', isOurs);
   } catch (error) {
     throw explainPostgres(error);
   } finally {
@@ -142,7 +145,7 @@ export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
 }
 
 /** Our mark, in the schema of our tables. */
-const MARKS_SQL =
+const MARK_COUNT_SQL =
   "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'rackboot' AND relkind = 'r'";
 
 /** A database of another encoding may be copied out. */
@@ -165,8 +168,8 @@ async function checkServer(client: pg.ClientBase, use: TablesUse): Promise<void>
   }
 }
 
-/** @param version negative: of an unfinished copy */
-function checkVersion(version: number, use: TablesUse, isMade: boolean): void {
+/** @param version negative if a copy was not finished */
+function checkVersion(version: number, use: TablesUse, hasMark: boolean): void {
   if (Math.abs(version) > POSTGRES_MIGRATIONS.length) {
     const text = `the region's database has version ${version}, which a newer Rackboot made; this one knows ${POSTGRES_MIGRATIONS.length}: install the newer one`;
     throw new RackError('store-newer', text);
@@ -176,9 +179,9 @@ function checkVersion(version: number, use: TablesUse, isMade: boolean): void {
       "a copy into the region's database was not finished: repeat the command (`rackboot region copy` or `rackboot region restore`), or empty the database";
     throw new RackError('store-broken', text);
   }
-  if (isMade && use !== 'region' && Math.abs(version) < POSTGRES_MIGRATIONS.length) {
-    const other = use === 'target' ? 'empty the database' : 'start the region once with this one';
-    const text = `the region's database has version ${Math.abs(version)}, this Rackboot ${POSTGRES_MIGRATIONS.length}: run the command with the Rackboot that made it, or ${other}`;
+  if (hasMark && use !== 'region' && Math.abs(version) < POSTGRES_MIGRATIONS.length) {
+    const alternative = use === 'target' ? 'empty the database' : 'start the region once with this one';
+    const text = `the region's database has version ${Math.abs(version)}, this Rackboot ${POSTGRES_MIGRATIONS.length}: run the command with the Rackboot that made it, or ${alternative}`;
     throw new RackError('store-broken', text);
   }
 }

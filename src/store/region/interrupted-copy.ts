@@ -5,16 +5,16 @@ import { existsSync } from 'node:fs';
 import { RackError } from '../../ground/errors.ts';
 
 /** Ends the name of the file that a copy or a backup writes. */
-export const UNFINISHED = '.unfinished';
+export const UNFINISHED_SUFFIX = '.unfinished';
 
 /**
- * Opening a forbidden file reports why.
- * @param path of `region.db` @throws RackError `store-broken` if a copy or a restore into this file
- * was interrupted
+ * Ignores a file that this user may not read: opening it reports why.
+ * @param path of `region.db`
+ * @throws RackError `store-broken` if a copy or a restore into this file was interrupted
  */
 export function checkNotInterrupted(path: string): void {
-  const unfinished = `${path}${UNFINISHED}`;
-  if (existsSync(path) || !existsSync(unfinished)) return;
-  const text = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or remove ${unfinished} to begin with an empty region`;
-  throw new RackError('store-broken', text);
+  const unfinishedPath = `${path}${UNFINISHED_SUFFIX}`;
+  if (existsSync(path) || !existsSync(unfinishedPath)) return;
+  const reason = `a copy into ${path} was not finished: repeat the command (\`rackboot region copy\` or \`rackboot region restore\`), or remove ${unfinishedPath} to begin with an empty region`;
+  throw new RackError('store-broken', reason);
 }

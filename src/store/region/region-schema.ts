@@ -385,7 +385,7 @@ CREATE TABLE counter (
 
 export const REGION_FILE = 'region.db';
 
-const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS, COUNTERS];
+const FIRST_TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, AREAS, FILES, NETWORKS, COUNTERS];
 
 /** `region.db`, marked `RBRE`. */
 export const REGION_DATABASE: DatabaseKind = {
@@ -395,7 +395,7 @@ export const REGION_DATABASE: DatabaseKind = {
   // stands beside the last SQL alone, whatever the version that it comes from. Who adds a version
   // moves it there, and makes it able to start from every earlier one.
   migrations: [
-    TABLES.join(''),
+    FIRST_TABLES.join(''),
     KERNELS,
     SOURCE_TRUST,
     RESERVED_HOSTS,

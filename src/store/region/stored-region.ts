@@ -57,7 +57,7 @@ import type { RegionDriver } from './region-driver.ts';
 import { ReportingDriver } from './reporting-driver.ts';
 
 interface SharedStore {
-  /** Names this process. */
+  /** The name of this process in the duties. */
   readonly holder: string;
   /** How it reaches the others; closed with the store. */
   readonly neighbours: StoreNeighbours & { close(): Promise<void> };
@@ -71,10 +71,10 @@ interface SharedStore {
 }
 
 /**
- * The tables of one process, which needs exactly one set: some keep state in memory. @param holder
- * begins power commands only while it has the duties
+ * The tables of one process. It needs exactly one set, because some keep state in memory.
+ * @param holder begins power commands only while it has the duties
  */
-export function regionTables(bounds: EventBounds, holder?: string) {
+export function createRegionTables(bounds: EventBounds, holder?: string) {
   const events = new EventTable(bounds);
   const networks = new NetworkTables(events);
   return {
@@ -93,7 +93,7 @@ export function regionTables(bounds: EventBounds, holder?: string) {
     power: new PowerTable(holder),
   };
 }
-export type RegionTables = ReturnType<typeof regionTables>;
+export type RegionTables = ReturnType<typeof createRegionTables>;
 
 type Operations<Port> = {
   readonly [Method in keyof Port]: Port[Method] extends (...values: infer Values) => Promise<infer Result>
@@ -102,33 +102,37 @@ type Operations<Port> = {
 };
 
 /**
- * A port whose methods run the operations of a table, each in a transaction. @param reads change
- * nothing; all others write
+ * A port whose methods run the operations of a table, each in a transaction.
+ * @param reads the methods that change nothing; all others write
  */
-function bind<Port>(
+function bindOperations<Port>(
   driver: RegionDriver,
   table: Operations<Port> & object,
   reads: readonly (keyof NoInfer<Port>)[] | 'all',
 ): Port {
-  const kind = Object.getPrototypeOf(table);
-  const reading: ReadonlySet<unknown> = new Set(reads === 'all' ? [] : reads);
-  const methods = Object.getOwnPropertyNames(kind === Object.prototype ? table : kind).map((name) => {
+  const prototype = Object.getPrototypeOf(table);
+  const readNames: ReadonlySet<unknown> = new Set(reads === 'all' ? [] : reads);
+  const methods = Object.getOwnPropertyNames(prototype === Object.prototype ? table : prototype).map((name) => {
     const operation = Reflect.get(table, name);
-    const access = reads === 'all' || reading.has(name) ? 'read' : 'write';
+    const access = reads === 'all' || readNames.has(name) ? 'read' : 'write';
     return [name, (...values: unknown[]) => driver[access](() => Reflect.apply(operation, table, values))];
   });
   return Object.fromEntries(methods);
 }
 
 /** @param shared if several processes share the store */
-export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: SharedStore): RegionStore {
-  const driver = new ReportingDriver(inner);
+export function createStoredRegion(
+  unreportedDriver: RegionDriver,
+  bounds: EventBounds,
+  shared?: SharedStore,
+): RegionStore {
+  const driver = new ReportingDriver(unreportedDriver);
   const holder = shared?.holder;
-  const tables = regionTables(bounds, holder);
+  const tables = createRegionTables(bounds, holder);
   type Own<T> = Pick<RegionStore, keyof RegionStore & keyof T>;
-  const own = <T extends object>(table: T & Operations<Own<T>>, reads: readonly (keyof Own<T>)[] | 'all'): Own<T> =>
-    bind<Own<T>>(driver, table, reads);
-  const reading = {
+  const bindOwn = <T extends object>(table: T & Operations<Own<T>>, reads: readonly (keyof Own<T>)[] | 'all'): Own<T> =>
+    bindOperations<Own<T>>(driver, table, reads);
+  const readOperations = {
     findMachine,
     outlineMachines,
     listMachines,
@@ -147,15 +151,15 @@ export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: 
     listHeard,
     listLeases: listHeardLeases,
   };
-  const duties = shared && {
+  const dutyOperations = shared && {
     hold: (forMs: number) => holdDuties(shared.holder, forMs),
     leave: () => leaveDuties(shared.holder),
     timeMs,
   };
   return {
-    accounts: bind<AccountStore>(driver, tables.accounts, ['findUser', 'listUsers', 'findKey', 'listKeys']),
-    racks: bind<RackStore>(driver, tables.racks, ['look', 'images', 'findHomes']),
-    life: bind<LifeStore>(driver, tables.life, [
+    accounts: bindOperations<AccountStore>(driver, tables.accounts, ['findUser', 'listUsers', 'findKey', 'listKeys']),
+    racks: bindOperations<RackStore>(driver, tables.racks, ['look', 'images', 'findHomes']),
+    life: bindOperations<LifeStore>(driver, tables.life, [
       'countSshKeys',
       'countTagged',
       'listSshKeys',
@@ -164,38 +168,38 @@ export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: 
       'machineKey',
       'findMachineKey',
     ]),
-    logins: bind<LoginStore>(driver, tables.logins, ['findDebug']),
-    scripts: bind<ScriptStore>(driver, tables.scripts, ['listScripts', 'findScript', 'listResults']),
-    boot: bind<BootStore>(driver, tables.boot, [
+    logins: bindOperations<LoginStore>(driver, tables.logins, ['findDebug']),
+    scripts: bindOperations<ScriptStore>(driver, tables.scripts, ['listScripts', 'findScript', 'listResults']),
+    boot: bindOperations<BootStore>(driver, tables.boot, [
       'listSources',
       'listSelections',
       'listResources',
       'listUses',
       'findRun',
     ]),
-    networks: bind<NetworkStore>(driver, tables.networks, ['list', 'usedBetween', 'leasedBetween', 'heldBy']),
-    uploads: bind<UploadStore>(driver, tables.uploads, ['list']),
-    areas: bind<AreaStore>(driver, tables.areas, ['list']),
-    files: bind<FileStore>(driver, fileTable, ['find', 'findByKey', 'list']),
-    sessions: bind<SessionStore>(driver, sessionTable, ['find']),
+    networks: bindOperations<NetworkStore>(driver, tables.networks, ['list', 'usedBetween', 'leasedBetween', 'heldBy']),
+    uploads: bindOperations<UploadStore>(driver, tables.uploads, ['list']),
+    areas: bindOperations<AreaStore>(driver, tables.areas, ['list']),
+    files: bindOperations<FileStore>(driver, fileTable, ['find', 'findByKey', 'list']),
+    sessions: bindOperations<SessionStore>(driver, sessionTable, ['find']),
     power: {
-      ...bind<Omit<PowerLedger, 'whileOnDuty'>>(driver, tables.power, ['listUnended']),
+      ...bindOperations<Omit<PowerLedger, 'whileOnDuty'>>(driver, tables.power, ['listUnended']),
       whileOnDuty: async (report) => {
         if (holder === undefined) await report();
         else await driver.transact(async () => (await driver.write(() => checkDuties(holder))) && (await report()));
       },
     },
-    sshKey: bind<SshKeyStore>(driver, sshKeyTable, ['find']),
-    duties: duties && bind<DutyStore>(shared.dutyDriver, duties, ['timeMs']),
-    hostImages: shared && bind<HostImageStore>(driver, new HostImageTable(), ['condemned', 'list']),
+    sshKey: bindOperations<SshKeyStore>(driver, sshKeyTable, ['find']),
+    duties: dutyOperations && bindOperations<DutyStore>(shared.dutyDriver, dutyOperations, ['timeMs']),
+    hostImages: shared && bindOperations<HostImageStore>(driver, new HostImageTable(), ['condemned', 'list']),
     rates: shared?.rates,
     neighbours: shared?.neighbours,
     availability: shared?.availability,
     confirmation: shared?.confirmation,
     troubles: driver,
-    ...own(tables.machines, []),
-    ...own(tables.settings, ['listSettings']),
-    ...own(tables.events, [
+    ...bindOwn(tables.machines, []),
+    ...bindOwn(tables.settings, ['listSettings']),
+    ...bindOwn(tables.events, [
       'highestSequence',
       'listEvents',
       'eventRange',
@@ -204,8 +208,8 @@ export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: 
       'recentEvents',
       'newestEvents',
     ]),
-    ...own(reading, 'all'),
-    ...own({ clearHeard }, []),
+    ...bindOwn(readOperations, 'all'),
+    ...bindOwn({ clearHeard }, []),
     transact: (work) => driver.transact(work),
     afterCommit: (effect) => driver.afterCommit(effect),
     isInTransaction: () => driver.isInTransaction(),

@@ -20,7 +20,7 @@ export const openCommandRegion = (stateDir: string, kind?: DatabaseKind): Region
   openRegionStore({ stateDir, kind, around: (migration) => whileLocked(stateDir, migration) });
 
 function whileLocked(stateDir: string, migration: () => void): void {
-  const lock = lockOlder(stateDir);
+  const lock = lockForMigration(stateDir);
   try {
     migration();
   } finally {
@@ -28,7 +28,7 @@ function whileLocked(stateDir: string, migration: () => void): void {
   }
 }
 
-function lockOlder(stateDir: string): ReturnType<typeof lockState> {
+function lockForMigration(stateDir: string): ReturnType<typeof lockState> {
   try {
     return lockState(stateDir);
   } catch (error) {

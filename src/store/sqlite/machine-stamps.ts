@@ -13,33 +13,35 @@ import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 /** How many changed machines are remembered; beyond it every machine gets another stamp. */
 export const CHANGED_MAX = 50_000;
 
-/** Tables of one machine, and the column that names it. */
-const OF_MACHINES = { machine: 'id', interface: 'machine_id', allocation: 'machine_id', machine_tag: 'machine_id' };
-const OF_MANY = ['tag', 'area'];
+/** The tables with rows of one machine, and the column with its id. */
+const MACHINE_COLUMNS = { machine: 'id', interface: 'machine_id', allocation: 'machine_id', machine_tag: 'machine_id' };
+const SHARED_TABLES = ['tag', 'area'];
 
-const EVENTS = { insert: ['NEW'], update: ['OLD', 'NEW'], delete: ['OLD'] } as const;
+const EVENT_ROWS = { insert: ['NEW'], update: ['OLD', 'NEW'], delete: ['OLD'] } as const;
 
 export class MachineStamps {
   readonly #database: DatabaseSync;
   readonly #changedMax: number;
-  #version: StatementSync | undefined;
+  #versionStatement: StatementSync | undefined;
   #dataVersion: SQLOutputValue | undefined;
   #changes = 0;
   /** The last change when every machine got another stamp. */
-  #ofAll = 0;
+  #lastOfAll = 0;
   /** Each machine's last change since `#ofAll`. */
-  readonly #ofMachine = new Map<number, number>();
+  readonly #lastByMachine = new Map<number, number>();
 
   constructor(database: DatabaseSync, changedMax = CHANGED_MAX) {
     this.#database = database;
     this.#changedMax = changedMax;
-    database.function('machine_stamp', (id) => String(Math.max(this.#ofAll, this.#ofMachine.get(Number(id)) ?? 0)));
+    database.function('machine_stamp', (id) =>
+      String(Math.max(this.#lastOfAll, this.#lastByMachine.get(Number(id)) ?? 0)),
+    );
   }
 
-  /** To be called before a query that reads stamps. */
-  look(): void {
-    this.#version ??= this.#watch();
-    const version = this.#version.get()?.data_version;
+  /** Call before a query that reads stamps. */
+  updateVersion(): void {
+    this.#versionStatement ??= this.#installTriggers();
+    const version = this.#versionStatement.get()?.data_version;
     if (version !== this.#dataVersion) this.changeAll();
     this.#dataVersion = version;
   }
@@ -51,35 +53,37 @@ export class MachineStamps {
   /** @returns the number of changes */
   changeAll(): number {
     this.#changes += 1;
-    this.#ofAll = this.#changes;
-    this.#ofMachine.clear();
+    this.#lastOfAll = this.#changes;
+    this.#lastByMachine.clear();
     return this.#changes;
   }
 
-  #change(id: number): number {
-    if (this.#ofMachine.size >= this.#changedMax) this.changeAll();
+  #changeMachine(id: number): number {
+    if (this.#lastByMachine.size >= this.#changedMax) this.changeAll();
     this.#changes += 1;
-    this.#ofMachine.set(id, this.#changes);
+    this.#lastByMachine.set(id, this.#changes);
     return this.#changes;
   }
 
-  #watch(): StatementSync {
+  #installTriggers(): StatementSync {
     const database = this.#database;
-    database.function('machine_changed', (id) => this.#change(Number(id)));
+    database.function('machine_changed', (id) => this.#changeMachine(Number(id)));
     database.function('machines_changed', () => this.changeAll());
     const triggers = [
-      ...Object.entries(OF_MACHINES).flatMap(([table, column]) =>
-        Object.entries(EVENTS).map(([event, rows]) => {
+      ...Object.entries(MACHINE_COLUMNS).flatMap(([table, column]) =>
+        Object.entries(EVENT_ROWS).map(([event, rows]) => {
           const calls = rows.map((row) => `machine_changed(${row}.${column})`).join(', ');
-          return trigger(table, event, calls);
+          return composeTrigger(table, event, calls);
         }),
       ),
-      ...OF_MANY.flatMap((table) => ['update', 'delete'].map((event) => trigger(table, event, 'machines_changed()'))),
+      ...SHARED_TABLES.flatMap((table) =>
+        ['update', 'delete'].map((event) => composeTrigger(table, event, 'machines_changed()')),
+      ),
     ];
     database.exec(`PRAGMA temp_store = MEMORY; ${triggers.join(';')}`);
     return database.prepare('PRAGMA data_version');
   }
 }
 
-const trigger = (table: string, event: string, calls: string): string =>
+const composeTrigger = (table: string, event: string, calls: string): string =>
   `CREATE TEMP TRIGGER watched_${table}_${event} AFTER ${event} ON main.${table} BEGIN SELECT ${calls}; END`;

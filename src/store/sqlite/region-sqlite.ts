@@ -10,7 +10,7 @@ import { type DatabaseKind, openDatabaseFile } from '../database-file.ts';
 import type { EventBounds } from '../operations/event-cuts.ts';
 import { checkNotInterrupted } from '../region/interrupted-copy.ts';
 import { REGION_DATABASE, REGION_FILE } from '../region/region-schema.ts';
-import { storedRegion } from '../region/stored-region.ts';
+import { createStoredRegion } from '../region/stored-region.ts';
 import { Transactions } from './region-transactions.ts';
 
 export const EVENT_BOUNDS: EventBounds = {
@@ -26,7 +26,7 @@ export const EVENT_BOUNDS: EventBounds = {
  */
 export function openRegionStore(options: {
   readonly stateDir: string;
-  /** As in `openDatabaseFile`; undefined: this process has the directory locked. */
+  /** As in `openDatabaseFile`; `undefined` if this process has the directory locked. */
   readonly around?: ((migration: () => void) => void) | undefined;
   readonly bounds?: EventBounds | undefined;
   /** Tests migrate to a version of their own. */
@@ -36,13 +36,10 @@ export function openRegionStore(options: {
   checkNotInterrupted(path);
   const database = openDatabaseFile(path, options.kind ?? REGION_DATABASE, options.around);
   database.exec('PRAGMA foreign_keys = ON');
-  return storedRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
+  return createStoredRegion(new Transactions(database, path), options.bounds ?? EVENT_BOUNDS);
 }
 
-/**
- * True if there is a store, also if this user may not read the directory: opening the file reports
- * why.
- */
+/** Also true if this user may not read the directory: opening the file reports why. */
 export function hasRegionStore(stateDir: string): boolean {
   try {
     return statSync(join(stateDir, REGION_FILE), { throwIfNoEntry: false }) !== undefined;

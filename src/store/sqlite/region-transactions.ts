@@ -18,11 +18,11 @@ import { newUuid, systemClock } from '../../ground/clock.ts';
 import { mebibytes } from '../../ground/counted.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
-import { BROKEN_CODES, freeBytes, SQLITE_FULL, sqliteCode } from '../database-file.ts';
+import { BROKEN_CODES, readFreeBytes, readSqliteCode, SQLITE_FULL } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
 import { type Row, Statements } from '../rows.ts';
-import { type Answer, answerOn, OWN_HISTORY, runSteps, type Statement, type Steps } from '../steps.ts';
+import { type Answer, answerStatementOn, OWN_HISTORY, runSteps, type Statement, type Steps } from '../steps.ts';
 import { MachineStamps } from './machine-stamps.ts';
 
 /** Conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
@@ -32,19 +32,19 @@ const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
 export const SPARE_BYTES = 64 * 1024 * 1024;
 
 class WaitedTransaction extends OpenTransaction {
-  readonly ended: Promise<void>;
-  #end: () => void = () => undefined;
+  readonly whenEnded: Promise<void>;
+  #resolveEnded: () => void = () => undefined;
 
   constructor() {
     super();
-    this.ended = new Promise((resolve) => {
-      this.#end = resolve;
+    this.whenEnded = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
     });
   }
 
   end(): void {
     this.isOver = true;
-    this.#end();
+    this.#resolveEnded();
   }
 }
 
@@ -53,11 +53,11 @@ export class Transactions implements RegionDriver {
   readonly #path: string;
   readonly #statements: Statements;
   readonly #stamps: MachineStamps;
-  /** Changes of machines before the open transaction. */
-  #before = 0;
+  /** The number of changes of machines before the open transaction. */
+  #changesBefore = 0;
   readonly #context = new TransactionContext<WaitedTransaction>();
   #open: WaitedTransaction | undefined;
-  readonly #name = newUuid();
+  readonly #historyName = newUuid();
   /** Whether its history has begun in the event log, and is stored. */
   #history: 'none' | 'begun' | 'stored' = 'none';
 
@@ -69,35 +69,35 @@ export class Transactions implements RegionDriver {
   }
 
   async write<T>(operation: () => Steps<T>): Promise<T> {
-    const within = this.#context.within();
-    if (within !== undefined) return this.#inside(within, operation);
-    while (this.#open !== undefined) await this.#open.ended;
+    const currentTransaction = this.#context.findTransaction();
+    if (currentTransaction !== undefined) return this.#runInside(currentTransaction, operation);
+    while (this.#open !== undefined) await this.#open.whenEnded;
     try {
       this.#begin();
-      const result = this.#run(operation());
+      const result = this.#runSteps(operation());
       this.#commit();
       return result;
     } catch (error) {
       this.#rollBack();
-      throw this.#explain(error);
+      throw this.#explainError(error);
     }
   }
 
   async read<T>(operation: () => Steps<T>): Promise<T> {
-    const within = this.#context.within();
-    if (within !== undefined) return this.#inside(within, operation);
-    while (this.#open !== undefined) await this.#open.ended;
+    const currentTransaction = this.#context.findTransaction();
+    if (currentTransaction !== undefined) return this.#runInside(currentTransaction, operation);
+    while (this.#open !== undefined) await this.#open.whenEnded;
     try {
-      return this.#run(operation());
+      return this.#runSteps(operation());
     } catch (error) {
-      throw this.#explain(error);
+      throw this.#explainError(error);
     }
   }
 
   async transact<T>(work: () => Promise<T>): Promise<T> {
-    const within = this.#context.within();
-    if (within !== undefined) return this.#context.join(within, work);
-    while (this.#open !== undefined) await this.#open.ended;
+    const currentTransaction = this.#context.findTransaction();
+    if (currentTransaction !== undefined) return this.#context.join(currentTransaction, work);
+    while (this.#open !== undefined) await this.#open.whenEnded;
     const transaction = new WaitedTransaction();
     const result = await this.#runWithin(transaction, work);
     await this.#context.end(transaction);
@@ -105,7 +105,7 @@ export class Transactions implements RegionDriver {
   }
 
   async #runWithin<T>(transaction: WaitedTransaction, work: () => Promise<T>): Promise<T> {
-    const watch = setImmediate(() => {
+    const turnWatch = setImmediate(() => {
       transaction.failure ??= { error: new Error('a transaction waited for something other than its database') };
     });
     try {
@@ -117,9 +117,9 @@ export class Transactions implements RegionDriver {
       return result;
     } catch (error) {
       this.#rollBack();
-      throw this.#explain(error);
+      throw this.#explainError(error);
     } finally {
-      clearImmediate(watch);
+      clearImmediate(turnWatch);
       this.#open = undefined;
       transaction.end();
     }
@@ -130,26 +130,26 @@ export class Transactions implements RegionDriver {
   }
 
   isInTransaction(): boolean {
-    return this.#context.within() !== undefined;
+    return this.#context.findTransaction() !== undefined;
   }
 
   async close(): Promise<void> {
-    while (this.#open !== undefined) await this.#open.ended;
+    while (this.#open !== undefined) await this.#open.whenEnded;
     this.#database.close();
   }
 
-  #inside<T>(transaction: WaitedTransaction, operation: () => Steps<T>): T {
+  #runInside<T>(transaction: WaitedTransaction, operation: () => Steps<T>): T {
     if (transaction.failure !== undefined) throw transaction.failure.error;
     try {
-      return this.#run(operation());
+      return this.#runSteps(operation());
     } catch (error) {
       transaction.failure = { error };
-      throw this.#explain(error);
+      throw this.#explainError(error);
     }
   }
 
   #begin(): void {
-    this.#before = this.#stamps.changes;
+    this.#changesBefore = this.#stamps.changes;
     this.#database.exec('BEGIN IMMEDIATE');
   }
 
@@ -161,31 +161,31 @@ export class Transactions implements RegionDriver {
   #rollBack(): void {
     if (this.#history === 'begun') this.#history = 'none';
     // A trial that changes no machine must not spoil the next list.
-    if (this.#stamps.changes !== this.#before) this.#stamps.changeAll();
+    if (this.#stamps.changes !== this.#changesBefore) this.#stamps.changeAll();
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }
 
-  #run<T>(steps: Steps<T>): T {
-    return runSteps(steps, (statement) => this.#answer(statement));
+  #runSteps<T>(steps: Steps<T>): T {
+    return runSteps(steps, (statement) => this.#answerStatement(statement));
   }
 
-  #answer(statement: Statement): Answer {
-    const { sql, needsSpace: needsRoom } = statement;
-    if (needsRoom === true && freeBytes(dirname(this.#path)) < SPARE_BYTES)
+  #answerStatement(statement: Statement): Answer {
+    const { sql, needsSpace: isSpaceNeeded } = statement;
+    if (isSpaceNeeded === true && readFreeBytes(dirname(this.#path)) < SPARE_BYTES)
       throw new StoreOutage({ note: 'file-full', file: this.#path, said: `less than ${mebibytes(SPARE_BYTES)} free` });
     if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: [], changes: 0 };
-    if (sql.includes('machine_stamp(')) this.#stamps.look();
-    return answerOn(this.#statements, statement);
+    if (sql.includes('machine_stamp(')) this.#stamps.updateVersion();
+    return answerStatementOn(this.#statements, statement);
   }
 
   #ownHistory(): Row | undefined {
     if (this.#history === 'stored') return undefined;
     this.#history = 'begun';
-    return { name: this.#name, now_ms: systemClock.wallTimeMs() };
+    return { name: this.#historyName, now_ms: systemClock.wallTimeMs() };
   }
 
-  #explain(error: unknown): unknown {
-    const code = sqliteCode(error);
+  #explainError(error: unknown): unknown {
+    const code = readSqliteCode(error);
     if (code !== undefined && PASSING_CODES.has(code)) {
       const note = code === SQLITE_FULL ? 'file-full' : 'file-unusable';
       return new StoreOutage({ note, file: this.#path, said: errorText(error) }, { cause: error });

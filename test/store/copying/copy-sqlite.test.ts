@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { SqliteTarget, TARGET_WORDS } from '../../../src/store/copying/copy-sqlite.ts';
+import { SqliteTarget, TARGET_TEXTS } from '../../../src/store/copying/copy-sqlite.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { missing } from '../../support/needs.ts';
 
@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const open = (at = path): SqliteTarget => SqliteTarget.open(at, TARGET_WORDS.copy);
+const open = (at = path): SqliteTarget => SqliteTarget.open(at, TARGET_TEXTS.copy);
 const refused = (code: string, message: RegExp): void => assert.throws(() => open(), { code, message });
 
 test('a finished file stands alone, is private, and a region opens it', async () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { mac } from '../../../src/ground/address.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { toPostgres } from '../../../src/store/copying/copy-postgres.ts';
+import { writeToPostgres } from '../../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../../src/store/copying/copy-sqlite.ts';
 import { copyRegion } from '../../../src/store/copying/region-copy.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
@@ -99,7 +99,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
     const place = server.placeOf(await server.makeDatabase());
     const source = new SqliteSource(join(stateDir, REGION_FILE));
     for (const stopAt of ['account', 'machine', 'counter']) {
-      const cut = toPostgres(place, (target) => {
+      const cut = writeToPostgres(place, (target) => {
         const write = target.write.bind(target);
         target.write = async (table, rows) => {
           if (table.name === stopAt) throw new Error('cut');
@@ -110,7 +110,7 @@ describe('the data of a region, moved', { skip: missing('linux', '/usr/lib/postg
       await assert.rejects(cut, /^Error: cut$/);
       await assert.rejects(openPostgresRegion(place), /^RackError: a copy into the region's database was not finished/);
     }
-    await toPostgres(place, (target) => copyRegion(source, target, () => undefined));
+    await writeToPostgres(place, (target) => copyRegion(source, target, () => undefined));
     source.close();
     assert.deepEqual(await readStore(openPostgresRegion(place)), await readStore(openRegionStore({ stateDir })));
   });

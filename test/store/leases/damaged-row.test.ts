@@ -14,9 +14,9 @@ import { seconds, systemClock } from '../../../src/ground/clock.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import { noteText, type RackNote } from '../../../src/region/reports/notes.ts';
 import {
+  composeDamageNote,
   computeRowChecksum,
   DAMAGE_REPORTED_MAX,
-  damageNote,
   type LeaseDamage,
   salvage,
   undoFlippedBit,
@@ -67,7 +67,7 @@ describe('a row', () => {
       assert.deepEqual([records, damage.isUndone, damage.kept.length], [whole, true, 1], `bit ${bit}`);
     }
     for (let bit = 0; bit < 32; bit += 1)
-      assert.deepEqual(undoFlippedBit(3, whole, (checksum ^ (1 << bit)) >>> 0), { records: whole, at: undefined });
+      assert.deepEqual(undoFlippedBit(3, whole, (checksum ^ (1 << bit)) >>> 0), { records: whole, byteIndex: undefined });
   });
 
   test('with two flipped bits is never miscorrected', () => {
@@ -93,7 +93,7 @@ describe('a row', () => {
     assert.equal(cut.damage.kept.length + cut.damage.lost.length, 64);
     assert.ok(decodeLeases(cut.records).ok);
     assert.match(
-      noteText(damageNote('/leases.db', cut.damage)),
+      noteText(composeDamageNote('/leases.db', cut.damage)),
       /block \d+ has changed since it was written.*10\.20\.0\.64.*leases clear ADDRESS/s,
     );
   });

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { ipv4, mac } from '../../../src/ground/address.ts';
 import { seconds } from '../../../src/ground/clock.ts';
 import {
-  addressBlock,
   BLOCK_ADDRESSES,
   FoldPass,
+  findBlock,
   PASS_BLOCKS_MAX,
   PASS_BYTES_MAX,
 } from '../../../src/store/leases/fold-pass.ts';
@@ -48,8 +48,8 @@ function blocksOf(pass: FoldPass): number[] {
 test('the last address of all has a block, after the first one’s', () => {
   const pass = new FoldPass(0);
   pass.add(2, batch(1, [0xffff_ffff, 0]));
-  assert.deepEqual(blocksOf(pass), [0, addressBlock(0xffff_ffff)]);
-  assert.deepEqual(sequences(pass.merge(addressBlock(0xffff_ffff), undefined)), [[0xffff_ffff, 1]]);
+  assert.deepEqual(blocksOf(pass), [0, findBlock(0xffff_ffff)]);
+  assert.deepEqual(sequences(pass.merge(findBlock(0xffff_ffff), undefined)), [[0xffff_ffff, 1]]);
 });
 
 test('a block holds the newest record of each address, in the order of addresses, whatever order they came in', () => {

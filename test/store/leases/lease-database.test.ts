@@ -134,7 +134,7 @@ test('an interrupted fold changes nothing, and starts again after reopening', ()
   assert.equal(before.size, wide);
   while (count('SELECT count(*) FROM lease_block') === 0) assert.equal(first.fold(), true);
   assert.ok(Number(count('SELECT count(*) FROM lease_block')) <= FOLD_BLOCKS_MAX);
-  assert.equal(first.unfolded, wide + 10, 'a pass counts when all of it is written');
+  assert.equal(first.unfoldedCount, wide + 10, 'a pass counts when all of it is written');
   first.close();
   const second = new LeaseDatabase(path);
   assert.deepEqual(load(second), before);
@@ -142,7 +142,7 @@ test('an interrupted fold changes nothing, and starts again after reopening', ()
   write(second, wide + 11, [lease(BLOCK_ADDRESSES + 1, 3)]);
   const after = load(second);
   while (second.fold());
-  assert.equal(second.unfolded, 0);
+  assert.equal(second.unfoldedCount, 0);
   assert.deepEqual(load(second), after);
   assert.equal(after.get(BLOCK_ADDRESSES + 1)?.expiresWallMs, 3);
   second.close();
@@ -161,7 +161,7 @@ test('a fold continues with a batch written during it', () => {
   } while (database.fold());
   const before = load(database);
   while (database.fold());
-  assert.equal(database.unfolded, 0);
+  assert.equal(database.unfoldedCount, 0);
   assert.deepEqual(load(database), before);
   for (let one = wide + 1; one <= sequence; one += 1) assert.equal(before.get(one % wide)?.expiresWallMs, one);
   database.close();
@@ -179,7 +179,7 @@ test('a truncated batch is never folded, and later ones stay in the log', () => 
   write(database, 4, [lease(4, 1)]);
   for (let time = 0; time < 2; time += 1)
     assert.throws(() => database.fold(), /truncated batch: the one that ends with 3/);
-  assert.equal(database.unfolded, 4);
+  assert.equal(database.unfoldedCount, 4);
   database.close();
   assert.equal(count('SELECT count(*) FROM lease_block'), 0);
 });
@@ -189,7 +189,7 @@ test('the log keeps its history and no more, and sequences continue', () => {
   const batches = LOG_HISTORY_MAX / 1024 + 30;
   for (let index = 0; index < batches; index += 1) write(database, 1 + index * 1024, many(1024, 1024, index));
   while (database.fold());
-  assert.equal(database.unfolded, 0);
+  assert.equal(database.unfoldedCount, 0);
   database.close();
   assert.equal(count('SELECT count(*) FROM log'), LOG_HISTORY_MAX / 1024);
   assert.equal(count('SELECT count(*) FROM lease_block'), 1024 / BLOCK_ADDRESSES);
@@ -259,7 +259,7 @@ test('records whose durability is not acknowledged are not folded, so that they 
   write(database, 1, [lease(1, 1), lease(2, 2)]);
   write(database, 3, [lease(1, 3)]);
   while (database.fold(2));
-  assert.equal(database.unfolded, 1);
+  assert.equal(database.unfoldedCount, 1);
   database.discardAbove(2);
   assert.equal(load(database).get(1)?.expiresWallMs, 1);
   database.close();

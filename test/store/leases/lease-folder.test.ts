@@ -33,8 +33,8 @@ function foldingRack(backlogMax: number) {
   const disk = { isBroken: false };
   const folder = new LeaseFolder({
     database: {
-      get unfolded() {
-        return database.unfolded;
+      get unfoldedCount() {
+        return database.unfoldedCount;
       },
       get lastSequence() {
         return database.lastSequence;
@@ -82,13 +82,13 @@ test('nothing is folded between writes, and soon after the last one every acknow
   for (let round = 1; round <= 20; round += 1) {
     write(size);
     clock.advance(FOLD_IDLE_MS - 1);
-    assert.equal(database.unfolded, round * size);
+    assert.equal(database.unfoldedCount, round * size);
   }
   rest(clock);
-  assert.equal(database.unfolded, size, 'the last batch waits for the next, which acknowledges it');
+  assert.equal(database.unfoldedCount, size, 'the last batch waits for the next, which acknowledges it');
   folder.acknowledge(database.lastSequence);
   rest(clock);
-  assert.equal(database.unfolded, size, 'and with few records the log is left as it is');
+  assert.equal(database.unfoldedCount, size, 'and with few records the log is left as it is');
 });
 
 test('a log that is no longer than its history is not folded', () => {
@@ -97,10 +97,10 @@ test('a log that is no longer than its history is not folded', () => {
     write(count);
     rest(clock);
   }
-  assert.equal(database.unfolded, FOLD_IDLE_RECORDS_MIN - 1);
+  assert.equal(database.unfoldedCount, FOLD_IDLE_RECORDS_MIN - 1);
   write(1);
   rest(clock);
-  assert.equal(database.unfolded, 1);
+  assert.equal(database.unfoldedCount, 1);
 });
 
 test('beyond its bound the log does not grow, however much is written at a time', () => {
@@ -110,7 +110,7 @@ test('beyond its bound the log does not grow, however much is written at a time'
       write(size);
       if (size === 1) written += 500;
       // A batch counts as folded once all of it is.
-      assert.ok(database.unfolded <= 2000 + 4096 + size, `${database.unfolded} wait`);
+      assert.ok(database.unfoldedCount <= 2000 + 4096 + size, `${database.unfoldedCount} wait`);
     }
   }
 });
@@ -123,9 +123,9 @@ test('a failed fold is reported once, and tried again after a while', () => {
   assert.equal(failures.length, 1);
   disk.isBroken = false;
   clock.advance(FOLD_RETRY_MS - 1);
-  assert.equal(database.unfolded, FOLD_IDLE_RECORDS_MIN + 10);
+  assert.equal(database.unfoldedCount, FOLD_IDLE_RECORDS_MIN + 10);
   rest(clock);
-  assert.equal(database.unfolded, 10);
+  assert.equal(database.unfoldedCount, 10);
 });
 
 test('records from before the start are folded too', () => {
@@ -135,7 +135,7 @@ test('records from before the start are folded too', () => {
   const next = foldingRack(1_000_000);
   next.folder.afterWrite(0);
   rest(next.clock);
-  assert.equal(database.unfolded, 0);
+  assert.equal(database.unfoldedCount, 0);
   assert.equal(clock.pending, 0);
 });
 
@@ -145,5 +145,5 @@ test('a stopped folder does not fold', () => {
   write(10);
   folder.stop();
   clock.advance(FOLD_IDLE_MS * 10);
-  assert.equal(database.unfolded, FOLD_IDLE_RECORDS_MIN + 10);
+  assert.equal(database.unfoldedCount, FOLD_IDLE_RECORDS_MIN + 10);
 });

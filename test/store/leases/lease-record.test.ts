@@ -5,10 +5,10 @@ import { ipv4, mac } from '../../../src/ground/address.ts';
 import { seconds } from '../../../src/ground/clock.ts';
 import {
   decodeLeases,
+  findRecordEnd,
   LeaseBatch,
   RECORD_TEXT_MAX,
-  recordAddress,
-  recordEnd,
+  readRecordAddress,
 } from '../../../src/store/leases/lease-record.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
@@ -137,10 +137,11 @@ test('the end and address of a record are found without decoding it', () => {
   const bytes = Buffer.from(encode(...leases));
   let at = 0;
   for (const { address } of leases) {
-    assert.equal(recordAddress(bytes, at), address);
-    const end = recordEnd(bytes, at);
+    assert.equal(readRecordAddress(bytes, at), address);
+    const end = findRecordEnd(bytes, at);
     assert.ok(end !== undefined);
-    for (let length = at; length < end; length += 1) assert.equal(recordEnd(bytes.subarray(0, length), at), undefined);
+    for (let length = at; length < end; length += 1)
+      assert.equal(findRecordEnd(bytes.subarray(0, length), at), undefined);
     at = end;
   }
   assert.equal(at, bytes.length);

@@ -8,7 +8,7 @@ import { describe, it } from 'node:test';
 import { formatMac, mac } from '../../../src/ground/address.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { type EventBounds, fairCut } from '../../../src/store/operations/event-cuts.ts';
+import { computeFairCut, type EventBounds } from '../../../src/store/operations/event-cuts.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { FIELDS } from '../../contract/machines.ts';
 import { sentenceOf } from '../../support/sentences.ts';
@@ -147,7 +147,7 @@ describe('the event log of the region', () => {
 
   it('the largest shares are lowered to one level, and no event goes needlessly', () => {
     const cut = (sizes: readonly number[], max: number): readonly number[] => {
-      const taken = fairCut(new Map(sizes.entries()), max);
+      const taken = computeFairCut(new Map(sizes.entries()), max);
       return sizes.map((size, index) => size - (taken.get(index) ?? 0));
     };
     assert.deepEqual(cut([5, 3, 1], 9), [5, 3, 1]);

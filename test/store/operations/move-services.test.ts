@@ -18,10 +18,10 @@ import {
 } from '../../../src/region/records/network-store.ts';
 import { checkCopy, type DatabaseKind, openDatabaseFile, readMigration } from '../../../src/store/database-file.ts';
 import { moveServices } from '../../../src/store/operations/move-services.ts';
-import { nextObjectId, readObjects } from '../../../src/store/operations/network-objects.ts';
+import { readNextObjectId, readObjects } from '../../../src/store/operations/network-objects.ts';
 import { REGION_DATABASE } from '../../../src/store/region/region-schema.ts';
 import { Statements } from '../../../src/store/rows.ts';
-import { answerOn, runSteps, type Steps } from '../../../src/store/steps.ts';
+import { answerStatementOn, runSteps, type Steps } from '../../../src/store/steps.ts';
 
 const STATE = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'state', 'region-7-networks.db');
 
@@ -51,7 +51,7 @@ class Region {
   }
 
   do<T>(steps: Steps<T>): T {
-    return runSteps(steps, (statement) => answerOn(this.#statements, statement));
+    return runSteps(steps, (statement) => answerStatementOn(this.#statements, statement));
   }
 
   /** How many statements an operation takes. */
@@ -59,7 +59,7 @@ class Region {
     let statements = 0;
     runSteps(steps, (statement) => {
       statements += 1;
-      return answerOn(this.#statements, statement);
+      return answerStatementOn(this.#statements, statement);
     });
     return statements;
   }
@@ -158,7 +158,7 @@ test('racks serve the same after it, ranges keep their ids and comments, and the
     [lab?.gateway && formatIpv4(lab.gateway), lab?.dnsServers],
     ['10.20.0.254', ['10.20.0.25', '192.0.2.53']],
   );
-  assert.equal(region.do(nextObjectId()), 5031, 'services take none');
+  assert.equal(region.do(readNextObjectId()), 5031, 'services take none');
   region.close();
 });
 
@@ -302,7 +302,7 @@ test('many cluster interfaces are moved with as many statements as few', () => {
 
 test('a new database gets no row', () => {
   const region = new Region(REGION_DATABASE);
-  assert.deepEqual([region.records(), region.do(nextObjectId())], [NO_RECORDS, FIRST_NETWORK_ID]);
+  assert.deepEqual([region.records(), region.do(readNextObjectId())], [NO_RECORDS, FIRST_NETWORK_ID]);
   region.close();
   checkCopy(path, REGION_DATABASE);
 });

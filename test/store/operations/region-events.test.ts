@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
-import { regionTables } from '../../../src/store/region/stored-region.ts';
-import { sqliteForm } from '../../../src/store/rows.ts';
+import { createRegionTables } from '../../../src/store/region/stored-region.ts';
+import { toSqliteForm } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { withRegion } from '../../region/place.ts';
 
@@ -16,11 +16,11 @@ for (const [isQuiet, index] of [
 ] as const) {
   test(`the newest event of each machine${isQuiet ? ' above DEBUG' : ''} is the first entry of an index, past any number of others`, () =>
     withRegion(({ stateDir }) => {
-      const { value } = regionTables(EVENT_BOUNDS).events.newestEvents(['aaaaaa'], isQuiet).next();
+      const { value } = createRegionTables(EVENT_BOUNDS).events.newestEvents(['aaaaaa'], isQuiet).next();
       assert.ok(value !== undefined && 'sql' in value);
       const database = new DatabaseSync(join(stateDir, REGION_FILE), { readOnly: true });
       try {
-        const plan = database.prepare(`EXPLAIN QUERY PLAN ${sqliteForm(value.sql)}`).all(...value.values);
+        const plan = database.prepare(`EXPLAIN QUERY PLAN ${toSqliteForm(value.sql)}`).all(...value.values);
         const ofEvents = plan.map(({ detail }) => String(detail)).filter((detail) => detail.includes('newest'));
         const used = ofEvents.map((detail) => detail.replace('COVERING ', ''));
         assert.deepEqual(used, [`SEARCH newest USING INDEX ${index} (machine_id=?)`]);

@@ -11,7 +11,7 @@ import {
 } from '../../../src/store/operations/region-histories.ts';
 import { REGION_DATABASE } from '../../../src/store/region/region-schema.ts';
 import { Statements } from '../../../src/store/rows.ts';
-import { answerOn, OWN_HISTORY, runSteps, type Steps } from '../../../src/store/steps.ts';
+import { answerStatementOn, OWN_HISTORY, runSteps, type Steps } from '../../../src/store/steps.ts';
 
 /** A log, by the ids of its events; a run of a process adds them. */
 class Log {
@@ -22,7 +22,7 @@ class Log {
     return runSteps(steps, (statement) =>
       statement === OWN_HISTORY
         ? { row: { name, now_ms: nowMs }, rows: [], changes: 0 }
-        : answerOn(this.#statements, statement),
+        : answerStatementOn(this.#statements, statement),
     );
   }
 

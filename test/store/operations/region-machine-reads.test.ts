@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { listMachinesForRacks, machineQuery } from '../../../src/store/operations/region-machine-reads.ts';
+import { composeMachineQuery, listMachinesForRacks } from '../../../src/store/operations/region-machine-reads.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 
@@ -15,7 +15,7 @@ test('the machines of one state are read in the order of their ids, a few at a t
   await openRegionStore({ stateDir }).close();
   const database = new DatabaseSync(join(stateDir, REGION_FILE));
   try {
-    const { sql, values } = machineQuery({ statuses: ['ready'] }, 'machine.*', ['machine.id > ?'], [0]);
+    const { sql, values } = composeMachineQuery({ statuses: ['ready'] }, 'machine.*', ['machine.id > ?'], [0]);
     const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql} ORDER BY machine.id LIMIT ?`).all(...values, 10);
     assert.deepEqual(
       plan.map(({ detail }) => detail),

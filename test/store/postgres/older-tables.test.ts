@@ -12,7 +12,7 @@ import { ipv4, mac } from '../../../src/ground/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { NetworkRecords } from '../../../src/region/records/network-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { tablesOfSchema } from '../../../src/store/copying/region-copy.ts';
+import { listSchemaTables } from '../../../src/store/copying/region-copy.ts';
 import { readMigration } from '../../../src/store/database-file.ts';
 import { POSTGRES_MIGRATIONS } from '../../../src/store/postgres/postgres-form.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
@@ -72,7 +72,7 @@ const networksOf = (name: string): Promise<NetworkRecords> =>
 function rowsIn(path: string): readonly string[] {
   const file = new DatabaseSync(path);
   const present = file.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
-  const statements = tablesOfSchema().flatMap(({ name, givesIds }) => {
+  const statements = listSchemaTables().flatMap(({ name, givesIds }) => {
     // A later version has added it.
     if (!present.some((one) => one.name === name)) return [];
     const inserts = file

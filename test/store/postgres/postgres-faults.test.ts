@@ -14,7 +14,7 @@ import { sleep } from '../../../src/ground/clock.ts';
 import { errorText, RackError } from '../../../src/ground/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
-import { isLost } from '../../../src/store/postgres/postgres-faults.ts';
+import { isConnectionLost } from '../../../src/store/postgres/postgres-faults.ts';
 import { createPoolConfig, type PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { NOBODY } from '../../support/another-user.ts';
@@ -34,8 +34,9 @@ const EVENT: NewMachineEvent = { type: 'NODE', code: 'rack', params: { text: 'x'
 const withCode = (code: string): Error => Object.assign(new Error('x'), { code });
 
 test('an error of the system or of its resolver is a lost connection, and an error of Node is not', () => {
-  for (const code of ['ENOTFOUND', 'EAI_AGAIN', 'EACCES', '57P01']) assert.equal(isLost(withCode(code)), true, code);
-  for (const code of ['ERR_INVALID_ARG_TYPE', '42P01']) assert.equal(isLost(withCode(code)), false, code);
+  for (const code of ['ENOTFOUND', 'EAI_AGAIN', 'EACCES', '57P01'])
+    assert.equal(isConnectionLost(withCode(code)), true, code);
+  for (const code of ['ERR_INVALID_ARG_TYPE', '42P01']) assert.equal(isConnectionLost(withCode(code)), false, code);
 });
 
 let server: PostgresServer;

@@ -9,7 +9,7 @@ import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confi
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { regionTables } from '../../../src/store/region/stored-region.ts';
+import { createRegionTables } from '../../../src/store/region/stored-region.ts';
 import type { Row } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { all, type Steps } from '../../../src/store/steps.ts';
@@ -75,7 +75,7 @@ describe('a large region in PostgreSQL', { skip: missing('linux', '/usr/lib/post
   test('no statement of any operation costs more than a list of all machines', async () => {
     const place = databases.server.placeOf(name);
     const driver = new PostgresTransactions(new PostgresConnections(place), new PostgresConfirmation(place));
-    const region = { tables: regionTables(EVENT_BOUNDS), machines: NAMED };
+    const region = { tables: createRegionTables(EVENT_BOUNDS), machines: NAMED };
     const dear: string[] = [];
     let seen = 0;
     try {

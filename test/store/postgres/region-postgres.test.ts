@@ -9,7 +9,7 @@ import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confi
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
-import { regionTables } from '../../../src/store/region/stored-region.ts';
+import { createRegionTables } from '../../../src/store/region/stored-region.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
 import { type Answer, all, type Steps } from '../../../src/store/steps.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
@@ -44,7 +44,7 @@ describe('a region in PostgreSQL', { skip: missing('linux', '/usr/lib/postgresql
     await fillRegion(store, 12);
     await store.close();
     const driver = new PostgresTransactions(new PostgresConnections(place), new PostgresConfirmation(place));
-    const region = { tables: regionTables(EVENT_BOUNDS), machines: 12 };
+    const region = { tables: createRegionTables(EVENT_BOUNDS), machines: 12 };
     try {
       for (const operation of Object.values(OPERATIONS)) await driver.write(() => operation(region));
       // A parameter that is only compared with a small literal becomes an int4, and a larger value an error.

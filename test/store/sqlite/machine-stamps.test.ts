@@ -15,7 +15,7 @@ test('at the bound of remembered changes every machine has another stamp, and no
   const ids = [1, 2, 3, 4, 5];
   const seen = ids.map(() => new Set<unknown>());
   const stamp = (id: number): unknown => {
-    stamps.look();
+    stamps.updateVersion();
     return database.prepare('SELECT machine_stamp(?) AS stamp').get(id)?.stamp;
   };
   for (const [index, id] of ids.entries()) seen[index]?.add(stamp(id));
