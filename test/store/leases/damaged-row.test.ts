@@ -67,7 +67,10 @@ describe('a row', () => {
       assert.deepEqual([records, damage.isUndone, damage.kept.length], [whole, true, 1], `bit ${bit}`);
     }
     for (let bit = 0; bit < 32; bit += 1)
-      assert.deepEqual(undoFlippedBit(3, whole, (checksum ^ (1 << bit)) >>> 0), { records: whole, byteIndex: undefined });
+      assert.deepEqual(undoFlippedBit(3, whole, (checksum ^ (1 << bit)) >>> 0), {
+        records: whole,
+        byteIndex: undefined,
+      });
   });
 
   test('with two flipped bits is never miscorrected', () => {
