@@ -58,13 +58,13 @@ export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly 
     ...(typeof enlistWith === 'object' ? findImportedImages(tree, enlistWith, hasFile) : []),
   ];
   const stops: BootStop[] = [];
-  const judge = (key: string, wanted: WantedImage, formerImage: WantedImage | undefined): void => {
-    const isPresent = images.some((image) => isSameWanted(image, wanted));
-    const losing = findLosingArchitectures(images, wanted, formerImage);
+  const judge = (key: string, wantedImage: WantedImage, formerImage: WantedImage | undefined): void => {
+    const isPresent = images.some((image) => isSameWanted(image, wantedImage));
+    const losing = findLosingArchitectures(images, wantedImage, formerImage);
     if (isPresent && losing.length === 0) return;
     const message = isPresent
-      ? losing.map((architecture) => describeLosing(architecture, wanted, tree, images)).join('. ')
-      : `${describeMissing(wanted, images)}. First: ${composeCommand(wanted)}`;
+      ? losing.map((architecture) => describeLosing(architecture, wantedImage, tree, images)).join('. ')
+      : `${describeMissing(wantedImage, images)}. First: ${composeCommand(wantedImage)}`;
     stops.push({ key, message });
   };
   judge('boot.release', { kind: 'commissioning', release }, before && buildWantedEnvironment(before));
@@ -94,15 +94,15 @@ const isSameWanted = (a: WantedImage, b: WantedImage): boolean => a.kind === b.k
  */
 function findLosingArchitectures(
   images: readonly FoundImage[],
-  wanted: WantedImage,
+  wantedImage: WantedImage,
   formerImage: WantedImage | undefined,
 ): readonly string[] {
   const listArchitectures = (isMatch: (image: FoundImage) => boolean): ReadonlySet<string> =>
     new Set(images.filter(isMatch).map(({ architecture }) => architecture));
-  const architecturesWithImage = listArchitectures((image) => isSameWanted(image, wanted));
+  const architecturesWithImage = listArchitectures((image) => isSameWanted(image, wantedImage));
   const judgedArchitectures = listArchitectures((image) =>
     formerImage === undefined
-      ? image.kind === wanted.kind && image.kind !== 'imported'
+      ? image.kind === wantedImage.kind && image.kind !== 'imported'
       : isSameWanted(image, formerImage),
   );
   return [...judgedArchitectures].filter((name) => !architecturesWithImage.has(name)).toSorted();
@@ -110,13 +110,13 @@ function findLosingArchitectures(
 
 function describeLosing(
   architecture: string,
-  wanted: WantedImage,
+  wantedImage: WantedImage,
   tree: string,
   images: readonly FoundImage[],
 ): string {
   const ownImages = images.filter((image) => image.architecture === architecture);
-  const text = describeMissing(wanted, ownImages, architecture);
-  const command = `First: ${composeCommand(wanted, architecture)}`;
+  const text = describeMissing(wantedImage, ownImages, architecture);
+  const command = `First: ${composeCommand(wantedImage, architecture)}`;
   return `${text}. ${command}; or, if you have no such machines, remove ${join(tree, architecture)}`;
 }
 
@@ -180,14 +180,14 @@ function findImages(tree: string, hasFile: (path: string) => boolean): readonly 
  */
 function findImportedImages(
   tree: string,
-  wanted: ImportedName,
+  wantedName: ImportedName,
   hasFile: (path: string) => boolean,
 ): readonly FoundImage[] {
-  const { os } = wanted;
+  const { os } = wantedName;
   return listBootDirectory(join(tree, os)).flatMap((architecture) =>
     listBootDirectory(join(tree, os, architecture)).flatMap((subarchitecture) =>
       listBootDirectory(join(tree, os, architecture, subarchitecture)).flatMap((release): readonly FoundImage[] => {
-        const name: ImportedName = release === wanted.release ? wanted : { os, release, label: undefined };
+        const name: ImportedName = release === wantedName.release ? wantedName : { os, release, label: undefined };
         const isPresent = findImported(name, { architecture, subarchitecture }, hasFile) !== undefined;
         return isPresent ? [{ architecture, release: formatImportedName(name), kind: 'imported' }] : [];
       }),

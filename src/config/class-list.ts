@@ -59,16 +59,16 @@ export function resolveClasses(
 ): readonly ResolvedClass[] {
   const indexByName = new Map<string, number>();
   return written.map((item, index) => {
-    const at = `[${index}]`;
+    const path = `[${index}]`;
     const firstIndex = indexByName.get(item.name);
     if (firstIndex === undefined) indexByName.set(item.name, index);
-    else report(`${at}.name`, `"${item.name}" is also the name of [${firstIndex}]`);
-    checkEffects(item, at, report);
-    const reportOption: Report = (key, message) => report(`${at}.options${key}`, message);
+    else report(`${path}.name`, `"${item.name}" is also the name of [${firstIndex}]`);
+    checkEffects(item, path, report);
+    const reportOption: Report = (key, message) => report(`${path}.options${key}`, message);
     const options = resolveOptions(item.options ?? [], level, reportOption, addressesOf);
     return {
       name: item.name,
-      when: resolveCondition(item.when, (message) => report(`${at}.when`, message)),
+      when: resolveCondition(item.when, (message) => report(`${path}.when`, message)),
       options: options.map((entry) => ({ ...entry, when: entry.when ?? ALWAYS })),
       loaders: item.loaders === undefined ? undefined : new Map(Object.entries(item.loaders)),
       leaseTime: item.lease_time,
@@ -80,9 +80,9 @@ export function resolveClasses(
 /** Matches every client of a class. */
 const ALWAYS: ClientCondition = {};
 
-function checkEffects(one: z.output<typeof writtenClass>, key: string, report: Report): void {
-  const { lease_time: leaseTime, deny } = one;
-  const effects = (['options', 'loaders', 'lease_time'] as const).filter((key) => one[key] !== undefined);
+function checkEffects(entry: z.output<typeof writtenClass>, key: string, report: Report): void {
+  const { lease_time: leaseTime, deny } = entry;
+  const effects = (['options', 'loaders', 'lease_time'] as const).filter((key) => entry[key] !== undefined);
   if (effects.length === 0 && deny === undefined)
     report(key, 'changes nothing: add options, loaders, lease_time or deny');
   if (deny === true && effects[0] !== undefined)

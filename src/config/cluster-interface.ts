@@ -197,8 +197,8 @@ function resolveRange(
   const high = written[`${key}_high`];
   if (low === undefined && high === undefined) return undefined;
   if (low === undefined || high === undefined) {
-    const missing = low === undefined ? 'low' : 'high';
-    report(`${key}_${missing}`, `missing: a range needs ${key}_low and ${key}_high`);
+    const missingKey = low === undefined ? 'low' : 'high';
+    report(`${key}_${missingKey}`, `missing: a range needs ${key}_low and ${key}_high`);
     return undefined;
   }
   if (low > high) {

@@ -53,11 +53,11 @@ const reportedFiles = new Set<string>();
  */
 export function loadStateDir(path: string, isReported = false): { readonly stateDir: string } {
   const text = readConfigText(path);
-  const read = readConfigFile(text);
-  if (read.ok) return { stateDir: chooseStateDir(read.file.values) };
+  const readResult = readConfigFile(text);
+  if (readResult.ok) return { stateDir: chooseStateDir(readResult.file.values) };
   if (!isReported && !reportedFiles.has(path)) {
     reportedFiles.add(path);
-    const problems = formatProblems(path, read.problems);
+    const problems = formatProblems(path, readResult.problems);
     console.error(`rackboot: ${problems}\nThis file is refused. A running Rackboot keeps its former configuration.`);
   }
   return { stateDir: chooseStateDir({ state_dir: /^state_dir:\s*["']?(\/[^\s"'#]*)/m.exec(text)?.[1] ?? '' }) };

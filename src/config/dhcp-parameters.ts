@@ -61,8 +61,13 @@ export function resolveNetworkParameters(
   const tables = new Map<number, OptionTable>();
   for (const [index, host] of written.hosts.entries()) {
     if (host.options === undefined) continue;
-    const at = `hosts[${index}].options`;
-    const entries = resolveOptions(host.options, 'host', (key, message) => report(`${at}${key}`, message), addressesOf);
+    const path = `hosts[${index}].options`;
+    const entries = resolveOptions(
+      host.options,
+      'host',
+      (key, message) => report(`${path}${key}`, message),
+      addressesOf,
+    );
     const table = buildHostOptions(entries, written.router_ip);
     if (table !== undefined) tables.set(index, table);
   }

@@ -10,7 +10,7 @@ import { PROXY_PORT } from '../dhcp/networks/config.ts';
 import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../ground/address.ts';
 import { withoutUsers } from '../ground/clean-text.ts';
 import { counted } from '../ground/counted.ts';
-import { isFields, valueIn } from '../ground/fields.ts';
+import { findNestedValue, isFields } from '../ground/fields.ts';
 import {
   INTERFACES_KEY,
   interfaceName,
@@ -59,7 +59,7 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
     const [leafBefore, leafAfter] = [beforeLeaves.get(key), afterLeaves.get(key)];
     if (leafBefore?.usedJson === leafAfter?.usedJson) continue;
     const restart = findKeyRule(key)?.restart;
-    const change = { key, before: leafBefore?.shown ?? '(none)', after: leafAfter?.shown ?? '(none)' };
+    const change = { key, before: leafBefore?.shownValue ?? '(none)', after: leafAfter?.shownValue ?? '(none)' };
     changes.push(restart === undefined ? change : { ...change, restart });
   }
   for (const name of new Set([...namesBefore, ...namesAfter])) {
@@ -92,7 +92,7 @@ export const formatChange = ({ key, before, after, restart }: KeyChange): string
 
 /** Every key of a configuration with its shown value, in the order of the schema. */
 export function listValues(config: ComparedConfig): ReadonlyMap<string, string> {
-  return new Map([...flatten(config)].map(([key, { shown }]) => [key, shown]));
+  return new Map([...flatten(config)].map(([key, { shownValue }]) => [key, shownValue]));
 }
 
 /**
@@ -129,33 +129,33 @@ const truncate = (text: string): string => (text.length > SHOWN_MAX ? `${text.sl
 
 interface Leaf {
   readonly usedJson: string;
-  readonly shown: string;
+  readonly shownValue: string;
 }
 
 /** Every key that holds a value. Cluster interfaces are keyed by name; other lists and maps are values. */
 function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf> {
   const leaves = new Map<string, Leaf>();
-  const add = (key: string, used: unknown, raw: SettingValue | undefined): void => {
-    if (used === undefined && raw === undefined) return;
+  const add = (key: string, usedValue: unknown, raw: SettingValue | undefined): void => {
+    if (usedValue === undefined && raw === undefined) return;
     leaves.set(key, {
-      usedJson: JSON.stringify(used) ?? '',
-      shown: raw === undefined ? showDefault(used) : showValue(key, raw),
+      usedJson: JSON.stringify(usedValue) ?? '',
+      shownValue: raw === undefined ? showDefault(usedValue) : showValue(key, raw),
     });
   };
   for (const key of listLeafKeys(written)) {
     if (key === INTERFACES_KEY) addInterfaces(written.cluster_interfaces ?? [], merged, add);
-    else add(key, valueIn(written, key.split('.')), valueAt(merged, key));
+    else add(key, findNestedValue(written, key.split('.')), valueAt(merged, key));
   }
   return leaves;
 }
 
 function addInterfaces(
-  used: WrittenConfig['cluster_interfaces'],
+  usedInterfaces: WrittenConfig['cluster_interfaces'],
   merged: Settings,
-  add: (key: string, used: unknown, raw: SettingValue | undefined) => void,
+  add: (key: string, usedValue: unknown, raw: SettingValue | undefined) => void,
 ): void {
   const rawInterfaces = listInterfaces(merged);
-  used.forEach((entry, index) => {
+  usedInterfaces.forEach((entry, index) => {
     const raw = rawInterfaces[index] ?? null;
     const prefix = `${INTERFACES_KEY}.${interfaceName(raw) || entry.name}`;
     for (const [field, value] of Object.entries(entry)) {
@@ -165,11 +165,13 @@ function addInterfaces(
 }
 
 /** A default for people: numbers, texts and empty lists. */
-function showDefault(used: unknown): string {
-  if (typeof used === 'string') return used === '' ? '""' : used;
-  if (typeof used === 'number' || typeof used === 'boolean') return String(used);
-  if (Array.isArray(used)) return used.length === 0 ? '[]' : counted(used.length, 'entry', 'entries');
-  return isFields(used) && Object.keys(used).length > 0 ? counted(Object.keys(used).length, 'entry', 'entries') : '{}';
+function showDefault(usedValue: unknown): string {
+  if (typeof usedValue === 'string') return usedValue === '' ? '""' : usedValue;
+  if (typeof usedValue === 'number' || typeof usedValue === 'boolean') return String(usedValue);
+  if (Array.isArray(usedValue)) return usedValue.length === 0 ? '[]' : counted(usedValue.length, 'entry', 'entries');
+  return isFields(usedValue) && Object.keys(usedValue).length > 0
+    ? counted(Object.keys(usedValue).length, 'entry', 'entries')
+    : '{}';
 }
 
 /** A lease that has not expired. */

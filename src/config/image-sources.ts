@@ -75,9 +75,9 @@ function readFileSources({ config, sources }: SourceFlags): Pick<FileSources, 's
   const names = new Set(siteSources.map(({ source }) => source.name));
   const allSources = [...siteSources, ...shippedSources.filter(({ source }) => !names.has(source.name))];
   const imageSources = allSources.map(({ source }) => source);
-  const lost = findLostReleases(imageSources, releases);
+  const lostReleases = findLostReleases(imageSources, releases);
   const otherProblems = [...problems, ...findLostSelections(imageSources, selections)];
-  if (lost.length > 0) throw unusableFileError(path, [...lost, ...otherProblems], findLine);
+  if (lostReleases.length > 0) throw unusableFileError(path, [...lostReleases, ...otherProblems], findLine);
   const merged = { sources: addReleases(allSources, releases) };
   if (otherProblems.length > 0)
     return { ...merged, selections: [], problem: unusableFileError(path, otherProblems, findLine).message };
@@ -194,10 +194,10 @@ interface DecodedFile {
 }
 
 function decode(path: string, text: string): DecodedFile {
-  const full = decodeSources(text, decodeSelections);
-  const problems = full.ok ? [] : full.problems;
-  const decoded = full.ok ? full : decodeSources(text, () => []);
-  if (!decoded.ok) throw unusableFileError(path, problems, full.findLine);
+  const allSources = decodeSources(text, decodeSelections);
+  const problems = allSources.ok ? [] : allSources.problems;
+  const decoded = allSources.ok ? allSources : decodeSources(text, () => []);
+  if (!decoded.ok) throw unusableFileError(path, problems, allSources.findLine);
   const { sources, releases, selections, findLine } = decoded;
   return {
     sources: sources.map((source, index) => {

@@ -8,34 +8,34 @@ import { chooseStateDir } from './state-dir.ts';
 import { writtenConfigSchema } from './written.ts';
 
 /** Parses the text of a configuration file and merges it with the store's values. */
-export function parseConfig(text: string, stored: Settings = NO_SETTINGS): ParsedConfig {
-  const read = readConfigFile(text);
-  return read.ok ? resolveFile(read.file, stored) : read;
+export function parseConfig(text: string, storedSettings: Settings = NO_SETTINGS): ParsedConfig {
+  const readResult = readConfigFile(text);
+  return readResult.ok ? resolveFile(readResult.file, storedSettings) : readResult;
 }
 
 /**
  * Reads a configuration file and merges it with the store's values; if they do not fit together,
  * uses the file alone and says why in `refused`.
- * @param stored returns the store's values as cached in a state directory
+ * @param readStored returns the store's values as cached in a state directory
  * @throws RackError `config-unreadable`, `config-invalid` if the file alone cannot be served either
  */
 export function loadWithFallback(
   path: string,
-  stored: (stateDir: string) => Settings | undefined,
+  readStored: (stateDir: string) => Settings | undefined,
 ): { readonly usable: UsableConfig; readonly storedSettings: Settings; readonly refused: string | undefined } {
-  const read = readConfigFile(readConfigText(path));
-  if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  const storedSettings = settingsWithoutCredentials(stored(chooseStateDir(read.file.values)) ?? NO_SETTINGS);
-  const mergedFile = resolveFile(read.file, storedSettings);
+  const readResult = readConfigFile(readConfigText(path));
+  if (!readResult.ok) throw new RackError('config-invalid', formatProblems(path, readResult.problems));
+  const storedSettings = settingsWithoutCredentials(readStored(chooseStateDir(readResult.file.values)) ?? NO_SETTINGS);
+  const mergedFile = resolveFile(readResult.file, storedSettings);
   if (mergedFile.ok) return { usable: mergedFile, storedSettings, refused: undefined };
-  const fileOnly = resolveFile(read.file, NO_SETTINGS);
+  const fileOnly = resolveFile(readResult.file, NO_SETTINGS);
   if (!fileOnly.ok) throw new RackError('config-invalid', formatProblems(path, fileOnly.problems));
   return { usable: fileOnly, storedSettings, refused: formatProblems(path, mergedFile.problems) };
 }
 
 /** True if the configuration file has a remote region; the rest of the file may be invalid. */
 export function isRegionElsewhere(path: string): boolean {
-  const read = readConfigFile(readConfigText(path));
-  const parsed = read.ok ? writtenConfigSchema.shape.region.safeParse(read.file.values.region) : undefined;
+  const readResult = readConfigFile(readConfigText(path));
+  const parsed = readResult.ok ? writtenConfigSchema.shape.region.safeParse(readResult.file.values.region) : undefined;
   return parsed?.success === true && parsed.data.mode === 'remote';
 }

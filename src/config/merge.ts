@@ -29,23 +29,23 @@ export interface MergedSettings {
 }
 
 /** Adds the store's values for keys that the file does not set. */
-export function mergeSettings(file: Settings, stored: Settings): MergedSettings {
+export function mergeSettings(file: Settings, storedSettings: Settings): MergedSettings {
   let merged = file;
   const storeKeys = new Set<string>();
   for (const key of STORE_KEYS) {
-    const value = key === INTERFACES_KEY ? undefined : valueAt(stored, key);
+    const value = key === INTERFACES_KEY ? undefined : valueAt(storedSettings, key);
     if (value === undefined || isWritten(file, key)) continue;
     merged = withValue(merged, key, value);
     storeKeys.add(key);
   }
   const fileEntries = listInterfaces(file);
   const storedEntries =
-    isWritten(file, INTERFACES_KEY) && !Array.isArray(file[INTERFACES_KEY]) ? [] : listInterfaces(stored);
+    isWritten(file, INTERFACES_KEY) && !Array.isArray(file[INTERFACES_KEY]) ? [] : listInterfaces(storedSettings);
   const names = new Set(fileEntries.map(interfaceName));
   const addedEntries = storedEntries.filter((entry) => !names.has(interfaceName(entry)));
   if (addedEntries.length > 0) merged = { ...merged, [INTERFACES_KEY]: [...fileEntries, ...addedEntries] };
   for (const entry of addedEntries) storeKeys.add(`${INTERFACES_KEY}.${interfaceName(entry)}`);
-  const notOwnable = listLeafKeys(stored).filter((key) => findKeyRule(key)?.owner !== 'either');
+  const notOwnable = listLeafKeys(storedSettings).filter((key) => findKeyRule(key)?.owner !== 'either');
   return { merged, storeKeys, fileInterfaceCount: fileEntries.length, notOwnable };
 }
 

@@ -125,34 +125,34 @@ export function resolveOptions(
   const entries: ConfiguredOption[] = [];
   const unconditionalIndexes = new Map<number, number>();
   written.forEach((entry, index) => {
-    const at = `[${index}]`;
-    const option = parseEntry(entry, at, report);
+    const path = `[${index}]`;
+    const option = parseEntry(entry, path, report);
     if (option === undefined) return;
-    const row = identifyOption(option, (key, message) => report(`${at}.${key}`, message));
+    const row = identifyOption(option, (key, message) => report(`${path}.${key}`, message));
     if (row === undefined) return;
     const { code, type } = row;
-    const named = findNamedOption(code);
+    const namedOption = findNamedOption(code);
     if (level === 'global' && NETWORK_CODES.has(code))
-      report(at, `option ${code} differs from network to network; move it to the cluster interface`);
+      report(path, `option ${code} differs from network to network; move it to the cluster interface`);
     const winnerIndex = unconditionalIndexes.get(code);
-    if (winnerIndex !== undefined) report(at, `is never used: [${winnerIndex}] gives option ${code} to every client`);
+    if (winnerIndex !== undefined) report(path, `is never used: [${winnerIndex}] gives option ${code} to every client`);
     else if (option.when === undefined) unconditionalIndexes.set(code, index);
     const servers = readServers(row, option.value, addressesOf);
-    if ('fault' in servers) report(`${at}.value${servers.fault.at}`, servers.fault.message);
+    if ('fault' in servers) report(`${path}.value${servers.fault.at}`, servers.fault.message);
     if ('fault' in servers) return;
     if (servers.value === undefined && option.value !== undefined) return;
     const encoded = encodeOptionValue(type, servers.value);
     const problem = encoded.ok
-      ? named && judgeOptionValue(named, type, encoded.bytes)
-      : judgeUnwritable(named?.type === type ? named : undefined, encoded.problem);
+      ? namedOption && judgeOptionValue(namedOption, type, encoded.bytes)
+      : judgeUnwritable(namedOption?.type === type ? namedOption : undefined, encoded.problem);
     if (!encoded.ok || problem !== undefined) {
-      if (problem !== undefined) report(`${at}.value${problem.at}`, problem.message);
+      if (problem !== undefined) report(`${path}.value${problem.at}`, problem.message);
       return;
     }
     const when =
       option.when === undefined
         ? undefined
-        : resolveCondition(option.when, (message) => report(`${at}.when`, `${message}, or leave it out`));
+        : resolveCondition(option.when, (message) => report(`${path}.when`, `${message}, or leave it out`));
     entries.push({ code, value: finishValue(code, type, encoded.bytes), force: option.force, when });
   });
   return entries;
@@ -185,17 +185,17 @@ function identifyOption(
     return undefined;
   };
   if (number === undefined && name === undefined) return refuse('name', `missing: add code or name; ${DOCUMENTATION}`);
-  const named = name === undefined ? undefined : findOptionByName(name);
-  if (name !== undefined && named === undefined) {
+  const namedOption = name === undefined ? undefined : findOptionByName(name);
+  if (name !== undefined && namedOption === undefined) {
     const refusalText = refusedNameText(name);
     if (refusalText !== undefined) return refuse('name', refusalText);
     const suggestion = suggestOptionName(name);
     const hint = suggestion === undefined ? '' : `did you mean ${suggestion}? `;
     return refuse('name', `"${name}" is not a known option: ${hint}${DOCUMENTATION}; any other option needs its code`);
   }
-  const code = number ?? named?.code ?? 0;
-  if (named !== undefined && named.code !== code)
-    return refuse('code', `${name} is option ${named.code}; keep either code or name`);
+  const code = number ?? namedOption?.code ?? 0;
+  if (namedOption !== undefined && namedOption.code !== code)
+    return refuse('code', `${name} is option ${namedOption.code}; keep either code or name`);
   const option = findOption(code);
   if (option?.kind === 'refused') return refuse('code', `option ${code} cannot be configured: ${option.why}`);
   if (code < 1 || code > 254) return refuse('code', `${code} is not an option; codes are 1 to 254`);

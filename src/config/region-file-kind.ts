@@ -20,9 +20,9 @@ const hasRackKey = (values: Settings): boolean => RACK_KEYS.some((key) => valueA
 
 function hasStoreName(path: string, isAccepted: (values: Settings) => boolean): boolean {
   try {
-    const read = readConfigFile(readConfigText(path));
-    if (!read.ok) return false;
-    const { values } = read.file;
+    const readResult = readConfigFile(readConfigText(path));
+    if (!readResult.ok) return false;
+    const { values } = readResult.file;
     if (path === REGION_CONFIG && !hasRackKey(values)) return true;
     return valueAt(values, 'region.store') !== undefined && isAccepted(values);
   } catch {

@@ -85,10 +85,10 @@ function findRackRemedy(path: ProblemPath, key: string): string | undefined {
 }
 
 /** The stored values of the keys that a region's file has, too. */
-export function selectRegionSettings(stored: Settings): Settings {
+export function selectRegionSettings(storedSettings: Settings): Settings {
   let selected = NO_SETTINGS;
   for (const key of STORE_KEYS) {
-    const value = valueAt(stored, key);
+    const value = valueAt(storedSettings, key);
     const [lastPart = '', path] = [key.split('.').at(-1), key.split('.').slice(0, -1)];
     if (value !== undefined && listKeysAt(regionFileSchema, path).includes(lastPart))
       selected = withValue(selected, key, value);
@@ -96,10 +96,10 @@ export function selectRegionSettings(stored: Settings): Settings {
   return selected;
 }
 
-/** Checks a region's file and the store together. @param stored as `selectRegionSettings` returns it */
+/** Checks a region's file and the store together. @param storedSettings as `selectRegionSettings` returns it */
 export const resolveRegionFile = (
   file: ConfigFile,
-  stored: Settings,
+  storedSettings: Settings,
 ): ParsedFile<RegionFileConfig, WrittenRegionFile> =>
   resolveForm(
     {
@@ -110,7 +110,7 @@ export const resolveRegionFile = (
       resolve: resolveWritten,
     },
     file,
-    stored,
+    storedSettings,
   );
 
 function resolveWritten(written: WrittenRegionFile, report: ReportProblem): RegionFileConfig {
@@ -131,8 +131,8 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
  * @throws RackError `config-unreadable`, `config-invalid`
  */
 export function loadRegionFile(path: string): UsableRegionFile {
-  const read = readConfigFile(readConfigText(path, 'region'));
-  const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
+  const readResult = readConfigFile(readConfigText(path, 'region'));
+  const parsed = readResult.ok ? resolveRegionFile(readResult.file, NO_SETTINGS) : readResult;
   if (!parsed.ok) throw new RackError('config-invalid', formatProblems(path, parsed.problems));
   return parsed;
 }

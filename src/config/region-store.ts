@@ -140,9 +140,9 @@ export interface StoreLocation {
  * region: a region.db there would be an old one
  */
 export function loadStoreLocation(path: string): StoreLocation {
-  const read = readConfigFile(readConfigText(path));
-  if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  const { values, findLine } = read.file;
+  const readResult = readConfigFile(readConfigText(path));
+  if (!readResult.ok) throw new RackError('config-invalid', formatProblems(path, readResult.problems));
+  const { values, findLine } = readResult.file;
   if (valueAt(values, 'region.mode') === 'remote') throw new RackError('bad-argument', describeElsewhere(values));
   const stateDir = chooseStateDir(values);
   const written = valueAt(values, 'region.store');

@@ -44,9 +44,9 @@ interface FileForm<Config, Written> extends FileKind {
 export function resolveForm<Config, Written>(
   form: FileForm<Config, Written>,
   file: ConfigFile,
-  stored: Settings,
+  storedSettings: Settings,
 ): ParsedFile<Config, Written> {
-  const merge = mergeSettings(file.values, stored);
+  const merge = mergeSettings(file.values, storedSettings);
   const problems: ConfigProblem[] = [];
   const report: ReportProblem = (path, message) => {
     if (problems.length < PROBLEMS_MAX) problems.push(locateProblem(path, message, merge, file));
@@ -65,7 +65,7 @@ export function resolveForm<Config, Written>(
   }
   const config = form.resolve(written.data, report, merge);
   return problems.length === 0
-    ? { ok: true, config, written: written.data, merged, file, stored }
+    ? { ok: true, config, written: written.data, merged, file, stored: storedSettings }
     : { ok: false, problems: sortProblems(problems) };
 }
 
@@ -78,7 +78,7 @@ const STORE_OF_REGION =
  * @param addressesOf the known addresses of the servers that they name; `undefined` if nothing is
  * known
  */
-export const resolveFile = (file: ConfigFile, stored: Settings, addressesOf?: AddressesOf): ParsedConfig =>
+export const resolveFile = (file: ConfigFile, storedSettings: Settings, addressesOf?: AddressesOf): ParsedConfig =>
   resolveForm(
     {
       schema: writtenConfigSchema,
@@ -89,5 +89,5 @@ export const resolveFile = (file: ConfigFile, stored: Settings, addressesOf?: Ad
         resolveConfig(written, report, fileInterfaceCount, addressesOf),
     },
     file,
-    stored,
+    storedSettings,
   );

@@ -212,12 +212,13 @@ function resolveInterfaces(
  * Names the other network and the remedy. If the file and the store have the same network under two
  * names, one name must go.
  */
-function describeOverlap(entry: Managed, other: Managed, fileInterfaces: number): string {
-  const { name } = other.written;
-  const location = other.index < fileInterfaces ? `cluster_interfaces[${other.index}]` : `cluster_interfaces.${name}`;
-  const overlap = `${formatNetwork(other.resolved.network)} of "${name}" (${location})`;
-  const isSame = formatNetwork(entry.resolved.network) === formatNetwork(other.resolved.network);
-  if (!isSame || other.index >= fileInterfaces || entry.index < fileInterfaces)
+function describeOverlap(entry: Managed, otherEntry: Managed, fileInterfaces: number): string {
+  const { name } = otherEntry.written;
+  const location =
+    otherEntry.index < fileInterfaces ? `cluster_interfaces[${otherEntry.index}]` : `cluster_interfaces.${name}`;
+  const overlap = `${formatNetwork(otherEntry.resolved.network)} of "${name}" (${location})`;
+  const isSame = formatNetwork(entry.resolved.network) === formatNetwork(otherEntry.resolved.network);
+  if (!isSame || otherEntry.index >= fileInterfaces || entry.index < fileInterfaces)
     return `${overlap}; addresses would belong to both`;
   const storedName = entry.written.name;
   return `${overlap}; name it ${storedName} in the file, too, or run \`rackboot config unset cluster_interfaces.${storedName}\``;

@@ -65,7 +65,7 @@ export abstract class RunningConfig<
     this.storedSettings = storedSettings;
   }
 
-  protected abstract resolve(file: ConfigFile, stored: Settings): ParsedFile<Config, Written>;
+  protected abstract resolve(file: ConfigFile, storedSettings: Settings): ParsedFile<Config, Written>;
 
   /** The problems of a valid configuration on this host. */
   protected abstract check(next: UsableFile<Config, Written>, source: Source, ports: Ports): readonly ConfigProblem[];
@@ -99,9 +99,9 @@ export abstract class RunningConfig<
 
   readFile(ports: Ports): void {
     this.#enqueueChange(ports, 'file', () => {
-      const read = readConfigFile(readConfigText(this.path, this.#owner));
-      if (read.ok) return read.file;
-      throw this.#invalidError(read.problems);
+      const readResult = readConfigFile(readConfigText(this.path, this.#owner));
+      if (readResult.ok) return readResult.file;
+      throw this.#invalidError(readResult.problems);
     });
   }
 
@@ -120,15 +120,15 @@ export abstract class RunningConfig<
   }
 
   protected refuse({ clock, publish }: Ports, source: Source, problems: string): void {
-    const at = clock.now();
-    this.#refusal = { source, firstRefusedAt: this.#refusal?.firstRefusedAt ?? at, problems };
-    publish({ kind: 'config.refused', at, file: this.path, source, problems });
+    const now = clock.now();
+    this.#refusal = { source, firstRefusedAt: this.#refusal?.firstRefusedAt ?? now, problems };
+    publish({ kind: 'config.refused', at: now, file: this.path, source, problems });
   }
 
-  #enqueueChange(ports: Ports, source: Source, read: () => ConfigFile): void {
+  #enqueueChange(ports: Ports, source: Source, loadFile: () => ConfigFile): void {
     void this.enqueue(async () => {
       try {
-        await this.#applyChange(ports, source, read());
+        await this.#applyChange(ports, source, loadFile());
       } catch (error) {
         this.refuse(ports, source, errorText(error));
       }
@@ -137,26 +137,26 @@ export abstract class RunningConfig<
 
   async #applyChange(ports: Ports, source: Source, file: ConfigFile): Promise<void> {
     const { clock, publish } = ports;
-    const before = this.current;
+    const usableBefore = this.current;
     const parsed = this.#resolveOrThrow(file, this.storedSettings);
     const problems = this.check(parsed, source, ports);
     if (problems.length > 0) throw this.#invalidError(problems);
-    const keys = compareConfigs(before, parsed)
+    const keys = compareConfigs(usableBefore, parsed)
       .map(({ key }) => key)
       .filter((key) => this.#findHeldKey(key) !== undefined);
     const usable = keys.length === 0 ? parsed : this.#keepRunningValues(parsed, keys);
     if (keys.length > 0) publish({ kind: 'config.needs-restart', at: clock.now(), keys: keys.join(' ') });
-    await ports.apply(usable, before);
+    await ports.apply(usable, usableBefore);
     this.current = usable;
     this.#refusal = undefined;
     // The store's settings are merged with the file that is in force, which has the running values.
     this.#restartKeys = source === 'file' ? keys : [...new Set([...this.#restartKeys, ...keys])];
-    await this.onApplied(before, source, ports);
-    const changes = compareConfigs(before, usable);
-    const at = clock.now();
+    await this.onApplied(usableBefore, source, ports);
+    const changes = compareConfigs(usableBefore, usable);
+    const now = clock.now();
     for (const { key, before: valueBefore, after } of changes.slice(0, REPORTED_CHANGES_MAX))
-      publish({ kind: 'config.changed', at, key, before: valueBefore, after, source });
-    publish({ kind: 'config.applied', at, file: this.path, source, changes: changes.length });
+      publish({ kind: 'config.changed', at: now, key, before: valueBefore, after, source });
+    publish({ kind: 'config.applied', at: now, file: this.path, source, changes: changes.length });
   }
 
   /**
@@ -178,8 +178,12 @@ export abstract class RunningConfig<
    * @param heldKeys the keys with running values
    * @throws RackError `config-invalid`
    */
-  #resolveOrThrow(file: ConfigFile, stored: Settings, heldKeys: readonly string[] = []): UsableFile<Config, Written> {
-    const parsed = this.resolve(file, stored);
+  #resolveOrThrow(
+    file: ConfigFile,
+    storedSettings: Settings,
+    heldKeys: readonly string[] = [],
+  ): UsableFile<Config, Written> {
+    const parsed = this.resolve(file, storedSettings);
     if (parsed.ok) return parsed;
     if (heldKeys.length === 0) throw this.#invalidError(parsed.problems);
     const problems = parsed.problems.map(({ path, message }) => `${path}: ${message}`).join('; ');

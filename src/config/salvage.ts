@@ -5,7 +5,7 @@
 // 2. A removed value, and every value that contains it, causes no second problem.
 
 import type { z } from 'zod';
-import { valueIn } from '../ground/fields.ts';
+import { findNestedValue } from '../ground/fields.ts';
 
 /** The most rounds of removal; each goes one level up from the values that are still invalid. */
 const ROUNDS_MAX = 6;
@@ -20,20 +20,20 @@ interface Salvaged<Written> {
 
 /** Removes the values that the schema refuses from `raw`, in place; undefined if nothing valid remains. */
 export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salvaged<Written> | undefined {
-  const removed: Path[] = [];
+  const removedPaths: Path[] = [];
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     const parsed = schema.safeParse(raw);
     if (parsed.success) {
       return {
         written: parsed.data,
         isTouched: (path) =>
-          removed.some((removedPath) => startsWith(path, removedPath) || startsWith(removedPath, path)),
+          removedPaths.some((removedPath) => startsWith(path, removedPath) || startsWith(removedPath, path)),
       };
     }
     for (const issue of parsed.error.issues) {
       const issuePath = issue.path.filter((part) => typeof part !== 'symbol');
       const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issuePath, key]) : [issuePath];
-      for (const path of paths) removeValue(raw, path, removed);
+      for (const path of paths) removeValue(raw, path, removedPaths);
     }
   }
   return undefined;
@@ -43,9 +43,9 @@ export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salv
  * Removes the value at `path`. If it is missing or an element of a list, removes its nearest
  * ancestor that is a key of an object.
  */
-function removeValue(raw: unknown, path: Path, removed: Path[]): void {
+function removeValue(raw: unknown, path: Path, removedPaths: Path[]): void {
   for (let depth = path.length; depth > 0; depth -= 1) {
-    const parent = valueIn(raw, path.slice(0, depth - 1));
+    const parent = findNestedValue(raw, path.slice(0, depth - 1));
     const key = path[depth - 1];
     if (
       typeof parent !== 'object' ||
@@ -56,7 +56,7 @@ function removeValue(raw: unknown, path: Path, removed: Path[]): void {
     )
       continue;
     Reflect.deleteProperty(parent, key);
-    removed.push(path.slice(0, depth));
+    removedPaths.push(path.slice(0, depth));
     return;
   }
 }

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { NAMED_OPTIONS } from '../dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES } from '../dhcp/wire/option-value.ts';
-import { valueIn } from '../ground/fields.ts';
+import { findNestedValue } from '../ground/fields.ts';
 import { isSettings, listInterfaces, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingShape, SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';
@@ -32,8 +32,8 @@ export const makeSettingsRules = (host: () => readonly HostAddresses[]): Setting
   optionKinds: NAMED_OPTIONS,
   optionTypes: OPTION_TYPE_NAMES,
   pinned: listPinnedKeys,
-  problemsOf(file, stored, isHere) {
-    const parsed = resolveFile(toConfigFile(file), stored);
+  problemsOf(file, storedSettings, isHere) {
+    const parsed = resolveFile(toConfigFile(file), storedSettings);
     const overlaps = (usable: UsableConfig) => (isHere ? findHostOverlaps(usable, host()) : []);
     const problems = parsed.ok ? overlaps(parsed) : parsed.problems;
     return problems.map(({ path, message }) => ({ key: path, message }));
@@ -63,9 +63,9 @@ export const makeSettingsRules = (host: () => readonly HostAddresses[]): Setting
       ? findBootStops(parsedAfter.config.boot, parsedBefore.ok ? parsedBefore.config.boot : undefined)
       : [];
   },
-  valueOf: (key, file, stored) => findValueOrDefault(key, mergeSettings(file, stored).merged),
+  valueOf: (key, file, storedSettings) => findValueOrDefault(key, mergeSettings(file, storedSettings).merged),
   profilesIn: (value) => (Array.isArray(value) ? value : []).flatMap((entry) => profile.safeParse(entry).data ?? []),
-  interfacesOf: (file, stored) => listInterfaces(mergeSettings(file, stored).merged).filter(isSettings),
+  interfacesOf: (file, storedSettings) => listInterfaces(mergeSettings(file, storedSettings).merged).filter(isSettings),
 });
 
 /** The value of a key as written, or else its default; `undefined` if it has neither. */
@@ -77,7 +77,7 @@ const DEFAULTS: unknown = writtenConfigSchema.parse({}, { jitless: true });
 
 /** The default of a key. Defaults are scalars and empty lists, which look the same as written and as used. */
 function findDefault(key: string): SettingValue | undefined {
-  const value = valueIn(DEFAULTS, key.split('.'));
+  const value = findNestedValue(DEFAULTS, key.split('.'));
   if (Array.isArray(value)) return value.length === 0 ? [] : undefined;
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
 }

@@ -28,25 +28,25 @@ export type FindSharedNetwork = (written: WrittenClusterInterface) => string | u
  * to no shared network.
  */
 export function resolveSharedNetworks(entries: readonly IndexedInterface[], report: Report): FindSharedNetwork {
-  const served = entries.filter(({ written }) => written.management > 0);
+  const servedEntries = entries.filter(({ written }) => written.management > 0);
   const byInterface = new Map<string, IndexedInterface>();
-  for (const entry of served) {
+  for (const entry of servedEntries) {
     const { interface: name, shared } = entry.written;
     if (name === undefined || shared === undefined) continue;
-    const other = byInterface.get(name);
-    if (other === undefined) byInterface.set(name, entry);
-    else if (other.written.shared !== shared) {
+    const otherEntry = byInterface.get(name);
+    if (otherEntry === undefined) byInterface.set(name, entry);
+    else if (otherEntry.written.shared !== shared) {
       report(
         entry,
         'shared',
-        `"${shared}" contradicts "${other.written.shared}" of ${formatEntryName(other)}, which is also on ${name}; one interface is one shared network`,
+        `"${shared}" contradicts "${otherEntry.written.shared}" of ${formatEntryName(otherEntry)}, which is also on ${name}; one interface is one shared network`,
       );
     }
   }
   const findSharedNetwork: FindSharedNetwork = ({ interface: name, shared }) =>
     shared ?? (name === undefined ? undefined : byInterface.get(name)?.written.shared);
-  served.forEach((entry, index) => {
-    for (const other of served.slice(0, index)) checkPair(entry, other, findSharedNetwork, report);
+  servedEntries.forEach((entry, index) => {
+    for (const otherEntry of servedEntries.slice(0, index)) checkPair(entry, otherEntry, findSharedNetwork, report);
   });
   return findSharedNetwork;
 }
@@ -54,11 +54,11 @@ export function resolveSharedNetworks(entries: readonly IndexedInterface[], repo
 /** Reports contradictions between two networks of one shared network. */
 function checkPair(
   entry: IndexedInterface,
-  other: IndexedInterface,
+  otherEntry: IndexedInterface,
   findSharedNetwork: FindSharedNetwork,
   report: Report,
 ): void {
-  const [written, otherWritten] = [entry.written, other.written];
+  const [written, otherWritten] = [entry.written, otherEntry.written];
   const shared = findSharedNetwork(written);
   const sharesInterface = written.interface !== undefined && written.interface === otherWritten.interface;
   const sharesName = shared !== undefined && shared === findSharedNetwork(otherWritten);
@@ -68,14 +68,14 @@ function checkPair(
     report(
       entry,
       'mode',
-      `${written.mode} contradicts ${otherWritten.mode} of ${formatEntryName(other)}, which ${reason}; on one shared network addresses come from this rack or from another server`,
+      `${written.mode} contradicts ${otherWritten.mode} of ${formatEntryName(otherEntry)}, which ${reason}; on one shared network addresses come from this rack or from another server`,
     );
   }
   if (!sharesInterface && written.interface !== undefined && otherWritten.interface !== undefined) {
     report(
       entry,
       written.shared === undefined ? 'interface' : 'shared',
-      `"${shared}" is the shared network of ${otherWritten.interface} according to ${formatEntryName(other)}, but ${written.interface} is another; ` +
+      `"${shared}" is the shared network of ${otherWritten.interface} according to ${formatEntryName(otherEntry)}, but ${written.interface} is another; ` +
         'networks that share a name must be on one interface or behind relays',
     );
   }

@@ -50,8 +50,8 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
     depth: 0,
     ignored: (entry) => entry !== file && entry !== dirname(file),
   });
-  watcher.on('all', (_event, changed) => {
-    if (resolve(changed) === file) settle();
+  watcher.on('all', (_event, changedPath) => {
+    if (resolve(changedPath) === file) settle();
   });
   watcher.on('error', (error) => onProblem({ note: 'config-unwatched', file, reason: errorText(error) }));
   return {

@@ -21,7 +21,7 @@ import type { UsableConfig } from '../config/resolve-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { ControlServer } from '../control/server.ts';
 import { formatIpv4 } from '../ground/address.ts';
-import { type Clock, type Instant, within } from '../ground/clock.ts';
+import { type Clock, type Instant, withTimeout } from '../ground/clock.ts';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { RackError } from '../ground/errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
@@ -224,32 +224,32 @@ class RackProcess implements Daemon {
     const lostNotes = reportLostLeases(this.#begunStart.lostLeases, { clock, publish });
     this.#damagedLeases.announce(publish);
     const readiness = this.#region.check();
-    const [stored, network, interfaces, tree] = await openParts(
+    const [leaseFile, network, interfaces, tree] = await openParts(
       this.#begunStart,
       config,
       { clock, publish, outsideFiles: this.#options.outsideFiles },
       readiness,
     );
-    this.#journal = stored.journal;
+    this.#journal = leaseFile.journal;
     this.#tree = tree;
     this.#hostInterfaces = interfaces.current();
     checkHost(configFile, this.#configuration.usable, this.#hostInterfaces);
-    const sequence = (): number => stored.journal.status().durableSequence;
+    const sequence = (): number => leaseFile.journal.status().durableSequence;
     const loadingDeps = { stateDir: config.stateDir, clock, publish, onProblem: this.#publishNote, sequence };
-    const { table, moment, ends, notes, close } = loadLeases(stored, loadingDeps);
+    const { table, moment, leaseEnds, notes, close } = loadLeases(leaseFile, loadingDeps);
     const rack = new Rack(
       {
         clock,
         network,
         wire: interfaces.wire,
-        journal: stored.journal,
+        journal: leaseFile.journal,
         table,
         tree,
-        publish: attributeEvents(table, this.#hostEvents.filterFor(publish)),
+        publish: attributeEvents(table, this.#hostEvents.createFilter(publish)),
         passing: this.#region.makePassing(),
         onForeignChange: () => this.#region.uplink?.introduce(),
         onImported: (leases) => this.#region.uplink?.reportLeases(leases),
-        onEndsReported: ends.noteReported,
+        onEndsReported: leaseEnds.noteReported,
       },
       config,
     );
@@ -287,7 +287,7 @@ class RackProcess implements Daemon {
       () => this.#region.close(),
     );
     this.#region.start();
-    ends.reportMissed(rack.dhcp);
+    leaseEnds.reportMissed(rack.dhcp);
   }
 
   announce(startedAt: number): void {
@@ -303,7 +303,7 @@ class RackProcess implements Daemon {
 
   async #rehearse(): Promise<void> {
     const { clock } = this.#options;
-    await within(clock, REGION_WAIT_MS, this.#region.whenBegun, () => undefined);
+    await withTimeout(clock, REGION_WAIT_MS, this.#region.whenBegun, () => undefined);
     const { rehearseDhcp } = await import('./rehearsal.ts');
     await rehearseDhcp({
       clock,

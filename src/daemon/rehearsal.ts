@@ -129,7 +129,7 @@ class Rehearsal {
       clock,
       journal: new SettledJournal(this.#journal),
       table: this.#table,
-      publish: attributeEvents(this.#table, events.filterFor(stream.publish)),
+      publish: attributeEvents(this.#table, events.createFilter(stream.publish)),
       planBoot: (query) => planBoot(query, config.boot),
       identifyClient: identifyBootClient,
       machines: () => machines,

@@ -23,7 +23,7 @@ import type {
   SocketCounters,
 } from '../net/datagrams/datagram.ts';
 import { FairShares, type Place } from '../net/shares/fair-shares.ts';
-import { socketErrorFrom } from '../net/socket-error.ts';
+import { toSocketError } from '../net/socket-error.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
 import { FLIGHT_MS } from './forward.ts';
@@ -191,7 +191,7 @@ export class DnsServer {
         return { address, udp, tcp: undefined, retry: undefined, closed: false };
       }
       udp.close();
-      throw socketErrorFrom(error, { address, port: udp.localPort, protocol: 'TCP', setting: 'dns.listen' });
+      throw toSocketError(error, { address, port: udp.localPort, protocol: 'TCP', setting: 'dns.listen' });
     }
   }
 

@@ -1,6 +1,6 @@
 // The result of a check, and a time limit for other projects' client code.
 
-import { systemClock, within } from '../ground/clock.ts';
+import { systemClock, withTimeout } from '../ground/clock.ts';
 
 /** One line of the doctor's report. */
 export interface Finding {
@@ -33,6 +33,6 @@ export type ReportFinding = (
  * `what`.
  */
 export const answerWithin = <T>(ms: number, what: string, answer: Promise<T>): Promise<T> =>
-  within(systemClock, ms, answer, (): never => {
+  withTimeout(systemClock, ms, answer, (): never => {
     throw new Error(`${what}: no answer within ${ms / 1000} s`);
   });

@@ -6,7 +6,7 @@
 import Connection from 'tftp2/connection.js';
 import tftpPacket, { type Packet } from 'tftp2/packet.js';
 import { cleanText } from '../ground/clean-text.ts';
-import { systemClock, within } from '../ground/clock.ts';
+import { systemClock, withTimeout } from '../ground/clock.ts';
 import { counted } from '../ground/counted.ts';
 import { answerWithin } from './finding.ts';
 import { probeSource } from './probe-source.ts';
@@ -74,7 +74,7 @@ async function nextPacket(client: Connection, block: number, silence: string, wh
   const arrival = client.wait(
     (packet) => packet.opcode === ERROR || (packet.opcode === DATA && packet.block === block),
   );
-  const packet = await within(systemClock, BLOCK_MS_MAX, arrival, (): never => {
+  const packet = await withTimeout(systemClock, BLOCK_MS_MAX, arrival, (): never => {
     throw new Error(silence);
   });
   if (packet.opcode !== ERROR) return packet;

@@ -9,16 +9,16 @@ import { osErrorCode } from '../ground/errors.ts';
  * if the path is not a directory.
  */
 export function makeDirectories(path: string, mode: number): void {
-  const missing: string[] = [];
+  const missingDirectories: string[] = [];
   for (
     let ancestor = resolve(path);
     !existsSync(ancestor) && ancestor !== dirname(ancestor);
     ancestor = dirname(ancestor)
   )
-    missing.push(ancestor);
+    missingDirectories.push(ancestor);
   // Create them one by one: Node's recursive mkdir never returns under a path such as /proc, where
   // a directory neither exists nor can be created.
-  for (const directory of missing.reverse()) {
+  for (const directory of missingDirectories.reverse()) {
     makeDirectory(directory, mode);
     syncPath(dirname(directory));
   }

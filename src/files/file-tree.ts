@@ -154,10 +154,10 @@ export class BootTree implements FileTree {
         `${LOOKUPS_WAITING_MAX} callers already wait for files of ${this.directory}: its file system may not answer`,
       );
     }
-    const pending = this.#lookups.get(path) ?? this.#startLookup(path);
-    pending.waitingCount += 1;
+    const pendingLookup = this.#lookups.get(path) ?? this.#startLookup(path);
+    pendingLookup.waitingCount += 1;
     this.#waitingCount += 1;
-    const file = await pending.result;
+    const file = await pendingLookup.result;
     return file?.reader();
   }
 

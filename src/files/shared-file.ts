@@ -14,7 +14,7 @@ import { SLICE_BYTES, type SliceCache, type SliceSource } from './slice-cache.ts
 /** What readers need of a `FileHandle`. */
 export interface ReadHandle {
   readonly fd: number;
-  read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
   stat(): Promise<Stats>;
   close(): Promise<void>;
 }
@@ -148,12 +148,12 @@ export class SharedFile implements SliceSource {
       const slice = this.#cache.get(this, firstIndex);
       return slice instanceof Uint8Array ? cut(slice, firstIndex) : slice.then((bytes) => cut(bytes, firstIndex));
     }
-    const slices = Array.from({ length: lastIndex - firstIndex + 1 }, (_, at) =>
-      this.#cache.get(this, firstIndex + at),
+    const slices = Array.from({ length: lastIndex - firstIndex + 1 }, (_, sliceOffset) =>
+      this.#cache.get(this, firstIndex + sliceOffset),
     );
     const cachedSlices = slices.filter((slice) => slice instanceof Uint8Array);
     const join = (loadedSlices: readonly Uint8Array[]) =>
-      Buffer.concat(loadedSlices.map((slice, at) => cut(slice, firstIndex + at)));
+      Buffer.concat(loadedSlices.map((slice, sliceOffset) => cut(slice, firstIndex + sliceOffset)));
     return cachedSlices.length === slices.length ? join(cachedSlices) : Promise.all(slices).then(join);
   }
 

@@ -137,8 +137,8 @@ export class SliceCache {
 
   #load(source: SliceSource, index: number): Load {
     const key = sliceKey(source, index);
-    const pending = this.#loads.get(key);
-    if (pending !== undefined) return pending;
+    const pendingLoad = this.#loads.get(key);
+    if (pendingLoad !== undefined) return pendingLoad;
     const offset = index * SLICE_BYTES;
     const load: Load = {
       key,

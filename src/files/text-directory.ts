@@ -52,7 +52,7 @@ export class TextDirectory {
     if (!isFileName(name)) return undefined;
     const path = join(this.path, name);
     try {
-      return this.#read(name, path);
+      return this.#readFile(name, path);
     } catch (error) {
       const code = osErrorCode(error);
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
@@ -71,7 +71,7 @@ export class TextDirectory {
     }
   }
 
-  #read(name: string, path: string): FoundFile {
+  #readFile(name: string, path: string): FoundFile {
     const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { mtimeNs, ctimeNs, size, ino, dev, ...stats } = fstatSync(handle, { bigint: true });

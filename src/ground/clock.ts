@@ -68,7 +68,12 @@ export const systemClock: Clock = {
 };
 
 /** Settles as `work` does, or after `ms` milliseconds as `late` does. `work` itself goes on. */
-export async function within<T, L>(clock: Clock, ms: number, work: Promise<T>, onTimeout: () => L): Promise<T | L> {
+export async function withTimeout<T, L>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+  onTimeout: () => L,
+): Promise<T | L> {
   const deadline = Promise.withResolvers<void>();
   const timer = clock.schedule(ms, deadline.resolve);
   try {

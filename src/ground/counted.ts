@@ -16,8 +16,8 @@ export const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20
  * most names; the rest are counted
  */
 export function joinNames(names: readonly string[], namedMax: number): string {
-  const more = names.length - namedMax;
-  return names.slice(0, namedMax).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const unnamedCount = names.length - namedMax;
+  return names.slice(0, namedMax).join(', ') + (unnamedCount > 0 ? ` and ${unnamedCount} more` : '');
 }
 
 /** The text with a capital first letter, unless it begins with a key, an interface, a file or an address. */

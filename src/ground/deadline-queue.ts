@@ -84,12 +84,12 @@ export class DeadlineQueue<T extends QueuedItem> {
   }
 
   #remove(index: number): void {
-    const removed = this.#heap[index];
-    const last = this.#heap.pop();
-    if (removed === undefined || last === undefined) return;
-    removed.item.heapIndex = -1;
-    if (removed === last) return;
-    this.#put(last, index);
+    const removedEntry = this.#heap[index];
+    const lastEntry = this.#heap.pop();
+    if (removedEntry === undefined || lastEntry === undefined) return;
+    removedEntry.item.heapIndex = -1;
+    if (removedEntry === lastEntry) return;
+    this.#put(lastEntry, index);
     this.#settle(index);
   }
 
@@ -104,11 +104,11 @@ export class DeadlineQueue<T extends QueuedItem> {
       this.#put(parentEntry, index);
     }
     for (;;) {
-      const left = this.#heap[2 * index + 1];
+      const leftChild = this.#heap[2 * index + 1];
       const right = this.#heap[2 * index + 2];
-      const child = right !== undefined && left !== undefined && right.dueAt < left.dueAt ? right : left;
+      const child = right !== undefined && leftChild !== undefined && right.dueAt < leftChild.dueAt ? right : leftChild;
       if (child === undefined || child.dueAt >= entry.dueAt) break;
-      const childIndex = child === left ? 2 * index + 1 : 2 * index + 2;
+      const childIndex = child === leftChild ? 2 * index + 1 : 2 * index + 2;
       this.#put(child, index);
       index = childIndex;
     }
@@ -124,7 +124,7 @@ export class DeadlineQueue<T extends QueuedItem> {
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
-  #pending: { readonly at: Instant; readonly timer: Timer } | undefined;
+  #pendingTimer: { readonly at: Instant; readonly timer: Timer } | undefined;
 
   constructor(clock: Clock, ring: () => void) {
     this.#clock = clock;
@@ -136,19 +136,19 @@ export class Alarm {
    * the timer costs more.
    */
   expect(at: Instant | undefined): void {
-    if (at === undefined || (this.#pending !== undefined && this.#pending.at <= at)) return;
+    if (at === undefined || (this.#pendingTimer !== undefined && this.#pendingTimer.at <= at)) return;
     this.cancel();
     const delayMs = Math.min(Math.max(0, at - this.#clock.now()), ALARM_MS_MAX);
     const timer = this.#clock.schedule(delayMs, () => {
-      this.#pending = undefined;
+      this.#pendingTimer = undefined;
       this.#ring();
     });
-    this.#pending = { at, timer };
+    this.#pendingTimer = { at, timer };
   }
 
   /** Stays silent until the next `expect`. */
   cancel(): void {
-    this.#pending?.timer.cancel();
-    this.#pending = undefined;
+    this.#pendingTimer?.timer.cancel();
+    this.#pendingTimer = undefined;
   }
 }

@@ -18,6 +18,6 @@ export interface DocumentsPlace {
 }
 
 export function nameDocuments(text: string, { directory, isPackaged }: DocumentsPlace): string {
-  const named = directory === '' ? text : text.replace(DOCUMENT, `${directory}$&`);
-  return isPackaged ? named.replaceAll(REINSTALL, REINSTALL_PACKAGE) : named;
+  const prefixedText = directory === '' ? text : text.replace(DOCUMENT, `${directory}$&`);
+  return isPackaged ? prefixedText.replaceAll(REINSTALL, REINSTALL_PACKAGE) : prefixedText;
 }

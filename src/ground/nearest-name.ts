@@ -10,17 +10,17 @@ const ABBREVIATION_CHARACTERS_MIN = 3;
 
 /** The name most similar to `text`; undefined if none is similar. */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
-  const wanted = text.slice(0, COMPARED_CHARACTERS_MAX);
-  const longer = names.filter((name) => wanted.length > 2 && name.includes(wanted));
-  const withPrefix = longer.filter((name) => name.startsWith(wanted)).toSorted((a, b) => a.length - b.length)[0];
+  const comparedText = text.slice(0, COMPARED_CHARACTERS_MAX);
+  const longer = names.filter((name) => comparedText.length > 2 && name.includes(comparedText));
+  const withPrefix = longer.filter((name) => name.startsWith(comparedText)).toSorted((a, b) => a.length - b.length)[0];
   if (withPrefix !== undefined) return withPrefix;
   const ranked = names
-    .map((name) => ({ name, edits: editsBetween(wanted, name) }))
+    .map((name) => ({ name, edits: editsBetween(comparedText, name) }))
     .toSorted((a, b) => a.edits - b.edits);
   const [nearest] = ranked;
   if (nearest === undefined) return undefined;
-  if (nearest.edits <= Math.min(SUGGESTION_EDITS_MAX, wanted.length / 3)) return nearest.name;
-  return longer[0] ?? findAbbreviated(wanted, names);
+  if (nearest.edits <= Math.min(SUGGESTION_EDITS_MAX, comparedText.length / 3)) return nearest.name;
+  return longer[0] ?? findAbbreviated(comparedText, names);
 }
 
 /** The question whether the nearest name was meant, to put before a remedy; empty if no name is near. */

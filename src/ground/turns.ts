@@ -43,7 +43,7 @@ export class Turns {
   readonly #bounds: TurnBounds;
   readonly #countDatagrams: () => number | undefined;
   /** Workers that have not run yet. */
-  readonly #fresh = new Set<Worker>();
+  readonly #newWorkers = new Set<Worker>();
   /** Workers that ran and have more work. */
   readonly #backlog = new Set<Worker>();
   #isBacklogNext = false;
@@ -76,18 +76,18 @@ export class Turns {
 
   /** Runs the worker now or in a later turn. While another worker works it always waits. */
   ask(worker: Worker): void {
-    if (this.#fresh.has(worker) || this.#backlog.has(worker)) return;
+    if (this.#newWorkers.has(worker) || this.#backlog.has(worker)) return;
     if (!this.#isWorking && this.#hasRoom()) this.#run(worker);
-    else this.#fresh.add(worker);
+    else this.#newWorkers.add(worker);
     // Until half the work is done, questions schedule no turn: it would cost each of them a poll of
     // every socket.
-    if (this.#remainingWork < this.#bounds.turnWork / 2 || this.#fresh.size + this.#backlog.size > 0)
+    if (this.#remainingWork < this.#bounds.turnWork / 2 || this.#newWorkers.size + this.#backlog.size > 0)
       this.#scheduleTurn();
   }
 
   /** Gives a worker no more turns. */
   forget(worker: Worker): void {
-    this.#fresh.delete(worker);
+    this.#newWorkers.delete(worker);
     this.#backlog.delete(worker);
   }
 
@@ -139,16 +139,16 @@ export class Turns {
       this.#run(worker);
     }
     this.#remainingWork = this.#bounds.turnWork;
-    if (this.#fresh.size + this.#backlog.size > 0) this.#scheduleTurn();
+    if (this.#newWorkers.size + this.#backlog.size > 0) this.#scheduleTurn();
   }
 
   /** Alternates between fresh and backlog, so that neither starves the other. */
   #takeNext(): Worker | undefined {
-    const queues = this.#isBacklogNext ? [this.#backlog, this.#fresh] : [this.#fresh, this.#backlog];
+    const queues = this.#isBacklogNext ? [this.#backlog, this.#newWorkers] : [this.#newWorkers, this.#backlog];
     for (const queue of queues) {
       for (const worker of queue) {
         queue.delete(worker);
-        this.#isBacklogNext = queue === this.#fresh;
+        this.#isBacklogNext = queue === this.#newWorkers;
         return worker;
       }
     }

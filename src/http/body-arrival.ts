@@ -48,7 +48,7 @@ export class BodyArrivals {
     const place = await this.#places.take(peer, createPlacedClient(request, response));
     if (place === 'refused' || place === 'gone') return { kind: place };
     try {
-      return isGone(response) ? { kind: 'gone' } : await readFirst(request, response, place.lost);
+      return isGone(response) ? { kind: 'gone' } : await readFirst(request, response, place.whenLost);
     } finally {
       place.release();
     }

@@ -202,7 +202,7 @@ export class RegionProxy {
     try {
       if (isGone(response)) return { kind: 'aborted' };
       const passage = new Passage(forwarding);
-      void place.lost.then(() => passage.evict());
+      void place.whenLost.then(() => passage.evict());
       return await passage.travel(region, this.#open);
     } finally {
       place.release();

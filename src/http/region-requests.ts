@@ -150,7 +150,7 @@ export class RegionRequests {
     if (typeof place === 'string') return place === 'gone' ? { kind: 'aborted' } : undefined;
     try {
       const { body: whole, begun = [] } = forwarding;
-      const body = whole ?? (await Promise.race([readRest(request, response, begun), place.lost]));
+      const body = whole ?? (await Promise.race([readRest(request, response, begun), place.whenLost]));
       if (body === 'lost') return refuseForwarding(forwarding, 503, 'proxy-busy');
       if (body === undefined) return this.#withoutBody(response);
       const outcome = await ask(body);

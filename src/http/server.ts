@@ -22,7 +22,7 @@ import { boundUnsentBytes } from '../net/linux/unsent-bytes.ts';
 import { REQUEST_MS_MAX } from '../net/shares/body-places.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
 import { JOINED_REQUEST_OPTIONS } from '../net/shares/joined-request.ts';
-import { socketErrorFrom } from '../net/socket-error.ts';
+import { toSocketError } from '../net/socket-error.ts';
 import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { formatListenSetting, type HttpConfig } from './config.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
@@ -300,7 +300,7 @@ export class BootHttpServer {
     try {
       await listen(server, { host: formatIpv4(address), port });
     } catch (error) {
-      throw socketErrorFrom(error, { address, port, protocol: 'TCP', setting: formatListenSetting(secure) });
+      throw toSocketError(error, { address, port, protocol: 'TCP', setting: formatListenSetting(secure) });
     }
     // An error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));

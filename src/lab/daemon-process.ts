@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { flagsFor } from '../../bin/daemon-flags.js';
-import { sleep, systemClock, within } from '../ground/clock.ts';
+import { sleep, systemClock, withTimeout } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
 import { ENDS_WITH_INPUT } from '../net/ends-with-input.ts';
 import type { LabNamespace } from './namespace.ts';
@@ -108,7 +108,7 @@ export class DaemonProcess {
     const daemon = new DaemonProcess(options);
     if (options.awaitReady === false) return daemon;
     try {
-      await within(systemClock, READY_MS_MAX, daemon.#ready, (): never => {
+      await withTimeout(systemClock, READY_MS_MAX, daemon.#ready, (): never => {
         throw new RackError('not-running', `the daemon did not become ready within ${READY_MS_MAX / 1000} s`);
       });
     } catch (error) {
@@ -130,7 +130,7 @@ export class DaemonProcess {
   /** Kills the daemon after STOP_MS_MAX. */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM');
-    await within(systemClock, STOP_MS_MAX, this.#exited, () => this.#child.kill('SIGKILL'));
+    await withTimeout(systemClock, STOP_MS_MAX, this.#exited, () => this.#child.kill('SIGKILL'));
     return await this.#exited;
   }
 }

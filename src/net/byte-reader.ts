@@ -59,23 +59,23 @@ export class ByteReader {
   }
 
   skip(count: number, field: string): void {
-    if (this.#has(count, field)) this.#offset += count;
+    if (this.#hasRemaining(count, field)) this.#offset += count;
   }
 
   u8(field: string): number {
-    if (!this.#has(1, field)) return 0;
+    if (!this.#hasRemaining(1, field)) return 0;
     return this.bytes[this.#offset++] ?? 0;
   }
 
   u16(field: string): number {
-    if (!this.#has(2, field)) return 0;
+    if (!this.#hasRemaining(2, field)) return 0;
     const value = ((this.bytes[this.#offset] ?? 0) << 8) | (this.bytes[this.#offset + 1] ?? 0);
     this.#offset += 2;
     return value;
   }
 
   u32(field: string): number {
-    if (!this.#has(4, field)) return 0;
+    if (!this.#hasRemaining(4, field)) return 0;
     const offset = this.#offset;
     this.#offset += 4;
     return (
@@ -86,7 +86,7 @@ export class ByteReader {
 
   /** `count` bytes in place, as borrowed as the source. */
   borrow(count: number, field: string): BorrowedBytes {
-    if (!this.#has(count, field)) return EMPTY;
+    if (!this.#hasRemaining(count, field)) return EMPTY;
     const part = borrowedPart(this.bytes, this.#offset, this.#offset + count);
     this.#offset += count;
     return part;
@@ -94,7 +94,7 @@ export class ByteReader {
 
   /** `count` bytes as a copy, to keep. */
   copy(count: number, field: string): Uint8Array {
-    if (!this.#has(count, field)) return new Uint8Array(0);
+    if (!this.#hasRemaining(count, field)) return new Uint8Array(0);
     const copy = copyBytes(this.bytes, this.#offset, this.#offset + count);
     this.#offset += count;
     return copy;
@@ -102,7 +102,7 @@ export class ByteReader {
 
   /** `count` bytes as text, one character a byte. */
   latin1(count: number, field: string): string {
-    if (!this.#has(count, field)) return '';
+    if (!this.#hasRemaining(count, field)) return '';
     const text = borrowedText(this.bytes, 'latin1', this.#offset, this.#offset + count);
     this.#offset += count;
     return text;
@@ -126,7 +126,7 @@ export class ByteReader {
     return this.#fault === undefined ? { ok: true, value } : { ok: false, fault: this.#fault };
   }
 
-  #has(count: number, field: string): boolean {
+  #hasRemaining(count: number, field: string): boolean {
     if (this.#fault !== undefined) return false;
     if (count < 0 || this.#offset + count > this.#end) {
       this.#fault = { code: 'truncated', offset: this.#offset, field };

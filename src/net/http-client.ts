@@ -67,7 +67,7 @@ export interface HttpRequest
   /** How long the connection may be silent, in milliseconds; `undefined` for no limit. */
   readonly silenceMs?: number;
   /** The time for the whole request, in milliseconds; `undefined` for no limit. */
-  readonly within?: { readonly clock: Clock; readonly ms: number };
+  readonly timeLimit?: { readonly clock: Clock; readonly ms: number };
   /** The first signal that is aborted ends the request with its reason. */
   readonly signals?: readonly AbortSignal[];
   /** Called when the request can reach its server. */
@@ -82,7 +82,7 @@ export function openHttp({
   url,
   body,
   silenceMs = 0,
-  within,
+  timeLimit,
   signals = [],
   onConnected,
   ...options
@@ -94,7 +94,9 @@ export function openHttp({
   let answer: IncomingMessage | undefined;
   const end = (error: Error): void => void (answer ?? pendingRequest).destroy(error);
   const abort = (): void => end(signals.find(({ aborted }) => aborted)?.reason);
-  const lateTimer = within?.clock.schedule(within.ms, () => end(new HttpFailure('late', Math.round(within.ms / 1000))));
+  const lateTimer = timeLimit?.clock.schedule(timeLimit.ms, () =>
+    end(new HttpFailure('late', Math.round(timeLimit.ms / 1000))),
+  );
   for (const signal of signals) signal.addEventListener('abort', abort);
   pendingRequest.on('close', () => {
     lateTimer?.cancel();

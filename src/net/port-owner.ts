@@ -169,12 +169,12 @@ function readLinkTarget(path: string): string | undefined {
 
 /** Describes a process by its command line; its `comm` would be the name of a thread. */
 function describeProcess(pid: string): PortProcess {
-  const words = readHostText(`/proc/${pid}/cmdline`)?.split('\0').slice(0, WORDS_MAX) ?? [];
-  const name = basename(words[0] ?? '') || readHostText(`/proc/${pid}/comm`)?.trim();
+  const commandArguments = readHostText(`/proc/${pid}/cmdline`)?.split('\0').slice(0, WORDS_MAX) ?? [];
+  const name = basename(commandArguments[0] ?? '') || readHostText(`/proc/${pid}/comm`)?.trim();
   return {
     pid: Number(pid),
     name: name ?? 'a process that has just ended',
-    commandLine: words,
+    commandLine: commandArguments,
     unit: readSystemdUnit(Number(pid)),
   };
 }

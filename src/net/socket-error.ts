@@ -58,7 +58,7 @@ export function socketError(code: string, socket: SocketAddress, cause?: unknown
 }
 
 /** Like `socketError`, for an exception thrown by Node. */
-export function socketErrorFrom(error: unknown, socket: SocketAddress): RackError {
+export function toSocketError(error: unknown, socket: SocketAddress): RackError {
   return error instanceof RackError ? error : socketError(osErrorCode(error) ?? String(error), socket, error);
 }
 

@@ -138,7 +138,7 @@ export class InstrumentServer {
         isClosed: false,
       };
       this.#listeners.set(key, listener);
-      opening.push(this.#open(listener));
+      opening.push(this.#openListener(listener));
     }
     await Promise.all(opening);
   }
@@ -148,7 +148,7 @@ export class InstrumentServer {
     this.#listeners.clear();
   }
 
-  async #open(listener: Listener): Promise<void> {
+  async #openListener(listener: Listener): Promise<void> {
     const { endpoint } = listener;
     const server = createServer(
       {
@@ -187,7 +187,7 @@ export class InstrumentServer {
     // Report each reason once, not at each attempt.
     if (listener.reason !== reason) this.#deps.onFailed(listener.endpoint, reason, LISTEN_RETRY_MS);
     listener.reason = reason;
-    listener.retryTimer = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(listener));
+    listener.retryTimer = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#openListener(listener));
   }
 
   #closeListener(listener: Listener): void {

@@ -106,7 +106,7 @@ export class LogLevels {
   }
 
   /** Changes the level of a room (empty: of all rooms) for `seconds`, 1 to LOG_WHILE_SECONDS_MAX. */
-  setFor(room: LogRoom | '', level: EventLevel, seconds: number): void {
+  setTemporaryLevel(room: LogRoom | '', level: EventLevel, seconds: number): void {
     this.#temporaryLevels.get(room)?.timer.cancel();
     const timer = this.#clock.schedule(seconds * 1000, () => this.restore(room));
     this.#temporaryLevels.set(room, { level, expiresAt: later(this.#clock.now(), seconds * 1000), timer });

@@ -13,7 +13,7 @@
 // 3. An expired session is replaced once. A refused login is not tried again: BMCs lock users out.
 
 import type { Clock } from '../ground/clock.ts';
-import { type Fields, isFields, valueIn } from '../ground/fields.ts';
+import { type Fields, findNestedValue, isFields } from '../ground/fields.ts';
 import { readBoundedJson } from '../ground/json-excess.ts';
 import type { Complaint, PowerDetail } from './detail.ts';
 import { cleanWords, outcome, type PowerOutcome, withSaid } from './outcome.ts';
@@ -227,7 +227,7 @@ export class RedfishService {
 
   /** The service's own sentences (DSP0266 §8.6), or the beginning of its answer. */
   #said(answer: HttpAnswer): string {
-    const info = valueIn(parseFields(answer), ['error', '@Message.ExtendedInfo']);
+    const info = findNestedValue(parseFields(answer), ['error', '@Message.ExtendedInfo']);
     const messages = (Array.isArray(info) ? info : []).flatMap((entry) => {
       const text = isFields(entry) ? (entry.Message ?? entry.MessageId) : undefined;
       return typeof text === 'string' ? [text] : [];
@@ -294,6 +294,6 @@ const isResourcePath = (path: string): boolean => path.startsWith('/redfish/') &
 
 /** The path of the link at a place in a resource (`@odata.id`); undefined: none, or one that leads elsewhere. */
 export function linkIn(fields: unknown, ...place: readonly string[]): string | undefined {
-  const link = valueIn(fields, [...place, '@odata.id']);
+  const link = findNestedValue(fields, [...place, '@odata.id']);
   return typeof link === 'string' && link.length <= LINK_CHARACTERS_MAX && isResourcePath(link) ? link : undefined;
 }

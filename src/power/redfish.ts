@@ -12,7 +12,7 @@
 
 import { z } from 'zod';
 import type { Clock } from '../ground/clock.ts';
-import { type Fields, isFields, valueIn } from '../ground/fields.ts';
+import { type Fields, findNestedValue, isFields } from '../ground/fields.ts';
 import { type ConnectOptions, defineDriver, type PowerPort } from './driver.ts';
 import { cleanWords, outcome, type PowerOutcome, type PowerState } from './outcome.ts';
 import { secret } from './parameters.ts';
@@ -178,7 +178,7 @@ class RedfishPort implements PowerPort {
     const system = await this.#system(signal);
     const before = readState(system);
     if (before.state === wanted) return before;
-    const action = valueIn(system.fields, ['Actions', '#ComputerSystem.Reset']);
+    const action = findNestedValue(system.fields, ['Actions', '#ComputerSystem.Reset']);
     const target = isFields(action) ? action.target : undefined;
     const path = typeof target === 'string' ? linkIn({ '@odata.id': target }) : undefined;
     const type = chooseAllowed(RESETS[purpose], await this.#allowedResets(action, signal));
@@ -205,7 +205,7 @@ class RedfishPort implements PowerPort {
 
   /** The allowed reset types, in the action or its ActionInfo; undefined: the service does not say. */
   async #allowedResets(action: unknown, signal: AbortSignal): Promise<readonly string[] | undefined> {
-    const listed = listedTexts(valueIn(action, ['ResetType@Redfish.AllowableValues']));
+    const listed = listedTexts(findNestedValue(action, ['ResetType@Redfish.AllowableValues']));
     const info = isFields(action) ? action['@Redfish.ActionInfo'] : undefined;
     const path = typeof info === 'string' ? linkIn({ '@odata.id': info }) : undefined;
     if (listed !== undefined || path === undefined) return listed;
@@ -217,7 +217,9 @@ class RedfishPort implements PowerPort {
 
   async #bootFromNetwork(signal: AbortSignal): Promise<PowerOutcome> {
     const system = await this.#system(signal);
-    const allowed = listedTexts(valueIn(system.fields, ['Boot', 'BootSourceOverrideTarget@Redfish.AllowableValues']));
+    const allowed = listedTexts(
+      findNestedValue(system.fields, ['Boot', 'BootSourceOverrideTarget@Redfish.AllowableValues']),
+    );
     const target = chooseAllowed(BOOT_TARGETS, allowed);
     if (target === undefined) throw refuseWith('no-boot-target');
     const body = { Boot: { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: target } };

@@ -80,7 +80,7 @@ export async function requestOnce(request: WebRequest): Promise<HttpAttempt> {
       method,
       headers,
       body,
-      within: { clock, ms: Math.max(1, timeMs - (clock.now() - startedAt)) },
+      timeLimit: { clock, ms: Math.max(1, timeMs - (clock.now() - startedAt)) },
       signals: [signal],
       onConnected: () => {
         isConnected = true;

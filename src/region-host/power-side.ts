@@ -14,7 +14,7 @@
 //    no other command.
 // 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
-import { type Clock, repeat, type Timer, within } from '../ground/clock.ts';
+import { type Clock, repeat, type Timer, withTimeout } from '../ground/clock.ts';
 import { reachesStore } from '../ground/errors.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver, PowerRacks, Switching } from '../power/driver.ts';
@@ -350,7 +350,7 @@ export class PowerSide implements PowerControl {
     this.#checkTimer?.cancel();
     this.#sweepTimer?.cancel();
     const ends = Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#suspension]);
-    await within(this.#deps.clock, CLOSE_MS_MAX, ends, () => undefined);
+    await withTimeout(this.#deps.clock, CLOSE_MS_MAX, ends, () => undefined);
     this.#isClosed = true;
     this.#reports.close();
     this.#interrupted.forget();

@@ -23,7 +23,7 @@ import type { Daemon } from '../daemon/service.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
 import { closeAll, startProcess } from '../daemon/start/shutdown.ts';
 import { isLoopback, parseIpv4 } from '../ground/address.ts';
-import { type Clock, newUuid, within } from '../ground/clock.ts';
+import { type Clock, newUuid, withTimeout } from '../ground/clock.ts';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { withValue } from '../machines/settings.ts';
 import type { NotifyOptions } from '../net/linux/notify-socket.ts';
@@ -274,7 +274,7 @@ class RegionProcess implements Daemon {
   }
 
   async #closeServed(served: ServedRegion): Promise<void> {
-    await within(this.#options.clock, CLOSE_MS_MAX, served.close(), () =>
+    await withTimeout(this.#options.clock, CLOSE_MS_MAX, served.close(), () =>
       this.#publishNote({ note: 'database-slow', seconds: CLOSE_MS_MAX / 1000 }),
     );
   }

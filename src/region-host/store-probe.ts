@@ -8,7 +8,7 @@
 // 3. The query reads a table, which `PostgresWatch` never does. So the probe also detects a lock or
 //    a full pool.
 
-import { type Clock, type Instant, within } from '../ground/clock.ts';
+import { type Clock, type Instant, withTimeout } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
 import { describeOutage, type Outage } from '../region/reports/notes.ts';
 
@@ -47,7 +47,7 @@ export class StoreProbe {
     this.#pendingQuery ??= this.#queryStore().finally(() => {
       this.#pendingQuery = undefined;
     });
-    const problem = await within(this.#clock, ANSWER_MS_MAX, this.#pendingQuery, () => LATE);
+    const problem = await withTimeout(this.#clock, ANSWER_MS_MAX, this.#pendingQuery, () => LATE);
     this.#cached = { problem, at: this.#clock.now() };
     return problem;
   }

@@ -89,11 +89,11 @@ const STATE_DIRECTORY_TEXTS: DirectoryTexts = {
 };
 
 /** Creates a directory and its parents durably. @throws RackError `store-unwritable` */
-export function makeStateDirectory(path: string, words = STATE_DIRECTORY_TEXTS): void {
+export function makeStateDirectory(path: string, texts = STATE_DIRECTORY_TEXTS): void {
   try {
     makeDirectories(path, 0o750);
   } catch (cause) {
-    throw uncreatableError(path, words, cause);
+    throw uncreatableError(path, texts, cause);
   }
 }
 

@@ -83,14 +83,14 @@ export interface Codec<T> {
 
 export function codec<T extends object>(fields: Columns<T>): Codec<T> {
   const entries = listColumns(fields);
-  const columns = entries.map(([, stored]) => stored);
+  const columns = entries.map(([, column]) => column);
   const read = (row: Row): T => {
     const record = Object.create(Object.prototype);
-    for (const [field, stored] of entries) record[field] = stored.read(row);
+    for (const [field, column] of entries) record[field] = column.read(row);
     return record;
   };
   const values = (record: object): SQLInputValue[] =>
-    entries.map(([field, stored]) => stored.write(Reflect.get(record, field)));
+    entries.map(([field, column]) => column.write(Reflect.get(record, field)));
   return { columns, names: columns.map(({ name }) => name), read, values };
 }
 

@@ -133,9 +133,9 @@ function readLocks(): string {
     const bytes = Buffer.alloc(LOCKS_SEARCHED_BYTES_MAX);
     let length = 0;
     for (;;) {
-      const read = readSync(descriptor, bytes, length, bytes.length - length, null);
-      length += read;
-      if (read === 0 || length === bytes.length) return bytes.toString('latin1', 0, length);
+      const readBytes = readSync(descriptor, bytes, length, bytes.length - length, null);
+      length += readBytes;
+      if (readBytes === 0 || length === bytes.length) return bytes.toString('latin1', 0, length);
     }
   } finally {
     closeSync(descriptor);

@@ -96,9 +96,9 @@ class HttpTransport implements RegionAddress {
   }
 
   async ask(request: LinkRequest): Promise<LinkAnswer> {
-    const within = { clock: this.#options.clock, ms: ANSWER_MS_MAX };
+    const timeLimit = { clock: this.#options.clock, ms: ANSWER_MS_MAX };
     try {
-      const answer = await this.#open(request, { agent: this.#agent, within });
+      const answer = await this.#open(request, { agent: this.#agent, timeLimit });
       const body = await readWholeAnswer(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX);
       const { location, etag, 'retry-after': retryAfter } = answer.headers;
       const retryAfterS = Number(retryAfter);
@@ -180,7 +180,7 @@ class HttpTransport implements RegionAddress {
   /** The answer of a region, or of a proxy before it. @throws ForeignAnswer, and as `openHttp` */
   async #open(
     { method, path, authorized, body, ifNoneMatch, takesChanges = false }: LinkRequest,
-    { signals = [], ...requestOptions }: Pick<HttpRequest, 'agent' | 'signals' | 'within'>,
+    { signals = [], ...requestOptions }: Pick<HttpRequest, 'agent' | 'signals' | 'timeLimit'>,
   ): Promise<IncomingMessage> {
     const { userAgent, key, clock } = this.#options;
     const [nonce = 0] = new Uint32Array(Uint8Array.from(clock.randomBytes(4)).buffer);

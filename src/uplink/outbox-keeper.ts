@@ -46,8 +46,8 @@ export class OutboxKeeper {
   /** Stores a batch of one life of the rack's process. */
   store(life: string, message: Extract<RackMessage, { kind: 'events' }>): void {
     const { outbox, send, clock, onAdded } = this.#options;
-    const last = message.events.at(-1);
-    if (last === undefined || this.#isClosed) return;
+    const lastEvent = message.events.at(-1);
+    if (lastEvent === undefined || this.#isClosed) return;
     try {
       const { dropped } = outbox.addReports(life, message.events, message.missed);
       this.setStoreProblem(undefined);
@@ -58,7 +58,7 @@ export class OutboxKeeper {
       this.#retry = clock.schedule(STORE_RETRY_MS, () => this.store(life, message));
       return;
     }
-    send({ kind: 'stored', sequence: last.sequence });
+    send({ kind: 'stored', sequence: lastEvent.sequence });
     onAdded();
   }
 
@@ -123,8 +123,8 @@ export class OutboxKeeper {
     if (problem === undefined && previousProblem !== '') notice({ kind: 'outbox.available', waiting: outbox.length });
   }
 
-  #reportDropped(dropped: number): void {
-    this.#options.notice({ kind: 'outbox.full', dropped, waiting: this.#options.outbox.length });
+  #reportDropped(droppedCount: number): void {
+    this.#options.notice({ kind: 'outbox.full', dropped: droppedCount, waiting: this.#options.outbox.length });
   }
 }
 

@@ -100,9 +100,9 @@ export interface OutboxStore {
   readStoredSequence(life: string): number;
   /**
    * Adds the events of one message, in one transaction.
-   * @param lost how many events were lost before they reached the outbox
+   * @param lostCount how many events were lost before they reached the outbox
    */
-  addReports(life: string, reports: readonly RackReport[], lost: number): Admission;
+  addReports(life: string, reports: readonly RackReport[], lostCount: number): Admission;
   addPost(post: QueuedPost): Admission;
   /** Numbers and returns the oldest entries, within both bounds, but at least one. */
   take(entriesMax: number, bytesMax: number): readonly OutboxEntry[];

@@ -184,8 +184,8 @@ export class RackUplink {
     worker.on('exit', () => this.#handleExit(worker, reason));
     this.introduce();
     this.#measure();
-    const pending = this.#outbox.findUnacknowledged();
-    if (pending !== undefined) this.#post({ kind: 'events', ...pending });
+    const unacknowledged = this.#outbox.findUnacknowledged();
+    if (unacknowledged !== undefined) this.#post({ kind: 'events', ...unacknowledged });
   }
 
   /**

@@ -28,13 +28,13 @@ export function listReportedImages(tree: string): readonly RackImage[] {
   return images
     .filter((image) => hasBlob(tree, image))
     .slice(0, RACK_IMAGES_MAX)
-    .map((stored) => {
-      const { title: _title, partitionTable: _table, origin, system, ...image } = stored;
+    .map((storedImage) => {
+      const { title: _title, partitionTable: _table, origin, system, ...image } = storedImage;
       const kernel = system === undefined ? {} : { system: describeKernel(system) };
       const copy = origin?.source === COPY_SOURCE ? { isCopy: true } : {};
       return {
         ...image,
-        ...findStartFiles(stored),
+        ...findStartFiles(storedImage),
         ...kernel,
         ...copy,
         path: `/${blobPath(image.sha256, image.format)}`,

@@ -52,7 +52,7 @@ interface SeveralRegionsOptions {
   readonly regions: readonly RegionAddress[];
   readonly clock: Clock;
   /** Called when another address answers than before. */
-  readonly onMoved: (url: string, former: string) => void;
+  readonly onMoved: (url: string, formerUrl: string) => void;
   /** Called when an address began to fail, or answers again. */
   readonly onChanged: () => void;
   /** Called when something other than a region answers at one of several addresses. */
@@ -174,8 +174,8 @@ export class SeveralRegions implements LinkTransport {
   }
 
   #pingOther(): Promise<boolean> {
-    const others = this.#regions.filter((region) => region !== this.#current);
-    const next = others[this.#otherPingCount % others.length] ?? this.#current;
+    const otherRegions = this.#regions.filter((region) => region !== this.#current);
+    const next = otherRegions[this.#otherPingCount % otherRegions.length] ?? this.#current;
     this.#otherPingCount += 1;
     return this.#ping(next);
   }
@@ -235,10 +235,10 @@ export class SeveralRegions implements LinkTransport {
     this.#servedCount += 1;
     this.#clearFailure(region);
     const { url } = region;
-    const former = this.#answeredUrl;
-    if (url === former) return;
+    const formerUrl = this.#answeredUrl;
+    if (url === formerUrl) return;
     this.#answeredUrl = url;
-    this.#options.onMoved(url, former);
+    this.#options.onMoved(url, formerUrl);
   }
 
   /** Makes the next address the first to be asked, unless another request has already done so. */

@@ -147,9 +147,9 @@ export class StatusKeeper {
 
   /** Publishes a notice, at a limited rate for each kind. */
   notice(body: NoticeBody): void {
-    const at = this.#options.clock.now();
-    const sample = this.#sampler.take(body.kind, at);
-    if (sample !== undefined) this.#options.send({ kind: 'notice', event: { ...body, ...sample, at } });
+    const now = this.#options.clock.now();
+    const sample = this.#sampler.take(body.kind, now);
+    if (sample !== undefined) this.#options.send({ kind: 'notice', event: { ...body, ...sample, at: now } });
   }
 
   /** Sends the status within STATUS_PAUSE_MS. */

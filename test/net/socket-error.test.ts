@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ipv4 } from '../../src/ground/address.ts';
 import { RackError, type RackErrorCode } from '../../src/ground/errors.ts';
-import { socketError, socketErrorFrom } from '../../src/net/socket-error.ts';
+import { socketError, toSocketError } from '../../src/net/socket-error.ts';
 
 const HERE = { address: ipv4(0x0a140001), port: 67 };
 
@@ -50,13 +50,13 @@ describe('a refused socket', () => {
 
   it('keeps its cause', () => {
     const cause = Object.assign(new Error('bind EACCES'), { code: 'EACCES' });
-    const error = socketErrorFrom(cause, HERE);
+    const error = toSocketError(cause, HERE);
     assert.equal(error.code, 'permission-denied');
     assert.equal(error.cause, cause);
   });
 
   it('is unchanged if it is already a RackError', () => {
     const error = new RackError('not-running', 'x');
-    assert.equal(socketErrorFrom(error, HERE), error);
+    assert.equal(toSocketError(error, HERE), error);
   });
 });

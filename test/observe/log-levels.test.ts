@@ -34,8 +34,8 @@ test('a room with its own level uses that, and the others use the general level'
 
 test('a temporary change overrides the configuration and expires, and both are reported', () => {
   const { clock, events, levels } = make();
-  levels.setFor('', 'debug', 60);
-  levels.setFor('dns', 'warning', 600);
+  levels.setTemporaryLevel('', 'debug', 60);
+  levels.setTemporaryLevel('dns', 'warning', 600);
   assert.equal(levels.shows('tftp.probed', 'debug'), true);
   assert.equal(levels.shows('dns.refused', 'warning'), true);
   assert.equal(levels.shows('dns.listening', 'info'), false, 'the room takes precedence');
@@ -56,8 +56,8 @@ test('a temporary change overrides the configuration and expires, and both are r
 
 test('a temporary change can be replaced and undone; a reload keeps it', () => {
   const { clock, levels } = make();
-  levels.setFor('tftp', 'debug', 60);
-  levels.setFor('tftp', 'debug', 3600);
+  levels.setTemporaryLevel('tftp', 'debug', 60);
+  levels.setTemporaryLevel('tftp', 'debug', 3600);
   clock.advance(61_000);
   assert.equal(levels.shows('tftp.probed', 'debug'), true, 'the earlier expiry does not apply');
   levels.configure({ level: 'error', levels: new Map() });

@@ -30,11 +30,11 @@ export class Backups {
         const parsed = backupShape.safeParse(parseJson(await body()));
         if (!parsed.success) throw new RackError('bad-argument', 'give a file with its bytes, or with a reason');
         const { data } = parsed;
-        const at = clock.now();
+        const now = clock.now();
         this.#failure = 'reason' in data ? { note: 'backup-failed', ...data } : undefined;
         if (this.#failure !== undefined)
-          stream.publish({ kind: 'daemon.backup-failed', at, ...withText(this.#failure) });
-        else if ('bytes' in data) stream.publish({ kind: 'daemon.backed-up', at, ...data });
+          stream.publish({ kind: 'daemon.backup-failed', at: now, ...withText(this.#failure) });
+        else if ('bytes' in data) stream.publish({ kind: 'daemon.backed-up', at: now, ...data });
         return {};
       },
     };

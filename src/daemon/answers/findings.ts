@@ -120,7 +120,7 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
 /** Networks that are not served, and DHCP ports that failed to open. */
 function findNetworkFindings({ interfaces, dhcp }: JudgedStatus): readonly RackFinding[] {
   const closedPorts = (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
-  const isPortOf = (port: string, { interface: device, network }: InterfaceState): boolean =>
+  const isPortOnInterface = (port: string, { interface: device, network }: InterfaceState): boolean =>
     port === device || isAddressWithin(port, network);
   const networks = interfaces.flatMap((state) => {
     const { name, serving, reason, waits, interface: device } = state;
@@ -130,10 +130,12 @@ function findNetworkFindings({ interfaces, dhcp }: JudgedStatus): readonly RackF
     const cause = waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${problemPlace}`;
     if (!serving) return createFaultFinding(check, `waits: ${reason}`, undefined, cause);
     return closedPorts
-      .filter(({ name: port }) => isPortOf(port, state))
+      .filter(({ name: port }) => isPortOnInterface(port, state))
       .map(({ name: port, text }) => createFaultFinding(check, `DHCP cannot listen on ${port}: ${text}`));
   });
-  const otherPorts = closedPorts.filter(({ name: port }) => !interfaces.some((state) => isPortOf(port, state)));
+  const otherPorts = closedPorts.filter(
+    ({ name: port }) => !interfaces.some((state) => isPortOnInterface(port, state)),
+  );
   return [...networks, ...otherPorts.map(({ name, text }) => createFaultFinding(`DHCP on ${name}`, text))];
 }
 
@@ -142,13 +144,13 @@ function isAddressWithin(address: string, network: string): boolean {
   return host !== undefined && parsedNetwork !== undefined && networkContains(parsedNetwork, host);
 }
 
-function findRangeFindings({ dhcp }: JudgedStatus, wanted: 'full' | 'filling'): readonly RackFinding[] {
+function findRangeFindings({ dhcp }: JudgedStatus, wantedLevel: 'full' | 'filling'): readonly RackFinding[] {
   return (dhcp?.ranges ?? [])
-    .filter(({ level }) => level === wanted)
+    .filter(({ level }) => level === wantedLevel)
     .map(({ network, used, usable }) => ({
       check: `range of ${network}`,
       text: `${used} of ${usable} addresses are taken: make the dynamic range larger, or its leases shorter (lease_time)`,
-      isNote: wanted === 'filling',
+      isNote: wantedLevel === 'filling',
     }));
 }
 
@@ -171,11 +173,11 @@ function findRegionFindings({ region, interfaces }: JudgedStatus, nowMs: number)
   else if (unacceptedText !== undefined)
     addRegionFault(`${unacceptedText}: ${link?.text || 'on the host of its region, see rackboot racks'}`);
   else if (state === 'away' && link !== undefined) {
-    const since = `since ${formatWallTime(link.since)}`;
+    const sinceText = `since ${formatWallTime(link.since)}`;
     addRegionFault(
       addresses.length < 2
-        ? `does not serve this rack (${since}): ${link.text}`
-        : `serves this rack at none of its ${counted(addresses.length, 'address', 'addresses')} (${since})`,
+        ? `does not serve this rack (${sinceText}): ${link.text}`
+        : `serves this rack at none of its ${counted(addresses.length, 'address', 'addresses')} (${sinceText})`,
     );
   } else if (state !== 'up') addRegionFault(`is not up: ${state}${link?.text ? `: ${link.text}` : ''}`);
   for (const { host, text } of region.unopened ?? []) {

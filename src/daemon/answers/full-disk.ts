@@ -20,9 +20,9 @@ const FULL_BYTES = 64 * 1024;
  * @param data the data that the process keeps in this directory
  */
 export function findDiskProblem(directory: string, data: keyof typeof DISK_DATA): string | undefined {
-  const free = readDiskSpace(directory)?.freeBytes;
-  if (free === undefined || free >= FULL_BYTES) return undefined;
-  return `the disk of ${directory} is full (${formatBytes(free)} left): ${DISK_DATA[data]}; free some space there`;
+  const freeBytes = readDiskSpace(directory)?.freeBytes;
+  if (freeBytes === undefined || freeBytes >= FULL_BYTES) return undefined;
+  return `the disk of ${directory} is full (${formatBytes(freeBytes)} left): ${DISK_DATA[data]}; free some space there`;
 }
 
 /** The disk of a directory; undefined if the system does not report it. */

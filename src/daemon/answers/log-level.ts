@@ -45,7 +45,7 @@ function changeLogLevels(levels: LogLevels, { query }: ControlRequest): void {
   if (seconds < 1 || seconds > LOG_WHILE_SECONDS_MAX) {
     throw new RackError('bad-argument', `${text} is not a valid number of seconds: use 1 to ${LOG_WHILE_SECONDS_MAX}`);
   }
-  levels.setFor(room, level, seconds);
+  levels.setTemporaryLevel(room, level, seconds);
 }
 
 function parseLogRoom(name: string): LogRoom | '' {

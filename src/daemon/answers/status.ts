@@ -31,7 +31,7 @@ function listNeighbours({ rack, clock }: Sources) {
   const running = rack();
   const now = clock.now();
   const offset = clock.wallTimeMs() - now;
-  const formatTime = (at: number): string => new Date(at + offset).toISOString();
+  const formatTime = (instant: number): string => new Date(instant + offset).toISOString();
   const all = running?.neighbourhood?.list() ?? [];
   return all
     .toSorted((a, b) =>

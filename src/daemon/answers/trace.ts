@@ -134,8 +134,8 @@ export function findHeardCard(timeline: Timeline, { mac, machine }: NamedMachine
   if (machine === undefined || timeline.find(mac) !== undefined) return mac;
   let latest: { readonly mac: MacAddress; readonly at: number } | undefined;
   for (const card of machine.macs) {
-    const at = timeline.find(card)?.at(-1)?.lastAt;
-    if (at !== undefined && (latest === undefined || at > latest.at)) latest = { mac: card, at };
+    const lastAt = timeline.find(card)?.at(-1)?.lastAt;
+    if (lastAt !== undefined && (latest === undefined || lastAt > latest.at)) latest = { mac: card, at: lastAt };
   }
   return latest?.mac ?? mac;
 }

@@ -98,13 +98,13 @@ function findMacByName(rack: MachineRack, wantedName: string): MacAddress | unde
   return undefined;
 }
 
-function findMac(sources: MachineSources, mac: MacAddress, wanted: string, allowUnseen: boolean): NamedMachine {
+function findMac(sources: MachineSources, mac: MacAddress, wantedText: string, allowUnseen: boolean): NamedMachine {
   const machine = sources.rack()?.machines.findByMac(mac);
   const isKnown = machine !== undefined || sources.timeline.find(mac) !== undefined;
   if (isKnown || allowUnseen) return { mac, machine };
   throw new RackError(
     'not-found',
-    `${wanted} has not been seen since this rack started; ${describeSuggestions(sources, mac)}`,
+    `${wantedText} has not been seen since this rack started; ${describeSuggestions(sources, mac)}`,
   );
 }
 
@@ -127,7 +127,7 @@ function describeSuggestions({ timeline }: MachineSources, wantedMac: MacAddress
   const nearMacs = seenMacs
     .map((mac) => ({
       mac,
-      differenceCount: [...formatMac(mac)].filter((character, at) => character !== text[at]).length,
+      differenceCount: [...formatMac(mac)].filter((character, index) => character !== text[index]).length,
     }))
     .filter(({ differenceCount }) => wantedMac === undefined || differenceCount <= 4)
     .toSorted((a, b) => a.differenceCount - b.differenceCount)

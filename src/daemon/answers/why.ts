@@ -103,9 +103,9 @@ function joinEqualBoots(boots: readonly BootForecast[]): readonly BootForecast[]
 
 function listObstacles({ journal, interfaces }: WhySources): readonly string[] {
   const status = journal();
-  const waiting = interfaces()
+  const waitingInterfaces = interfaces()
     .filter(({ serving }) => !serving)
     .map(({ name, waits }) => `${name} is not served: ${waits === undefined ? 'unknown' : noteText(waits)}`);
   const leases = `leases cannot be written (${status?.reason ?? 'unknown'}): none is granted until they can be`;
-  return status?.available === false ? [leases, ...waiting] : waiting;
+  return status?.available === false ? [leases, ...waitingInterfaces] : waitingInterfaces;
 }

@@ -86,28 +86,28 @@ export function forecastBoot(
   signs: ShownSigns = {},
 ): readonly BootForecast[] {
   const kind = { ...CLIENT_KINDS[client], ...signs };
-  return listPossibleNetworks(mac, inputs).map((served) => {
-    const { name, network, interfaceName } = served.subnet;
+  return listPossibleNetworks(mac, inputs).map((servedSubnet) => {
+    const { name, network, interfaceName } = servedSubnet.subnet;
     const networkText = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
     return {
       client,
       title: kind.title,
       network: networkText,
-      lines: new Explanation(mac, kind, served, inputs).explain(),
+      lines: new Explanation(mac, kind, servedSubnet, inputs).explain(),
     };
   });
 }
 
 /** The networks where the machine has a lease or a fixed address; without either, all served networks. */
 function listPossibleNetworks(mac: MacAddress, { dhcp }: ForecastInputs): readonly ServedSubnet[] {
-  const served = dhcp.subnets.served;
+  const servedSubnets = dhcp.subnets.served;
   const ownLeases = dhcp.leases.findAllByMac(mac);
-  const likelyNetworks = served.filter(
+  const likelyNetworks = servedSubnets.filter(
     (candidate) =>
       ownLeases.some(({ address }) => networkContains(candidate.subnet.network, address)) ||
       findReservation(candidate, { mac }) !== undefined,
   );
-  return likelyNetworks.length > 0 ? likelyNetworks : served;
+  return likelyNetworks.length > 0 ? likelyNetworks : servedSubnets;
 }
 
 /** True for a reservation that matches fields which only a message of the client shows. */
@@ -139,7 +139,7 @@ const IMAGE_TOPICS = { iso: 'disc', disk: 'disk', efi: 'program' } as const;
 class Explanation {
   readonly #mac: MacAddress;
   readonly #client: ClientKind;
-  readonly #served: ServedSubnet;
+  readonly #servedSubnet: ServedSubnet;
   readonly #inputs: ForecastInputs;
   readonly #machine: RackMachine | undefined;
   /** Its newest lease in this network; undefined if it never had one. */
@@ -147,17 +147,17 @@ class Explanation {
   readonly #reservation: Reservation | undefined;
   readonly #lines: ForecastLine[] = [];
 
-  constructor(mac: MacAddress, client: ClientKind, served: ServedSubnet, inputs: ForecastInputs) {
+  constructor(mac: MacAddress, client: ClientKind, servedSubnet: ServedSubnet, inputs: ForecastInputs) {
     this.#mac = mac;
     this.#client = client;
-    this.#served = served;
+    this.#servedSubnet = servedSubnet;
     this.#inputs = inputs;
     this.#machine = inputs.dhcp.machines.findByMac(mac);
     this.#newestLease = inputs.dhcp.leases
       .findAllByMac(mac)
-      .filter(({ address }) => networkContains(served.subnet.network, address))
+      .filter(({ address }) => networkContains(servedSubnet.subnet.network, address))
       .toSorted((a, b) => b.grantedAt - a.grantedAt)[0];
-    this.#reservation = findReservation(served, { ...this.#newestLease, mac });
+    this.#reservation = findReservation(servedSubnet, { ...this.#newestLease, mac });
   }
 
   explain(): readonly ForecastLine[] {
@@ -183,16 +183,19 @@ class Explanation {
   /** The rack's address given to the machine; behind a relay, the first address of the rack. */
   #findLocalAddress(): Ipv4 {
     const [ownAddress = ANY] = this.#inputs.dhcp.subnets.ownAddresses;
-    return this.#served.subnet.serverAddress ?? ownAddress;
+    return this.#servedSubnet.subnet.serverAddress ?? ownAddress;
   }
 
   #explainOffer(): DhcpEvent | undefined {
     const { dhcp, now } = this.#inputs;
-    const { interfaceName } = this.#served.subnet;
-    const relayedSubnet = interfaceName === undefined ? this.#served.subnet : undefined;
+    const { interfaceName } = this.#servedSubnet.subnet;
+    const relayedSubnet = interfaceName === undefined ? this.#servedSubnet.subnet : undefined;
     const uuid = this.#inputs.assets.signsOf?.(this.#mac)?.uuid;
     const message = buildDiscover(this.#mac, this.#client, relayedSubnet, uuid, this.#newestLease);
-    const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#findLocalAddress() : ANY };
+    const arrival = {
+      interfaceName,
+      localAddress: interfaceName === undefined ? this.#findLocalAddress() : ANY,
+    };
     const decision = decide(message, arrival, dhcp, now);
     const { event } = decision;
     if (decision.kind !== 'reply' || event === undefined) {
@@ -223,7 +226,7 @@ class Explanation {
   #explainHome(): void {
     const machine = this.#machine;
     const { config } = this.#inputs;
-    const { network, name } = this.#served.subnet;
+    const { network, name } = this.#servedSubnet.subnet;
     const awayHome = machine && awayFrom(machine, network.address, config.dhcp);
     if (machine === undefined || awayHome === undefined || machine.statusName === 'New') return;
     const { hostname, bootToken } = machine;
@@ -238,7 +241,7 @@ class Explanation {
    * because they depend on fields that only the client's messages show.
    */
   #explainUnjudged(): void {
-    const { reservations, classes = [] } = this.#served.subnet;
+    const { reservations, classes = [] } = this.#servedSubnet.subnet;
     const unjudged = [
       ...(reservations.some(needsMessageForReservation) ? ['a reservation by client_id, duid or port'] : []),
       ...(classes.some(({ when }) => needsMessageForCondition(when))
@@ -254,8 +257,8 @@ class Explanation {
    * them are named.
    */
   #explainOptions({ options }: DhcpMessage): void {
-    const classOptions = (this.#served.subnet.classes ?? []).map((clientClass) => clientClass.options);
-    const codes = codesFrom([this.#reservation?.options, ...classOptions, this.#served.subnet.options], options);
+    const classOptions = (this.#servedSubnet.subnet.classes ?? []).map((clientClass) => clientClass.options);
+    const codes = codesFrom([this.#reservation?.options, ...classOptions, this.#servedSubnet.subnet.options], options);
     const optionNames = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
     if (optionNames.length > 0) this.#addLine('options', `${optionNames.join(', ')} (if requested or forced)`);
   }
@@ -432,7 +435,7 @@ class Explanation {
   }
 
   #explainName(): void {
-    const { subnet } = this.#served;
+    const { subnet } = this.#servedSubnet;
     const hostname = this.#machine?.hostname ?? this.#reservation?.hostname;
     const domain = this.#machine?.domain ?? subnet.domain;
     const fullName = `${hostname}${domain === '' ? '' : `.${domain}`}`;

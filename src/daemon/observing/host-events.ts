@@ -81,7 +81,7 @@ export class HostEvents {
   }
 
   /** Returns a function that passes the events that are not withheld to `publish`. */
-  filterFor(publish: Publish): Publish {
+  createFilter(publish: Publish): Publish {
     return (event) => {
       const publishedEvent = this.take(event);
       if (publishedEvent !== undefined) publish(publishedEvent);

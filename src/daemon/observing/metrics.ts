@@ -50,21 +50,21 @@ export async function renderMetrics(view: RackView, measured: ProcessMeasures): 
 }
 
 /** Adds the DHCP metrics: messages, decisions, refusals by reason, offers, waiting replies and sockets. */
-export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
+export function addDhcp(exposition: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
   const { messages, faults, ignored, events, refusals, offers, waiting } = dhcp.counters();
   const countEvents = (kind: keyof typeof events): number => events[kind];
-  out.counter(
+  exposition.counter(
     'rackboot_dhcp_messages_total',
     'Datagrams on the DHCP port, by message type.',
     labelSamples('type', messages),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_dhcp_malformed_total',
     'Datagrams that were not valid DHCP messages, by fault.',
     labelSamples('fault', faults),
   );
-  out.counter('rackboot_dhcp_unheard_total', 'Datagrams received during shutdown.', ignored);
-  out.counter(
+  exposition.counter('rackboot_dhcp_unheard_total', 'Datagrams received during shutdown.', ignored);
+  exposition.counter(
     'rackboot_dhcp_decisions_total',
     'Decisions on messages.',
     labelSamples('decision', {
@@ -76,24 +76,24 @@ export function addDhcp(out: Exposition, { dhcp }: Pick<Rack, 'dhcp'>): void {
       decline: countEvents('dhcp.decline'),
     }),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_dhcp_refusals_total',
     'Messages not answered, or answered with a NAK, by reason.',
     labelSamples('reason', refusals),
   );
   const conflicts = countEvents('dhcp.conflict') + countEvents('dhcp.fixed-address-used');
-  out.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', conflicts);
-  out.counter('rackboot_dhcp_leases_ended_total', 'Leases that expired.', countEvents('dhcp.expired'));
-  out.gauge('rackboot_dhcp_offers', 'Addresses offered and not yet requested.', offers);
-  out.gauge('rackboot_dhcp_replies_waiting', 'Replies that wait for the disk.', waiting);
-  out.gauge('rackboot_dhcp_sockets', 'DHCP sockets.', [
+  exposition.counter('rackboot_dhcp_conflicts_total', 'Addresses that answered a probe.', conflicts);
+  exposition.counter('rackboot_dhcp_leases_ended_total', 'Leases that expired.', countEvents('dhcp.expired'));
+  exposition.gauge('rackboot_dhcp_offers', 'Addresses offered and not yet requested.', offers);
+  exposition.gauge('rackboot_dhcp_replies_waiting', 'Replies that wait for the disk.', waiting);
+  exposition.gauge('rackboot_dhcp_sockets', 'DHCP sockets.', [
     { labels: { state: 'open' }, value: dhcp.sockets().length },
     { labels: { state: 'failed' }, value: dhcp.problems().length },
   ]);
 }
 
 async function addLeases(
-  out: Exposition,
+  exposition: Exposition,
   leases: readonly Lease[],
   subnets: readonly DhcpSubnet[],
   now: Instant,
@@ -111,16 +111,16 @@ async function addLeases(
       if (range !== undefined && rangeContains(range, lease.address)) usedCounts[index] = (usedCounts[index] ?? 0) + 1;
     }
   }
-  out.gauge('rackboot_dhcp_leases', 'Addresses with a lease record, by state.', labelSamples('state', states));
+  exposition.gauge('rackboot_dhcp_leases', 'Addresses with a lease record, by state.', labelSamples('state', states));
   const ranges = subnets.map(({ name, dynamic }, index) => ({ name, dynamic, used: usedCounts[index] ?? 0 }));
   const sampleRanges = (value: (entry: (typeof ranges)[number]) => number | undefined): Sample[] =>
     ranges.map((entry) => ({ labels: { network: entry.name }, value: value(entry) }));
-  out.gauge(
+  exposition.gauge(
     'rackboot_dhcp_range_addresses',
     "Addresses of a network's dynamic range.",
     sampleRanges(({ dynamic }) => dynamic && rangeSize(dynamic)),
   );
-  out.gauge(
+  exposition.gauge(
     'rackboot_dhcp_range_addresses_used',
     'Addresses of the dynamic range that are leased or set aside.',
     sampleRanges((entry) => (entry.dynamic === undefined ? undefined : entry.used)),
@@ -138,11 +138,11 @@ const pickSamples = <Name extends string>(
 ): readonly Sample[] =>
   names.map((name) => ({ labels: { [label]: name.replace(GROUP_PREFIX, '') }, value: counters[name] }));
 
-function addTftp(out: Exposition, { tftp }: Rack): void {
+function addTftp(exposition: Exposition, { tftp }: Rack): void {
   const counters = tftp.counters();
-  out.counter('rackboot_tftp_requests_total', 'Requests to read or write, including copies.', counters.requests);
-  out.counter('rackboot_tftp_requests_repeated_total', 'Copies of a request.', counters['requests-repeated']);
-  out.counter(
+  exposition.counter('rackboot_tftp_requests_total', 'Requests to read or write, including copies.', counters.requests);
+  exposition.counter('rackboot_tftp_requests_repeated_total', 'Copies of a request.', counters['requests-repeated']);
+  exposition.counter(
     'rackboot_tftp_transfers_total',
     'Requests by outcome.',
     pickSamples('outcome', counters, [
@@ -158,7 +158,7 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       'failed',
     ]),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_tftp_refusals_total',
     'Requests refused, by reason.',
     pickSamples('reason', counters, [
@@ -171,25 +171,29 @@ function addTftp(out: Exposition, { tftp }: Rack): void {
       'refused-network',
     ]),
   );
-  out.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counters.bytes);
-  out.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counters.blocks);
-  out.counter('rackboot_tftp_blocks_repeated_total', 'Blocks sent more than once.', counters['blocks-repeated']);
-  out.counter('rackboot_tftp_malformed_total', 'Datagrams that could not be decoded.', counters.malformed);
-  out.counter('rackboot_tftp_strays_total', 'Packets to the port that errors are sent from.', counters.strays);
-  out.gauge('rackboot_tftp_transfers_active', 'Transfers in progress.', counters.active);
+  exposition.counter('rackboot_tftp_sent_bytes_total', 'Payload that clients acknowledged.', counters.bytes);
+  exposition.counter('rackboot_tftp_blocks_total', 'Blocks sent.', counters.blocks);
+  exposition.counter('rackboot_tftp_blocks_repeated_total', 'Blocks sent more than once.', counters['blocks-repeated']);
+  exposition.counter('rackboot_tftp_malformed_total', 'Datagrams that could not be decoded.', counters.malformed);
+  exposition.counter('rackboot_tftp_strays_total', 'Packets to the port that errors are sent from.', counters.strays);
+  exposition.gauge('rackboot_tftp_transfers_active', 'Transfers in progress.', counters.active);
 }
 
-function addHttp(out: Exposition, { http }: Rack): void {
+function addHttp(exposition: Exposition, { http }: Rack): void {
   const counters = http.counters();
-  out.counter('rackboot_http_connections_total', 'Connections accepted.', counters.connections);
-  out.counter('rackboot_http_connections_refused_total', 'Connections refused.', counters['connections-refused']);
-  out.counter('rackboot_http_requests_total', 'Requests to the boot listener.', counters.requests);
-  out.counter(
+  exposition.counter('rackboot_http_connections_total', 'Connections accepted.', counters.connections);
+  exposition.counter(
+    'rackboot_http_connections_refused_total',
+    'Connections refused.',
+    counters['connections-refused'],
+  );
+  exposition.counter('rackboot_http_requests_total', 'Requests to the boot listener.', counters.requests);
+  exposition.counter(
     'rackboot_http_answers_total',
     "Responses of the boot listener, including the region's, by status class.",
     pickSamples('class', counters, ['status-2xx', 'status-3xx', 'status-4xx', 'status-5xx']),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_http_outcomes_total',
     'Requests by outcome.',
     pickSamples('outcome', counters, [
@@ -205,34 +209,38 @@ function addHttp(out: Exposition, { http }: Rack): void {
       'region-unreachable',
     ]),
   );
-  out.counter('rackboot_http_sent_bytes_total', 'Content sent by the rack itself.', counters.bytes);
-  out.counter('rackboot_http_proxied_bytes_total', 'Content passed on from the region.', counters['proxied-bytes']);
-  out.gauge('rackboot_http_connections_open', 'Open connections.', counters.open);
-  out.gauge('rackboot_http_requests_forwarding', 'Requests waiting for the region.', counters.forwarding);
+  exposition.counter('rackboot_http_sent_bytes_total', 'Content sent by the rack itself.', counters.bytes);
+  exposition.counter(
+    'rackboot_http_proxied_bytes_total',
+    'Content passed on from the region.',
+    counters['proxied-bytes'],
+  );
+  exposition.gauge('rackboot_http_connections_open', 'Open connections.', counters.open);
+  exposition.gauge('rackboot_http_requests_forwarding', 'Requests waiting for the region.', counters.forwarding);
 }
 
-function addTree(out: Exposition, { tree }: Rack): void {
+function addTree(exposition: Exposition, { tree }: Rack): void {
   const counters = tree.counters?.();
   if (counters === undefined) return;
-  out.gauge('rackboot_tree_files_open', 'Open files of the boot tree.', counters.filesOpen);
-  out.gauge('rackboot_tree_cached_bytes', 'Bytes of the boot tree in memory.', counters.cachedBytes);
-  out.counter('rackboot_tree_slices_read_total', 'Parts of files read from the disk.', counters.slicesRead);
-  out.counter('rackboot_tree_slices_held_total', 'Parts of files found in memory.', counters.sliceHits);
+  exposition.gauge('rackboot_tree_files_open', 'Open files of the boot tree.', counters.filesOpen);
+  exposition.gauge('rackboot_tree_cached_bytes', 'Bytes of the boot tree in memory.', counters.cachedBytes);
+  exposition.counter('rackboot_tree_slices_read_total', 'Parts of files read from the disk.', counters.slicesRead);
+  exposition.counter('rackboot_tree_slices_held_total', 'Parts of files found in memory.', counters.sliceHits);
 }
 
-function addDns(out: Exposition, { dns }: Rack): void {
+function addDns(exposition: Exposition, { dns }: Rack): void {
   const counters = dns.counters();
-  out.counter(
+  exposition.counter(
     'rackboot_dns_queries_total',
     'Queries by transport.',
     pickSamples('transport', counters, ['queries-udp', 'queries-tcp']),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_dns_answers_total',
     'Answers by source.',
     pickSamples('source', counters, ['answered-own', 'answered-cache', 'answered-upstream']),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_dns_refusals_total',
     'Queries not answered, by reason.',
     pickSamples('reason', counters, [
@@ -247,7 +255,7 @@ function addDns(out: Exposition, { dns }: Rack): void {
       'ignored-response',
     ]),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_dns_forwarded_total',
     'Questions to upstreams, by outcome.',
     pickSamples('outcome', counters, [
@@ -260,21 +268,21 @@ function addDns(out: Exposition, { dns }: Rack): void {
       'merged',
     ]),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_dns_results_total',
     'Answers with a special result.',
     pickSamples('result', counters, ['name-error', 'no-data', 'truncated', 'cut-large']),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_dns_tcp_connections_total',
     'TCP connections of clients, by outcome.',
     pickSamples('outcome', counters, ['tcp-accepted', 'tcp-refused', 'tcp-evicted', 'tcp-idle']),
   );
-  out.gauge('rackboot_dns_tcp_connections_open', 'Open TCP connections of clients.', dns.gauges.connections);
-  out.gauge('rackboot_dns_cache_answers', 'Cached answers of upstreams.', dns.gauges.cached);
+  exposition.gauge('rackboot_dns_tcp_connections_open', 'Open TCP connections of clients.', dns.gauges.connections);
+  exposition.gauge('rackboot_dns_cache_answers', 'Cached answers of upstreams.', dns.gauges.cached);
 }
 
-function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly SocketCounters[]>>): void {
+function addSockets(exposition: Exposition, sockets: Readonly<Record<string, readonly SocketCounters[]>>): void {
   const sumSockets = (value: (counters: SocketCounters) => number | undefined): readonly Sample[] =>
     Object.entries(sockets).map(([server, list]) => {
       const values = list.flatMap((counters) => value(counters) ?? []);
@@ -288,26 +296,38 @@ function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly S
     receiveBuffers: sumSockets(({ receiveBufferBytes }) => receiveBufferBytes),
     sendBuffers: sumSockets(({ sendBufferBytes }) => sendBufferBytes),
   };
-  out.counter('rackboot_socket_received_total', 'Datagrams received by the sockets open now.', samples.received);
-  out.counter('rackboot_socket_sent_total', 'Datagrams sent by the sockets open now.', samples.sent);
-  out.counter('rackboot_socket_send_errors_total', 'Datagrams the kernel refused to send.', samples.errors);
-  out.counter(
+  exposition.counter('rackboot_socket_received_total', 'Datagrams received by the sockets open now.', samples.received);
+  exposition.counter('rackboot_socket_sent_total', 'Datagrams sent by the sockets open now.', samples.sent);
+  exposition.counter('rackboot_socket_send_errors_total', 'Datagrams the kernel refused to send.', samples.errors);
+  exposition.counter(
     'rackboot_socket_receive_drops_total',
     'Datagrams the kernel dropped because a receive buffer was full; raise net.core.rmem_max.',
     samples.drops,
   );
-  out.gauge('rackboot_socket_receive_buffer_bytes', 'Receive buffers of the sockets open now.', samples.receiveBuffers);
-  out.gauge('rackboot_socket_send_buffer_bytes', 'Send buffers of the sockets open now.', samples.sendBuffers);
+  exposition.gauge(
+    'rackboot_socket_receive_buffer_bytes',
+    'Receive buffers of the sockets open now.',
+    samples.receiveBuffers,
+  );
+  exposition.gauge('rackboot_socket_send_buffer_bytes', 'Send buffers of the sockets open now.', samples.sendBuffers);
 }
 
-function addJournal(out: Exposition, status: LeaseJournalStatus): void {
-  out.gauge('rackboot_journal_available', '1 while leases can be written.', status.available ? 1 : 0);
-  out.gauge('rackboot_journal_records_pending', 'Records that wait for the disk.', status.pending);
-  out.counter('rackboot_journal_records_total', 'Records that became durable.', status.records);
-  out.counter('rackboot_journal_batches_total', 'Batches that became durable, with one fsync each.', status.batches);
-  out.counter('rackboot_journal_failures_total', 'Batches that could not be written.', status.failures);
-  out.counter('rackboot_journal_fold_failures_total', 'Failed attempts to fold the log.', status.foldFailures);
-  out.histogram('rackboot_journal_write_seconds', 'Time from submitting a batch until it is durable.', status.writes);
+function addJournal(exposition: Exposition, status: LeaseJournalStatus): void {
+  exposition.gauge('rackboot_journal_available', '1 while leases can be written.', status.available ? 1 : 0);
+  exposition.gauge('rackboot_journal_records_pending', 'Records that wait for the disk.', status.pending);
+  exposition.counter('rackboot_journal_records_total', 'Records that became durable.', status.records);
+  exposition.counter(
+    'rackboot_journal_batches_total',
+    'Batches that became durable, with one fsync each.',
+    status.batches,
+  );
+  exposition.counter('rackboot_journal_failures_total', 'Batches that could not be written.', status.failures);
+  exposition.counter('rackboot_journal_fold_failures_total', 'Failed attempts to fold the log.', status.foldFailures);
+  exposition.histogram(
+    'rackboot_journal_write_seconds',
+    'Time from submitting a batch until it is durable.',
+    status.writes,
+  );
 }
 
 const REGION_STATES = [
@@ -321,31 +341,35 @@ const REGION_STATES = [
   'away',
 ] as const;
 
-function addUplink(out: Exposition, status: UplinkStatus, wallMs: number): void {
-  out.gauge(
+function addUplink(exposition: Exposition, status: UplinkStatus, wallMs: number): void {
+  exposition.gauge(
     'rackboot_region_state',
     '1 for the present state of the link to the region.',
     labelSamples('state', Object.fromEntries(REGION_STATES.map((state) => [state, status.state === state ? 1 : 0]))),
   );
-  out.gauge('rackboot_region_desired_version', 'Version of the desired state in force.', status.desiredVersion);
-  out.gauge('rackboot_outbox_events_waiting', 'Events that wait for the region.', status.eventsWaiting);
-  out.counter('rackboot_outbox_events_dropped_total', 'Events lost at the bounds of the outbox.', status.eventsDropped);
-  out.counter(
+  exposition.gauge('rackboot_region_desired_version', 'Version of the desired state in force.', status.desiredVersion);
+  exposition.gauge('rackboot_outbox_events_waiting', 'Events that wait for the region.', status.eventsWaiting);
+  exposition.counter(
+    'rackboot_outbox_events_dropped_total',
+    'Events lost at the bounds of the outbox.',
+    status.eventsDropped,
+  );
+  exposition.counter(
     'rackboot_outbox_events_withheld_total',
     'Lease events of hosts that are not machines, omitted at the rate limit.',
     status.eventsWithheld,
   );
   const { link } = status;
   if (link === undefined) return;
-  out.gauge('rackboot_outbox_dead_letters', 'Entries that the region refused permanently.', link.deadLetters);
-  out.gauge('rackboot_outbox_writable', '1 while the outbox can be written.', link.outboxProblem === '' ? 1 : 0);
+  exposition.gauge('rackboot_outbox_dead_letters', 'Entries that the region refused permanently.', link.deadLetters);
+  exposition.gauge('rackboot_outbox_writable', '1 while the outbox can be written.', link.outboxProblem === '' ? 1 : 0);
   const sinceMs = link.lastContact === undefined ? undefined : Math.max(0, wallMs - link.lastContact);
-  out.gauge(
+  exposition.gauge(
     'rackboot_region_contact_age_seconds',
     'Seconds since the remote region last answered.',
     sinceMs === undefined ? undefined : sinceMs / 1000,
   );
-  out.gauge(
+  exposition.gauge(
     'rackboot_region_heartbeat_seconds',
     'How long the last heartbeat took.',
     link.heartbeatMs === undefined ? undefined : link.heartbeatMs / 1000,

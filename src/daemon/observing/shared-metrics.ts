@@ -5,10 +5,14 @@ import { type Exposition, labelSamples } from '../../observe/exposition.ts';
 import type { RegionCounters } from '../../region/http/counters.ts';
 
 /** Adds the metrics of the event stream, and how many events of hosts were withheld from it. */
-export function addEvents(out: Exposition, { published, missed }: EventStreamCounters, withheld: number): void {
-  out.counter('rackboot_events_published_total', 'Events published.', published);
-  out.counter('rackboot_events_withheld_total', 'Events of hosts omitted at the rate limit of each host.', withheld);
-  out.counter(
+export function addEvents(exposition: Exposition, { published, missed }: EventStreamCounters, withheld: number): void {
+  exposition.counter('rackboot_events_published_total', 'Events published.', published);
+  exposition.counter(
+    'rackboot_events_withheld_total',
+    'Events of hosts omitted at the rate limit of each host.',
+    withheld,
+  );
+  exposition.counter(
     'rackboot_events_missed_total',
     'Events overwritten before a consumer read them.',
     labelSamples('consumer', Object.fromEntries(missed)),
@@ -16,19 +20,19 @@ export function addEvents(out: Exposition, { published, missed }: EventStreamCou
 }
 
 /** Adds the region's API: answers, refusals, and its racks. */
-export function addRegion(out: Exposition, counters: RegionCounters): void {
+export function addRegion(exposition: Exposition, counters: RegionCounters): void {
   const { answers, refusals, racks } = counters.read();
-  out.counter(
+  exposition.counter(
     'rackboot_region_api_answers_total',
     'Responses of the region in this process, by status class.',
     labelSamples('class', answers),
   );
-  out.counter(
+  exposition.counter(
     'rackboot_region_api_refusals_total',
     'Refusals of its API, by reason.',
     labelSamples('reason', refusals),
   );
-  out.gauge(
+  exposition.gauge(
     'rackboot_region_racks',
     'Racks of this region by state; away means accepted but silent.',
     labelSamples('state', racks),

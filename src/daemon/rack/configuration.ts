@@ -77,8 +77,8 @@ function describeUnserved(
   if (lostNetworks === undefined)
     return `serves no network: neither ${file} nor its region names one; ${remedy(composeSetCommand('NAME', '{ … }', name))}`;
   const { networks, command, sinceWallMs } = lostNetworks;
-  const since = new Date(sinceWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
-  return `has served no network since it was accepted (${since}): the region has no settings for ${networks}; ${remedy(command)}`;
+  const sinceText = new Date(sinceWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  return `has served no network since it was accepted (${sinceText}): the region has no settings for ${networks}; ${remedy(command)}`;
 }
 
 /** Leases examined in one turn: with a million leases a change takes seconds, but delays no datagram. */
@@ -101,11 +101,11 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
   /**
    * Reads the file and merges it with the cached settings of the store; if they conflict, the file
    * alone is used.
-   * @param stored reads the store's settings cached in this state directory
+   * @param readStored reads the store's settings cached in this state directory
    * @throws RackError `config-unreadable`, `config-invalid`
    */
-  constructor(path: string, stored: (stateDir: string) => Settings | undefined) {
-    const { usable, storedSettings, refused } = loadWithFallback(path, stored);
+  constructor(path: string, readStored: (stateDir: string) => Settings | undefined) {
+    const { usable, storedSettings, refused } = loadWithFallback(path, readStored);
     super(path, ['rack', RESTART_KEYS], [usable, storedSettings]);
     this.#startProblems = refused;
   }
@@ -142,16 +142,16 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
   useAddresses({ apply }: Pick<ConfigurationDeps, 'apply'>, addressesOf: AddressesOf): Promise<void> {
     return this.enqueue(async () => {
       this.#addressesOf = addressesOf;
-      const before = this.current;
-      const parsed = this.resolve(before.file, before.stored);
+      const usableBefore = this.current;
+      const parsed = this.resolve(usableBefore.file, usableBefore.stored);
       if (!parsed.ok) return;
-      await apply(parsed, before);
+      await apply(parsed, usableBefore);
       this.current = parsed;
     });
   }
 
-  protected resolve(file: ConfigFile, stored: Settings): ParsedConfig {
-    return resolveFile(file, stored, this.#addressesOf);
+  protected resolve(file: ConfigFile, storedSettings: Settings): ParsedConfig {
+    return resolveFile(file, storedSettings, this.#addressesOf);
   }
 
   protected check(next: UsableConfig, source: 'file' | 'store', { host }: ConfigurationDeps): readonly ConfigProblem[] {

@@ -61,11 +61,11 @@ export class LeaseCommands {
    * `not-found`, `store-unavailable`
    */
   async end(address: Ipv4): Promise<Lease> {
-    const at = this.#deps.clock.now();
+    const now = this.#deps.clock.now();
     const lease = this.#deps.table.find(address);
-    if (!isActive(lease, at)) throw absentLeaseError(address, 'has no running lease');
-    await this.#store([givenBack(lease, at)]);
-    const event: DhcpEvent = { kind: 'dhcp.ended', at, address, mac: lease.mac, hostname: lease.hostname };
+    if (!isActive(lease, now)) throw absentLeaseError(address, 'has no running lease');
+    await this.#store([givenBack(lease, now)]);
+    const event: DhcpEvent = { kind: 'dhcp.ended', at: now, address, mac: lease.mac, hostname: lease.hostname };
     this.#deps.publish(event);
     return lease;
   }
@@ -76,11 +76,11 @@ export class LeaseCommands {
    */
   async clear(address: Ipv4): Promise<Lease> {
     const lease = this.#deps.table.find(address);
-    const at = this.#deps.clock.now();
-    if (!isHeld(lease, at) || lease.state !== 'declined')
+    const now = this.#deps.clock.now();
+    if (!isHeld(lease, now) || lease.state !== 'declined')
       throw absentLeaseError(address, 'is not set aside', 'declined');
-    await this.#store([givenBack(lease, at)]);
-    const event: DhcpEvent = { kind: 'dhcp.cleared', at, address };
+    await this.#store([givenBack(lease, now)]);
+    const event: DhcpEvent = { kind: 'dhcp.cleared', at: now, address };
     this.#deps.publish(event);
     return lease;
   }

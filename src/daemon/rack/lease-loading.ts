@@ -42,45 +42,48 @@ interface LeaseLoading {
 interface LoadedLeases {
   readonly table: LeaseTable;
   readonly moment: HostMoment;
-  readonly ends: LeaseEnds;
+  readonly leaseEnds: LeaseEnds;
   readonly notes: readonly RackNote[];
   readonly close: () => Promise<void>;
 }
 
 /** Loads the stored leases. */
-export function loadLeases(stored: LeaseFileContents, deps: LeaseLoading): LoadedLeases {
+export function loadLeases(leaseFile: LeaseFileContents, deps: LeaseLoading): LoadedLeases {
   const { stateDir, clock, publish, onProblem, sequence } = deps;
   const moment = readHostMoment(clock);
   const reportedEnds = readReportedEnds(stateDir);
   const reading = readLeaseMark(stateDir);
-  const isRestored = stored.leases.length > 0 && isPutBack(reading, sequence());
+  const isRestored = leaseFile.leases.length > 0 && isPutBack(reading, sequence());
   const doubtedUpTo = isRestored ? sequence() : reading.doubtedUpTo;
-  const restored = restoreLeases(stored.leases, moment, stored.clocks, reportedEnds);
+  const restored = restoreLeases(leaseFile.leases, moment, leaseFile.clocks, reportedEnds);
   const doubtedLeases =
-    doubtedUpTo === 0 ? restored : restored.map((lease) => doubtLease(lease, stored, doubtedUpTo, moment.now));
-  const leases = stored.damage === undefined ? doubtedLeases : applyDamage(doubtedLeases, stored.damage, moment.now);
+    doubtedUpTo === 0 ? restored : restored.map((lease) => doubtLease(lease, leaseFile, doubtedUpTo, moment.now));
+  const leases =
+    leaseFile.damage === undefined ? doubtedLeases : applyDamage(doubtedLeases, leaseFile.damage, moment.now);
   const table = new LeaseTable();
   table.load(leases, moment.now);
   const reportedUntil =
-    reportedEnds === undefined ? moment.now : later(restoreMoment(reportedEnds, moment, stored.clocks), PRECISION_MS);
+    reportedEnds === undefined
+      ? moment.now
+      : later(restoreMoment(reportedEnds, moment, leaseFile.clocks), PRECISION_MS);
   const missedLeases = leases.filter(
     ({ state, expiresAt }) => state !== 'released' && expiresAt > reportedUntil && expiresAt <= moment.now,
   );
   missedLeases.sort((a, b) => a.expiresAt - b.expiresAt);
-  const ends = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missedLeases);
-  const mark = new LeaseMark({ ...deps, doubtedUpTo });
+  const leaseEnds = new LeaseEnds(clock, new ReportedEnds(stateDir, clock, onProblem), missedLeases);
+  const leaseMark = new LeaseMark({ ...deps, doubtedUpTo });
   const notes = isRestored ? [composeRestoredNote(stateDir)] : [];
   const report = (event: DaemonEvent): void => publish(event);
   for (const note of notes) report({ kind: 'daemon.leases-restored', at: moment.now, ...withText(note) });
-  const close = async (): Promise<void> => void (await Promise.all([ends.close(), mark.close()]));
-  return { table, moment, ends, notes, close };
+  const close = async (): Promise<void> => void (await Promise.all([leaseEnds.close(), leaseMark.close()]));
+  return { table, moment, leaseEnds, notes, close };
 }
 
 /** Doubts the leases of damaged rows, and sets aside the addresses whose leases may be lost. */
 function applyDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], now: Instant): readonly Lease[] {
-  const keptAddresses = new Set(damage.flatMap((row) => (row.isUndone ? [] : row.kept)));
+  const keptAddresses = new Set(damage.flatMap((row) => (row.isUndone ? [] : row.keptAddresses)));
   const recorded = new Set(leases.map(({ address }) => address));
-  const lostAddresses = damage.flatMap((row) => row.lost).filter((address) => !recorded.has(address));
+  const lostAddresses = damage.flatMap((row) => row.lostAddresses).filter((address) => !recorded.has(address));
   return [
     ...leases.map((lease) =>
       keptAddresses.has(lease.address) && isActive(lease, now) ? { ...lease, isDoubted: true } : lease,
@@ -90,8 +93,8 @@ function applyDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], n
 }
 
 /** Doubts a running lease if its record's sequence is at most `doubtedUpTo`. */
-function doubtLease(lease: Lease, { sequenceOf }: LeaseFileContents, doubtedUpTo: number, now: Instant): Lease {
-  return isActive(lease, now) && (sequenceOf?.(lease.address) ?? 0) <= doubtedUpTo
+function doubtLease(lease: Lease, { findSequence }: LeaseFileContents, doubtedUpTo: number, now: Instant): Lease {
+  return isActive(lease, now) && (findSequence?.(lease.address) ?? 0) <= doubtedUpTo
     ? { ...lease, isDoubted: true }
     : lease;
 }

@@ -178,15 +178,15 @@ const selectNamingConfig = ({ clusterInterfaces, dhcp, region }: RackConfig): un
 /** The machines that are new, gone or named differently, in their old and new form. */
 function findChangedMachines(before: MachineDirectory, after: MachineDirectory): readonly RackMachine[] {
   const formerMachines = new Map(before.all.map((machine) => [machine.systemId, machine]));
-  const changed: RackMachine[] = [];
+  const changedMachines: RackMachine[] = [];
   for (const machine of after.all) {
     const formerMachine = formerMachines.get(machine.systemId);
     formerMachines.delete(machine.systemId);
     if (formerMachine !== undefined && isNamedAlike(formerMachine, machine)) continue;
-    changed.push(machine);
-    if (formerMachine !== undefined) changed.push(formerMachine);
+    changedMachines.push(machine);
+    if (formerMachine !== undefined) changedMachines.push(formerMachine);
   }
-  return [...changed, ...formerMachines.values()];
+  return [...changedMachines, ...formerMachines.values()];
 }
 
 const isNamedAlike = (a: RackMachine, b: RackMachine): boolean =>

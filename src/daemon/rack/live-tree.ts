@@ -21,7 +21,7 @@ import { BootTree, type GivenFiles, type TreeRoot } from '../../files/file-tree.
 import type { FileTree, OpenedFile } from '../../files/opened-file.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
-import { type Clock, type Instant, type Timer, within } from '../../ground/clock.ts';
+import { type Clock, type Instant, type Timer, withTimeout } from '../../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { withText } from '../../region/reports/notes.ts';
@@ -86,7 +86,7 @@ export class LiveTree implements FileTree {
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
     const liveTree = new LiveTree(BootTree.unread(directory, undefined, options.outsideFiles), options);
     const firstScan = liveTree.#createAndScan().then(() => true);
-    if (!(await within(options.clock, FIRST_SCAN_MS_MAX, firstScan, () => false))) liveTree.#reportLate();
+    if (!(await withTimeout(options.clock, FIRST_SCAN_MS_MAX, firstScan, () => false))) liveTree.#reportLate();
     return liveTree;
   }
 
@@ -111,7 +111,7 @@ export class LiveTree implements FileTree {
     return this.#tree.findAlike(path);
   }
 
-  realOf(path: string): string | undefined {
+  resolveRealPath(path: string): string | undefined {
     return this.#tree.findRealPath(path);
   }
 
@@ -137,7 +137,7 @@ export class LiveTree implements FileTree {
     const nextTree = BootTree.unread(directory, undefined, this.#options.outsideFiles);
     const reading = ensureTree(directory).then(() => nextTree.refresh());
     const hasRead = reading.then(() => true);
-    const isRead = await within(this.#options.clock, FIRST_SCAN_MS_MAX, hasRead, () => false);
+    const isRead = await withTimeout(this.#options.clock, FIRST_SCAN_MS_MAX, hasRead, () => false);
     const formerTree = this.#tree;
     this.#tree = nextTree;
     this.#unwatch();
@@ -208,14 +208,14 @@ export class LiveTree implements FileTree {
   }
 
   #setProblem(reason: string | undefined): void {
-    const at = this.#options.clock.now();
+    const now = this.#options.clock.now();
     const formerProblem = this.#problem;
     const tree = this.directory;
-    this.#problem = reason === undefined ? undefined : { reason, startedAt: formerProblem?.startedAt ?? at };
+    this.#problem = reason === undefined ? undefined : { reason, startedAt: formerProblem?.startedAt ?? now };
     if (reason !== undefined && formerProblem === undefined)
-      this.#options.publish({ kind: 'tree.problem', at, tree, reason });
+      this.#options.publish({ kind: 'tree.problem', at: now, tree, reason });
     if (reason === undefined && formerProblem !== undefined)
-      this.#options.publish({ kind: 'tree.served', at, tree, entries: this.#tree.entries });
+      this.#options.publish({ kind: 'tree.served', at: now, tree, entries: this.#tree.entries });
     this.#scheduleNext();
   }
 

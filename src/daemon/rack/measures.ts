@@ -12,7 +12,7 @@ export const formatEndpoint = ({ address, port }: { readonly address: Ipv4; read
 export function measureRack({ dhcp, tftp, http, dns }: Rack, startedMs: number): RackMeasures {
   const ranges = dhcp.ranges();
   const usable = ranges.reduce((sum, range) => sum + range.usable, 0);
-  const free = ranges.reduce((sum, range) => sum + range.free, 0);
+  const freeCount = ranges.reduce((sum, range) => sum + range.free, 0);
   const queries = dns.counters();
   return {
     startedMs: Math.round(startedMs),
@@ -22,7 +22,7 @@ export function measureRack({ dhcp, tftp, http, dns }: Rack, startedMs: number):
       httpBytes: http.counters().bytes,
       dnsQueries: queries['queries-udp'] + queries['queries-tcp'],
     },
-    taken: usable - free,
+    taken: usable - freeCount,
     usable,
     listening: {
       dhcp: dhcp

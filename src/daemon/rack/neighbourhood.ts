@@ -145,11 +145,11 @@ export class Neighbourhood {
   scan({ networks, atOnce, isSlow }: NetworkScan): ScanOutcome {
     if (this.#scan !== undefined) return 'running';
     const wantedNetworks = networks.flatMap((text) => parseNetwork(text) ?? []);
-    const targets = this.#clusterInterfaces.flatMap((served) => {
-      const { interfaceName, management, ip } = served;
+    const targets = this.#clusterInterfaces.flatMap((servedInterface) => {
+      const { interfaceName, management, ip } = servedInterface;
       const isHeard = interfaceName !== undefined && management > 0 && this.#deps.wire.canProbe(interfaceName);
       if (!isHeard) return [];
-      const ownNetworks = wantedNetworks.filter((network) => isScanned(network, served));
+      const ownNetworks = wantedNetworks.filter((network) => isScanned(network, servedInterface));
       return ownNetworks.map((network) => ({ network, interfaceName, ip }));
     });
     if (targets.length === 0) return 'unheard';
@@ -186,8 +186,8 @@ export class Neighbourhood {
   /** True if the host answers by ARP for one of the addresses; `undefined` if none of them can be probed. */
   async isHeard({ mac, addresses }: HostProbe): Promise<boolean | undefined> {
     const probes = addresses.slice(0, HEARD_ADDRESSES_MAX).flatMap((address) => {
-      const served = this.#findReachable().find(({ network }) => networkContains(network, address));
-      return served === undefined ? [] : [this.#deps.wire.findUser(address, served.interfaceName)];
+      const servedInterface = this.#findReachable().find(({ network }) => networkContains(network, address));
+      return servedInterface === undefined ? [] : [this.#deps.wire.findUser(address, servedInterface.interfaceName)];
     });
     const users = (await Promise.allSettled(probes)).filter((answer) => answer.status === 'fulfilled');
     return users.length === 0 ? undefined : users.some(({ value }) => value === mac);
@@ -195,10 +195,10 @@ export class Neighbourhood {
 
   /** The networks in which this rack can send and hear. */
   #findReachable(): readonly (ClusterInterface & { readonly interfaceName: string })[] {
-    return this.#clusterInterfaces.flatMap((served) => {
-      const { interfaceName } = served;
+    return this.#clusterInterfaces.flatMap((servedInterface) => {
+      const { interfaceName } = servedInterface;
       return interfaceName !== undefined && this.#deps.wire.canProbe(interfaceName)
-        ? [{ ...served, interfaceName }]
+        ? [{ ...servedInterface, interfaceName }]
         : [];
     });
   }
@@ -288,9 +288,9 @@ const formatScanKey = (clusterInterfaces: readonly ClusterInterface[]): string =
     .join(',');
 
 /** True if the network is within the served one, and small enough. */
-const isScanned = (network: Ipv4Network, served: ClusterInterface): boolean =>
-  network.prefix >= served.network.prefix &&
-  networkContains(served.network, network.address) &&
+const isScanned = (network: Ipv4Network, servedInterface: ClusterInterface): boolean =>
+  network.prefix >= servedInterface.network.prefix &&
+  networkContains(servedInterface.network, network.address) &&
   broadcastAddress(network) - network.address - 1 <= SCANNED_MAX;
 
 function* listScanAddresses(

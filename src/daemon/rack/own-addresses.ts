@@ -92,7 +92,9 @@ export class OwnAddresses {
   }
 
   #isOwn(interfaceName: string, address: Ipv4): boolean {
-    return this.#ownAddresses.some((own) => own.address === address && own.interfaceName === interfaceName);
+    return this.#ownAddresses.some(
+      (ownAddress) => ownAddress.address === address && ownAddress.interfaceName === interfaceName,
+    );
   }
 
   #noteUse({ interfaceName, address }: OwnAddress, mac: MacAddress): void {

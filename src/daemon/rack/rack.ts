@@ -67,7 +67,9 @@ interface RackDeps {
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
   readonly table: LeaseTable;
-  readonly tree: FileTree & Pick<LiveTree, 'hasFile'> & Partial<Pick<LiveTree, 'realOf' | 'problem' | 'counters'>>;
+  readonly tree: FileTree &
+    Pick<LiveTree, 'hasFile'> &
+    Partial<Pick<LiveTree, 'resolveRealPath' | 'problem' | 'counters'>>;
   readonly publish: Publish;
   readonly passing: RegionPassing;
   readonly onForeignChange?: (() => void) | undefined;
@@ -289,9 +291,9 @@ export class Rack {
 
   setDesiredState(state: DesiredState): void {
     const { clock, publish } = this.#deps;
-    const before = this.#machines;
+    const machinesBefore = this.#machines;
     this.#machines = new MachineDirectory(state.machines);
-    for (const event of findMachineChanges(before, this.#machines, clock.now())) publish(event);
+    for (const event of findMachineChanges(machinesBefore, this.#machines, clock.now())) publish(event);
     this.#naming.setMachines(this.#machines);
     const { reserved = [] } = state;
     if (isDeepStrictEqual(reserved, this.#reservedHosts)) return;
@@ -342,7 +344,7 @@ export class Rack {
       machines: this.#machines,
       ...this.#originFacts,
       hasFile: (path) => this.tree.hasFile(path),
-      realOf: (path) => this.tree.realOf?.(path),
+      realOf: (path) => this.tree.resolveRealPath?.(path),
       signsOf: (mac) => this.#shownSigns.find(mac),
       tokens: this.#tokens,
     };

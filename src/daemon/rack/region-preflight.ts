@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { readCertificatePair } from '../../files/certificate.ts';
 import { parseIpv4 } from '../../ground/address.ts';
 import { joinFailures, RackError } from '../../ground/errors.ts';
-import { socketErrorFrom } from '../../net/socket-error.ts';
+import { toSocketError } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
 import { checkNotInterrupted } from '../../store/region/interrupted-copy.ts';
@@ -92,7 +92,7 @@ function checkPort(host: string, port: number, setting: string): Promise<void> {
         reject(cause);
         return;
       }
-      const error = socketErrorFrom(cause, { address, port, protocol: 'TCP', setting });
+      const error = toSocketError(cause, { address, port, protocol: 'TCP', setting });
       if (error.code === 'address-not-here') resolve();
       else reject(error);
     });

@@ -96,7 +96,7 @@ export const describeKnownHosts = (
   findRunningLeases: (macs) => rack()?.findRunningLeases(macs) ?? [],
   isDeploying: (mac) => rack()?.machines.findByMac(mac)?.statusName === 'Deploying',
   // Of the configured networks, served now or not.
-  isDynamic: (address) => rack()?.networks.some((subnet) => isDynamicIn(subnet, address)) ?? true,
+  isDynamic: (address) => rack()?.networks.some((subnet) => isDynamicAddress(subnet, address)) ?? true,
   listLeases: () => rack()?.leases() ?? [],
   findLease: (address) => rack()?.findLease(address),
 });
@@ -107,7 +107,7 @@ export const describeKnownHosts = (
  */
 const FORMER_ADDRESSES_MAX = 65_536;
 
-const isDynamicIn = ({ dynamic, static: fixed }: DhcpSubnet, address: Ipv4): boolean =>
+const isDynamicAddress = ({ dynamic, static: fixed }: DhcpSubnet, address: Ipv4): boolean =>
   dynamic !== undefined && rangeContains(dynamic, address) && !(fixed !== undefined && rangeContains(fixed, address));
 
 /**
@@ -136,7 +136,7 @@ export function findLeasesLeft(
     ) {
       const address = ipv4(value);
       const lease = find(address);
-      if (isActive(lease, now) && !after.some((candidate) => isDynamicIn(candidate, address))) leases.push(lease);
+      if (isActive(lease, now) && !after.some((candidate) => isDynamicAddress(candidate, address))) leases.push(lease);
     }
   }
   return leases;

@@ -20,8 +20,10 @@ interface StatusLineFacts {
 
 /** `serving 10.20.0.0/24; waiting: eth2 has no carrier; region away since 2026-11-20T11:02:03Z`. */
 export function formatStatusLine({ interfaces, region, regionAwaySinceMs, journal }: StatusLineFacts): string {
-  const served = interfaces.filter(({ serving }) => serving).map(({ network }) => network);
-  const parts = [served.length === 0 ? 'serving no network' : `serving ${joinNames(served, NAMED_MAX)}`];
+  const servedNetworks = interfaces.filter(({ serving }) => serving).map(({ network }) => network);
+  const parts = [
+    servedNetworks.length === 0 ? 'serving no network' : `serving ${joinNames(servedNetworks, NAMED_MAX)}`,
+  ];
   const waitReasons = interfaces.filter(({ serving }) => !serving).map(({ reason }) => reason);
   if (waitReasons.length > 0) parts.push(`waiting: ${joinNames(waitReasons, NAMED_MAX)}`);
   if (!journal.available) parts.push(`cannot grant leases: ${journal.reason ?? 'too many wait for the disk'}`);

@@ -98,8 +98,8 @@ class LinuxTap implements FrameTap {
   broadcast(payload: Uint8Array, port: number): string | undefined {
     if (this.#fd === undefined) return 'EBADF';
     const frame = encodeBroadcastFrame(payload, this.#mac, this.#port, port);
-    const sent = this.#libc.send(this.#fd, frame, frame.length, MSG_DONTWAIT);
-    return sent < 0 ? errorName(this.#libc.errno()) : undefined;
+    const sentBytes = this.#libc.send(this.#fd, frame, frame.length, MSG_DONTWAIT);
+    return sentBytes < 0 ? errorName(this.#libc.errno()) : undefined;
   }
 
   take(): readonly TappedDatagram[] {

@@ -54,7 +54,7 @@ export class EpollSockets implements PeerSockets {
   readonly #libc: Libc;
   readonly #epoll: number;
   readonly #events = Buffer.allocUnsafeSlow(EVENTS_MAX * EPOLL_EVENT_BYTES);
-  readonly #words = new Int32Array(this.#events.buffer, 0, EVENTS_MAX * EVENT_WORDS);
+  readonly #eventWords = new Int32Array(this.#events.buffer, 0, EVENTS_MAX * EVENT_WORDS);
   readonly #received = Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX);
   readonly #sockets: (WatchedSocket | undefined)[] = [];
   readonly #freeSlots: number[] = [];
@@ -138,10 +138,10 @@ export class EpollSockets implements PeerSockets {
     awake();
     let isWoken = false;
     for (let word = DATA_WORD; word < count * EVENT_WORDS; word += EVENT_WORDS) {
-      const slot = this.#words[word] ?? WAKER_SLOT;
+      const slot = this.#eventWords[word] ?? WAKER_SLOT;
       const socket = this.#sockets[slot];
       if (slot === WAKER_SLOT) isWoken = true;
-      else if (socket !== undefined && socket.generation === this.#words[word + 1]) socket.receive(this.#received);
+      else if (socket !== undefined && socket.generation === this.#eventWords[word + 1]) socket.receive(this.#received);
     }
     return isWoken;
   }
@@ -198,7 +198,7 @@ export class EpollSockets implements PeerSockets {
 interface WatchedSocket {
   readonly generation: number;
   /** Takes one datagram, or the report of an error. */
-  receive(into: Uint8Array): void;
+  receive(buffer: Uint8Array): void;
   close(): void;
 }
 
@@ -218,12 +218,12 @@ class StraySocket implements WatchedSocket {
     this.#forget = forget;
   }
 
-  receive(into: Uint8Array): void {
+  receive(buffer: Uint8Array): void {
     const from = socketAddress(ANY, 0);
-    const length = this.#libc.recvfrom(this.#fd, into, DATAGRAM_BYTES_MAX, 0, from, intBytes(from.length));
-    const answer = length < 0 ? undefined : this.#listener.onStray(into, length);
+    const length = this.#libc.recvfrom(this.#fd, buffer, DATAGRAM_BYTES_MAX, 0, from, intBytes(from.length));
+    const answer = length < 0 ? undefined : this.#listener.onStray(buffer, length);
     if (answer !== undefined) this.#libc.sendto(this.#fd, answer, answer.length, 0, from, from.length);
-    reclaim(into);
+    reclaim(buffer);
   }
 
   close(): void {
@@ -264,11 +264,11 @@ class EpollSocket implements PeerSocket, WatchedSocket {
     this.#onClose = onClose;
   }
 
-  receive(into: Uint8Array): void {
-    const length = this.#libc.recv(this.#fd, into, DATAGRAM_BYTES_MAX, 0);
+  receive(buffer: Uint8Array): void {
+    const length = this.#libc.recv(this.#fd, buffer, DATAGRAM_BYTES_MAX, 0);
     if (length >= 0) {
-      this.#listener.onDatagram(into, length);
-      reclaim(into);
+      this.#listener.onDatagram(buffer, length);
+      reclaim(buffer);
     } else if (PEER_UNREACHABLE.has(errorName(this.#libc.errno()))) this.#listener.onUnreachable();
   }
 
@@ -276,8 +276,8 @@ class EpollSocket implements PeerSocket, WatchedSocket {
     const address = memory.address + start;
     if (length <= segmentBytes) this.#sendOne(address, length);
     else if (!this.#sendSegmented(address, length, segmentBytes)) {
-      for (let sent = 0; sent < length && !this.#isClosed; sent += segmentBytes)
-        this.#sendOne(address + sent, Math.min(segmentBytes, length - sent));
+      for (let sentBytes = 0; sentBytes < length && !this.#isClosed; sentBytes += segmentBytes)
+        this.#sendOne(address + sentBytes, Math.min(segmentBytes, length - sentBytes));
     }
   }
 

@@ -193,7 +193,7 @@ export class LinuxSocket implements DatagramSocket {
     for (const { bytes } of datagrams) reclaim(bytes);
   }
 
-  #drain(count: number, into: ReceivedDatagram[]): number {
+  #drain(count: number, target: ReceivedDatagram[]): number {
     if (count <= 0) return 0;
     const { libc, receiveBatch } = this.#deps;
     receiveBatch.prepareReceive(count);
@@ -202,9 +202,9 @@ export class LinuxSocket implements DatagramSocket {
     if (this.#drainedThisTurn === 0) setImmediate(() => this.#startTurn());
     this.#drainedThisTurn += receivedCount;
     for (let slot = 0; slot < receivedCount; slot += 1) {
-      into.push({
+      target.push({
         bytes: receiveBatch.received(slot),
-        from: receiveBatch.receivedFrom(slot),
+        from: receiveBatch.readSenderAddress(slot),
         fromPort: receiveBatch.receivedFromPort(slot),
       });
     }
@@ -267,18 +267,18 @@ export class LinuxSocket implements DatagramSocket {
 
   /** Counts refused datagrams; if the kernel's buffer is full the rest is dropped. */
   #flush(): void {
-    const pending = this.#pendingDestinations;
-    if (pending.length === 0) return;
+    const destinations = this.#pendingDestinations;
+    if (destinations.length === 0) return;
     this.#pendingDestinations = [];
     const { libc, sendBatch, packetFd } = this.#deps;
     const fd = this.#mode === 'frame' && packetFd !== undefined ? packetFd : this.fd;
     let sentCount = 0;
-    while (sentCount < pending.length) {
+    while (sentCount < destinations.length) {
       const headers = sendBatch.headersFrom(sentCount);
       const count =
         this.#mode === 'whole'
           ? this.#sendWhole(headers)
-          : libc.sendmmsg(fd, headers, pending.length - sentCount, MSG_DONTWAIT);
+          : libc.sendmmsg(fd, headers, destinations.length - sentCount, MSG_DONTWAIT);
       if (count > 0) {
         sentCount += count;
         this.#sentCount += count;
@@ -286,7 +286,7 @@ export class LinuxSocket implements DatagramSocket {
       }
       const code = count === 0 ? 'EAGAIN' : errorName(libc.errno());
       const isFull = code === 'EAGAIN' || code === 'ENOBUFS';
-      const refusedDestinations = pending.slice(sentCount, isFull ? undefined : sentCount + 1);
+      const refusedDestinations = destinations.slice(sentCount, isFull ? undefined : sentCount + 1);
       for (const to of refusedDestinations) this.#refuse(code, to);
       sentCount += refusedDestinations.length;
     }

@@ -24,11 +24,11 @@ export interface Libc {
   sendmsg(fd: number, header: Uint8Array, flags: number): number;
   sendmmsg(fd: number, headers: Uint8Array, count: number, flags: number): number;
   recvmmsg(fd: number, headers: Uint8Array, count: number, flags: number, timeout: null): number;
-  recv(fd: number, into: Uint8Array, length: number, flags: number): number;
+  recv(fd: number, buffer: Uint8Array, length: number, flags: number): number;
   /** Fills `from` with the sender, and `fromLength`, an int. */
   recvfrom(
     fd: number,
-    into: Uint8Array,
+    buffer: Uint8Array,
     length: number,
     flags: number,
     from: Uint8Array,
@@ -38,7 +38,7 @@ export interface Libc {
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array | null, toLength: number): number;
   poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
-  read(fd: number, into: Uint8Array, length: number): number;
+  read(fd: number, buffer: Uint8Array, length: number): number;
   write(fd: number, bytes: Uint8Array, length: number): number;
   close(fd: number): number;
   epoll_create1(flags: number): number;

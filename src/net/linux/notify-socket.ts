@@ -90,9 +90,9 @@ class LinuxNotifySocket implements NotifySocket {
     if (this.#fd < 0) return false;
     const bytes = Buffer.from(formatNotice(notice), 'utf8');
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    const sent = this.#libc.sendto(this.#fd, bytes, bytes.length, flags, this.#address, this.#address.length);
-    if (sent === bytes.length) return true;
-    const code = sent < 0 ? errorName(this.#libc.errno()) : 'EMSGSIZE';
+    const sentBytes = this.#libc.sendto(this.#fd, bytes, bytes.length, flags, this.#address, this.#address.length);
+    if (sentBytes === bytes.length) return true;
+    const code = sentBytes < 0 ? errorName(this.#libc.errno()) : 'EMSGSIZE';
     // A full queue will empty; any other error is reported once.
     if (code !== 'EAGAIN' && code !== 'EINTR') {
       this.#onTrouble?.({ note: 'manager-refuses', reason: code });

@@ -56,7 +56,7 @@ export class PacketSocket {
   readonly #libc: Libc;
   readonly #protocol: number;
   readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
-  readonly #from = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
+  readonly #senderAddress = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
   readonly #fromLength = intBytes(SOCKADDR_LL_BYTES);
   #filter: readonly FilterInstruction[];
   #interfaceFilter: readonly FilterInstruction[] = makeInterfaceFilter([]);
@@ -110,7 +110,7 @@ export class PacketSocket {
         this.#frame,
         FRAME_BYTES_MAX,
         MSG_DONTWAIT,
-        this.#from,
+        this.#senderAddress,
         this.#fromLength,
       );
       if (length < 0) {
@@ -120,11 +120,11 @@ export class PacketSocket {
         if (code === 'EINTR' || code === 'ENETDOWN') continue;
         throw new Error(code);
       }
-      const isForUs = (this.#from[10] ?? 0) <= PACKET_TYPE_MAX;
+      const isForUs = (this.#senderAddress[10] ?? 0) <= PACKET_TYPE_MAX;
       return {
         bytes: borrowedPart(this.#frame, 0, isForUs ? length : 0),
-        interfaceIndex: this.#from.readInt32LE(4),
-        from: macFromBytes(this.#from, 12),
+        interfaceIndex: this.#senderAddress.readInt32LE(4),
+        from: macFromBytes(this.#senderAddress, 12),
       };
     }
   }
@@ -132,8 +132,8 @@ export class PacketSocket {
   /** @param protocol the frame's EtherType @returns the system's code if refused */
   send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress, protocol = this.#protocol): string | undefined {
     const address = linkAddress(protocol, interfaceIndex, to);
-    const sent = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
-    return sent < 0 ? errorName(this.#libc.errno()) : undefined;
+    const sentBytes = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
+    return sentBytes < 0 ? errorName(this.#libc.errno()) : undefined;
   }
 
   /** @returns the system's code if refused */

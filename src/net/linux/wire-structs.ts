@@ -201,7 +201,7 @@ export class MessageBatch {
   receivedBytes(slot: number): number {
     return this.#header.getUint32(slot * MMSGHDR_BYTES + MSGHDR_BYTES, true);
   }
-  receivedFrom(slot: number): Ipv4 {
+  readSenderAddress(slot: number): Ipv4 {
     return ipv4(this.#name.getUint32(slot * NAME_BYTES + 4));
   }
   receivedFromPort(slot: number): number {

@@ -79,7 +79,7 @@ export function createPlacedClient(request: IncomingMessage, response: ServerRes
 
 export interface BodyPlace {
   /** Resolves when another client takes the place; never after `release`. */
-  readonly lost: Promise<'lost'>;
+  readonly whenLost: Promise<'lost'>;
   /** Does nothing on a second call, or after the place was lost. */
   release(): void;
 }
@@ -146,7 +146,7 @@ export class BodyPlaces {
   }
 
   #tryToPlace(address: string | Ipv4, client: PlacedClient): BodyPlace | undefined {
-    const { promise: lost, resolve: lose } = Promise.withResolvers<'lost'>();
+    const { promise: whenLost, resolve: lose } = Promise.withResolvers<'lost'>();
     const initialState = { checkedAt: this.#clock.now(), movedBytes: client.movedBytes(), lagMs: 0, awaitedMs: 0 };
     const holder: Holder = { client, notifyLost: lose, place: undefined, ...initialState };
     const admission = this.#places.admit(address, holder);
@@ -159,7 +159,7 @@ export class BodyPlaces {
       evicted.place = undefined;
       evicted.notifyLost('lost');
     }
-    return { lost, release: () => this.#release(holder) };
+    return { whenLost, release: () => this.#release(holder) };
   }
 
   #release(holder: Holder): void {

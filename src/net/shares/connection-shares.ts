@@ -190,7 +190,7 @@ export class ConnectionShares {
   readonly #queue: FairQueue<Connection>;
   readonly #requests: RequestTurns;
   /** Served connections, by name. */
-  readonly #served = new Map<string, Connection>();
+  readonly #servedConnections = new Map<string, Connection>();
   /** Served connections without a request, longest idle first. */
   readonly #resting = new Set<Connection>();
   readonly #closing: ClosingConnections;
@@ -207,7 +207,7 @@ export class ConnectionShares {
 
   /** Served connections. */
   get servedCount(): number {
-    return this.#served.size;
+    return this.#servedConnections.size;
   }
 
   /** Waiting connections. */
@@ -286,7 +286,7 @@ export class ConnectionShares {
     if (admission.kind === 'refused') return false;
     connection.place = admission.place;
     connection.restingSince = this.#options.clock.now();
-    this.#served.set(connection.name, connection);
+    this.#servedConnections.set(connection.name, connection);
     this.#resting.add(connection);
     if (admission.evicted !== undefined) this.#closeEvicted(admission.evicted);
     this.#options.onServed?.();
@@ -360,7 +360,7 @@ export class ConnectionShares {
   #remove(connection: Connection): void {
     this.#queue.leave(connection);
     this.#resting.delete(connection);
-    if (this.#served.get(connection.name) === connection) this.#served.delete(connection.name);
+    if (this.#servedConnections.get(connection.name) === connection) this.#servedConnections.delete(connection.name);
     if (connection.place === undefined) return;
     this.#places.release(connection.place);
     connection.place = undefined;
@@ -369,7 +369,7 @@ export class ConnectionShares {
 
   /** @returns the client that the request counts for; `undefined` if its connection is closed */
   #beginRequest(request: IncomingMessage, response: ServerResponse): string | undefined {
-    const connection = this.#served.get(formatSocketPair(request.socket));
+    const connection = this.#servedConnections.get(formatSocketPair(request.socket));
     if (connection?.place === undefined) return undefined;
     if (connection.activeRequests >= PIPELINED_MAX) {
       this.#remove(connection);
@@ -422,13 +422,13 @@ export class ConnectionShares {
     this.#checkTimer ??= this.#options.clock.schedule(CHECK_MS, () => {
       this.#checkTimer = undefined;
       this.#checkAll();
-      if (this.#served.size > 0 || this.#queue.size > 0) this.#scheduleCheck();
+      if (this.#servedConnections.size > 0 || this.#queue.size > 0) this.#scheduleCheck();
     });
   }
 
   #checkAll(): void {
     const now = this.#options.clock.now();
-    for (const connection of this.#served.values()) this.#checkConnection(connection, now);
+    for (const connection of this.#servedConnections.values()) this.#checkConnection(connection, now);
     for (const connection of [...this.#queue]) {
       if (now < later(connection.acceptedAt, WAIT_MS_MAX)) break;
       this.#refuseWaiting(connection);

@@ -140,32 +140,32 @@ export class FairShares<T> {
    * a released place.
    */
   touch(place: Place<T>, isIdle: boolean): void {
-    const held = place as HeldPlace<T>;
-    const holding = this.#networks.get(held.network)?.holdings.get(held.address);
-    if (held.isReleased || holding === undefined) return;
-    holding.busy.delete(held);
-    holding.isIdle.delete(held);
-    this.#idle.delete(held);
-    held.isIdle = isIdle;
-    (isIdle ? holding.isIdle : holding.busy).add(held);
-    if (isIdle) this.#idle.add(held);
+    const heldPlace = place as HeldPlace<T>;
+    const holding = this.#networks.get(heldPlace.network)?.holdings.get(heldPlace.address);
+    if (heldPlace.isReleased || holding === undefined) return;
+    holding.busy.delete(heldPlace);
+    holding.isIdle.delete(heldPlace);
+    this.#idle.delete(heldPlace);
+    heldPlace.isIdle = isIdle;
+    (isIdle ? holding.isIdle : holding.busy).add(heldPlace);
+    if (isIdle) this.#idle.add(heldPlace);
   }
 
   /** A second call does nothing. */
   release(place: Place<T>): void {
-    const held = place as HeldPlace<T>;
-    const network = this.#networks.get(held.network);
-    const holding = network?.holdings.get(held.address);
-    if (held.isReleased || network === undefined || holding === undefined) return;
-    held.isReleased = true;
+    const heldPlace = place as HeldPlace<T>;
+    const network = this.#networks.get(heldPlace.network);
+    const holding = network?.holdings.get(heldPlace.address);
+    if (heldPlace.isReleased || network === undefined || holding === undefined) return;
+    heldPlace.isReleased = true;
     this.#size -= 1;
-    this.#counts.remove(held.network);
-    network.counts.remove(held.address);
-    holding.busy.delete(held);
-    holding.isIdle.delete(held);
-    this.#idle.delete(held);
-    if (holding.busy.size + holding.isIdle.size === 0) network.holdings.delete(held.address);
-    if (network.holdings.size === 0) this.#networks.delete(held.network);
+    this.#counts.remove(heldPlace.network);
+    network.counts.remove(heldPlace.address);
+    holding.busy.delete(heldPlace);
+    holding.isIdle.delete(heldPlace);
+    this.#idle.delete(heldPlace);
+    if (holding.busy.size + holding.isIdle.size === 0) network.holdings.delete(heldPlace.address);
+    if (network.holdings.size === 0) this.#networks.delete(heldPlace.network);
   }
 
   /**

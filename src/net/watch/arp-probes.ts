@@ -44,11 +44,11 @@ interface RunningProbe extends QueuedItem {
 
 /** The running probes. */
 export class ArpProbes {
-  readonly #running = new Map<number, RunningProbe>();
+  readonly #runningProbes = new Map<number, RunningProbe>();
   readonly #deadlines = new DeadlineQueue<RunningProbe>();
 
   *listQuestions(): Generator<ProbeQuestion> {
-    for (const { question } of this.#running.values()) yield question;
+    for (const { question } of this.#runningProbes.values()) yield question;
   }
 
   /** Undefined if no probe runs. */
@@ -62,18 +62,18 @@ export class ArpProbes {
    */
   start(question: ProbeQuestion, now: Instant): boolean {
     const key = encodeProbeKey(question.interfaceIndex, question.address);
-    if (this.#running.size >= PROBES_MAX || this.#running.has(key)) return false;
+    if (this.#runningProbes.size >= PROBES_MAX || this.#runningProbes.has(key)) return false;
     const running: RunningProbe = { question, sentCount: 0, heapIndex: -1 };
-    this.#running.set(key, running);
+    this.#runningProbes.set(key, running);
     this.#deadlines.set(running, now);
     return true;
   }
 
   /** `from` sent the frame. @returns the verdict of the probe that it ends, if any */
   hear(packet: ArpPacket, interfaceIndex: number, from: MacAddress): ProbeVerdict | undefined {
-    if (this.#running.size === 0) return undefined;
+    if (this.#runningProbes.size === 0) return undefined;
     const claimedAddress = packet.sender === ANY ? packet.target : packet.sender;
-    const running = this.#running.get(encodeProbeKey(interfaceIndex, claimedAddress));
+    const running = this.#runningProbes.get(encodeProbeKey(interfaceIndex, claimedAddress));
     if (running === undefined || !isHostMac(packet.senderMac)) return undefined;
     // Our own probe, returned by a loop in the network (RFC 5227 §2.1.1).
     if (packet.senderMac === running.question.ownMac || from === running.question.ownMac) return undefined;
@@ -91,14 +91,14 @@ export class ArpProbes {
   }
 
   cancel({ interfaceIndex, address }: ProbeQuestion): void {
-    const running = this.#running.get(encodeProbeKey(interfaceIndex, address));
+    const running = this.#runningProbes.get(encodeProbeKey(interfaceIndex, address));
     if (running !== undefined) this.#end(running, undefined);
   }
 
   #end(running: RunningProbe, user: MacAddress | undefined): ProbeVerdict {
     const { id, address, interfaceIndex } = running.question;
     this.#deadlines.set(running, undefined);
-    this.#running.delete(encodeProbeKey(interfaceIndex, address));
+    this.#runningProbes.delete(encodeProbeKey(interfaceIndex, address));
     return { id, user };
   }
 }

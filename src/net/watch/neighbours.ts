@@ -66,22 +66,22 @@ export class NeighbourTable {
   see(sighting: Sighting, now: Instant): NeighbourChange {
     const { interfaceName, address, mac } = sighting;
     const key = `${interfaceName} ${address}`;
-    const known = this.#entries.get(key);
-    const updated = { interfaceName, address, mac, firstSeen: known?.firstSeen ?? now, lastSeen: now };
-    if (known === undefined) {
+    const knownEntry = this.#entries.get(key);
+    const updated = { interfaceName, address, mac, firstSeen: knownEntry?.firstSeen ?? now, lastSeen: now };
+    if (knownEntry === undefined) {
       this.#entries.set(key, updated, makeStrangerOwner(mac));
       return 'new';
     }
-    if (known.mac !== mac) {
+    if (knownEntry.mac !== mac) {
       this.#entries.set(
         key,
-        { ...updated, firstSeen: now, previousMac: known.mac, movedAt: now },
+        { ...updated, firstSeen: now, previousMac: knownEntry.mac, movedAt: now },
         makeStrangerOwner(mac),
       );
       return 'moved';
     }
-    const { firstSeen, previousMac, movedAt } = known;
-    const lastSeen = sighting.heard ? now : known.lastSeen;
+    const { firstSeen, previousMac, movedAt } = knownEntry;
+    const lastSeen = sighting.heard ? now : knownEntry.lastSeen;
     const owner = later(firstSeen, REREPORT_MS) <= lastSeen ? makeSettledOwner(mac) : makeStrangerOwner(mac);
     this.#entries.set(key, { ...updated, lastSeen, previousMac, movedAt }, owner);
     return 'seen';

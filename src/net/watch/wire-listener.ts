@@ -77,9 +77,11 @@ export class WireListener {
   /** Undefined if nothing is due. */
   get nextAt(): Instant | undefined {
     const dueTimes = [this.#probes.nextAt, this.#arpSocket.pausedUntil, ...this.#routers.dueAt].filter(
-      (at) => at !== undefined,
+      (dueAt) => dueAt !== undefined,
     );
-    return dueTimes.length === 0 ? undefined : dueTimes.reduce((earliest, at) => (at < earliest ? at : earliest));
+    return dueTimes.length === 0
+      ? undefined
+      : dueTimes.reduce((earliest, dueAt) => (dueAt < earliest ? dueAt : earliest));
   }
 
   handle(message: ToNetWorker): void {
@@ -222,9 +224,9 @@ export class WireListener {
   #runProbes(): void {
     const now = systemClock.now();
     this.#updateFilter();
-    for (let due = this.#probes.take(now); due !== undefined; due = this.#probes.take(now)) {
-      if ('free' in due) this.#sendVerdict(due.free);
-      else this.#sendProbe(due.send);
+    for (let dueProbe = this.#probes.take(now); dueProbe !== undefined; dueProbe = this.#probes.take(now)) {
+      if ('free' in dueProbe) this.#sendVerdict(dueProbe.free);
+      else this.#sendProbe(dueProbe.send);
     }
     this.#updateFilter();
   }

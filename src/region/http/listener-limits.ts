@@ -85,7 +85,7 @@ export class ListenerLimits {
     const { share } = findPeer(readCallerFacts(raw), this.#region.config(), this.#region.racks);
     const place = await this.#bodies.take(share, createPlacedClient(raw, reply.raw));
     if (place === 'refused' || place === 'gone') return false;
-    void place.lost.then(() => this.connections.refuse(raw, 'body-gave-way', share));
+    void place.whenLost.then(() => this.connections.refuse(raw, 'body-gave-way', share));
     raw.on('end', place.release).on('close', place.release);
     if (raw.destroyed) place.release();
     return true;

@@ -16,7 +16,7 @@
 //    its offset (MAAS's clients send no offsets) reads its file from the beginning, so that piece
 //    replaces all bytes that have arrived.
 
-import { type Clock, within } from '../../ground/clock.ts';
+import { type Clock, withTimeout } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { PieceCount, PieceResult, WholeFile } from '../../images/make/upload-part.ts';
@@ -353,7 +353,7 @@ export class Uploads {
    */
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<UploadRefusal | undefined> {
     const { id } = upload;
-    if (await within(this.#deps.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;
+    if (await withTimeout(this.#deps.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;
     const imageUpload = await this.#find(id);
     if (imageUpload === undefined) return buildRefusal(refusal('not-found', describeMissingUpload(id)));
     const { reason } = imageUpload;

@@ -152,7 +152,7 @@ export class SqliteTarget implements CopyTarget {
     this.#runWrite(() => {
       database.exec('DELETE FROM sqlite_sequence');
       const insertSequence = database.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)');
-      for (const [name, last] of lastIds) insertSequence.run(name, last);
+      for (const [name, lastId] of lastIds) insertSequence.run(name, lastId);
       // In PostgreSQL, new versions must be higher than all copied ones.
       database.exec(
         `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (${composeUsedVersions()}) WHERE true ` +

@@ -72,8 +72,8 @@ export interface LeaseDamage {
   readonly key: number;
   readonly isUndone: boolean;
   /** Addresses of the kept records; if a bit was undone, that of its record. */
-  readonly kept: readonly Ipv4[];
-  readonly lost: readonly Ipv4[];
+  readonly keptAddresses: readonly Ipv4[];
+  readonly lostAddresses: readonly Ipv4[];
   /** A batch with undecodable records: their addresses are unknown. */
   readonly isCut: boolean;
 }
@@ -94,18 +94,18 @@ export function salvage({ table, key, records, checksum }: StoredRow): SalvagedR
     );
     return {
       records: mended.records,
-      damage: { table, key, isUndone: true, kept: keptAddresses, lost: [], isCut: false },
+      damage: { table, key, isUndone: true, keptAddresses, lostAddresses: [], isCut: false },
     };
   }
   const keptAddresses = [...new Set(locatedRecords.map(({ address }) => address))];
   const blockAddresses =
-    table === 'log' ? [] : Array.from({ length: BLOCK_ADDRESSES }, (_, place) => key * BLOCK_ADDRESSES + place);
+    table === 'log' ? [] : Array.from({ length: BLOCK_ADDRESSES }, (_, index) => key * BLOCK_ADDRESSES + index);
   const lostAddresses = blockAddresses.map(ipv4).filter((address) => !keptAddresses.includes(address));
   const endOffset = locatedRecords.at(-1)?.end ?? 0;
   const isCut = table === 'log' && endOffset < records.length;
   return {
     records: viewBytes(records, 0, endOffset),
-    damage: { table, key, isUndone: false, kept: keptAddresses, lost: lostAddresses, isCut },
+    damage: { table, key, isUndone: false, keptAddresses, lostAddresses, isCut },
   };
 }
 
@@ -127,12 +127,15 @@ function locateRecords(records: Uint8Array): readonly LocatedRecord[] {
   return locatedRecords;
 }
 
-export function composeDamageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
+export function composeDamageNote(
+  file: string,
+  { table, key, isUndone, keptAddresses, lostAddresses }: LeaseDamage,
+): RackNote {
   const noteFields = {
-    kept: formatFirstAddresses(kept),
-    keptMore: countUnnamed(kept),
-    lost: formatFirstAddresses(lost),
-    lostMore: countUnnamed(lost),
+    kept: formatFirstAddresses(keptAddresses),
+    keptMore: countUnnamed(keptAddresses),
+    lost: formatFirstAddresses(lostAddresses),
+    lostMore: countUnnamed(lostAddresses),
   };
   return { note: 'leases-damaged', file, table, row: key, isUndone, ...noteFields };
 }

@@ -111,18 +111,18 @@ export class FoldPass {
     }
     for (const from of this.#offsetsByBlock.get(block) ?? []) placeRecord(positions, block, this.#bytes, from);
     let length = 0;
-    for (const place of positions) if (place !== undefined) length += place.end - place.start;
+    for (const position of positions) if (position !== undefined) length += position.end - position.start;
     const merged = Buffer.allocUnsafe(length);
     let offset = 0;
-    for (const place of positions)
-      if (place !== undefined) offset += place.bytes.copy(merged, offset, place.start, place.end);
+    for (const position of positions)
+      if (position !== undefined) offset += position.bytes.copy(merged, offset, position.start, position.end);
     return merged;
   }
 }
 
 /** The newest record of each address, from records oldest first. */
 function keepNewestRecords(bytes: Buffer, records: readonly number[]): number[] {
-  return [...new Map(records.map((at) => [indexInBlock(readRecordAddress(bytes, at)), at])).values()];
+  return [...new Map(records.map((offset) => [indexInBlock(readRecordAddress(bytes, offset)), offset])).values()];
 }
 
 /** @returns the end of the record */

@@ -127,9 +127,9 @@ export class LeaseDatabase {
     this.#lastSequence = sequence;
   }
 
-  fold(upTo = this.#lastSequence): boolean {
+  fold(upToSequence = this.#lastSequence): boolean {
     try {
-      return this.#fold(Math.min(upTo, this.#lastSequence));
+      return this.#fold(Math.min(upToSequence, this.#lastSequence));
     } catch (error) {
       // The blocks already written are ahead of `fold.sequence`, and will be written again.
       this.#endPass();
@@ -190,8 +190,8 @@ export class LeaseDatabase {
   #trim(): boolean {
     const oldest = this.#oldestSequence();
     if (oldest > this.#historyEnd) return false;
-    const upTo = Math.min(oldest + FOLD_RECORDS_MAX, this.#historyEnd);
-    this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq <= ${upTo}`));
+    const upToSequence = Math.min(oldest + FOLD_RECORDS_MAX, this.#historyEnd);
+    this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq <= ${upToSequence}`));
     return true;
   }
 
@@ -235,8 +235,11 @@ export class LeaseDatabase {
   }
 
   /** The first batch after sequence `after`, if it ends by `end`. */
-  #nextBatch(after: number, end: number): { readonly sequence: number; readonly records: Uint8Array } | undefined {
-    const row = this.#nextStatement.get(after, end);
+  #nextBatch(
+    afterSequence: number,
+    end: number,
+  ): { readonly sequence: number; readonly records: Uint8Array } | undefined {
+    const row = this.#nextStatement.get(afterSequence, end);
     return row === undefined
       ? undefined
       : { sequence: readInteger(row.key), records: this.#check(readRow('log', row)) };
@@ -312,17 +315,17 @@ function readRow(table: StoredRow['table'], { key, checksum, records }: Record<s
  * @throws RackError `store-unavailable` if it cannot be read, `store-newer`, `store-broken`
  */
 export function copyLeases(path: string): LeaseFileContents {
-  const stored = new StoredLeases();
+  const storedLeases = new StoredLeases();
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
     database.exec('BEGIN');
-    if (readSchemaVersion(database, path, LEASE_DATABASE) === 0) return stored.contents();
+    if (readSchemaVersion(database, path, LEASE_DATABASE) === 0) return storedLeases.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
     for (const row of listStoredRows(database, folded)) {
       const decoded = decodeLeases(isChecksumRight(row) ? row.records : salvageRecords(row));
       if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
-      for (const record of decoded.value) stored.add(record);
+      for (const record of decoded.value) storedLeases.add(record);
     }
   } catch (cause) {
     if (cause instanceof RackError) throw cause;
@@ -330,7 +333,7 @@ export function copyLeases(path: string): LeaseFileContents {
   } finally {
     database?.close();
   }
-  return stored.contents();
+  return storedLeases.contents();
 }
 
 // The tables are STRICT: another type means damage.

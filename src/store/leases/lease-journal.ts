@@ -94,8 +94,8 @@ interface OpenedLeaseJournal extends LeaseFileContents {
 
 export async function openLeaseJournal(options: LeaseJournalOptions): Promise<OpenedLeaseJournal> {
   const path = join(options.stateDir, LEASE_FILE);
-  const stored = new StoredLeases();
-  const started = await startLeaseWorker({ path, discardAbove: undefined }, (bytes) => {
+  const storedLeases = new StoredLeases();
+  const startedWorker = await startLeaseWorker({ path, discardAbove: undefined }, (bytes) => {
     const records = decodeLeases(bytes);
     if (!records.ok) {
       throw new RackError(
@@ -103,10 +103,14 @@ export async function openLeaseJournal(options: LeaseJournalOptions): Promise<Op
         `${path} holds a lease that does not decode (${records.fault.field}): restore a backup, or move it and its -wal file away to start with an empty one`,
       );
     }
-    for (const record of records.value) stored.add(record);
+    for (const record of records.value) storedLeases.add(record);
   });
-  for (const damage of started.damage) options.onDamage?.(damage);
-  return { journal: new WorkerLeaseJournal(started, path, options), ...stored.contents(), damage: started.damage };
+  for (const damage of startedWorker.damage) options.onDamage?.(damage);
+  return {
+    journal: new WorkerLeaseJournal(startedWorker, path, options),
+    ...storedLeases.contents(),
+    damage: startedWorker.damage,
+  };
 }
 
 export class WorkerLeaseJournal implements LeaseJournal {

@@ -14,7 +14,7 @@ export interface LeaseFileContents {
   /** The last known time on the clock of each boot of the host. */
   readonly clocks: BootClocks;
   /** The sequence of an address's lease. */
-  readonly sequenceOf?: (address: Ipv4) => number;
+  readonly findSequence?: (address: Ipv4) => number;
   /** The damaged rows that were found. */
   readonly damage?: readonly LeaseDamage[];
 }
@@ -34,6 +34,6 @@ export class StoredLeases {
   contents(): LeaseFileContents {
     const clocks = new Map(Array.from(this.#newestClocks, ([bootId, { clock }]) => [bootId, clock]));
     const leases = Array.from(this.#records.values(), ({ lease }) => lease);
-    return { leases, clocks, sequenceOf: (address) => this.#records.get(address)?.sequence ?? 0 };
+    return { leases, clocks, findSequence: (address) => this.#records.get(address)?.sequence ?? 0 };
   }
 }

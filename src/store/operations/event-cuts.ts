@@ -44,12 +44,12 @@ type EventClass = 'deeds' | 'machines' | 'racks' | 'strangers';
 
 /** Classes that are cut by reading their events. */
 const RANKED_CLASSES: Readonly<
-  Record<Exclude<EventClass, 'machines'>, { readonly where: string; readonly share: string }>
+  Record<Exclude<EventClass, 'machines'>, { readonly whereSql: string; readonly share: string }>
 > = {
-  deeds: { where: DEED_SQL, share: "username, CASE WHEN username = '' THEN machine_id END" },
-  racks: { where: `${UNATTRIBUTED_SQL} AND type IN (${formatLiterals(RACK_TYPES)})`, share: 'rack_id' },
+  deeds: { whereSql: DEED_SQL, share: "username, CASE WHEN username = '' THEN machine_id END" },
+  racks: { whereSql: `${UNATTRIBUTED_SQL} AND type IN (${formatLiterals(RACK_TYPES)})`, share: 'rack_id' },
   strangers: {
-    where: `${UNATTRIBUTED_SQL} AND type NOT IN (${formatLiterals(RACK_TYPES)})`,
+    whereSql: `${UNATTRIBUTED_SQL} AND type NOT IN (${formatLiterals(RACK_TYPES)})`,
     share: 'mac, coalesce(kind, type)',
   },
 };
@@ -99,10 +99,10 @@ export class EventCuts {
   }
 
   *#cutRanked(kind: Exclude<EventClass, 'machines'>): Steps<void> {
-    const { where, share } = RANKED_CLASSES[kind];
-    const excess = readFirstNumber(yield one(`SELECT count(*) FROM event WHERE ${where}`)) - this.#bounds[kind];
+    const { whereSql, share } = RANKED_CLASSES[kind];
+    const excess = readFirstNumber(yield one(`SELECT count(*) FROM event WHERE ${whereSql}`)) - this.#bounds[kind];
     if (excess <= 0) return;
-    const rankedSql = `SELECT id, row_number() OVER (PARTITION BY ${share} ORDER BY id DESC) AS place FROM event WHERE ${where}`;
+    const rankedSql = `SELECT id, row_number() OVER (PARTITION BY ${share} ORDER BY id DESC) AS place FROM event WHERE ${whereSql}`;
     const excessSql = `SELECT id FROM (${rankedSql}) AS placed ORDER BY place DESC, id LIMIT ?`;
     yield run(`DELETE FROM event WHERE id IN (${excessSql})`, excess);
     if (kind === 'deeds') this.#deedCounts = undefined;

@@ -25,8 +25,8 @@ const FIND_KEY_SQL =
 export class AccountTables extends LoggedTable {
   *addUser(user: Omit<User, 'id'>): Steps<User | undefined> {
     const sql = `${composeInsert('account', USER.names)} ON CONFLICT (username) DO NOTHING`;
-    const { changes: added } = yield run(sql, ...USER.values(user));
-    return added === 0 ? undefined : yield* this.findUser(user.username);
+    const { changes: addedCount } = yield run(sql, ...USER.values(user));
+    return addedCount === 0 ? undefined : yield* this.findUser(user.username);
   }
 
   *findUser(username: string): Steps<User | undefined> {
@@ -39,13 +39,13 @@ export class AccountTables extends LoggedTable {
   }
 
   *changeUser(username: string, { passwordHash, isAdmin, email }: UserChange, event: NewMachineEvent): Steps<boolean> {
-    const before = yield* this.findUser(username);
-    if (before === undefined) return false;
+    const userBefore = yield* this.findUser(username);
+    if (userBefore === undefined) return false;
     const sql =
       'UPDATE account SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin), email = coalesce(?, email) ' +
       'WHERE username = ?';
     yield run(sql, passwordHash ?? null, isAdmin === undefined ? null : isAdmin ? 1 : 0, email ?? null, username);
-    yield* this.addChange(event, before, (yield* this.findUser(username)) ?? before);
+    yield* this.addChange(event, userBefore, (yield* this.findUser(username)) ?? userBefore);
     if (isAdmin !== undefined) yield* drawVersion('racks-version');
     return true;
   }
@@ -61,7 +61,7 @@ export class AccountTables extends LoggedTable {
 
   *addKey(key: ApiKey, keysMax: number): Steps<boolean> {
     if (key.username !== undefined) yield claimAccount(key.username);
-    const { changes: added } = yield run(
+    const { changes: addedCount } = yield run(
       'INSERT INTO api_key (token_key, consumer_key, secret_digest, name, account_id, machine_id, created_ms, used_ms) ' +
         'SELECT ?1, ?2, ?3, ?4, owner.account, owner.machine, ?7, ?8 FROM (SELECT (SELECT id FROM account WHERE username = ?5) AS account, ' +
         '(SELECT id FROM machine WHERE system_id = ?6) AS machine) AS owner WHERE (SELECT count(*) FROM api_key AS held ' +
@@ -76,7 +76,7 @@ export class AccountTables extends LoggedTable {
       key.usedMs,
       keysMax,
     );
-    return added > 0;
+    return addedCount > 0;
   }
 
   *findKey(tokenKey: string): Steps<OwnedKey | undefined> {

@@ -28,10 +28,10 @@ export class AreaTable extends LoggedTable {
   *change(kind: AreaKind, area: Area, event: NewMachineEvent): Steps<'changed' | 'exists' | 'not-found'> {
     const { id, name, description } = area;
     if (yield* this.#isTaken(kind, name, id)) return 'exists';
-    const before = (yield* this.list(kind)).find((area) => area.id === id);
-    if (before === undefined) return 'not-found';
+    const areaBefore = (yield* this.list(kind)).find((area) => area.id === id);
+    if (areaBefore === undefined) return 'not-found';
     yield run('UPDATE area SET name = ?, description = ? WHERE kind = ? AND id = ?', name, description, kind, id);
-    yield* this.addChange(event, before, area);
+    yield* this.addChange(event, areaBefore, area);
     // Racks know the name of a machine's pool.
     if (kind === 'pool') {
       const { rows } = yield all('SELECT id FROM machine WHERE pool_id = ?', id);

@@ -64,14 +64,14 @@ export class BootTables extends LoggedTable {
     event: NewMachineEvent,
   ): Steps<BootSource | 'exists' | 'not-found'> {
     if (yield* this.#isTaken(source.url, id)) return 'exists';
-    const { row: before } = yield one('SELECT * FROM boot_source WHERE id = ?', id);
+    const { row: rowBefore } = yield one('SELECT * FROM boot_source WHERE id = ?', id);
     const { row } = yield one(
       `UPDATE boot_source SET ${composeAssignments(WRITTEN_SOURCE.names)} WHERE id = ? AND name IS NULL RETURNING *`,
       ...WRITTEN_SOURCE.values(source),
       id,
     );
-    if (before === undefined || row === undefined) return 'not-found';
-    yield* this.addChange(event, SOURCE.read(before), SOURCE.read(row));
+    if (rowBefore === undefined || row === undefined) return 'not-found';
+    yield* this.addChange(event, SOURCE.read(rowBefore), SOURCE.read(row));
     return SOURCE.read(row);
   }
 
@@ -112,15 +112,15 @@ export class BootTables extends LoggedTable {
     event: NewMachineEvent,
   ): Steps<BootSelection | 'exists' | 'not-found'> {
     if (yield* this.#isSelected(sourceId, selection, id)) return 'exists';
-    const { row: before } = yield one('SELECT * FROM boot_selection WHERE id = ?', id);
+    const { row: rowBefore } = yield one('SELECT * FROM boot_selection WHERE id = ?', id);
     const { row } = yield one(
       `UPDATE boot_selection SET ${composeAssignments(WRITTEN_SELECTION.names)} WHERE source_id = ? AND id = ? RETURNING *`,
       ...WRITTEN_SELECTION.values(selection),
       sourceId,
       id,
     );
-    if (before === undefined || row === undefined) return 'not-found';
-    yield* this.addChange(event, readSelection(before), readSelection(row));
+    if (rowBefore === undefined || row === undefined) return 'not-found';
+    yield* this.addChange(event, readSelection(rowBefore), readSelection(row));
     return readSelection(row);
   }
 
@@ -135,15 +135,15 @@ export class BootTables extends LoggedTable {
   *addResources(names: readonly string[], atMs: number): Steps<void> {
     const { rows } = yield all('SELECT name FROM boot_resource WHERE name IN texts(?)', JSON.stringify(names));
     const existing = new Set(rows.map(readName));
-    const missing = [...new Set(names)].filter((name) => !existing.has(name));
-    if (missing.length === 0) return;
+    const missingNames = [...new Set(names)].filter((name) => !existing.has(name));
+    if (missingNames.length === 0) return;
     const count = 'SELECT count(*) FROM boot_resource';
-    if (readFirstNumber(yield one(count)) + missing.length > RESOURCES_MAX) {
+    if (readFirstNumber(yield one(count)) + missingNames.length > RESOURCES_MAX) {
       const sql = `DELETE FROM boot_resource WHERE progress IS NULL AND wish <> 'delete' AND name NOT IN (SELECT value FROM texts(?))`;
       yield run(sql, JSON.stringify(names));
     }
     const freeCount = RESOURCES_MAX - readFirstNumber(yield one(count));
-    for (const name of missing.slice(0, Math.max(0, freeCount))) {
+    for (const name of missingNames.slice(0, Math.max(0, freeCount))) {
       yield run(
         `INSERT INTO boot_resource (name, wish, changed_ms) VALUES (?, 'import', ?) ON CONFLICT (name) DO NOTHING`,
         name,
@@ -245,8 +245,8 @@ const readSelection = codec<BootSelection>({
 type StoredProgress = ImportProgress | (Omit<ImportProgress, 'state'> & { readonly state: 'paused' });
 
 /** Earlier versions stored `paused`, too. */
-const withoutPause = (stored: StoredProgress): ImportProgress =>
-  stored.state === 'paused' ? { ...stored, state: 'cancelled' } : stored;
+const withoutPause = (progress: StoredProgress): ImportProgress =>
+  progress.state === 'paused' ? { ...progress, state: 'cancelled' } : progress;
 
 const readResource = codec<BootResource>({
   id: number('id'),

@@ -198,8 +198,10 @@ const HOSTNAMES_SQL =
 function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...values: readonly string[]] {
   if (host === undefined) return [HOSTNAMES_SQL];
   const macs = JSON.stringify(host.macs);
-  const others = `${HOSTNAMES_SQL} AND (mac IS NULL OR NOT mac IN numbers(?2)`;
-  return host.username === undefined ? [`${others})`, macs] : [`${others} OR username <> ?3)`, macs, host.username];
+  const otherHostnamesSql = `${HOSTNAMES_SQL} AND (mac IS NULL OR NOT mac IN numbers(?2)`;
+  return host.username === undefined
+    ? [`${otherHostnamesSql})`, macs]
+    : [`${otherHostnamesSql} OR username <> ?3)`, macs, host.username];
 }
 
 /** @param sql selects the taken names, which are its first value */

@@ -42,28 +42,32 @@ function composeEventConditions(filter: EventFilter): EventConditions {
     filter.machines === undefined ? undefined : composeMachineQuery(filter.machines, 'machine.id', [], []);
   const conditions: string[] = [];
   const values: (string | number)[] = [];
-  const where = (condition: string, ...added: (string | number)[]): void => {
+  const addCondition = (condition: string, ...addedValues: (string | number)[]): void => {
     conditions.push(condition);
-    values.push(...added);
+    values.push(...addedValues);
   };
   const macs = filter.machines?.macs;
   if (machines !== undefined && macs !== undefined) {
     // Also finds events from before the machine was known.
     const strangerSql = 'event.machine_id IS NULL AND event.mac IN numbers(?)';
-    where(`(event.machine_id IN (${machines.sql}) OR (${strangerSql}))`, ...machines.values, JSON.stringify(macs));
-  } else if (machines !== undefined) where(`event.machine_id IN (${machines.sql})`, ...machines.values);
+    addCondition(
+      `(event.machine_id IN (${machines.sql}) OR (${strangerSql}))`,
+      ...machines.values,
+      JSON.stringify(macs),
+    );
+  } else if (machines !== undefined) addCondition(`event.machine_id IN (${machines.sql})`, ...machines.values);
   // As in MAAS, only a filter for `audit` finds audit events.
-  if (filter.level === 'audit') where('event.level = ?', EVENT_LEVELS.audit);
-  else if (filter.level !== undefined) where('event.level >= ?', EVENT_LEVELS[filter.level]);
-  if (filter.isQuiet === true) where('event.level <> ?', EVENT_LEVELS.debug);
+  if (filter.level === 'audit') addCondition('event.level = ?', EVENT_LEVELS.audit);
+  else if (filter.level !== undefined) addCondition('event.level >= ?', EVENT_LEVELS[filter.level]);
+  if (filter.isQuiet === true) addCondition('event.level <> ?', EVENT_LEVELS.debug);
   if (filter.usernames !== undefined) {
-    where('event.username IN texts(?)', JSON.stringify(filter.usernames));
+    addCondition('event.username IN texts(?)', JSON.stringify(filter.usernames));
   }
-  if (filter.sinceMs !== undefined) where('event.at_ms >= ?', filter.sinceMs);
-  if (filter.untilMs !== undefined) where('event.at_ms <= ?', filter.untilMs);
-  if (filter.after !== undefined) where('event.id > ?', filter.after);
-  if (filter.before !== undefined) where('event.id < ?', filter.before);
-  if (filter.upTo !== undefined) where('event.id <= ?', filter.upTo);
+  if (filter.sinceMs !== undefined) addCondition('event.at_ms >= ?', filter.sinceMs);
+  if (filter.untilMs !== undefined) addCondition('event.at_ms <= ?', filter.untilMs);
+  if (filter.after !== undefined) addCondition('event.id > ?', filter.after);
+  if (filter.before !== undefined) addCondition('event.id < ?', filter.before);
+  if (filter.upTo !== undefined) addCondition('event.id <= ?', filter.upTo);
   return { conditions, values };
 }
 

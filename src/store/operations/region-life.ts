@@ -23,8 +23,8 @@ export const sshKeyTable = {
   },
 
   *keep(privateKey: string, atMs: number): Steps<string> {
-    const stored = yield* sshKeyTable.find();
-    if (stored !== undefined) return stored;
+    const storedKey = yield* sshKeyTable.find();
+    if (storedKey !== undefined) return storedKey;
     yield run('INSERT INTO region_ssh_key (id, private_key, created_ms) VALUES (1, ?, ?)', privateKey, atMs);
     return privateKey;
   },
@@ -80,12 +80,12 @@ export class LifeTables extends LoggedTable {
 
   *changeTag(name: string, tag: Tag, event: NewMachineEvent): Steps<'changed' | 'exists' | 'not-found'> {
     const id = yield* this.#tagId(name);
-    const before = (yield* this.listTags()).find((tag) => tag.name === name);
-    if (id === undefined || before === undefined) return 'not-found';
+    const tagBefore = (yield* this.listTags()).find((tag) => tag.name === name);
+    if (id === undefined || tagBefore === undefined) return 'not-found';
     if (tag.name !== name && (yield* this.#tagId(tag.name)) !== undefined) return 'exists';
     const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ?, definition = ? WHERE id = ?';
     yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '', id);
-    yield* this.addChange(event, before, tag);
+    yield* this.addChange(event, tagBefore, tag);
     yield* countVersion(yield* this.#tagged(id));
     return 'changed';
   }
@@ -110,28 +110,28 @@ export class LifeTables extends LoggedTable {
     if (id === undefined) return undefined;
     const machinesSql = 'SELECT id FROM machine WHERE system_id IN texts(?)';
     // A machine in both lists loses the tag, as in MAAS.
-    const { rows: added } = yield all(
+    const { rows: addedRows } = yield all(
       `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machinesSql}) AS found WHERE true ON CONFLICT DO NOTHING RETURNING machine_id`,
       id,
       JSON.stringify(add),
     );
-    const { rows: removed } = yield all(
+    const { rows: removedRows } = yield all(
       `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machinesSql}) RETURNING machine_id`,
       id,
       JSON.stringify(remove),
     );
-    const [gains, losses] = [new Set(added.map(readTagged)), new Set(removed.map(readTagged))];
-    const eventsFor = (ids: ReadonlySet<number>, change: 'added' | 'removed'): readonly AddedEvent[] =>
+    const [gains, losses] = [new Set(addedRows.map(readTagged)), new Set(removedRows.map(readTagged))];
+    const composeEvents = (ids: ReadonlySet<number>, change: 'added' | 'removed'): readonly AddedEvent[] =>
       [...ids].map((machineId) => ({
         event: event.code === 'tag-assigned' ? { ...event, params: { ...event.params, change } } : event,
         machineId,
       }));
     yield* this.events.addAll([
-      ...eventsFor(gains.difference(losses), 'added'),
-      ...eventsFor(losses.difference(gains), 'removed'),
+      ...composeEvents(gains.difference(losses), 'added'),
+      ...composeEvents(losses.difference(gains), 'removed'),
     ]);
-    const changed = [...gains.symmetricDifference(losses)];
-    if (changed.length > 0) yield* countVersion(changed);
+    const changedIds = [...gains.symmetricDifference(losses)];
+    if (changedIds.length > 0) yield* countVersion(changedIds);
     return { added: gains.size, removed: losses.size };
   }
 

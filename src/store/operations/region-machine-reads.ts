@@ -100,14 +100,15 @@ export function* listMachines(filter: MachineFilter, afterId: number, limit: num
 }
 
 export function* listMachinesForRacks(
-  since: number,
+  sinceVersion: number,
   afterId: number,
   limit: number,
 ): Steps<readonly MachineForRacks[]> {
-  const changedCount = since === 0 ? Infinity : readFirstNumber(yield one(CHANGED_SQL, since, FEW_CHANGED_MAX + 1));
+  const changedCount =
+    sinceVersion === 0 ? Infinity : readFirstNumber(yield one(CHANGED_SQL, sinceVersion, FEW_CHANGED_MAX + 1));
   const sql = changedCount > FEW_CHANGED_MAX ? MACHINES_SINCE_SQL : FEW_MACHINES_SINCE_SQL;
   // Rows of an older database may have the version 0.
-  const { rows } = yield all(sql, since === 0 ? -1 : since, afterId, limit);
+  const { rows } = yield all(sql, sinceVersion === 0 ? -1 : sinceVersion, afterId, limit);
   const findParts = yield* readParts(rows);
   return rows.map((row) => {
     const { areas, ...parts } = findParts(row);

@@ -68,26 +68,26 @@ export class MachineTable extends LoggedTable {
     const goneMachine = decision.kind === 'create' ? decision.gone : undefined;
     if (goneMachine !== undefined) yield* this.#delete(goneMachine.systemId, goneMachine.event);
     if (decision.kind === 'create') yield* this.#create(decision.systemId, decision.fields, atMs);
-    const before = yield* getMachine(decision.systemId);
-    let others: readonly Machine[] = [];
+    const machineBefore = yield* getMachine(decision.systemId);
+    let otherMachines: readonly Machine[] = [];
     if (decision.kind !== 'unchanged') {
-      if (decision.kind === 'amend') yield* updateMachine(before, decision.fields, atMs);
-      others = yield* this.#takeInterfaces(before.id, decision.taken ?? []);
-      yield* setInterfaces(before, decision.interfaces);
-      yield* this.events.adopt(before.id, evidence.macs);
+      if (decision.kind === 'amend') yield* updateMachine(machineBefore, decision.fields, atMs);
+      otherMachines = yield* this.#takeInterfaces(machineBefore.id, decision.taken ?? []);
+      yield* setInterfaces(machineBefore, decision.interfaces);
+      yield* this.events.adopt(machineBefore.id, evidence.macs);
       yield* addShared(decision.shared ?? [], atMs);
       for (const conflict of decision.conflicts ?? []) {
-        const other = yield* findMachineId(conflict.with);
-        if (other !== undefined) yield* setVerdict(before.id, other, 'conflict', conflict.why, atMs);
+        const otherId = yield* findMachineId(conflict.with);
+        if (otherId !== undefined) yield* setVerdict(machineBefore.id, otherId, 'conflict', conflict.why, atMs);
       }
     }
     const machine = yield* getMachine(decision.systemId);
-    yield* this.events.addAll(composeMachineEvents(decision.events, before, machine));
-    if (decision.kind === 'create' || others.length > 0) yield* setIdentity(machine);
-    if (goneMachine !== undefined || others.length > 0 || differsForRacks(before, machine)) {
-      yield* countVersion([machine.id, ...others.map(({ id }) => id)], goneMachine?.systemId);
+    yield* this.events.addAll(composeMachineEvents(decision.events, machineBefore, machine));
+    if (decision.kind === 'create' || otherMachines.length > 0) yield* setIdentity(machine);
+    if (goneMachine !== undefined || otherMachines.length > 0 || differsForRacks(machineBefore, machine)) {
+      yield* countVersion([machine.id, ...otherMachines.map(({ id }) => id)], goneMachine?.systemId);
     }
-    return { kind: decision.kind, machine, others, goneId: goneMachine?.systemId };
+    return { kind: decision.kind, machine, others: otherMachines, goneId: goneMachine?.systemId };
   }
 
   *changeMachine<R>(
@@ -103,8 +103,8 @@ export class MachineTable extends LoggedTable {
       (question, knowledge) => answerChange(machine, question, knowledge, atMs),
     );
     if (change.kind === 'refuse') return change;
-    const [after] = yield* applyChanges([{ machine, change }], atMs, this.events);
-    return after === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: after };
+    const [changedMachine] = yield* applyChanges([{ machine, change }], atMs, this.events);
+    return changedMachine === undefined ? { kind: 'not-found' } : { kind: 'changed', machine: changedMachine };
   }
 
   /** Each statement handles many machines. */
@@ -118,14 +118,14 @@ export class MachineTable extends LoggedTable {
     const machines = yield* readMachines(query, JSON.stringify(systemIds));
     const decided = machines.map((machine) => ({ machine, change: decide(machine) }));
     const changes = decided.flatMap(({ machine, change }) => (change.kind === 'change' ? [{ machine, change }] : []));
-    const changed = new Map(
+    const changedById = new Map(
       (yield* applyChanges(changes, atMs, this.events)).map((machine) => [machine.systemId, machine]),
     );
     const refused = new Map(
       decided.flatMap(({ machine, change }) => (change.kind === 'refuse' ? [[machine.systemId, change] as const] : [])),
     );
     return systemIds.map((systemId) => {
-      const machine = changed.get(systemId);
+      const machine = changedById.get(systemId);
       return machine === undefined ? (refused.get(systemId) ?? { kind: 'not-found' }) : { kind: 'changed', machine };
     });
   }
@@ -148,14 +148,14 @@ export class MachineTable extends LoggedTable {
     keepId: string,
     otherId: string,
     atMs: number,
-    decide: (keep: Machine, other: Machine) => MergeDecision<R>,
+    decide: (keep: Machine, otherMachine: Machine) => MergeDecision<R>,
   ): Steps<MachineChangeOutcome<R>> {
-    const [keep, other] = [yield* findMachine(keepId), yield* findMachine(otherId)];
-    if (keep === undefined || other === undefined) return { kind: 'not-found' };
-    const decision = decide(keep, other);
+    const [keep, otherMachine] = [yield* findMachine(keepId), yield* findMachine(otherId)];
+    if (keep === undefined || otherMachine === undefined) return { kind: 'not-found' };
+    const decision = decide(keep, otherMachine);
     if (decision.kind === 'refuse') return decision;
-    const shownKeys = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(other))];
-    const macs = other.interfaces.map((nic) => nic.mac);
+    const shownKeys = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(otherMachine))];
+    const macs = otherMachine.interfaces.map((nic) => nic.mac);
     yield* this.#takeInterfaces(keep.id, macs);
     yield* this.#acceptInterfaces([...heldMacs(keep), ...macs]);
     yield run(
@@ -164,8 +164,8 @@ export class MachineTable extends LoggedTable {
       keep.id,
       JSON.stringify(macs),
     );
-    yield* this.events.move(other.id, keep.id);
-    yield run('DELETE FROM machine WHERE id = ?', other.id);
+    yield* this.events.move(otherMachine.id, keep.id);
+    yield run('DELETE FROM machine WHERE id = ?', otherMachine.id);
     yield* updateMachine(yield* getMachine(keepId), decision.fields, atMs);
     yield* setIdentity(yield* getMachine(keepId));
     yield* forgetShared(shownKeys);

@@ -89,8 +89,8 @@ export class NetworkTables extends LoggedTable {
 
   *#listHosts(): Steps<NetworkRecords['hosts']> {
     const version = yield* readDrawnVersion('hosts-version');
-    const known = this.#knownHosts.find((hosts) => hosts.version === version);
-    return known?.hosts ?? this.#rememberHosts({ version, hosts: yield* readKind('hosts') });
+    const knownHosts = this.#knownHosts.find((hosts) => hosts.version === version);
+    return knownHosts?.hosts ?? this.#rememberHosts({ version, hosts: yield* readKind('hosts') });
   }
 
   #rememberHosts(hosts: KnownHosts): NetworkRecords['hosts'] {
@@ -153,8 +153,8 @@ export class NetworkTables extends LoggedTable {
       ...vlanIds.map((id) => `"vlanId":${id}`),
       ...subnetIds.map((id) => `"subnetId":${id}`),
     ]);
-    for (let after = 0; namedTexts.size > 0; ) {
-      const { rows } = yield all(LAYOUTS_SQL, after);
+    for (let afterId = 0; namedTexts.size > 0; ) {
+      const { rows } = yield all(LAYOUTS_SQL, afterId);
       for (const row of rows.filter((candidate) => readNamedNetworks(candidate).some((name) => namedTexts.has(name)))) {
         const presentRows = (yield all(PRESENT_SQL, readRowId(row))).rows.map(readRowId);
         const use = readLayoutUse(row, new Set(presentRows), new Set(vlanIds), new Set(subnetIds));
@@ -162,7 +162,7 @@ export class NetworkTables extends LoggedTable {
       }
       const lastRow = rows.at(-1);
       if (lastRow === undefined || rows.length < LAYOUTS_PIECE) break;
-      after = readRowId(lastRow);
+      afterId = readRowId(lastRow);
     }
     for (const { low, high } of ranges) {
       const { row } = yield one(GIVEN_SQL, low, high);

@@ -52,7 +52,7 @@ export class RackTable extends LoggedTable {
     const { rows } = yield all('SELECT id, uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
     const revisions = rows.map(readRevision);
     const changedRevisions = revisions.filter(({ uuid, revision }) => knownBefore.get(uuid)?.revision !== revision);
-    const changedRacks = yield* this.#read(changedRevisions.map(({ uuid }) => uuid));
+    const changedRacks = yield* this.#readRacks(changedRevisions.map(({ uuid }) => uuid));
     const knownNow = new Map<string, KnownRow>();
     for (const { uuid, revision } of revisions) {
       const rack = changedRacks.get(uuid) ?? knownBefore.get(uuid)?.rack;
@@ -117,14 +117,14 @@ export class RackTable extends LoggedTable {
   }
 
   *change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Steps<R> {
-    const before = yield* this.list();
-    const { put, remove = [], events, result } = decide(before);
+    const racksBefore = yield* this.list();
+    const { put, remove = [], events, result } = decide(racksBefore);
     for (const rack of put) {
       yield* this.#put(rack);
-      const formerState = before.find(({ uuid }) => uuid === rack.uuid)?.state;
+      const formerState = racksBefore.find(({ uuid }) => uuid === rack.uuid)?.state;
       if (formerState === 'accepted' && rack.state !== 'accepted') yield forgetLeases(rack.uuid);
     }
-    if (yield* this.#isGainingWork(put, before)) yield* countVersion([]);
+    if (yield* this.#isGainingWork(put, racksBefore)) yield* countVersion([]);
     for (const uuid of remove) {
       yield forgetLeases(uuid);
       yield run('DELETE FROM rack WHERE uuid = ?', uuid);
@@ -135,8 +135,8 @@ export class RackTable extends LoggedTable {
   }
 
   /** Whether one of these racks gains a network that is the home of machines with a boot token. */
-  *#isGainingWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
-    const newNetworks = racks.flatMap((rack) => findGainedNetworks(rack, before));
+  *#isGainingWork(racks: readonly Rack[], racksBefore: readonly Rack[]): Steps<boolean> {
+    const newNetworks = racks.flatMap((rack) => findGainedNetworks(rack, racksBefore));
     if (newNetworks.length === 0) return false;
     const ranges = newNetworks.map((network) => [network.address, broadcastAddress(network)]);
     const query =
@@ -145,7 +145,7 @@ export class RackTable extends LoggedTable {
     return (yield one(query, JSON.stringify(ranges))).row !== undefined;
   }
 
-  *#read(uuids: readonly string[]): Steps<ReadonlyMap<string, Rack>> {
+  *#readRacks(uuids: readonly string[]): Steps<ReadonlyMap<string, Rack>> {
     if (uuids.length === 0) return new Map();
     const { rows } = yield all('SELECT * FROM rack WHERE uuid IN texts(?)', JSON.stringify(uuids));
     return new Map(rows.map(readRack).map((rack) => [rack.uuid, rack]));

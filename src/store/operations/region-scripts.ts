@@ -85,15 +85,15 @@ export class ScriptTables extends LoggedTable {
   }
 
   *changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Steps<Script | 'exists' | 'not-found'> {
-    const before = yield* this.findScript(name);
-    if (before === undefined) return 'not-found';
+    const scriptBefore = yield* this.findScript(name);
+    if (scriptBefore === undefined) return 'not-found';
     if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
     yield run(
       `UPDATE script SET ${composeAssignments(WRITTEN_SCRIPT.names)} WHERE name = ?`,
       ...WRITTEN_SCRIPT.values(script),
       name,
     );
-    const { bytes: _, ...written } = before;
+    const { bytes: _, ...written } = scriptBefore;
     yield* this.addChange(event, written, script);
     return (yield* this.#find(script.name)) ?? 'not-found';
   }

@@ -67,8 +67,8 @@ export class SettingTable extends LoggedTable {
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): Steps<SettingsOutcome<R>> {
-    const before = yield* this.listSettings();
-    const decision = decide(before);
+    const settingsBefore = yield* this.listSettings();
+    const decision = decide(settingsBefore);
     if (decision.kind === 'refuse') return decision;
     if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
     yield* this.#apply(listLastChanges(decision.changes), atMs);
@@ -80,7 +80,8 @@ export class SettingTable extends LoggedTable {
           list.find((setting) => setting.rack === rack && setting.key === key)?.value,
         ]),
       );
-    for (const event of decision.events) yield* this.addChange(event, selectValues(before), selectValues(settings));
+    for (const event of decision.events)
+      yield* this.addChange(event, selectValues(settingsBefore), selectValues(settings));
     if (decision.changes.length > 0) yield* countVersion([]);
     return { kind: 'changed', settings };
   }
@@ -101,9 +102,9 @@ export class SettingTable extends LoggedTable {
   *#applyToRows(changes: readonly SettingChange[], changedMs: number): Steps<ReadonlySet<SettingChange>> {
     const interfaceChanges = changes.filter(({ key }) => key.startsWith(`${INTERFACES_KEY}.`));
     if (interfaceChanges.length === 0) return new Set();
-    return yield* this.#networks.change((before, firstId) => {
+    return yield* this.#networks.change((recordsBefore, firstId) => {
       const changesInRows = new Set<SettingChange>();
-      let [recordsAfter, nextId] = [before, firstId];
+      let [recordsAfter, nextId] = [recordsBefore, firstId];
       for (const change of interfaceChanges) {
         const { rack, key, value } = change;
         const name = key.slice(INTERFACES_KEY.length + 1);
@@ -112,7 +113,7 @@ export class SettingTable extends LoggedTable {
         nextId = rows?.nextId ?? nextId;
         if (rows !== undefined) changesInRows.add(change);
       }
-      return { ...rowsBetween(before, recordsAfter), nextId, result: changesInRows };
+      return { ...rowsBetween(recordsBefore, recordsAfter), nextId, result: changesInRows };
     });
   }
 }

@@ -29,15 +29,15 @@ const VERSION_SQL = `SELECT max(value) FROM (${composeUsedVersions()}) AS used`;
 
 /**
  * @param ids of machines whose records for racks changed
- * @param gone a deleted machine
+ * @param goneSystemId a deleted machine
  */
-export function* countVersion(ids: readonly number[], gone?: string): Steps<void> {
+export function* countVersion(ids: readonly number[], goneSystemId?: string): Steps<void> {
   const version = readFirstNumber(yield NEW_NUMBER_STATEMENT);
   if (ids.length > 0) {
     yield run('UPDATE machine SET desired_version = ? WHERE id IN numbers(?)', version, JSON.stringify(ids));
   }
-  if (gone !== undefined) {
-    yield run('INSERT INTO gone_machine (system_id, version) VALUES (?, ?)', gone, version);
+  if (goneSystemId !== undefined) {
+    yield run('INSERT INTO gone_machine (system_id, version) VALUES (?, ?)', goneSystemId, version);
     yield run('DELETE FROM gone_machine WHERE version <= ?', version - GONE_VERSIONS);
   } else if (ids.length === 0) {
     const sql =
@@ -51,15 +51,15 @@ export function* desiredVersion(): Steps<number> {
 }
 
 export function* settledVersion(): Steps<SettledVersion> {
-  const settled = yield SETTLED_VERSION;
-  const history = settled.row === undefined ? '' : readHistory(settled.row);
-  return { version: Math.min(readFirstNumber(settled), yield* desiredVersion()), history };
+  const settledAnswer = yield SETTLED_VERSION;
+  const history = settledAnswer.row === undefined ? '' : readHistory(settledAnswer.row);
+  return { version: Math.min(readFirstNumber(settledAnswer), yield* desiredVersion()), history };
 }
 
 /** Undefined if they are no longer known. */
-export function* listGone(since: number): Steps<readonly string[] | undefined> {
-  if (since < (yield* desiredVersion()) - GONE_VERSIONS) return undefined;
-  const { rows } = yield all('SELECT system_id FROM gone_machine WHERE version > ?', since);
+export function* listGone(sinceVersion: number): Steps<readonly string[] | undefined> {
+  if (sinceVersion < (yield* desiredVersion()) - GONE_VERSIONS) return undefined;
+  const { rows } = yield all('SELECT system_id FROM gone_machine WHERE version > ?', sinceVersion);
   return rows.map(readGone);
 }
 

@@ -79,9 +79,9 @@ class ReportedInterfaces {
   readonly #ownInterfaces: Map<MacAddress, ReportedInterface>;
   readonly #otherInterfaces: ReadonlyMap<number, SeenInterface>;
 
-  constructor(own: Map<MacAddress, ReportedInterface>, others: ReadonlyMap<number, SeenInterface>) {
-    this.#ownInterfaces = own;
-    this.#otherInterfaces = others;
+  constructor(ownInterfaces: Map<MacAddress, ReportedInterface>, otherInterfaces: ReadonlyMap<number, SeenInterface>) {
+    this.#ownInterfaces = ownInterfaces;
+    this.#otherInterfaces = otherInterfaces;
   }
 
   /** @returns the machine's id; `undefined` if it is unknown */
@@ -116,10 +116,11 @@ class ReportedInterfaces {
 
   #findNewestAt(address: Ipv4): SeenInterface | undefined {
     const ownCandidates = [...this.#ownInterfaces.values()].filter((candidate) => candidate.address === address);
-    const other = this.#otherInterfaces.get(address);
+    const otherInterface = this.#otherInterfaces.get(address);
     const chooseLater = (first: SeenInterface, next: SeenInterface): SeenInterface =>
       (next.seenMs ?? -1) > (first.seenMs ?? -1) ? next : first;
-    const candidates: readonly SeenInterface[] = other === undefined ? ownCandidates : [...ownCandidates, other];
+    const candidates: readonly SeenInterface[] =
+      otherInterface === undefined ? ownCandidates : [...ownCandidates, otherInterface];
     return candidates.length === 0 ? undefined : candidates.reduce(chooseLater);
   }
 }

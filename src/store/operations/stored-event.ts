@@ -37,9 +37,9 @@ export function unpackRemark(json: string): Remark | undefined {
   if (json === '') return undefined;
   const { code, params } = parseStoredFields(json);
   if (typeof code !== 'string' || !isFields(params)) throw new TypeError(NO_REMARK);
-  const stored = { code, params };
-  if (!isRemark(stored)) return { code: 'said', params: { text: code } };
-  return stored;
+  const happening = { code, params };
+  if (!isRemark(happening)) return { code: 'said', params: { text: code } };
+  return happening;
 }
 
 const NO_REMARK = 'it is not a remark';
@@ -50,7 +50,7 @@ function parseStoredFields(json: string): Fields {
   return fields;
 }
 
-function packTexts(whole: unknown): string {
+function packTexts(value: unknown): string {
   let remainingCharacters = TEXTS_MAX;
   const packValue = (value: unknown): unknown => {
     if (typeof value === 'string') {
@@ -65,7 +65,7 @@ function packTexts(whole: unknown): string {
     for (const [name, part] of Object.entries(value)) if (part !== undefined) parts[name] = packValue(part);
     return parts;
   };
-  return JSON.stringify(packValue(whole));
+  return JSON.stringify(packValue(value));
 }
 
 /** Earlier versions stored URLs with passwords in these. */
@@ -79,14 +79,14 @@ const hideUrlUsers = (fields: Fields): Fields =>
 /** An unknown code becomes the event's text. @throws SyntaxError, TypeError */
 export function unpackHappening(code: string, params: string): Happening {
   const fields = parseStoredFields(params);
-  const stored = { code, params: CONFIG_CODES.test(code) ? hideUrlUsers(fields) : fields };
-  return isHappening(stored) && hasSentence(stored) ? stored : { code: 'rack', params: { text: code } };
+  const happening = { code, params: CONFIG_CODES.test(code) ? hideUrlUsers(fields) : fields };
+  return isHappening(happening) && hasSentence(happening) ? happening : { code: 'rack', params: { text: code } };
 }
 
 /** False for parameters of another version, or a hostile rack: a time that no date has, for example. */
-function hasSentence(stored: Happening): boolean {
+function hasSentence(happening: Happening): boolean {
   try {
-    eventSentence(stored);
+    eventSentence(happening);
     return true;
   } catch {
     return false;

@@ -236,15 +236,16 @@ class SqliteOutbox implements OutboxStore {
     return self.life === life ? self.lifeSequence : 0;
   }
 
-  addReports(life: string, reports: readonly RackReport[], lost: number): Admission {
+  addReports(life: string, reports: readonly RackReport[], lostCount: number): Admission {
     const storedSequence = this.readStoredSequence(life);
     const newReports = reports.filter(({ sequence }) => sequence > storedSequence);
-    const last = newReports.at(-1);
-    if (last === undefined && lost === 0) return { dropped: 0, refused: false };
+    const lastReport = newReports.at(-1);
+    if (lastReport === undefined && lostCount === 0) return { dropped: 0, refused: false };
     return this.#change((drops) => {
       const size = { ...this.#size };
-      if (last !== undefined) this.#sql.run('UPDATE outbox SET life = ?, life_sequence = ?', life, last.sequence);
-      if (lost > 0) drops.set(LOST_KIND, lost);
+      if (lastReport !== undefined)
+        this.#sql.run('UPDATE outbox SET life = ?, life_sequence = ?', life, lastReport.sequence);
+      if (lostCount > 0) drops.set(LOST_KIND, lostCount);
       for (const { sequence: _own, ...report } of newReports)
         this.#admit(packItem({ kind: 'report', report }), size, drops);
       return size;
@@ -421,7 +422,7 @@ class SqliteOutbox implements OutboxStore {
   /** `change` returns the new size; `undefined` rolls it back. */
   #change(change: (drops: Map<string, number>) => Size | undefined): Admission {
     const drops = new Map<string, number>();
-    let dropped = 0;
+    let droppedCount = 0;
     const size = this.#transact(() => {
       const newSize = change(drops);
       if (newSize === undefined) {
@@ -429,21 +430,21 @@ class SqliteOutbox implements OutboxStore {
         return undefined;
       }
       for (const [kind, count] of drops) {
-        dropped += count;
+        droppedCount += count;
         this.#sql.run(
           'INSERT INTO dropped VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE SET count = count + ?2',
           kind,
           count,
         );
       }
-      if (dropped > 0) this.#sql.run('UPDATE outbox SET missed = missed + ?', dropped);
+      if (droppedCount > 0) this.#sql.run('UPDATE outbox SET missed = missed + ?', droppedCount);
       return newSize;
     });
     if (size === undefined) return { dropped: 0, refused: true };
     this.#size = size;
     for (const [kind, count] of drops) this.#dropped.set(kind, (this.#dropped.get(kind) ?? 0) + count);
-    this.#missed += dropped;
-    return { dropped, refused: false };
+    this.#missed += droppedCount;
+    return { dropped: droppedCount, refused: false };
   }
 
   #countDeadLetters(): void {

@@ -93,7 +93,7 @@ export class PostgresConfirmation implements StoreConfirmation {
   }
 
   /** @throws Unconfirmed if the COMMIT waits for a missing standby */
-  async of<T>(commit: Promise<T>): Promise<T> {
+  async confirm<T>(commit: Promise<T>): Promise<T> {
     const outcome = Promise.withResolvers<never>();
     const checkOutcome = async (): Promise<void> => {
       if (await this.isMissing()) outcome.reject(this.unknown());

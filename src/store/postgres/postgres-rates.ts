@@ -19,7 +19,7 @@
 // 6. The connection to a silent server is given up at once.
 
 import type pg from 'pg';
-import { systemClock, within } from '../../ground/clock.ts';
+import { systemClock, withTimeout } from '../../ground/clock.ts';
 import type { Rate } from '../../ground/rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
@@ -156,7 +156,7 @@ export class PostgresRates implements RateStore {
 
 /** @throws StoreOutage after ANSWER_MS_MAX */
 const answerInTime = <T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> =>
-  within(systemClock, ANSWER_MS_MAX, work, (): never => {
+  withTimeout(systemClock, ANSWER_MS_MAX, work, (): never => {
     onLate();
     throw new StoreOutage({ note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 });
   });

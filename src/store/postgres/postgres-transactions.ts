@@ -202,14 +202,14 @@ export class PostgresTransactions implements RegionDriver {
       return await this.#connections.use(async (connection) => {
         const run = await this.#runUncommitted(connection, work, isAlone);
         if (!run.transaction.hasWritten) {
-          await this.#confirmation.of(connection.client.query(COMMIT));
+          await this.#confirmation.confirm(connection.client.query(COMMIT));
           return run;
         }
         this.#confirmation.check();
         const mark = connection.drawMark();
         commitAttempt.run = run;
         commitAttempt.mark = mark;
-        await this.#confirmation.of(queryAll(connection.client, [...mark.statements, COMMIT]));
+        await this.#confirmation.confirm(queryAll(connection.client, [...mark.statements, COMMIT]));
         connection.hasHistory ||= run.transaction.beginsHistory;
         return run;
       });
@@ -252,7 +252,7 @@ export class PostgresTransactions implements RegionDriver {
               'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',
             [mark.connection],
           );
-          const { rows } = await this.#confirmation.of(markQuery);
+          const { rows } = await this.#confirmation.confirm(markQuery);
           return (rows[0]?.transactions ?? 0) >= mark.transactions;
         });
       } catch (error) {

@@ -56,7 +56,7 @@ export class Transactions implements RegionDriver {
   /** The number of changes of machines before the open transaction. */
   #changesBefore = 0;
   readonly #context = new TransactionContext<WaitedTransaction>();
-  #open: WaitedTransaction | undefined;
+  #openTransaction: WaitedTransaction | undefined;
   readonly #historyName = newUuid();
   /** Whether its history has begun in the event log, and is stored. */
   #history: 'none' | 'begun' | 'stored' = 'none';
@@ -71,7 +71,7 @@ export class Transactions implements RegionDriver {
   async write<T>(operation: () => Steps<T>): Promise<T> {
     const currentTransaction = this.#context.findTransaction();
     if (currentTransaction !== undefined) return this.#runInside(currentTransaction, operation);
-    while (this.#open !== undefined) await this.#open.whenEnded;
+    while (this.#openTransaction !== undefined) await this.#openTransaction.whenEnded;
     try {
       this.#begin();
       const result = this.#runSteps(operation());
@@ -86,7 +86,7 @@ export class Transactions implements RegionDriver {
   async read<T>(operation: () => Steps<T>): Promise<T> {
     const currentTransaction = this.#context.findTransaction();
     if (currentTransaction !== undefined) return this.#runInside(currentTransaction, operation);
-    while (this.#open !== undefined) await this.#open.whenEnded;
+    while (this.#openTransaction !== undefined) await this.#openTransaction.whenEnded;
     try {
       return this.#runSteps(operation());
     } catch (error) {
@@ -97,7 +97,7 @@ export class Transactions implements RegionDriver {
   async transact<T>(work: () => Promise<T>): Promise<T> {
     const currentTransaction = this.#context.findTransaction();
     if (currentTransaction !== undefined) return this.#context.join(currentTransaction, work);
-    while (this.#open !== undefined) await this.#open.whenEnded;
+    while (this.#openTransaction !== undefined) await this.#openTransaction.whenEnded;
     const transaction = new WaitedTransaction();
     const result = await this.#runWithin(transaction, work);
     await this.#context.end(transaction);
@@ -110,7 +110,7 @@ export class Transactions implements RegionDriver {
     });
     try {
       this.#begin();
-      this.#open = transaction;
+      this.#openTransaction = transaction;
       const result = await this.#context.run(transaction, work);
       if (transaction.failure !== undefined) throw transaction.failure.error;
       this.#commit();
@@ -120,7 +120,7 @@ export class Transactions implements RegionDriver {
       throw this.#explainError(error);
     } finally {
       clearImmediate(turnWatch);
-      this.#open = undefined;
+      this.#openTransaction = undefined;
       transaction.end();
     }
   }
@@ -134,7 +134,7 @@ export class Transactions implements RegionDriver {
   }
 
   async close(): Promise<void> {
-    while (this.#open !== undefined) await this.#open.whenEnded;
+    while (this.#openTransaction !== undefined) await this.#openTransaction.whenEnded;
     this.#database.close();
   }
 

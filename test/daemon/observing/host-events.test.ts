@@ -23,7 +23,7 @@ const sum = (events: Events): number => events.reduce((total, { count = 1 }) => 
 function start() {
   const reported: RackEvent[] = [];
   const events = new HostEvents((asking) => asking === MACHINE);
-  const publish = events.filterFor((event) => reported.push(event));
+  const publish = events.createFilter((event) => reported.push(event));
   return { events, publish, reported };
 }
 

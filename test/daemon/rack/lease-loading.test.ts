@@ -64,7 +64,7 @@ function life(leases: readonly StoredLease[]) {
   const portions: number[][] = [];
   const reportEnded = (ended: readonly Lease[]): void =>
     void portions.push(ended.map(({ address }) => address & 0xffff));
-  loaded.ends.reportMissed({ reportEnded, endsReported: true });
+  loaded.leaseEnds.reportMissed({ reportEnded, endsReported: true });
   const reported = (): number[] => portions.flat();
   return { ...loaded, portions, reported };
 }
@@ -103,7 +103,7 @@ test('a process that ends before all were reported leaves all of them to the nex
   const leases = Array.from({ length: EXPIRED_PER_TURN_MAX + 10 }, (_, index) => ending(index, -20));
   await reportedUntil(later(systemClock.now(), -60_000));
   const first = life(leases);
-  first.ends.noteReported(systemClock.now());
+  first.leaseEnds.noteReported(systemClock.now());
   assert.equal(first.reported().length, EXPIRED_PER_TURN_MAX);
   await first.close();
   const second = life(leases);
@@ -123,7 +123,11 @@ test('running leases of a restored copy are doubted, even after the next start, 
   const publish = (event: RackEvent): void => void reported.push(event);
   const leases = [ending(1, 100), ending(2, -20), ending(3, 100)];
   const at = (lastSequence: number, sequences: readonly number[]) => {
-    const stored = { leases, clocks: new Map(), sequenceOf: (address: number) => sequences[(address & 0xff) - 1] ?? 0 };
+    const stored = {
+      leases,
+      clocks: new Map(),
+      findSequence: (address: number) => sequences[(address & 0xff) - 1] ?? 0,
+    };
     return loadLeases(stored, {
       stateDir,
       clock: systemClock,

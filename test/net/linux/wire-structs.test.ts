@@ -103,7 +103,7 @@ describe('a batch of messages', () => {
     memory.read(view.getBigUint64(0, true), 16).set([2, 0, 0, 68, 10, 20, 0, 100]);
     view.setUint32(56, 5, true);
     assert.equal(batch.receivedBytes(1), 5);
-    assert.equal(batch.receivedFrom(1), 0x0a140064);
+    assert.equal(batch.readSenderAddress(1), 0x0a140064);
     assert.equal(batch.receivedFromPort(1), 68);
     assert.equal(batch.receivedBytes(0), 0);
   });

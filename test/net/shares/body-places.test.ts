@@ -66,7 +66,7 @@ class Door {
       }
       sender.place = got;
       sender.got = 'placed';
-      void got.lost.then(() => {
+      void got.whenLost.then(() => {
         sender.got = 'lost';
         got.release();
       });

@@ -64,7 +64,7 @@ describe('a row', () => {
   test('corrects each single bit that can flip, and names its record', () => {
     for (let bit = 0; bit < whole.length * 8; bit += 1) {
       const { records, damage } = salvage({ table: 'log', key: 3, records: flip(whole, bit), checksum });
-      assert.deepEqual([records, damage.isUndone, damage.kept.length], [whole, true, 1], `bit ${bit}`);
+      assert.deepEqual([records, damage.isUndone, damage.keptAddresses.length], [whole, true, 1], `bit ${bit}`);
     }
     for (let bit = 0; bit < 32; bit += 1)
       assert.deepEqual(undoFlippedBit(3, whole, (checksum ^ (1 << bit)) >>> 0), {
@@ -93,7 +93,7 @@ describe('a row', () => {
       checksum: computeRowChecksum(key, whole),
     });
     assert.equal(cut.damage.isUndone, false);
-    assert.equal(cut.damage.kept.length + cut.damage.lost.length, 64);
+    assert.equal(cut.damage.keptAddresses.length + cut.damage.lostAddresses.length, 64);
     assert.ok(decodeLeases(cut.records).ok);
     assert.match(
       noteText(composeDamageNote('/leases.db', cut.damage)),
@@ -194,7 +194,7 @@ describe('leases.db', () => {
 test('each damaged row is reported once, up to the bound', () => {
   const reported: RackEvent[] = [];
   const damaged = new DamagedLeases('/state', systemClock);
-  const rest = { isUndone: false, kept: [], lost: [], isCut: false };
+  const rest = { isUndone: false, keptAddresses: [], lostAddresses: [], isCut: false };
   damaged.report({ table: 'lease_block', key: 0, ...rest });
   assert.equal(reported.length, 0, 'before the log is open');
   damaged.announce((event) => reported.push(event));

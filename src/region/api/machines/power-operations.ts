@@ -11,7 +11,7 @@
 //    has started (`switches_itself_off`).
 
 import { z } from 'zod';
-import { within } from '../../../ground/clock.ts';
+import { withTimeout } from '../../../ground/clock.ts';
 import type { PowerDetail } from '../../../power/detail.ts';
 import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -110,7 +110,7 @@ async function queryState(call: ApiCall, machine: Machine): Promise<Answer> {
   const params = { seconds: ASK_MS_MAX / 1000 };
   const late = () => unknownBecause({ code: 'no-answer', params });
   const failed = (): Answer => refuse('internal-error', 'The power could not be queried.');
-  return await within(region.clock, ASK_MS_MAX, question, late).then(answerView, failed);
+  return await withTimeout(region.clock, ASK_MS_MAX, question, late).then(answerView, failed);
 }
 
 const many = z.object({ id: optionalList(MACHINES_MAX, 'Only machines with these system ids.') });
