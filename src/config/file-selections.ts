@@ -33,8 +33,8 @@ const writtenSelections = z
 const KEYS = Object.keys(selection.shape);
 
 /**
- * Decodes the value of the key `selections`; undefined: absent. Each system and release of a source
- * is selected at most once.
+ * Decodes the value of the key `selections`, `undefined` if it is absent. Each system and release
+ * of a source is selected at most once.
  */
 export function decodeSelections(value: unknown, report: Report): readonly AddedSelection[] {
   if (value === undefined) return [];

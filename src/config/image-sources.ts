@@ -32,8 +32,8 @@ interface SourceFlags {
 }
 
 /**
- * Reads all sources. Call it before this process switches users. @throws RackError
- * `config-invalid`, `config-unreadable`, or `not-found`
+ * Reads all sources. Call it before this process switches users.
+ * @throws RackError `config-invalid`, `config-unreadable`, or `not-found`
  */
 export const readImageSources = (flags: SourceFlags): readonly ImageSource[] =>
   readFileSources(flags).sources.map(({ source }) => source);
@@ -45,7 +45,8 @@ export function findSiteSourcesFile(config: string): string | undefined {
 }
 
 /**
- * Why the site's file of sources cannot be used as a whole; undefined if it can, or does not exist.
+ * Why the site's file of sources cannot be used as a whole; `undefined` if it can, or does not
+ * exist.
  * @param config the configuration file
  */
 export function findSourcesProblem(config: string): string | undefined {

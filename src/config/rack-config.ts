@@ -20,10 +20,10 @@ export interface ClusterInterface {
   /** `undefined` if the network is reached only through relay agents. */
   readonly interfaceName: string | undefined;
   readonly management: 0 | 1 | 2;
-  /** The rack's own address there; undefined for a relayed network. */
+  /** The rack's own address there; `undefined` for a relayed network. */
   readonly ip: Ipv4 | undefined;
   readonly network: Ipv4Network;
-  /** True: another DHCP server gives the addresses there; undefined: no. */
+  /** True if another DHCP server gives the addresses there. */
   readonly proxy?: boolean | undefined;
   /** As written, with or without DHCP; `undefined` if none is written. */
   readonly router?: Ipv4 | undefined;
@@ -31,7 +31,7 @@ export interface ClusterInterface {
   readonly dnsServers?: readonly Ipv4[] | undefined;
   /** In its own options. */
   readonly mtu?: number | undefined;
-  /** True: the rack tells machines booting there that there is no IPv6 router; undefined: no. */
+  /** True if the rack tells machines booting there that there is no IPv6 router. */
   readonly answersRouterSolicitations?: boolean | undefined;
 }
 
@@ -60,7 +60,7 @@ export interface ConfigProblem {
   /** The place in the file: `cluster_interfaces[0].ip_range_low`; empty for the file as a whole. */
   readonly path: string;
   readonly line: number | undefined;
-  /** The owner of the value; undefined: the file. */
+  /** The owner of the value; `undefined` if it is the file. */
   readonly owner?: 'store' | undefined;
   readonly message: string;
 }

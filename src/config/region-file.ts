@@ -96,7 +96,10 @@ export function selectRegionSettings(storedSettings: Settings): Settings {
   return selected;
 }
 
-/** Checks a region's file and the store together. @param storedSettings as `selectRegionSettings` returns it */
+/**
+ * Checks a region's file and the store together.
+ * @param storedSettings as `selectRegionSettings` returns it
+ */
 export const resolveRegionFile = (
   file: ConfigFile,
   storedSettings: Settings,

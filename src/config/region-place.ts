@@ -22,7 +22,7 @@ export type UplinkConfig =
       readonly urls: readonly string[];
       /** The file of the rack's key; it may not exist yet. */
       readonly keyFile: string;
-      /** PEM certificates that verify the region's certificate; undefined: the system's. */
+      /** PEM certificates that verify the region's certificate; `undefined` for the system's. */
       readonly caFile: string | undefined;
     };
 
@@ -57,8 +57,9 @@ export const toRegionEndpoint = ({ host, port, secure }: RegionUrl): RegionEndpo
 });
 
 /**
- * Resolves `region`. @param ownAddresses the rack's addresses @param report called with each contradiction,
- * at a key below `region`
+ * Resolves `region`.
+ * @param ownAddresses the rack's addresses
+ * @param report called with each contradiction, at a key below `region`
  */
 export function resolveRegion(
   written: WrittenConfig,

@@ -11,7 +11,7 @@ export interface RegionUrl {
 }
 
 /**
- * Parses `http://host:port/MAAS`, or the same with https; undefined for anything else, as the
+ * Parses `http://host:port/MAAS`, or the same with https; `undefined` for anything else, as the
  * region's paths start with `/MAAS`.
  */
 export function parseRegionUrl(text: string): RegionUrl | undefined {

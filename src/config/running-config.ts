@@ -82,7 +82,7 @@ export abstract class RunningConfig<
     return this.current;
   }
 
-  /** The last refused configuration; undefined if every requested change is in force. */
+  /** The last refused configuration; `undefined` if every requested change is in force. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
   }

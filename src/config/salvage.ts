@@ -18,7 +18,7 @@ interface Salvaged<Written> {
   readonly isTouched: (path: Path) => boolean;
 }
 
-/** Removes the values that the schema refuses from `raw`, in place; undefined if nothing valid remains. */
+/** Removes the values that the schema refuses from `raw`, in place; `undefined` if nothing valid remains. */
 export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salvaged<Written> | undefined {
   const removedPaths: Path[] = [];
   for (let round = 0; round < ROUNDS_MAX; round += 1) {

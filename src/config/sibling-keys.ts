@@ -20,8 +20,9 @@ export function listKeysAt(schema: unknown, path: readonly PropertyKey[]): reado
 }
 
 /**
- * The message for an unknown key. @param path its place, without the key @param example the file
- * that shows every key
+ * The message for an unknown key.
+ * @param path its place, without the key
+ * @param example the file that shows every key
  */
 export function describeUnknownKey(
   schema: unknown,

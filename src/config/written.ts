@@ -99,7 +99,7 @@ const importEvery = z.union(
   IMPORT_PROBLEM,
 );
 
-/** Written in MiB per second, used in bytes per second. `no` is undefined: there is no limit. */
+/** Written in MiB per second, used in bytes per second. `no` becomes `undefined`: there is no limit. */
 const importLimit = z.union(
   [
     z.union([z.literal('no'), z.literal(false)]).transform(() => undefined),

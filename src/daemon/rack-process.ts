@@ -104,7 +104,8 @@ function checkHost(file: string, usable: UsableConfig, host: readonly HostInterf
 
 /**
  * Starts the rack and resolves when it answers requests. If it fails, the caller closes everything
- * that was opened. @throws RackError
+ * that was opened.
+ * @throws RackError
  */
 export async function startRackProcess(
   options: DaemonOptions,
@@ -127,7 +128,7 @@ class RackProcess implements Daemon {
   readonly #log: Logger;
   readonly #levels: LogLevels;
   readonly #timeline: Timeline;
-  /** Undefined until the rack's sockets are open. */
+  /** `undefined` until the rack's sockets are open. */
   #answers: RackAnswers | undefined;
   readonly #reopenLog: () => void;
   readonly #notices: ServiceNotices;

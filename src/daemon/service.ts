@@ -13,7 +13,7 @@ export interface DaemonOptions {
   readonly outsideFiles?: GivenFiles | undefined;
   /** True if the service runs in a lab and ends with it, so that no hall of machines will boot at once. */
   readonly isLab?: boolean | undefined;
-  /** How to notify the service manager; undefined to send no notifications. */
+  /** How to notify the service manager; `undefined` to send no notifications. */
   readonly notify?: NotifyOptions | undefined;
   /** Called after the daemon has stopped itself because the region cannot start and never did. */
   readonly onFatal: (error: RackError) => void;

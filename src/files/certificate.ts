@@ -92,8 +92,8 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /**
  * The certificates that verify another host.
- * @returns the file's text @throws RackError `config-invalid` if it cannot be read, or has no
- * certificate or a damaged one
+ * @returns the file's text
+ * @throws RackError `config-invalid` if it cannot be read, or has no certificate or a damaged one
  */
 export function readAuthorities(path: string): string {
   const text = readNamedFile(path);
@@ -156,7 +156,7 @@ type CertificateProblem =
   | { readonly note: 'certificate-early'; readonly file: string; readonly from: string }
   | { readonly note: 'key-readable'; readonly file: string };
 
-/** Undefined if there is none. */
+/** `undefined` if there is none. */
 export function certificateProblem(
   pair: CertificatePair,
   { cert: file, key }: CertificateFiles,

@@ -91,7 +91,7 @@ interface Lookup {
   readonly result: Promise<SharedFile | undefined>;
 }
 
-/** Undefined if the tree cannot hold such a path. */
+/** `undefined` if the tree cannot hold such a path. */
 export function splitPath(path: string): readonly string[] | undefined {
   if (path.length > PATH_CHARACTERS_MAX || path.includes('\0')) return undefined;
   const names = path.split('/');
@@ -169,7 +169,7 @@ export class BootTree implements FileTree {
     return this.#index.depth;
   }
 
-  /** Undefined before the first `refresh`. */
+  /** `undefined` before the first `refresh`. */
   get scannedRoot(): TreeRoot | undefined {
     return this.#scannedRoot;
   }
@@ -190,7 +190,7 @@ export class BootTree implements FileTree {
     return this.#index.findIgnoringCase(path);
   }
 
-  /** A file's path without links to directories; undefined if the index has no such file. */
+  /** A file's path without links to directories; `undefined` if the index has no such file. */
   findRealPath(path: string): string | undefined {
     return this.#givenFiles.has(path) ? path : this.#index.findRealPath(path);
   }
@@ -319,7 +319,7 @@ export class BootTree implements FileTree {
     }
   }
 
-  /** Undefined if it lies outside the tree, or is Rackboot's own. */
+  /** `undefined` if it lies outside the tree, or is Rackboot's own. */
   async #resolve(path: string): Promise<string | undefined> {
     const real = await realpath(`${this.directory}${sep}${path}`);
     // The tree's directory may be a link that was switched.
@@ -391,7 +391,7 @@ async function resolveRoot(directory: string): Promise<TreeRoot> {
   throw new RackError('tree-unreadable', `boot.tree ${directory} is not a directory: name the boot tree's directory`);
 }
 
-/** Undefined if it is not a directory. Throws the system's error. */
+/** `undefined` if it is not a directory. Throws the system's error. */
 async function findRoot(directory: string): Promise<TreeRoot | undefined> {
   const real = await realpath(directory);
   const stats = await stat(real, { bigint: true });

@@ -27,8 +27,8 @@ export interface OpenedFile {
 export interface FileTree {
   /**
    * Opens a regular file by its relative path (`/` between names, no empty name, no `.` or `..`);
-   * undefined if there is no such readable file. Other failures reject with the operating system's
-   * error.
+   * `undefined` if there is no such readable file. Other failures reject with the operating
+   * system's error.
    */
   open(path: string): Promise<OpenedFile | undefined>;
   /**

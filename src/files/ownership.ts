@@ -39,8 +39,8 @@ export function takeGroups(uid: number, gid: number): void {
 }
 
 /**
- * The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's
- * gives rights, so the uid replaces it
+ * The group in which a process runs as `uid`.
+ * @param gid of a user who is not in passwd(5); root's gives rights, so the uid replaces it
  */
 export const findOwnGroup = (uid: number, gid: number): number => findGroup(uid) ?? (gid === 0 ? uid : gid);
 
@@ -51,9 +51,9 @@ export const findOwnGroup = (uid: number, gid: number): number => findGroup(uid)
 export const isRunByPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
 
 export interface OwnershipFacts {
-  /** Undefined if unreadable. */
+  /** `undefined` if unreadable. */
   readonly owner: number | undefined;
-  /** The owner of the whole directory; undefined if it is missing or cannot be read. */
+  /** The owner of the whole directory; `undefined` if it is missing or cannot be read. */
   readonly directoryOwner: number | undefined;
   readonly ownUid: number;
   readonly readName: (uid: number) => string;

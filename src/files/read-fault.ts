@@ -73,7 +73,7 @@ function absentText(path: string): string {
   return `${absent}${locationText}; ${hint}\`ls ${directory}\` lists the files there`;
 }
 
-/** The names in a directory; empty if it may not be listed, undefined if it does not exist. */
+/** The names in a directory; empty if it may not be listed, `undefined` if it does not exist. */
 function listNames(directory: string): readonly string[] | undefined {
   try {
     return readdirSync(directory).slice(0, NAMES_MAX);

@@ -2,7 +2,10 @@
 
 import { type BigIntStats, lstatSync, type Stats, statSync } from 'node:fs';
 
-/** The status of what a path names; undefined if nothing is there, or nothing that this user may look at. */
+/**
+ * The status of what a path names; `undefined` if nothing is there, or nothing that this user may
+ * look at.
+ */
 export function statIfVisible(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });

@@ -16,8 +16,9 @@ export const FILES_MAX = 4096;
 
 type None = Readonly<Record<string, never>>;
 /**
- * Why a file cannot be used: a code and its parameters. @param said what the system says @param max
- * in bytes
+ * Why a file cannot be used: a code and its parameters.
+ * @param said what the system says
+ * @param max in bytes
  */
 type FileFault =
   | { readonly code: 'file-unreadable'; readonly params: { readonly said: string } }
@@ -47,7 +48,7 @@ export class TextDirectory {
     this.path = path;
   }
 
-  /** The file of that name; undefined if it does not exist. Never throws. */
+  /** The file of that name; `undefined` if it does not exist. Never throws. */
   find(name: string): FoundFile | undefined {
     if (!isFileName(name)) return undefined;
     const path = join(this.path, name);

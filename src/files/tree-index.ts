@@ -46,7 +46,7 @@ export class TreeIndex {
   /** The depth of the lowest directory read, below the root; links can make it exceed TREE_DEPTH_MAX. */
   readonly depth: number;
 
-  /** @param root undefined before the first walk */
+  /** @param root `undefined` before the first walk */
   constructor(root?: Directory, entries = 0, depth = 0) {
     this.#root = root;
     this.entries = entries;
@@ -58,7 +58,7 @@ export class TreeIndex {
     return this.findRealPath(path) !== undefined;
   }
 
-  /** A file's path without links to directories; undefined if this path leads to no file. */
+  /** A file's path without links to directories; `undefined` if this path leads to no file. */
   findRealPath(path: string): string | undefined {
     const root = this.#root;
     if (root === undefined) return undefined;

@@ -32,7 +32,7 @@ export const ipv4 = (value: number): Ipv4 => (value >>> 0) as Ipv4;
 /** The caller vouches for the range. */
 export const mac = (value: number): MacAddress => value as MacAddress;
 
-/** Dotted decimal without leading zeros (RFC 6943 §3.1.1), or undefined. */
+/** Dotted decimal without leading zeros (RFC 6943 §3.1.1), or `undefined`. */
 export function parseIpv4(text: string): Ipv4 | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;
@@ -64,7 +64,7 @@ export function formatIpv4(address: Ipv4): string {
 const MAC_TEXT =
   /^([0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}|[0-9a-f]{12})$/i;
 
-/** Six octets separated by `:` or `-` (one kind), or twelve digits; undefined for others. */
+/** Six octets separated by `:` or `-` (one kind), or twelve digits; `undefined` for others. */
 export function parseMac(text: string): MacAddress | undefined {
   if (!MAC_TEXT.test(text)) return undefined;
   return Number.parseInt(text.replace(/[:.-]/g, ''), 16) as MacAddress;
@@ -108,7 +108,7 @@ export function prefixToMask(prefix: number): Ipv4 {
   return (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0) as Ipv4;
 }
 
-/** Undefined when the mask's ones are not contiguous. */
+/** `undefined` when the mask's ones are not contiguous. */
 export function maskToPrefix(mask: Ipv4): number | undefined {
   const prefix = mask === 0 ? 0 : Math.clz32(~mask >>> 0);
   return mask === 0xffffffff ? 32 : prefixToMask(prefix) === mask ? prefix : undefined;
@@ -118,7 +118,7 @@ export function networkWithPrefix(address: Ipv4, prefix: number): Ipv4Network {
   return { address: ((address & prefixToMask(prefix)) >>> 0) as Ipv4, prefix };
 }
 
-/** `a.b.c.d/n` with no bit beyond the prefix, or undefined. */
+/** `a.b.c.d/n` with no bit beyond the prefix, or `undefined`. */
 export function parseNetwork(text: string): Ipv4Network | undefined {
   const match = /^([\d.]+)\/(\d|[12]\d|3[0-2])$/.exec(text);
   const address = match?.[1] === undefined ? undefined : parseIpv4(match[1]);

@@ -12,8 +12,8 @@ export const counted = (count: number, singular: string, plural: string = `${sin
 export const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 /**
- * The first names of a list, and how many more it has: `eth1, eth2 and 3 more`. @param namedMax the
- * most names; the rest are counted
+ * The first names of a list, and how many more it has: `eth1, eth2 and 3 more`.
+ * @param namedMax the most names; the rest are counted
  */
 export function joinNames(names: readonly string[], namedMax: number): string {
   const unnamedCount = names.length - namedMax;

@@ -16,7 +16,7 @@ export class Counters<Name extends string> {
   readonly #values: Float64Array;
 
   /**
-   * @param memory from `sharedCounterMemory` for the same names; undefined: only this thread sees
+   * @param memory from `sharedCounterMemory` for the same names; without it only this thread sees
    * the counters
    */
   constructor(names: readonly Name[], memory?: SharedArrayBuffer) {

@@ -29,7 +29,7 @@ export class DeadlineQueue<T extends QueuedItem> {
     return this.#heap.length;
   }
 
-  /** Undefined when the queue is empty. */
+  /** `undefined` when the queue is empty. */
   get nextAt(): Instant | undefined {
     return this.#heap[0]?.dueAt;
   }
@@ -55,7 +55,7 @@ export class DeadlineQueue<T extends QueuedItem> {
     return items;
   }
 
-  /** Undefined removes the item. */
+  /** `undefined` removes the item. */
   set(item: T, at: Instant | undefined): void {
     const entry = item.heapIndex < 0 ? undefined : this.#heap[item.heapIndex];
     if (at === undefined) {
@@ -71,7 +71,7 @@ export class DeadlineQueue<T extends QueuedItem> {
     this.#settle(item.heapIndex);
   }
 
-  /** Removes the item returned; undefined when none is due. */
+  /** Removes the item returned; `undefined` when none is due. */
   takeDue(now: Instant): T | undefined {
     const firstEntry = this.#heap[0];
     if (firstEntry === undefined || firstEntry.dueAt > now) return undefined;
@@ -132,7 +132,7 @@ export class Alarm {
   }
 
   /**
-   * Rings at `at` or earlier; undefined changes nothing. An earlier setting stays, because moving
+   * Rings at `at` or earlier; `undefined` changes nothing. An earlier setting stays, because moving
    * the timer costs more.
    */
   expect(at: Instant | undefined): void {

@@ -46,7 +46,7 @@ export class RackError extends Error {
   }
 }
 
-/** `EADDRINUSE`, `ENOSPC` …, or undefined. */
+/** `EADDRINUSE`, `ENOSPC` …, or `undefined`. */
 export function osErrorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
@@ -83,8 +83,9 @@ export const isStoreUnavailable = (error: unknown): error is RackError =>
   error instanceof RackError && error.code === 'store-unavailable';
 
 /**
- * Runs work that is tried again later, or that may be lost. @returns false if the store is
- * unavailable @throws any other error
+ * Runs work that is tried again later, or that may be lost.
+ * @returns false if the store is unavailable
+ * @throws any other error
  */
 export async function reachesStore(work: () => Promise<unknown>): Promise<boolean> {
   try {
@@ -101,7 +102,7 @@ export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** Joins failures into one with the first one's code, one line each; undefined if there are none. */
+/** Joins failures into one with the first one's code, one line each; `undefined` if there are none. */
 export function joinFailures(failures: readonly RackError[]): RackError | undefined {
   const [first] = failures;
   const texts = [...new Set(failures.map(({ message }) => message))];

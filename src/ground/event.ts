@@ -18,7 +18,7 @@ export interface RackEvent {
   readonly at: Instant;
   readonly mac?: MacAddress | undefined;
   readonly address?: Ipv4 | undefined;
-  /** Occurrences of a sampled event (`rate-limit.ts`); undefined: one. */
+  /** Occurrences of a sampled event (`rate-limit.ts`); default: 1. */
   readonly count?: number | undefined;
 }
 

@@ -8,7 +8,7 @@ const COMPARED_CHARACTERS_MAX = 64;
 /** Fewer letters abbreviate too many names. */
 const ABBREVIATION_CHARACTERS_MIN = 3;
 
-/** The name most similar to `text`; undefined if none is similar. */
+/** The name most similar to `text`; `undefined` if none is similar. */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
   const comparedText = text.slice(0, COMPARED_CHARACTERS_MAX);
   const longer = names.filter((name) => comparedText.length > 2 && name.includes(comparedText));

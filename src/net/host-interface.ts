@@ -17,7 +17,7 @@ export interface HostInterface {
    */
   readonly index: number;
   /**
-   * The hardware address; undefined for an interface that has none (a tunnel), 00:00:00:00:00:00
+   * The hardware address; `undefined` for an interface that has none (a tunnel), 00:00:00:00:00:00
    * for loopback.
    */
   readonly mac: MacAddress | undefined;

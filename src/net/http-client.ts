@@ -75,8 +75,8 @@ export interface HttpRequest
 }
 
 /**
- * Sends a request, by default on a connection of its own. @returns the head of its answer, whose
- * body must be read or destroyed
+ * Sends a request, by default on a connection of its own.
+ * @returns the head of its answer, whose body must be read or destroyed
  */
 export function openHttp({
   url,

@@ -39,7 +39,7 @@ export interface PortProcess {
 }
 
 export interface PortOwner {
-  /** Undefined if only root could see it. */
+  /** `undefined` if only root could see it. */
   readonly process: PortProcess | undefined;
   readonly uid: number;
 }
@@ -78,7 +78,7 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
   return entries;
 }
 
-/** Undefined without /proc. */
+/** `undefined` without /proc. */
 export function readSocketInode(fd: number): number | undefined {
   const match = /^socket:\[(\d+)\]$/.exec(readLinkTarget(`/proc/self/fd/${fd}`) ?? '');
   return match === null ? undefined : Number(match[1]);

@@ -71,7 +71,8 @@ const readDeviceFile = (device: string, file: string): string | undefined =>
  * interface's name. Quirk: Node lists only interfaces with a carrier (libuv asks for IFF_RUNNING),
  * but an address stays when the cable goes. The kernel's tables show it: a connected route names
  * the interface and the network, the local table names the addresses.
- * @param trie the text of the local table @param listed the addresses that Node lists
+ * @param trie the text of the local table
+ * @param listed the addresses that Node lists
  */
 export function findIdleAddresses(
   routes: readonly HostRoute[],

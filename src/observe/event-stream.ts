@@ -138,7 +138,7 @@ export class EventStream {
 
   /**
    * @param #attemptsLeft how many consumers may take nothing in a row before waking stops
-   * @param delayMs undefined for the next turn
+   * @param delayMs `undefined` for the next turn
    */
   #scheduleWake(attemptsLeft: number, delayMs?: number): void {
     if (this.#isWakeScheduled || attemptsLeft === 0) return;

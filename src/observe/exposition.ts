@@ -16,7 +16,7 @@ type Labels = Readonly<Record<string, string>>;
 
 export interface Sample {
   readonly labels?: Labels | undefined;
-  /** Undefined if not known here; the sample is then omitted. */
+  /** `undefined` if not known here; the sample is then omitted. */
   readonly value: number | undefined;
 }
 

@@ -54,7 +54,7 @@ const isNeededFile = (file: string): boolean =>
 
 /** Watches the steps of one machine. */
 export class BootWatch {
-  /** The hints of this boot; undefined if there are none, as in nearly every boot. */
+  /** The hints of this boot; `undefined` if there are none, as in nearly every boot. */
   #givenHints: Set<HintName> | undefined;
   #stepCount = 0;
   /** Consecutive offers that were not taken, the last one at `#offeredAt`. */

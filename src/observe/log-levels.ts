@@ -65,7 +65,7 @@ interface TemporaryLevel {
 interface LogLevelState {
   readonly room: LogRoom | '';
   readonly level: EventLevel;
-  /** How long the temporary level lasts, in seconds; undefined for the configured level. */
+  /** How long the temporary level lasts, in seconds; `undefined` for the configured level. */
   readonly secondsLeft: number | undefined;
 }
 

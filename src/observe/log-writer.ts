@@ -65,7 +65,7 @@ export class LogWriter {
   #successor: number | undefined;
   #missedCount = 0;
 
-  /** @param file undefined for standard output. @throws the system's error when it cannot be opened */
+  /** @param file `undefined` for standard output. @throws the system's error when it cannot be opened */
   constructor(file: string | undefined, trouble: LogTrouble) {
     this.#file = file;
     this.#trouble = trouble;
@@ -92,7 +92,7 @@ export class LogWriter {
   }
 
   /**
-   * Writes to another file from now on, including waiting lines; undefined for standard output.
+   * Writes to another file from now on, including waiting lines; `undefined` for standard output.
    * @throws the system's error when it cannot be opened; the former file then stays in use
    */
   async moveTo(file: string | undefined): Promise<void> {

@@ -133,7 +133,7 @@ export class Timeline {
     return this.#addressClients.size + this.#loaders.size;
   }
 
-  /** The steps of a machine, the oldest first; undefined if it was not seen, or was dropped. */
+  /** The steps of a machine, the oldest first; `undefined` if it was not seen, or was dropped. */
   find(mac: MacAddress): readonly TimelineStep[] | undefined {
     return this.#findRecord(mac)?.steps;
   }
@@ -150,8 +150,8 @@ export class Timeline {
   }
 
   /**
-   * Calls the follower for each further step. @returns a function that ends this; undefined if
-   * there are FOLLOWERS_MAX already
+   * Calls the follower for each further step.
+   * @returns a function that ends this; `undefined` if there are FOLLOWERS_MAX already
    */
   follow(follower: Follower): (() => void) | undefined {
     if (this.#followers.size >= FOLLOWERS_MAX) return undefined;

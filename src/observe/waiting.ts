@@ -44,7 +44,7 @@ export type PlainStep =
   | 'initrd'
   | 'kernel-start';
 
-/** The next step that is expected of a machine. An undefined file is unknown. */
+/** The next step that is expected of a machine. An `undefined` file is unknown. */
 export type ExpectedStep =
   | { readonly code: PlainStep }
   /** `work`: its environment works for the region. `work-over`: none, its work is done or was ended. */
@@ -68,7 +68,7 @@ const RELEASED_STATUSES: ReadonlySet<string> = new Set(['New', 'Ready', 'Allocat
 
 /**
  * Finds the machine's expected next step.
- * @param machine what the region wants of it; undefined if the region does not know it
+ * @param machine what the region wants of it; `undefined` if the region does not know it
  */
 export function findWaiting(
   steps: readonly TimelineStep[],

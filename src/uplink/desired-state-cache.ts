@@ -41,8 +41,8 @@ export function readDesiredState(stateDir: string, onProblem: (note: RackNote) =
 }
 
 /**
- * When the cache was written, wall time in milliseconds; undefined if it does not exist, or cannot
- * be read: `readDesiredState` says why.
+ * When the cache was written, wall time in milliseconds; `undefined` if it does not exist, or
+ * cannot be read: `readDesiredState` says why.
  */
 export const desiredStateTime = (stateDir: string): number | undefined =>
   statIfVisible(desiredStateFile(stateDir))?.mtimeMs;

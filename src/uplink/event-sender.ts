@@ -29,12 +29,12 @@ interface EventSenderDeps {
   readonly outbox: OutboxStore;
   readonly path: () => string;
   readonly rack: () => string;
-  /** Undefined if there was no answer, or one about the link, which the link has handled. */
+  /** `undefined` if there was no answer, or one about the link, which the link has handled. */
   readonly ask: (request: LinkRequest) => Promise<LinkAnswer | undefined>;
   readonly onBuried: (entry: OutboxEntry, reason: string) => void;
   /** Called when the region knows sequences that this outbox has not assigned yet. */
   readonly onRenumbered: () => void;
-  /** Called with the reason why the outbox cannot be read or written; undefined if it can. */
+  /** Called with the reason why the outbox cannot be read or written; `undefined` if it can. */
   readonly onStoreProblem: (problem: string | undefined) => void;
 }
 

@@ -22,8 +22,8 @@ export class EventStreamReader {
   #characters = 0;
 
   /**
-   * Returns the events that this piece completes; undefined if a line or an event is too long, and
-   * the stream must be closed.
+   * Returns the events that this piece completes; `undefined` if a line or an event is too long,
+   * and the stream must be closed.
    */
   read(piece: string): readonly StreamEvent[] | undefined {
     const text = this.#incompleteLine + piece;

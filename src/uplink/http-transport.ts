@@ -63,7 +63,7 @@ interface HttpTransportOptions {
   /** `http://region:5240/MAAS`. */
   readonly url: string;
   readonly key: RegionKey;
-  /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
+  /** PEM certificates to trust instead of the system's; `undefined` to trust the system's. */
   readonly ca?: string | undefined;
   readonly clock: Clock;
   readonly userAgent: string;

@@ -24,7 +24,7 @@ function parseJsonFields(text: string): Fields | undefined {
   return json.kind === 'value' && isFields(json.value) ? json.value : undefined;
 }
 
-/** Parses the answer to a batch of events; undefined if it is invalid. */
+/** Parses the answer to a batch of events; `undefined` if it is invalid. */
 export function parseEventsAnswer(
   text: string,
 ): { readonly stored: number; readonly refused: readonly RefusedEntry[] } | undefined {
@@ -38,20 +38,20 @@ export function parseEventsAnswer(
   return { stored: fields.stored, refused };
 }
 
-/** Parses the answer to a heartbeat; undefined if it is invalid. */
+/** Parses the answer to a heartbeat; `undefined` if it is invalid. */
 export function parseHeartbeatAnswer(text: string): { readonly version: string; readonly uplink: number } | undefined {
   const fields = parseJsonFields(text);
   if (fields === undefined || typeof fields.version !== 'string' || !isSequence(fields.uplink)) return undefined;
   return { version: cleanText(fields.version, VERSION_CHARACTERS_MAX), uplink: fields.uplink };
 }
 
-/** Parses the version in a message of the stream; undefined if there is none. */
+/** Parses the version in a message of the stream; `undefined` if there is none. */
 export function parseChange(data: string): number | undefined {
   const version = parseJsonFields(data)?.version;
   return isSequence(version) ? version : undefined;
 }
 
-/** Parses a request to the rack in a message of the stream; undefined if it is invalid. */
+/** Parses a request to the rack in a message of the stream; `undefined` if it is invalid. */
 export function parseRackRequest(data: string): RackRequest | undefined {
   const { id, ...fields } = parseJsonFields(data) ?? {};
   const task = parseRackTask(fields);
@@ -103,7 +103,7 @@ export const composeRedirectionNote = (
 });
 
 /**
- * The state and the note in an answer that does not register the rack; undefined if the answer is
+ * The state and the note in an answer that does not register the rack; `undefined` if the answer is
  * about something else.
  */
 export function findRegistrationRefusal(

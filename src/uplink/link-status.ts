@@ -16,9 +16,12 @@ export interface AddressStatus {
   readonly url: string;
   /** True for the address that requests go to. */
   readonly isInUse: boolean;
-  /** When the region last answered there; undefined if it has not since the start. */
+  /** When the region last answered there; `undefined` if it has not since the start. */
   readonly answeredMs?: number | undefined;
-  /** Why no region answers there, and since when; undefined if one does, or the address was not asked yet. */
+  /**
+   * Why no region answers there, and since when; `undefined` if one does, or the address was not
+   * asked yet.
+   */
   readonly failure?: { readonly text: string; readonly sinceMs: number } | undefined;
 }
 
@@ -37,7 +40,7 @@ export interface LinkStatus {
    * later, because a single refusal may come from a busy region.
    */
   readonly unserved?: { readonly sinceMs: number; readonly text: string } | undefined;
-  /** When the region last answered, wall time in milliseconds; undefined if it has not since the start. */
+  /** When the region last answered, wall time in milliseconds; `undefined` if it has not since the start. */
   readonly lastContact: number | undefined;
   /** When the region last answered a heartbeat, likewise. */
   readonly lastHeartbeat: number | undefined;
@@ -61,18 +64,18 @@ export interface UplinkStatus {
   readonly addresses: readonly string[];
   /**
    * Embedded only: the configured listeners that cannot be opened yet, each with the remedy;
-   * undefined: none.
+   * `undefined` if there are none.
    */
   readonly unopened?: readonly { readonly host: string; readonly text: string }[] | undefined;
   readonly desiredVersion: number;
-  /** When the current desired state arrived, wall time in milliseconds; undefined if there is none. */
+  /** When the current desired state arrived, wall time in milliseconds; `undefined` if there is none. */
   readonly desiredSince: number | undefined;
   readonly eventsWaiting: number;
   readonly eventsDropped: number;
   /** Everyday lease events of strangers that were only counted, not sent. */
   readonly eventsWithheld: number;
-  /** Why the thread ended; undefined if it is up or starts for the first time. */
+  /** Why the thread ended; `undefined` if it is up or starts for the first time. */
   readonly problem?: string | undefined;
-  /** The status of the link; undefined if the region is embedded or nothing is known yet. */
+  /** The status of the link; `undefined` if the region is embedded or nothing is known yet. */
   readonly link?: LinkStatus | undefined;
 }

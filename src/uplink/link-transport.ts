@@ -24,7 +24,7 @@ export interface LinkRequest {
 
 export interface LinkAnswer {
   readonly status: number;
-  /** The region's Retry-After, in milliseconds; undefined if absent. */
+  /** The region's Retry-After, in milliseconds; `undefined` if absent. */
   readonly retryAfterMs: number | undefined;
   readonly body: string;
   readonly etag?: string | undefined;

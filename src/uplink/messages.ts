@@ -74,7 +74,7 @@ export type RegionMessage =
   /** A failed request, or a listener that waits for its address; `id` is also in the client's answer. */
   | { readonly kind: 'problem'; readonly id: string; readonly note: RackNote }
   /**
-   * The thread cannot work and ends. `code` names a failure outside this program; undefined for
+   * The thread cannot work and ends. `code` names a failure outside this program; `undefined` for
    * another uplink version, or a bug.
    */
   | { readonly kind: 'refused'; readonly note: RackNote; readonly code?: RackErrorCode | undefined }

@@ -62,7 +62,7 @@ export class OutboxKeeper {
     onAdded();
   }
 
-  /** @returns why the post was not stored; undefined if it is on disk */
+  /** @returns why the post was not stored; `undefined` if it is on disk */
   storePost(post: QueuedPost): NotKept | undefined {
     const { notice, onAdded } = this.#options;
     const address = parseIpv4(post.peer);

@@ -56,7 +56,7 @@ export class Outbox {
     this.#droppedCount += count;
   }
 
-  /** Takes the next batch; undefined while one is in flight or none waits. */
+  /** Takes the next batch; `undefined` while one is in flight or none waits. */
   take(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
     if (this.#sentEvents.length > 0 || this.#waitingEvents.length === 0) return undefined;
     this.#trim();
@@ -67,7 +67,7 @@ export class Outbox {
     return this.#composeBatch();
   }
 
-  /** The batch in flight, to send again to a region that came back; undefined if there is none. */
+  /** The batch in flight, to send again to a region that came back; `undefined` if there is none. */
   findUnacknowledged(): { readonly events: readonly UplinkEvent[]; readonly missed: number } | undefined {
     return this.#sentEvents.length === 0 ? undefined : this.#composeBatch();
   }

@@ -120,7 +120,7 @@ export interface RackUplinkOptions {
   readonly onProblem: (id: string, note: RackNote) => void;
   /**
    * Called when the thread refuses to work, perhaps with an error's code (`retryMs` is then
-   * undefined), and when it has ended: it is then started again after `retryMs`.
+   * `undefined`), and when it has ended: it is then started again after `retryMs`.
    */
   readonly onTrouble: (note: RackNote, retryMs: number | undefined, code?: RackErrorCode) => void;
 }
@@ -232,7 +232,7 @@ export class RackUplink {
 
   /**
    * Stores a machine's post on disk, to be sent to the region later.
-   * @returns why it could not be stored; undefined if it is on disk
+   * @returns why it could not be stored; `undefined` if it is on disk
    */
   async queuePost(post: QueuedPost): Promise<NotKept | undefined> {
     if (this.#state !== 'up') return 'thread-down';
@@ -241,14 +241,14 @@ export class RackUplink {
     return answer.kind === 'answered' ? answer.value : answer.kind;
   }
 
-  /** Lists or handles refused entries; undefined if the thread does not answer. */
+  /** Lists or handles refused entries; `undefined` if the thread does not answer. */
   async handleOutbox(command: OutboxCommand): Promise<OutboxAnswer | undefined> {
     if (this.#state !== 'up') return undefined;
     const answer = await this.#commands.ask((id) => this.#post({ kind: 'outbox', id, command }));
     return answer.kind === 'answered' ? answer.value : undefined;
   }
 
-  /** Opens the socket on which commands have images changed; undefined if the thread does not answer. */
+  /** Opens the socket on which commands have images changed; `undefined` if the thread does not answer. */
   async openImages(): Promise<ImagesAnswer | undefined> {
     const answer = await this.#images.ask((id) => this.#post({ kind: 'open-images', id }));
     return answer.kind === 'answered' ? answer.value : undefined;

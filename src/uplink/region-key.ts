@@ -51,7 +51,7 @@ export function readRegionKey(path: string, clock: Clock): RegionKey {
   return key;
 }
 
-/** A key of three parts; undefined for any other text. */
+/** A key of three parts; `undefined` for any other text. */
 export function parseRegionKey(text: string): RegionKey | undefined {
   const [, consumer, token, secret] = KEY_PATTERN.exec(text) ?? [];
   if (consumer === undefined || token === undefined || secret === undefined) return undefined;

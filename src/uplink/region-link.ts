@@ -59,7 +59,7 @@ class ReportedCopies {
     this.#list = list;
   }
 
-  /** The copies to report with the next heartbeat; undefined if there is nothing to report. */
+  /** The copies to report with the next heartbeat; `undefined` if there is nothing to report. */
   nextReport(): readonly CopyProgress[] | undefined {
     const copies = this.#list();
     const files = new Set(copies.map(({ file }) => file));
@@ -298,8 +298,8 @@ export class RegionLink {
   // ── requests to the region
 
   /**
-   * Sends a request, and handles answers about the link itself. @returns undefined for these, or if
-   * there is no answer
+   * Sends a request, and handles answers about the link itself.
+   * @returns `undefined` for these, or if there is no answer
    */
   async #ask(request: LinkRequest): Promise<LinkAnswer | undefined> {
     const { transport, clock } = this.#options;

@@ -55,14 +55,14 @@ export class ReportedImages {
   #reportedJson: string | undefined;
   #heartbeatCount = 0;
   #problem = '';
-  /** The directory of the images; undefined if there are none. */
+  /** The directory of the images; `undefined` if there are none. */
   tree: string | undefined;
 
   constructor(deps: ReportedImagesDeps) {
     this.#deps = deps;
   }
 
-  /** The images to report with the next heartbeat; undefined if there is nothing to report. */
+  /** The images to report with the next heartbeat; `undefined` if there is nothing to report. */
   nextReport(): readonly RackImage[] | undefined {
     this.#heartbeatCount += 1;
     const images = this.#list();

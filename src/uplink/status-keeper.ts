@@ -16,7 +16,7 @@ import type { OutboxStore } from './outbox-store.ts';
 interface LinkChange {
   readonly previousState: LinkState;
   readonly state: LinkState;
-  /** Why; undefined for a link that is up. */
+  /** Why; `undefined` for a link that is up. */
   readonly note: RackNote | undefined;
   /** When the previous state began. */
   readonly previousSinceMs: number;
@@ -28,7 +28,7 @@ interface LinkChange {
   readonly waiting: number;
 }
 
-/** The event for a change; undefined if it needs none. */
+/** The event for a change; `undefined` if it needs none. */
 function composeStateNotice({
   previousState,
   state,

@@ -67,7 +67,7 @@ export class StrangerEvents {
     return this.#withheld;
   }
 
-  /** The event to send to the region; undefined if it is withheld. */
+  /** The event to send to the region; `undefined` if it is withheld. */
   take(event: RackEvent): RackEvent | undefined {
     const { mac } = event;
     if (isProbeEvent(event)) return undefined;

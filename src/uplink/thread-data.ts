@@ -9,7 +9,7 @@ export interface UplinkThreadData {
   readonly key: RegionKey;
   /** The path of the key file, for messages. */
   readonly keyFile: string;
-  /** PEM certificates to trust instead of the system's; undefined to trust the system's. */
+  /** PEM certificates to trust instead of the system's; `undefined` to trust the system's. */
   readonly ca: string | undefined;
   /** The version of Rackboot. */
   readonly version: string;

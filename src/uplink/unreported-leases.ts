@@ -80,8 +80,8 @@ export class UnreportedLeases {
   }
 
   /**
-   * Takes leases that still run. @returns the events that send them: one or two for each of at most
-   * `count` leases
+   * Takes leases that still run.
+   * @returns the events that send them: one or two for each of at most `count` leases
    */
   take(count: number, now: Instant): readonly DhcpEvent[] {
     const events: DhcpEvent[] = [];

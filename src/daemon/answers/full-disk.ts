@@ -16,7 +16,8 @@ const DISK_DATA = {
 const FULL_BYTES = 64 * 1024;
 
 /**
- * A sentence with the fault and its remedy; undefined if there is room, or the system does not report it.
+ * A sentence with the fault and its remedy; `undefined` if there is room, or the system does not
+ * report it.
  * @param data the data that the process keeps in this directory
  */
 export function findDiskProblem(directory: string, data: keyof typeof DISK_DATA): string | undefined {
@@ -25,7 +26,7 @@ export function findDiskProblem(directory: string, data: keyof typeof DISK_DATA)
   return `the disk of ${directory} is full (${formatBytes(freeBytes)} left): ${DISK_DATA[data]}; free some space there`;
 }
 
-/** The disk of a directory; undefined if the system does not report it. */
+/** The disk of a directory; `undefined` if the system does not report it. */
 export function readDiskSpace(
   directory: string,
 ): { readonly freeBytes: number; readonly totalBytes: number } | undefined {

@@ -12,7 +12,7 @@ import { WAITING_CODES } from '../rack/readiness.ts';
 import { findDiskProblem } from './full-disk.ts';
 
 export interface StatusSources extends RackView {
-  /** Says that no network is served although one should be; undefined otherwise. */
+  /** Says that no network is served although one should be; `undefined` otherwise. */
   readonly unserved: () => string | undefined;
   readonly metricsProblems: () => readonly string[];
 }

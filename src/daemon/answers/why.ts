@@ -26,7 +26,7 @@ interface WhySources extends MachineSources {
 /** The boots that a machine would get now. */
 export const whyAnswer = z.object({
   mac: z.string(),
-  /** Undefined if the region does not know it. */
+  /** `undefined` if the region does not know it. */
   machine: z.object({ name: z.string(), systemId: z.string(), status: z.string(), purpose: z.string() }).optional(),
   basis: z.enum(BASES),
   /** Kinds of client with the same result in a network share one entry, whose title names them all. */
@@ -53,7 +53,7 @@ export function makeWhyAnswers(sources: WhySources): ControlAnswers {
   };
 }
 
-/** The named kind of client; undefined for an empty name. @throws RackError `bad-argument` */
+/** The named kind of client; `undefined` for an empty name. @throws RackError `bad-argument` */
 export function parseClient(name: string | null | undefined): ClientName | undefined {
   if (name === null || name === undefined || name === '') return undefined;
   if (isClientName(name)) return name;

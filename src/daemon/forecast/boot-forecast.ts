@@ -142,7 +142,7 @@ class Explanation {
   readonly #servedSubnet: ServedSubnet;
   readonly #inputs: ForecastInputs;
   readonly #machine: RackMachine | undefined;
-  /** Its newest lease in this network; undefined if it never had one. */
+  /** Its newest lease in this network; `undefined` if it never had one. */
   readonly #newestLease: Lease | undefined;
   readonly #reservation: Reservation | undefined;
   readonly #lines: ForecastLine[] = [];

@@ -93,10 +93,11 @@ const encodeLatin1 = (value: string): Uint8Array => Buffer.from(value, 'latin1')
 
 /**
  * Builds the first DISCOVER of a client.
- * @param relayedSubnet the relayed network; undefined for a client on one of the rack's own networks
- * @param uuid option 97, as the client last sent it; undefined if it sent none
+ * @param relayedSubnet the relayed network; `undefined` for a client on one of the rack's own
+ * networks
+ * @param uuid option 97, as the client last sent it; `undefined` if it sent none
  * @param lease the client's newest lease, with what the client and a relay agent reported for it;
- * undefined if it never had one
+ * `undefined` if it never had one
  */
 export function buildDiscover(
   mac: MacAddress,

@@ -10,7 +10,7 @@ import { formatSpan } from '../../ground/quantity.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 
-/** Finds the last refusal; undefined if the machine was not refused, or got an offer or a lease since. */
+/** Finds the last refusal; `undefined` if the machine was not refused, or got an offer or a lease since. */
 export function findLastRefusal(
   steps: readonly TimelineStep[],
   leases: readonly Lease[],

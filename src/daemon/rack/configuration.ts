@@ -110,15 +110,15 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
     this.#startProblems = refused;
   }
 
-  /** Why the store's settings are not in force; undefined if they are. */
+  /** Why the store's settings are not in force; `undefined` if they are. */
   get settingsRefused(): string | undefined {
     if (isDeepStrictEqual(this.storedSettings, this.current.stored)) return undefined;
     return this.refusal?.problems ?? this.#startProblems;
   }
 
   /**
-   * Says that a rack with a remote region serves no network, and the remedy; undefined if it serves
-   * one or its region is embedded.
+   * Says that a rack with a remote region serves no network, and the remedy; `undefined` if it
+   * serves one or its region is embedded.
    */
   get unserved(): string | undefined {
     return describeUnserved(this.config, this.path, this.#lostNetworks);

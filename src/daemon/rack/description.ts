@@ -32,9 +32,10 @@ const formatOptionalAddress = (address: Ipv4 | undefined): string => (address ==
 /**
  * Describes the rack.
  * @param pinned keys that are set in the configuration file
- * @param settingsRefused why the settings of the region's store are not in force; undefined if they are
+ * @param settingsRefused why the settings of the region's store are not in force; `undefined` if
+ * they are
  * @param foreign the other DHCP servers seen
- * @param host the interfaces of its host; undefined: it does not describe them
+ * @param host the interfaces of its host; `undefined` if it does not describe them
  * @param outward the default router of each that leads to one
  */
 export function describeRack(

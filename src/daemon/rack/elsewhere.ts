@@ -54,7 +54,7 @@ export class Elsewhere {
     if (formerAddress !== undefined) this.#deps.onGone(formerAddress);
   }
 
-  /** The machine with an address; undefined if none was seen, or this rack itself serves the network. */
+  /** The machine with an address; `undefined` if none was seen, or this rack itself serves the network. */
   findMac(address: Ipv4): MacAddress | undefined {
     if (this.#networks.length === 0 || !this.isElsewhere(address)) return undefined;
     const claim = this.#seenAddresses.find(address);

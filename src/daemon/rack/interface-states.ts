@@ -18,7 +18,7 @@ export interface InterfaceState {
   readonly mode: 'server' | 'proxy' | 'none';
   readonly serving: boolean;
   readonly reason: string;
-  /** The reason as a note with its code; undefined if it is served. */
+  /** The reason as a note with its code; `undefined` if it is served. */
   readonly waits?: RackNote | undefined;
 }
 

@@ -46,8 +46,8 @@ export class LeaseCommands {
   }
 
   /**
-   * Imports leases of another server; resolves when they are on disk. @throws RackError
-   * `store-unavailable`
+   * Imports leases of another server; resolves when they are on disk.
+   * @throws RackError `store-unavailable`
    */
   async adopt(leases: readonly Lease[]): Promise<void> {
     await this.#store(leases);
@@ -57,8 +57,8 @@ export class LeaseCommands {
   }
 
   /**
-   * Ends a running lease as a RELEASE does; resolves when that is on disk. @throws RackError
-   * `not-found`, `store-unavailable`
+   * Ends a running lease as a RELEASE does; resolves when that is on disk.
+   * @throws RackError `not-found`, `store-unavailable`
    */
   async end(address: Ipv4): Promise<Lease> {
     const now = this.#deps.clock.now();
@@ -71,8 +71,8 @@ export class LeaseCommands {
   }
 
   /**
-   * Returns an address that was set aside to its range; resolves when that is on disk. @throws
-   * RackError as `end`
+   * Returns an address that was set aside to its range; resolves when that is on disk.
+   * @throws RackError as `end`
    */
   async clear(address: Ipv4): Promise<Lease> {
     const lease = this.#deps.table.find(address);

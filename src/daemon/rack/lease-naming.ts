@@ -47,7 +47,7 @@ export class LeaseNaming {
   readonly #names: Names;
   readonly #leases: NamedLeases;
   #machines = new MachineDirectory([]);
-  /** Undefined until everything was named once. */
+  /** `undefined` until everything was named once. */
   #config: RackConfig | undefined;
   #reservedHosts: readonly ReservedHost[] = [];
   /** Counts configuration changes: a newer change stops the turns of the previous one. */
@@ -93,8 +93,8 @@ export class LeaseNaming {
   }
 
   /**
-   * Removes the name of a lease that was released, expired or ended. @param mac its holder;
-   * undefined if not known
+   * Removes the name of a lease that was released, expired or ended.
+   * @param mac its holder; `undefined` if not known
    */
   removeName(address: Ipv4, mac?: MacAddress): void {
     this.#withheldNames.delete(address);

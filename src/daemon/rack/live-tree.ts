@@ -94,7 +94,7 @@ export class LiveTree implements FileTree {
     return this.#tree.directory;
   }
 
-  /** Undefined if the tree's contents are known. */
+  /** `undefined` if the tree's contents are known. */
   get problem(): TreeProblem | undefined {
     return this.#problem;
   }

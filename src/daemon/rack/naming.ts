@@ -26,7 +26,7 @@ import { type Instant, seconds } from '../../ground/clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
 
-/** The host part and domain of a lease's name; `hostname` is undefined for a lease without a name. */
+/** The host part and domain of a lease's name; `hostname` is `undefined` for a lease without a name. */
 interface LeaseName {
   readonly hostname: string | undefined;
   readonly domain: string;

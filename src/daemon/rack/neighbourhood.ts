@@ -136,7 +136,7 @@ export class Neighbourhood {
     return this.#table.list();
   }
 
-  /** The neighbour last seen with an address on any interface; undefined if there is none. */
+  /** The neighbour last seen with an address on any interface; `undefined` if there is none. */
   find(address: Ipv4): Neighbour | undefined {
     return this.#table.findOnAny(address, this.#names);
   }
@@ -166,8 +166,8 @@ export class Neighbourhood {
   }
 
   /**
-   * Sends a magic packet where the host should be. @returns the names of the interfaces; empty if
-   * none can send
+   * Sends a magic packet where the host should be.
+   * @returns the names of the interfaces; empty if none can send
    */
   wake({ mac, password, near }: HostWake): readonly string[] {
     const reachableNetworks = this.#findReachable();

@@ -14,7 +14,7 @@ import type { InterfaceState } from './interface-states.ts';
 import type { Rack } from './rack.ts';
 import { judgeReadiness } from './readiness.ts';
 
-/** The parts of a rack; an undefined part is not open yet. */
+/** The parts of a rack; an `undefined` part is not open yet. */
 export interface RackView {
   readonly clock: Clock;
   readonly version: string;

@@ -83,7 +83,7 @@ export class Rack {
   readonly #deps: RackDeps;
   readonly tree: RackDeps['tree'];
   readonly names: Names;
-  /** The hosts on this rack's networks; undefined if the wires cannot be heard. */
+  /** The hosts on this rack's networks; `undefined` if the wires cannot be heard. */
   readonly neighbourhood: Neighbourhood | undefined;
   readonly dhcp: DhcpServer;
   readonly tftp: TftpServer;

@@ -19,7 +19,7 @@ interface ListenAddress {
 export interface ReadinessFacts {
   readonly config: RackConfig;
   readonly host: readonly HostInterface[];
-  /** Undefined until the rack has started. */
+  /** `undefined` until the rack has started. */
   readonly rack:
     | {
         readonly dhcpProblems: readonly { readonly name: string; readonly code: string; readonly text: string }[];
@@ -30,7 +30,7 @@ export interface ReadinessFacts {
       }
     | undefined;
   readonly journalProblem: string | undefined;
-  /** Undefined until the rack has started. */
+  /** `undefined` until the rack has started. */
   readonly region: Pick<UplinkStatus, 'mode' | 'state'> | undefined;
 }
 

@@ -67,8 +67,8 @@ export function findNewListeners(
 }
 
 /**
- * Checks that a running region will be able to open its additional listeners. @throws RackError as
- * the start does
+ * Checks that a running region will be able to open its additional listeners.
+ * @throws RackError as the start does
  */
 export async function checkNewListeners(
   next: Pick<RegionConfig, 'listen' | 'tls'>,

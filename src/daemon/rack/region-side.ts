@@ -146,7 +146,7 @@ export function findLeasesLeft(
 interface RegionAccess {
   readonly uplink: UplinkConfig;
   readonly uuid: string;
-  /** Undefined for an embedded region. */
+  /** `undefined` for an embedded region. */
   readonly key: RegionKey | undefined;
   readonly ca: string | undefined;
 }
@@ -223,7 +223,7 @@ export class RegionSide {
   get certificates(): string | undefined {
     return this.#access?.ca;
   }
-  /** The URL of a remote region, to which people's requests belong; undefined for an embedded region. */
+  /** The URL of a remote region, to which people's requests belong; `undefined` for an embedded region. */
   get elsewhere(): string | undefined {
     const { uplink } = this.#deps.config();
     return uplink.mode === 'remote' ? (this.#linkedUrl ?? uplink.urls[0]) : undefined;
@@ -250,7 +250,7 @@ export class RegionSide {
     };
   }
 
-  /** The boot listener's stand-in for a region that does not answer; undefined for an embedded region. */
+  /** The boot listener's stand-in for a region that does not answer; `undefined` for an embedded region. */
   #makeStandIn(): RegionStandIn | undefined {
     if (this.#access?.key === undefined) return undefined;
     const { clock, config } = this.#deps;

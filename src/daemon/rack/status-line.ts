@@ -12,7 +12,7 @@ export const NAMED_MAX = 4;
 
 interface StatusLineFacts {
   readonly interfaces: readonly InterfaceState[];
-  /** Undefined until the link to the region exists. */
+  /** `undefined` until the link to the region exists. */
   readonly region: UplinkStatus | undefined;
   readonly regionAwaySinceMs: number | undefined;
   readonly journal: { readonly available: boolean; readonly reason: string | undefined };
@@ -32,7 +32,7 @@ export function formatStatusLine({ interfaces, region, regionAwaySinceMs, journa
   return parts.join('; ');
 }
 
-/** Undefined if the region answers. */
+/** `undefined` if the region answers. */
 function describeRegion(region: UplinkStatus | undefined, awaySinceMs: number | undefined): string | undefined {
   if (region?.state === 'up') return undefined;
   switch (region?.state) {
@@ -57,7 +57,7 @@ export interface StatusLineSources {
   readonly clock: Clock;
   readonly interfaces: () => readonly InterfaceState[];
   readonly region: () => UplinkStatus | undefined;
-  /** Undefined until it is open. */
+  /** `undefined` until it is open. */
   readonly journal: () => StatusLineFacts['journal'] | undefined;
 }
 

@@ -24,8 +24,9 @@ export interface BegunStart extends ReturnType<typeof beginOpening> {
 }
 
 /**
- * Resolves when the threads are starting. @throws RackError if the configuration is invalid or the
- * state directory is not free; then nothing is open
+ * Resolves when the threads are starting.
+ * @throws RackError if the configuration is invalid or the state directory is not free; then
+ * nothing is open
  */
 export async function beginStart(options: { readonly configFile: string; readonly clock: Clock }): Promise<BegunStart> {
   const { configFile, clock } = options;

@@ -26,7 +26,7 @@ const STOP_MS_MAX = 60_000;
 
 interface ServiceNoticesDeps {
   readonly clock: Clock;
-  /** Undefined without a service manager: nothing is sent. */
+  /** `undefined` without a service manager: nothing is sent. */
   readonly notify: NotifyOptions | undefined;
   readonly statusLine: () => string;
   /** How long the lease journal's worker has owed an answer, in milliseconds. */
@@ -158,7 +158,7 @@ export class ServiceNotices {
 interface ServiceSources extends Omit<StatusLineSources, 'journal'> {
   readonly notify: NotifyOptions | undefined;
   readonly publish: Publish;
-  /** Undefined until it is open. */
+  /** `undefined` until it is open. */
   readonly journal: () =>
     | { silentMs(): number; status(): { readonly available: boolean; readonly reason: string | undefined } }
     | undefined;

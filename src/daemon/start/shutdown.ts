@@ -83,8 +83,8 @@ interface ExitDeps {
 }
 
 /**
- * Closes everything that was opened, last first. @param closers functions that close it, in order of
- * opening
+ * Closes everything that was opened, last first.
+ * @param closers functions that close it, in order of opening
  */
 export async function closeAll(
   closers: (() => Promise<void> | void)[],

@@ -46,12 +46,12 @@ export interface SocketCounters {
   /** Datagrams that the kernel refused to send. */
   readonly sendErrors: number;
   /**
-   * Datagrams that the kernel dropped because the receive buffer was full; undefined if the system
-   * does not report it.
+   * Datagrams that the kernel dropped because the receive buffer was full; `undefined` if the
+   * system does not report it.
    */
   readonly receiveDrops: number | undefined;
   /**
-   * The receive buffer's size as the kernel counts it, in bytes; undefined if the system does not
+   * The receive buffer's size as the kernel counts it, in bytes; `undefined` if the system does not
    * report it.
    */
   readonly receiveBufferBytes?: number | undefined;
@@ -61,7 +61,7 @@ export interface SocketCounters {
 
 /** An open socket. */
 export interface DatagramSocket {
-  /** The device the socket is bound to; undefined for a socket bound to an address. */
+  /** The device the socket is bound to; `undefined` for a socket bound to an address. */
   readonly interfaceName: string | undefined;
   /** The bound local address; 0.0.0.0 for a device socket. */
   readonly localAddress: Ipv4;
@@ -113,7 +113,7 @@ export interface HostNetwork extends DatagramNetwork {
   readonly received: number;
   /** False if the kernel already waits for as many absent hosts as it may (`absent-hosts.ts`). */
   mayReach(address: Ipv4): boolean;
-  /** Opens a tap on a device (`frame-tap.ts`), which the caller closes; undefined without the privilege. */
+  /** Opens a tap on a device (`frame-tap.ts`), which the caller closes; `undefined` without the privilege. */
   tap(request: TapRequest): FrameTap | undefined;
   /**
    * To be called with every new list of interfaces: binds sockets again whose device was deleted

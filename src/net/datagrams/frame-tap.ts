@@ -53,7 +53,7 @@ export interface TappedDatagram {
 
 /** An open tap. */
 export interface FrameTap {
-  /** Broadcasts a datagram from 0.0.0.0. @returns the error's code (`ENETDOWN`), or undefined */
+  /** Broadcasts a datagram from 0.0.0.0. @returns the error's code (`ENETDOWN`), or `undefined` */
   broadcast(payload: Uint8Array, port: number): string | undefined;
   /** The received datagrams, oldest first, at most DATAGRAMS_TAKEN_MAX. */
   take(): readonly TappedDatagram[];
@@ -66,7 +66,7 @@ export interface TapRequest {
   readonly port: number;
 }
 
-/** Undefined without CAP_NET_RAW or the device. */
+/** `undefined` without CAP_NET_RAW or the device. */
 export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): FrameTap | undefined {
   const index = libc.if_nametoindex(device);
   if (index === 0) return undefined;

@@ -54,7 +54,7 @@ export interface LinuxSocketDeps {
   readonly libc: Libc;
   readonly receiveBatch: MessageBatch;
   readonly sendBatch: MessageBatch;
-  /** A socket for frames to hardware addresses; undefined without CAP_NET_RAW. */
+  /** A socket for frames to hardware addresses; `undefined` without CAP_NET_RAW. */
   readonly packetFd: number | undefined;
   readonly arpTable: ArpTable;
   readonly absentHosts: AbsentHosts;

@@ -117,8 +117,8 @@ function declareLibc(): Libc {
 
 /**
  * Returns freed memory to the system (malloc_trim(3)). It takes 6 to 16 ms, so it runs in libuv's
- * pool; a thread that allocates meanwhile waits only while its own arena is trimmed. @throws as
- * `loadLibc`
+ * pool; a thread that allocates meanwhile waits only while its own arena is trimmed.
+ * @throws as `loadLibc`
  */
 export function returnFreedMemory(): void {
   // The result says only if there was memory to return.

@@ -36,7 +36,7 @@ export class NetlinkDump {
   readonly #listener: NetlinkListener;
   readonly #buffer = new Uint8Array(NETLINK_DATAGRAM_BYTES_MAX);
   #sequence = 0;
-  /** The running dump, as an index into `#types`; undefined if none runs. */
+  /** The running dump, as an index into `#types`; `undefined` if none runs. */
   #runningDump: number | undefined;
   #failures = 0;
 

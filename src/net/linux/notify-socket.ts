@@ -19,7 +19,7 @@ const WATCHDOG_US_MAX = 86_400_000_000;
 export interface NotifyOptions {
   /** A path, or an abstract name with a leading `@`. */
   readonly socket: string;
-  /** How often to report being alive, in milliseconds; undefined: never. */
+  /** How often to report being alive, in milliseconds; `undefined` if never. */
   readonly watchdogMs: number | undefined;
 }
 
@@ -31,7 +31,10 @@ export interface NotifySocket {
   close(): void;
 }
 
-/** Reads and removes the manager's options for the process `pid`. Undefined if no manager expects reports. */
+/**
+ * Reads and removes the manager's options for the process `pid`. `undefined` if no manager expects
+ * reports.
+ */
 export function takeNotifyOptions(environment: NodeJS.ProcessEnv, pid: number): NotifyOptions | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: interval, WATCHDOG_PID: watchedPid } = environment;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];

@@ -81,8 +81,8 @@ export class PacketSocket {
   }
 
   /**
-   * Receives only from these interfaces, so that unserved wires wake no thread. @returns the
-   * system's code if refused
+   * Receives only from these interfaces, so that unserved wires wake no thread.
+   * @returns the system's code if refused
    */
   restrictInterfaces(interfaceIndexes: readonly number[]): string | undefined {
     this.#interfaceFilter = makeInterfaceFilter(interfaceIndexes);
@@ -100,7 +100,7 @@ export class PacketSocket {
     return attachFilter(this.#libc, this.fd, instructions);
   }
 
-  /** Undefined if none waits. @throws Error named after the system's code */
+  /** `undefined` if none waits. @throws Error named after the system's code */
   receive(): ReceivedFrame | undefined {
     reclaim(this.#frame);
     for (;;) {

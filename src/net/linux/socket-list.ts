@@ -75,7 +75,7 @@ export function decodeSocketAnswer(bytes: BorrowedBytes): Decoded<SocketAnswer> 
   return decoded({ sockets, end });
 }
 
-/** The sockets with this local port; undefined if the kernel cannot answer. */
+/** The sockets with this local port; `undefined` if the kernel cannot answer. */
 export function listSockets(libc: Libc, port: number): readonly ListedSocket[] | undefined {
   const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, NETLINK_SOCK_DIAG);
   if (fd < 0) return undefined;

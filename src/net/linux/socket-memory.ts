@@ -24,7 +24,7 @@ export interface SocketMemory {
   readonly drops: number;
 }
 
-/** Reads a socket's memory use; undefined if the kernel does not report it. */
+/** Reads a socket's memory use; `undefined` if the kernel does not report it. */
 export function readSocketMemory(libc: Libc, fd: number): SocketMemory | undefined {
   const info = new Uint8Array(MEMINFO_BYTES);
   const length = intBytes(MEMINFO_BYTES);

@@ -5,8 +5,8 @@ import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Libc } from './libc.ts';
 
 /**
- * Empties the eventfd and hands over the waiting messages. @returns true if one of them is `stop`,
- * or there is no main thread
+ * Empties the eventfd and hands over the waiting messages.
+ * @returns true if one of them is `stop`, or there is no main thread
  */
 export function takeMessages<To extends { readonly kind: string }>(
   libc: Libc,

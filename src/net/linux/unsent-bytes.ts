@@ -16,7 +16,7 @@ export const UNSENT_BYTES_MAX = 256 * 1024;
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
 
-/** The file descriptor of a listening server, which node:net does not expose; undefined if it has none. */
+/** The file descriptor of a listening server, which node:net does not expose; `undefined` if it has none. */
 function findServerDescriptor(server: Server): number | undefined {
   const handle: unknown = Reflect.get(server, '_handle');
   const fd = typeof handle === 'object' && handle !== null && 'fd' in handle ? handle.fd : undefined;
@@ -24,8 +24,9 @@ function findServerDescriptor(server: Server): number | undefined {
 }
 
 /**
- * Bounds a listening server's future connections. @returns false if the kernel refuses @throws as
- * `loadLibc`
+ * Bounds a listening server's future connections.
+ * @returns false if the kernel refuses
+ * @throws as `loadLibc`
  */
 export function boundUnsentBytes(server: Server): boolean {
   const fd = findServerDescriptor(server);

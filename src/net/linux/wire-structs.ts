@@ -89,8 +89,8 @@ export function socketAddress(address: Ipv4, port: number): Uint8Array {
 }
 
 /**
- * A `sockaddr_un` for a path, or an abstract name with a leading `@` (unix(7)); undefined if empty
- * or too long for the kernel.
+ * A `sockaddr_un` for a path, or an abstract name with a leading `@` (unix(7)); `undefined` if
+ * empty or too long for the kernel.
  */
 export function unixAddress(name: string): Uint8Array | undefined {
   const abstract = name.startsWith('@');
@@ -117,7 +117,7 @@ function writeSocketAddress(view: DataView, offset: number, address: Ipv4, port:
   view.setUint32(offset + 4, address);
 }
 
-/** A `sockaddr_ll`. @param mac 0: for a socket that is bound */
+/** A `sockaddr_ll`. @param mac 0 to bind a socket */
 export function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress | 0): Uint8Array {
   const bytes = new Uint8Array(SOCKADDR_LL_BYTES);
   writeLinkAddress(new DataView(bytes.buffer), 0, protocol, interfaceIndex, mac);

@@ -29,8 +29,8 @@ export class AddressRates {
   }
 
   /**
-   * Takes a permit of this address and of its network. @returns false, and takes none, if one of
-   * them has none left
+   * Takes a permit of this address and of its network.
+   * @returns false, and takes none, if one of them has none left
    */
   allows(client: Ipv4, now: Instant): boolean {
     const address = this.#addresses.getBucket(client, now);

@@ -51,14 +51,14 @@ export class ArpProbes {
     for (const { question } of this.#runningProbes.values()) yield question;
   }
 
-  /** Undefined if no probe runs. */
+  /** `undefined` if no probe runs. */
   get nextAt(): Instant | undefined {
     return this.#deadlines.nextAt;
   }
 
   /**
-   * Starts a probe, whose first packet is due at once. @returns false if the probe already runs, or
-   * too many probes run
+   * Starts a probe, whose first packet is due at once.
+   * @returns false if the probe already runs, or too many probes run
    */
   start(question: ProbeQuestion, now: Instant): boolean {
     const key = encodeProbeKey(question.interfaceIndex, question.address);

@@ -87,7 +87,7 @@ export class NeighbourTable {
     return 'seen';
   }
 
-  /** The last host seen with an address; undefined if none is known. */
+  /** The last host seen with an address; `undefined` if none is known. */
   find(interfaceName: string, address: Ipv4): Neighbour | undefined {
     return this.#entries.get(`${interfaceName} ${address}`);
   }

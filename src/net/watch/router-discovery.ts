@@ -91,7 +91,7 @@ function checkOptions(view: BorrowedView, start: number, end: number): Decoded<t
 /** fe80::/10 (RFC 4291 §2.4). */
 export const isLinkLocal = (address: Uint8Array): boolean => address[0] === 0xfe && ((address[1] ?? 0) & 0xc0) === 0x80;
 
-/** Parses a link-local address as the system prints it; undefined for anything else. */
+/** Parses a link-local address as the system prints it; `undefined` for anything else. */
 export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
   const match = /^fe80::((?:[0-9a-f]{1,4}:){0,6}[0-9a-f]{1,4})$/i.exec(text);
   const groups = match?.[1]?.split(':');

@@ -74,7 +74,7 @@ export class WireListener {
       .filter((fd) => fd !== undefined);
   }
 
-  /** Undefined if nothing is due. */
+  /** `undefined` if nothing is due. */
   get nextAt(): Instant | undefined {
     const dueTimes = [this.#probes.nextAt, this.#arpSocket.pausedUntil, ...this.#routers.dueAt].filter(
       (dueAt) => dueAt !== undefined,

@@ -32,7 +32,8 @@ import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-co
 
 /**
  * Opens a file and locks out all other processes.
- * @param elsewhere how to use another place, for an error @throws RackError `already-running`
+ * @param elsewhere how to use another location, for an error
+ * @throws RackError `already-running`
  */
 function openLocked(path: string, elsewhere: string): DatabaseSync {
   const kind = { ...REGION_DATABASE, elsewhere };

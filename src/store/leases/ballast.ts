@@ -46,8 +46,8 @@ export class Ballast {
   }
 
   /**
-   * Makes the file if it is missing and there is ample room. @returns true if made now; rejects
-   * with the system's error
+   * Makes the file if it is missing and there is ample room.
+   * @returns true if made now; rejects with the system's error
    */
   async keep(): Promise<boolean> {
     if (this.#isMaking || this.#exists() || this.#freeBytes() < BALLAST_FACTOR * BALLAST_BYTES) return false;

@@ -31,11 +31,11 @@ export const computeRowChecksum = (key: number, records: Uint8Array): number => 
 
 interface MendedRow {
   readonly records: Uint8Array;
-  /** The byte with the flipped bit; undefined if the bit was in the checksum. */
+  /** The byte with the flipped bit; `undefined` if the bit was in the checksum. */
   readonly byteIndex: number | undefined;
 }
 
-/** @returns undefined if more than one bit is wrong */
+/** @returns `undefined` if more than one bit is wrong */
 export function undoFlippedBit(key: number, records: Uint8Array<ArrayBuffer>, checksum: number): MendedRow | undefined {
   const difference = (computeRowChecksum(key, records) ^ checksum) >>> 0;
   if ((difference & (difference - 1)) === 0) return { records, byteIndex: undefined };

@@ -36,7 +36,7 @@ export class FoldPass {
   #bytes: Buffer<ArrayBuffer> = Buffer.alloc(0);
   #length = 0;
   #sequence: number;
-  /** Undefined while gathering. */
+  /** `undefined` while gathering. */
   #orderedBlocks: Float64Array | undefined;
   #writtenCount = 0;
 
@@ -60,7 +60,8 @@ export class FoldPass {
   }
 
   /**
-   * @param sequence of the last record @returns the number of records
+   * @param sequence of the last record
+   * @returns the number of records
    * @throws Error if it is cut off
    */
   add(sequence: number, batch: Uint8Array): number {

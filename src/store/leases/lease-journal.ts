@@ -76,7 +76,7 @@ interface LeaseJournalOptions {
 
 export interface LeaseJournalStatus {
   readonly available: boolean;
-  /** One line; undefined if it is available. */
+  /** One line; `undefined` if it is available. */
   readonly reason: string | undefined;
   readonly pending: number;
   readonly durableSequence: number;

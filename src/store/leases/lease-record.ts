@@ -124,7 +124,7 @@ const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1
 
 export const readRecordAddress = (bytes: Buffer, offset: number): number => bytes.readUInt32BE(offset + ADDRESS_OFFSET);
 
-/** Undefined if the record is truncated. */
+/** `undefined` if the record is truncated. */
 export function findRecordEnd(bytes: Uint8Array, offset: number): number | undefined {
   let end = offset + FIXED_BYTES;
   for (let text = 0; text < TEXT_COUNT; text += 1) {

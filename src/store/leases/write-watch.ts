@@ -24,7 +24,7 @@ export class DiskWork {
     this.#callNumber = new Int32Array(memory);
   }
 
-  /** The number of the current call; undefined between calls. */
+  /** The number of the current call; `undefined` between calls. */
   get call(): number | undefined {
     const number = Atomics.load(this.#callNumber, 0);
     return (number & 1) === 1 ? number : undefined;

@@ -66,7 +66,7 @@ export class EventCuts {
     racks: CUT_EVERY,
     strangers: CUT_EVERY,
   };
-  /** Undefined until the next count. */
+  /** `undefined` until the next count. */
   #deedCounts: Map<number, number> | undefined;
 
   constructor(bounds: EventBounds) {

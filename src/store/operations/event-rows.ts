@@ -24,7 +24,7 @@ interface RackOrigin {
   /** The rack's name for the kind of event. */
   readonly kind: string;
   readonly stranger: UnknownHost | undefined;
-  /** Undefined for the region's own rack. */
+  /** `undefined` for the region's own rack. */
   readonly rackId: number | undefined;
 }
 
@@ -43,7 +43,7 @@ const EVENT = codec({
 });
 export const INSERT_ALL_SQL = composeInsertRows('event', EVENT.columns);
 
-/** `machineId` is undefined if it concerns no known machine. */
+/** `machineId` is `undefined` if it concerns no known machine. */
 export interface AddedEvent {
   readonly event: NewMachineEvent;
   readonly machineId: number | undefined;

@@ -16,7 +16,7 @@ import { NETWORK_TABLES } from './network-rows.ts';
 const NEXT_ID_SQL = "SELECT value FROM counter WHERE name = 'network-object'";
 const CONTINUE_SQL = composeInsert('counter', ['value', 'name']) + composeReplace('name', ['value']);
 
-/** Without addresses of devices. @param knownRecords what need not be read */
+/** Reads the objects, without the addresses of devices. @param knownRecords what need not be read */
 export function* readObjects(knownRecords: Partial<NetworkRecords> = {}): Steps<NetworkRecords> {
   let records: NetworkRecords = { ...NO_RECORDS, ...knownRecords };
   for (const kind of NETWORK_KINDS) {

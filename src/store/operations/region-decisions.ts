@@ -256,7 +256,8 @@ const COUNTS_SQL =
 
 /**
  * Others' addresses, reserved ranges, and the routers of static routes, without what the machine
- * has or what is reserved for its interfaces. @param condition a further condition on reserved addresses
+ * has or what is reserved for its interfaces.
+ * @param condition a further condition on reserved addresses
  */
 const composeUsedSql = (condition: '' | typeof COUNTS_SQL): string =>
   'SELECT address AS low, address AS high, 1 AS is_seen FROM interface WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +

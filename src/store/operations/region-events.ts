@@ -163,7 +163,7 @@ export class EventTable {
     this.#cuts.resetDeeds();
   }
 
-  /** @param rackUuid undefined for the region's own rack */
+  /** @param rackUuid `undefined` for the region's own rack */
   *recordReports(source: string, reports: readonly RackReport[], rackUuid?: string): Steps<RecordedReports> {
     const rackId =
       rackUuid === undefined

@@ -21,7 +21,8 @@ const CLEAR_SQL =
 const FORGET_SQL = `DELETE FROM counter WHERE name LIKE '${CLEARED_ONE}%' AND value <= `;
 
 /**
- * Finds the newest event of the kinds ?1 of each hardware address. @param counts which events count
+ * Finds the newest event of the kinds ?1 of each hardware address.
+ * @param counts which events count
  * @param isListed which of the newest are listed
  */
 const composeNewestSql = (counts: string, isListed: string): string =>
@@ -88,7 +89,7 @@ const TRIM_SQL =
   'DELETE FROM host_lease WHERE rack = ?1 AND (ends_ms <= ?2 OR address IN (SELECT address FROM host_lease WHERE rack = ?1 ' +
   'ORDER BY ends_ms DESC, address LIMIT 9223372036854775807 OFFSET ?3))';
 
-/** Keeps those that the region believes. @param rackId `undefined`: the region's own rack */
+/** Keeps the leases of the reports that the region believes. @param rackId default: the region's own rack */
 export function* keepLeases(reports: readonly RackReport[], rackId = 0): Steps<void> {
   const leases = new Map<Ipv4, HostLease>();
   const endedLeases: { readonly address: Ipv4; readonly mac: MacAddress }[] = [];
@@ -159,7 +160,10 @@ const RELEASED_SQL =
   'WHERE reserved_address.id IN numbers(?1) AND host_lease.address = reserved_address.address AND host_lease.mac = reserved_address.mac';
 const CUT_SQL = `DELETE FROM host_lease WHERE rack = ${HOLD_RACK_ID} AND ends_ms > ?`;
 
-/** Holds the addresses of reservations for their hosts, before they are released. @param ids theirs */
+/**
+ * Holds the addresses of reservations for their hosts, before they are released.
+ * @param ids of the reservations
+ */
 export function* holdReleased(ids: readonly number[], nowMs: number): Steps<void> {
   const endsMs = nowMs + RELEASED_MS;
   yield run(CUT_SQL, endsMs);

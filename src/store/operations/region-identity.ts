@@ -34,7 +34,7 @@ const SHARED_SQL =
   'SELECT key.value FROM texts(?) AS key WHERE EXISTS (SELECT 1 FROM shared_identity WHERE value = key.value) OR ' +
   `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
 
-/** At most HOLDERS_MAX ids per value; undefined if `count` is 0. */
+/** At most HOLDERS_MAX ids per value; `undefined` if `count` is 0. */
 export function holdersQuery(count: number): string | undefined {
   const holdersSql = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
   return count === 0 ? undefined : Array.from({ length: count }, () => holdersSql).join(' UNION ');

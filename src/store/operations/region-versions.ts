@@ -56,7 +56,7 @@ export function* settledVersion(): Steps<SettledVersion> {
   return { version: Math.min(readFirstNumber(settledAnswer), yield* desiredVersion()), history };
 }
 
-/** Undefined if they are no longer known. */
+/** `undefined` if they are no longer known. */
 export function* listGone(sinceVersion: number): Steps<readonly string[] | undefined> {
   if (sinceVersion < (yield* desiredVersion()) - GONE_VERSIONS) return undefined;
   const { rows } = yield all('SELECT system_id FROM gone_machine WHERE version > ?', sinceVersion);

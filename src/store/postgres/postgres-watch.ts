@@ -136,7 +136,7 @@ export class PostgresWatch implements StoreAvailability {
     for (const giveUp of this.#silenceListeners) giveUp();
   }
 
-  /** @returns why it is away; undefined if it is there */
+  /** @returns why it is away; `undefined` if it is there */
   async #findProblem(): Promise<Outage | undefined> {
     const isNew = this.#client === undefined;
     const problem = await this.#queryOnce();
