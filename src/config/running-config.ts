@@ -24,7 +24,7 @@ export interface RunningConfigDeps<Usable> {
   readonly clock: Clock;
   readonly publish: (event: DaemonEvent) => void;
   /** Replaces `before` by `next`. @throws RackError after restoring `before` */
-  readonly apply: (next: Usable, before: Usable) => Promise<void>;
+  readonly apply: (nextUsable: Usable, previousUsable: Usable) => Promise<void>;
 }
 
 /** A refused configuration. */
@@ -68,10 +68,14 @@ export abstract class RunningConfig<
   protected abstract resolve(file: ConfigFile, storedSettings: Settings): ParsedFile<Config, Written>;
 
   /** The problems of a valid configuration on this host. */
-  protected abstract check(next: UsableFile<Config, Written>, source: Source, ports: Ports): readonly ConfigProblem[];
+  protected abstract check(
+    nextFile: UsableFile<Config, Written>,
+    source: Source,
+    ports: Ports,
+  ): readonly ConfigProblem[];
 
   /** Called when `current` has replaced `before`. */
-  protected abstract onApplied(before: UsableFile<Config, Written>, source: Source, ports: Ports): Promise<void>;
+  protected abstract onApplied(previousFile: UsableFile<Config, Written>, source: Source, ports: Ports): Promise<void>;
 
   get config(): Config {
     return this.current.config;
@@ -163,11 +167,11 @@ export abstract class RunningConfig<
    * The new configuration with the running values of the keys that wait for a restart.
    * @throws RackError `config-invalid` if the new and the running values do not fit together
    */
-  #keepRunningValues(next: UsableFile<Config, Written>, keys: readonly string[]): UsableFile<Config, Written> {
-    let { values } = next.file;
+  #keepRunningValues(nextFile: UsableFile<Config, Written>, keys: readonly string[]): UsableFile<Config, Written> {
+    let { values } = nextFile.file;
     for (const key of new Set(keys.flatMap((changedKey) => this.#findHeldKey(changedKey) ?? [])))
       values = withValue(values, key, valueAt(this.current.file.values, key));
-    return this.#resolveOrThrow({ ...next.file, values }, next.stored, keys);
+    return this.#resolveOrThrow({ ...nextFile.file, values }, nextFile.stored, keys);
   }
 
   #findHeldKey(key: string): string | undefined {

@@ -15,11 +15,11 @@ const UNSUPPORTED_CODES: ReadonlySet<string> = new Set(['EINVAL', 'ENOSYS', 'EOP
  * @returns `absent`: one of them is missing; `unable`: this host or this file system cannot
  * @throws Error with the `code` of the system's error
  */
-export function exchangePaths(first: string, second: string): 'exchanged' | 'absent' | 'unable' {
+export function exchangePaths(firstPath: string, secondPath: string): 'exchanged' | 'absent' | 'unable' {
   const libc = loadLibc();
-  if (libc.renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE) === 0) return 'exchanged';
+  if (libc.renameat2(AT_FDCWD, firstPath, AT_FDCWD, secondPath, RENAME_EXCHANGE) === 0) return 'exchanged';
   const code = errorName(libc.errno());
   if (code === 'ENOENT') return 'absent';
   if (UNSUPPORTED_CODES.has(code)) return 'unable';
-  throw Object.assign(new Error(`${code}: exchange of ${first} and ${second}`), { code });
+  throw Object.assign(new Error(`${code}: exchange of ${firstPath} and ${secondPath}`), { code });
 }

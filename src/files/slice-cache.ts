@@ -160,14 +160,14 @@ export class SliceCache {
   }
 
   #startReads(): void {
-    for (let next = this.#waitingLoads[0]; next !== undefined; next = this.#waitingLoads[0]) {
+    for (let nextLoad = this.#waitingLoads[0]; nextLoad !== undefined; nextLoad = this.#waitingLoads[0]) {
       if (this.#readsInFlight >= READS_IN_FLIGHT_MAX) return;
-      this.#evict(next.length);
-      if (this.#cachedBytes + next.length > this.#bytesMax && this.#readsInFlight > 0) return;
+      this.#evict(nextLoad.length);
+      if (this.#cachedBytes + nextLoad.length > this.#bytesMax && this.#readsInFlight > 0) return;
       this.#waitingLoads.shift();
       this.#readsInFlight += 1;
-      this.#cachedBytes += next.length;
-      void this.#perform(next);
+      this.#cachedBytes += nextLoad.length;
+      void this.#perform(nextLoad);
     }
   }
 

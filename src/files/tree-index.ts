@@ -67,9 +67,9 @@ export class TreeIndex {
     let directory = root;
     const chain = [directory];
     for (let depth = 0; depth < names.length - 1; depth += 1) {
-      const next = directory.directories.get(names[depth] ?? '');
-      if (next === undefined || chain.includes(next)) return undefined;
-      directory = next;
+      const child = directory.directories.get(names[depth] ?? '');
+      if (child === undefined || chain.includes(child)) return undefined;
+      directory = child;
       chain.push(directory);
     }
     const name = names.at(-1) ?? '';
@@ -86,14 +86,14 @@ export class TreeIndex {
     if (this.#root === undefined || names.length > TREE_DEPTH_MAX + 1) return [];
     let candidates: readonly Candidate[] = [{ directory: this.#root, path: '' }];
     for (const name of names.slice(0, -1)) {
-      const next = candidates.flatMap(({ directory, path: parentPath }) =>
+      const nextCandidates = candidates.flatMap(({ directory, path: parentPath }) =>
         this.#findSpellings(directory, name).flatMap((spelling): readonly (readonly [Directory, Candidate])[] => {
           const child = directory.directories.get(spelling);
           return child === undefined ? [] : [[child, { directory: child, path: `${parentPath}${spelling}/` }]];
         }),
       );
       // A directory that is also reached by a link counts once.
-      candidates = [...new Map(next.toReversed()).values()].toReversed().slice(0, ALIKE_MAX);
+      candidates = [...new Map(nextCandidates.toReversed()).values()].toReversed().slice(0, ALIKE_MAX);
     }
     return candidates
       .flatMap(({ directory, path: parentPath }) =>

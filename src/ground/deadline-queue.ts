@@ -44,13 +44,14 @@ export class DeadlineQueue<T extends QueuedItem> {
     // Indexes whose parents were all taken: one of them is next.
     const candidates = this.#heap.length === 0 ? [] : [0];
     while (items.length < count) {
-      let next: number | undefined;
-      for (const index of candidates) if (next === undefined || this.#dueAt(index) < this.#dueAt(next)) next = index;
-      const entry = next === undefined ? undefined : this.#heap[next];
-      if (next === undefined || entry === undefined) break;
+      let nextIndex: number | undefined;
+      for (const index of candidates)
+        if (nextIndex === undefined || this.#dueAt(index) < this.#dueAt(nextIndex)) nextIndex = index;
+      const entry = nextIndex === undefined ? undefined : this.#heap[nextIndex];
+      if (nextIndex === undefined || entry === undefined) break;
       items.push(entry.item);
-      candidates.splice(candidates.indexOf(next), 1);
-      for (const child of [2 * next + 1, 2 * next + 2]) if (child < this.#heap.length) candidates.push(child);
+      candidates.splice(candidates.indexOf(nextIndex), 1);
+      for (const child of [2 * nextIndex + 1, 2 * nextIndex + 2]) if (child < this.#heap.length) candidates.push(child);
     }
     return items;
   }

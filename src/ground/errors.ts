@@ -104,9 +104,9 @@ export function unreachable(value: never): never {
 
 /** Joins failures into one with the first one's code, one line each; `undefined` if there are none. */
 export function joinFailures(failures: readonly RackError[]): RackError | undefined {
-  const [first] = failures;
+  const [firstFailure] = failures;
   const texts = [...new Set(failures.map(({ message }) => message))];
-  return first === undefined || texts.length === 1
-    ? first
-    : new RackError(first.code, texts.join('\n'), { cause: first });
+  return firstFailure === undefined || texts.length === 1
+    ? firstFailure
+    : new RackError(firstFailure.code, texts.join('\n'), { cause: firstFailure });
 }

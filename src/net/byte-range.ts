@@ -21,19 +21,19 @@ const WHOLE: RangeChoice = { kind: 'whole' };
 export function chooseRange(field: string | undefined, sizeBytes: number): RangeChoice {
   if (field === undefined) return WHOLE;
   const match = /^bytes[ \t]*=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(field);
-  const first = match?.[1] ?? '';
-  const last = match?.[2] ?? '';
-  if (match === null || (first === '' && last === '')) return WHOLE;
-  if (first === '') {
-    const length = Number(last);
+  const firstText = match?.[1] ?? '';
+  const lastText = match?.[2] ?? '';
+  if (match === null || (firstText === '' && lastText === '')) return WHOLE;
+  if (firstText === '') {
+    const length = Number(lastText);
     if (length === 0) return { kind: 'unsatisfiable' };
     // A shorter file is sent whole, even an empty file, which no Content-Range could describe.
     return length >= sizeBytes ? makeWhole(sizeBytes) : makePart(sizeBytes - length, sizeBytes);
   }
-  const start = Number(first);
-  if (last !== '' && Number(last) < start) return WHOLE;
+  const start = Number(firstText);
+  if (lastText !== '' && Number(lastText) < start) return WHOLE;
   if (start >= sizeBytes) return { kind: 'unsatisfiable' };
-  return makePart(start, last === '' ? sizeBytes : Math.min(Number(last) + 1, sizeBytes));
+  return makePart(start, lastText === '' ? sizeBytes : Math.min(Number(lastText) + 1, sizeBytes));
 }
 
 const makePart = (start: number, end: number): RangeChoice => ({ kind: 'part', range: { start, end } });

@@ -76,13 +76,13 @@ export type NetlinkMessage =
   | { readonly kind: 'address-gone'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
   /** A default route came or went; `/proc/net/route` has the present ones. */
   | { readonly kind: 'default-route' }
-  /** An entry of the kernel's neighbour table for a host; `heard`: just now. */
+  /** An entry of the kernel's neighbour table for a host. `isHeard` is true if it was heard just now. */
   | {
       readonly kind: 'neighbour';
       readonly index: number;
       readonly address: Ipv4;
       readonly mac: MacAddress;
-      readonly heard: boolean;
+      readonly isHeard: boolean;
     }
   /** `interrupted`: the list changed meanwhile, so request it again. */
   | { readonly kind: 'done'; readonly sequence: number; readonly interrupted: boolean }
@@ -238,7 +238,7 @@ function decodeNeighbour(part: NetlinkPart): MessageOrNone {
   if (bytes.length !== 4) return fault('bad-value', HEADER_BYTES, 'neighbour');
   const address = ipv4(borrowedView(bytes).getUint32(0));
   const isHeard = (state & STATE_REACHABLE) !== 0;
-  return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), heard: isHeard });
+  return decoded({ kind: 'neighbour', index, address, mac: macFromBytes(hardware), isHeard });
 }
 
 /** Decodes the attributes of a message; if a type repeats, the last counts. */

@@ -175,9 +175,9 @@ export class SeveralRegions implements LinkTransport {
 
   #pingOther(): Promise<boolean> {
     const otherRegions = this.#regions.filter((region) => region !== this.#current);
-    const next = otherRegions[this.#otherPingCount % otherRegions.length] ?? this.#current;
+    const nextRegion = otherRegions[this.#otherPingCount % otherRegions.length] ?? this.#current;
     this.#otherPingCount += 1;
-    return this.#ping(next);
+    return this.#ping(nextRegion);
   }
 
   async #ping(region: RegionAddress): Promise<boolean> {

@@ -98,20 +98,20 @@ interface Listing {
 }
 
 function openListing({ rack, clock }: Sources, { query }: ControlRequest): Listing | undefined {
-  const running = rack();
-  if (running === undefined) return undefined;
-  const networks = running.networks;
+  const runningRack = rack();
+  if (runningRack === undefined) return undefined;
+  const networks = runningRack.networks;
   const parsed = parseLeaseFilter((criterion) => query.get(criterion) ?? undefined, networks);
   if (!parsed.ok) throw new RackError('bad-argument', parsed.reason);
-  const machineName = (mac: Lease['mac']): string | undefined => running.machines.findByMac(mac)?.hostname;
+  const machineName = (mac: Lease['mac']): string | undefined => runningRack.machines.findByMac(mac)?.hostname;
   const facts = {
     now: clock.now(),
     wallMs: clock.wallTimeMs(),
     networks,
     machineName,
-    reservedName: reservedNames(running.served),
+    reservedName: reservedNames(runningRack.served),
   };
-  return { rack: running, filter: parsed.filter, facts };
+  return { rack: runningRack, filter: parsed.filter, facts };
 }
 
 /** Collects only the addresses first, in blocks that are sorted in one turn each. */
@@ -169,13 +169,13 @@ async function* findMatchingLeases({ rack, filter, facts }: Listing): AsyncGener
 }
 
 async function importLeases({ rack, clock }: Sources, request: ControlRequest): Promise<ImportAnswer> {
-  const running = rack();
-  if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
+  const runningRack = rack();
+  if (runningRack === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
   const { dryRun, leases, unreadable } = readBatch(await request.body());
-  const facts = running.leaseCommands.getImportFacts();
+  const facts = runningRack.leaseCommands.getImportFacts();
   const moment = { now: clock.now(), wallMs: clock.wallTimeMs() };
   const { taken, left } = judgeBatch(leases, facts, moment);
-  if (!dryRun && taken.length > 0) await running.leaseCommands.adopt(taken);
+  if (!dryRun && taken.length > 0) await runningRack.leaseCommands.adopt(taken);
   return { taken: taken.length, left: [...unreadable, ...left] };
 }
 
@@ -195,9 +195,9 @@ function parseAddressRequest(
 ): { readonly rack: LeaseRack; readonly address: Ipv4 } {
   const address = parseIpv4(query.get('address') ?? '');
   if (address === undefined) throw new RackError('bad-argument', 'name the address');
-  const running = rack();
-  if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
-  return { rack: running, address };
+  const runningRack = rack();
+  if (runningRack === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
+  return { rack: runningRack, address };
 }
 
 interface Batch {

@@ -28,11 +28,11 @@ function makeNeighbourAnswers(sources: Sources): ControlAnswers {
 }
 
 function listNeighbours({ rack, clock }: Sources) {
-  const running = rack();
+  const runningRack = rack();
   const now = clock.now();
   const offset = clock.wallTimeMs() - now;
   const formatTime = (instant: number): string => new Date(instant + offset).toISOString();
-  const all = running?.neighbourhood?.list() ?? [];
+  const all = runningRack?.neighbourhood?.list() ?? [];
   return all
     .toSorted((a, b) =>
       a.interfaceName < b.interfaceName ? -1 : a.interfaceName > b.interfaceName ? 1 : a.address - b.address,
@@ -41,8 +41,8 @@ function listNeighbours({ rack, clock }: Sources) {
       interface: interfaceName,
       address: formatIpv4(address),
       mac: formatMac(mac),
-      machine: running?.machines.findByMac(mac)?.hostname,
-      hostname: running?.dhcp.state().leases.find(address)?.hostname,
+      machine: runningRack?.machines.findByMac(mac)?.hostname,
+      hostname: runningRack?.dhcp.state().leases.find(address)?.hostname,
       firstSeen: formatTime(firstSeen),
       lastSeen: formatTime(lastSeen),
       secondsAgo: Math.max(0, Math.round((now - lastSeen) / 1000)),

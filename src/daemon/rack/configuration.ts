@@ -51,8 +51,8 @@ function findLostNetworks(
     return undefined;
   const networks = formerInterfaces.map(({ name, network }) => `${name} ${formatNetwork(network)}`);
   const written = before.merged[INTERFACES_KEY];
-  const first: unknown = Array.isArray(written) ? written[0] : undefined;
-  const { name = 'NAME', ...entry }: { readonly name?: unknown } = Object(first);
+  const firstValue: unknown = Array.isArray(written) ? written[0] : undefined;
+  const { name = 'NAME', ...entry }: { readonly name?: unknown } = Object(firstValue);
   return {
     sinceWallMs,
     networks: joinNames(networks, NAMED_MAX),
@@ -154,16 +154,27 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
     return resolveFile(file, storedSettings, this.#addressesOf);
   }
 
-  protected check(next: UsableConfig, source: 'file' | 'store', { host }: ConfigurationDeps): readonly ConfigProblem[] {
-    if (isEmpty(next.file) && !isEmpty(this.current.file)) return [EMPTIED_PROBLEM];
-    return [...findHostOverlaps(next, host()), ...(source === 'file' ? findCertificateProblems(next.config) : [])];
+  protected check(
+    nextUsable: UsableConfig,
+    source: 'file' | 'store',
+    { host }: ConfigurationDeps,
+  ): readonly ConfigProblem[] {
+    if (isEmpty(nextUsable.file) && !isEmpty(this.current.file)) return [EMPTIED_PROBLEM];
+    return [
+      ...findHostOverlaps(nextUsable, host()),
+      ...(source === 'file' ? findCertificateProblems(nextUsable.config) : []),
+    ];
   }
 
-  protected async onApplied(before: UsableConfig, source: 'file' | 'store', deps: ConfigurationDeps): Promise<void> {
+  protected async onApplied(
+    previousUsable: UsableConfig,
+    source: 'file' | 'store',
+    deps: ConfigurationDeps,
+  ): Promise<void> {
     const { clock, publish, leases, onConfigApplied } = deps;
     const { config } = this;
     onConfigApplied(config);
-    const lostNetworks = source === 'store' ? findLostNetworks(before, config, clock.wallTimeMs()) : undefined;
+    const lostNetworks = source === 'store' ? findLostNetworks(previousUsable, config, clock.wallTimeMs()) : undefined;
     if (lostNetworks !== undefined) {
       this.#lostNetworks = lostNetworks;
       publish({
@@ -173,7 +184,7 @@ export class Configuration extends RunningConfig<RackConfig, UsableConfig['writt
         command: lostNetworks.command,
       });
     }
-    const { count, addresses } = await findStranded(leases(), makeStrandedTest(before.config, config));
+    const { count, addresses } = await findStranded(leases(), makeStrandedTest(previousUsable.config, config));
     if (count > 0) publish({ kind: 'config.stranded', at: clock.now(), leases: count, addresses: addresses.join(' ') });
   }
 

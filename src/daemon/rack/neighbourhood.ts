@@ -189,7 +189,7 @@ export class Neighbourhood {
       const servedInterface = this.#findReachable().find(({ network }) => networkContains(network, address));
       return servedInterface === undefined ? [] : [this.#deps.wire.findUser(address, servedInterface.interfaceName)];
     });
-    const users = (await Promise.allSettled(probes)).filter((answer) => answer.status === 'fulfilled');
+    const users = (await Promise.allSettled(probes)).filter((outcome) => outcome.status === 'fulfilled');
     return users.length === 0 ? undefined : users.some(({ value }) => value === mac);
   }
 
@@ -245,7 +245,7 @@ export class Neighbourhood {
     const { address, mac, interfaceName } = sighting;
     const now = clock.now();
     const change = this.#table.see(sighting, now);
-    if (sighting.heard) {
+    if (sighting.isHeard) {
       onHeard(address, mac);
       this.#ownAddresses.hear(sighting);
     }

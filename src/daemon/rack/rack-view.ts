@@ -34,18 +34,20 @@ export interface RackView {
 
 /** Judges a running rack. */
 export function assessReadiness({ configuration, host, rack, journal, uplink }: RackView): Readiness {
-  const running = rack();
+  const runningRack = rack();
   const status = journal();
   return judgeReadiness({
     config: configuration.config,
     host: host(),
     region: uplink(),
-    rack: running && {
-      dhcpProblems: running.dhcp.problems().map(({ name, error }) => ({ name, code: error.code, text: error.message })),
-      tftp: running.tftp.listening,
-      http: running.http.listening,
-      dns: running.dns.listeners,
-      treeProblem: running.tree.problem?.reason,
+    rack: runningRack && {
+      dhcpProblems: runningRack.dhcp
+        .problems()
+        .map(({ name, error }) => ({ name, code: error.code, text: error.message })),
+      tftp: runningRack.tftp.listening,
+      http: runningRack.http.listening,
+      dns: runningRack.dns.listeners,
+      treeProblem: runningRack.tree.problem?.reason,
     },
     journalProblem:
       status === undefined

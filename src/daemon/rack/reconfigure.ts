@@ -52,15 +52,15 @@ export function makeConfigurationDeps(deps: ReconfigureDeps): ConfigurationDeps 
     publish: deps.publish,
     host: deps.host,
     leases: () => listRunningLeases(deps),
-    async apply({ config: next }, { config: before }) {
+    async apply({ config: nextConfig }, { config: previousConfig }) {
       // Refuse now, before any change, what the next start would refuse; a remote region has no
       // listener here.
-      if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
+      if (nextConfig.uplink.mode === 'embedded') await checkNewListeners(nextConfig.region, previousConfig.region);
       try {
-        await applyConfig(deps, next, before);
-        leasesToReport = findLeasesOutside(deps, next, before);
+        await applyConfig(deps, nextConfig, previousConfig);
+        leasesToReport = findLeasesOutside(deps, nextConfig, previousConfig);
       } catch (error) {
-        await applyConfig(deps, before, before).catch(() => undefined);
+        await applyConfig(deps, previousConfig, previousConfig).catch(() => undefined);
         throw error;
       }
     },
@@ -83,35 +83,44 @@ export function makeConfigurationDeps(deps: ReconfigureDeps): ConfigurationDeps 
  * The leases outside the new dynamic ranges: the region must know them, or it gives their addresses
  * to others.
  */
-function findLeasesOutside({ rack, clock }: ReconfigureDeps, next: RackConfig, before: RackConfig): readonly Lease[] {
+function findLeasesOutside(
+  { rack, clock }: ReconfigureDeps,
+  nextConfig: RackConfig,
+  previousConfig: RackConfig,
+): readonly Lease[] {
   const find = (address: Ipv4): Lease | undefined => rack()?.findLease(address);
-  return findLeasesLeft(before.dhcp.subnets, next.dhcp.subnets, find, clock.now());
+  return findLeasesLeft(previousConfig.dhcp.subnets, nextConfig.dhcp.subnets, find, clock.now());
 }
 
-async function applyConfig(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
-  await deps.tree()?.moveTo(next.boot.tree);
-  await deps.log.moveTo(next.log);
-  await openRegionListener(deps, next, before);
-  await deps.rack()?.configure(next, deps.host());
+async function applyConfig(deps: ReconfigureDeps, nextConfig: RackConfig, previousConfig: RackConfig): Promise<void> {
+  await deps.tree()?.moveTo(nextConfig.boot.tree);
+  await deps.log.moveTo(nextConfig.log);
+  await openRegionListener(deps, nextConfig, previousConfig);
+  await deps.rack()?.configure(nextConfig, deps.host());
 }
 
 /**
  * Makes the region also listen on the address that the rack will forward requests to, in addition
  * to its present listeners.
  */
-async function openRegionListener(deps: ReconfigureDeps, next: RackConfig, before: RackConfig): Promise<void> {
+async function openRegionListener(
+  deps: ReconfigureDeps,
+  nextConfig: RackConfig,
+  previousConfig: RackConfig,
+): Promise<void> {
   const uplink = deps.uplink();
-  const endpoint = next.http.region;
-  const isSame = endpoint?.host === before.http.region?.host && endpoint?.port === before.http.region?.port;
+  const endpoint = nextConfig.http.region;
+  const isSame =
+    endpoint?.host === previousConfig.http.region?.host && endpoint?.port === previousConfig.http.region?.port;
   if (uplink === undefined || endpoint === undefined || isSame || uplink.status().addresses.length === 0) return;
-  const listen = [...next.region.listen, ...before.region.listen];
-  uplink.configure(deps.regionConfig({ ...next, region: { ...next.region, listen } }));
+  const listen = [...nextConfig.region.listen, ...previousConfig.region.listen];
+  uplink.configure(deps.regionConfig({ ...nextConfig, region: { ...nextConfig.region, listen } }));
   const name = `${endpoint.host}:${endpoint.port}`;
   for (let waitedMs = 0; waitedMs < LISTENING_MS_MAX; waitedMs += LISTENING_CHECK_MS) {
     if (uplink.status().addresses.includes(name)) return;
     await pause(deps.clock, LISTENING_CHECK_MS);
   }
-  uplink.configure(deps.regionConfig(before));
+  uplink.configure(deps.regionConfig(previousConfig));
   throw new RackError(
     'region-failed',
     `region.listen: the region did not open ${name} within ${LISTENING_MS_MAX / 1000} s; find the program that uses the port, or choose another`,

@@ -54,16 +54,16 @@ const ANY_HOST = '0.0.0.0';
 
 /** The listeners of `next` on ports that the region did not already hold under `before`. */
 export function findNewListeners(
-  next: Pick<RegionConfig, 'listen' | 'tls'>,
-  before: Pick<RegionConfig, 'listen' | 'tls'>,
+  nextConfig: Pick<RegionConfig, 'listen' | 'tls'>,
+  previousConfig: Pick<RegionConfig, 'listen' | 'tls'>,
 ): Pick<RegionConfig, 'listen'> & { readonly tlsListen: readonly RegionListener[] } {
-  const heldListeners = [...before.listen, ...(before.tls?.listen ?? [])];
+  const heldListeners = [...previousConfig.listen, ...(previousConfig.tls?.listen ?? [])];
   const isNew = (listener: RegionListener): boolean =>
     !heldListeners.some(
       ({ host, port }) =>
         port === listener.port && (host === listener.host || host === ANY_HOST || listener.host === ANY_HOST),
     );
-  return { listen: next.listen.filter(isNew), tlsListen: (next.tls?.listen ?? []).filter(isNew) };
+  return { listen: nextConfig.listen.filter(isNew), tlsListen: (nextConfig.tls?.listen ?? []).filter(isNew) };
 }
 
 /**
@@ -71,10 +71,10 @@ export function findNewListeners(
  * @throws RackError as the start does
  */
 export async function checkNewListeners(
-  next: Pick<RegionConfig, 'listen' | 'tls'>,
-  before: Pick<RegionConfig, 'listen' | 'tls'>,
+  nextConfig: Pick<RegionConfig, 'listen' | 'tls'>,
+  previousConfig: Pick<RegionConfig, 'listen' | 'tls'>,
 ): Promise<void> {
-  const { listen, tlsListen } = findNewListeners(next, before);
+  const { listen, tlsListen } = findNewListeners(nextConfig, previousConfig);
   for (const { host, port } of listen) await checkPort(host, port, 'region.listen');
   for (const { host, port } of tlsListen) await checkPort(host, port, 'region.tls.listen');
 }

@@ -115,18 +115,20 @@ const isDynamicAddress = ({ dynamic, static: fixed }: DhcpSubnet, address: Ipv4)
  * change.
  */
 export function findLeasesLeft(
-  before: readonly DhcpSubnet[],
-  after: readonly DhcpSubnet[],
+  previousSubnets: readonly DhcpSubnet[],
+  currentSubnets: readonly DhcpSubnet[],
   find: (address: Ipv4) => Lease | undefined,
   now: Instant,
 ): readonly Lease[] {
   const leases: Lease[] = [];
   let examinedCount = 0;
-  for (const subnet of before) {
+  for (const subnet of previousSubnets) {
     const { dynamic } = subnet;
     if (
       dynamic === undefined ||
-      after.some((candidate) => isDeepStrictEqual([candidate.dynamic, candidate.static], [dynamic, subnet.static]))
+      currentSubnets.some((candidate) =>
+        isDeepStrictEqual([candidate.dynamic, candidate.static], [dynamic, subnet.static]),
+      )
     )
       continue;
     for (
@@ -136,7 +138,8 @@ export function findLeasesLeft(
     ) {
       const address = ipv4(value);
       const lease = find(address);
-      if (isActive(lease, now) && !after.some((candidate) => isDynamicAddress(candidate, address))) leases.push(lease);
+      if (isActive(lease, now) && !currentSubnets.some((candidate) => isDynamicAddress(candidate, address)))
+        leases.push(lease);
     }
   }
   return leases;

@@ -88,7 +88,7 @@ export interface SocketRequest {
   /** The port belongs to a set that this process opens together: a device socket and its address sockets. */
   readonly shared?: boolean;
   readonly onDatagrams: DatagramHandler;
-  readonly onSendError?: (code: string, to: Destination) => void;
+  readonly onSendError?: (code: string, destination: Destination) => void;
   /** Called with the system's code (`ENETDOWN` …); the socket stays open. */
   readonly onReceiveError?: (code: string) => void;
 }

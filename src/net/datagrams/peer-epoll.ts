@@ -160,10 +160,10 @@ export class EpollSockets implements PeerSockets {
     const omitOption = intBytes(IP_PMTUDISC_OMIT);
     libc.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, omitOption, omitOption.length);
     if (localPort !== 0) this.#setShared(fd, true);
-    const [from, to] = [socketAddress(local, localPort), socketAddress(peer, port)];
+    const [localAddress, peerAddress] = [socketAddress(local, localPort), socketAddress(peer, port)];
     for (const [name, call] of [
-      ['bind', () => libc.bind(fd, from, from.length)],
-      ['connect', () => libc.connect(fd, to, to.length)],
+      ['bind', () => libc.bind(fd, localAddress, localAddress.length)],
+      ['connect', () => libc.connect(fd, peerAddress, peerAddress.length)],
     ] as const) {
       if (call() === 0) continue;
       const error = refusalError(name, libc);
@@ -219,10 +219,18 @@ class StraySocket implements WatchedSocket {
   }
 
   receive(buffer: Uint8Array): void {
-    const from = socketAddress(ANY, 0);
-    const length = this.#libc.recvfrom(this.#fd, buffer, DATAGRAM_BYTES_MAX, 0, from, intBytes(from.length));
+    const senderAddress = socketAddress(ANY, 0);
+    const length = this.#libc.recvfrom(
+      this.#fd,
+      buffer,
+      DATAGRAM_BYTES_MAX,
+      0,
+      senderAddress,
+      intBytes(senderAddress.length),
+    );
     const answer = length < 0 ? undefined : this.#listener.onStray(buffer, length);
-    if (answer !== undefined) this.#libc.sendto(this.#fd, answer, answer.length, 0, from, from.length);
+    if (answer !== undefined)
+      this.#libc.sendto(this.#fd, answer, answer.length, 0, senderAddress, senderAddress.length);
     reclaim(buffer);
   }
 

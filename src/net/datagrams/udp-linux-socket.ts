@@ -173,8 +173,8 @@ export class LinuxSocket implements DatagramSocket {
     waker.on('error', (error: NodeJS.ErrnoException) => this.request.onReceiveError?.(error.code ?? error.message));
   }
 
-  #wake(first: ReceivedDatagram): void {
-    const datagrams = [first];
+  #wake(firstDatagram: ReceivedDatagram): void {
+    const datagrams = [firstDatagram];
     let batchMax = Math.min(RECEIVE_BATCH_MAX - 1, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
     let receivedCount = this.#drain(batchMax, datagrams);
     this.#deliver(datagrams);
@@ -241,9 +241,10 @@ export class LinuxSocket implements DatagramSocket {
     if (source !== undefined && this.interfaceName !== undefined) sendBatch.setSource(slot, source);
   }
 
-  #chooseMode(to: Destination, source: Ipv4 | undefined): SendMode {
-    if (to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address)) return 'frame';
-    return to.kind === 'unicast' ? 'udp' : 'whole';
+  #chooseMode(destination: Destination, source: Ipv4 | undefined): SendMode {
+    if (destination.kind === 'hardware' && source !== undefined && this.#reachesByFrame(destination.address))
+      return 'frame';
+    return destination.kind === 'unicast' ? 'udp' : 'whole';
   }
 
   /** Loopback needs no ARP and carries no frames. */
@@ -251,13 +252,13 @@ export class LinuxSocket implements DatagramSocket {
     return this.#deps.packetFd !== undefined && this.deviceIndex !== 0 && !isLoopback(address);
   }
 
-  #fillFrame(slot: number, bytes: Uint8Array, source: Ipv4, to: Ipv4, mac: MacAddress, port: number): void {
+  #fillFrame(slot: number, bytes: Uint8Array, source: Ipv4, destination: Ipv4, mac: MacAddress, port: number): void {
     const { sendBatch } = this.#deps;
     this.#identification = (this.#identification + 1) & 0xffff;
     const header = {
       source,
       sourcePort: this.localPort,
-      destination: to,
+      destination,
       destinationPort: port,
       identification: this.#identification,
     };
@@ -274,7 +275,7 @@ export class LinuxSocket implements DatagramSocket {
     const fd = this.#mode === 'frame' && packetFd !== undefined ? packetFd : this.fd;
     let sentCount = 0;
     while (sentCount < destinations.length) {
-      const headers = sendBatch.headersFrom(sentCount);
+      const headers = sendBatch.sliceHeaders(sentCount);
       const count =
         this.#mode === 'whole'
           ? this.#sendWhole(headers)
@@ -287,7 +288,7 @@ export class LinuxSocket implements DatagramSocket {
       const code = count === 0 ? 'EAGAIN' : errorName(libc.errno());
       const isFull = code === 'EAGAIN' || code === 'ENOBUFS';
       const refusedDestinations = destinations.slice(sentCount, isFull ? undefined : sentCount + 1);
-      for (const to of refusedDestinations) this.#refuse(code, to);
+      for (const destination of refusedDestinations) this.#refuse(code, destination);
       sentCount += refusedDestinations.length;
     }
   }
@@ -299,9 +300,9 @@ export class LinuxSocket implements DatagramSocket {
     return libc.sendto(this.fd, EMPTY, 0, MSG_DONTWAIT, null, 0) < 0 ? -1 : 1;
   }
 
-  #refuse(code: string, to: Destination): void {
+  #refuse(code: string, destination: Destination): void {
     this.#sendErrorCount += 1;
-    if (this.request.onSendError !== undefined) this.#refusals.push({ code, to });
+    if (this.request.onSendError !== undefined) this.#refusals.push({ code, to: destination });
   }
 
   #reportRefused(): void {
@@ -322,8 +323,8 @@ export class LinuxSocket implements DatagramSocket {
 }
 
 /** A machine that has no address and cannot be reached by a raw frame is reached by broadcast. */
-function udpAddress(to: Destination): Ipv4 {
-  if (to.kind === 'broadcast') return LIMITED_BROADCAST;
-  if (to.kind === 'unicast' || isLoopback(to.address)) return to.address;
+function udpAddress(destination: Destination): Ipv4 {
+  if (destination.kind === 'broadcast') return LIMITED_BROADCAST;
+  if (destination.kind === 'unicast' || isLoopback(destination.address)) return destination.address;
   return LIMITED_BROADCAST;
 }

@@ -102,7 +102,9 @@ class LinuxNetwork implements HostNetwork {
   open(request: SocketRequest): Promise<DatagramSocket> {
     return this.#enqueue(async () => {
       const descriptor = await this.#openDescriptor(request);
-      const socket = new LinuxSocket(this.#deps, request, descriptor, (closed) => this.#sockets.delete(closed));
+      const socket = new LinuxSocket(this.#deps, request, descriptor, (closedSocket) =>
+        this.#sockets.delete(closedSocket),
+      );
       this.#sockets.add(socket);
       this.#guardPort(socket.localPort);
       return socket;

@@ -56,14 +56,14 @@ export class FrameSocket {
   }
 
   /** Reads up to FRAMES_MAX frames, unless the socket pauses. */
-  drain(take: (frame: ReceivedFrame) => void, now: Instant): DrainResult {
+  drain(onFrame: (frame: ReceivedFrame) => void, now: Instant): DrainResult {
     const socket = this.#socket;
     if (socket === undefined || this.isPaused(now)) return 'all';
     try {
       for (let count = 0; count < FRAMES_MAX; count += 1) {
         const frame = socket.receive();
         if (frame === undefined) return 'all';
-        take(frame);
+        onFrame(frame);
       }
       if (this.#mayPause) this.#pausedUntil = later(now, PAUSE_MS);
       return 'flooded';

@@ -31,11 +31,18 @@ export interface Libc {
     buffer: Uint8Array,
     length: number,
     flags: number,
-    from: Uint8Array,
+    senderAddress: Uint8Array,
     fromLength: Uint8Array,
   ): number;
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number;
-  sendto(fd: number, bytes: Uint8Array, length: number, flags: number, to: Uint8Array | null, toLength: number): number;
+  sendto(
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    flags: number,
+    destination: Uint8Array | null,
+    toLength: number,
+  ): number;
   poll(descriptors: Uint8Array, count: number, timeoutMs: number): number;
   eventfd(initial: number, flags: number): number;
   read(fd: number, buffer: Uint8Array, length: number): number;
@@ -50,7 +57,7 @@ export interface Libc {
   /** preadv2(2) with the address of an array of `iovec`. */
   preadv2(fd: number, vectors: number, count: number, offset: number, flags: number): number;
   setns(fd: number, kind: number): number;
-  renameat2(from: number, oldPath: string, to: number, newPath: string, flags: number): number;
+  renameat2(oldDirectory: number, oldPath: string, newDirectory: number, newPath: string, flags: number): number;
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
   errno(): number;

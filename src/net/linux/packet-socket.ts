@@ -130,8 +130,13 @@ export class PacketSocket {
   }
 
   /** @param protocol the frame's EtherType @returns the system's code if refused */
-  send(bytes: Uint8Array, interfaceIndex: number, to: MacAddress, protocol = this.#protocol): string | undefined {
-    const address = linkAddress(protocol, interfaceIndex, to);
+  send(
+    bytes: Uint8Array,
+    interfaceIndex: number,
+    destination: MacAddress,
+    protocol = this.#protocol,
+  ): string | undefined {
+    const address = linkAddress(protocol, interfaceIndex, destination);
     const sentBytes = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
     return sentBytes < 0 ? errorName(this.#libc.errno()) : undefined;
   }

@@ -11,13 +11,13 @@ import type { Libc } from './libc.ts';
 export function takeMessages<To extends { readonly kind: string }>(
   libc: Libc,
   eventFd: number,
-  take: (message: To) => void,
+  onMessage: (message: To) => void,
 ): boolean {
   libc.read(eventFd, new Uint8Array(8), 8);
   if (parentPort === null) return true;
   for (let received = receiveMessageOnPort(parentPort); received; received = receiveMessageOnPort(parentPort)) {
     if (received.message.kind === 'stop') return true;
-    take(received.message);
+    onMessage(received.message);
   }
   return false;
 }

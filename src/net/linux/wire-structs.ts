@@ -240,7 +240,7 @@ export class MessageBatch {
   }
 
   /** The headers from `slot` on, to continue after a short count. */
-  headersFrom(slot: number): Uint8Array {
+  sliceHeaders(slot: number): Uint8Array {
     return slot === 0 ? this.headers : this.headers.subarray(slot * MMSGHDR_BYTES);
   }
 

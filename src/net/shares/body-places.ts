@@ -164,11 +164,11 @@ export class BodyPlaces {
 
   #release(holder: Holder): void {
     if (holder.place === undefined) return;
-    const [next] = this.#listWaiting();
+    const [nextWaiting] = this.#listWaiting();
     this.#places.release(holder.place);
     holder.place = undefined;
     this.#holders.delete(holder);
-    if (next !== undefined) this.#serve(next);
+    if (nextWaiting !== undefined) this.#serve(nextWaiting);
   }
 
   /** Waiting clients in the order in which they are served (invariant 4). */

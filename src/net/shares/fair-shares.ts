@@ -264,8 +264,8 @@ export class CountedKeys<K> {
   #largestCount = 0;
 
   get largest(): K | undefined {
-    const [first] = this.#byCount[this.#largestCount] ?? [];
-    return first;
+    const [key] = this.#byCount[this.#largestCount] ?? [];
+    return key;
   }
   get largestCount(): number {
     return this.#largestCount;

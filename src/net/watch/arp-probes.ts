@@ -63,41 +63,41 @@ export class ArpProbes {
   start(question: ProbeQuestion, now: Instant): boolean {
     const key = encodeProbeKey(question.interfaceIndex, question.address);
     if (this.#runningProbes.size >= PROBES_MAX || this.#runningProbes.has(key)) return false;
-    const running: RunningProbe = { question, sentCount: 0, heapIndex: -1 };
-    this.#runningProbes.set(key, running);
-    this.#deadlines.set(running, now);
+    const probe: RunningProbe = { question, sentCount: 0, heapIndex: -1 };
+    this.#runningProbes.set(key, probe);
+    this.#deadlines.set(probe, now);
     return true;
   }
 
   /** `from` sent the frame. @returns the verdict of the probe that it ends, if any */
-  hear(packet: ArpPacket, interfaceIndex: number, from: MacAddress): ProbeVerdict | undefined {
+  hear(packet: ArpPacket, interfaceIndex: number, sender: MacAddress): ProbeVerdict | undefined {
     if (this.#runningProbes.size === 0) return undefined;
     const claimedAddress = packet.sender === ANY ? packet.target : packet.sender;
-    const running = this.#runningProbes.get(encodeProbeKey(interfaceIndex, claimedAddress));
-    if (running === undefined || !isHostMac(packet.senderMac)) return undefined;
+    const probe = this.#runningProbes.get(encodeProbeKey(interfaceIndex, claimedAddress));
+    if (probe === undefined || !isHostMac(packet.senderMac)) return undefined;
     // Our own probe, returned by a loop in the network (RFC 5227 §2.1.1).
-    if (packet.senderMac === running.question.ownMac || from === running.question.ownMac) return undefined;
-    return this.#end(running, isHostMac(from) ? from : packet.senderMac);
+    if (packet.senderMac === probe.question.ownMac || sender === probe.question.ownMac) return undefined;
+    return this.#end(probe, isHostMac(sender) ? sender : packet.senderMac);
   }
 
   /** A probe to send, or the end of an unanswered one. */
   take(now: Instant): { readonly send: ProbeQuestion } | { readonly free: ProbeVerdict } | undefined {
-    const running = this.#deadlines.takeDue(now);
-    if (running === undefined) return undefined;
-    if (running.sentCount >= PROBE_COUNT) return { free: this.#end(running, undefined) };
-    running.sentCount += 1;
-    this.#deadlines.set(running, later(now, running.sentCount < PROBE_COUNT ? PROBE_INTERVAL_MS : PROBE_WAIT_MS));
-    return { send: running.question };
+    const probe = this.#deadlines.takeDue(now);
+    if (probe === undefined) return undefined;
+    if (probe.sentCount >= PROBE_COUNT) return { free: this.#end(probe, undefined) };
+    probe.sentCount += 1;
+    this.#deadlines.set(probe, later(now, probe.sentCount < PROBE_COUNT ? PROBE_INTERVAL_MS : PROBE_WAIT_MS));
+    return { send: probe.question };
   }
 
   cancel({ interfaceIndex, address }: ProbeQuestion): void {
-    const running = this.#runningProbes.get(encodeProbeKey(interfaceIndex, address));
-    if (running !== undefined) this.#end(running, undefined);
+    const probe = this.#runningProbes.get(encodeProbeKey(interfaceIndex, address));
+    if (probe !== undefined) this.#end(probe, undefined);
   }
 
-  #end(running: RunningProbe, user: MacAddress | undefined): ProbeVerdict {
-    const { id, address, interfaceIndex } = running.question;
-    this.#deadlines.set(running, undefined);
+  #end(probe: RunningProbe, user: MacAddress | undefined): ProbeVerdict {
+    const { id, address, interfaceIndex } = probe.question;
+    this.#deadlines.set(probe, undefined);
     this.#runningProbes.delete(encodeProbeKey(interfaceIndex, address));
     return { id, user };
   }

@@ -39,7 +39,7 @@ export interface Sighting {
   readonly address: Ipv4;
   readonly mac: MacAddress;
   /** False if the kernel only remembers it and has not just heard it. */
-  readonly heard: boolean;
+  readonly isHeard: boolean;
 }
 
 /** A known neighbour. */
@@ -81,7 +81,7 @@ export class NeighbourTable {
       return 'moved';
     }
     const { firstSeen, previousMac, movedAt } = knownEntry;
-    const lastSeen = sighting.heard ? now : knownEntry.lastSeen;
+    const lastSeen = sighting.isHeard ? now : knownEntry.lastSeen;
     const owner = later(firstSeen, REREPORT_MS) <= lastSeen ? makeSettledOwner(mac) : makeStrangerOwner(mac);
     this.#entries.set(key, { ...updated, lastSeen, previousMac, movedAt }, owner);
     return 'seen';
@@ -118,12 +118,12 @@ export class SightingFilter {
   readonly #senderLimits = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #reportLimit = new RateLimit(REPORT_RATE);
 
-  /** `heard` as in `Sighting`: a merely remembered host is reported once. */
-  allows(interfaceIndex: number, address: Ipv4, mac: MacAddress, heard: boolean, now: Instant): boolean {
+  /** `isHeard` as in `Sighting`: a merely remembered host is reported once. */
+  allows(interfaceIndex: number, address: Ipv4, mac: MacAddress, isHeard: boolean, now: Instant): boolean {
     const key = interfaceIndex * 0x1_0000_0000 + address;
     const reported = this.#reportedHosts.get(key);
     const isKnown = reported !== undefined && reported.mac === mac;
-    if (isKnown && (!heard || later(reported.at, REREPORT_MS) > now)) return false;
+    if (isKnown && (!isHeard || later(reported.at, REREPORT_MS) > now)) return false;
     if (!isKnown && !(this.#senderLimits.allows(mac, now) && this.#reportLimit.allows(now))) return false;
     this.#reportedHosts.set(key, { mac, at: now }, isKnown ? makeSettledOwner(mac) : makeStrangerOwner(mac));
     return true;

@@ -40,8 +40,8 @@ export type FromNetWorker =
   | { readonly kind: 'interfaces'; readonly interfaces: readonly HostInterface[] }
   /** Why kinds of frame cannot be received; sent before the first interfaces, and again on failure. */
   | { readonly kind: 'senses'; readonly arp: string; readonly routers: string }
-  /** `made` is false if the probe could not be sent. */
-  | { readonly kind: 'probed'; readonly id: number; readonly user: MacAddress | undefined; readonly made: boolean }
+  /** `isSent` is false if the probe could not be sent. */
+  | { readonly kind: 'probed'; readonly id: number; readonly user: MacAddress | undefined; readonly isSent: boolean }
   | { readonly kind: 'sightings'; readonly sightings: readonly Sighting[] }
   | { readonly kind: 'solicitation'; readonly solicitation: Solicitation }
   | { readonly kind: 'router'; readonly interfaceName: string; readonly mac: MacAddress }

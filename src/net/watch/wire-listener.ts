@@ -151,8 +151,8 @@ export class WireListener {
     this.#routers.restrictInterfaces(interfaces, addedInterfaces);
   }
 
-  #drainArp(socket: FrameSocket, take: (frame: ReceivedFrame) => void, now: Instant): void {
-    if (socket.drain(take, now) !== 'failed') return;
+  #drainArp(socket: FrameSocket, onFrame: (frame: ReceivedFrame) => void, now: Instant): void {
+    if (socket.drain(onFrame, now) !== 'failed') return;
     // Each ARP socket is useless without the other.
     for (const arpSocket of [this.#answerSocket, this.#arpSocket]) arpSocket.fail(socket.problem);
     this.#sendSenses();
@@ -174,17 +174,17 @@ export class WireListener {
     const { sender, senderMac } = packet.value;
     if (from !== senderMac || this.#ownMacs.has(from) || !isHostMac(from) || !isHostAddress(sender)) return;
     if (this.#filter.allows(interfaceIndex, sender, from, true, now)) {
-      this.#sightings.push({ interfaceName: servedInterface.name, address: sender, mac: from, heard: true });
+      this.#sightings.push({ interfaceName: servedInterface.name, address: sender, mac: from, isHeard: true });
     }
   }
 
   #onNeighbour(message: NetlinkMessage): void {
     if (message.kind !== 'neighbour') return;
-    const { index, address, mac, heard } = message;
+    const { index, address, mac, isHeard } = message;
     const servedInterface = this.#interfaces.get(index);
     if (servedInterface === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
-    if (!this.#filter.allows(index, address, mac, heard, systemClock.now())) return;
-    this.#sightings.push({ interfaceName: servedInterface.name, address, mac, heard });
+    if (!this.#filter.allows(index, address, mac, isHeard, systemClock.now())) return;
+    this.#sightings.push({ interfaceName: servedInterface.name, address, mac, isHeard });
     if (this.#sightings.length >= SIGHTINGS_MAX) this.#sendSightings();
   }
 
@@ -218,7 +218,7 @@ export class WireListener {
     const canHear = servedInterface !== undefined && this.#answerSocket.socket !== undefined;
     const isStarted = canHear && this.#probes.start(question, systemClock.now());
     this.#isFilterStale ||= isStarted;
-    if (!isStarted) this.#send({ kind: 'probed', id, user: undefined, made: false });
+    if (!isStarted) this.#send({ kind: 'probed', id, user: undefined, isSent: false });
   }
 
   #runProbes(): void {
@@ -250,11 +250,11 @@ export class WireListener {
       return;
     this.#probes.cancel(question);
     this.#isFilterStale = true;
-    this.#send({ kind: 'probed', id, user: undefined, made: false });
+    this.#send({ kind: 'probed', id, user: undefined, isSent: false });
   }
 
   #sendVerdict({ id, user }: ProbeVerdict): void {
     this.#isFilterStale = true;
-    this.#send({ kind: 'probed', id, user, made: true });
+    this.#send({ kind: 'probed', id, user, isSent: true });
   }
 }

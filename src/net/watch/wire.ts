@@ -138,7 +138,7 @@ export class ThreadWire implements Wire {
     else if (message.kind === 'interfaces') {
       // The thread has reported what it can hear, and can probe.
       if (this.#phase !== 'awake') this.#settleAs('awake');
-    } else if (message.kind === 'probed') this.#settle(message.id, message.user, message.made);
+    } else if (message.kind === 'probed') this.#settle(message.id, message.user, message.isSent);
     else if (message.kind === 'sightings') this.#listener?.onSightings(message.sightings);
     else if (message.kind === 'solicitation') this.#listener?.onSolicitation(message.solicitation);
     else if (message.kind === 'router') this.#listener?.onRouter(message.interfaceName, message.mac);
@@ -192,12 +192,12 @@ export class ThreadWire implements Wire {
     this.#send?.({ kind: 'probe', id, address, interfaceName });
   }
 
-  #settle(id: number, user: MacAddress | undefined, made: boolean): void {
+  #settle(id: number, user: MacAddress | undefined, isSent: boolean): void {
     const probe = this.#pendingProbes.get(id);
     if (probe === undefined) return;
     this.#pendingProbes.delete(id);
     probe.timer?.cancel();
-    if (made) probe.resolve(user);
+    if (isSent) probe.resolve(user);
     else probe.reject(cannotProbeError());
   }
 }

@@ -34,8 +34,8 @@ class PostgresSource implements CopySource {
     const names = columns.map((column) => column.name).join(', ');
     await client.query(`DECLARE copied NO SCROLL CURSOR FOR SELECT ${names} FROM ${name}`);
     for (;;) {
-      const next = { text: `FETCH ${rowsAtOnce} FROM copied`, rowMode: 'array' } as const;
-      const { rows } = await client.query<(string | number | Buffer | null)[]>(next);
+      const fetchQuery = { text: `FETCH ${rowsAtOnce} FROM copied`, rowMode: 'array' } as const;
+      const { rows } = await client.query<(string | number | Buffer | null)[]>(fetchQuery);
       if (rows.length === 0) break;
       yield rows;
     }

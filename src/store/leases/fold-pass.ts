@@ -108,7 +108,7 @@ export class FoldPass {
     const positions: (RecordPosition | undefined)[] = new Array(BLOCK_ADDRESSES).fill(undefined);
     if (blockRecords !== undefined) {
       const bytes = Buffer.from(blockRecords.buffer, blockRecords.byteOffset, blockRecords.byteLength);
-      for (let from = 0; from < bytes.length; ) from = placeRecord(positions, block, bytes, from);
+      for (let start = 0; start < bytes.length; ) start = placeRecord(positions, block, bytes, start);
     }
     for (const from of this.#offsetsByBlock.get(block) ?? []) placeRecord(positions, block, this.#bytes, from);
     let length = 0;

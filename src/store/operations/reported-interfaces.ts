@@ -117,8 +117,8 @@ class ReportedInterfaces {
   #findNewestAt(address: Ipv4): SeenInterface | undefined {
     const ownCandidates = [...this.#ownInterfaces.values()].filter((candidate) => candidate.address === address);
     const otherInterface = this.#otherInterfaces.get(address);
-    const chooseLater = (first: SeenInterface, next: SeenInterface): SeenInterface =>
-      (next.seenMs ?? -1) > (first.seenMs ?? -1) ? next : first;
+    const chooseLater = (first: SeenInterface, second: SeenInterface): SeenInterface =>
+      (second.seenMs ?? -1) > (first.seenMs ?? -1) ? second : first;
     const candidates: readonly SeenInterface[] =
       otherInterface === undefined ? ownCandidates : [...ownCandidates, otherInterface];
     return candidates.length === 0 ? undefined : candidates.reduce(chooseLater);

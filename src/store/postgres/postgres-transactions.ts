@@ -184,13 +184,13 @@ export class PostgresTransactions implements RegionDriver {
   #runRead<T>(operation: () => Steps<T>): Promise<T> {
     return this.#connections.use(async (connection) => {
       const steps = operation();
-      const first = steps.next();
+      const firstStep = steps.next();
       // The horizon is read before the view of the data.
-      const isSettled = first.done !== true && isSettledNumber(first.value);
+      const isSettled = firstStep.done !== true && isSettledNumber(firstStep.value);
       if (isSettled) this.#horizon = chooseLater(this.#horizon, await readHorizon(connection.client));
       const transaction = new ConnectedTransaction(connection, this.#horizon);
       this.#connections.checkVersion(await beginWithVersion(connection.client, [`${BEGIN} READ ONLY`]));
-      const result = await this.#continue(transaction, steps, first);
+      const result = await this.#continue(transaction, steps, firstStep);
       await connection.client.query(COMMIT);
       return result;
     });
@@ -278,9 +278,9 @@ export class PostgresTransactions implements RegionDriver {
   async #continue<T>(
     transaction: ConnectedTransaction,
     steps: Steps<T>,
-    first: IteratorResult<Statement, T>,
+    firstStep: IteratorResult<Statement, T>,
   ): Promise<T> {
-    let step = first;
+    let step = firstStep;
     while (step.done !== true) step = steps.next(await this.#answerStatement(transaction, step.value));
     return step.value;
   }

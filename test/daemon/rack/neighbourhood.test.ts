@@ -47,7 +47,7 @@ function start(findUser: Wire['findUser'] = async () => undefined) {
   const around = new Neighbourhood({ clock, wire, onHeard, publish: (event) => events.push(event) });
   around.configure([lab(), lab({ name: 'far', interfaceName: undefined }), lab({ name: 'second', management: 0 })]);
   const see = (host: MacAddress, isHeard = true): void =>
-    listener?.onSightings([{ interfaceName: 'eth1', address: ADDRESS, mac: host, heard: isHeard }]);
+    listener?.onSightings([{ interfaceName: 'eth1', address: ADDRESS, mac: host, isHeard }]);
   const said = (): readonly string[] => events.splice(0).map((event) => `${event.kind}: ${eventText(event)}`);
   return { clock, around, woken, heard, sent, served, boots, see, said, wire: () => listener ?? assert.fail() };
 }
@@ -111,7 +111,7 @@ test('of invented hosts a sample is reported, and the next report counts the omi
     rig
       .wire()
       .onSightings([
-        { interfaceName: 'eth1', address: ipv4(0x0a140100 + index), mac: mac(0x0200_0000_0000 + index), heard: true },
+        { interfaceName: 'eth1', address: ipv4(0x0a140100 + index), mac: mac(0x0200_0000_0000 + index), isHeard: true },
       ]);
   assert.equal(rig.said().length, REPORT_RATE.burst);
   rig.clock.advance(1000 / REPORT_RATE.perSecond);

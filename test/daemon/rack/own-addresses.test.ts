@@ -49,7 +49,7 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
     around,
     asked,
     hear: (host: MacAddress, address: Ipv4 = OWN) =>
-      listener?.onSightings([{ interfaceName: 'eth1', address, mac: host, heard: true }]),
+      listener?.onSightings([{ interfaceName: 'eth1', address, mac: host, isHeard: true }]),
     reported: () => events.splice(0).filter(({ kind }) => kind === KIND),
     /** Lets time pass until pending probes are answered. */
     pass: async (ms: number) => {

@@ -71,7 +71,7 @@ describe('the wire', { skip: SKIP }, () => {
   });
 
   it('reports the hosts that it hears, and not the rack itself', async () => {
-    await until(() => sightings.some((seen) => seen.address === USED && seen.heard));
+    await until(() => sightings.some((seen) => seen.address === USED && seen.isHeard));
     assert.deepEqual(new Set(sightings.map(({ interfaceName }) => interfaceName)), new Set(['wire0']));
   });
 

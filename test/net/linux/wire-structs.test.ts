@@ -31,7 +31,7 @@ class Memory {
 
 /** The contents of a slot, as the kernel would read them. */
 function slotOf(batch: MessageBatch, memory: Memory, slot: number) {
-  const headers = batch.headersFrom(slot);
+  const headers = batch.sliceHeaders(slot);
   const view = new DataView(headers.buffer, headers.byteOffset, headers.byteLength);
   const vector = memory.read(view.getBigUint64(16, true), 16);
   const vectorView = new DataView(vector.buffer, vector.byteOffset, 16);
@@ -97,7 +97,7 @@ describe('a batch of messages', () => {
     const memory = new Memory();
     const batch = new MessageBatch(2, 8, memory.addressOf);
     batch.prepareReceive(2);
-    const headers = batch.headersFrom(1);
+    const headers = batch.sliceHeaders(1);
     const view = new DataView(headers.buffer, headers.byteOffset, headers.byteLength);
     assert.equal(view.getUint32(8, true), 16);
     memory.read(view.getBigUint64(0, true), 16).set([2, 0, 0, 68, 10, 20, 0, 100]);

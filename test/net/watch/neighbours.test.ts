@@ -20,7 +20,7 @@ const seen = (changes: Partial<Sighting> = {}): Sighting => ({
   interfaceName: 'eth1',
   address: A,
   mac: FIRST,
-  heard: true,
+  isHeard: true,
   ...changes,
 });
 
@@ -40,7 +40,7 @@ describe('the neighbour table', () => {
   it('does not count the kernel’s remembered entries as heard', () => {
     const table = new NeighbourTable();
     table.see(seen(), instant(1000));
-    assert.equal(table.see(seen({ heard: false }), instant(9000)), 'seen');
+    assert.equal(table.see(seen({ isHeard: false }), instant(9000)), 'seen');
     assert.equal(table.find('eth1', A)?.lastSeen, 1000);
   });
 

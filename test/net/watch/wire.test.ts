@@ -45,11 +45,11 @@ describe('the main thread’s side of the wire', () => {
   it('matches each answer to its question', async () => {
     const rig = start();
     const answers = [0, 1, 2].map((host) => rig.ask(ipv4(ADDRESS + host)));
-    rig.wire.receive({ kind: 'probed', id: rig.idOf(1), user: HOST, made: true });
-    rig.wire.receive({ kind: 'probed', id: rig.idOf(2), user: undefined, made: false });
-    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: undefined, made: true });
-    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
-    rig.wire.receive({ kind: 'probed', id: 4711, user: HOST, made: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(1), user: HOST, isSent: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(2), user: undefined, isSent: false });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: undefined, isSent: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: HOST, isSent: true });
+    rig.wire.receive({ kind: 'probed', id: 4711, user: HOST, isSent: true });
     assert.deepEqual(await Promise.all(answers), ['nobody', '525400000001', 'native-unavailable']);
     assert.equal(rig.clock.pending, 0, 'no timer is left');
   });
@@ -81,7 +81,7 @@ describe('the main thread’s side of the wire', () => {
     const answers = Array.from({ length: PROBES_WAITING_MAX }, (_, host) => rig.ask(ipv4(ADDRESS + host)));
     const second = rig.ask();
     assert.equal(rig.reported.length, PROBES_WAITING_MAX);
-    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: HOST, made: true });
+    rig.wire.receive({ kind: 'probed', id: rig.idOf(0), user: HOST, isSent: true });
     assert.deepEqual([await answers[0], await second], ['525400000001', '525400000001']);
     void rig.ask();
     assert.equal(rig.reported.length, PROBES_WAITING_MAX + 1, 'a later question is asked again');
@@ -140,7 +140,7 @@ describe('the main thread’s side of the wire', () => {
       assert.equal(settled, 1);
       if (end === 'awake') {
         assert.deepEqual(reported, [{ kind: 'probe', id: 1, address: ADDRESS, interfaceName: 'eth1' }]);
-        wire.receive({ kind: 'probed', id: 1, user: HOST, made: true });
+        wire.receive({ kind: 'probed', id: 1, user: HOST, isSent: true });
       }
       assert.equal(await asked, end === 'awake' ? HOST : 'native-unavailable', end);
       assert.equal(wire.notes.length, { awake: 0, 'without the privilege': 1, never: 2, failed: 2 }[end], end);
