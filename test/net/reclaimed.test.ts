@@ -195,7 +195,7 @@ it('reports of the wire’s ear outlive their frames', () => {
     })),
     {
       kind: 'sightings',
-      sightings: [{ interfaceName: 'eth1', address: ip('10.20.0.9'), mac: STRANGER, heard: true }],
+      sightings: [{ interfaceName: 'eth1', address: ip('10.20.0.9'), mac: STRANGER, isHeard: true }],
     },
   ]);
 });
