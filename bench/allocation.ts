@@ -14,7 +14,7 @@ import { LeaseTable } from '../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../src/dhcp/leases/offers.ts';
 import type { DhcpConfig } from '../src/dhcp/networks/config.ts';
 import { indexSubnets } from '../src/dhcp/networks/subnet.ts';
-import { broadcastAddress, type Ipv4, ipv4, mac, networkWithPrefix } from '../src/ground/address.ts';
+import { computeBroadcastAddress, type Ipv4, ipv4, mac, networkWithPrefix } from '../src/ground/address.ts';
 import { instant, later, seconds, systemClock } from '../src/ground/clock.ts';
 import { MachineDirectory } from '../src/machines/directory.ts';
 import type { Benchmark } from './benchmark.ts';
@@ -37,7 +37,7 @@ const CONFIG: DhcpConfig = {
       interfaceName: 'eth1',
       serverAddress: ipv4(0x0a010001),
       network: NETWORK,
-      broadcast: broadcastAddress(NETWORK),
+      broadcast: computeBroadcastAddress(NETWORK),
       dynamic: RANGE,
       domain: 'maas',
       dnsServers: [],

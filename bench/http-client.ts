@@ -6,8 +6,8 @@
 
 import { formatIpv4, type Ipv4 } from '../src/ground/address.ts';
 import { type Instant, later, systemClock } from '../src/ground/clock.ts';
-import { errorName, type Libc } from '../src/net/linux/libc.ts';
-import { AF_INET, SOCK_FLAGS, socketAddress } from '../src/net/linux/wire-structs.ts';
+import { findErrorName, type Libc } from '../src/net/linux/libc.ts';
+import { AF_INET, encodeSocketAddress, SOCK_FLAGS } from '../src/net/linux/wire-structs.ts';
 import type { ArrivingFile } from './arriving-file.ts';
 
 const SOCK_STREAM = 1;
@@ -35,7 +35,7 @@ export class HttpClient {
 
   constructor(libc: Libc, address: Ipv4, server: Ipv4, port: number, onOpen: (fd: number) => void) {
     this.#libc = libc;
-    this.#own = socketAddress(address, 0);
+    this.#own = encodeSocketAddress(address, 0);
     this.#server = server;
     this.#port = port;
     this.#onOpen = onOpen;
@@ -49,8 +49,8 @@ export class HttpClient {
     this.#retryAt = undefined;
     this.#fd = this.#libc.socket(AF_INET, SOCK_STREAM | SOCK_FLAGS, 0);
     if (this.#libc.bind(this.#fd, this.#own, this.#own.length) !== 0)
-      throw new Error(`bind: ${errorName(this.#libc.errno())}`);
-    const to = socketAddress(this.#server, this.#port);
+      throw new Error(`bind: ${findErrorName(this.#libc.errno())}`);
+    const to = encodeSocketAddress(this.#server, this.#port);
     if (this.#libc.connect(this.#fd, to, to.length) !== 0 && this.#libc.errno() !== EINPROGRESS)
       throw new Error(`connect: error ${this.#libc.errno()}`);
     this.#onOpen(this.#fd);
@@ -63,7 +63,7 @@ export class HttpClient {
     if (!this.#isAsked) this.#ask(file);
     for (;;) {
       const length = this.#libc.recv(this.#fd, piece, piece.length, 0);
-      if (length < 0 && errorName(this.#libc.errno()) === 'EAGAIN') return;
+      if (length < 0 && findErrorName(this.#libc.errno()) === 'EAGAIN') return;
       if (length <= 0) this.#lose(file);
       else this.#take(file, length);
       if (this.#file !== file || length < piece.length) return;

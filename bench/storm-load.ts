@@ -13,18 +13,18 @@ import { ANY, formatMac, type Ipv4, LIMITED_BROADCAST, mac } from '../src/ground
 import { type Instant, later, sleep, systemClock } from '../src/ground/clock.ts';
 import { DhcpClient } from '../src/lab/dhcp-client.ts';
 import { parsePxelinuxConfig } from '../src/lab/loader-config.ts';
-import { errorName, loadLibc } from '../src/net/linux/libc.ts';
+import { findErrorName, loadLibc } from '../src/net/linux/libc.ts';
 import {
   AF_INET,
-  deviceNameBytes,
   EPOLL_EVENT_BYTES,
-  intBytes,
+  encodeDeviceName,
+  encodeInt,
+  encodeSocketAddress,
   SO_BINDTODEVICE,
   SO_BROADCAST,
   SOCK_DGRAM,
   SOCK_FLAGS,
   SOL_SOCKET,
-  socketAddress,
 } from '../src/net/linux/wire-structs.ts';
 import { ArrivingFile } from './arriving-file.ts';
 import { TYPE, typeOfReply } from './dhcp-client.ts';
@@ -74,7 +74,7 @@ const server = addressOf(settings.server);
 const contents = new Map(settings.files.map(({ name, path }) => [name, readFileSync(path)]));
 const libc = loadLibc();
 const epoll = libc.epoll_create1(0);
-const everyone = socketAddress(LIMITED_BROADCAST, 67);
+const everyone = encodeSocketAddress(LIMITED_BROADCAST, 67);
 
 /** The socket of all DHCP clients: they broadcast, and are answered by broadcast. */
 const dhcp = openDhcpSocket();
@@ -83,11 +83,11 @@ function openDhcpSocket(): number {
   const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
   const set = (option: number, value: Uint8Array): number =>
     libc.setsockopt(fd, SOL_SOCKET, option, value, value.length);
-  set(SO_RCVBUFFORCE, intBytes(RECEIVE_BUFFER_BYTES));
-  set(SO_BROADCAST, intBytes(1));
-  set(SO_BINDTODEVICE, deviceNameBytes('eth0'));
-  const own = socketAddress(ANY, 68);
-  if (libc.bind(fd, own, own.length) !== 0) throw new Error(`bind port 68: ${errorName(libc.errno())}`);
+  set(SO_RCVBUFFORCE, encodeInt(RECEIVE_BUFFER_BYTES));
+  set(SO_BROADCAST, encodeInt(1));
+  set(SO_BINDTODEVICE, encodeDeviceName('eth0'));
+  const own = encodeSocketAddress(ANY, 68);
+  if (libc.bind(fd, own, own.length) !== 0) throw new Error(`bind port 68: ${findErrorName(libc.errno())}`);
   return fd;
 }
 
@@ -95,7 +95,7 @@ function watch(fd: number, number: number): void {
   const event = Buffer.alloc(EPOLL_EVENT_BYTES);
   event.writeUInt32LE(EPOLL_EVENTS, 0);
   event.writeUInt32LE(number, EPOLL_EVENT_BYTES - 8);
-  if (libc.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, event) !== 0) throw new Error(`epoll: ${errorName(libc.errno())}`);
+  if (libc.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, event) !== 0) throw new Error(`epoll: ${findErrorName(libc.errno())}`);
 }
 
 /** One machine, from its power on until it has all its bytes. */

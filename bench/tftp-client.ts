@@ -9,15 +9,15 @@
 
 import { formatIpv4, type Ipv4 } from '../src/ground/address.ts';
 import { systemClock } from '../src/ground/clock.ts';
-import { errorName, type Libc } from '../src/net/linux/libc.ts';
+import { findErrorName, type Libc } from '../src/net/linux/libc.ts';
 import {
   AF_INET,
-  intBytes,
+  encodeInt,
+  encodeSocketAddress,
   SO_RCVBUF,
   SOCK_DGRAM,
   SOCK_FLAGS,
   SOL_SOCKET,
-  socketAddress,
 } from '../src/net/linux/wire-structs.ts';
 import type { ArrivingFile } from './arriving-file.ts';
 
@@ -41,7 +41,7 @@ export class TftpClient {
   readonly #terms: TftpTerms;
   readonly #ack = Buffer.from([0, OPCODE.ack, 0, 0]);
   readonly #from = Buffer.alloc(16);
-  readonly #fromLength = intBytes(16);
+  readonly #fromLength = encodeInt(16);
   /** Undefined between two files. */
   #file: ArrivingFile | undefined;
   /** 0: nothing has come yet, and the answer may come from any port but that of the previous file. */
@@ -59,11 +59,11 @@ export class TftpClient {
     this.#libc = libc;
     this.#terms = terms;
     this.fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
-    const buffer = intBytes(RECEIVE_BUFFER_BYTES);
+    const buffer = encodeInt(RECEIVE_BUFFER_BYTES);
     libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, buffer, buffer.length);
-    const own = socketAddress(address, 0);
+    const own = encodeSocketAddress(address, 0);
     if (libc.bind(this.fd, own, own.length) !== 0)
-      throw new Error(`bind ${formatIpv4(address)}: ${errorName(libc.errno())}`);
+      throw new Error(`bind ${formatIpv4(address)}: ${findErrorName(libc.errno())}`);
   }
 
   /** Asks for a file. */
@@ -74,7 +74,7 @@ export class TftpClient {
     this.#file = file;
     this.#previousPort = this.#port;
     this.#port = 0;
-    this.#to = socketAddress(server, 69);
+    this.#to = encodeSocketAddress(server, 69);
     this.#taken = 0;
     this.#acknowledged = 0;
     this.#isOutOfTurn = false;
@@ -90,7 +90,7 @@ export class TftpClient {
       if (length < 0) return;
       const port = this.#from.readUInt16BE(2);
       if (this.#port === 0 ? port === this.#previousPort : port !== this.#port) continue;
-      if (this.#port === 0) this.#to = socketAddress(this.#terms.server, port);
+      if (this.#port === 0) this.#to = encodeSocketAddress(this.#terms.server, port);
       this.#port = port;
       if (packet[1] === OPCODE.data) this.#takeBlock(length);
       else if (packet[1] === OPCODE.options) this.#takeOptions(length);

@@ -31,7 +31,7 @@ import {
 import { BoundedMap } from '../ground/bounded-map.ts';
 import { instant } from '../ground/clock.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { eventText } from '../observe/event-text.ts';
+import { composeEventText } from '../observe/event-text.ts';
 import { compareDhcp, judgeReplay, type ReplayedQuery } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 
@@ -120,7 +120,7 @@ export class DhcpReplay {
     if (decision.kind === 'pass') {
       return { decision: `silence: ${decision.reason}`, text: DHCP_REFUSALS[decision.reason], reply: undefined };
     }
-    const text = eventText(decision.event);
+    const text = composeEventText(decision.event);
     if (decision.kind !== 'reply') {
       const decisionWord =
         decision.kind === 'ignore' ? `silence: ${decision.reason}` : decision.event.kind.slice('dhcp.'.length);

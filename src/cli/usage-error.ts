@@ -1,6 +1,6 @@
 // Explains unusable arguments: the mistake, the name that was probably meant, and where to read on.
 
-import { nearestName } from '../ground/nearest-name.ts';
+import { findNearestName } from '../ground/nearest-name.ts';
 import { NAMED_COMMANDS } from './terminal/named-commands.ts';
 
 export class UsageError extends Error {
@@ -45,7 +45,7 @@ export async function explainUsage({ message, help }: UsageError, args: readonly
   const word = commands.length === 0 ? undefined : names.find(isCommand);
   if (word !== undefined && commands.includes(word)) return complain(text, `write the options after ${word}`, []);
   if (word !== undefined) return complain(text, `there is no "${word}" here`, commandsFor(word, text));
-  const nearest = (name: string): string | undefined => nearestName(name, options);
+  const nearest = (name: string): string | undefined => findNearestName(name, options);
   const written = names.find((name) => nearest(name) !== undefined) ?? names[0];
   if (written === undefined) return complain(text, missingText(message, text) ?? message, []);
   const suggestion = nearest(written);
@@ -68,7 +68,7 @@ function explainChoice(message: string, help: string): string | undefined {
     /^Invalid values:\s+Argument: ([\w-]+), Given: "([^"]*)", Choices: (.*)$/m.exec(message) ?? [];
   if (given === undefined) return undefined;
   const choices = [...list.matchAll(/"([^"]*)"/g)].map(([, choice = '']) => choice);
-  const nearest = nearestName(given.toLowerCase(), choices);
+  const nearest = findNearestName(given.toLowerCase(), choices);
   const where = findHelpNames(help).options.includes(name) ? `--${name}` : `<${name}>`;
   const problem = `"${given}" is not a value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   return complain(help, problem, nearest === undefined ? [] : [nearest]);
@@ -96,9 +96,9 @@ function commandsFor(word: string, help: string): readonly string[] {
       .slice(0, GROUPS_SHOWN_MAX);
   const moved = [word, other].map(inGroups).find((list) => list.length > 0);
   if (moved !== undefined) return moved;
-  const near = nearestName(word, isAtTop ? [...commands, 'help'] : commands);
+  const near = findNearestName(word, isAtTop ? [...commands, 'help'] : commands);
   if (near !== undefined) return [near];
-  return inGroups(nearestName(word, [...new Set(groups.flatMap(({ names }) => names))]));
+  return inGroups(findNearestName(word, [...new Set(groups.flatMap(({ names }) => names))]));
 }
 
 /** The complaint about a missing word, or about words that exclude each other. */

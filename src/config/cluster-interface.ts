@@ -11,7 +11,7 @@
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range } from '../ground/address.ts';
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   findNetworkEdge,
   formatIpv4,
   formatMac,
@@ -42,7 +42,7 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   checkInterface(written, report);
   const network = resolveNetwork(written, report);
   if (network === undefined) return undefined;
-  const lastAddress = broadcastAddress(network);
+  const lastAddress = computeBroadcastAddress(network);
   const broadcast = findNetworkEdge(network, lastAddress) === undefined ? LIMITED_BROADCAST : lastAddress;
   const checkInside = (key: string, address: Ipv4 | undefined, hostKind: 'machine' | 'client'): void => {
     if (address === undefined) return;

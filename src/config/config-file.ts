@@ -2,7 +2,7 @@
 // Most commands need nothing else, so this module loads none of the schemas of the values.
 
 import { readFileSync } from 'node:fs';
-import { fileFault } from '../files/read-fault.ts';
+import { toFileFault } from '../files/read-fault.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { findValueLine, parseYamlDocument } from '../ground/yaml-parser.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
@@ -90,7 +90,7 @@ export function readConfigText(
     const text =
       osErrorCode(error) === 'ENOENT'
         ? `there is no configuration ${path}: ${isEndedLab(path) ? 'that lab has ended; run: unset RACKBOOT_CONFIG' : composeMissingRemedy(owner)}`
-        : `cannot read the configuration: ${fileFault(path, error).message}`;
+        : `cannot read the configuration: ${toFileFault(path, error).message}`;
     throw new RackError('config-unreadable', text, { cause: error });
   }
 }

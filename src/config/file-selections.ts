@@ -2,7 +2,7 @@
 // (`region/api/images/boot-source-operations.ts`).
 
 import { z } from 'zod';
-import { nearestHint } from '../ground/nearest-name.ts';
+import { composeNearestHint } from '../ground/nearest-name.ts';
 import { type Report, reportIssue } from '../images/sources/decode-sources.ts';
 import type { AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { listSchema, name, patternSchema } from '../images/sources/written-source.ts';
@@ -61,7 +61,7 @@ export const findLostSelections = (
   const names = sources.map((source) => source.name);
   return selections.flatMap(({ source }, index) => {
     if (names.includes(source)) return [];
-    const hint = nearestHint(source, names);
+    const hint = composeNearestHint(source, names);
     const message = `there is no source ${source}; ${hint}\`rackboot images sources list\` shows all`;
     return [{ path: `selections[${index}].source`, message }];
   });

@@ -11,7 +11,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fileFault } from '../files/read-fault.ts';
+import { toFileFault } from '../files/read-fault.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { decodeSources, type FindLine } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
@@ -181,7 +181,7 @@ function readSourceFile(path: string, mayBeMissing: boolean): string | undefined
     return readFileSync(path, 'utf8');
   } catch (cause) {
     if (mayBeMissing && osErrorCode(cause) === 'ENOENT') return undefined;
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   }
 }
 

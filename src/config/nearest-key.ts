@@ -1,7 +1,7 @@
 // Guesses which configuration key was meant by an unknown one: compares whole names and, for a key
 // without a section, also last parts and MAAS's names.
 
-import { nearestName } from '../ground/nearest-name.ts';
+import { findNearestName } from '../ground/nearest-name.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { CONFIG_NAMES } from '../region/api/site/maas-config-names.ts';
 import { KEYS } from './keys.ts';
@@ -22,9 +22,9 @@ export function findNearestKey(key: string): string | undefined {
   const [lastPart = '', siblings] = [parts.at(-1), listKeysAt(writtenConfigSchema, parts.slice(0, -1))];
   if (siblings.includes(lastPart) || (siblings.length === 0 && KEYS.includes(parts.slice(0, -1).join('.'))))
     return undefined;
-  const nearest = nearestName(key, KEYS);
+  const nearest = findNearestName(key, KEYS);
   if (nearest !== undefined) return nearest;
-  return parts.length > 1 ? undefined : KEYS_BY_NAME.get(nearestName(lastPart, [...KEYS_BY_NAME.keys()]) ?? '');
+  return parts.length > 1 ? undefined : KEYS_BY_NAME.get(findNearestName(lastPart, [...KEYS_BY_NAME.keys()]) ?? '');
 }
 
 /**
@@ -36,6 +36,6 @@ function findNearestField(key: string): string | undefined {
   const dot = key.lastIndexOf('.');
   const field = key.slice(dot + 1);
   if (dot === INTERFACES_KEY.length || clusterInterfaceFields.includes(field)) return undefined;
-  const nearest = nearestName(field, clusterInterfaceFields);
+  const nearest = findNearestName(field, clusterInterfaceFields);
   return nearest === undefined ? undefined : `${key.slice(0, dot)}.${nearest}`;
 }

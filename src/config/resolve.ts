@@ -297,7 +297,7 @@ function resolveDns(written: WrittenConfig, managed: readonly Managed[], ownAddr
     records: written.dns.records,
     clients: [...managed.map(({ resolved }) => resolved.network), LOOPBACK_NETWORK, ...written.dns.allow_recursion],
     selfAddresses: ownAddresses,
-    selfName: written.name ?? defaultName(),
+    selfName: written.name ?? composeDefaultName(),
   };
 }
 
@@ -342,7 +342,7 @@ function checkUpstreams(dns: DnsConfig, report: ReportProblem): void {
 }
 
 /** The rack's name if the file has none: the first label of the host's name. */
-export function defaultName(): string {
+export function composeDefaultName(): string {
   const label = hostname().split('.')[0]?.toLowerCase() ?? '';
   return isHostLabel(label) ? label : 'rack';
 }
@@ -375,7 +375,7 @@ export const resolveProcess = (
   metricsPort: number,
   region: Pick<RackConfig['region'], 'listen' | 'tls' | 'managedNetworks' | 'imageTree' | 'imageStore'>,
 ): Pick<RackConfig, 'name' | 'stateDir' | 'region' | 'metrics' | 'log'> => ({
-  name: written.name ?? defaultName(),
+  name: written.name ?? composeDefaultName(),
   stateDir: written.state_dir,
   region: {
     ...region,

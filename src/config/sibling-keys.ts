@@ -1,7 +1,7 @@
 // The valid keys next to a misspelt one, read from the configuration's schema.
 
 import { z } from 'zod';
-import { nearestName } from '../ground/nearest-name.ts';
+import { findNearestName } from '../ground/nearest-name.ts';
 
 /** The keys that a schema accepts at a path; empty if it knows none there. */
 export function listKeysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
@@ -30,7 +30,7 @@ export function describeUnknownKey(
   key: string,
   example = 'config/rackboot.yaml',
 ): string {
-  const nearest = nearestName(key, listKeysAt(schema, path));
+  const nearest = findNearestName(key, listKeysAt(schema, path));
   return nearest === undefined
     ? `unknown key; see ${example} for all keys`
     : `unknown key; did you mean ${nearest}? ${example} shows all keys`;

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
-import { ownUserName, readerRemedy } from '../files/ownership.ts';
+import { composeReaderRemedy, findOwnUserName } from '../files/ownership.ts';
 import { isOutside, osErrorCode, RackError } from '../ground/errors.ts';
 import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
 import { HttpFailure, type HttpRequest, openHttp, readLines, readWholeAnswer } from '../net/http-client.ts';
@@ -126,7 +126,7 @@ function explainError(error: unknown, stateDir: string, path: string): unknown {
   if (code === 'EACCES' || code === 'EPERM') {
     return new RackError(
       'permission-denied',
-      `${ownUserName()} may not open ${socketPath}: ${readerRemedy(stateDir)}`,
+      `${findOwnUserName()} may not open ${socketPath}: ${composeReaderRemedy(stateDir)}`,
       { cause: error },
     );
   }

@@ -7,7 +7,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { request, type Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { socketRefusal } from '../files/socket-refusal.ts';
+import { describeSocketRefusal } from '../files/socket-refusal.ts';
 import { systemClock } from '../ground/clock.ts';
 import { osErrorCode, RackError } from '../ground/errors.ts';
 import { answerText } from '../http/answer.ts';
@@ -56,7 +56,7 @@ export class ControlServer {
     try {
       await this.#removeStale();
     } catch (cause) {
-      throw socketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
+      throw describeSocketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
     }
     const proxy = new RegionProxy(request, systemClock);
     const server = makeServer((request, response) => {
@@ -76,7 +76,7 @@ export class ControlServer {
       await listening;
       chmodSync(this.#path, 0o600);
     } catch (cause) {
-      throw socketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
+      throw describeSocketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
     }
     // The client notices that it gets no answer. The process continues.
     server.on('error', () => undefined);

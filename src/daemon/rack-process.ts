@@ -159,7 +159,7 @@ class RackProcess implements Daemon {
       version: options.version,
       stream: this.#stream,
       config: () => this.#config,
-      regionConfig: (config) => this.#regionConfig(config),
+      regionConfig: (config) => this.#buildRegionConfig(config),
       describe: (uuid) => this.#describe(uuid),
       measure: () =>
         this.#rack === undefined
@@ -187,7 +187,7 @@ class RackProcess implements Daemon {
       tree: () => this.#tree,
       log,
       uplink: () => this.#region.uplink,
-      regionConfig: (config) => this.#regionConfig(config),
+      regionConfig: (config) => this.#buildRegionConfig(config),
       onConfigApplied: (config) => {
         levels.configure(config.log);
         void this.#answers?.instruments.configure(config);
@@ -266,7 +266,7 @@ class RackProcess implements Daemon {
     this.#reportInterfaces();
 
     tree.watch();
-    this.#closers.push(interfaces.onChange((host) => void this.#interfacesChanged(host)));
+    this.#closers.push(interfaces.onChange((host) => void this.#handleInterfaceChange(host)));
     // The first turn may only finish a poll of the sockets that began earlier; the second one
     // answers the requests that have arrived by now.
     await nextTurn();
@@ -466,7 +466,7 @@ class RackProcess implements Daemon {
     return describeRack(this.#config, uuid, version, pinned, settingsRefused, foreign, this.#hostInterfaces);
   }
 
-  #regionConfig(config: RackConfig): RegionConfig {
+  #buildRegionConfig(config: RackConfig): RegionConfig {
     const { path: file, usable } = this.#configuration;
     const ownRack = { uuid: this.#region.uuid, name: config.name, file, values: usable.file.values };
     return {
@@ -487,7 +487,7 @@ class RackProcess implements Daemon {
     return this.#configuration.whenSettled;
   }
 
-  async #interfacesChanged(host: readonly HostInterface[]): Promise<void> {
+  async #handleInterfaceChange(host: readonly HostInterface[]): Promise<void> {
     const hasChanged = !isDeepStrictEqual(describeHost(host), describeHost(this.#hostInterfaces));
     this.#hostInterfaces = host;
     await this.#rack?.setInterfaces(host);

@@ -27,7 +27,7 @@ import { clientRequest, encodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { OptionList } from '../dhcp/wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../dhcp/wire/options.ts';
 import { Names } from '../dns/names.ts';
-import { ANY, broadcastAddress, type Ipv4, ipv4, mac, networkWithPrefix } from '../ground/address.ts';
+import { ANY, computeBroadcastAddress, type Ipv4, ipv4, mac, networkWithPrefix } from '../ground/address.ts';
 import { viewBytes } from '../ground/borrowed-bytes.ts';
 import { type Clock, pause, seconds } from '../ground/clock.ts';
 import { MachineDirectory } from '../machines/directory.ts';
@@ -55,7 +55,7 @@ const SERVER = ipv4(0xc6130001);
 const SUBNET: DhcpSubnet = {
   name: 'rehearsal',
   network: NETWORK,
-  broadcast: broadcastAddress(NETWORK),
+  broadcast: computeBroadcastAddress(NETWORK),
   router: RELAY,
   dynamic: { low: ipv4(0xc6121000), high: ipv4(0xc612f000) },
   domain: 'maas',

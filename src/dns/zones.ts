@@ -7,7 +7,7 @@
 // 3. A Zones object is immutable.
 
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   type Ipv4,
   type Ipv4Network,
   ipv4,
@@ -123,7 +123,7 @@ function reverseZones(networks: readonly Ipv4Network[]): Map<string, readonly Ip
     const octets = Math.min(Math.max(Math.ceil(network.prefix / 8), 1), 3);
     const step = 2 ** (32 - octets * 8);
     // At most 256: a prefix is less than one octet shorter than its zones'.
-    for (let address: number = network.address; address <= broadcastAddress(network); address += step) {
+    for (let address: number = network.address; address <= computeBroadcastAddress(network); address += step) {
       const apex = reverseZoneName(ipv4(address), octets);
       const existing = zones.get(apex);
       const whole = network.prefix <= 24 || (zones.has(apex) && existing === undefined);

@@ -9,7 +9,7 @@ import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Server as HttpsServer } from 'node:https';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
-import { fileFault } from './read-fault.ts';
+import { toFileFault } from './read-fault.ts';
 
 /** A certificate is reported this long before its end, in milliseconds. */
 const EXPIRING_MS = 14 * 86_400_000;
@@ -75,7 +75,7 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
 }
 
 /** A client may not repeat its handshake (TLS 1.2): each costs the server as much as the first. */
-export const secureContextOptions = ({ cert, key }: CertificatePair) => ({
+export const composeSecureContextOptions = ({ cert, key }: CertificatePair) => ({
   cert,
   key,
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
@@ -85,7 +85,7 @@ const isSecure = (server: object): server is HttpsServer => 'setSecureContext' i
 
 /** Makes a server over TLS use this certificate for new connections; leaves another server as it is. */
 export function renewCertificate(server: object, pair: CertificatePair): void {
-  if (isSecure(server)) server.setSecureContext(secureContextOptions(pair));
+  if (isSecure(server)) server.setSecureContext(composeSecureContextOptions(pair));
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -123,7 +123,7 @@ export function readNamedFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new RackError('config-invalid', fileFault(path, cause).message, { cause });
+    throw new RackError('config-invalid', toFileFault(path, cause).message, { cause });
   }
 }
 
@@ -157,7 +157,7 @@ type CertificateProblem =
   | { readonly note: 'key-readable'; readonly file: string };
 
 /** `undefined` if there is none. */
-export function certificateProblem(
+export function findCertificateProblem(
   pair: CertificatePair,
   { cert: file, key }: CertificateFiles,
   nowMs: number,

@@ -2,7 +2,7 @@
 //
 // Source: rename(2), RENAME_EXCHANGE. NFS and some other file systems do not have it.
 
-import { errorName, loadLibc } from '../net/linux/libc.ts';
+import { findErrorName, loadLibc } from '../net/linux/libc.ts';
 
 /** rename(2): relative paths start in the working directory. */
 const AT_FDCWD = -100;
@@ -18,7 +18,7 @@ const UNSUPPORTED_CODES: ReadonlySet<string> = new Set(['EINVAL', 'ENOSYS', 'EOP
 export function exchangePaths(firstPath: string, secondPath: string): 'exchanged' | 'absent' | 'unable' {
   const libc = loadLibc();
   if (libc.renameat2(AT_FDCWD, firstPath, AT_FDCWD, secondPath, RENAME_EXCHANGE) === 0) return 'exchanged';
-  const code = errorName(libc.errno());
+  const code = findErrorName(libc.errno());
   if (code === 'ENOENT') return 'absent';
   if (UNSUPPORTED_CODES.has(code)) return 'unable';
   throw Object.assign(new Error(`${code}: exchange of ${firstPath} and ${secondPath}`), { code });

@@ -13,7 +13,8 @@ const STORE_NAMES = ['.lock', '.damaged', '.manifests', '.uploads', '.downloads'
 const OWN_NAME = /^\.(?:.*[.-][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|rackboot-mirror)$/;
 
 /** The path of an entry that the image store of a tree has for itself. */
-export const ownEntryPath = (tree: string, name: (typeof STORE_NAMES)[number]): string => join(tree, STORE, name);
+export const composeOwnEntryPath = (tree: string, name: (typeof STORE_NAMES)[number]): string =>
+  join(tree, STORE, name);
 
 /** @param names those of a path below the root of a tree */
 export const isOwnPath = (names: readonly string[]): boolean =>

@@ -60,7 +60,7 @@ export interface OwnershipFacts {
 }
 
 /** @param directory whose owner the remedy changes: the state directory or the boot tree */
-export function ownershipRemedy(path: string, directory: string): string {
+export function composeOwnershipRemedy(path: string, directory: string): string {
   return describeRemedy(path, directory, {
     owner: findPathOwner(path),
     directoryOwner: statIfVisible(directory)?.uid,
@@ -70,12 +70,12 @@ export function ownershipRemedy(path: string, directory: string): string {
 }
 
 /** The remedy for a user who may not read the state or ask the rack. It changes no owner. */
-export function readerRemedy(directory: string): string {
+export function composeReaderRemedy(directory: string): string {
   const owner = statIfVisible(directory)?.uid;
   if (owner === undefined || owner === process.geteuid?.()) {
     // The command continues as the owner: sudo does not help.
     return wasRoot
-      ? `root's command runs as the owner of ${directory}; give that user its files: sudo chown -R ${ownUserName()}: ${directory}`
+      ? `root's command runs as the owner of ${directory}; give that user its files: sudo chown -R ${findOwnUserName()}: ${directory}`
       : 'run this with sudo';
   }
   const name = readUserName(owner);
@@ -135,7 +135,7 @@ function findPasswdEntry(isMatch: (fields: readonly string[]) => boolean): reado
   }
 }
 
-export const ownUserName = (): string => readUserName(process.geteuid?.() ?? 0);
+export const findOwnUserName = (): string => readUserName(process.geteuid?.() ?? 0);
 
 /** True for an error that the owner of the path would not get. */
 export function isOwnershipError(error: unknown): boolean {

@@ -8,22 +8,22 @@ const ROOT = join(import.meta.dirname, '../..');
 const COMMIT_DIGITS = 12;
 
 /** A value of Rackboot's package; `undefined` if it has none. */
-function packageValue(root: string, key: string): string | undefined {
+function readPackageValue(root: string, key: string): string | undefined {
   const parsed: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const value = new Map(typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : []).get(key);
   return value === undefined ? undefined : String(value);
 }
 
 /** Rackboot's version, from its package. */
-export const readVersion = (): string => packageValue(ROOT, 'version') ?? 'unknown';
+export const readVersion = (): string => readPackageValue(ROOT, 'version') ?? 'unknown';
 
 /**
  * The version with the commit, if that is known: of a package by its `gitHead`, as npm calls it, of
  * a checkout by its repository.
  */
 export function readBuild(root: string = ROOT): string {
-  const version = packageValue(root, 'version') ?? 'unknown';
-  const commit = packageValue(root, 'gitHead') ?? readGitCommit(join(root, '.git'));
+  const version = readPackageValue(root, 'version') ?? 'unknown';
+  const commit = readPackageValue(root, 'gitHead') ?? readGitCommit(join(root, '.git'));
   return /^[0-9a-f]{40,64}$/.test(commit ?? '') ? `${version} (commit ${commit?.slice(0, COMMIT_DIGITS)})` : version;
 }
 

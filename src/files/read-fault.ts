@@ -4,8 +4,8 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorText, osErrorCode, RackError, type RackErrorCode } from '../ground/errors.ts';
-import { nearestName } from '../ground/nearest-name.ts';
-import { isRunByPerson, ownUserName, readUserName } from './ownership.ts';
+import { findNearestName } from '../ground/nearest-name.ts';
+import { findOwnUserName, isRunByPerson, readUserName } from './ownership.ts';
 import { statIfVisible } from './seen-stats.ts';
 
 /** Names of a directory that are compared with a mistyped one. */
@@ -22,7 +22,7 @@ interface Fault {
  * @returns `not-found` if it does not exist; `permission-denied` if this user may not read it;
  * `bad-argument` if it is not a file, or its disk fails
  */
-export function fileFault(path: string, cause: unknown): RackError {
+export function toFileFault(path: string, cause: unknown): RackError {
   const { code, text } = describeFault(path, cause);
   return new RackError(code, text, { cause });
 }
@@ -30,14 +30,14 @@ export function fileFault(path: string, cause: unknown): RackError {
 function describeFault(path: string, cause: unknown): Fault {
   switch (osErrorCode(cause)) {
     case 'ENOENT':
-      return { code: 'not-found', text: absentText(path) };
+      return { code: 'not-found', text: composeAbsentText(path) };
     case 'ENOTDIR': {
       const text = `there is no file ${path}: a name before its last / is a file, not a directory; correct the path`;
       return { code: 'not-found', text };
     }
     case 'EACCES':
     case 'EPERM':
-      return { code: 'permission-denied', text: deniedText(path) };
+      return { code: 'permission-denied', text: composeDeniedText(path) };
     case 'EISDIR':
       return { code: 'bad-argument', text: `${path} is a directory: name a file in it` };
     case 'ENAMETOOLONG':
@@ -55,7 +55,7 @@ function describeFault(path: string, cause: unknown): Fault {
   }
 }
 
-function absentText(path: string): string {
+function composeAbsentText(path: string): string {
   const absent = `there is no file ${path}`;
   // The shell replaces ~ only where a word begins with it.
   if (/^~(?:\/|$)/.test(path)) return `${absent}: the shell did not replace ~; write the whole path`;
@@ -67,7 +67,7 @@ function absentText(path: string): string {
   // A link is listed although the file that it names is missing.
   if (names.includes(name))
     return `${absent}: ${absolutePath} is a link to a file that is missing; name the file itself`;
-  const nearest = nearestName(name, names);
+  const nearest = findNearestName(name, names);
   const hint = nearest === undefined ? '' : `did you mean ${join(dirname(path), nearest)}? `;
   const locationText = path.startsWith('/') ? '' : ` in ${process.cwd()}`;
   return `${absent}${locationText}; ${hint}\`ls ${directory}\` lists the files there`;
@@ -82,7 +82,7 @@ function listNames(directory: string): readonly string[] | undefined {
   }
 }
 
-function deniedText(path: string): string {
+function composeDeniedText(path: string): string {
   const owner = statIfVisible(path)?.uid;
   const ownUid = process.geteuid?.() ?? 0;
   const ownerText = owner === undefined || owner === ownUid ? '' : `: it belongs to ${readUserName(owner)}`;
@@ -90,9 +90,9 @@ function deniedText(path: string): string {
     ownUid === 0
       ? `the file system forbids it, see findmnt -T ${path}`
       : isRunByPerson()
-        ? `run this with sudo, or name a file that ${ownUserName()} may read`
+        ? `run this with sudo, or name a file that ${findOwnUserName()} may read`
         : owner === undefined
-          ? `copy it into a directory of that user, or let ${ownUserName()} enter the directories above it: mode 755, or 750 and a group of that user`
-          : `let ${ownUserName()} read it: mode 644, or for a secret 640 and a group of that user`;
-  return `${ownUserName()} may not read ${path}${ownerText}; ${remedy}`;
+          ? `copy it into a directory of that user, or let ${findOwnUserName()} enter the directories above it: mode 755, or 750 and a group of that user`
+          : `let ${findOwnUserName()} read it: mode 644, or for a secret 640 and a group of that user`;
+  return `${findOwnUserName()} may not read ${path}${ownerText}; ${remedy}`;
 }

@@ -1,12 +1,12 @@
 // Why a socket in the state directory could not be created, with the remedy.
 
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
-import { ownershipRemedy } from './ownership.ts';
+import { composeOwnershipRemedy } from './ownership.ts';
 
 const STATE_DIR_REMEDY = 'or set state_dir to another one';
 const freeSpaceText = (): string => `make room there, ${STATE_DIR_REMEDY} on another file system`;
 const describeOwnerRemedy = (path: string, stateDir: string): string =>
-  `${ownershipRemedy(path, stateDir)}; ${STATE_DIR_REMEDY}`;
+  `${composeOwnershipRemedy(path, stateDir)}; ${STATE_DIR_REMEDY}`;
 
 /** The remedy when the system refuses to create the socket's file, by error code. */
 const SOCKET_REMEDIES: ReadonlyMap<string, (path: string, stateDir: string) => string> = new Map([
@@ -25,7 +25,7 @@ const PATH_CODES: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'EINVAL']);
  * The error to report when creating `socket` failed with `cause`; an error that already has a code
  * keeps it.
  */
-export function socketRefusal(socket: string, cause: unknown, path: string, stateDir: string): RackError {
+export function describeSocketRefusal(socket: string, cause: unknown, path: string, stateDir: string): RackError {
   if (cause instanceof RackError) return cause;
   const code = osErrorCode(cause) ?? '';
   const diskRemedy = SOCKET_REMEDIES.get(code)?.(path, stateDir);

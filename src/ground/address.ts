@@ -130,7 +130,7 @@ export function parseNetwork(text: string): Ipv4Network | undefined {
 export const formatNetwork = (network: Ipv4Network): string => `${formatIpv4(network.address)}/${network.prefix}`;
 
 /** The directed broadcast address. */
-export function broadcastAddress(network: Ipv4Network): Ipv4 {
+export function computeBroadcastAddress(network: Ipv4Network): Ipv4 {
   return ((network.address | ~prefixToMask(network.prefix)) >>> 0) as Ipv4;
 }
 
@@ -169,5 +169,5 @@ export const isHostless = (network: Ipv4Network): boolean =>
 export function findNetworkEdge(network: Ipv4Network, address: Ipv4): 'first' | 'last' | undefined {
   if (network.prefix >= 31) return undefined;
   if (address === network.address) return 'first';
-  return address === broadcastAddress(network) ? 'last' : undefined;
+  return address === computeBroadcastAddress(network) ? 'last' : undefined;
 }

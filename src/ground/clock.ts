@@ -130,7 +130,7 @@ export function readBootId(): string {
 }
 
 /** The kernel's CLOCK_MONOTONIC, which systemd compares with its own reading. */
-export const monotonicMicroseconds = (): bigint => process.hrtime.bigint() / 1000n;
+export const readMonotonicMicroseconds = (): bigint => process.hrtime.bigint() / 1000n;
 
 /** Since the host was started. */
-export const uptimeSeconds = (): number => uptime();
+export const readUptimeSeconds = (): number => uptime();

@@ -27,5 +27,5 @@ export const asSentence = (text: string): string =>
     : text;
 
 /** The sentence for a search without results. @param machines the number of machines, at least 1 */
-export const noneFitsText = (machines: number): string =>
+export const composeNoneFitsText = (machines: number): string =>
   machines === 1 ? 'The only machine does not match.' : `None of the ${counted(machines, 'machine')} matches.`;

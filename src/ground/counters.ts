@@ -7,7 +7,7 @@
 const BYTES_PER_COUNTER = Float64Array.BYTES_PER_ELEMENT;
 
 /** Memory for counters that one thread increments and another reads. */
-export const sharedCounterMemory = (names: readonly string[]): SharedArrayBuffer =>
+export const createSharedCounterMemory = (names: readonly string[]): SharedArrayBuffer =>
   new SharedArrayBuffer(names.length * BYTES_PER_COUNTER);
 
 /** A counter for each of the names. */
@@ -16,7 +16,7 @@ export class Counters<Name extends string> {
   readonly #values: Float64Array;
 
   /**
-   * @param memory from `sharedCounterMemory` for the same names; without it only this thread sees
+   * @param memory from `createSharedCounterMemory` for the same names; without it only this thread sees
    * the counters
    */
   constructor(names: readonly Name[], memory?: SharedArrayBuffer) {

@@ -99,7 +99,7 @@ function getTemplate(strings: TemplateStringsArray): Template {
   const contexts: PartContext[] = [];
   let context: PartContext = 'text';
   for (const text of texts) {
-    context = contextAfter(text, context);
+    context = findContextAfter(text, context);
     contexts.push(context);
   }
   const template = { texts, contexts };
@@ -107,7 +107,7 @@ function getTemplate(strings: TemplateStringsArray): Template {
   return template;
 }
 
-function contextAfter(text: string, initialContext: PartContext): PartContext {
+function findContextAfter(text: string, initialContext: PartContext): PartContext {
   let context = initialContext;
   for (const character of text) {
     if (context === 'text') context = character === '<' ? 'tag' : 'text';

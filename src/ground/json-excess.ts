@@ -33,7 +33,7 @@ export function readBoundedJson(text: string, bounds: JsonBounds): BoundedJson {
 }
 
 /** The words for a fault, to follow the name of the text. */
-export function jsonFaultText(fault: JsonFault): string {
+export function composeJsonFaultText(fault: JsonFault): string {
   switch (fault.kind) {
     case 'malformed':
       return 'is not valid JSON';

@@ -9,13 +9,13 @@ const COMPARED_CHARACTERS_MAX = 64;
 const ABBREVIATION_CHARACTERS_MIN = 3;
 
 /** The name most similar to `text`; `undefined` if none is similar. */
-export function nearestName(text: string, names: readonly string[]): string | undefined {
+export function findNearestName(text: string, names: readonly string[]): string | undefined {
   const comparedText = text.slice(0, COMPARED_CHARACTERS_MAX);
   const longer = names.filter((name) => comparedText.length > 2 && name.includes(comparedText));
   const withPrefix = longer.filter((name) => name.startsWith(comparedText)).toSorted((a, b) => a.length - b.length)[0];
   if (withPrefix !== undefined) return withPrefix;
   const ranked = names
-    .map((name) => ({ name, edits: editsBetween(comparedText, name) }))
+    .map((name) => ({ name, edits: countEdits(comparedText, name) }))
     .toSorted((a, b) => a.edits - b.edits);
   const [nearest] = ranked;
   if (nearest === undefined) return undefined;
@@ -24,8 +24,8 @@ export function nearestName(text: string, names: readonly string[]): string | un
 }
 
 /** The question whether the nearest name was meant, to put before a remedy; empty if no name is near. */
-export function nearestHint(text: string, names: readonly string[]): string {
-  const suggestion = nearestName(text, names);
+export function composeNearestHint(text: string, names: readonly string[]): string {
+  const suggestion = findNearestName(text, names);
   return suggestion === undefined ? '' : `did you mean ${suggestion}? `;
 }
 
@@ -47,7 +47,7 @@ function findAbbreviated(text: string, names: readonly string[]): string | undef
  * The edit distance: characters inserted, deleted, replaced, or swapped with the next one, to turn
  * `a` into `b`.
  */
-function editsBetween(a: string, b: string): number {
+function countEdits(a: string, b: string): number {
   let rowBeforePrevious: readonly number[] = [];
   let previousRow = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let row = 1; row <= a.length; row += 1) {

@@ -75,9 +75,9 @@ const UTC_MOMENT = /\b\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z| \d\d:\d\d UT
 export function formatLocalTime(wallMs: number, fraction = ''): string {
   const offsetMinutes = -new Date(wallMs).getTimezoneOffset();
   const local = new Date(wallMs + offsetMinutes * 60_000).toISOString().slice(0, 19).replace('T', ' ');
-  const twoDigits = (value: number): string => String(value).padStart(2, '0');
+  const padTwoDigits = (value: number): string => String(value).padStart(2, '0');
   const absoluteMinutes = Math.abs(offsetMinutes);
-  const offset = `${offsetMinutes < 0 ? '-' : '+'}${twoDigits(Math.floor(absoluteMinutes / 60))}:${twoDigits(absoluteMinutes % 60)}`;
+  const offset = `${offsetMinutes < 0 ? '-' : '+'}${padTwoDigits(Math.floor(absoluteMinutes / 60))}:${padTwoDigits(absoluteMinutes % 60)}`;
   return `${local}${fraction === '' ? '' : `.${fraction}`}${offset}`;
 }
 

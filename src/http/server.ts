@@ -10,9 +10,9 @@ import { createServer, request as openRequest, type RequestListener, type Server
 import { isIP, Socket } from 'node:net';
 import {
   type CertificatePair,
+  composeSecureContextOptions,
   readCertificatePair,
   renewCertificate,
-  secureContextOptions,
 } from '../files/certificate.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../ground/address.ts';
 import { repeat } from '../ground/clock.ts';
@@ -88,7 +88,10 @@ export function makeServer(listener: RequestListener, pair?: CertificatePair): S
       ? createServer(options, listener)
       : process
           .getBuiltinModule('node:https')
-          .createServer({ ...options, ...secureContextOptions(pair), handshakeTimeout: HEADERS_MS_MAX }, listener);
+          .createServer(
+            { ...options, ...composeSecureContextOptions(pair), handshakeTimeout: HEADERS_MS_MAX },
+            listener,
+          );
   server.timeout = SILENCE_MS_MAX;
   return server;
 }

@@ -41,7 +41,7 @@ export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uin
   view.setUint16(10, 0);
   view.setUint32(12, header.source);
   view.setUint32(16, header.destination);
-  view.setUint16(10, internetChecksum(sumWords(target, 0, IPV4_HEADER_BYTES)));
+  view.setUint16(10, computeInternetChecksum(sumWords(target, 0, IPV4_HEADER_BYTES)));
   view.setUint16(20, header.sourcePort);
   view.setUint16(22, header.destinationPort);
   view.setUint16(24, udpBytes);
@@ -49,7 +49,7 @@ export function writeFrame(target: Uint8Array, header: FrameHeader, payload: Uin
   target.set(payload, FRAME_HEADER_BYTES);
   // The pseudo header (RFC 768): both addresses, at offsets 12 to 20, the protocol and the length.
   const sum = sumWords(target, 12, 20) + PROTOCOL_UDP + udpBytes + sumWords(target, 20, 20 + udpBytes);
-  const checksum = internetChecksum(sum);
+  const checksum = computeInternetChecksum(sum);
   view.setUint16(26, checksum === 0 ? 0xffff : checksum);
   return FRAME_HEADER_BYTES + payload.length;
 }
@@ -66,7 +66,7 @@ export function sumWords(bytes: BorrowedBytes, start: number, end: number): numb
 }
 
 /** The ones' complement, with carries added back (RFC 1071). */
-export function internetChecksum(sum: number): number {
+export function computeInternetChecksum(sum: number): number {
   let folded = sum;
   while (folded > 0xffff) folded = Math.floor(folded / 0x10000) + (folded & 0xffff);
   return ~folded & 0xffff;

@@ -13,7 +13,7 @@ import { reportedEvent, reportedSentence } from '../region/reports/reported.ts';
 const EVENT_CHARACTERS_MAX = 2048;
 
 /** An event's fields for a log line: hardware and IP addresses as text, without `at` and `kind`. */
-export function eventFields(event: RackEvent): Record<string, unknown> {
+export function listEventFields(event: RackEvent): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(event)) {
     if (name === 'kind' || name === 'at' || value === undefined) continue;
@@ -35,7 +35,7 @@ const cleanField = (name: string, value: string): string =>
 const LOG_TEXT_BOUNDS = { each: EVENT_CHARACTERS_MAX, all: 2 * EVENT_CHARACTERS_MAX };
 
 /** One sentence without a full stop: what happened, with the facts that a person needs to act on it. */
-export function eventText(event: RackEvent): string {
+export function composeEventText(event: RackEvent): string {
   const reported = reportedEvent(event.kind, event, formatEventAddresses(event), LOG_TEXT_BOUNDS);
   const text = reported === undefined ? event.kind : reportedSentence(reported);
   return cleanText(text.replaceAll('\n', '; '), EVENT_CHARACTERS_MAX);

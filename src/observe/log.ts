@@ -15,7 +15,7 @@ import { formatLocalTime } from '../ground/quantity.ts';
 import { type Rate, RateLimit } from '../ground/rate-limit.ts';
 import { EVENT_KINDS } from '../region/reports/reported.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
-import { eventFields } from './event-text.ts';
+import { listEventFields } from './event-text.ts';
 import { addPriority, formatErrorLines, isJournal } from './journal.ts';
 import type { LogDestination, LogLevels } from './log-levels.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
@@ -217,7 +217,7 @@ export function logEvents(log: Logger, stream: EventStream, levels: LogLevels): 
         continue;
       }
       log[PINO_LEVELS[level]](
-        { event: event.kind, ...prefixLineFields(eventFields(event)) },
+        { event: event.kind, ...prefixLineFields(listEventFields(event)) },
         kind?.message ?? event.kind,
       );
     }

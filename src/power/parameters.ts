@@ -5,7 +5,7 @@
 // 3. A problem never quotes the value of a secret.
 
 import { z } from 'zod';
-import { nearestName } from '../ground/nearest-name.ts';
+import { findNearestName } from '../ground/nearest-name.ts';
 
 /** The stored parameters of one machine. */
 export type PowerValues = Readonly<Record<string, string | number | boolean>>;
@@ -103,7 +103,7 @@ export function checkParameters<T extends z.ZodObject>(
 function toParameterProblem(schema: z.ZodObject, issue: z.core.$ZodIssue): Omit<ParameterProblem, 'driver'> {
   if (issue.code === 'unrecognized_keys') {
     const parameterNames = Object.keys(schema.shape);
-    const nearest = issue.keys.flatMap((key) => nearestName(key, parameterNames) ?? []);
+    const nearest = issue.keys.flatMap((key) => findNearestName(key, parameterNames) ?? []);
     return { parameter: issue.keys.join(', '), fault: { kind: 'unknown', known: parameterNames, meant: nearest } };
   }
   const kind = issue.code === 'invalid_type' ? 'missing' : 'invalid';

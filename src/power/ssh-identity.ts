@@ -32,7 +32,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { makeDirectories } from '../files/durable-directory.ts';
 import { writeNewFile } from '../files/new-file.ts';
-import { ownershipRemedy } from '../files/ownership.ts';
+import { composeOwnershipRemedy } from '../files/ownership.ts';
 import { shellWord } from '../ground/clean-text.ts';
 import type { Clock } from '../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
@@ -123,7 +123,7 @@ function readPrivateKey({ key }: SshIdentity, stateDir: string): string {
 function toStoreError(cause: unknown, directory: string, stateDir: string): RackError {
   if (cause instanceof RackError) return cause;
   const why = osErrorCode(cause) ?? errorText(cause);
-  const text = `${directory} cannot be written (${why}): ${ownershipRemedy(directory, stateDir)}`;
+  const text = `${directory} cannot be written (${why}): ${composeOwnershipRemedy(directory, stateDir)}`;
   return new RackError('store-unwritable', text, { cause });
 }
 

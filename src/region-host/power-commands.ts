@@ -1,7 +1,7 @@
 // The power command for each task in a machine's record, the task of a command, and the problems of
 // power parameters.
 
-import { nearestName } from '../ground/nearest-name.ts';
+import { findNearestName } from '../ground/nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDeps, PowerDriver } from '../power/driver.ts';
@@ -54,7 +54,7 @@ export function findParameterProblems(
   const driver = drivers.get(powerType);
   if (driver === undefined) {
     const names = [...drivers.keys()];
-    return [fieldRefusal(describeUnknownDriver(powerType, names, nearestName(powerType, names)))];
+    return [fieldRefusal(describeUnknownDriver(powerType, names, findNearestName(powerType, names)))];
   }
   const opened = driver.open('', values, deps);
   return opened.kind === 'open'

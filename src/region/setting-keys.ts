@@ -5,7 +5,7 @@
 // 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a
 //    field exactly if a field has its name.
 
-import { nearestName } from '../ground/nearest-name.ts';
+import { findNearestName } from '../ground/nearest-name.ts';
 import {
   INTERFACES_KEY,
   isSettings,
@@ -48,7 +48,7 @@ export function refuseUnknownField(
   const last = key.slice(key.lastIndexOf('.') + 1);
   const isField = key.startsWith(`${INTERFACES_KEY}.`) && key.split('.').length > 2;
   if (!isField || value === undefined || isSettings(value)) return undefined;
-  const nearest = nearestName(last, [...fields]);
+  const nearest = findNearestName(last, [...fields]);
   return refusal(
     'setting-unknown',
     `${key}: unknown key; ${nearest === undefined ? 'config/rackboot.yaml explains all keys' : `did you mean ${nearest}?`}`,
@@ -68,7 +68,7 @@ export function nearestInterfaceKey(
 ): string | undefined {
   const { interfaceName, field } = splitKey(key, fields);
   if (interfaceName === undefined || names.includes(interfaceName)) return undefined;
-  const nearest = nearestName(interfaceName, names);
+  const nearest = findNearestName(interfaceName, names);
   return nearest === undefined
     ? undefined
     : [INTERFACES_KEY, nearest, ...(field === undefined ? [] : [field])].join('.');

@@ -22,7 +22,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
+import { composeOwnershipRemedy, findOwnUserName } from '../files/ownership.ts';
 import { statIfVisible } from '../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { Statements } from './rows.ts';
@@ -114,7 +114,7 @@ const uncreatableError = (path: string, { title, elsewhere }: DirectoryTexts, ca
   new RackError(
     'store-unwritable',
     `${title} ${path} cannot be created (${osErrorCode(cause) ?? errorText(cause)}): ` +
-      `create it for the user that runs Rackboot: sudo install -d -o ${ownUserName()} -g "$(id -gn ${ownUserName()})" -m 750 ${path}; or ${elsewhere}`,
+      `create it for the user that runs Rackboot: sudo install -d -o ${findOwnUserName()} -g "$(id -gn ${findOwnUserName()})" -m 750 ${path}; or ${elsewhere}`,
     { cause },
   );
 
@@ -167,7 +167,7 @@ export function writeRefusedError(path: string, cause: unknown): RackError {
 function unwritableFileError(path: string, detail: string, cause: unknown): RackError {
   return new RackError(
     'store-unwritable',
-    `${path} cannot be written (${detail}): ${ownershipRemedy(path, dirname(path))}`,
+    `${path} cannot be written (${detail}): ${composeOwnershipRemedy(path, dirname(path))}`,
     { cause },
   );
 }

@@ -5,7 +5,7 @@
 // 2. The 64-bit values are aligned, so each is read whole.
 
 import { type Instant, instant } from '../ground/clock.ts';
-import { Counters, sharedCounterMemory } from '../ground/counters.ts';
+import { Counters, createSharedCounterMemory } from '../ground/counters.ts';
 import { type Progress, TRANSFERS_MAX, UNANSWERED_MAX } from './places.ts';
 
 /**
@@ -27,7 +27,7 @@ export interface TransferMemory {
 }
 
 export const allocateTransferMemory = (): TransferMemory => ({
-  counters: sharedCounterMemory(COUNTED),
+  counters: createSharedCounterMemory(COUNTED),
   slots: new SharedArrayBuffer(SLOTS_MAX * FIELDS * Float64Array.BYTES_PER_ELEMENT),
 });
 

@@ -12,7 +12,7 @@ import { systemClock } from '../ground/clock.ts';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { addDefaultRouters } from '../net/default-route.ts';
 import type { HostInterface } from '../net/host-interface.ts';
-import { errorName, loadLibc } from '../net/linux/libc.ts';
+import { findErrorName, loadLibc } from '../net/linux/libc.ts';
 import { NetlinkDump } from '../net/linux/netlink-dump.ts';
 import { takeMessages } from '../net/linux/thread-inbox.ts';
 import { NETLINK_GROUPS, RTM_GETADDR, RTM_GETLINK } from '../net/netlink.ts';
@@ -77,7 +77,7 @@ function pollDescriptors(pollfds: Buffer, descriptors: readonly number[], waitMs
     pollfds.writeUInt32LE(POLLIN, index * POLLFD_BYTES + 4);
   }
   if (libc.poll(pollfds, count, waitMs) >= 0) return;
-  const code = errorName(libc.errno());
+  const code = findErrorName(libc.errno());
   if (code !== 'EINTR') throw new Error(`poll: ${code}`);
 }
 

@@ -4,7 +4,7 @@
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeNewFile } from '../files/new-file.ts';
-import { ownershipRemedy } from '../files/ownership.ts';
+import { composeOwnershipRemedy } from '../files/ownership.ts';
 import { readStateText } from '../files/regular-file.ts';
 import { newUuid, UUID_PATTERN } from '../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
@@ -25,7 +25,7 @@ export function readRackUuid(stateDir: string): string {
   } catch (cause) {
     if (osErrorCode(cause) !== 'ENOENT') {
       const code = osErrorCode(cause) ?? errorText(cause);
-      const problem = `${path} cannot be read (${code}): ${ownershipRemedy(path, stateDir)}`;
+      const problem = `${path} cannot be read (${code}): ${composeOwnershipRemedy(path, stateDir)}`;
       throw new RackError('store-unwritable', problem, { cause });
     }
     const uuid = newUuid();
@@ -69,7 +69,7 @@ export function writePrivateFile(path: string, text: string): void {
     }
     throw new RackError(
       'store-unwritable',
-      `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): ${ownershipRemedy(path, dirname(path))}`,
+      `${path} cannot be written (${osErrorCode(cause) ?? errorText(cause)}): ${composeOwnershipRemedy(path, dirname(path))}`,
       { cause },
     );
   }

@@ -14,7 +14,7 @@ import type { Publish, RackEvent } from '../ground/event.ts';
 import type { NotKept } from '../http/events.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
-import { eventText } from '../observe/event-text.ts';
+import { composeEventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackDescription } from '../region/records/rack-description.ts';
@@ -326,7 +326,7 @@ export class RackUplink {
         at: Math.round(event.at + wallOffsetMs),
         mac: event.mac === undefined ? undefined : formatMac(event.mac),
         address: event.address === undefined ? undefined : formatIpv4(event.address),
-        text: eventText(event),
+        text: composeEventText(event),
         params: selectReportParams(event),
       });
     }

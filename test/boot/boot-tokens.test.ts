@@ -10,7 +10,7 @@ import { formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/grou
 import type { RackEvent } from '../../src/ground/event.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose } from '../../src/machines/machine.ts';
-import { eventText } from '../../src/observe/event-text.ts';
+import { composeEventText } from '../../src/observe/event-text.ts';
 import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { assetContext, bootConfig, images, MACS, machine, PEER } from './rack.ts';
@@ -128,7 +128,7 @@ test('whoever asks for the configuration of a machine without work is named on i
     const told = events.map(({ kind, mac: of, address }) => [kind, of, address]);
     assert.deepEqual(told, [[asked, MACS[purpose], ELSEWHERE]]);
     const [event] = events;
-    assert.ok(event !== undefined && eventText(event).startsWith('10.20.0.177'), purpose);
+    assert.ok(event !== undefined && composeEventText(event).startsWith('10.20.0.177'), purpose);
   }
 });
 
@@ -173,7 +173,7 @@ test('a lease under the hardware address of a machine with another home gets no 
   const [event] = events;
   assert.ok(event !== undefined && events.length === 3, JSON.stringify(events));
   assert.match(
-    eventText(event),
+    composeEventText(event),
     /^Leased 10\.20\.0\.177 in network lab, .*rackboot machines move commissioning-1 rack --network lab$/,
   );
   // A New machine may appear anywhere: only its boot shows where it is.

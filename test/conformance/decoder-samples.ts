@@ -11,7 +11,7 @@ import { ByteWriter } from '../../src/net/byte-writer.ts';
 import { encodeBroadcastFrame, readTappedFrame } from '../../src/net/datagrams/frame-tap.ts';
 import { decodeSocketAnswer } from '../../src/net/linux/socket-list.ts';
 import { decodeNetlink } from '../../src/net/netlink.ts';
-import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
+import { computeInternetChecksum, sumWords } from '../../src/net/raw-frame.ts';
 import { decodeArp, encodeArpProbe } from '../../src/net/watch/arp.ts';
 import {
   decodeRouterDiscovery,
@@ -51,7 +51,9 @@ export function routerSolicitation(from = MAC): Uint8Array {
   const bytes = encodeEmptyAdvertisement(encodeLinkLocal(from), encodeLinkLocal(MAC));
   bytes.set([133, 0, 0, 0, 0, 0, 0, 0, 1, 1, ...macToBytes(from)], IPV6_HEADER_BYTES);
   // RFC 8200 §8.1: of the addresses, the length, the protocol and the message.
-  const checksum = internetChecksum(sumWords(bytes, 8, bytes.length) + bytes.length - IPV6_HEADER_BYTES + ICMPV6);
+  const checksum = computeInternetChecksum(
+    sumWords(bytes, 8, bytes.length) + bytes.length - IPV6_HEADER_BYTES + ICMPV6,
+  );
   new DataView(bytes.buffer).setUint16(IPV6_HEADER_BYTES + 2, checksum);
   return bytes;
 }

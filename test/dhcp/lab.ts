@@ -19,7 +19,7 @@ import {
 import { addressBytes, MESSAGE_TYPE, OPTION, optionText, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import {
   ANY,
-  broadcastAddress,
+  computeBroadcastAddress,
   formatIpv4,
   type Ipv4,
   type MacAddress,
@@ -74,7 +74,7 @@ export function subnet(changes: Partial<DhcpSubnet> = {}): DhcpSubnet {
     interfaceName: 'eth1',
     serverAddress: RACK,
     network,
-    broadcast: broadcastAddress(network),
+    broadcast: computeBroadcastAddress(network),
     router: ip('10.20.0.254'),
     dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.109') },
     static: { low: ip('10.20.0.10'), high: ip('10.20.0.99') },

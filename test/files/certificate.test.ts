@@ -6,7 +6,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { certificateProblem, readCertificatePair } from '../../src/files/certificate.ts';
+import { findCertificateProblem, readCertificatePair } from '../../src/files/certificate.ts';
 import { systemClock } from '../../src/ground/clock.ts';
 import { RackError } from '../../src/ground/errors.ts';
 import { makeAuthority } from '../support/authority.ts';
@@ -23,7 +23,7 @@ test('a pair is read, a faulty one is refused by name, and an expiring one is re
     const other = authority.issue('other');
     const pair = readCertificatePair(good);
     assert.ok(pair.validFromMs < nowMs && pair.validUntilMs > nowMs);
-    assert.equal(certificateProblem(pair, good, nowMs), undefined);
+    assert.equal(findCertificateProblem(pair, good, nowMs), undefined);
 
     const text = join(directory, 'text');
     writeFileSync(text, 'no PEM at all');
@@ -52,14 +52,14 @@ test('a pair is read, a faulty one is refused by name, and an expiring one is re
 
     const reported = (fromDays: number, untilDays: number): string | undefined => {
       const files = authority.issue(`from${fromDays}until${untilDays}`, fromDays, untilDays);
-      return certificateProblem(readCertificatePair(files), files, nowMs)?.note;
+      return findCertificateProblem(readCertificatePair(files), files, nowMs)?.note;
     };
     assert.equal(reported(-9, -1), 'certificate-expired');
     assert.equal(reported(-9, 5), 'certificate-expiring');
     assert.equal(reported(2, 20), 'certificate-early');
     chmodSync(good.key, 0o644);
     const open = { note: 'key-readable', file: good.key };
-    assert.deepEqual(certificateProblem(readCertificatePair(good), good, nowMs), open);
+    assert.deepEqual(findCertificateProblem(readCertificatePair(good), good, nowMs), open);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { checkGivenFile, readGivenFile } from '../../src/cli/terminal/given-file.ts';
-import { fileFault } from '../../src/files/read-fault.ts';
+import { toFileFault } from '../../src/files/read-fault.ts';
 import { RackError } from '../../src/ground/errors.ts';
 import { missing } from '../support/needs.ts';
 
@@ -104,5 +104,8 @@ test('a service, and a command that has given up root, is told to let its user r
 });
 
 test('an unknown fault is reported, too', () => {
-  assert.match(fileFault('/x', new Error('odd')).message, /^\/x cannot be read \(odd\): name a file that can be read$/);
+  assert.match(
+    toFileFault('/x', new Error('odd')).message,
+    /^\/x cannot be read \(odd\): name a file that can be read$/,
+  );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { socketRefusal } from '../../src/files/socket-refusal.ts';
+import { describeSocketRefusal } from '../../src/files/socket-refusal.ts';
 import { RackError } from '../../src/ground/errors.ts';
 
 const PATH = '/var/lib/rackboot/rackboot.sock';
@@ -16,7 +16,7 @@ const CASES: readonly (readonly [cause: string, code: string, remedy: RegExp])[]
 
 for (const [cause, code, remedy] of CASES) {
   test(`${cause} at the control socket gets the remedy of its cause`, () => {
-    const refused = socketRefusal('the control socket', failure(cause), PATH, '/var/lib/rackboot');
+    const refused = describeSocketRefusal('the control socket', failure(cause), PATH, '/var/lib/rackboot');
     assert.equal(refused.code, code);
     assert.match(refused.message, remedy);
     assert.ok(refused.message.startsWith(`the control socket ${PATH} cannot be created: ${cause}`));
@@ -25,5 +25,5 @@ for (const [cause, code, remedy] of CASES) {
 
 test('an error that already has a code keeps it', () => {
   const known = new RackError('already-running', 'another Rackboot answers');
-  assert.equal(socketRefusal('the control socket', known, PATH, '/var/lib/rackboot'), known);
+  assert.equal(describeSocketRefusal('the control socket', known, PATH, '/var/lib/rackboot'), known);
 });

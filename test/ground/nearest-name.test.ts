@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestHint, nearestName } from '../../src/ground/nearest-name.ts';
+import { composeNearestHint, findNearestName } from '../../src/ground/nearest-name.ts';
 
 const COMMANDS = ['machines', 'events', 'power', 'users', 'images', 'log-level', 'help', 'password', 'leases'];
 
@@ -21,10 +21,10 @@ test('a name is found by its mistakes, its beginning, or its first letters in or
     ['xyz', undefined],
     ['frobnicate', undefined],
   ];
-  for (const [typed, meant] of cases) assert.equal(nearestName(typed, COMMANDS), meant, typed);
+  for (const [typed, meant] of cases) assert.equal(findNearestName(typed, COMMANDS), meant, typed);
 });
 
 test('the hint asks for the nearest name, or is empty', () => {
-  assert.equal(nearestHint('wise-sprce', ['calm-ibis', 'wise-spruce']), 'did you mean wise-spruce? ');
-  assert.equal(nearestHint('wise-sprce', ['calm-ibis']), '');
+  assert.equal(composeNearestHint('wise-sprce', ['calm-ibis', 'wise-spruce']), 'did you mean wise-spruce? ');
+  assert.equal(composeNearestHint('wise-sprce', ['calm-ibis']), '');
 });

@@ -8,7 +8,7 @@ import { ANY, BROADCAST_MAC, mac, macToBytes, parseMac } from '../../src/ground/
 import { systemClock } from '../../src/ground/clock.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
-import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
+import { computeInternetChecksum, sumWords } from '../../src/net/raw-frame.ts';
 import { encodeArpProbe } from '../../src/net/watch/arp.ts';
 import { ALL_ROUTERS_MAC, encodeLinkLocal } from '../../src/net/watch/router-discovery.ts';
 
@@ -47,7 +47,7 @@ function solicitation(): Uint8Array {
   bytes.set(encodeLinkLocal(own), 8);
   bytes.set([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2], 24);
   bytes[40] = 133;
-  const sum = internetChecksum(sumWords(bytes, 8, 40) + 8 + 58 + sumWords(bytes, 40, 48));
+  const sum = computeInternetChecksum(sumWords(bytes, 8, 40) + 8 + 58 + sumWords(bytes, 40, 48));
   new DataView(bytes.buffer).setUint16(42, sum);
   return bytes;
 }

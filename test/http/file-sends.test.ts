@@ -12,7 +12,7 @@ import { BootRequests } from '../../src/http/boot-requests.ts';
 import { HTTP_COUNTERS } from '../../src/http/events.ts';
 import { FileSends, STALL_CHECK_MS, STALLED_MS, type Stall } from '../../src/http/file-sends.ts';
 import { RegionProxy } from '../../src/http/proxy.ts';
-import { eventFields } from '../../src/observe/event-text.ts';
+import { listEventFields } from '../../src/observe/event-text.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { portOf } from '../support/listening-port.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -103,7 +103,7 @@ test('a stalled download is published while it lasts, with its machine, its file
     events.map(({ kind, mac }) => [kind, mac]),
     [['http.stalled', MACHINE]],
   );
-  const reported = events.map((event) => eventFields(event));
+  const reported = events.map((event) => listEventFields(event));
   assert.equal(reported[0]?.file, '/huge');
   assert.ok(Number(reported[0]?.milliseconds) >= STALLED_MS);
   assert.equal(requests.sending, 1, 'it may still continue');

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac } from '../../src/ground/address.ts';
-import { eventText } from '../../src/observe/event-text.ts';
+import { composeEventText } from '../../src/observe/event-text.ts';
 import { eventText as pageText } from '../../src/region/page/frame/values.ts';
 import type { Happening } from '../../src/region/records/events.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
@@ -42,7 +42,7 @@ function reported(kind: string, count: number): string {
   const isRelease = kind === 'daemon.ready' ? { version: '1.2.3' } : {};
   const event = reportedSample(kind, { ...NAMES, ...numbers, ...isRelease });
   assert.notEqual(selectReportParams(event), undefined, `${kind} has its own sentence`);
-  return eventText({ ...event, mac: mac(1), address: ipv4(0x0a140001) });
+  return composeEventText({ ...event, mac: mac(1), address: ipv4(0x0a140001) });
 }
 
 /** The word after each such number: `1 change` → `change`. */

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { ipv4, mac } from '../../src/ground/address.ts';
 import { instant } from '../../src/ground/clock.ts';
 import type { RackEvent } from '../../src/ground/event.ts';
-import { eventFields, eventText } from '../../src/observe/event-text.ts';
+import { composeEventText, listEventFields } from '../../src/observe/event-text.ts';
 
 const at = instant(0);
 const MAC = mac(0x525400123456);
@@ -223,19 +223,19 @@ const SENTENCES: readonly (readonly [Readonly<Record<string, unknown>> & { reado
 test('an event is a sentence with its sizes, times, decision and reason', () => {
   for (const [fields, sentence] of SENTENCES) {
     const event: RackEvent = { ...base, ...fields };
-    assert.equal(eventText(event), sentence);
+    assert.equal(composeEventText(event), sentence);
   }
 });
 
 test('the problems of a refused configuration are joined, without an escaped line break', () => {
   const refused = { kind: 'config.refused', at, file: 'f', source: 'file', problems: 'f:3: one\nf:4: two' };
-  assert.equal(eventText(refused), 'Refused f, keeping the previous configuration: f:3: one; f:4: two');
-  assert.equal(eventFields(refused).problems, 'f:3: one\nf:4: two');
+  assert.equal(composeEventText(refused), 'Refused f, keeping the previous configuration: f:3: one; f:4: two');
+  assert.equal(listEventFields(refused).problems, 'f:3: one\nf:4: two');
 });
 
 test('a client without a known hardware address is named by its IP address', () => {
   const reported = (fields: Omit<RackEvent, 'at'> & Record<string, unknown>): string =>
-    eventText({ at, address: ADDRESS, ...fields });
+    composeEventText({ at, address: ADDRESS, ...fields });
   assert.match(
     reported({ kind: 'tftp.refused', reason: 'network-not-served' }),
     /^10\.20\.0\.100 requested a file by TFTP, which was refused: /,
@@ -247,10 +247,10 @@ test('a client without a known hardware address is named by its IP address', () 
 
 test('a log line keeps its fields as values; addresses become text', () => {
   const seen = { ...base, kind: 'dhcp.ack', file: 'ipxe.cfg', none: undefined };
-  assert.deepEqual(eventFields(seen), { mac: '52:54:00:12:34:56', address: '10.20.0.100', file: 'ipxe.cfg' });
+  assert.deepEqual(listEventFields(seen), { mac: '52:54:00:12:34:56', address: '10.20.0.100', file: 'ipxe.cfg' });
 });
 
 test('text of strangers in the fields of a log line has escapes in place of control characters', () => {
   const missed = { ...base, kind: 'tftp.missing', file: 'a\u001b[2J\u009b1m\nb' };
-  assert.equal(eventFields(missed).file, 'a\\x1b[2J\\x9b1m\\x0ab');
+  assert.equal(listEventFields(missed).file, 'a\\x1b[2J\\x9b1m\\x0ab');
 });

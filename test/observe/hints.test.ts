@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { ipv4, mac } from '../../src/ground/address.ts';
 import { instant } from '../../src/ground/clock.ts';
 import type { RackEvent } from '../../src/ground/event.ts';
-import { eventText } from '../../src/observe/event-text.ts';
+import { composeEventText } from '../../src/observe/event-text.ts';
 import { BootWatch, type Hint } from '../../src/observe/hints.ts';
 
 function event(kind: string, fields: Readonly<Record<string, unknown>> = {}, seconds = 0): RackEvent {
@@ -142,7 +142,7 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
 ];
 
 const textOf = (hint: Hint | undefined): string =>
-  hint === undefined ? '' : eventText({ ...hint, kind: 'boot.hint', at: instant(0) });
+  hint === undefined ? '' : composeEventText({ ...hint, kind: 'boot.hint', at: instant(0) });
 
 test('each pattern gives its hint once per boot', async (t) => {
   for (const [name, events, hint, text] of HINTS) {

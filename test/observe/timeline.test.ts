@@ -7,7 +7,7 @@ import { instant } from '../../src/ground/clock.ts';
 import type { RackEvent } from '../../src/ground/event.ts';
 import { HTTP_EVENTS } from '../../src/http/events.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
-import { eventText } from '../../src/observe/event-text.ts';
+import { composeEventText } from '../../src/observe/event-text.ts';
 import {
   FOLLOWERS_MAX,
   MACHINES_MAX,
@@ -266,7 +266,7 @@ for (const [event, expected] of AT_WORK) {
 test('the event of a configuration says how long its menu waits', () => {
   for (const kind of ['http.rendered', 'tftp.sent'])
     assert.match(
-      eventText(at(0, kind, { file: 'ipxe.cfg', purpose: 'local', menuSeconds: 10 })),
+      composeEventText(at(0, kind, { file: 'ipxe.cfg', purpose: 'local', menuSeconds: 10 })),
       /^Loaded its configuration with a menu of 10 s, .*boot its own disk$/,
     );
 });

@@ -16,7 +16,7 @@ import { formatIpv4, formatMac, ipv4, type MacAddress } from '../../src/ground/a
 import type { RackEvent } from '../../src/ground/event.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
-import { eventText } from '../../src/observe/event-text.ts';
+import { composeEventText } from '../../src/observe/event-text.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import type { MachineCommand } from '../../src/region/life/commands.ts';
 import type { PowerControl } from '../../src/region/life/power-life.ts';
@@ -239,7 +239,7 @@ class SimulatedSite {
       sequence: this.#sequence,
       kind: event.kind,
       at: this.clock.wallTimeMs(),
-      text: eventText(event),
+      text: composeEventText(event),
       params: selectReportParams(event),
       ...(event.mac === undefined ? {} : { mac: formatMac(event.mac) }),
       ...(event.address === undefined ? {} : { address: formatIpv4(event.address) }),

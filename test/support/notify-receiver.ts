@@ -3,7 +3,7 @@
 
 import { systemClock, type Timer } from '../../src/ground/clock.ts';
 import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
-import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from '../../src/net/linux/wire-structs.ts';
+import { AF_UNIX, encodeUnixAddress, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS } from '../../src/net/linux/wire-structs.ts';
 
 const LOOK_MS = 5;
 const MESSAGE_BYTES_MAX = 8192;
@@ -23,7 +23,7 @@ export class NotifyReceiver {
   /** @param name a path, or a name of the abstract namespace with a leading `@` */
   constructor(name: string) {
     this.#fd = this.#libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
-    const address = unixAddress(name);
+    const address = encodeUnixAddress(name);
     if (address === undefined || this.#libc.bind(this.#fd, address, address.length) !== 0)
       throw new Error(`${name} cannot be bound: ${this.#libc.errno()}`);
     this.#look();

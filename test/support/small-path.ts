@@ -3,8 +3,8 @@
 
 import { type Ipv4, parseIpv4 } from '../../src/ground/address.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
-import { AF_INET, SOCK_FLAGS, SOCK_RAW, socketAddress } from '../../src/net/linux/wire-structs.ts';
-import { internetChecksum, sumWords, writeFrame } from '../../src/net/raw-frame.ts';
+import { AF_INET, encodeSocketAddress, SOCK_FLAGS, SOCK_RAW } from '../../src/net/linux/wire-structs.ts';
+import { computeInternetChecksum, sumWords, writeFrame } from '../../src/net/raw-frame.ts';
 
 const IPPROTO_ICMP = 1;
 /** The quoted part of the datagram: its IPv4 header and 8 octets. */
@@ -19,7 +19,7 @@ function fragmentationNeeded(rack: Ipv4, port: number, victim: Ipv4, mtu: number
   writeFrame(bytes.subarray(8), { ...quoted, identification: 1 }, new Uint8Array(1400));
   const message = bytes.subarray(0, 8 + QUOTED_OCTETS);
   message.set([3, 4, 0, 0, 0, 0, mtu >> 8, mtu & 0xff]);
-  const checksum = internetChecksum(sumWords(message, 0, message.length));
+  const checksum = computeInternetChecksum(sumWords(message, 0, message.length));
   message.set([checksum >> 8, checksum & 0xff], 2);
   return message;
 }
@@ -31,7 +31,7 @@ export function tellSmallPath(rack: string, victim: string, mtu: number, ports: 
   const libc = loadLibc();
   const fd = libc.socket(AF_INET, SOCK_RAW | SOCK_FLAGS, IPPROTO_ICMP);
   if (fd < 0) throw new Error(`socket: error ${libc.errno()}`);
-  const place = socketAddress(to, 0);
+  const place = encodeSocketAddress(to, 0);
   for (const port of ports) {
     const message = fragmentationNeeded(to, port, of, mtu);
     if (libc.sendto(fd, message, message.length, 0, place, place.length) < 0)

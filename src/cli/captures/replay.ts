@@ -9,7 +9,7 @@ import { replayDatagrams } from '../../capture/replay.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { REPEATED_MS } from '../../dhcp/answers/repeat.ts';
 import { splitPath } from '../../files/file-tree.ts';
-import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
+import { findOwnUserName, isOwnershipError } from '../../files/ownership.ts';
 import { instant, later, systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -88,7 +88,7 @@ function readReplayState(config: RackConfig, leftOut: string | undefined, notes:
     notes.push(
       error instanceof RackError && !isOwnershipError(error.cause)
         ? `${error.message}: replayed without leases`
-        : `${ownUserName()} may not read ${path}: replayed without leases`,
+        : `${findOwnUserName()} may not read ${path}: replayed without leases`,
     );
     return { machines, leases: [] };
   }
@@ -103,7 +103,7 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
     } catch (error) {
       // A circular symbolic link is not a file.
       if (!isOwnershipError(error)) return undefined;
-      if (!isNoted) notes.push(`${ownUserName()} may not read ${tree}: its files count as missing`);
+      if (!isNoted) notes.push(`${findOwnUserName()} may not read ${tree}: its files count as missing`);
       isNoted = true;
       return undefined;
     }

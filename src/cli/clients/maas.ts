@@ -13,7 +13,7 @@
 
 import { cleanText } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { MAAS_HOST_COMMANDS } from '../terminal/named-commands.ts';
 import { print, printError } from '../terminal/output.ts';
 import { printAnswer } from './answer-output.ts';
@@ -140,7 +140,7 @@ async function runNoun(name: string, argv: readonly string[]): Promise<number> {
   if (noun === undefined) return printHelp(nounLines(name, nouns), wantsHelp);
   const foundNoun = findByName(nouns, noun);
   if (foundNoun === undefined) {
-    const hint = nearestHint(
+    const hint = composeNearestHint(
       noun,
       nouns.map((listedNoun) => listedNoun.name),
     );
@@ -150,7 +150,7 @@ async function runNoun(name: string, argv: readonly string[]): Promise<number> {
   const operation = findByName(foundNoun.actions, action);
   if (operation === undefined) {
     const names = foundNoun.actions.map((listedAction) => listedAction.name);
-    const hint = nearestHint(action, names);
+    const hint = composeNearestHint(action, names);
     throw new RackError('bad-argument', `${foundNoun.name} has no ${action}: ${hint}it has ${names.join(', ')}`);
   }
   if (wantsHelp)

@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { makeDirectories } from '../../files/durable-directory.ts';
 import { writeNewFile } from '../../files/new-file.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 
 /** The names that a profile may have. */
 const PROFILE_NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
@@ -127,7 +127,7 @@ export function removeProfile(name: string): void {
 
 function toNotFoundError(name: string, cause: unknown): RackError {
   const names = listProfiles();
-  const hint = names.length === 0 ? '' : `${nearestHint(name, names)}\`rackboot maas list\` shows all; `;
+  const hint = names.length === 0 ? '' : `${composeNearestHint(name, names)}\`rackboot maas list\` shows all; `;
   return new RackError('not-found', `there is no profile ${name}: ${hint}rackboot login ${name} URL KEY creates it`, {
     cause,
   });

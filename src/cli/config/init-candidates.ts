@@ -10,7 +10,7 @@ import {
   networkWithPrefix,
 } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { readDefaultRouters } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readHostInterfaces } from '../../net/present-interfaces.ts';
@@ -63,7 +63,7 @@ export function unknownInterfaceText(candidates: readonly InterfaceCandidate[], 
   if (name === '')
     return `name the interface of your machines' network with --interface: ${list}; or leave it to the page with --no-interface`;
   const interfaces = readHostInterfaces();
-  const hint = nearestHint(
+  const hint = composeNearestHint(
     name,
     interfaces.map((hostInterface) => hostInterface.name),
   );

@@ -19,14 +19,14 @@ import { loadStateDir } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
-import { defaultName } from '../../config/resolve.ts';
+import { composeDefaultName } from '../../config/resolve.ts';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { listWantedPorts } from '../../config/wanted-ports.ts';
 import { findOwnDocuments } from '../../control/own-documents.ts';
 import { findOwnProgram } from '../../control/own-program.ts';
 import { formatUnitsToEnable, isUnitInstalled } from '../../control/start-command.ts';
 import { judgePorts } from '../../doctor/host-judgement.ts';
-import { ownUserName } from '../../files/ownership.ts';
+import { findOwnUserName } from '../../files/ownership.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
@@ -311,7 +311,7 @@ function remainingStepLines({ name, leaseFiles, configFiles }: LocalServer, wasT
 const createRenderer =
   (flags: InitFlags): DraftOptions['make'] =>
   (answered, proposal) => {
-    const { stateDir, domain, region, name = defaultName() } = flags;
+    const { stateDir, domain, region, name = composeDefaultName() } = flags;
     const formerDomain = findFormerDomain(answered, domain, proposal);
     const answers: InitAnswers = { ...answered, name, stateDir, domain, region, proposal, formerDomain };
     const text = renderConfig(answers);
@@ -359,7 +359,7 @@ function refuseUnwritable(flags: InitFlags): void {
     try {
       accessSync(existing, constants.W_OK);
     } catch (error) {
-      const reason = `${ownUserName()} may not write ${existing}`;
+      const reason = `${findOwnUserName()} may not write ${existing}`;
       const text = `cannot write ${path}: ${reason}. Run this as root, or name other places with --config and --state-dir`;
       throw new RackError('store-unwritable', text, { cause: error });
     }

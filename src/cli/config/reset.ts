@@ -18,7 +18,7 @@ import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { loadStateDir, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { loadStoreLocation, type RegionStoreConfig } from '../../config/region-store.ts';
-import { ownershipRemedy } from '../../files/ownership.ts';
+import { composeOwnershipRemedy } from '../../files/ownership.ts';
 import { statIfVisible } from '../../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { valueAt } from '../../machines/settings.ts';
@@ -272,7 +272,7 @@ function removePath(path: string, ownerDirectory: string): void {
 const toRemovalError = (path: string, cause: unknown): RackError =>
   new RackError(
     'store-unwritable',
-    `${path} cannot be removed (${osErrorCode(cause) || errorText(cause)}): ${ownershipRemedy(path, dirname(path))}. Then call reset again`,
+    `${path} cannot be removed (${osErrorCode(cause) || errorText(cause)}): ${composeOwnershipRemedy(path, dirname(path))}. Then call reset again`,
     { cause },
   );
 

@@ -14,7 +14,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { shellWord, withoutUsers } from '../../ground/clean-text.ts';
 import { sleep } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
-import { nearestName } from '../../ground/nearest-name.ts';
+import { findNearestName } from '../../ground/nearest-name.ts';
 import {
   findSetting,
   INTERFACES_KEY,
@@ -394,7 +394,7 @@ function ownerText(owner: ValueOwner, file: string): string {
 }
 
 function unknownKey(key: string, found: ShownConfig): RackError {
-  const nearest = findNearestKey(key) ?? nearestName(key, networkKeys(found));
+  const nearest = findNearestKey(key) ?? findNearestName(key, networkKeys(found));
   const isKey = findKeyRule(key) !== undefined && findNearestKey(key) === undefined;
   if (nearest === key || (isKey && !key.startsWith(`${INTERFACES_KEY}.`)))
     return new RackError(

@@ -6,7 +6,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { findNetworkFault } from '../../images/download/fault.ts';
 import { type DatedOffer, OfferLookup } from '../../images/engine/asking.ts';
 import {
@@ -40,7 +40,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const { filters } = parsed;
   const unknown = filters.find(({ tag }) => !TAGS.includes(tag));
   if (unknown !== undefined) {
-    const hint = nearestHint(unknown.tag, TAGS);
+    const hint = composeNearestHint(unknown.tag, TAGS);
     throw new RackError(
       'bad-argument',
       `--filter ${unknown.text}: no image has a ${unknown.tag}; ${hint}use ${TAGS.join(', ')}`,
@@ -92,7 +92,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
 function toNotOfferedError({ os: wanted = ANY, arch }: AvailableFlags, sources: readonly ImageSource[]): RackError {
   const names = [...new Set(sources.map(({ os }) => os).filter((os) => os !== ANY))];
   const [os = ''] = wanted.split('/');
-  const hint = names.includes(os) ? '' : nearestHint(os, names);
+  const hint = names.includes(os) ? '' : composeNearestHint(os, names);
   const architectureText = arch === undefined ? '' : ` for ${arch}`;
   const remedy = '`rackboot images available` lists all';
   return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${architectureText}; ${hint}${remedy}`);

@@ -5,7 +5,7 @@ import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { ANY, INSTALLER, matchesSelection } from '../../images/sources/offer.ts';
 import type { ImageName } from '../../images/store/image-store.ts';
 import { askRegion, type Fields, printAnswer, requireChange, type Where } from '../terminal/asking.ts';
@@ -129,7 +129,7 @@ function listFields({ arches, subarches, labels }: ListFlags): Fields {
     ?.flatMap((list) => list.split(','))
     .find((architecture) => architecture !== '*' && !architectures.includes(architecture.trim()));
   if (unknown !== undefined) {
-    const text = `${JSON.stringify(unknown)} is not an architecture; ${nearestHint(unknown, architectures)}name ${architectures.join(', ')} or *`;
+    const text = `${JSON.stringify(unknown)} is not an architecture; ${composeNearestHint(unknown, architectures)}name ${architectures.join(', ')} or *`;
     throw new RackError('bad-argument', text);
   }
   return { arches: arches?.join(','), subarches: subarches?.join(','), labels: labels?.join(',') };

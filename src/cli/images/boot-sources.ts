@@ -9,7 +9,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { buildStreamSource, isIndexUrl } from '../../region/images/region-source.ts';
 import { KEYRING_BYTES_MAX } from '../../region/records/boot-store.ts';
@@ -105,7 +105,7 @@ export async function findSource(stateDir: string, nameOrUrl: string): Promise<S
     throw new RackError('bad-argument', `several sources have the URL ${nameOrUrl}: name one by its number, ${all}`);
   }
   if (firstByUrl !== undefined) return firstByUrl;
-  const hint = nearestHint(
+  const hint = composeNearestHint(
     nameOrUrl,
     sources.map(({ name }) => name),
   );

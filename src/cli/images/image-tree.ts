@@ -8,7 +8,12 @@
 import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { isOwnershipError, ownershipRemedy, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import {
+  composeOwnershipRemedy,
+  composeReaderRemedy,
+  findOwnUserName,
+  isOwnershipError,
+} from '../../files/ownership.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
@@ -125,7 +130,7 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
     mkdirSync(path, { mode: 0o700 });
   } catch (cause) {
     if (osErrorCode(cause) !== 'EEXIST') {
-      const remedy = ownershipRemedy(path, stateDir);
+      const remedy = composeOwnershipRemedy(path, stateDir);
       throw new RackError('store-unwritable', `${path} cannot be created (${osErrorCode(cause)}): ${remedy}`, {
         cause,
       });
@@ -141,7 +146,7 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
 /** Turns an error into `permission-denied` with the remedy if this user may not read the tree. */
 export function toReaderError(tree: string, error: unknown): unknown {
   if (!(error instanceof RackError && error.code === 'tree-unreadable' && isOwnershipError(error.cause))) return error;
-  const text = `${ownUserName()} may not read the images of ${tree}: ${readerRemedy(tree)}`;
+  const text = `${findOwnUserName()} may not read the images of ${tree}: ${composeReaderRemedy(tree)}`;
   return new RackError('permission-denied', text, { cause: error });
 }
 

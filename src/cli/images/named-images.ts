@@ -4,7 +4,7 @@
 import { shellWord } from '../../ground/clean-text.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { findSourceFile, type KnownPart } from '../../images/run/part-check.ts';
 import { formatImageName, type StoredImage } from '../../images/store/image-store.ts';
 
@@ -18,7 +18,7 @@ export const CANDIDATES_MAX = 8;
 export function nearestBeginning(wanted: string, names: readonly string[]): string {
   // Compare beginnings with as many parts as the given name.
   const parts = wanted.split('/').length;
-  return nearestHint(wanted, [...new Set(names.map((name) => name.split('/').slice(0, parts).join('/')))]);
+  return composeNearestHint(wanted, [...new Set(names.map((name) => name.split('/').slice(0, parts).join('/')))]);
 }
 
 /** The error if several images match, and only one may. */

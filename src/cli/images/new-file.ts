@@ -10,8 +10,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { ownUserName } from '../../files/ownership.ts';
-import { fileFault } from '../../files/read-fault.ts';
+import { findOwnUserName } from '../../files/ownership.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { isDirectory } from '../../images/make/directory-packing.ts';
 
@@ -51,7 +51,7 @@ async function createFile(path: string): Promise<FileHandle> {
     }
     if (osErrorCode(cause) === 'EEXIST')
       throw new RackError('already-exists', `${path} already exists: remove it, or name another file`, { cause });
-    throw READ_LIKE.has(osErrorCode(cause) ?? '') ? fileFault(path, cause) : writeFault(path, cause);
+    throw READ_LIKE.has(osErrorCode(cause) ?? '') ? toFileFault(path, cause) : writeFault(path, cause);
   }
 }
 
@@ -65,7 +65,7 @@ function writeFault(path: string, cause: unknown): RackError {
     const text = `${path} cannot be written: the directory ${directory} does not exist; make it, or correct the path`;
     return new RackError('not-found', text, { cause });
   }
-  const text = `${path} cannot be written (${code}): name a file in a directory where ${ownUserName()} may write`;
+  const text = `${path} cannot be written (${code}): name a file in a directory where ${findOwnUserName()} may write`;
   return new RackError('store-unwritable', text, { cause });
 }
 

@@ -27,7 +27,7 @@ import {
   readLeaseFile,
 } from '../../dhcp/import/lease-file.ts';
 import { IMPORT_REFUSALS, type ImportRefusal } from '../../dhcp/import/lease-import.ts';
-import { fileFault } from '../../files/read-fault.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { systemClock } from '../../ground/clock.ts';
@@ -70,7 +70,7 @@ function openLeaseFile(path: string): number {
   try {
     return openSync(path, 'r');
   } catch (cause) {
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   }
 }
 
@@ -78,7 +78,7 @@ function readAt(file: number, into: Buffer, path: string): number {
   try {
     return readSync(file, into, 0, into.length, null);
   } catch (cause) {
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   }
 }
 

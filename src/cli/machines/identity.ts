@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { askRegion, type Where } from '../terminal/asking.ts';
 import { devicesShape, findMachineShape, type MachineShape, machinesShape } from '../terminal/shapes.ts';
 
@@ -48,7 +48,7 @@ export async function findMachine(where: Where, wanted: string): Promise<Machine
     const device = findMachineShape(devicesShape.parse(await askRegion(where, DEVICES_PATH)), wanted);
     if (device !== undefined)
       throw new RackError('not-found', `${wanted} is a device: \`rackboot devices read\` shows all`);
-    const hint = nearestHint(
+    const hint = composeNearestHint(
       wanted.toLowerCase(),
       machines.flatMap(({ hostname, fqdn }) => [hostname, fqdn]),
     );

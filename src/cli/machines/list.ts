@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { asSentence, counted, noneFitsText } from '../../ground/counted.ts';
+import { asSentence, composeNoneFitsText, counted } from '../../ground/counted.ts';
 import { DEFAULT_AREA } from '../../region/records/area.ts';
 import { askRegion, encodeForm, printAnswer, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, printFields, printTable } from '../terminal/output.ts';
@@ -52,7 +52,7 @@ export async function listMachines(argv: ListArguments): Promise<number> {
     printTable(
       columns.map(({ title }) => title),
       machines.map((machine) => columns.map(({ text }) => text(machine))),
-      total === 0 ? 'No machine is known yet: let one boot from the network.' : noneFitsText(total),
+      total === 0 ? 'No machine is known yet: let one boot from the network.' : composeNoneFitsText(total),
     );
   });
 }

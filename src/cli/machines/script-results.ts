@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { sleep } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { askRegion, type Where } from '../terminal/asking.ts';
 import { print, printJson, printPart, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
@@ -92,7 +92,7 @@ async function printOutput(
     const names = (await newestRun(where, path, ''))?.results.map(({ name }) => name) ?? [];
     throw new RackError(
       'not-found',
-      `${hostname} has no result of ${script}: ${nearestHint(script, names)}\`rackboot scripts results ${hostname}\` shows all`,
+      `${hostname} has no result of ${script}: ${composeNearestHint(script, names)}\`rackboot scripts results ${hostname}\` shows all`,
     );
   }
   printPart(decode(result.output));

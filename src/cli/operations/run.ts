@@ -4,7 +4,7 @@ import { loadStateDir } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { formatRefusalLines } from '../../control/field-refusal.ts';
 import { RackError, type RackErrorCode } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { parseJsonAnswer } from '../clients/answer-output.ts';
 import { buildRegionRequest } from '../clients/call.ts';
 import { type Action, listParameters, takesAnyParameter } from '../clients/description.ts';
@@ -44,7 +44,9 @@ function checkNames(action: Action, words: readonly string[]): void {
     const name = /^([^=@]+)@?=/.exec(word)?.[1];
     if (name === undefined || parameters.includes(name)) continue;
     const others =
-      parameters.length === 0 ? 'it has none' : `${nearestHint(name, parameters)}it has ${parameters.join(', ')}`;
+      parameters.length === 0
+        ? 'it has none'
+        : `${composeNearestHint(name, parameters)}it has ${parameters.join(', ')}`;
     throw new RackError('bad-argument', `${action.name} has no parameter ${name}: ${others}`);
   }
 }

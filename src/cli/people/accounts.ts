@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { loadStoreLocation, type StoreLocation } from '../../config/region-store.ts';
-import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import { composeReaderRemedy, findOwnUserName, isOwnershipError } from '../../files/ownership.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -190,7 +190,7 @@ async function openAccounts(place: StoreLocation): Promise<RegionStore> {
     const isForbidden = error instanceof RackError && error.code !== 'config-invalid' && isOwnershipError(error.cause);
     // The error of `openStore` says how to make the directory.
     if (!isForbidden || !existsSync(stateDir)) throw error;
-    const text = `${ownUserName()} may not change the accounts of ${stateDir}: ${readerRemedy(stateDir)}`;
+    const text = `${findOwnUserName()} may not change the accounts of ${stateDir}: ${composeReaderRemedy(stateDir)}`;
     throw new RackError('permission-denied', text, { cause: error });
   }
 }

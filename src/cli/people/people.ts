@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
 import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { print, printError, printTable, tableText } from '../terminal/output.ts';
@@ -43,7 +43,7 @@ function requireIn(names: readonly string[], what: 'user' | 'tag', wanted: strin
   if (!names.includes(wanted))
     throw new RackError(
       'not-found',
-      `there is no ${what} ${wanted}: ${nearestHint(wanted, names)}\`rackboot ${what}s list\` shows all`,
+      `there is no ${what} ${wanted}: ${composeNearestHint(wanted, names)}\`rackboot ${what}s list\` shows all`,
     );
 }
 

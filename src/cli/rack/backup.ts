@@ -40,16 +40,16 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:pat
 import { z } from 'zod';
 import { loadStateDir, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
-import { defaultName } from '../../config/resolve.ts';
+import { composeDefaultName } from '../../config/resolve.ts';
 import { chooseStateDir, DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { formatEnableCommand } from '../../control/start-command.ts';
 import { readVersion } from '../../files/program-version.ts';
-import { fileFault } from '../../files/read-fault.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { readRegularBytes } from '../../files/regular-file.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
-import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../ground/json-excess.ts';
+import { composeJsonFaultText, type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
 import { NAME_BYTES_MAX } from '../../images/content/tar-header.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
@@ -342,7 +342,8 @@ function filesBelow(path: string): readonly string[] {
   return entry?.isFile() === true ? [path] : [];
 }
 
-const readSmallFile = (path: string): Buffer => attempt(path, fileFault, () => readRegularBytes(path, SMALL_BYTES_MAX));
+const readSmallFile = (path: string): Buffer =>
+  attempt(path, toFileFault, () => readRegularBytes(path, SMALL_BYTES_MAX));
 
 const makePart = (path: string): string | undefined =>
   attempt(path, writeRefusedError, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
@@ -449,7 +450,7 @@ function tryRestore(file: string, config: string): void {
 /** Caches the settings, by which commands know the networks before the rack has started. */
 async function cacheSettings(config: string): Promise<void> {
   const values = valuesIn(readConfigText(config));
-  const name = typeof values.name === 'string' ? values.name : defaultName();
+  const name = typeof values.name === 'string' ? values.name : composeDefaultName();
   await withStoredSettings(
     { stateDir: loadStateDir(config).stateDir, name, file: config, values },
     async () => undefined,
@@ -487,7 +488,7 @@ interface OpenBackup {
 }
 
 function openBackup(file: string): OpenBackup {
-  const archive = attempt(file, fileFault, () => openSync(file, 'r'));
+  const archive = attempt(file, toFileFault, () => openSync(file, 'r'));
   try {
     return attempt(file, damaged, () => {
       const manifest = parseManifest(file, readFirst(archive, SMALL_BYTES_MAX));
@@ -507,7 +508,7 @@ function openBackup(file: string): OpenBackup {
 
 function parseManifest(file: string, text: Buffer): Manifest {
   const json = readBoundedJson(text.toString('utf8'), MANIFEST_BOUNDS);
-  if (json.kind === 'fault') throw new Error(`${MANIFEST_FILE} ${jsonFaultText(json.fault)}`);
+  if (json.kind === 'fault') throw new Error(`${MANIFEST_FILE} ${composeJsonFaultText(json.fault)}`);
   const written = json.value;
   const format = z.object({ format: z.number(), version: z.string() }).safeParse(written).data;
   if (format !== undefined && format.format > FORMAT)

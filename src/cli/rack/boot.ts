@@ -28,7 +28,7 @@ import { parseConfig } from '../../config/load.ts';
 import { findOldGrub } from '../../config/old-grub.ts';
 import { followDaemon } from '../../control/ask-daemon.ts';
 import { startDaemon } from '../../daemon/daemon.ts';
-import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
+import { findOwnUserName, isOwnershipError } from '../../files/ownership.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { formatIpv4, formatMac, formatNetwork, networkWithPrefix, parseMac } from '../../ground/address.ts';
@@ -130,7 +130,7 @@ function servedDirectory(path: string, directory: string): string {
   if (!isReadable(path, constants.R_OK | constants.X_OK))
     throw new RackError(
       'permission-denied',
-      `--serve ${path}: ${ownUserName()}, who serves it, may not read it: move it to a place such as /srv, or sudo chmod -R a+rX ${path}`,
+      `--serve ${path}: ${findOwnUserName()}, who serves it, may not read it: move it to a place such as /srv, or sudo chmod -R a+rX ${path}`,
     );
   const served = givenPath('serve', path, 'directory');
   const keys = [realpathSync(directory), join(served, '.ssh')].find(

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { RackError } from '../../ground/errors.ts';
-import { nearestName } from '../../ground/nearest-name.ts';
+import { findNearestName } from '../../ground/nearest-name.ts';
 import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';
 import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
@@ -28,7 +28,7 @@ export async function setLogLevel(request: LogLevelRequest): Promise<number> {
     : askRegion(request, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
   const states = statesShape.parse(raw);
   if (!isLevel && room !== '' && !states.some((state) => state.room === room)) {
-    const nearest = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
+    const nearest = findNearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
     const hint = nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
     throw new RackError(
       'bad-argument',

@@ -19,7 +19,7 @@ import { indexSubnets } from '../../dhcp/networks/subnet.ts';
 import { parseMac } from '../../ground/address.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { progressText } from '../machines/progress.ts';
@@ -89,7 +89,7 @@ async function askWhy(request: WhyRequest): Promise<WhyResult> {
       : directory.findByMac(mac);
   const wanted = mac ?? machine?.macs[0];
   if (wanted === undefined) {
-    const hint = nearestHint(
+    const hint = composeNearestHint(
       request.machine,
       machines.map(({ hostname }) => hostname),
     );

@@ -5,7 +5,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { askRegion, printAnswer, type Where } from '../terminal/asking.ts';
 import { formatDuration, print, printTable } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
@@ -139,7 +139,7 @@ function rackIn(racks: readonly RackShape[], wanted: string): RackShape {
   const matches = racks.filter(({ uuid, name }) => uuid === wanted.toLowerCase() || name === wanted);
   const [first] = matches;
   if (first === undefined) {
-    const hint = nearestHint(
+    const hint = composeNearestHint(
       wanted,
       racks.map(({ name }) => name),
     );

@@ -15,7 +15,7 @@ import { selectRegionSettings } from '../../config/region-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import { composeReaderRemedy, findOwnUserName, isOwnershipError } from '../../files/ownership.ts';
 import { RackError, type RackErrorCode } from '../../ground/errors.ts';
 import { NO_SETTINGS, parseSettings, type Settings } from '../../machines/settings.ts';
 import { desiredStateFile, readDesiredState } from '../../uplink/desired-state-cache.ts';
@@ -66,7 +66,7 @@ export function hiddenStoreText(stateDir: string): string | undefined {
     return undefined;
   } catch (error) {
     if (!isOwnershipError(error)) return undefined;
-    return `${ownUserName()} may not read ${path}: ${readerRemedy(stateDir)}`;
+    return `${findOwnUserName()} may not read ${path}: ${composeReaderRemedy(stateDir)}`;
   }
 }
 

@@ -1,7 +1,7 @@
 // Reads a file named on the command line. It may be a pipe (`<(command)`) or /dev/stdin.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { fileFault } from '../../files/read-fault.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
 import { formatBytes } from '../../ground/quantity.ts';
@@ -27,7 +27,7 @@ export function readGivenFile(path: string, bytesMax = GIVEN_BYTES_MAX): Buffer 
       closeSync(file);
     }
   } catch (cause) {
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   }
   if (bytes <= bytesMax) return Buffer.concat(pieces);
   throw new RackError('bad-argument', `${path} has more than ${formatBytes(bytesMax)}, the maximum: name another file`);
@@ -41,6 +41,6 @@ export function checkGivenFile(path: string): void {
     closeSync(file);
     if (isDirectory) throw Object.assign(new Error(`${path} is a directory`), { code: 'EISDIR' });
   } catch (cause) {
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   }
 }

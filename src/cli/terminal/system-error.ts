@@ -2,7 +2,7 @@
 // where, and what to do.
 
 import { join } from 'node:path';
-import { ownUserName } from '../../files/ownership.ts';
+import { findOwnUserName } from '../../files/ownership.ts';
 import { osErrorCode } from '../../ground/errors.ts';
 import { REINSTALL } from '../../ground/named-documents.ts';
 
@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 type Words = (where: string) => string;
 
 const forbidden: Words = (where) =>
-  `${ownUserName()} may not use ${where}: run this command with sudo, or as the user that it belongs to`;
+  `${findOwnUserName()} may not use ${where}: run this command with sudo, or as the user that it belongs to`;
 const full: Words = (where) => `there is no room for ${where}: make room (df -h shows where), then repeat the command`;
 const unreached: Words = (where) => `${where} does not answer: is it running, and is the address right?`;
 
@@ -20,7 +20,7 @@ const unreached: Words = (where) => `${where} does not answer: is it running, an
  * same of a missing file and an unreadable one.
  */
 const unloaded: Words = () =>
-  `${ownUserName()} cannot load all of Rackboot in ${ROOT}: put it where that user can read it, such as /opt/rackboot, or complete it: ${REINSTALL}`;
+  `${findOwnUserName()} cannot load all of Rackboot in ${ROOT}: put it where that user can read it, such as /opt/rackboot, or complete it: ${REINSTALL}`;
 
 /** The sentences by the codes of errno(3), and by those of Node for its modules. */
 const SENTENCES: Readonly<Record<string, Words>> = {

@@ -103,12 +103,12 @@ function openListing({ rack, clock }: Sources, { query }: ControlRequest): Listi
   const networks = runningRack.networks;
   const parsed = parseLeaseFilter((criterion) => query.get(criterion) ?? undefined, networks);
   if (!parsed.ok) throw new RackError('bad-argument', parsed.reason);
-  const machineName = (mac: Lease['mac']): string | undefined => runningRack.machines.findByMac(mac)?.hostname;
+  const findMachineName = (mac: Lease['mac']): string | undefined => runningRack.machines.findByMac(mac)?.hostname;
   const facts = {
     now: clock.now(),
     wallMs: clock.wallTimeMs(),
     networks,
-    machineName,
+    machineName: findMachineName,
     reservedName: reservedNames(runningRack.served),
   };
   return { rack: runningRack, filter: parsed.filter, facts };

@@ -2,7 +2,7 @@
 
 import type { ControlAnswers, ControlRequest } from '../../control/requests.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestName } from '../../ground/nearest-name.ts';
+import { findNearestName } from '../../ground/nearest-name.ts';
 import {
   isLogLevel,
   isLogRoom,
@@ -57,6 +57,6 @@ function parseLogRoom(name: string): LogRoom | '' {
 }
 
 function suggestName(text: string, names: readonly string[]): string {
-  const suggestion = nearestName(text, names);
+  const suggestion = findNearestName(text, names);
   return suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
 }

@@ -10,7 +10,7 @@ import { formatIpv4, formatMac, type MacAddress } from '../../ground/address.ts'
 import type { Clock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { RackEvent } from '../../ground/event.ts';
-import { eventFields, eventText } from '../../observe/event-text.ts';
+import { composeEventText, listEventFields } from '../../observe/event-text.ts';
 import { isHttpEvent, isTftpEvent } from '../../observe/protocol-events.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
 import { findLastConfiguration, findWaiting } from '../../observe/waiting.ts';
@@ -83,8 +83,8 @@ function describeStepJson(step: TimelineStep, steps: readonly TimelineStep[], so
     times: step.times,
     kind: step.event.kind,
     level: EVENT_KINDS.get(step.event.kind)?.level ?? 'info',
-    text: `${eventText(step.event)}${formatConfigurationSource(step.event)}${describeMenuChoice(step, steps, sources.rack()?.offeredProfiles ?? [])}`,
-    fields: eventFields(step.event),
+    text: `${composeEventText(step.event)}${formatConfigurationSource(step.event)}${describeMenuChoice(step, steps, sources.rack()?.offeredProfiles ?? [])}`,
+    fields: listEventFields(step.event),
   };
 }
 

@@ -8,7 +8,7 @@ import { findReservationNamed, reservedNames } from '../../dhcp/leases/reserved-
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { Timeline } from '../../observe/timeline.ts';
@@ -70,7 +70,7 @@ export function findNamedMachine(
     const problem = `no machine here has the address ${wantedName}; \`rackboot events\` shows refused requests from it`;
     throw new RackError('not-found', `${problem}; ${describeSuggestions(sources, undefined)}`);
   }
-  const hint = nearestHint(wantedName.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
+  const hint = composeNearestHint(wantedName.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
   throw new RackError(
     'not-found',
     `no machine here is called ${wantedName}; ${hint}${describeSuggestions(sources, undefined)}`,

@@ -73,12 +73,13 @@ function describeUnserved(
   lostNetworks: LostNetworks | undefined,
 ): string | undefined {
   if (clusterInterfaces.length > 0 || uplink.mode !== 'remote') return undefined;
-  const remedy = (command: string): string => `add ${INTERFACES_KEY} to ${file}, or run on the region: ${command}`;
+  const composeRemedy = (command: string): string =>
+    `add ${INTERFACES_KEY} to ${file}, or run on the region: ${command}`;
   if (lostNetworks === undefined)
-    return `serves no network: neither ${file} nor its region names one; ${remedy(composeSetCommand('NAME', '{ … }', name))}`;
+    return `serves no network: neither ${file} nor its region names one; ${composeRemedy(composeSetCommand('NAME', '{ … }', name))}`;
   const { networks, command, sinceWallMs } = lostNetworks;
   const sinceText = new Date(sinceWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
-  return `has served no network since it was accepted (${sinceText}): the region has no settings for ${networks}; ${remedy(command)}`;
+  return `has served no network since it was accepted (${sinceText}): the region has no settings for ${networks}; ${composeRemedy(command)}`;
 }
 
 /** Leases examined in one turn: with a million leases a change takes seconds, but delays no datagram. */

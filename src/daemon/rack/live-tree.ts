@@ -19,7 +19,7 @@ import { dirname } from 'node:path';
 import { makeDirectories } from '../../files/durable-directory.ts';
 import { BootTree, type GivenFiles, type TreeRoot } from '../../files/file-tree.ts';
 import type { FileTree, OpenedFile } from '../../files/opened-file.ts';
-import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
+import { composeOwnershipRemedy, isOwnershipError } from '../../files/ownership.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
 import { type Clock, type Instant, type Timer, withTimeout } from '../../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
@@ -287,7 +287,7 @@ function makeTree(directory: string): void {
   try {
     makeDirectories(directory, 0o755);
   } catch (cause) {
-    const remedy = isOwnershipError(cause) ? ownershipRemedy(directory, dirname(directory)) : 'create it';
+    const remedy = isOwnershipError(cause) ? composeOwnershipRemedy(directory, dirname(directory)) : 'create it';
     const text = `the boot tree ${directory} cannot be created: ${errorText(cause)}; ${remedy}, or set boot.tree`;
     throw new RackError('tree-unreadable', text, { cause });
   }

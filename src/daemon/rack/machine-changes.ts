@@ -10,11 +10,11 @@ import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
 const CHANGES_REPORTED_MAX = 64;
 
-const fullMachineName = ({ hostname, domain }: RackMachine): string =>
+const composeFullMachineName = ({ hostname, domain }: RackMachine): string =>
   domain === '' ? hostname : `${hostname}.${domain}`;
 
 const selectMachineFacts = (machine: RackMachine) =>
-  ({ name: fullMachineName(machine), status: machine.statusName, purpose: machine.purpose }) as const;
+  ({ name: composeFullMachineName(machine), status: machine.statusName, purpose: machine.purpose }) as const;
 
 /** True if both have the same facts. Racks have many machines, so it makes no objects. */
 const hasSameFacts = (former: RackMachine, current: RackMachine): boolean =>
@@ -44,7 +44,8 @@ export function findMachineChanges(
     const [mac] = machine.macs;
     // After a merge, another machine has the interface.
     const holder = mac === undefined ? undefined : after.findByMac(mac);
-    if (holder === undefined) events.push({ kind: 'machine.forgotten', at, mac, name: fullMachineName(machine) });
+    if (holder === undefined)
+      events.push({ kind: 'machine.forgotten', at, mac, name: composeFullMachineName(machine) });
     else events.push({ kind: 'machine.changed', at, mac, ...selectMachineFacts(holder) });
     if (events.length > CHANGES_REPORTED_MAX) return [];
   }

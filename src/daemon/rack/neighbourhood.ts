@@ -10,7 +10,7 @@
 
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   formatMac,
   formatNetwork,
   type Ipv4,
@@ -291,12 +291,12 @@ const formatScanKey = (clusterInterfaces: readonly ClusterInterface[]): string =
 const isScanned = (network: Ipv4Network, servedInterface: ClusterInterface): boolean =>
   network.prefix >= servedInterface.network.prefix &&
   networkContains(servedInterface.network, network.address) &&
-  broadcastAddress(network) - network.address - 1 <= SCANNED_MAX;
+  computeBroadcastAddress(network) - network.address - 1 <= SCANNED_MAX;
 
 function* listScanAddresses(
   targets: readonly { readonly network: Ipv4Network; readonly interfaceName: string; readonly ip: Ipv4 | undefined }[],
 ): Generator<ScannedAddress, undefined> {
   for (const { network, interfaceName, ip } of targets)
-    for (let address = network.address + 1; address < broadcastAddress(network); address += 1)
+    for (let address = network.address + 1; address < computeBroadcastAddress(network); address += 1)
       if (address !== ip) yield { address: ipv4(address), interfaceName };
 }

@@ -9,7 +9,7 @@
 // 2. Every RELOADING is followed by a READY, whether or not the reload succeeded.
 // 3. Only a running loop asks for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
 
-import { type Clock, type Instant, monotonicMicroseconds, repeat, type Timer } from '../../ground/clock.ts';
+import { type Clock, type Instant, readMonotonicMicroseconds, repeat, type Timer } from '../../ground/clock.ts';
 import type { Publish } from '../../ground/event.ts';
 import { type NotifyOptions, type NotifySocket, openNotifySocket } from '../../net/linux/notify-socket.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
@@ -75,7 +75,7 @@ export class ServiceNotices {
   async duringReload<T>(reload: () => Promise<T>): Promise<T> {
     if (this.#state === 'serving') {
       this.#reloadCount += 1;
-      if (this.#reloadCount === 1) this.#send({ RELOADING: '1', MONOTONIC_USEC: String(monotonicMicroseconds()) });
+      if (this.#reloadCount === 1) this.#send({ RELOADING: '1', MONOTONIC_USEC: String(readMonotonicMicroseconds()) });
     }
     try {
       return await reload();

@@ -14,7 +14,7 @@
 // 1. A document within DOCUMENT_BOUNDS is parsed whole; `line` is the lease's number.
 
 import { parseIpv4 } from '../../ground/address.ts';
-import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../ground/json-excess.ts';
+import { composeJsonFaultText, type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
 import {
   type FileEntry,
@@ -133,7 +133,7 @@ export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Genera
   }
   const json = readBoundedJson(document, DOCUMENT_BOUNDS);
   if (json.kind === 'fault') {
-    yield problemAt(1, 'malformed', `the document ${jsonFaultText(json.fault)}`);
+    yield problemAt(1, 'malformed', `the document ${composeJsonFaultText(json.fault)}`);
     return;
   }
   let number = 0;

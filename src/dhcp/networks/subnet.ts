@@ -13,7 +13,7 @@
 
 import {
   ANY,
-  broadcastAddress,
+  computeBroadcastAddress,
   findNetworkEdge,
   type Ipv4,
   type MacAddress,
@@ -112,7 +112,7 @@ function isReady(subnet: DhcpSubnet, interfaces: readonly LocalInterface[] | und
 
 function createServedSubnet(subnet: DhcpSubnet, ofHost: readonly Ipv4[]): ServedSubnet {
   const excluded = new Set(ofHost);
-  const last = broadcastAddress(subnet.network);
+  const last = computeBroadcastAddress(subnet.network);
   for (const edge of [subnet.network.address, last])
     if (findNetworkEdge(subnet.network, edge) !== undefined) excluded.add(edge);
   excluded.add(subnet.broadcast);

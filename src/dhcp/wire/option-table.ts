@@ -15,7 +15,7 @@
 // - a sample, if its type's is illegal for it: in OWN_SAMPLES of `test/dhcp/wire/option-table.test.ts`;
 // - an option that the server itself reads: its code in OPTION of `options.ts`.
 
-import { nearestName } from '../../ground/nearest-name.ts';
+import { findNearestName } from '../../ground/nearest-name.ts';
 import {
   anyNumberIn,
   ascendingFrom,
@@ -271,7 +271,7 @@ export function refusedNameText(name: string): string | undefined {
 
 /** The name most similar to `text`, if any. */
 export const suggestOptionName = (text: string): string | undefined =>
-  nearestName(
+  findNearestName(
     text.toLowerCase().replace(/[_\s]+/g, '-'),
     NAMED_OPTIONS.map(({ name }) => name),
   );

@@ -20,8 +20,8 @@ import { once } from 'node:events';
 import { type FileHandle, lstat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, dirname, join } from 'node:path';
-import { ownEntryPath } from '../../files/own-names.ts';
-import { fileFault } from '../../files/read-fault.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import type { Clock } from '../../ground/clock.ts';
@@ -143,7 +143,7 @@ async function readVerified(
   consume: (piece: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const buildReadFault = (cause: unknown): RackError =>
-    MISSING_FILE_CODES.has(osErrorCode(cause) ?? '') ? damagedError(subject) : fileFault(path, cause);
+    MISSING_FILE_CODES.has(osErrorCode(cause) ?? '') ? damagedError(subject) : toFileFault(path, cause);
   const file = await openStored(path).catch((cause: unknown) => {
     throw buildReadFault(cause);
   });
@@ -204,7 +204,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...options }: 
         continue;
       }
       try {
-        const workDir = ownEntryPath(tree, '.downloads');
+        const workDir = composeOwnEntryPath(tree, '.downloads');
         const importOptions = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
         const { added, ...facts } = await importFirstItem([offer], importOptions, () => undefined);
         onResult({

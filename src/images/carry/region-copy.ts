@@ -17,7 +17,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { assertOutside, errorText, isOutside, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { Downloads } from '../download/queue.ts';
@@ -250,7 +250,7 @@ async function copyOffer(
       downloads,
       nowMs: clock.wallTimeMs(),
       isCopy: true,
-      workDir: ownEntryPath(tree, '.downloads'),
+      workDir: composeOwnEntryPath(tree, '.downloads'),
       onState: (state) => {
         if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
       },

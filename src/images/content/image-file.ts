@@ -2,7 +2,7 @@
 
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { fileFault } from '../../files/read-fault.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { isSameState } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { shellWord } from '../../ground/clean-text.ts';
@@ -14,11 +14,11 @@ import type { DiskPiece, ImageBytes } from './disk-image.ts';
 
 /**
  * Opens a file that a person names; the caller closes it. Never waits for the other end of a pipe.
- * @throws RackError as `fileFault`, `bad-argument` for a directory, a pipe or the like
+ * @throws RackError as `toFileFault`, `bad-argument` for a directory, a pipe or the like
  */
 export async function openNamedFile(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   });
   if ((await file.stat()).isFile()) return file;
   await file.close();

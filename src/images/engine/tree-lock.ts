@@ -2,7 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { RackError } from '../../ground/errors.ts';
 import { type HeldLock, tryLock } from '../store/file-lock.ts';
 import { assertOwnStore } from '../store/image-store.ts';
@@ -39,7 +39,7 @@ export async function holdTree(tree: string): Promise<HeldLock> {
 }
 
 function acquireLock(tree: string): HeldLock {
-  const path = ownEntryPath(tree, '.lock');
+  const path = composeOwnEntryPath(tree, '.lock');
   const acquiredLock = tryLock(path, 0);
   if (acquiredLock !== undefined) return acquiredLock;
   const remedy = `wait until it ends (\`fuser ${path}\` shows it), then repeat this`;

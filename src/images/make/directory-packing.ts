@@ -19,7 +19,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { fileFault } from '../../files/read-fault.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { statIfVisible } from '../../files/seen-stats.ts';
 import { cleanText, shellWord } from '../../ground/clean-text.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
@@ -61,7 +61,7 @@ export interface OpenDirectory {
 
 /**
  * Opens a directory that a person names, also through a link of this user or root.
- * @throws RackError as `fileFault`, `bad-argument` for the link of another user
+ * @throws RackError as `toFileFault`, `bad-argument` for the link of another user
  */
 export async function openDirectory(name: string): Promise<OpenDirectory> {
   try {
@@ -74,7 +74,7 @@ export async function openDirectory(name: string): Promise<OpenDirectory> {
     const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
     return { handle: await open(path, flags), name };
   } catch (cause) {
-    throw cause instanceof RackError ? cause : fileFault(name, cause);
+    throw cause instanceof RackError ? cause : toFileFault(name, cause);
   }
 }
 
@@ -82,7 +82,7 @@ const descriptorPath = ({ handle }: OpenDirectory): string => `/proc/self/fd/${h
 
 export const readRealPath = (directory: OpenDirectory): string => readlinkSync(descriptorPath(directory));
 
-/** @throws RackError as `fileFault` if this user may not enter the directory */
+/** @throws RackError as `toFileFault` if this user may not enter the directory */
 export function recogniseDirectory(directory: OpenDirectory): DirectoryKind {
   const hasEntry = (path: string): boolean => statEntry(directory, path) !== undefined;
   const isDirectory = (path: string): boolean => statEntry(directory, path)?.isDirectory() === true;
@@ -99,7 +99,7 @@ function statEntry(directory: OpenDirectory, path: string): ReturnType<typeof ls
     return lstatSync(join(descriptorPath(directory), path), { throwIfNoEntry: false });
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOTDIR') return undefined;
-    throw fileFault(directory.name, cause);
+    throw toFileFault(directory.name, cause);
   }
 }
 

@@ -10,7 +10,7 @@
 
 import { lstatSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fileFault } from '../../files/read-fault.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { joinNames } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
@@ -123,13 +123,13 @@ function statEntry(path: string): Stats | undefined {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOTDIR') return undefined;
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   }
 }
 
 async function readUnchangedFile(path: string, bytes: number): Promise<Uint8Array> {
   const file = await openStored(path).catch((cause: unknown) => {
-    throw fileFault(path, cause);
+    throw toFileFault(path, cause);
   });
   try {
     const openedBytes = await bytesOfFile(file, path);

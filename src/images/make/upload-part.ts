@@ -12,8 +12,8 @@
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ownEntryPath } from '../../files/own-names.ts';
-import { ownershipRemedy } from '../../files/ownership.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
+import { composeOwnershipRemedy } from '../../files/ownership.ts';
 import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
@@ -41,7 +41,7 @@ export interface WholeFile {
   readonly sha256: string;
 }
 
-const uploadDirectory = (tree: string): string => ownEntryPath(tree, '.uploads');
+const uploadDirectory = (tree: string): string => composeOwnEntryPath(tree, '.uploads');
 
 const partFileName = ({ id, sha256 }: UploadPart): string => `${id}-${sha256.slice(0, 16)}.part`;
 
@@ -227,7 +227,7 @@ function removalRemedy(code: string, path: string): string {
   if (code === 'EISDIR') return 'remove this directory';
   if (code === 'EROFS') return 'mount its file system so that it can be written';
   const directory = dirname(path);
-  return ownershipRemedy(directory, directory);
+  return composeOwnershipRemedy(directory, directory);
 }
 
 async function openPart(tree: string, upload: UploadPart, offset: number): Promise<FileHandle | undefined> {

@@ -20,7 +20,7 @@
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
 import { type AddResult, addImage, checkImageCount, publishStored } from '../content/image-adding.ts';
@@ -159,7 +159,7 @@ async function importMissingImage(offer: ImageOffer, options: ImportOptions): Pr
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const { os, release, architecture, subarchitecture, label, serial } = offer;
   checkImageCount(tree, { os, release, architecture, subarchitecture, label, serial });
-  const directory = ownEntryPath(tree, '.downloads');
+  const directory = composeOwnEntryPath(tree, '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = {
     ...buildDownload(offer.files[0], offerName(offer), directory, FILE_BYTES_MAX),

@@ -10,7 +10,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { RackError } from '../../ground/errors.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../build/environment.ts';
 import { type InstallerFiles, publishInstaller } from '../build/installer.ts';
@@ -92,7 +92,7 @@ async function importMissingInstaller(
   if (present !== undefined) return { directory: installerPath, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, getInstallerDirectory(offer), os);
-  const directory = ownEntryPath(tree, '.downloads');
+  const directory = composeOwnEntryPath(tree, '.downloads');
   await makeDirectories(directory);
   // The initrd is written again if drivers are added.
   const isConverted = offer.isPrebuilt !== true && (os === OS_WITH_PACKAGES || options.packages !== undefined);

@@ -10,7 +10,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { Publication } from '../build/environment.ts';
@@ -62,7 +62,7 @@ async function importMissingLoader(offer: LoaderOffer, options: LoaderImportOpti
   if (present !== undefined) return { directory, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, name);
-  const downloads = ownEntryPath(tree, '.downloads');
+  const downloads = composeOwnEntryPath(tree, '.downloads');
   await makeDirectories(downloads);
   const downloadsOfFiles = offer.files.map((file) => ({
     file,

@@ -11,7 +11,7 @@
 
 import { chmod, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -79,7 +79,7 @@ export async function importSystem(
   chooseSerialAmong(images);
   checkImageCount(tree, name);
   checkLinkPaths(tree, { ...name, system });
-  await makeDirectories(ownEntryPath(tree, '.downloads'));
+  await makeDirectories(composeOwnEntryPath(tree, '.downloads'));
   const root = buildRootImport(offer, system, options);
   const startFiles = otherFiles.map((file) => buildFileImport(file, offerName(offer), tree));
   const progress = new FilesProgress(sumOfferBytes(offer));
@@ -152,7 +152,7 @@ interface SystemFileImport {
 
 function buildFileImport(file: OfferedFile, title: string, tree: string): SystemFileImport {
   const { name, digest } = file;
-  const request = buildDownload(file, title, ownEntryPath(tree, '.downloads'), FILE_BYTES_MAX);
+  const request = buildDownload(file, title, composeOwnEntryPath(tree, '.downloads'), FILE_BYTES_MAX);
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
@@ -168,7 +168,7 @@ function buildRootImport(
     const remedy = 'report it to the operators of its source';
     throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
   };
-  const directory = ownEntryPath(tree, '.downloads');
+  const directory = composeOwnEntryPath(tree, '.downloads');
   const request = buildDownload(file, offerName(offer), directory, ROOT_BYTES_MAX);
   const earlierRefusal = readRefusal(request, format);
   if (earlierRefusal !== undefined) refuse(earlierRefusal);

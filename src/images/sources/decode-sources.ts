@@ -7,7 +7,7 @@ import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { errorText } from '../../ground/errors.ts';
 import { isFields } from '../../ground/fields.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import { findValueLine, parseYamlDocument } from '../../ground/yaml-parser.ts';
 import { COPY_SOURCE } from '../store/image-store.ts';
 import { listPlaceholders } from './placeholders.ts';
@@ -250,7 +250,7 @@ export function reportIssue(
     for (const key of issue.keys)
       report(
         `${issuePath}.${cleanText(key)}`,
-        `unknown key; ${nearestHint(key, knownKeys)}config/image-sources.yaml shows all`,
+        `unknown key; ${composeNearestHint(key, knownKeys)}config/image-sources.yaml shows all`,
       );
   } else if (issue.code === 'invalid_key') report(issuePath, issue.issues[0]?.message ?? issue.message);
   else report(issuePath, issue.message);

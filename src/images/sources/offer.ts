@@ -1,7 +1,7 @@
 // Images, installers and boot loaders that a source offers.
 
 import { RackError } from '../../ground/errors.ts';
-import { nearestName } from '../../ground/nearest-name.ts';
+import { findNearestName } from '../../ground/nearest-name.ts';
 import type { Digest } from '../download/request.ts';
 import { type ImageName, isSameName, type StoredImage } from '../store/image-store.ts';
 import type { ImageOrigin } from '../store/stored-system.ts';
@@ -183,8 +183,8 @@ export function nearestRelease(
   const systemReleases = allReleases.filter((name) => os === ANY || name.startsWith(`${os}/`));
   const byRelease = new Map(systemReleases.map((name) => [name.slice(name.indexOf('/') + 1), name]));
   if (release === ANY || byRelease.has(release)) return undefined;
-  if (byRelease.size === 0) return nearestName(`${os}/${release}`, allReleases);
-  return byRelease.get(nearestName(release, [...byRelease.keys()]) ?? '');
+  if (byRelease.size === 0) return findNearestName(`${os}/${release}`, allReleases);
+  return byRelease.get(findNearestName(release, [...byRelease.keys()]) ?? '');
 }
 
 /** True if every part of a source failed, and there was one. */

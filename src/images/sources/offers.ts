@@ -3,7 +3,7 @@
 import type { Clock } from '../../ground/clock.ts';
 import { counted, joinNames } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type ImageName, isSameName } from '../store/image-store.ts';
 import { readFileOffers } from './file-offers.ts';
@@ -83,7 +83,7 @@ export function findSourcesByName(sources: readonly ImageSource[], name: string)
   const list = joinNames(names, NAMES_SHOWN_MAX);
   throw new RackError(
     'not-found',
-    `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}the sources are ${list}`,
+    `there is no source ${JSON.stringify(name)}; ${composeNearestHint(name, names)}the sources are ${list}`,
   );
 }
 
@@ -95,7 +95,7 @@ export function findSourcesOfSystem(sources: readonly ImageSource[], os: string)
   const offering = sources.filter((source) => source.os === os || source.os === ANY);
   if (offering.length > 0) return offering;
   const names = [...new Set(sources.map((source) => source.os))];
-  const hint = nearestHint(os, names);
+  const hint = composeNearestHint(os, names);
   throw new RackError(
     'not-found',
     `no source has ${JSON.stringify(os)}; ${hint}the sources have ${joinNames(names, NAMES_SHOWN_MAX)}`,

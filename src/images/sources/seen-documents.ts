@@ -19,7 +19,7 @@ import { readFileSync, utimesSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { osErrorCode } from '../../ground/errors.ts';
@@ -33,7 +33,7 @@ export interface SeenRecords {
   readonly nowMs: number;
 }
 
-const getSeenDirectory = (tree: string): string => ownEntryPath(tree, '.seen');
+const getSeenDirectory = (tree: string): string => composeOwnEntryPath(tree, '.seen');
 const documentRecordPath = (tree: string, url: string): string =>
   join(getSeenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 

@@ -16,7 +16,7 @@
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { readPathIdentity, statLinkIfVisible } from '../../files/seen-stats.ts';
 import { assertOutside } from '../../ground/errors.ts';
 import { type ImageBlob, listBlobs, manifestPath, readImages, type StoredImage } from './image-store.ts';
@@ -123,7 +123,7 @@ async function removeDamaged(
 }
 
 /** The directory of the damaged files that were kept. */
-export const damagedDirectory = (tree: string): string => ownEntryPath(tree, '.damaged');
+export const damagedDirectory = (tree: string): string => composeOwnEntryPath(tree, '.damaged');
 
 /** Sums the sizes of the damaged files that were kept. 0 if there are none, or they cannot be read. */
 export function sumDamagedBytes(tree: string): number {

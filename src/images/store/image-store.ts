@@ -17,7 +17,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { ownEntryPath } from '../../files/own-names.ts';
+import { composeOwnEntryPath } from '../../files/own-names.ts';
 import { statLinkIfVisible } from '../../files/seen-stats.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
@@ -153,7 +153,7 @@ const manifestShape = z.object({
 export type StoredImage = Readonly<Omit<z.output<typeof manifestShape>, 'schema'>>;
 
 /** The directory of the manifests. */
-export const manifestDirectory = (tree: string): string => ownEntryPath(tree, '.manifests');
+export const manifestDirectory = (tree: string): string => composeOwnEntryPath(tree, '.manifests');
 
 const formatManifestFileName = (name: ImageName): string => `${FIELDS.map((field) => name[field]).join('~')}.json`;
 

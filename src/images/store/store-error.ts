@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
-import { ownershipRemedy } from '../../files/ownership.ts';
+import { composeOwnershipRemedy } from '../../files/ownership.ts';
 import { statIfVisible } from '../../files/seen-stats.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 
@@ -41,7 +41,7 @@ export function storeRemedy(error: unknown, directory: string): string {
       const deniedPath =
         listPathComponents(path).findLast((component) => component.startsWith(directory) && isDenied(component)) ??
         directory;
-      return `${deniedPath === directory ? '' : `${deniedPath}: `}${ownershipRemedy(deniedPath, directory)}`;
+      return `${deniedPath === directory ? '' : `${deniedPath}: `}${composeOwnershipRemedy(deniedPath, directory)}`;
     }
     case 'ENOTDIR': {
       const components = [...paths, directory].flatMap(listPathComponents);

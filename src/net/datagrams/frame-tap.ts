@@ -17,7 +17,7 @@ import {
   macToBytes,
 } from '../../ground/address.ts';
 import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes, reclaim } from '../../ground/borrowed-bytes.ts';
-import { errorName, type Libc } from '../linux/libc.ts';
+import { findErrorName, type Libc } from '../linux/libc.ts';
 import {
   ACCEPT,
   attachFilter,
@@ -30,7 +30,14 @@ import {
   LOAD_HALF_WORD_BEHIND,
   LOAD_HEADER_LENGTH,
 } from '../linux/packet-filter.ts';
-import { AF_PACKET, ETHERTYPE_IPV4, linkAddress, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from '../linux/wire-structs.ts';
+import {
+  AF_PACKET,
+  ETHERTYPE_IPV4,
+  encodeLinkAddress,
+  MSG_DONTWAIT,
+  SOCK_FLAGS,
+  SOCK_RAW,
+} from '../linux/wire-structs.ts';
 import { FRAME_HEADER_BYTES, PROTOCOL_UDP, writeFrame } from '../raw-frame.ts';
 
 /** The most datagrams of one `take`. */
@@ -73,7 +80,7 @@ export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): Fra
   // Protocol 0 receives nothing yet, so the filter is in place before the first frame.
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0);
   if (fd < 0) return undefined;
-  const address = linkAddress(ETHERTYPE_IPV4, index, 0);
+  const address = encodeLinkAddress(ETHERTYPE_IPV4, index, 0);
   if (attachFilter(libc, fd, filterForPort(port)) !== undefined || libc.bind(fd, address, address.length) !== 0) {
     libc.close(fd);
     return undefined;
@@ -99,7 +106,7 @@ class LinuxTap implements FrameTap {
     if (this.#fd === undefined) return 'EBADF';
     const frame = encodeBroadcastFrame(payload, this.#mac, this.#port, port);
     const sentBytes = this.#libc.send(this.#fd, frame, frame.length, MSG_DONTWAIT);
-    return sentBytes < 0 ? errorName(this.#libc.errno()) : undefined;
+    return sentBytes < 0 ? findErrorName(this.#libc.errno()) : undefined;
   }
 
   take(): readonly TappedDatagram[] {

@@ -15,20 +15,20 @@
 import { ANY } from '../../ground/address.ts';
 import { reclaim } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
-import { errorName, type Libc } from '../linux/libc.ts';
+import { findErrorName, type Libc } from '../linux/libc.ts';
 import {
   AF_INET,
   EPOLL_EVENT_BYTES,
+  encodeInt,
+  encodeSocketAddress,
   IP_MTU_DISCOVER,
   IP_PMTUDISC_OMIT,
   IPPROTO_IP,
-  intBytes,
   SO_REUSEADDR,
   SOCK_DGRAM,
   SOCK_FLAGS,
   SOL_SOCKET,
   SOL_UDP,
-  socketAddress,
   UDP_SEGMENT,
 } from '../linux/wire-structs.ts';
 import type { PeerListener, PeerRequest, PeerSocket, PeerSockets, SendMemory } from './peer-sockets.ts';
@@ -64,7 +64,7 @@ export class EpollSockets implements PeerSockets {
   constructor(libc: Libc, waker: number) {
     this.#libc = libc;
     this.#epoll = libc.epoll_create1(EPOLL_CLOEXEC);
-    if (this.#epoll < 0) throw new Error(`epoll_create1: ${errorName(libc.errno())}`);
+    if (this.#epoll < 0) throw new Error(`epoll_create1: ${findErrorName(libc.errno())}`);
     this.#watch(waker, WAKER_SLOT, 0);
   }
 
@@ -132,7 +132,7 @@ export class EpollSockets implements PeerSockets {
   work(waitMs: number, awake: () => void): boolean {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, EVENTS_MAX, waitMs);
     if (count < 0) {
-      const code = errorName(this.#libc.errno());
+      const code = findErrorName(this.#libc.errno());
       if (code !== 'EINTR') throw new Error(`epoll_wait: ${code}`);
     }
     awake();
@@ -157,10 +157,10 @@ export class EpollSockets implements PeerSockets {
     const libc = this.#libc;
     const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (fd < 0) throw refusalError('socket', libc);
-    const omitOption = intBytes(IP_PMTUDISC_OMIT);
+    const omitOption = encodeInt(IP_PMTUDISC_OMIT);
     libc.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, omitOption, omitOption.length);
     if (localPort !== 0) this.#setShared(fd, true);
-    const [localAddress, peerAddress] = [socketAddress(local, localPort), socketAddress(peer, port)];
+    const [localAddress, peerAddress] = [encodeSocketAddress(local, localPort), encodeSocketAddress(peer, port)];
     for (const [name, call] of [
       ['bind', () => libc.bind(fd, localAddress, localAddress.length)],
       ['connect', () => libc.connect(fd, peerAddress, peerAddress.length)],
@@ -174,13 +174,13 @@ export class EpollSockets implements PeerSockets {
   }
 
   #setShared(fd: number, isShared: boolean): void {
-    const value = intBytes(isShared ? 1 : 0);
+    const value = encodeInt(isShared ? 1 : 0);
     this.#libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, value, value.length);
   }
 
   #readPort(fd: number): number {
-    const address = socketAddress(ANY, 0);
-    this.#libc.getsockname(fd, address, intBytes(address.length));
+    const address = encodeSocketAddress(ANY, 0);
+    this.#libc.getsockname(fd, address, encodeInt(address.length));
     return ((address[2] ?? 0) << 8) | (address[3] ?? 0);
   }
 
@@ -190,7 +190,7 @@ export class EpollSockets implements PeerSockets {
     event[DATA_WORD] = slot;
     event[DATA_WORD + 1] = generation;
     if (this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, new Uint8Array(event.buffer)) !== 0)
-      throw new Error(`epoll_ctl: ${errorName(this.#libc.errno())}`);
+      throw new Error(`epoll_ctl: ${findErrorName(this.#libc.errno())}`);
   }
 }
 
@@ -219,14 +219,14 @@ class StraySocket implements WatchedSocket {
   }
 
   receive(buffer: Uint8Array): void {
-    const senderAddress = socketAddress(ANY, 0);
+    const senderAddress = encodeSocketAddress(ANY, 0);
     const length = this.#libc.recvfrom(
       this.#fd,
       buffer,
       DATAGRAM_BYTES_MAX,
       0,
       senderAddress,
-      intBytes(senderAddress.length),
+      encodeInt(senderAddress.length),
     );
     const answer = length < 0 ? undefined : this.#listener.onStray(buffer, length);
     if (answer !== undefined)
@@ -277,7 +277,7 @@ class EpollSocket implements PeerSocket, WatchedSocket {
     if (length >= 0) {
       this.#listener.onDatagram(buffer, length);
       reclaim(buffer);
-    } else if (PEER_UNREACHABLE.has(errorName(this.#libc.errno()))) this.#listener.onUnreachable();
+    } else if (PEER_UNREACHABLE.has(findErrorName(this.#libc.errno()))) this.#listener.onUnreachable();
   }
 
   send(memory: SendMemory, start: number, length: number, segmentBytes: number): void {
@@ -297,7 +297,7 @@ class EpollSocket implements PeerSocket, WatchedSocket {
   }
 
   #sendOne(address: number, length: number): void {
-    if (this.#libc.sendAt(this.#fd, address, length, 0) < 0) this.#handleRefusal(errorName(this.#libc.errno()), 1);
+    if (this.#libc.sendAt(this.#fd, address, length, 0) < 0) this.#handleRefusal(findErrorName(this.#libc.errno()), 1);
   }
 
   /** Sends in one call. @returns false if the kernel cannot segment here; nothing was sent then */
@@ -305,7 +305,7 @@ class EpollSocket implements PeerSocket, WatchedSocket {
     if (this.#segmentBytes < 0) return false;
     if (this.#segmentBytes !== segmentBytes && !this.#setSegments(segmentBytes)) return this.#setUnsegmented();
     if (this.#libc.sendAt(this.#fd, address, length, 0) >= 0) return true;
-    const code = errorName(this.#libc.errno());
+    const code = findErrorName(this.#libc.errno());
     if (SEGMENT_REFUSALS.has(code)) return this.#setUnsegmented();
     this.#handleRefusal(code, Math.ceil(length / segmentBytes));
     return true;
@@ -313,7 +313,7 @@ class EpollSocket implements PeerSocket, WatchedSocket {
 
   #setSegments(segmentBytes: number): boolean {
     this.#segmentBytes = segmentBytes;
-    const value = intBytes(segmentBytes);
+    const value = encodeInt(segmentBytes);
     return this.#libc.setsockopt(this.#fd, SOL_UDP, UDP_SEGMENT, value, value.length) === 0;
   }
 
@@ -332,4 +332,4 @@ class EpollSocket implements PeerSocket, WatchedSocket {
 }
 
 const refusalError = (call: string, libc: Libc): RackError =>
-  new RackError('socket-refused', `no socket for a transfer: ${call}: ${errorName(libc.errno())}`);
+  new RackError('socket-refused', `no socket for a transfer: ${call}: ${findErrorName(libc.errno())}`);

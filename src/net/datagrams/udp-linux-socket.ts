@@ -17,10 +17,10 @@
 import type { Socket } from 'node:dgram';
 import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from '../../ground/address.ts';
 import { reclaim } from '../../ground/borrowed-bytes.ts';
-import { errorName, type Libc } from '../linux/libc.ts';
+import { findErrorName, type Libc } from '../linux/libc.ts';
 import { readSocketMemory, type SocketMemory } from '../linux/socket-memory.ts';
 import {
-  deviceNameBytes,
+  encodeDeviceName,
   type MessageBatch,
   MSG_DONTWAIT,
   MSG_MORE,
@@ -124,8 +124,9 @@ export class LinuxSocket implements DatagramSocket {
   rebind(deviceIndex: number): string | undefined {
     if (this.#isClosed || this.interfaceName === undefined) return undefined;
     const { libc } = this.#deps;
-    const name = deviceNameBytes(this.interfaceName);
-    if (libc.setsockopt(this.fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) return errorName(libc.errno());
+    const name = encodeDeviceName(this.interfaceName);
+    if (libc.setsockopt(this.fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0)
+      return findErrorName(libc.errno());
     this.#descriptor = { ...this.#descriptor, deviceIndex };
     return undefined;
   }
@@ -205,7 +206,7 @@ export class LinuxSocket implements DatagramSocket {
       target.push({
         bytes: receiveBatch.received(slot),
         from: receiveBatch.readSenderAddress(slot),
-        fromPort: receiveBatch.receivedFromPort(slot),
+        fromPort: receiveBatch.readSenderPort(slot),
       });
     }
     return receivedCount;
@@ -237,7 +238,7 @@ export class LinuxSocket implements DatagramSocket {
     }
     sendBatch.payload(slot).set(bytes);
     sendBatch.setLength(slot, bytes.length);
-    sendBatch.setPeer(slot, udpAddress(to), to.port);
+    sendBatch.setPeer(slot, toUdpAddress(to), to.port);
     if (source !== undefined && this.interfaceName !== undefined) sendBatch.setSource(slot, source);
   }
 
@@ -285,7 +286,7 @@ export class LinuxSocket implements DatagramSocket {
         this.#sentCount += count;
         continue;
       }
-      const code = count === 0 ? 'EAGAIN' : errorName(libc.errno());
+      const code = count === 0 ? 'EAGAIN' : findErrorName(libc.errno());
       const isFull = code === 'EAGAIN' || code === 'ENOBUFS';
       const refusedDestinations = destinations.slice(sentCount, isFull ? undefined : sentCount + 1);
       for (const destination of refusedDestinations) this.#refuse(code, destination);
@@ -323,7 +324,7 @@ export class LinuxSocket implements DatagramSocket {
 }
 
 /** A machine that has no address and cannot be reached by a raw frame is reached by broadcast. */
-function udpAddress(destination: Destination): Ipv4 {
+function toUdpAddress(destination: Destination): Ipv4 {
   if (destination.kind === 'broadcast') return LIMITED_BROADCAST;
   if (destination.kind === 'unicast' || isLoopback(destination.address)) return destination.address;
   return LIMITED_BROADCAST;

@@ -16,17 +16,18 @@ import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { type HostNote, HostNotes } from '../host-note.ts';
-import { errorName, type Libc, loadLibc } from '../linux/libc.ts';
+import { findErrorName, type Libc, loadLibc } from '../linux/libc.ts';
 import { listSockets } from '../linux/socket-list.ts';
 import {
   AF_INET,
   AF_PACKET,
-  deviceNameBytes,
+  encodeDeviceName,
+  encodeInt,
+  encodeSocketAddress,
   IP_FREEBIND,
   IP_MTU_DISCOVER,
   IP_PMTUDISC_OMIT,
   IPPROTO_IP,
-  intBytes,
   MessageBatch,
   readInt,
   SO_BINDTODEVICE,
@@ -37,7 +38,6 @@ import {
   SOCK_DGRAM,
   SOCK_FLAGS,
   SOL_SOCKET,
-  socketAddress,
 } from '../linux/wire-structs.ts';
 import { readSocketInode } from '../port-owner.ts';
 import { socketError } from '../socket-error.ts';
@@ -77,7 +77,7 @@ class LinuxNetwork implements HostNetwork {
     this.#sendBufferBytes = sendBufferBytes;
     const packetFd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (packetFd < 0) {
-      this.#notes.add({ note: 'frames-refused', reason: errorName(libc.errno()) });
+      this.#notes.add({ note: 'frames-refused', reason: findErrorName(libc.errno()) });
     }
     const arpTable = new ArpTable(systemClock);
     this.#deps = {
@@ -164,7 +164,7 @@ class LinuxNetwork implements HostNetwork {
 
   async #openDescriptor(request: SocketRequest): Promise<LinuxDescriptor> {
     const fd = this.#libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
-    if (fd < 0) throw socketError(errorName(this.#libc.errno()), request);
+    if (fd < 0) throw socketError(findErrorName(this.#libc.errno()), request);
     let waker: Socket;
     try {
       this.#configure(fd, request);
@@ -180,9 +180,9 @@ class LinuxNetwork implements HostNetwork {
 
   #configure(fd: number, request: SocketRequest): void {
     if (request.device !== undefined) {
-      const name = deviceNameBytes(request.device);
+      const name = encodeDeviceName(request.device);
       if (this.#libc.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) !== 0) {
-        throw socketError(errorName(this.#libc.errno()), request);
+        throw socketError(findErrorName(this.#libc.errno()), request);
       }
     }
     if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
@@ -191,26 +191,26 @@ class LinuxNetwork implements HostNetwork {
     // `send-space.ts` makes do with what the system allows.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
-    const granted = this.#bufferBytes(fd, SO_RCVBUF);
+    const granted = this.#readBufferBytes(fd, SO_RCVBUF);
     if (granted < RECEIVE_BUFFER_BYTES) {
       this.#notes.add({ note: 'receive-buffer-small', granted, asked: RECEIVE_BUFFER_BYTES });
     }
-    const note = composeSendBufferNote(this.#bufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
+    const note = composeSendBufferNote(this.#readBufferBytes(fd, SO_SNDBUF), this.#sendBufferBytes);
     if (note !== undefined) this.#notes.add(note);
   }
 
   /** Binds without SO_REUSEADDR, which detects another owner, unless our own sockets are in the way. */
   #bind(fd: number, request: SocketRequest): void {
-    const address = socketAddress(request.address, request.port);
+    const address = encodeSocketAddress(request.address, request.port);
     if (this.#libc.bind(fd, address, address.length) === 0) return;
-    const code = errorName(this.#libc.errno());
+    const code = findErrorName(this.#libc.errno());
     const ownSockets = request.shared === true ? this.#findSharing(request.port) : [];
     if (code !== 'EADDRINUSE' || ownSockets.length === 0 || this.#isTaken(request, ownSockets))
       throw socketError(code, request);
     for (const socket of ownSockets) this.#setInt(socket.fd, SOL_SOCKET, SO_REUSEADDR, 1);
     this.#setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     const isBound = this.#libc.bind(fd, address, address.length) === 0;
-    const secondCode = isBound ? undefined : errorName(this.#libc.errno());
+    const secondCode = isBound ? undefined : findErrorName(this.#libc.errno());
     this.#guardPort(request.port);
     if (secondCode !== undefined) throw socketError(secondCode, request);
   }
@@ -252,16 +252,16 @@ class LinuxNetwork implements HostNetwork {
   }
 
   /** The kernel keeps and reports twice the number that was asked for (socket(7)). */
-  #bufferBytes(fd: number, option: typeof SO_RCVBUF | typeof SO_SNDBUF): number {
-    const value = intBytes(0);
-    const length = intBytes(value.length);
+  #readBufferBytes(fd: number, option: typeof SO_RCVBUF | typeof SO_SNDBUF): number {
+    const value = encodeInt(0);
+    const length = encodeInt(value.length);
     return this.#libc.getsockopt(fd, SOL_SOCKET, option, value, length) === 0 ? readInt(value) / 2 : 0;
   }
 
   #setInt(fd: number, level: number, option: number, value: number): void {
-    const bytes = intBytes(value);
+    const bytes = encodeInt(value);
     if (this.#libc.setsockopt(fd, level, option, bytes, bytes.length) !== 0) {
-      throw new RackError('socket-refused', `socket option ${level}/${option}: ${errorName(this.#libc.errno())}`);
+      throw new RackError('socket-refused', `socket option ${level}/${option}: ${findErrorName(this.#libc.errno())}`);
     }
   }
 }

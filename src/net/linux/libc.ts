@@ -142,6 +142,6 @@ export function keepOpen(fd: number): void {
   openLibrary().library.func('int fcntl(int, int, ...)')(fd, F_SETFD, 'int', 0);
 }
 
-export function errorName(errno: number): string {
+export function findErrorName(errno: number): string {
   return getSystemErrorName(-errno);
 }

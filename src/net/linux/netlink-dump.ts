@@ -13,8 +13,8 @@ import {
   NETLINK_DATAGRAM_BYTES_MAX,
   type NetlinkMessage,
 } from '../netlink.ts';
-import { errorName, type Libc } from './libc.ts';
-import { AF_NETLINK, MSG_DONTWAIT, netlinkAddress, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
+import { findErrorName, type Libc } from './libc.ts';
+import { AF_NETLINK, encodeNetlinkAddress, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from './wire-structs.ts';
 
 /** Datagrams read before other work. */
 const DRAIN_MAX = 256;
@@ -46,9 +46,10 @@ export class NetlinkDump {
     this.#types = types;
     this.#listener = listener;
     this.fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_FLAGS, 0);
-    if (this.fd < 0) throw new Error(`netlink socket: ${errorName(libc.errno())}`);
-    const address = netlinkAddress(groups);
-    if (libc.bind(this.fd, address, address.length) !== 0) throw new Error(`netlink bind: ${errorName(libc.errno())}`);
+    if (this.fd < 0) throw new Error(`netlink socket: ${findErrorName(libc.errno())}`);
+    const address = encodeNetlinkAddress(groups);
+    if (libc.bind(this.fd, address, address.length) !== 0)
+      throw new Error(`netlink bind: ${findErrorName(libc.errno())}`);
   }
 
   get isDumping(): boolean {
@@ -73,7 +74,7 @@ export class NetlinkDump {
     for (let count = 0; count < DRAIN_MAX; count += 1) {
       const length = this.#libc.recv(this.fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
       if (length < 0) {
-        const code = errorName(this.#libc.errno());
+        const code = findErrorName(this.#libc.errno());
         if (code === 'EAGAIN') break;
         // Any other error would repeat endlessly, so throw.
         if (code !== 'ENOBUFS' && code !== 'EINTR') throw new Error(`netlink: ${code}`);

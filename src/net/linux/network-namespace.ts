@@ -7,7 +7,7 @@
 
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorName, loadLibc } from './libc.ts';
+import { findErrorName, loadLibc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
 /** The directory in which `ip netns` keeps its names. */
@@ -44,7 +44,7 @@ export function enterNetworkNamespace(pid: number): NamespaceEntry {
     const name = findNamespaceName(targetIdentity);
     const libc = loadLibc();
     if (libc.setns(descriptor, CLONE_NEWNET) === 0) return { kind: 'entered', name };
-    return { kind: 'closed', name, reason: errorName(libc.errno()) };
+    return { kind: 'closed', name, reason: findErrorName(libc.errno()) };
   } finally {
     closeSync(descriptor);
   }

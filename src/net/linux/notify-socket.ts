@@ -7,8 +7,8 @@
 
 import { cleanText } from '../../ground/clean-text.ts';
 import type { HostNote } from '../host-note.ts';
-import { errorName, type Libc, loadLibc } from './libc.ts';
-import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from './wire-structs.ts';
+import { findErrorName, type Libc, loadLibc } from './libc.ts';
+import { AF_UNIX, encodeUnixAddress, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS } from './wire-structs.ts';
 
 /** The manager shows one line. */
 export const STATUS_BYTES_MAX = 500;
@@ -62,7 +62,7 @@ function truncateStatus(text: string): string {
 /** If the manager cannot be reached, `onTrouble` is called once. @throws as `loadLibc` */
 export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => void): NotifySocket {
   const silentSocket: NotifySocket = { send: () => false, close: () => undefined };
-  const address = unixAddress(socket);
+  const address = encodeUnixAddress(socket);
   if (address === undefined) {
     onTrouble({ note: 'manager-socket-invalid', name: JSON.stringify(socket.slice(0, 200)) });
     return silentSocket;
@@ -70,7 +70,7 @@ export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => 
   const libc = loadLibc();
   const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
   if (fd < 0) {
-    onTrouble({ note: 'manager-unreached', reason: errorName(libc.errno()) });
+    onTrouble({ note: 'manager-unreached', reason: findErrorName(libc.errno()) });
     return silentSocket;
   }
   return new LinuxNotifySocket(libc, fd, address, onTrouble);
@@ -95,7 +95,7 @@ class LinuxNotifySocket implements NotifySocket {
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     const sentBytes = this.#libc.sendto(this.#fd, bytes, bytes.length, flags, this.#address, this.#address.length);
     if (sentBytes === bytes.length) return true;
-    const code = sentBytes < 0 ? errorName(this.#libc.errno()) : 'EMSGSIZE';
+    const code = sentBytes < 0 ? findErrorName(this.#libc.errno()) : 'EMSGSIZE';
     // A full queue will empty; any other error is reported once.
     if (code !== 'EAGAIN' && code !== 'EINTR') {
       this.#onTrouble?.({ note: 'manager-refuses', reason: code });

@@ -4,7 +4,7 @@
 // 1. A jump reaches 255 instructions, so a word is compared in groups of GROUP_VALUES.
 // 2. A filter's bytes must stay alive until it is attached.
 
-import { errorName, type Libc } from './libc.ts';
+import { findErrorName, type Libc } from './libc.ts';
 import { SOL_SOCKET } from './wire-structs.ts';
 
 /** Operation, jump if true, jump if false, operand. */
@@ -59,7 +59,7 @@ export function attachFilter(libc: Libc, fd: number, instructions: readonly Filt
   program.writeUInt16LE(instructions.length, 0);
   program.writeBigUInt64LE(libc.addressOf(filter), 8);
   const isAttached = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) === 0;
-  const code = isAttached ? undefined : errorName(libc.errno());
+  const code = isAttached ? undefined : findErrorName(libc.errno());
   // `filter` is used after the call, so that its bytes stay alive.
   return filter.length === 0 ? 'EINVAL' : code;
 }

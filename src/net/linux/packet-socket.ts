@@ -11,7 +11,7 @@
 
 import { type MacAddress, macFromBytes, macToBytes } from '../../ground/address.ts';
 import { type BorrowedBytes, borrowedPart, reclaim } from '../../ground/borrowed-bytes.ts';
-import { errorName, type Libc } from './libc.ts';
+import { findErrorName, type Libc } from './libc.ts';
 import {
   attachFilter,
   DROP,
@@ -22,8 +22,8 @@ import {
 } from './packet-filter.ts';
 import {
   AF_PACKET,
-  intBytes,
-  linkAddress,
+  encodeInt,
+  encodeLinkAddress,
   MSG_DONTWAIT,
   SOCK_DGRAM,
   SOCK_FLAGS,
@@ -57,7 +57,7 @@ export class PacketSocket {
   readonly #protocol: number;
   readonly #frame = new Uint8Array(FRAME_BYTES_MAX);
   readonly #senderAddress = Buffer.allocUnsafeSlow(SOCKADDR_LL_BYTES);
-  readonly #fromLength = intBytes(SOCKADDR_LL_BYTES);
+  readonly #fromLength = encodeInt(SOCKADDR_LL_BYTES);
   #filter: readonly FilterInstruction[];
   #interfaceFilter: readonly FilterInstruction[] = makeInterfaceFilter([]);
 
@@ -70,11 +70,11 @@ export class PacketSocket {
     this.#protocol = protocol;
     this.#filter = filter;
     this.fd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
-    if (this.fd < 0) throw new Error(errorName(libc.errno()));
-    const address = linkAddress(protocol, 0, 0);
+    if (this.fd < 0) throw new Error(findErrorName(libc.errno()));
+    const address = encodeLinkAddress(protocol, 0, 0);
     const refusalCode =
       this.restrictInterfaces([]) ??
-      (libc.bind(this.fd, address, address.length) === 0 ? undefined : errorName(libc.errno()));
+      (libc.bind(this.fd, address, address.length) === 0 ? undefined : findErrorName(libc.errno()));
     if (refusalCode === undefined) return;
     libc.close(this.fd);
     throw new Error(refusalCode);
@@ -104,7 +104,7 @@ export class PacketSocket {
   receive(): ReceivedFrame | undefined {
     reclaim(this.#frame);
     for (;;) {
-      this.#fromLength.set(intBytes(SOCKADDR_LL_BYTES));
+      this.#fromLength.set(encodeInt(SOCKADDR_LL_BYTES));
       const length = this.#libc.recvfrom(
         this.fd,
         this.#frame,
@@ -114,7 +114,7 @@ export class PacketSocket {
         this.#fromLength,
       );
       if (length < 0) {
-        const code = errorName(this.#libc.errno());
+        const code = findErrorName(this.#libc.errno());
         if (code === 'EAGAIN') return undefined;
         // ENETDOWN reports once that an interface went down.
         if (code === 'EINTR' || code === 'ENETDOWN') continue;
@@ -136,9 +136,9 @@ export class PacketSocket {
     destination: MacAddress,
     protocol = this.#protocol,
   ): string | undefined {
-    const address = linkAddress(protocol, interfaceIndex, destination);
+    const address = encodeLinkAddress(protocol, interfaceIndex, destination);
     const sentBytes = this.#libc.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, address, address.length);
-    return sentBytes < 0 ? errorName(this.#libc.errno()) : undefined;
+    return sentBytes < 0 ? findErrorName(this.#libc.errno()) : undefined;
   }
 
   /** @returns the system's code if refused */
@@ -148,7 +148,7 @@ export class PacketSocket {
     request.writeUInt16LE(6, 6);
     request.set(macToBytes(group), 8);
     const status = this.#libc.setsockopt(this.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request, request.length);
-    return status === 0 ? undefined : errorName(this.#libc.errno());
+    return status === 0 ? undefined : findErrorName(this.#libc.errno());
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 
 import type { Libc } from './libc.ts';
 import {
-  intBytes,
+  encodeInt,
   MEMINFO_BYTES,
   MEMINFO_DROPS_OFFSET,
   MEMINFO_RECEIVE_BUFFER_OFFSET,
@@ -27,7 +27,7 @@ export interface SocketMemory {
 /** Reads a socket's memory use; `undefined` if the kernel does not report it. */
 export function readSocketMemory(libc: Libc, fd: number): SocketMemory | undefined {
   const info = new Uint8Array(MEMINFO_BYTES);
-  const length = intBytes(MEMINFO_BYTES);
+  const length = encodeInt(MEMINFO_BYTES);
   if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, length) !== 0) return undefined;
   const readCounter = (offset: number): number => readInt(info, offset) >>> 0;
   return {

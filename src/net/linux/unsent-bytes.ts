@@ -8,7 +8,7 @@
 
 import type { Server } from 'node:net';
 import { loadLibc } from './libc.ts';
-import { intBytes } from './wire-structs.ts';
+import { encodeInt } from './wire-structs.ts';
 
 /** The most unsent bytes of one answer that the kernel accepts. */
 export const UNSENT_BYTES_MAX = 256 * 1024;
@@ -30,6 +30,6 @@ function findServerDescriptor(server: Server): number | undefined {
  */
 export function boundUnsentBytes(server: Server): boolean {
   const fd = findServerDescriptor(server);
-  const value = intBytes(UNSENT_BYTES_MAX);
+  const value = encodeInt(UNSENT_BYTES_MAX);
   return fd !== undefined && loadLibc().setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.length) === 0;
 }

@@ -69,7 +69,7 @@ const CONTROL_BYTES = 32;
 const CMSGHDR_BYTES = 16;
 const PKTINFO_CONTROL_BYTES = 32;
 
-export function intBytes(value: number): Uint8Array {
+export function encodeInt(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setInt32(0, value, true);
   return bytes;
@@ -79,10 +79,10 @@ export function readInt(bytes: Uint8Array, offset = 0): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getInt32(offset, true);
 }
 
-export const deviceNameBytes = (name: string): Uint8Array => Buffer.from(`${name}\0`, 'latin1');
+export const encodeDeviceName = (name: string): Uint8Array => Buffer.from(`${name}\0`, 'latin1');
 
 /** A `sockaddr_in`. */
-export function socketAddress(address: Ipv4, port: number): Uint8Array {
+export function encodeSocketAddress(address: Ipv4, port: number): Uint8Array {
   const bytes = new Uint8Array(SOCKADDR_IN_BYTES);
   writeSocketAddress(new DataView(bytes.buffer), 0, address, port);
   return bytes;
@@ -92,7 +92,7 @@ export function socketAddress(address: Ipv4, port: number): Uint8Array {
  * A `sockaddr_un` for a path, or an abstract name with a leading `@` (unix(7)); `undefined` if
  * empty or too long for the kernel.
  */
-export function unixAddress(name: string): Uint8Array | undefined {
+export function encodeUnixAddress(name: string): Uint8Array | undefined {
   const abstract = name.startsWith('@');
   const path = Buffer.from(abstract ? `\0${name.slice(1)}` : `${name}\0`, 'utf8');
   if (path.length < 2 || path.length > SOCKADDR_UN_PATH_BYTES) return undefined;
@@ -103,7 +103,7 @@ export function unixAddress(name: string): Uint8Array | undefined {
 }
 
 /** A `sockaddr_nl` that subscribes to `groups`, a bit mask; the kernel chooses the port. */
-export function netlinkAddress(groups: number): Uint8Array {
+export function encodeNetlinkAddress(groups: number): Uint8Array {
   const bytes = new Uint8Array(SOCKADDR_NL_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF_NETLINK, true);
@@ -118,7 +118,7 @@ function writeSocketAddress(view: DataView, offset: number, address: Ipv4, port:
 }
 
 /** A `sockaddr_ll`. @param mac 0 to bind a socket */
-export function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress | 0): Uint8Array {
+export function encodeLinkAddress(protocol: number, interfaceIndex: number, mac: MacAddress | 0): Uint8Array {
   const bytes = new Uint8Array(SOCKADDR_LL_BYTES);
   writeLinkAddress(new DataView(bytes.buffer), 0, protocol, interfaceIndex, mac);
   return bytes;
@@ -204,7 +204,7 @@ export class MessageBatch {
   readSenderAddress(slot: number): Ipv4 {
     return ipv4(this.#name.getUint32(slot * NAME_BYTES + 4));
   }
-  receivedFromPort(slot: number): number {
+  readSenderPort(slot: number): number {
     return this.#name.getUint16(slot * NAME_BYTES + 2);
   }
 

@@ -61,10 +61,10 @@ export function findNetworkKey(address: string): string {
   const separatorIndex = address.lastIndexOf(SPEAKER_SEPARATOR);
   if (separatorIndex !== -1) return address.slice(separatorIndex + SPEAKER_SEPARATOR.length);
   const ipv4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(withoutIpv4Mapping(address))?.[1];
-  return ipv4 ?? firstGroups(address, 4);
+  return ipv4 ?? parseFirstGroups(address, 4);
 }
 
-function firstGroups(address: string, count: number): string {
+function parseFirstGroups(address: string, count: number): string {
   const [headText = '', tailText] = address.split('%')[0]?.split('::') ?? [];
   const groups = headText === '' ? [] : headText.split(':');
   if (tailText !== undefined) {

@@ -13,7 +13,7 @@ import type { MacAddress } from '../../ground/address.ts';
 import { macToBytes } from '../../ground/address.ts';
 import { type BorrowedBytes, type BorrowedView, borrowedView, copyBytes } from '../../ground/borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from '../byte-reader.ts';
-import { internetChecksum, sumWords } from '../raw-frame.ts';
+import { computeInternetChecksum, sumWords } from '../raw-frame.ts';
 
 const IPV6_BYTES = 16;
 export const EMPTY_ADVERTISEMENT_BYTES = 56;
@@ -130,5 +130,7 @@ export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8A
 /** Over both addresses, the length, the next header and the message up to `end`; 0 for a valid message. */
 function computeIcmpChecksum(bytes: BorrowedBytes, end: number): number {
   const length = end - IPV6_HEADER_BYTES;
-  return internetChecksum(sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end));
+  return computeInternetChecksum(
+    sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end),
+  );
 }

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { cleanText } from '../../ground/clean-text.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { RackError, reachesStore } from '../../ground/errors.ts';
-import { nearestHint } from '../../ground/nearest-name.ts';
+import { composeNearestHint } from '../../ground/nearest-name.ts';
 import type { ApiKey, OwnedKey } from '../records/account-store.ts';
 import { hashSha256 } from '../records/digest.ts';
 import { type RefusalWord, refusal, wordOfIssue } from '../records/refusal.ts';
@@ -192,7 +192,7 @@ export const operatorName = async (store: Pick<RegionStore, 'accounts'>): Promis
 
 /** The question whether another user was meant; empty if no name is near. */
 export const didYouMeanUser = async (store: RegionStore, username: string): Promise<string> =>
-  nearestHint(
+  composeNearestHint(
     username,
     (await store.accounts.listUsers()).map((user) => user.username),
   );

@@ -1,7 +1,7 @@
 // Counters of the region's API: answers by status class, refusals by name, and racks by state. They
 // are in shared memory, which the rack's loop reads without a request.
 
-import { Counters, sharedCounterMemory } from '../../ground/counters.ts';
+import { Counters, createSharedCounterMemory } from '../../ground/counters.ts';
 import { REFUSALS } from '../records/refusal.ts';
 
 const ANSWERS = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
@@ -21,7 +21,7 @@ const NAMES: readonly string[] = [
 ];
 const KNOWN: ReadonlySet<string> = new Set(NAMES);
 
-export const regionCounterMemory = (): SharedArrayBuffer => sharedCounterMemory(NAMES);
+export const regionCounterMemory = (): SharedArrayBuffer => createSharedCounterMemory(NAMES);
 
 export class RegionCounters {
   readonly #counters: Counters<string>;

@@ -5,7 +5,7 @@
 //    has abandoned.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { jsonFaultText } from '../../ground/json-excess.ts';
+import { composeJsonFaultText } from '../../ground/json-excess.ts';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
@@ -69,7 +69,8 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);
-    if (parsed.kind === 'fault') return send(reply, refuse('bad-request', `the body ${jsonFaultText(parsed.fault)}`));
+    if (parsed.kind === 'fault')
+      return send(reply, refuse('bad-request', `the body ${composeJsonFaultText(parsed.fault)}`));
     return answer(request, reply, { kind, body: parsed.value });
   };
   const base = `/MAAS/uplink/${LINK_VERSION}/racks/:uuid`;

@@ -16,7 +16,7 @@ import type { FastifyInstance } from 'fastify';
 import {
   type CertificateFiles,
   type CertificatePair,
-  certificateProblem,
+  findCertificateProblem,
   readCertificatePair,
   renewCertificate,
 } from '../../files/certificate.ts';
@@ -237,7 +237,7 @@ export class ListeningApi implements RegionApi {
   #lookAtCertificate() {
     const { clock } = this.#context.region;
     if (this.#pair === undefined || this.#tls === undefined || this.#closed) return;
-    const note = certificateProblem(this.#pair, this.#tls, clock.wallTimeMs());
+    const note = findCertificateProblem(this.#pair, this.#tls, clock.wallTimeMs());
     if (note !== undefined) this.#context.onProblem({ id: newUuid(), note });
     this.#certificateLook = clock.schedule(CERTIFICATE_CHECK_MS, () => this.#lookAtCertificate());
   }

@@ -18,7 +18,7 @@
 //    already invalid, and no new key is generated for it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { jsonFaultText } from '../../ground/json-excess.ts';
+import { composeJsonFaultText } from '../../ground/json-excess.ts';
 import type { Rate } from '../../ground/rate-limit.ts';
 import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmanaged } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
@@ -254,7 +254,7 @@ async function takeReport(
   if (!isPost) return refuse('method-not-allowed', `Use ${['POST'].join(', ')} here.`, { Allow: 'POST' });
   if (machine.systemId !== systemId) return NOT_YOURS;
   const parsed = parseJson(body.toString('utf8'));
-  if (parsed.kind === 'fault') return refuse('bad-request', `The body ${jsonFaultText(parsed.fault)}.`);
+  if (parsed.kind === 'fault') return refuse('bad-request', `The body ${composeJsonFaultText(parsed.fault)}.`);
   const report = readWebhook(parsed.value);
   if (report === undefined)
     return refuse('bad-request', 'A report must have event_type (start, progress, finish), name and description.');

@@ -11,8 +11,8 @@ import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type RouteOptions } from 'fastify';
-import { type CertificatePair, secureContextOptions } from '../../files/certificate.ts';
-import { socketRefusal } from '../../files/socket-refusal.ts';
+import { type CertificatePair, composeSecureContextOptions } from '../../files/certificate.ts';
+import { describeSocketRefusal } from '../../files/socket-refusal.ts';
 import { cleanLines } from '../../ground/clean-text.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
@@ -138,7 +138,7 @@ function makeSecureServer(pair: CertificatePair, handler: RequestListener) {
   // Only a region that serves over TLS pays for loading it.
   const { createServer: createHttpsServer } = process.getBuiltinModule('node:https');
   const server = createHttpsServer(
-    { ...HTTP_LIMITS, ...secureContextOptions(pair), handshakeTimeout: HEADERS_MS_MAX },
+    { ...HTTP_LIMITS, ...composeSecureContextOptions(pair), handshakeTimeout: HEADERS_MS_MAX },
     handler,
   );
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -256,7 +256,7 @@ async function openOwnListeners(api: ListeningApi, stateDir: string) {
       // Until now other users could open it, but the socket alone gives no rights.
       chmodSync(path, 0o600);
     } catch (cause) {
-      throw socketRefusal("the region's socket", cause, path, stateDir);
+      throw describeSocketRefusal("the region's socket", cause, path, stateDir);
     }
   }
 }

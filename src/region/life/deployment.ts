@@ -1,6 +1,6 @@
 // The images that can be deployed: the port to the image store. The region never opens one.
 
-import { nearestName } from '../../ground/nearest-name.ts';
+import { findNearestName } from '../../ground/nearest-name.ts';
 import type { ImageRequest } from '../../images/store/image-store.ts';
 import type { HostImage } from '../records/host-image-store.ts';
 import type { Machine } from '../records/machine.ts';
@@ -97,11 +97,11 @@ export function refuseImage(
       `name the system to deploy on ${hostname}, for example ${example}: there is no default, which default_osystem and default_distro_series set`,
     );
   }
-  const nearest = nearestName(release, [...new Set(fitting.map((image) => image.release))]);
+  const nearest = findNearestName(release, [...new Set(fitting.map((image) => image.release))]);
   const closest =
     osystem === ''
       ? names.find((name) => name.endsWith(`/${nearest}`))
-      : nearestName(`${osystem}/${release}`, [...new Set(names)]);
+      : findNearestName(`${osystem}/${release}`, [...new Set(names)]);
   const system = `${osystem === '' ? '' : `${osystem}/`}${release}`;
   return refusal(
     'image-missing',

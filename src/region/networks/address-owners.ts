@@ -11,7 +11,7 @@
 // 3. Networks are indexed once, when a question is first asked of them.
 
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   type Ipv4,
   type Ipv4Network,
   type Ipv4Range,
@@ -209,7 +209,7 @@ const single = (
 const listEdges = (network: Ipv4Network): readonly Owner[] =>
   network.prefix >= 31
     ? []
-    : [network.address, broadcastAddress(network)].flatMap((address) => single('edge', address, ''));
+    : [network.address, computeBroadcastAddress(network)].flatMap((address) => single('edge', address, ''));
 
 /** The DNS servers of a subnet or a cluster interface. */
 export const listServers = ({ dnsServers }: Pick<ClusterInterface, 'dnsServers'>): readonly Owner[] =>

@@ -10,7 +10,7 @@
 // 2. The static range counts as free, because machines get their addresses from it.
 
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   formatIpv4,
   type Ipv4,
   type Ipv4Network,
@@ -40,7 +40,7 @@ export const USED_MAX = 65_536;
 
 /** The first and the last address that hosts can have (RFC 3021 for /31). */
 export function hostRange(network: Ipv4Network): Ipv4Range {
-  const last = broadcastAddress(network);
+  const last = computeBroadcastAddress(network);
   return network.prefix >= 31
     ? { low: network.address, high: last }
     : { low: ipv4(network.address + 1), high: ipv4(last - 1) };

@@ -18,7 +18,7 @@
 //    which each process reads the objects again.
 
 import { isDeepStrictEqual } from 'node:util';
-import { broadcastAddress, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../ground/address.ts';
+import { computeBroadcastAddress, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { reachesStore } from '../../ground/errors.ts';
 import { isSettings, type SettingValue } from '../../machines/settings.ts';
@@ -346,7 +346,7 @@ function removalQuestion(
   if (gone.size === 0 && goneSubnets.length === 0) return undefined;
   const ranges = goneSubnets.flatMap(({ cidr }) => {
     const network = parseNetwork(cidr);
-    return network === undefined ? [] : [{ low: network.address, high: broadcastAddress(network) }];
+    return network === undefined ? [] : [{ low: network.address, high: computeBroadcastAddress(network) }];
   });
   return { vlanIds: [...gone], subnetIds: goneSubnets.map(({ id }) => id), ranges };
 }

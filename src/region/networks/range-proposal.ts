@@ -3,7 +3,7 @@
 // again. Pure.
 
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   formatIpv4,
   type Ipv4,
   type Ipv4Network,
@@ -126,7 +126,7 @@ const addressText = (address: number | undefined): string => (address === undefi
 
 /** The last address before the next taken one; `undefined`: `address` is not in the network. */
 function endOfGap({ network }: InterfaceProposal, taken: readonly Ipv4Range[], address: Ipv4): number | undefined {
-  const last = broadcastAddress(network) - 1;
+  const last = computeBroadcastAddress(network) - 1;
   if (address <= network.address || address > last) return undefined;
   return Math.min(last, ...taken.filter(({ low }) => low > address).map(({ low }) => low - 1));
 }

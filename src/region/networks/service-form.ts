@@ -22,7 +22,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   formatIpv4,
   formatNetwork,
   type Ipv4,
@@ -403,7 +403,7 @@ function parseService(entry: Settings): ParsedService | undefined {
   const held: Readonly<Record<string, boolean>> = {
     network: true,
     subnet_mask: addressAt(entry, 'subnet_mask', maskToPrefix) === network.prefix,
-    broadcast_ip: addressAt(entry, 'broadcast_ip', Number) === broadcastAddress(network),
+    broadcast_ip: addressAt(entry, 'broadcast_ip', Number) === computeBroadcastAddress(network),
     interface: device !== '',
     ip: ip !== undefined,
     relayed: relayed === !isPlaced,

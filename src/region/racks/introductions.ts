@@ -12,7 +12,7 @@
 //    acceptance, and the rack reports them again after that.
 
 import type { Clock } from '../../ground/clock.ts';
-import { jsonFaultText } from '../../ground/json-excess.ts';
+import { composeJsonFaultText } from '../../ground/json-excess.ts';
 import { findNetworkKey } from '../../net/shares/fair-shares.ts';
 import { rackInterfaces } from '../records/heartbeat.ts';
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
@@ -68,7 +68,7 @@ export class Introductions {
 
 function parseIntroduction(text: string): Introduction {
   const written = parseJson(text, HEARTBEAT_VALUES_MAX);
-  if (written.kind === 'fault') return { kind: 'fault', refusal: fieldRefusal(jsonFaultText(written.fault)) };
+  if (written.kind === 'fault') return { kind: 'fault', refusal: fieldRefusal(composeJsonFaultText(written.fault)) };
   const checked = check(rackInterfaces, written.value);
   return checked.ok ? { kind: 'interfaces', interfaces: checked.value } : { kind: 'fault', refusal: checked.problem };
 }

@@ -10,7 +10,7 @@
 //    gives no parts.
 
 import { z } from 'zod';
-import { jsonFaultText } from '../../ground/json-excess.ts';
+import { composeJsonFaultText } from '../../ground/json-excess.ts';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX, type LeftOut } from './bounded-facts.ts';
 import { fieldRefusal, partRefusal, type RefusalWord } from './refusal.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
@@ -141,7 +141,7 @@ type ParsedFacts =
 export function parseHardwareFacts(json: string): ParsedFacts {
   const parsed = parseJson(json);
   if (parsed.kind === 'fault') {
-    return { kind: 'fault', problems: [fieldRefusal(`hardware_facts ${jsonFaultText(parsed.fault)}`)] };
+    return { kind: 'fault', problems: [fieldRefusal(`hardware_facts ${composeJsonFaultText(parsed.fault)}`)] };
   }
   const { success: hasVersion, data } = versioned.safeParse(parsed.value);
   // First: this region cannot judge facts of another version. The machine's screen shows the problem.

@@ -9,8 +9,8 @@
 import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { ownUserName } from '../../files/ownership.ts';
-import { fileFault } from '../../files/read-fault.ts';
+import { findOwnUserName } from '../../files/ownership.ts';
+import { toFileFault } from '../../files/read-fault.ts';
 import { statIfVisible, statLinkIfVisible } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
@@ -203,7 +203,7 @@ export function checkReadable(path: string): void {
   try {
     accessSync(path, constants.R_OK);
   } catch (error) {
-    throw fileFault(path, error);
+    throw toFileFault(path, error);
   }
 }
 
@@ -211,7 +211,7 @@ function checkWritable(directory: string): void {
   try {
     accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const text = `${ownUserName()}, who runs the region, cannot write into ${directory} (${osErrorCode(error)}): name a file in a directory of that user, such as the region's own`;
+    const text = `${findOwnUserName()}, who runs the region, cannot write into ${directory} (${osErrorCode(error)}): name a file in a directory of that user, such as the region's own`;
     throw new RackError('permission-denied', text, { cause: error });
   }
 }

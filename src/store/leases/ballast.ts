@@ -22,7 +22,7 @@ const FULL_BYTES = 512 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
 /** Frees each piece once it is written: the thread is idle afterwards, and an idle V8 collects no garbage. */
-function* randomPieces(): Generator<Uint8Array> {
+function* createRandomPieces(): Generator<Uint8Array> {
   for (let bytes = 0; bytes < BALLAST_BYTES; bytes += PIECE_BYTES) {
     const piece = systemClock.randomBytes(PIECE_BYTES);
     yield piece;
@@ -53,7 +53,7 @@ export class Ballast {
     if (this.#isMaking || this.#exists() || this.#freeBytes() < BALLAST_FACTOR * BALLAST_BYTES) return false;
     this.#isMaking = true;
     try {
-      await replaceFile(this.#path, `${this.#path}.part`, randomPieces);
+      await replaceFile(this.#path, `${this.#path}.part`, createRandomPieces);
       return true;
     } finally {
       this.#isMaking = false;

@@ -88,7 +88,7 @@ export class FoldPass {
   }
 
   /** The next block, in ascending order. */
-  nextBlock(): number | undefined {
+  findNextBlock(): number | undefined {
     this.#orderedBlocks ??= Float64Array.from(this.#offsetsByBlock.keys()).sort();
     this.#writtenCount += 1;
     return this.#orderedBlocks[this.#writtenCount - 1];

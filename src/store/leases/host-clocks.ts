@@ -1,7 +1,7 @@
 // The host's clocks, with which lease records are stamped. Source: `dhcp/leases/lease-clock.ts`.
 
 import type { HostMoment } from '../../dhcp/leases/lease-clock.ts';
-import { type Clock, readBootId, uptimeSeconds } from '../../ground/clock.ts';
+import { type Clock, readBootId, readUptimeSeconds } from '../../ground/clock.ts';
 
 /** How old a reading may be, in milliseconds. */
 const READING_AGE_MAX_MS = 1000;
@@ -13,7 +13,7 @@ export const readHostMoment = (clock: Clock, bootId = readBootId()): HostMoment 
   now: clock.now(),
   wallMs: clock.wallTimeMs(),
   bootId,
-  uptimeS: uptimeSeconds(),
+  uptimeS: readUptimeSeconds(),
 });
 
 /** Reads all clocks together, and caches the result. */

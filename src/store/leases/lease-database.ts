@@ -174,7 +174,9 @@ export class LeaseDatabase {
       this.#foldedSequence = pass.sequence;
     }
     this.#endPass();
-    return this.#nextBatch(this.#foldedSequence, end) !== undefined || this.#oldestSequence() <= this.#historyEnd;
+    return (
+      this.#readNextBatch(this.#foldedSequence, end) !== undefined || this.#readOldestSequence() <= this.#historyEnd
+    );
   }
 
   #endPass(): void {
@@ -188,14 +190,14 @@ export class LeaseDatabase {
 
   /** @returns whether there were any */
   #trim(): boolean {
-    const oldest = this.#oldestSequence();
+    const oldest = this.#readOldestSequence();
     if (oldest > this.#historyEnd) return false;
     const upToSequence = Math.min(oldest + FOLD_RECORDS_MAX, this.#historyEnd);
     this.#transaction(() => this.#database.exec(`DELETE FROM log WHERE seq <= ${upToSequence}`));
     return true;
   }
 
-  #oldestSequence(): number {
+  #readOldestSequence(): number {
     const sequence = this.#oldestStatement.get()?.seq;
     return typeof sequence === 'number' ? sequence : Number.POSITIVE_INFINITY;
   }
@@ -203,7 +205,7 @@ export class LeaseDatabase {
   /** @returns whether more than one step's share is left to gather */
   #gather(pass: FoldPass, end: number): boolean {
     for (let remainingRecords = FOLD_RECORDS_MAX; remainingRecords > 0; ) {
-      const batch = this.#nextBatch(pass.sequence, end);
+      const batch = this.#readNextBatch(pass.sequence, end);
       if (batch === undefined || !pass.hasRoom(batch.records.length)) return false;
       remainingRecords -= pass.add(batch.sequence, batch.records);
     }
@@ -216,7 +218,7 @@ export class LeaseDatabase {
     this.#transaction(() => {
       let bytes = 0;
       for (let count = 0; count < FOLD_BLOCKS_MAX && bytes < FOLD_BYTES_MAX; count += 1) {
-        const block = pass.nextBlock();
+        const block = pass.findNextBlock();
         if (block === undefined) {
           this.#database.exec(`UPDATE fold SET sequence = ${pass.sequence}`);
           isLast = true;
@@ -235,7 +237,7 @@ export class LeaseDatabase {
   }
 
   /** The first batch after sequence `after`, if it ends by `end`. */
-  #nextBatch(
+  #readNextBatch(
     afterSequence: number,
     end: number,
   ): { readonly sequence: number; readonly records: Uint8Array } | undefined {

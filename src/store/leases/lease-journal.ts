@@ -184,7 +184,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     }
     if (this.#gatheringBatch.records >= BATCH_RECORDS_MAX) {
       this.#fullBatches.push(this.#gatheringBatch);
-      this.#gatheringBatch = this.#newBatch();
+      this.#gatheringBatch = this.#createBatch();
     }
     this.#lastSequence += 1;
     this.#gatheringBatch.add(this.#lastSequence, storeLease(lease, this.#hostClocks.read()));
@@ -261,7 +261,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#turnEnd = undefined;
     const batch = this.#fullBatches.shift() ?? this.#gatheringBatch;
     if (batch.records === 0) return;
-    if (batch === this.#gatheringBatch) this.#gatheringBatch = this.#newBatch();
+    if (batch === this.#gatheringBatch) this.#gatheringBatch = this.#createBatch();
     const bytes = batch.finish();
     this.#isOutstanding = true;
     this.#outstandingBytes = bytes.length;
@@ -270,7 +270,7 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#writeWatch.begin();
   }
 
-  #newBatch(): LeaseBatch {
+  #createBatch(): LeaseBatch {
     const memory = this.#spareMemory;
     this.#spareMemory = undefined;
     return new LeaseBatch(memory);

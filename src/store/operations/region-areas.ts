@@ -6,7 +6,7 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, optional, type Row, text } from '../rows.ts';
 import { ALONE, all, one, readFirstNumber, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { countVersion, drawVersion, newRevision } from './region-versions.ts';
+import { countVersion, createRevision, drawVersion } from './region-versions.ts';
 
 const COLUMNS: Readonly<Record<AreaKind, 'zone_id' | 'pool_id'>> = { zone: 'zone_id', pool: 'pool_id' };
 
@@ -47,7 +47,7 @@ export class AreaTable extends LoggedTable {
     const column = COLUMNS[kind];
     yield run(`UPDATE machine SET ${column} = NULL WHERE ${column} = ?`, id);
     if (kind === 'zone') {
-      yield run('UPDATE rack SET zone_id = NULL, revision = ? WHERE zone_id = ?', newRevision(), id);
+      yield run('UPDATE rack SET zone_id = NULL, revision = ? WHERE zone_id = ?', createRevision(), id);
       yield* drawVersion('racks-version');
     }
     yield* this.events.add(event);
@@ -79,7 +79,7 @@ export class AreaTable extends LoggedTable {
         ids(machines),
       );
     if (racks.length > 0) {
-      yield run('UPDATE rack SET zone_id = ?, revision = ? WHERE id IN numbers(?)', zone, newRevision(), ids(racks));
+      yield run('UPDATE rack SET zone_id = ?, revision = ? WHERE id IN numbers(?)', zone, createRevision(), ids(racks));
       yield* drawVersion('racks-version');
     }
     const addMove = (row: Row) =>

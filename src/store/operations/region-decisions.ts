@@ -25,7 +25,7 @@ import type { Machine } from '../../region/records/machine.ts';
 import { codec, flag, number, text } from '../rows.ts';
 import { all, one, readFirstNumber, type Steps } from '../steps.ts';
 import { leasedBetween } from './region-heard.ts';
-import { holdersQuery, sharedValues, verdictsAmong } from './region-identity.ts';
+import { composeHoldersQuery, readVerdicts, sharedValues } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
 
@@ -50,7 +50,7 @@ const QUESTIONS_MAX = 16;
 const MACHINES_SQL = 'SELECT count(*) FROM machine';
 /** The count is read again after this fraction of it in uses. */
 const COUNTED_SHARE = 0.01;
-const ownerDataBytesSql = (hasOwner: boolean): string =>
+const composeOwnerDataBytesSql = (hasOwner: boolean): string =>
   `SELECT sum(octet_length(owner_data)) FROM machine WHERE id <> ? AND owner ${hasOwner ? '= ?' : 'IS NULL'}`;
 
 export const NOTHING_ASKED: ChangeKnowledge = {
@@ -115,7 +115,7 @@ export function* readEnlistmentKnowledge(
   evidence: { readonly macs: readonly MacAddress[]; readonly values: readonly string[] },
   machines: number,
 ): Steps<EnlistmentKnowledge> {
-  const holders = holdersQuery(evidence.values.length);
+  const holders = composeHoldersQuery(evidence.values.length);
   const byMacSql = 'SELECT machine_id FROM interface WHERE mac IN numbers(?)';
   const foundMachines = yield* readMachines(
     `SELECT * FROM machine WHERE id IN (${byMacSql}${holders === undefined ? '' : ` UNION ${holders}`}) ORDER BY id`,
@@ -130,7 +130,7 @@ export function* readEnlistmentKnowledge(
     byValue: foundMachines.filter((machine) => !hasMac(machine)),
     shared:
       foundMachines.length === 0 ? new Set() : yield* sharedValues([...new Set([...evidence.values, ...machineKeys])]),
-    verdicts: yield* verdictsAmong(foundMachines.map(({ id }) => id)),
+    verdicts: yield* readVerdicts(foundMachines.map(({ id }) => id)),
     machines,
     newMachines: readFirstNumber(yield one(NEW_MACHINES_SQL)),
     untouched: undefined,
@@ -173,14 +173,14 @@ export function* answerChange(
     addresses.push(yield* readAddressesIn(range, machine.id, atMs, question.host?.username));
   const ownerDataBytes =
     question.ownerData === true
-      ? readFirstNumber(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
+      ? readFirstNumber(yield one(composeOwnerDataBytesSql(owner.length > 0), machine.id, ...owner))
       : knowledge.ownerDataBytes;
   return { ...names, addresses, ownerDataBytes };
 }
 
 function* answerNames(question: NameQuestion, knowledge: NameKnowledge): Steps<NameKnowledge> {
   return {
-    hostnames: yield* answerTaken(hostnameQuery(question.host), question.hostnames ?? [], knowledge.hostnames),
+    hostnames: yield* answerTaken(composeHostnameQuery(question.host), question.hostnames ?? [], knowledge.hostnames),
     systemIds: yield* answerTaken([SYSTEM_IDS_SQL], question.systemIds ?? [], knowledge.systemIds),
   };
 }
@@ -195,7 +195,7 @@ const HOSTNAMES_SQL =
  * Selects the system ids and hostnames of machines, and the hostnames of reserved addresses that
  * are not reserved for the host.
  */
-function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...values: readonly string[]] {
+function composeHostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...values: readonly string[]] {
   if (host === undefined) return [HOSTNAMES_SQL];
   const macs = JSON.stringify(host.macs);
   const otherHostnamesSql = `${HOSTNAMES_SQL} AND (mac IS NULL OR NOT mac IN numbers(?2)`;

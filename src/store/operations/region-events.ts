@@ -33,7 +33,7 @@ import { all, one, readFirstNumber, run, SETTLED_EVENT, type Statement, type Ste
 import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { type AddedEvent, INSERT_ALL_SQL, readEvent, readMac, toEventValues } from './event-rows.ts';
 import { keepLeases } from './region-heard.ts';
-import { beginHistory, newestHistory } from './region-histories.ts';
+import { beginHistory, readNewestHistory } from './region-histories.ts';
 import { composeMachineQuery, findMachineId } from './region-machine-reads.ts';
 import { readReportedInterfaces, readReportSign } from './reported-interfaces.ts';
 
@@ -144,12 +144,12 @@ export class EventTable {
   /** Assigns strangers' events to a machine, with the last address leased to each hardware address. */
   *adopt(machineId: number, macs: readonly MacAddress[]): Steps<void> {
     const ownEventsSql = 'FROM event WHERE machine_id IS NULL AND mac = interface.mac';
-    const lastSeenSql = (column: string): string =>
+    const composeLastSeenSql = (column: string): string =>
       `SELECT ${column} ${ownEventsSql} AND address IS NOT NULL ORDER BY id DESC LIMIT 1`;
     // Without it, a late report of an older lease's end would end it.
-    const endedSql = `SELECT at_ms ${ownEventsSql} AND kind IN texts(?2) AND id > (${lastSeenSql('id')}) LIMIT 1`;
+    const endedSql = `SELECT at_ms ${ownEventsSql} AND kind IN texts(?2) AND id > (${composeLastSeenSql('id')}) LIMIT 1`;
     yield run(
-      `UPDATE interface SET address = (${lastSeenSql('address')}), seen_ms = (${lastSeenSql('at_ms')}), ended_ms = (${endedSql}) ` +
+      `UPDATE interface SET address = (${composeLastSeenSql('address')}), seen_ms = (${composeLastSeenSql('at_ms')}), ended_ms = (${endedSql}) ` +
         'WHERE machine_id = ?1 AND address IS NULL',
       machineId,
       JSON.stringify(ADDRESS_ENDS),
@@ -201,7 +201,7 @@ export class EventTable {
     if (rackUuid === undefined || rackId !== undefined) yield* keepLeases(newReports, rackId);
     yield* this.addAll(events);
     yield* this.#setSequence(source, highest, seenMs);
-    const systemIds = yield* this.#systemIds([...bootingMs.keys(), ...startedMs.keys(), ...leased]);
+    const systemIds = yield* this.#findSystemIds([...bootingMs.keys(), ...startedMs.keys(), ...leased]);
     const findSystemId = (id: number): string => systemIds.get(id) ?? '';
     return {
       added: addedCount,
@@ -245,7 +245,7 @@ export class EventTable {
     return {
       oldest: readFirstNumber(yield one('SELECT min(id) FROM event WHERE id <= ?', settledId)),
       newest: readFirstNumber(yield one('SELECT max(id) FROM event WHERE id <= ?', settledId)),
-      history: yield* newestHistory(),
+      history: yield* readNewestHistory(),
     };
   }
 
@@ -256,7 +256,7 @@ export class EventTable {
     return row === undefined ? undefined : readId(row);
   }
 
-  *#systemIds(ids: readonly number[]): Steps<ReadonlyMap<number, string>> {
+  *#findSystemIds(ids: readonly number[]): Steps<ReadonlyMap<number, string>> {
     const query = 'SELECT id, system_id FROM machine WHERE id IN numbers(?)';
     const { rows } = yield all(query, JSON.stringify(ids));
     return new Map(rows.map(readIds));

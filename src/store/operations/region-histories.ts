@@ -23,7 +23,7 @@ export function* beginHistory(): Steps<void> {
   const { name, nowMs } = readOwn(ownHistory);
   const { rows } = yield all('SELECT name FROM event_history WHERE name = ?', name);
   if (rows.length > 0) return;
-  const begunMs = Math.max(nowMs, (yield* newestHistory()) + 1);
+  const begunMs = Math.max(nowMs, (yield* readNewestHistory()) + 1);
   const afterId = readFirstNumber(yield one('SELECT max(id) FROM event'));
   yield run('INSERT INTO event_history (name, begun_ms, after_id) VALUES (?, ?, ?)', name, begunMs, afterId);
   yield run(
@@ -33,7 +33,7 @@ export function* beginHistory(): Steps<void> {
 }
 
 /** 0 if none has begun. */
-export function* newestHistory(): Steps<number> {
+export function* readNewestHistory(): Steps<number> {
   return readFirstNumber(yield one('SELECT max(begun_ms) FROM event_history'));
 }
 

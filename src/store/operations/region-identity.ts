@@ -35,7 +35,7 @@ const SHARED_SQL =
   `((SELECT count(*) FROM (${HOLDERS}) AS holder) = 2 AND (SELECT count(*) FROM (${ESTABLISHED_HOLDERS}) AS holder) <> 1)`;
 
 /** At most HOLDERS_MAX ids per value; `undefined` if `count` is 0. */
-export function holdersQuery(count: number): string | undefined {
+export function composeHoldersQuery(count: number): string | undefined {
   const holdersSql = `SELECT machine_id FROM (SELECT machine_id FROM identity WHERE value = ? ORDER BY machine_id LIMIT ${HOLDERS_MAX}) AS holder`;
   return count === 0 ? undefined : Array.from({ length: count }, () => holdersSql).join(' UNION ');
 }
@@ -78,7 +78,7 @@ export function* forgetShared(keys: readonly string[]): Steps<void> {
 }
 
 /** The verdicts on pairs of these machines, and on each of them alone. */
-export function* verdictsAmong(ids: readonly number[]): Steps<readonly StoredVerdict[]> {
+export function* readVerdicts(ids: readonly number[]): Steps<readonly StoredVerdict[]> {
   if (ids.length === 0) return [];
   const amongSql = 'IN numbers(?1)';
   const query = `SELECT low_id, high_id, verdict FROM machine_pair WHERE low_id ${amongSql} AND high_id ${amongSql}`;

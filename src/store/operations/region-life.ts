@@ -35,7 +35,7 @@ const readPrivateKey = text('private_key').read;
 export class LifeTables extends LoggedTable {
   *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {
     yield claimAccount(key.username);
-    const existingKeys = yield* this.#keys(key.username);
+    const existingKeys = yield* this.#listKeys(key.username);
     if (existingKeys.some((existing) => existing.key === key.key)) return 'exists';
     if (existingKeys.length >= keysMax) return 'limit';
     const sql = 'INSERT INTO ssh_key (username, key, digest, source, created_ms) VALUES (?, ?, ?, ?, ?) RETURNING id';
@@ -58,7 +58,7 @@ export class LifeTables extends LoggedTable {
   }
 
   *listSshKeys(username: string): Steps<readonly SshKey[]> {
-    return yield* this.#keys(username);
+    return yield* this.#listKeys(username);
   }
 
   *removeSshKey(username: string, id: number, event: NewMachineEvent): Steps<boolean> {
@@ -86,14 +86,14 @@ export class LifeTables extends LoggedTable {
     const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ?, definition = ? WHERE id = ?';
     yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '', id);
     yield* this.addChange(event, tagBefore, tag);
-    yield* countVersion(yield* this.#tagged(id));
+    yield* countVersion(yield* this.#listTagged(id));
     return 'changed';
   }
 
   *removeTag(name: string, event: NewMachineEvent): Steps<boolean> {
     const id = yield* this.#tagId(name);
     if (id === undefined) return false;
-    const machines = yield* this.#tagged(id);
+    const machines = yield* this.#listTagged(id);
     yield run('DELETE FROM tag WHERE id = ?', id);
     yield* this.events.add(event);
     yield* countVersion(machines);
@@ -142,11 +142,11 @@ export class LifeTables extends LoggedTable {
   }
 
   *machineKey(systemId: string): Steps<MachineKey | undefined> {
-    return yield* this.#machineKey('machine.system_id', systemId);
+    return yield* this.#findMachineKey('machine.system_id', systemId);
   }
 
   *findMachineKey(tokenKey: string): Steps<MachineKey | undefined> {
-    return yield* this.#machineKey('machine_key.token_key', tokenKey);
+    return yield* this.#findMachineKey('machine_key.token_key', tokenKey);
   }
 
   *keepMachineKey(key: MachineKey): Steps<MachineKey | undefined> {
@@ -159,20 +159,23 @@ export class LifeTables extends LoggedTable {
       key.createdMs,
       key.systemId,
     );
-    return yield* this.#machineKey('machine.system_id', key.systemId);
+    return yield* this.#findMachineKey('machine.system_id', key.systemId);
   }
 
-  *#machineKey(column: 'machine.system_id' | 'machine_key.token_key', value: string): Steps<MachineKey | undefined> {
+  *#findMachineKey(
+    column: 'machine.system_id' | 'machine_key.token_key',
+    value: string,
+  ): Steps<MachineKey | undefined> {
     const tables = 'machine_key JOIN machine ON machine.id = machine_id';
     const { row } = yield one(`SELECT machine_key.*, system_id FROM ${tables} WHERE ${column} = ?`, value);
     return row === undefined ? undefined : readMachineKey(row);
   }
 
-  *#keys(username: string): Steps<readonly SshKey[]> {
+  *#listKeys(username: string): Steps<readonly SshKey[]> {
     return (yield all('SELECT * FROM ssh_key WHERE username = ? ORDER BY id', username)).rows.map(readSshKey);
   }
 
-  *#tagged(tagId: number): Steps<readonly number[]> {
+  *#listTagged(tagId: number): Steps<readonly number[]> {
     const { rows } = yield all('SELECT machine_id FROM machine_tag WHERE tag_id = ?', tagId);
     return rows.map(readTagged);
   }

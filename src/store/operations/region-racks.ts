@@ -6,7 +6,7 @@
 //    rollback causes no confusion.
 // 3. A rack's own reports leave its zone and its description alone.
 
-import { broadcastAddress, formatNetwork, type Ipv4Network } from '../../ground/address.ts';
+import { computeBroadcastAddress, formatNetwork, type Ipv4Network } from '../../ground/address.ts';
 import { ownNetworks } from '../../region/racks/rack-networks.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { RACK_STATES, type Rack, type RackImage, type RackPulse } from '../../region/records/rack.ts';
@@ -34,7 +34,7 @@ import {
 } from '../rows.ts';
 import { all, one, run, type Statement, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { countVersion, drawVersion, newRevision, readDrawnVersion } from './region-versions.ts';
+import { countVersion, createRevision, drawVersion, readDrawnVersion } from './region-versions.ts';
 
 /** The revision when it was read. */
 interface KnownRow {
@@ -90,7 +90,12 @@ export class RackTable extends LoggedTable {
   *describe(uuid: string, description: string, event: NewMachineEvent): Steps<boolean> {
     const { row } = yield one('SELECT description FROM rack WHERE uuid = ?', uuid);
     if (row === undefined) return false;
-    yield run('UPDATE rack SET description = ?, revision = ? WHERE uuid = ?', description || null, newRevision(), uuid);
+    yield run(
+      'UPDATE rack SET description = ?, revision = ? WHERE uuid = ?',
+      description || null,
+      createRevision(),
+      uuid,
+    );
     yield* this.addChange(event, row, { description });
     yield* drawVersion('racks-version');
     return true;
@@ -138,7 +143,7 @@ export class RackTable extends LoggedTable {
   *#isGainingWork(racks: readonly Rack[], racksBefore: readonly Rack[]): Steps<boolean> {
     const newNetworks = racks.flatMap((rack) => findGainedNetworks(rack, racksBefore));
     if (newNetworks.length === 0) return false;
-    const ranges = newNetworks.map((network) => [network.address, broadcastAddress(network)]);
+    const ranges = newNetworks.map((network) => [network.address, computeBroadcastAddress(network)]);
     const query =
       'SELECT 1 AS found FROM rows(?) AS one JOIN machine ON boot_token IS NOT NULL AND ' +
       'home BETWEEN CAST(one.value ->> 0 AS BIGINT) AND CAST(one.value ->> 1 AS BIGINT) LIMIT 1';
@@ -152,7 +157,7 @@ export class RackTable extends LoggedTable {
   }
 
   *#put(rack: Rack): Steps<void> {
-    yield run(PUT_SQL, ...WRITTEN_RACK.values(rack), newRevision());
+    yield run(PUT_SQL, ...WRITTEN_RACK.values(rack), createRevision());
   }
 }
 

@@ -82,7 +82,7 @@ export function* readDrawnVersion(name: VersionName): Steps<number> {
   return readFirstNumber(yield one('SELECT value FROM counter WHERE name = ?', name));
 }
 
-export const newRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
+export const createRevision = (): string => randomBytes(REVISION_BYTES).toString('hex');
 
 const readHistory = text('history').read;
 const readGone = text('system_id').read;

@@ -88,7 +88,7 @@ export class PostgresConfirmation implements StoreConfirmation {
     if (this.#isMissing) throw new StoreOutage({ note: 'change-not-made' });
   }
 
-  unknown(): Unconfirmed {
+  createUnconfirmedError(): Unconfirmed {
     return new Unconfirmed({ note: 'change-unconfirmed' });
   }
 
@@ -96,7 +96,7 @@ export class PostgresConfirmation implements StoreConfirmation {
   async confirm<T>(commit: Promise<T>): Promise<T> {
     const outcome = Promise.withResolvers<never>();
     const checkOutcome = async (): Promise<void> => {
-      if (await this.isMissing()) outcome.reject(this.unknown());
+      if (await this.isMissing()) outcome.reject(this.createUnconfirmedError());
     };
     const checkTimer = repeat(systemClock, ASK_MS, checkOutcome, CONFIRMED_MS_MAX);
     try {

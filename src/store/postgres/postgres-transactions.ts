@@ -242,7 +242,7 @@ export class PostgresTransactions implements RegionDriver {
   /** @throws RackError `store-unavailable` if the answer stays unknown */
   async #wasStored(mark: CommitMark, cause: unknown): Promise<boolean> {
     for (let tries = 0; tries < OUTCOME_TRIES_MAX; tries += 1) {
-      if (this.#confirmation.problem !== undefined) throw this.#confirmation.unknown();
+      if (this.#confirmation.problem !== undefined) throw this.#confirmation.createUnconfirmedError();
       try {
         return await this.#connections.use(async ({ client }) => {
           // Waits if the server does not know yet that the connection is lost, and keeps the

@@ -8,7 +8,7 @@ import { describeMenuChoice, findFirstReportedMs, findHeardCard } from '../../..
 import { mac } from '../../../src/ground/address.ts';
 import { instant } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { eventText } from '../../../src/observe/event-text.ts';
+import { composeEventText } from '../../../src/observe/event-text.ts';
 import { Timeline } from '../../../src/observe/timeline.ts';
 import { findWaiting } from '../../../src/observe/waiting.ts';
 import { describeWaiting } from '../../../src/observe/waiting-words.ts';
@@ -55,7 +55,7 @@ test('a machine that is New reports its hardware at its next boot; a person may 
     status: 'New',
     purpose: 'enlist',
   };
-  const text = z.string().parse(eventText(event));
+  const text = z.string().parse(composeEventText(event));
   assert.equal(text, 'Known to the region as calm-ibis.maas (New): its next boot reports its hardware');
 });
 

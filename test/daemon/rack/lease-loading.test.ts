@@ -10,7 +10,7 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../../src/dhcp/responder.ts';
 import { ipv4, mac } from '../../../src/ground/address.ts';
-import { type Instant, later, readBootId, seconds, systemClock, uptimeSeconds } from '../../../src/ground/clock.ts';
+import { type Instant, later, readBootId, readUptimeSeconds, seconds, systemClock } from '../../../src/ground/clock.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import type { RackNote } from '../../../src/region/reports/notes.ts';
 import { ReportedEnds } from '../../../src/store/leases/reported-ends.ts';
@@ -36,7 +36,7 @@ function ending(address: number, inS: number, state: StoredLease['state'] = 'bou
     grantedWallMs,
     expiresWallMs: grantedWallMs + lastedS * 1000,
     bootId: readBootId(),
-    uptimeS: uptimeSeconds() + inS - lastedS,
+    uptimeS: readUptimeSeconds() + inS - lastedS,
     hostname: undefined,
     clientId: undefined,
     vendorClass: undefined,
@@ -71,7 +71,7 @@ function life(leases: readonly StoredLease[]) {
 
 test('expiries since the last report are reported in order, and not again at the next start', async () => {
   // The host has been up for at least the leases' age.
-  assert.ok(uptimeSeconds() > 200);
+  assert.ok(readUptimeSeconds() > 200);
   const leases = [
     ending(1, -100),
     ending(2, -20),

@@ -6,7 +6,7 @@ import { type Ipv4, ipv4, type MacAddress, mac, networkWithPrefix } from '../../
 import type { RackEvent } from '../../../src/ground/event.ts';
 import type { Solicitation, WakeRequest } from '../../../src/net/watch/net-message.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
-import { eventText } from '../../../src/observe/event-text.ts';
+import { composeEventText } from '../../../src/observe/event-text.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const ADDRESS = ipv4(0x0a140032);
@@ -48,7 +48,7 @@ function start(findUser: Wire['findUser'] = async () => undefined) {
   around.configure([lab(), lab({ name: 'far', interfaceName: undefined }), lab({ name: 'second', management: 0 })]);
   const see = (host: MacAddress, isHeard = true): void =>
     listener?.onSightings([{ interfaceName: 'eth1', address: ADDRESS, mac: host, isHeard }]);
-  const said = (): readonly string[] => events.splice(0).map((event) => `${event.kind}: ${eventText(event)}`);
+  const said = (): readonly string[] => events.splice(0).map((event) => `${event.kind}: ${composeEventText(event)}`);
   return { clock, around, woken, heard, sent, served, boots, see, said, wire: () => listener ?? assert.fail() };
 }
 

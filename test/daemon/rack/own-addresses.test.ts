@@ -8,7 +8,7 @@ import { CHECK_MS, GONE_MS, REREPORT_MS, USERS_MAX, USERS_RATE } from '../../../
 import { type Ipv4, ipv4, type MacAddress, mac, networkWithPrefix } from '../../../src/ground/address.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
-import { eventText } from '../../../src/observe/event-text.ts';
+import { composeEventText } from '../../../src/observe/event-text.ts';
 import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -77,7 +77,7 @@ test('a host heard with the rack’s own address is reported as an error with it
   assert.equal(EVENT_KINDS.get(KIND)?.level, 'error');
   const [first] = reported;
   assert.ok(first !== undefined);
-  assert.match(eventText(first), /^Uses 10\.20\.0\.1, this rack’s own address on eth1: /);
+  assert.match(composeEventText(first), /^Uses 10\.20\.0\.1, this rack’s own address on eth1: /);
 });
 
 test('a note names it while it is there, and ends some minutes after the last sighting', () => {

@@ -11,7 +11,7 @@ import { ClientSubject } from '../../../src/dhcp/networks/conditions.ts';
 import { OPTION, optionText, optionU32, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { formatIpv4 } from '../../../src/ground/address.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { eventText } from '../../../src/observe/event-text.ts';
+import { composeEventText } from '../../../src/observe/event-text.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, clientMessage, labState, leaseAt, MAC_A, machine, NOW, ON_WIRE, TO_RACK } from '../lab.ts';
 
@@ -176,7 +176,7 @@ test('a denied client gets no answer to anything, and the event names the class'
   const decision = ask(named('guest-1'), { own: DENY });
   assert.ok(decision.kind === 'ignore');
   assert.deepEqual([decision.reason, decision.event.classes], ['class-denied', 'guests']);
-  const sentence = eventText(decision.event);
+  const sentence = composeEventText(decision.event);
   assert.match(sentence, /no answer: .*denies its clients.*\(class-denied\), in class guests/);
 
   const state = labState(configOf(DENY).dhcp);

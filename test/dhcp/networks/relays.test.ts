@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { ANY, type Ipv4Network, mac, parseNetwork } from '../../../src/ground/address.ts';
-import { eventText } from '../../../src/observe/event-text.ts';
+import { composeEventText } from '../../../src/observe/event-text.ts';
 import { WireRack, type WireReply, type Words } from '../../conformance/wire-rack.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { config, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
@@ -86,7 +86,7 @@ test('a refusal for its source names source, relay agent and the key that would 
     rack.say({ ...words, from: FOREIGNER }, TO_RACK);
     const [reported] = rack.events.filter(({ kind }) => kind === 'dhcp.refused');
     assert.equal(reported?.reason, reason);
-    assert.match(eventText(reported ?? assert.fail()), text);
+    assert.match(composeEventText(reported ?? assert.fail()), text);
   }
 });
 

@@ -8,17 +8,17 @@ import { afterEach, describe, it } from 'node:test';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../../src/ground/address.ts';
 import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../../src/net/datagrams/udp-linux.ts';
-import { errorName, loadLibc } from '../../../src/net/linux/libc.ts';
+import { findErrorName, loadLibc } from '../../../src/net/linux/libc.ts';
 import {
   AF_INET,
-  deviceNameBytes,
-  intBytes,
+  encodeDeviceName,
+  encodeInt,
+  encodeSocketAddress,
   SO_BINDTODEVICE,
   SO_REUSEADDR,
   SOCK_DGRAM,
   SOCK_FLAGS,
   SOL_SOCKET,
-  socketAddress,
 } from '../../../src/net/linux/wire-structs.ts';
 import { endProgram, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
@@ -58,12 +58,12 @@ function strangerBinds(address: string, device: string | undefined, reuse: boole
   const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
   opened.add({ close: () => libc.close(fd) });
   if (device !== undefined) {
-    const name = deviceNameBytes(device);
+    const name = encodeDeviceName(device);
     libc.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
   }
-  if (reuse) libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, intBytes(1), 4);
-  const place = socketAddress(addr(address), PORT);
-  return libc.bind(fd, place, place.length) === 0 ? 'bound' : errorName(libc.errno());
+  if (reuse) libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, encodeInt(1), 4);
+  const place = encodeSocketAddress(addr(address), PORT);
+  return libc.bind(fd, place, place.length) === 0 ? 'bound' : findErrorName(libc.errno());
 }
 
 /** A server in another process that has the port at `address`, as dnsmasq would, with SO_REUSEADDR. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ANY, BROADCAST_MAC, LIMITED_BROADCAST, macFromBytes, parseMac } from '../../../src/ground/address.ts';
 import { encodeBroadcastFrame, readTappedFrame } from '../../../src/net/datagrams/frame-tap.ts';
-import { internetChecksum, sumWords } from '../../../src/net/raw-frame.ts';
+import { computeInternetChecksum, sumWords } from '../../../src/net/raw-frame.ts';
 
 const MAC = parseMac('52:54:00:00:00:0a') ?? BROADCAST_MAC;
 const PAYLOAD = Uint8Array.of(1, 2, 3, 4, 5);
@@ -15,7 +15,7 @@ test('a broadcast frame is received as it was sent', () => {
   assert.equal(macFromBytes(frame), BROADCAST_MAC);
   const view = new DataView(frame.buffer);
   assert.equal(view.getUint32(30), LIMITED_BROADCAST);
-  assert.equal(internetChecksum(sumWords(frame, 14, 34)), 0);
+  assert.equal(computeInternetChecksum(sumWords(frame, 14, 34)), 0);
 });
 
 test('bytes after the datagram in the frame are padding', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatNotice, STATUS_BYTES_MAX, takeNotifyOptions } from '../../../src/net/linux/notify-socket.ts';
-import { unixAddress } from '../../../src/net/linux/wire-structs.ts';
+import { encodeUnixAddress } from '../../../src/net/linux/wire-structs.ts';
 
 const terms: readonly [name: string, environment: NodeJS.ProcessEnv, expected: unknown][] = [
   ['no service manager', {}, undefined],
@@ -44,7 +44,7 @@ test('a message has one assignment per line, whatever the values contain', () =>
 
 test('a socket is named by a path, or with @ in the abstract namespace', () => {
   const bytes = (name: string) => {
-    const address = unixAddress(name);
+    const address = encodeUnixAddress(name);
     return address === undefined ? undefined : Buffer.from(address).toString('latin1');
   };
   assert.equal(bytes('/run/n'), '\x01\0/run/n\0');

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ipv4, mac } from '../../../src/ground/address.ts';
 import {
-  deviceNameBytes,
-  intBytes,
+  encodeDeviceName,
+  encodeInt,
+  encodeNetlinkAddress,
+  encodeSocketAddress,
   MessageBatch,
-  netlinkAddress,
   readInt,
-  socketAddress,
 } from '../../../src/net/linux/wire-structs.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -104,7 +104,7 @@ describe('a batch of messages', () => {
     view.setUint32(56, 5, true);
     assert.equal(batch.receivedBytes(1), 5);
     assert.equal(batch.readSenderAddress(1), 0x0a140064);
-    assert.equal(batch.receivedFromPort(1), 68);
+    assert.equal(batch.readSenderPort(1), 68);
     assert.equal(batch.receivedBytes(0), 0);
   });
 
@@ -119,12 +119,12 @@ describe('a batch of messages', () => {
 
 describe('socket structures', () => {
   it('have the layout of Linux', () => {
-    assert.equal(hex(socketAddress(ipv4(0x7f000001), 67)), '020000437f0000010000000000000000');
-    assert.equal(hex(netlinkAddress(0x11)), '100000000000000011000000');
-    assert.equal(hex(deviceNameBytes('eth1')), '6574683100');
+    assert.equal(hex(encodeSocketAddress(ipv4(0x7f000001), 67)), '020000437f0000010000000000000000');
+    assert.equal(hex(encodeNetlinkAddress(0x11)), '100000000000000011000000');
+    assert.equal(hex(encodeDeviceName('eth1')), '6574683100');
   });
 
   it('encode and decode numbers', () => {
-    for (const value of [0, 1, -1, 0x7fffffff, 4_194_304]) assert.equal(readInt(intBytes(value)), value);
+    for (const value of [0, 1, -1, 0x7fffffff, 4_194_304]) assert.equal(readInt(encodeInt(value)), value);
   });
 });

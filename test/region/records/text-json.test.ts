@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonFaultText } from '../../../src/ground/json-excess.ts';
+import { composeJsonFaultText } from '../../../src/ground/json-excess.ts';
 import {
   BATCH_VALUES_MAX,
   ENTRIES_MAX,
@@ -36,7 +36,7 @@ test('a text may have as many values as the bound and not one more, in any struc
   ];
   for (const [text, valuesMax, fault] of cases) {
     const parsed = parseJson(text, valuesMax);
-    assert.equal(parsed.kind === 'fault' ? jsonFaultText(parsed.fault) : undefined, fault, text.slice(0, 40));
+    assert.equal(parsed.kind === 'fault' ? composeJsonFaultText(parsed.fault) : undefined, fault, text.slice(0, 40));
   }
 });
 

@@ -41,7 +41,7 @@ function sequences(records: Uint8Array): [number, number][] {
 
 function blocksOf(pass: FoldPass): number[] {
   const all: number[] = [];
-  for (let block = pass.nextBlock(); block !== undefined; block = pass.nextBlock()) all.push(block);
+  for (let block = pass.findNextBlock(); block !== undefined; block = pass.findNextBlock()) all.push(block);
   return all;
 }
 
@@ -83,7 +83,7 @@ test('a pass takes batches up to its bound, or one larger batch alone', () => {
   assert.ok(!pass.hasRoom(PASS_BYTES_MAX));
   assert.ok(pass.hasRoom(1000));
   assert.ok(pass.isGathering);
-  pass.nextBlock();
+  pass.findNextBlock();
   assert.ok(!pass.isGathering);
 });
 

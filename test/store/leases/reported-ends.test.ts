@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { later, readBootId, systemClock, uptimeSeconds } from '../../../src/ground/clock.ts';
+import { later, readBootId, readUptimeSeconds, systemClock } from '../../../src/ground/clock.ts';
 import type { RackNote } from '../../../src/region/reports/notes.ts';
 import { REPORTED_ENDS_FILE, ReportedEnds, readReportedEnds } from '../../../src/store/leases/reported-ends.ts';
 
@@ -22,7 +22,7 @@ test('the last note is there after closing, on the host’s clocks', async () =>
   const ends = new ReportedEnds(directory, systemClock, onProblem);
   ends.note(later(systemClock.now(), -120_000));
   ends.note(later(systemClock.now(), -60_000));
-  const uptimeS = uptimeSeconds();
+  const uptimeS = readUptimeSeconds();
   await ends.close();
   const read = readReportedEnds(directory);
   assert.equal(read?.bootId, readBootId());

@@ -7,7 +7,7 @@ import {
   beginHistory,
   HISTORIES_MAX,
   historyEnd,
-  newestHistory,
+  readNewestHistory,
 } from '../../../src/store/operations/region-histories.ts';
 import { REGION_DATABASE } from '../../../src/store/region/region-schema.ts';
 import { Statements } from '../../../src/store/rows.ts';
@@ -32,7 +32,7 @@ class Log {
     const sql =
       "INSERT INTO event (at_ms, type, level, code, params, username) VALUES (1, 'NODE', 20, 'rack', '{}', '')";
     for (let count = 0; count < events; count += 1) this.#database.exec(sql);
-    return this.#do(newestHistory());
+    return this.#do(readNewestHistory());
   }
 
   end(history: number): number | undefined {

@@ -1,7 +1,7 @@
 // The zones and pools that parameters name, alone or in the filter of a list of machines or controllers.
 
 import type { MacAddress } from '../../../ground/address.ts';
-import { nearestName } from '../../../ground/nearest-name.ts';
+import { findNearestName } from '../../../ground/nearest-name.ts';
 import { type Area, type AreaKind, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { didYouMean } from '../../records/refusal.ts';
@@ -84,7 +84,7 @@ export async function machineFilter(call: ApiCall, input: GivenFilter): Promise<
 }
 
 function unknownText(kind: AreaKind, name: string, areas: readonly Area[]): string {
-  const nearest = nearestName(
+  const nearest = findNearestName(
     name,
     areas.map((area) => area.name),
   );

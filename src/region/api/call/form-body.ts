@@ -14,7 +14,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { cleanText } from '../../../ground/clean-text.ts';
-import { jsonFaultText } from '../../../ground/json-excess.ts';
+import { composeJsonFaultText } from '../../../ground/json-excess.ts';
 import { splitTarget } from '../../../net/region-http.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import { parseJson } from '../../records/text-json.ts';
@@ -161,7 +161,7 @@ export function parseBody(contentType: string, body: Buffer): ParsedBody {
 function parseJsonBody(text: string): ParsedBody {
   const parsed = parseJson(text);
   if (parsed.kind === 'fault')
-    return { kind: 'fault', refusal: refusal('bad-request', `the body ${jsonFaultText(parsed.fault)}`) };
+    return { kind: 'fault', refusal: refusal('bad-request', `the body ${composeJsonFaultText(parsed.fault)}`) };
   const { value } = parsed;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { kind: 'fault', refusal: refusal('bad-request', 'a JSON body must be an object of parameters') };

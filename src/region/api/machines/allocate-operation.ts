@@ -6,7 +6,7 @@
 //    two of them.
 
 import { z } from 'zod';
-import { nearestName } from '../../../ground/nearest-name.ts';
+import { findNearestName } from '../../../ground/nearest-name.ts';
 import { type Constraints, matchStorage, meets, parseStorage } from '../../life/allocation.ts';
 import { refuseMachine } from '../../life/commands.ts';
 import {
@@ -259,7 +259,7 @@ async function refuseTags({ region }: ApiCall, field: 'tags' | 'not_tags', names
 
 const unknownTag = (name: string, tagNames: ReadonlySet<string>) =>
   fieldRefusal(
-    `No tag is called '${cleanWords(name, 64)}'.${didYouMean(nearestName(name, [...tagNames]))} \`rackboot tags list\` shows all.`,
+    `No tag is called '${cleanWords(name, 64)}'.${didYouMean(findNearestName(name, [...tagNames]))} \`rackboot tags list\` shows all.`,
   );
 
 /** The parsed conditions, or for each that cannot be used a refusal in its place. */

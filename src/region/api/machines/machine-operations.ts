@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
-import { nearestName } from '../../../ground/nearest-name.ts';
+import { findNearestName } from '../../../ground/nearest-name.ts';
 import { type Constraints, meets } from '../../life/allocation.ts';
 import { readPlacement } from '../../life/machine-placement.ts';
 import type { MachineFilter } from '../../records/filters.ts';
@@ -100,7 +100,7 @@ function parseStatusFilter(texts: readonly string[]): readonly MachineStatus[] |
   for (const text of texts) {
     const named = parseStatuses(text);
     if (named === undefined) {
-      const nearest = nearestName(text.toLowerCase(), STATUS_NAMES);
+      const nearest = findNearestName(text.toLowerCase(), STATUS_NAMES);
       return refuseField(
         'status',
         `'${cleanWords(text, 40)}' is not a state.${didYouMean(nearest)} The states are ${STATUS_NAMES.join(', ')}.`,
@@ -117,7 +117,7 @@ function refuseRacks({ region }: ApiCall, wanted: readonly string[] | undefined)
   if (unknown === undefined) return undefined;
   return refuseField(
     'rack',
-    `No rack is called '${cleanWords(unknown, 40)}'.${didYouMean(nearestName(unknown, names))} \`rackboot racks list\` shows all.`,
+    `No rack is called '${cleanWords(unknown, 40)}'.${didYouMean(findNearestName(unknown, names))} \`rackboot racks list\` shows all.`,
   );
 }
 

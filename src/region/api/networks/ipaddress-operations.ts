@@ -21,7 +21,7 @@
 
 import { z } from 'zod';
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   formatIpv4,
   formatMac,
   type Ipv4,
@@ -352,7 +352,7 @@ function decideReserving(
   if (refused !== undefined) return refused;
   const claim = { kind: 'reserved', mac: host.mac } as const;
   const all = [
-    ...indexOwners(view).within({ low: now.network.address, high: broadcastAddress(now.network) }),
+    ...indexOwners(view).within({ low: now.network.address, high: computeBroadcastAddress(now.network) }),
     ...ownersUsing(view),
   ];
   const barring = all.filter((owner) => bars(owner, claim));

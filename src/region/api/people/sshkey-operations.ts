@@ -8,7 +8,7 @@
 // 2. All keys of a published list are added, or none. A key that the user has already is not a fault.
 
 import { z } from 'zod';
-import { nearestName } from '../../../ground/nearest-name.ts';
+import { findNearestName } from '../../../ground/nearest-name.ts';
 import { formatKeySource, keysFaultText, parseKeySource } from '../../accounts/key-sources.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
@@ -51,7 +51,7 @@ async function findKeyOwner(call: ApiCall, wanted: string | undefined) {
   const { accounts } = call.region.store;
   if ((await accounts.findUser(wanted)) !== undefined) return wanted;
   const names = (await accounts.listUsers()).map((user) => user.username);
-  return refuse('not-found', noUserText(cleanWords(wanted, 150), nearestName(wanted, names)));
+  return refuse('not-found', noUserText(cleanWords(wanted, 150), findNearestName(wanted, names)));
 }
 
 type Whose = z.output<typeof whose>;

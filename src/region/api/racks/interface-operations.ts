@@ -7,7 +7,7 @@
 //    says where it is written.
 
 import { z } from 'zod';
-import { broadcastAddress, formatIpv4, formatNetwork, prefixToMask } from '../../../ground/address.ts';
+import { computeBroadcastAddress, formatIpv4, formatNetwork, prefixToMask } from '../../../ground/address.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../../machines/settings.ts';
 import { networkIn, withMask } from '../../racks/cluster-interface.ts';
 import { REQUIRED } from '../../records/refusal.ts';
@@ -49,7 +49,10 @@ function interfaceJson(entry: Settings, foreign?: string): Record<string, unknow
   const derived: Readonly<Record<string, SettingValue>> =
     network === undefined
       ? {}
-      : { subnet_mask: formatIpv4(prefixToMask(network.prefix)), broadcast_ip: formatIpv4(broadcastAddress(network)) };
+      : {
+          subnet_mask: formatIpv4(prefixToMask(network.prefix)),
+          broadcast_ip: formatIpv4(computeBroadcastAddress(network)),
+        };
   const all: Settings = { management: 2, ...derived, ...entry };
   const mode = entry.mode === 'proxy' ? { mode: 'proxy' } : {};
   const fields = { ...Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null])), ...mode };

@@ -7,8 +7,8 @@
 // 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
 
 import { z } from 'zod';
-import { jsonFaultText } from '../../../ground/json-excess.ts';
-import { nearestName } from '../../../ground/nearest-name.ts';
+import { composeJsonFaultText } from '../../../ground/json-excess.ts';
+import { findNearestName } from '../../../ground/nearest-name.ts';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../../machines/settings.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { didYouMean, TRUE_OR_FALSE } from '../../records/refusal.ts';
@@ -59,7 +59,7 @@ function unknownName(name: string): Answer {
       'name',
       `${name.slice(0, 64)} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
     );
-  const nearest = nearestName(name, NAMES);
+  const nearest = findNearestName(name, NAMES);
   return refuseField(
     'name',
     `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES.join(', ')}).${didYouMean(nearest)}`,
@@ -176,7 +176,7 @@ const VALUE_TOO_LARGE = 'The value is too large or too deeply nested.';
 function setSetting(call: ApiCall, input: z.output<typeof newSetting>): Answer | Promise<Answer> {
   const parsed = parseJson(input.value, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault')
-    return refuseField('value', `${jsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
+    return refuseField('value', `${composeJsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
   const written = parseSettingValue(parsed.value);
   if (written === undefined) return refuseField('value', VALUE_TOO_LARGE);
   return changeSetting(call, input.rack, input.key, written);
@@ -210,12 +210,12 @@ function buildSettingEdit(edit: z.output<typeof changesShape>[number]): SettingE
 async function changeTogether(call: ApiCall, input: z.output<typeof newChanges>): Promise<Answer> {
   const parsed = parseJson(input.changes, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault')
-    return refuseField('changes', `${jsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
+    return refuseField('changes', `${composeJsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
   const changes = changesShape.safeParse(parsed.value);
   if (!changes.success)
     return refuseField(
       'changes',
-      `${jsonFaultText({ kind: 'malformed' })}: give JSON, such as "text", 5 or ["a", "b"].`,
+      `${composeJsonFaultText({ kind: 'malformed' })}: give JSON, such as "text", 5 or ["a", "b"].`,
     );
   const edits = changes.data.map(buildSettingEdit);
   if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', VALUE_TOO_LARGE);

@@ -8,7 +8,7 @@
 // 3. A key is given only while the password that was checked is still that of the account.
 
 import { cleanText } from '../../../ground/clean-text.ts';
-import { nearestName } from '../../../ground/nearest-name.ts';
+import { findNearestName } from '../../../ground/nearest-name.ts';
 import { createApiKey, findKeyRefusal, findOperator } from '../../accounts/accounts.ts';
 import { type Answer, json, type Refusal, refuse, refuseFor } from '../../api/call/answer.ts';
 import { noUserText } from '../../api/people/sshkey-operations.ts';
@@ -69,7 +69,7 @@ export async function findLinkUser(store: RegionStore, username: string | undefi
   if (user !== undefined) return user;
   const users = await store.accounts.listUsers();
   if (username !== undefined) {
-    const nearest = nearestName(
+    const nearest = findNearestName(
       username,
       users.map((user) => user.username),
     );

@@ -5,7 +5,7 @@
 // 2. A word that a translation lacks is English.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { asSentence, counted, noneFitsText } from '../../../ground/counted.ts';
+import { asSentence, composeNoneFitsText, counted } from '../../../ground/counted.ts';
 import { type Html, html } from '../../../ground/html.ts';
 import { formatAge, formatDuration, formatSize } from '../../../ground/quantity.ts';
 import { layoutInUseText } from '../../api/layout/layout-calls.ts';
@@ -1799,7 +1799,7 @@ const MACHINES = {
   },
   noneFits: {
     title: 'Nothing matches',
-    hint: noneFitsText,
+    hint: composeNoneFitsText,
   },
   devices: {
     columns: {

@@ -9,7 +9,7 @@
 //    bytes. Colours are classes of `page.css`.
 
 import {
-  broadcastAddress,
+  computeBroadcastAddress,
   formatIpv4,
   type Ipv4,
   type Ipv4Network,
@@ -47,7 +47,7 @@ export interface AddressUse extends Ipv4Range {
 
 /** The parts of a network, disjoint and in order. Each has the strongest of its uses. */
 export function buildAddressRuns(network: Ipv4Network, uses: readonly AddressUse[]): readonly AddressUse[] {
-  const last = broadcastAddress(network);
+  const last = computeBroadcastAddress(network);
   const edges: readonly Ipv4[] = network.prefix >= 31 ? [] : [network.address, last];
   const whole: readonly AddressUse[] = [
     { low: network.address, high: last, kind: 'free', owner: '' },

@@ -10,7 +10,7 @@
 // 2. A rack is another host: its texts are cleaned and bounded where they are read (`records/heartbeat.ts`).
 // 3. A page is named only to those who may change something there.
 
-import { certificateProblem, readCertificatePair } from '../../../files/certificate.ts';
+import { findCertificateProblem, readCertificatePair } from '../../../files/certificate.ts';
 import { asSentence } from '../../../ground/counted.ts';
 import { RackError } from '../../../ground/errors.ts';
 import { type Html, html, nothing, type Part } from '../../../ground/html.ts';
@@ -241,7 +241,7 @@ export function describeCertificate(region: Region, nowMs: number): Certificate 
   if (tls === undefined) return undefined;
   try {
     const read = readCertificatePair(tls);
-    const problem = certificateProblem(read, tls, nowMs);
+    const problem = findCertificateProblem(read, tls, nowMs);
     return { problem: problem && noteText(problem), untilMs: read.validUntilMs };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
