@@ -92,9 +92,9 @@ test('a service, and a command that has given up root, is told to let its user r
         '--input-type=module',
         '-e',
         `const { becomeUser } = await import('${module}/ownership.ts');
-        const { fileFault } = await import('${module}/read-fault.ts');
+        const { toFileFault } = await import('${module}/read-fault.ts');
         ${before};
-        console.log(fileFault('${path}', Object.assign(new Error('EACCES'), { code: 'EACCES' })).message);`,
+        console.log(toFileFault('${path}', Object.assign(new Error('EACCES'), { code: 'EACCES' })).message);`,
       ],
       { encoding: 'utf8' },
     );
