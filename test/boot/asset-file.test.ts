@@ -11,7 +11,7 @@ const READABLE = ['Boot/BCD', '.treeinfo', 'kernel', 'Kernel', 'grub/GRUB.CFG'];
 const DENIED = 'Secret';
 
 const files = {
-  alike: (path: string) => [...READABLE, DENIED].filter((one) => one.toLowerCase() === path.toLowerCase()),
+  findAlike: (path: string) => [...READABLE, DENIED].filter((one) => one.toLowerCase() === path.toLowerCase()),
   async open(path: string): Promise<OpenedFile | undefined> {
     const bytes = Buffer.from(path);
     return READABLE.includes(path)
