@@ -164,7 +164,7 @@ function machineOf(version: MaasVersion, { id, hostname, status, power, address,
 const SAMPLES: readonly Sample[] = [
   { id: 'abc', hostname: 'ready1', status: [4, 'Ready'], power: 'ipmi', tags: ['big'] },
   { id: 'bcd', hostname: 'web1', status: [6, 'Deployed'], power: 'virsh', address: '172.30.0.40', tags: ['big'] },
-  { id: 'cde', hostname: 'db1', status: [6, 'Deployed'], power: 'redfish', address: '172.30.0.41', isBonded: true },
+  { id: 'cde', hostname: 'db1', status: [6, 'Deployed'], power: 'hmc', address: '172.30.0.41', isBonded: true },
   { id: 'def', hostname: 'fresh1', status: [0, 'New'], power: '' },
   { id: 'efg', hostname: 'busy1', status: [12, 'Releasing'], power: 'ipmi' },
 ];
@@ -182,7 +182,13 @@ const POWER: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     mac_address: '',
   },
   virsh: { power_address: 'qemu+ssh://virt@172.31.0.8/system', power_id: 'web1', power_pass: '' },
-  redfish: { power_address: '172.31.0.7', power_user: 'root', power_pass: 'Bmc-Secret-2', node_id: '' },
+  hmc: {
+    power_address: '172.31.0.7',
+    power_user: 'root',
+    power_pass: 'Bmc-Secret-2',
+    server_name: 'frame',
+    lpar: 'db1',
+  },
 };
 
 /** Every answer of such a MAAS. */
